@@ -1,0 +1,72 @@
+# waba24: every command of the project. `make` alone lists them.
+#
+# Needs: Python 3.11 or newer, make (GNU make 3.81 is enough), a POSIX shell. PYTHON=/path/to/python chooses one.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo serve test coverage lint format lock browser clean run-environment dev-environment
+
+BIN := .venv/bin/python
+
+# The first Python that really runs and is new enough: a name on PATH may be a stub of a version manager.
+FIND_PYTHON = for python in $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3); do \
+	if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then break; fi; \
+	python=; \
+done; \
+if [ -z "$$python" ]; then \
+	echo 'waba24: needs Python 3.11 or newer, $(if $(PYTHON),and PYTHON=$(PYTHON) is not,none is on PATH).' >&2; \
+	echo 'Debian, Ubuntu: apt-get install python3 python3-venv. macOS: brew install python@3.13.' >&2; \
+	echo 'Installed elsewhere? make PYTHON=/path/to/python3.13 ...' >&2; \
+	exit 1; \
+fi
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
+		awk -F'|' '{ printf "make %-8s %s\n", $$1, $$2 }'
+
+demo: run-environment ## everything on this machine with both emulators; ONCE=1 ends after the scenario
+	@exec $(BIN) demo.py
+
+serve: run-environment ## the app for a real portal: web and worker, configured by the environment or .env
+	@exec $(BIN) -m web.serve
+
+test: dev-environment browser ## every test; ARGS="-k window -x" is handed to pytest
+	@$(BIN) -m pytest -q $(ARGS)
+
+coverage: dev-environment browser ## every test, then which lines no test ran
+	@$(BIN) -m coverage run -m pytest -q $(ARGS)
+	@$(BIN) -m coverage report
+
+lint: dev-environment ## ruff (lint and format check), mypy, import contracts
+	$(BIN) -m ruff check .
+	$(BIN) -m ruff format --check .
+	$(BIN) -m mypy
+	$(BIN) -c 'import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())' --no-logo
+
+format: dev-environment ## let ruff format the code and repair what it can
+	$(BIN) -m ruff check --fix .
+	$(BIN) -m ruff format .
+
+browser: dev-environment ## find or install the Chromium that the tests of pages drive
+	@$(BIN) -m tests.browser
+
+# One resolution for every Python from 3.11 and for Linux and macOS. UPGRADE=1 takes the newest allowed releases,
+# otherwise only what setup.cfg asks for changes. dev comes first: what runs is what was tested.
+# waba24.egg-info is what reading setup.cfg leaves behind.
+COMPILE = $(BIN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
+
+lock: dev-environment ## write requirements/*.txt from setup.cfg; UPGRADE=1 for the newest releases
+	$(COMPILE) --output-file requirements/dev.txt --extra dev setup.cfg
+	$(COMPILE) --output-file requirements/run.txt --constraint requirements/dev.txt setup.cfg
+	@rm -rf waba24.egg-info
+
+clean: ## remove .venv and caches; var/ (your data) and .env stay
+	rm -rf .venv .venv.lock waba24.egg-info build dist htmlcov .coverage
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -type d -name __pycache__ -prune -exec rm -rf {} +
+
+run-environment:
+	@$(FIND_PYTHON); exec "$$python" requirements/install.py run
+
+dev-environment:
+	@$(FIND_PYTHON); exec "$$python" requirements/install.py dev
