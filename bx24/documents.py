@@ -1,0 +1,53 @@
+"""Which object a workflow runs on, from the triples module, entity, type (or id).
+
+Bitrix24 docs: api-reference/bizproc/index (document types).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+Triple = tuple[str, str, str]
+"""Module, entity, and type or prefixed id: ("crm", "CCrmDocumentDeal", "DEAL_345")."""
+
+ENTITY_TYPE_IDS = {"LEAD": 1, "DEAL": 2, "CONTACT": 3, "COMPANY": 4, "QUOTE": 7, "SMART_INVOICE": 31}
+_DYNAMIC = re.compile(r"DYNAMIC_([0-9]{1,9})")
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a workflow runs on. kind: lead deal contact company quote smart_invoice dynamic list disk other.
+
+    entity_type_id: of CRM (`crm.item.get`), None outside it. item_id: None when the id is not a number.
+    """
+
+    kind: str
+    entity_type_id: int | None
+    item_id: int | None
+
+
+def document(document_type: Triple, document_id: Triple) -> Document:
+    """What the two triples of a run mean."""
+    module, name = document_type[0].lower(), document_type[2].upper()
+    kind = {"lists": "list", "disk": "disk"}.get(module, "other")
+    if module == "crm" and _DYNAMIC.fullmatch(name):
+        kind = "dynamic"
+    elif module == "crm" and name in ENTITY_TYPE_IDS:
+        kind = name.lower()
+    return Document(kind, entity_type_id(document_type), item_id(document_id))
+
+
+def entity_type_id(document_type: Triple) -> int | None:
+    """CRM's number of the type: LEAD 1, DEAL 2, … DYNAMIC_183 183; None for what is not a CRM item."""
+    if document_type[0].lower() != "crm":
+        return None
+    name = document_type[2].upper()
+    dynamic = _DYNAMIC.fullmatch(name)
+    return int(dynamic[1]) if dynamic else ENTITY_TYPE_IDS.get(name)
+
+
+def item_id(document_id: Triple) -> int | None:
+    """The number after the last underscore: DEAL_345 → 345, DYNAMIC_183_12 → 12, 77 (lists, Drive) → 77."""
+    tail = document_id[2].rpartition("_")[2]
+    return int(tail) if re.fullmatch(r"[0-9]{1,18}", tail) else None

@@ -1,0 +1,109 @@
+"""PHP's nested form keys: `auth[member_id]=…&properties[vars][0]=…` → nested dicts, and back for batch commands.
+
+Lists stay maps with "0", "1", … here: a map with numeric keys looks the same, only a schema can tell (as_list()).
+Null and empty arrays never arrive: PHP's http_build_query leaves them out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote, unquote_plus
+
+Form = dict[str, Any]
+"""str, or a Form again, under every key, in the order of arrival."""
+
+
+class PayloadError(ValueError):
+    """A body that is not what it should be. `str()` names the field and the problem, never the value."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(f"{field} {problem}")
+        self.field = field
+        self.problem = problem
+
+
+def parse_form(body: bytes, *, max_keys: int = 2000, max_depth: int = 6) -> Form:
+    """A form body as nested dicts of strings.
+
+    Whatever is odd is taken as it can be: of conflicting or repeated keys the first wins, broken UTF-8 is replaced,
+    NUL is dropped (PostgreSQL refuses it). Raises PayloadError above max_keys fields or max_depth brackets.
+    """
+    if body.count(b"&") >= max_keys:
+        raise PayloadError("body", f"has more than {max_keys} fields")
+    form: Form = {}
+    for pair in body.split(b"&"):
+        key, _, value = pair.partition(b"=")
+        name = _decode(key)
+        if name.count("[") > max_depth:
+            raise PayloadError("body", f"is nested deeper than {max_depth}")
+        path = _path(name)
+        if path[0]:
+            _put(form, path, _decode(value))
+    return form
+
+
+def parse_query(query: bytes, *, max_keys: int = 200) -> Form:
+    """The query string of a frame's address; the same rules as of a body."""
+    return parse_form(query, max_keys=max_keys)
+
+
+def as_list(value: Any) -> Any:
+    """Maps with keys 0, 1, … n-1, all the way down, as lists; everything else as it is."""
+    if not isinstance(value, Mapping):
+        return value
+    inner = {key: as_list(part) for key, part in value.items()}
+    numbers = [str(i) for i in range(len(inner))]
+    return [inner[number] for number in numbers] if set(numbers) == set(inner) else inner
+
+
+def build_query(params: Mapping[str, Any]) -> str:
+    """Parameters as PHP's http_build_query writes them: `a=1&b[c][0]=2`; true and false as 1 and 0, None left out."""
+    return "&".join(f"{quote(key, safe='[]')}={quote(value, safe='')}" for key, value in _flat(params))
+
+
+def _flat(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    pending = [(str(key), value) for key, value in reversed(list(params.items()))]
+    while pending:
+        key, value = pending.pop()
+        if isinstance(value, list | tuple):
+            value = dict(enumerate(value))
+        if isinstance(value, Mapping):
+            pending += [(f"{key}[{part}]", inner) for part, inner in reversed(list(value.items()))]
+        elif value is not None:
+            yield key, str(int(value)) if isinstance(value, bool) else str(value)
+
+
+def _decode(part: bytes) -> str:
+    return unquote_plus(part.decode("utf-8", "replace"), "utf-8", "replace").replace("\x00", "")
+
+
+def _path(key: str) -> list[str]:
+    """ "a[b][]" → ["a", "b", ""]. What follows an unclosed bracket belongs to the name, as written."""
+    name, bracket, rest = key.partition("[")
+    path = [name]
+    while bracket:
+        part, closed, rest = rest.partition("]")
+        if not closed:
+            return [key] if len(path) == 1 else path
+        path.append(part)
+        bracket, rest = ("[", rest[1:]) if rest.startswith("[") else ("", rest)
+    return path
+
+
+def _put(form: Form, path: list[str], value: str) -> None:
+    node = form
+    for i, part in enumerate(path):
+        key = part if part or i == 0 else _next_index(node)
+        if i == len(path) - 1:
+            node.setdefault(key, value)
+            return
+        inner = node.setdefault(key, {})
+        if not isinstance(inner, dict):
+            return
+        node = inner
+
+
+def _next_index(node: Form) -> str:
+    numbers = [int(key) for key in node if key.isascii() and key.isdigit() and len(key) < 10]
+    return str(max(numbers, default=-1) + 1)

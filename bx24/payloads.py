@@ -1,0 +1,261 @@
+"""What Bitrix24 posts to us, as types: frames, events, runs of robots and activities.
+
+Frames come from the user's browser, events and runs from Bitrix24's queue; all are forms. Nothing here is proof of
+anything: the caller compares `application_token` or asks the authorization server.
+Bitrix24 docs: settings/oauth/simple-way, api-reference/events/index, api-reference/bizproc/bizproc-robot/index.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from bx24.documents import Document, Triple, document, entity_type_id, item_id
+from bx24.forms import Form, PayloadError, as_list, parse_form, parse_query
+
+__all__ = [
+    "Auth",
+    "Document",
+    "EventCall",
+    "Form",
+    "FrameCall",
+    "PayloadError",
+    "RunCall",
+    "Triple",
+    "document",
+    "entity_type_id",
+    "item_id",
+    "parse_form",
+    "parse_query",
+]
+
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?(?::[0-9]{1,5})?")
+_MEMBER_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Auth:
+    """`auth[…]` of an event or a run, or the same things of a frame. What was not sent is "" or None.
+
+    expires: unix seconds; frames send `expires_in` (seconds) only. domain: of the portal, renamed at will: no identity.
+    """
+
+    member_id: str
+    access_token: str = field(default="", repr=False)
+    refresh_token: str = field(default="", repr=False)
+    application_token: str = field(default="", repr=False)
+    expires: int | None = None
+    expires_in: int | None = None
+    user_id: int | None = None
+    client_endpoint: str = ""
+    server_endpoint: str = ""
+    domain: str = ""
+    scope: str = ""
+    status: str = ""
+
+    @classmethod
+    def parse(cls, form: Mapping[str, Any]) -> Self:
+        """From the map under `auth`. Raises PayloadError without a member_id: nothing could be looked up."""
+        return cls(
+            member_id=_member_id(form, "auth[member_id]"),
+            access_token=_text(form, "access_token"),
+            refresh_token=_text(form, "refresh_token"),
+            application_token=_text(form, "application_token"),
+            expires=_number(form, "expires"),
+            expires_in=_number(form, "expires_in"),
+            user_id=_number(form, "user_id"),
+            client_endpoint=_text(form, "client_endpoint"),
+            server_endpoint=_text(form, "server_endpoint"),
+            domain=_text(form, "domain"),
+            scope=_text(form, "scope"),
+            status=_text(form, "status"),
+        )
+
+
+@dataclass(frozen=True)
+class RunCall:
+    """One execution of a robot or an activity. `event_token` is new for each: a second POST with it is the same run.
+
+    timeout_duration: seconds the process will wait, 0 = no limit. use_subscription: "Y", "N" or "" (absent).
+    """
+
+    workflow_id: str
+    code: str
+    document_type: Triple
+    document_id: Triple
+    event_token: str = field(repr=False)
+    properties: dict[str, Any] = field(repr=False)  # texts and phones
+    use_subscription: str
+    timeout_duration: int
+    ts: int | None
+    auth: Auth
+
+    @classmethod
+    def parse(cls, form: Mapping[str, Any]) -> Self:
+        """From parse_form(). Raises PayloadError naming the first field that is missing or malformed."""
+        token = _required(form, "event_token", 1024)
+        return cls(
+            workflow_id=_text(form, "workflow_id")[:128] or token.split("|")[0][:128],
+            code=_required(form, "code", 128),
+            document_type=_triple(form, "document_type"),
+            document_id=_triple(form, "document_id"),
+            event_token=token,
+            properties={code: as_list(value) for code, value in _map(form, "properties").items()},
+            use_subscription=_text(form, "use_subscription")[:1].upper(),
+            timeout_duration=max(0, _number(form, "timeout_duration") or 0),
+            ts=_number(form, "ts"),
+            auth=Auth.parse(_map(form, "auth")),
+        )
+
+    @property
+    def waits(self) -> bool:
+        """Whether the process may be waiting for `bizproc.event.send`.
+
+        Absent counts as yes: we register with USE_SUBSCRIPTION=Y, the field was missing in a real capture, and an
+        answer nobody waits for costs one call, while a missing one hangs somebody's process.
+        """
+        return self.use_subscription != "N"
+
+    @property
+    def document(self) -> Document:
+        return document(self.document_type, self.document_id)
+
+
+@dataclass(frozen=True)
+class EventCall:
+    """ONAPPINSTALL, ONAPPUNINSTALL, … and every bound event. event: upper case. data: strings, nested as sent.
+
+    Tokens are often absent; for ONAPPUNINSTALL `application_token` is the only proof there is.
+    """
+
+    event: str
+    data: dict[str, Any] = field(repr=False)
+    ts: int | None
+    auth: Auth
+
+    @classmethod
+    def parse(cls, form: Mapping[str, Any]) -> Self:
+        """From parse_form(). Raises PayloadError without an event or a portal."""
+        return cls(
+            event=_required(form, "event", 128).upper(),
+            data=_map(form, "data"),
+            ts=_number(form, "ts"),
+            auth=Auth.parse(_map(form, "auth")),
+        )
+
+
+@dataclass(frozen=True)
+class FrameCall:
+    """The POST by which a portal's page opens ours in its iframe: install page, main page, settings of a robot.
+
+    auth: of the user who opened it, never of the portal as such. protocol: "https" or "http".
+    options: PLACEMENT_OPTIONS decoded, {} when absent, malformed or PHP's empty `[]`.
+    domain: host, with a port when it is not the usual one.
+    """
+
+    auth: Auth
+    lang: str
+    domain: str
+    protocol: str
+    app_sid: str
+    placement: str
+    options: dict[str, Any] = field(repr=False)
+
+    @classmethod
+    def parse(cls, form: Mapping[str, Any], query: Mapping[str, Any] | None = None) -> Self:
+        """From parse_form() of the body, parse_query() of the address. Raises PayloadError without portal or host."""
+        given = _upper_keys(query or {}) | _upper_keys(form)
+        domain = _text(given, "DOMAIN").lower()
+        if not _HOST.fullmatch(domain):
+            raise PayloadError("DOMAIN", "is not a host name")
+        return cls(
+            auth=Auth(
+                member_id=_member_id(given, "MEMBER_ID"),
+                access_token=_text(given, "AUTH_ID"),
+                refresh_token=_text(given, "REFRESH_ID"),
+                application_token=_text(given, "APPLICATION_TOKEN"),
+                expires_in=_number(given, "AUTH_EXPIRES"),
+                server_endpoint=_text(given, "SERVER_ENDPOINT"),
+                domain=domain,
+                scope=_text(given, "APPLICATION_SCOPE"),
+                status=_text(given, "STATUS"),
+            ),
+            lang=_text(given, "LANG").lower()[:16],
+            domain=domain,
+            protocol="http" if _text(given, "PROTOCOL") == "0" else "https",
+            app_sid=_text(given, "APP_SID")[:128],
+            placement=_text(given, "PLACEMENT").upper()[:128] or "DEFAULT",
+            options=_options(_text(given, "PLACEMENT_OPTIONS")),
+        )
+
+    @property
+    def member_id(self) -> str:
+        return self.auth.member_id
+
+
+def _text(form: Mapping[str, Any], key: str) -> str:
+    value = form.get(key)
+    return value.strip() if isinstance(value, str) else ""
+
+
+def _required(form: Mapping[str, Any], key: str, limit: int) -> str:
+    value = _text(form, key)
+    if not value:
+        raise PayloadError(key, "is missing")
+    if len(value) > limit:
+        raise PayloadError(key, f"is longer than {limit} characters")
+    return value
+
+
+def _number(form: Mapping[str, Any], key: str) -> int | None:
+    value = _text(form, key)
+    return int(value) if re.fullmatch(r"-?[0-9]{1,18}", value) else None
+
+
+def _map(form: Mapping[str, Any], key: str) -> dict[str, Any]:
+    value = form.get(key)
+    return dict(value) if isinstance(value, Mapping) else {}
+
+
+def _triple(form: Mapping[str, Any], key: str) -> Triple:
+    parts = _map(form, key)
+    return (
+        _required_part(parts, key, "0"),
+        _required_part(parts, key, "1"),
+        _required_part(parts, key, "2"),
+    )
+
+
+def _required_part(parts: Mapping[str, Any], key: str, index: str) -> str:
+    value = _text(parts, index)
+    if not value or len(value) > 255:
+        raise PayloadError(f"{key}[{index}]", "is missing or too long")
+    return value
+
+
+def _member_id(form: Mapping[str, Any], name: str) -> str:
+    value = _text(form, "MEMBER_ID") or _text(form, "member_id")
+    if not _MEMBER_ID.fullmatch(value):
+        raise PayloadError(name, "is not the id of a portal" if value else "is missing")
+    return value
+
+
+def _upper_keys(form: Mapping[str, Any]) -> dict[str, Any]:
+    upper: dict[str, Any] = {}
+    for key, value in form.items():
+        upper.setdefault(str(key).upper(), value)
+    return upper
+
+
+def _options(text: str) -> dict[str, Any]:
+    try:
+        options = json.loads(text, parse_constant=lambda _: None) if text else {}
+        if "\\ud" in text.lower():
+            # Half an emoji, cut by somebody's substr(), cannot be encoded again: our page would answer 500.
+            options = json.loads(json.dumps(options, ensure_ascii=False).encode("utf-8", "replace"))
+    except (ValueError, RecursionError):
+        return {}
+    return options if isinstance(options, dict) else {}

@@ -1,0 +1,104 @@
+"""One HTTP exchange with somebody who may be slow, broken, or answer HTML.
+
+No redirect is followed and no cookie kept; the environment's proxies and .netrc are ignored; nothing is repeated here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.cookiejar import DefaultCookiePolicy
+from importlib import metadata
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+
+from bx24.errors import Unavailable
+
+Timeout = tuple[float, float]
+"""Seconds to connect, seconds between two bytes of the answer."""
+
+MAX_ANSWER_BYTES = 16 * 1024 * 1024  # a page of 50 items is a megabyte at most; a self-hosted portal may send anything
+
+
+@dataclass(frozen=True)
+class Answer:
+    """data: the JSON object, or None when it was something else. location: of a redirect, "" otherwise."""
+
+    status: int
+    data: dict[str, Any] | None = field(repr=False)
+    location: str = field(default="", repr=False)
+    retry_after: float | None = None
+
+
+class _Session(requests.Session):
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None at all: even when told not to follow, requests would read the body of a redirect to the end."""
+
+
+def session(pool: int) -> requests.Session:
+    """A session for `pool` threads at once, to any number of portals."""
+    made = _Session()
+    made.trust_env = False
+    made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    made.headers.update({"User-Agent": f"waba24/{_version()}", "Accept": "application/json"})
+    adapter = HTTPAdapter(pool_connections=max(pool, 10), pool_maxsize=pool, max_retries=0)
+    made.mount("https://", adapter)
+    made.mount("http://", adapter)
+    return made
+
+
+def exchange(
+    http: requests.Session,
+    verb: str,
+    url: str,
+    *,
+    timeout: Timeout,
+    params: Mapping[str, str] | None = None,
+    body: Mapping[str, Any] | None = None,
+) -> Answer:
+    """Send `body` as JSON (or `params` in the address) and read the answer. Raises Unavailable without one.
+
+    What requests raises quotes the address, and addresses of the auth server hold our secret: only the kind of failure
+    goes up, without a cause.
+    """
+    try:
+        with http.request(
+            verb, url, params=params, json=body, timeout=timeout, allow_redirects=False, stream=True
+        ) as response:
+            return _answer(response)
+    except (requests.RequestException, OSError, ValueError) as error:
+        problem = type(error).__name__
+    raise Unavailable("connection", problem)
+
+
+def _answer(response: requests.Response) -> Answer:
+    content = bytearray()
+    for chunk in response.iter_content(64 * 1024):
+        content += chunk
+        if len(content) > MAX_ANSWER_BYTES:
+            raise Unavailable("answer_too_long", f"more than {MAX_ANSWER_BYTES} bytes", response.status_code)
+    wait = response.headers.get("Retry-After", "")
+    return Answer(
+        status=response.status_code,
+        data=_object(bytes(content)),
+        location=response.headers.get("Location", "") if 300 <= response.status_code < 400 else "",
+        retry_after=float(wait) if wait.isascii() and wait.isdigit() and len(wait) < 6 else None,
+    )
+
+
+def _object(content: bytes) -> dict[str, Any] | None:
+    try:
+        data = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _version() -> str:
+    try:
+        return metadata.version("waba24")
+    except metadata.PackageNotFoundError:
+        return "dev"
