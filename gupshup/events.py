@@ -1,0 +1,181 @@
+"""What may happen on Gupshup's side, as values. `webhooks` reads them out of POSTs."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+STATUSES = frozenset({"enqueued", "sent", "delivered", "read", "failed", "deleted", "mismatch"})
+MEDIA_TYPES = frozenset({"image", "video", "audio", "file", "sticker"})
+REPLY_TYPES = MEDIA_TYPES | {"text", "button", "list", "location", "contact", "reaction", "unknown"}
+# Metrics get these words; anything else is "other", so that nobody can make us count a million labels.
+_OTHER_TYPES = frozenset(
+    f"{word}-event" for word in ("billing", "user", "onboarding", "preference", "platform", "system", "message")
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """app, app_id: whom the envelope names. at: the provider's time of the event, UTC; None if it gives none."""
+
+    app: str = ""
+    app_id: str = ""
+    at: datetime | None = None
+
+    @property
+    def type_label(self) -> str:
+        """Its word in metrics, one of a few dozen."""
+        return "other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status(Event):
+    """What became of a message of ours.
+
+    kind: enqueued, sent, delivered, read, failed; deleted: the client removed a message of theirs, whatsapp_id is it;
+    mismatch: wa_id and destination are two spellings of one number. ref: gsId, else id: find the message by it first.
+    gs_id: Gupshup's id, "" where an old event carries only WhatsApp's. code, reason: of failed. session: of enqueued,
+    False for a template.
+    """
+
+    kind: str
+    gs_id: str = ""
+    whatsapp_id: str = ""
+    ref: str = ""
+    destination: str = ""
+    code: str = ""
+    reason: str = ""
+    session: bool | None = None
+    wa_id: str = ""
+
+    @property
+    def type_label(self) -> str:
+        return f"message-event.{self.kind}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply(Event):
+    """A message of a client.
+
+    type: one of REPLY_TYPES. phone: digits, "" for users known by user_id only. text: what a person would read: the
+    caption of a file, the title of a click, the emoji of a reaction, the place of a location.
+    Clicks: title; index, from 1, if told; postback: our own id as it came back, "" if it did not; reply_id: the
+    postback, else the index; msgid: ours, of the message clicked (buttons and lists of a session).
+    context_gs_id, context_id: the message quoted, clicked or reacted to, by Gupshup's and by WhatsApp's id.
+    file_url lives 7 days. renews_window: whether it opens the 24-hour window (a reaction does not).
+    """
+
+    provider_id: str
+    phone: str = ""
+    user_id: str = ""
+    name: str = ""
+    type: str = "unknown"
+    text: str = ""
+    reply_id: str = ""
+    postback: str = ""
+    title: str = ""
+    index: int | None = None
+    msgid: str = ""
+    file_url: str = ""
+    file_name: str = ""
+    content_type: str = ""
+    context_gs_id: str = ""
+    context_id: str = ""
+    renews_window: bool = True
+
+    @property
+    def type_label(self) -> str:
+        return f"message.{self.type}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class TemplateEvent(Event):
+    """A template changed: kind "status-update" has status (capitals) and reason, "category-update" has category.
+
+    category_before: of a change that happened; empty for an announcement of one.
+    """
+
+    id: str
+    kind: str = ""
+    name: str = ""
+    language: str = ""
+    status: str = ""
+    reason: str = ""
+    category: str = ""
+    category_before: str = ""
+
+    @property
+    def type_label(self) -> str:
+        return "template-event"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AccountEvent(Event):
+    """review-event, status-event, pndn-event, tier-event, capability-event, pricing-tier-update: data as it came."""
+
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def type_label(self) -> str:
+        return "account-event"
+
+
+@dataclass(frozen=True, kw_only=True)
+class OtherEvent(Event):
+    """Something documented that we have no use for, or a type nobody has documented: data as it came."""
+
+    type: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def type_label(self) -> str:
+        return self.type if self.type in _OTHER_TYPES else "other"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unknown(Event):
+    """Not an event at all. digest: of the body."""
+
+    reason: str
+    digest: str = ""
+
+    @property
+    def type_label(self) -> str:
+        return "unknown"
+
+
+def key(event: Event) -> str:
+    """Equal for repetitions of one event, 64 hex digits. Gupshup repeats events, and two subscriptions send both."""
+    return hashlib.sha256("\x1f".join(_identity(event)).encode("utf-8", "replace")).hexdigest()
+
+
+def _identity(event: Event) -> tuple[str, ...]:
+    at = event.at.isoformat() if event.at else ""
+    match event:
+        case Status(kind="enqueued" | "failed" | "mismatch"):
+            # Their only time is the envelope's, which a repetition may change.
+            return ("message-event", event.kind, event.ref, event.code, event.wa_id, event.destination)
+        case Status():
+            return ("message-event", event.kind, event.ref, at)
+        case Reply(provider_id=""):
+            return ("message", "", event.phone, event.user_id, at, event.type, event.text, event.file_url)
+        case Reply():
+            return ("message", event.provider_id)
+        case TemplateEvent():
+            return ("template-event", event.kind, event.id, event.status, event.category, event.category_before, at)
+        case AccountEvent():
+            return ("account-event", event.kind, _canonical(event.data), at)
+        case OtherEvent():
+            return ("other", event.type, _canonical(event.data), at)
+        case Unknown():
+            return ("unknown", event.digest)
+    return (type(event).__name__,)
+
+
+def _canonical(data: dict[str, Any]) -> str:
+    try:
+        return json.dumps(data, sort_keys=True)
+    except RecursionError:  # nested so deep that it could be read, but not written from this deeper frame
+        return " ".join(sorted(data))

@@ -1,0 +1,76 @@
+"""Tolerant readers for what Gupshup sends: numbers as strings, JSON inside strings, keys that come and go.
+
+None of them raises: a webhook must be answered 2xx whatever is in it (Gupshup docs: webhooks, "Answering").
+"""
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+# Above it a number of seconds would lie in the year 5138, so it is milliseconds.
+_MILLISECONDS_FROM = 1e11
+_YEAR_2000, _YEAR_2100 = 946_684_800, 4_102_444_800
+
+
+def parse_json(raw: bytes | str) -> object:
+    """The value, or None if it is no JSON: an empty body, HTML, something broken or absurdly deep."""
+    # One broken byte in a client's name must not cost us the client's message, hence "replace".
+    text = raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw
+    try:
+        value: object = json.loads(text.removeprefix("\ufeff"))
+    except (ValueError, RecursionError):
+        return None
+    return value
+
+
+def as_dict(value: object) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def as_list(value: object) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def as_text(value: object) -> str:
+    """A string or a number as text (131026.0 as "131026"); anything else is empty."""
+    if isinstance(value, str):
+        return storable(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        value = int(value)
+    return str(value)
+
+
+def as_id(value: object) -> str:
+    return as_text(value).strip()
+
+
+def as_time(value: object) -> datetime | None:
+    """Seconds or milliseconds since 1970, as a number or a string; None outside the years 2000 to 2100."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    seconds = number / 1000 if number > _MILLISECONDS_FROM else number
+    if not math.isfinite(seconds) or not _YEAR_2000 <= seconds < _YEAR_2100:
+        return None
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+def digits(value: object) -> str:
+    """A phone as Gupshup writes it: country code first, nothing but digits."""
+    return re.sub(r"[^0-9]", "", as_text(value))
+
+
+def storable(text: str) -> str:
+    """Text that any database and any encoder takes: no NUL, no half of a surrogate pair.
+
+    Both arrive in JSON as escapes. PostgreSQL refuses the first, UTF-8 the second: the reply could not be stored.
+    """
+    joined = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return joined.replace("\x00", "")

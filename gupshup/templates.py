@@ -1,0 +1,233 @@
+"""Templates as Gupshup lists them, read into what sending one needs: which values, in which order.
+
+Source: Gupshup docs "Get templates". `containerMeta` is JSON inside a string, or already an object, or missing; `data`
+is only a rendering of all parts, used when nothing better is there.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+from urllib.parse import quote
+
+from gupshup import limits, problems
+from gupshup.messages import Location, MediaHeader, Template, clean_param
+from gupshup.problems import Label
+from gupshup.reading import as_dict, as_id, as_list, as_text, parse_json
+
+# {{10}} has two digits, spaces are tolerated, and names occur where the template was made in Meta's own editor.
+_VARIABLE = re.compile(r"\{\{\s*([0-9]{1,4}|[A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
+_SENDABLE = frozenset({"APPROVED", "SANDBOX_REQUESTED"})
+_MEDIA_KINDS = frozenset({"IMAGE", "VIDEO", "DOCUMENT", "GIF"})
+
+
+@dataclass(frozen=True)
+class TemplateButton:
+    """type: QUICK_REPLY, URL, PHONE_NUMBER, COPY_CODE, OTP, FLOW ...; value: the link or the phone.
+
+    has_variable: it wants a value when sent, the tail of its link or the code.
+    """
+
+    type: str
+    text: str
+    value: str = ""
+    has_variable: bool = False
+
+
+@dataclass(frozen=True)
+class TemplateInfo:
+    """status, category and kind in capitals. header_vars, body_vars: names in the order of the values ("1", "2" ...).
+
+    header: its text, empty for media. samples: a value for each of header_vars + body_vars, "" where unknown.
+    card_vars: values of a carousel's cards, which come last. reason: why it was rejected.
+    """
+
+    id: str
+    name: str
+    language: str
+    status: str
+    category: str
+    kind: str
+    header: str = ""
+    body: str = ""
+    footer: str = ""
+    buttons: tuple[TemplateButton, ...] = ()
+    header_vars: tuple[str, ...] = ()
+    body_vars: tuple[str, ...] = ()
+    samples: tuple[str, ...] = ()
+    card_vars: int = 0
+    reason: str = ""
+
+    @property
+    def button_vars(self) -> int:
+        return sum(button.has_variable for button in self.buttons)
+
+    @property
+    def params_count(self) -> int:
+        """How many values Gupshup wants, exactly: header, body, buttons, cards."""
+        return len(self.header_vars) + len(self.body_vars) + self.button_vars + self.card_vars
+
+    @property
+    def is_media(self) -> bool:
+        """Whether a file must be given in addition to the values."""
+        return self.kind in _MEDIA_KINDS
+
+    @property
+    def sendable(self) -> bool:
+        return self.status in _SENDABLE
+
+    def message(
+        self,
+        values: Sequence[str],
+        button_values: Sequence[str] = (),
+        header: MediaHeader | Location | None = None,
+        postbacks: Sequence[str] = (),
+    ) -> Template:
+        """The message with these values, checked against this template. Raises InvalidMessage.
+
+        values: header's, then body's. button_values: tails of links (made URL-safe here) and codes, in button order.
+        """
+        wanted = len(self.header_vars) + len(self.body_vars)
+        if len(values) != wanted:
+            raise problems.wrong_param_count("params", len(values), wanted)
+        if len(button_values) != self.button_vars:
+            raise problems.wrong_param_count("button_params", len(button_values), self.button_vars)
+        self._check_header(header)
+        asking = [button for button in self.buttons if button.has_variable]
+        tails = [_button_value(*pair) for pair in zip(asking, enumerate(button_values, 1), strict=True)]
+        made = Template(self.id, (*values, *tails), header, tuple(postbacks))
+        text = _filled_in(self.body, self.body_vars, made.params[len(self.header_vars) :])
+        if len(text) > limits.TEMPLATE_TEXT_LIMIT:
+            label = Label("params", "the template with its values", "шаблон с подставленными значениями")
+            raise problems.too_long(label, len(text), limits.TEMPLATE_TEXT_LIMIT)
+        return made
+
+    def _check_header(self, header: MediaHeader | Location | None) -> None:
+        wanted = self.kind.lower() if self.is_media or self.kind == "LOCATION" else ""
+        given = "location" if isinstance(header, Location) else header.media if header else ""
+        if wanted and not given:
+            raise problems.missing_header(wanted)
+        if given != wanted:
+            raise problems.unwanted_header()
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> Self:
+        """What to_dict() gave, also after a trip through JSON. Keys of another version are left alone."""
+        known = {field.name for field in fields(cls)}
+        values: dict[str, Any] = {
+            name: tuple(v) if isinstance(v, list) else v for name, v in stored.items() if name in known
+        }
+        values["buttons"] = tuple(TemplateButton(**button) for button in stored.get("buttons", ()))
+        return cls(**values)
+
+
+def parse(raw: dict[str, Any]) -> TemplateInfo:
+    """Read one object of the list. Never raises: what is missing is empty, and an empty id means it is no template."""
+    parts = _object(raw.get("containerMeta"))
+    rendering = as_text(raw.get("data"))
+    if not as_text(parts.get("data")):
+        # The whole rendering stands for the body, buttons cut off: header and footer cannot be told apart in it.
+        parts = {**parts, "header": "", "footer": "", "sampleText": "", "data": rendering.split(" | [", 1)[0]}
+        parts.setdefault("buttons", _rendered_buttons(rendering))
+    header, body = as_text(parts.get("header")), as_text(parts.get("data"))
+    header_vars, body_vars = variables(header), variables(body)
+    example = as_text(parts.get("sampleText")) or as_text(_object(raw.get("meta")).get("example"))
+    return TemplateInfo(
+        id=as_id(raw.get("id")),
+        name=as_id(raw.get("elementName")),
+        language=as_id(raw.get("languageCode")),
+        status=as_id(raw.get("status")).upper(),
+        category=as_id(raw.get("category")).upper(),
+        kind=as_id(raw.get("templateType")).upper() or "TEXT",
+        header=header,
+        body=body,
+        footer=as_text(parts.get("footer")),
+        buttons=_buttons(parts.get("buttons")),
+        header_vars=header_vars,
+        body_vars=body_vars,
+        samples=_samples(header, header_vars, as_text(parts.get("sampleHeader"))) + _samples(body, body_vars, example),
+        card_vars=sum(_card_vars(as_dict(card)) for card in as_list(parts.get("cards"))),
+        reason="" if raw.get("reason") == "NONE" else as_text(raw.get("reason")),
+    )
+
+
+def variables(text: str) -> tuple[str, ...]:
+    """Distinct variables of one component: numbers in numeric order, then names by first appearance.
+
+    A variable repeated in one component is one value; each component counts from {{1}} anew.
+    """
+    found = dict.fromkeys(_name(found) for found in _VARIABLE.findall(text))
+    numbers = sorted((name for name in found if name.isdigit()), key=int)
+    return (*numbers, *(name for name in found if not name.isdigit()))
+
+
+def _filled_in(text: str, names: tuple[str, ...], values: Sequence[str]) -> str:
+    by_name = dict(zip(names, values, strict=False))
+    return _VARIABLE.sub(lambda found: by_name.get(_name(found[1]), ""), text)
+
+
+def _button_value(button: TemplateButton, numbered: tuple[int, str]) -> str:
+    position, value = numbered
+    value = clean_param(value)
+    if button.type == "COPY_CODE" and len(value) > limits.COPY_CODE_LIMIT:
+        label = Label("button_params", f"the code of button {position}", f"код кнопки {position}", position)
+        raise problems.too_long(label, len(value), limits.COPY_CODE_LIMIT)
+    # WhatsApp wants the tail of a link ready for a browser; what is escaped already stays as it is.
+    return quote(value, safe="/?#[]@!$&'()*+,;=:%-._~") if button.type == "URL" else value
+
+
+def _name(found: str) -> str:
+    return str(int(found)) if found.isdigit() else found
+
+
+def _card_vars(card: Mapping[str, Any]) -> int:
+    buttons = (_button(as_dict(button)) for button in as_list(card.get("buttons")))
+    return len(variables(as_text(card.get("body")))) + sum(button.has_variable for button in buttons)
+
+
+def _object(value: object) -> dict[str, Any]:
+    return as_dict(parse_json(value) if isinstance(value, str) else value)
+
+
+def _buttons(listed: object) -> tuple[TemplateButton, ...]:
+    return tuple(_button(as_dict(raw)) for raw in as_list(parse_json(listed) if isinstance(listed, str) else listed))
+
+
+def _button(raw: dict[str, Any]) -> TemplateButton:
+    kind = as_id(raw.get("type")).upper()
+    value = as_text(raw.get("url")) or as_text(raw.get("phone_number"))
+    return TemplateButton(kind, as_text(raw.get("text")), value, kind == "COPY_CODE" or "{{" in value)
+
+
+def _rendered_buttons(rendering: str) -> list[dict[str, str]]:
+    """` | [Confirm] | [Map,https://example.org/{{1}}] | [Call,+7900…] | [null]`, the last one a copy-code button."""
+    return [_rendered_button(part.rstrip().removesuffix("]")) for part in rendering.split(" | [")[1:]]
+
+
+def _rendered_button(inside: str) -> dict[str, str]:
+    text, _, value = (part.strip() for part in inside.rpartition(","))
+    if inside == "null":
+        return {"type": "COPY_CODE"}
+    if text and value.startswith(("http://", "https://")):
+        return {"type": "URL", "text": text, "url": value}
+    if text and re.fullmatch(r"\+?[0-9 ()-]{5,}", value):
+        return {"type": "PHONE_NUMBER", "text": text, "phone_number": value}
+    return {"type": "QUICK_REPLY", "text": inside}
+
+
+def _samples(text: str, names: tuple[str, ...], example: str) -> tuple[str, ...]:
+    """Values found where the variables stand in the filled-in example: "Hello [Olga]" or "Hello Olga"."""
+    found: dict[str, str] = {}
+    pieces = _VARIABLE.split(text)  # text, variable, text, variable, ... text
+    place = len(pieces[0]) if example.startswith(pieces[0]) else -1
+    for name, after in zip(pieces[1::2], pieces[2::2], strict=True):
+        if place < 0:
+            break
+        end = example.find(after, place) if after else len(example)
+        value = example[place:end] if end >= 0 else ""
+        found.setdefault(_name(name), value.removeprefix("[").removesuffix("]"))
+        place = end + len(after) if end >= 0 else -1
+    return tuple(found.get(name, "") for name in names)

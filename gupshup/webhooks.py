@@ -1,0 +1,217 @@
+"""What Gupshup posts to our webhook, version 2, as typed events.
+
+Source: Gupshup docs "Subscriptions and notifications", docs/inbound-messages, docs/interactive, docs/types-of-payload,
+docs/postback-text-support; partner docs "Message events", "System events". The names of tests/fixtures/gupshup are
+the list of what is understood. Events come unordered, repeated, and with keys missing: nothing here ever raises.
+"""
+
+import hashlib
+import re
+from typing import Any
+from uuid import UUID
+
+from gupshup.events import (
+    MEDIA_TYPES,
+    REPLY_TYPES,
+    STATUSES,
+    AccountEvent,
+    Event,
+    OtherEvent,
+    Reply,
+    Status,
+    TemplateEvent,
+    Unknown,
+    key,
+)
+from gupshup.reading import as_dict, as_id, as_list, as_text, as_time, digits, parse_json
+
+__all__ = [
+    "REPLY_TYPES",
+    "STATUSES",
+    "AccountEvent",
+    "Event",
+    "OtherEvent",
+    "Reply",
+    "Status",
+    "TemplateEvent",
+    "Unknown",
+    "key",
+    "parse",
+]
+
+_CLICKS = frozenset({"button_reply", "list_reply", "quick_reply"})
+
+
+def parse(body: bytes) -> list[Event]:
+    """Read one POST. There is always at least one event, if only an Unknown."""
+    value = parse_json(body)
+    envelopes = value if isinstance(value, list) and value else [value]
+    return [_event(envelope, body) for envelope in envelopes]
+
+
+def _event(envelope: object, body: bytes) -> Event:
+    if not isinstance(envelope, dict):
+        reason = "empty body" if not body.strip() else "not a JSON object"
+        return Unknown(reason=reason, digest=hashlib.sha256(body).hexdigest())
+    common: dict[str, Any] = {
+        "app": as_id(envelope.get("app")),
+        "app_id": as_id(envelope.get("appId")),
+        "at": as_time(envelope.get("timestamp")),
+    }
+    kind, payload = as_id(envelope.get("type")), as_dict(envelope.get("payload"))
+    if not kind:
+        reason = "version 3 envelope" if "entry" in envelope else "no type"
+        return Unknown(reason=reason, digest=hashlib.sha256(body).hexdigest(), **common)
+    if kind == "message" and payload:
+        return _reply(payload, common)
+    if kind == "message-event" and as_id(payload.get("type")).lower() in STATUSES:
+        return _status(payload, common)
+    if kind == "template-event":
+        return _template_event(payload, common)
+    if kind == "account-event":
+        return AccountEvent(kind=as_id(payload.get("type")), data=payload, **common)
+    return OtherEvent(type=kind, data=payload, **common)
+
+
+def _status(payload: dict[str, Any], common: dict[str, Any]) -> Status:
+    kind, inner = as_id(payload.get("type")).lower(), as_dict(payload.get("payload"))
+    given_id, given_gs_id = as_id(payload.get("id")), as_id(payload.get("gsId"))
+    gs_id, whatsapp_id = _ids(kind, given_id, given_gs_id)
+    session = {"session": True, "template": False}.get(as_id(inner.get("type")).lower())
+    return Status(
+        kind=kind,
+        gs_id=gs_id,
+        whatsapp_id=as_id(inner.get("whatsappMessageId")) or whatsapp_id,
+        ref=given_gs_id or given_id,
+        destination=digits(payload.get("destination")) or digits(inner.get("phone")) or digits(payload.get("phone")),
+        code=_either(inner, payload, "code") if kind == "failed" else "",
+        reason=_either(inner, payload, "reason") if kind == "failed" else "",
+        session=session if kind == "enqueued" else None,
+        wa_id=_either(inner, payload, "wa_id"),
+        # Official samples have `ts` inside, a copy has it beside.
+        **common | {"at": as_time(inner.get("ts")) or as_time(payload.get("ts")) or common["at"]},
+    )
+
+
+def _ids(kind: str, given_id: str, given_gs_id: str) -> tuple[str, str]:
+    """Gupshup's id and WhatsApp's. `id` is WhatsApp's beside a `gsId`; alone it depends on the event.
+
+    enqueued and an immediate failed carry Gupshup's; so may sent, delivered and read (then it is a UUID); events of
+    messages older than a week carry WhatsApp's.
+    """
+    if given_gs_id:
+        return given_gs_id, given_id
+    if kind == "deleted":
+        return "", given_id
+    if kind in ("enqueued", "failed") or _is_uuid(given_id):
+        return given_id, ""
+    return "", given_id
+
+
+def _is_uuid(value: str) -> bool:
+    try:
+        UUID(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _either(inner: dict[str, Any], payload: dict[str, Any], name: str) -> str:
+    return as_id(inner.get(name)) or as_id(payload.get(name))
+
+
+def _reply(payload: dict[str, Any], common: dict[str, Any]) -> Reply:
+    inner, sender, context = (as_dict(payload.get(name)) for name in ("payload", "sender", "context"))
+    kind = _kind(as_id(payload.get("type")).lower(), inner)
+    known = {
+        "provider_id": as_id(payload.get("id")),
+        # `source` differs from it now and then; the sender's phone is the right one.
+        "phone": digits(sender.get("phone")) or digits(payload.get("source")),
+        "user_id": as_id(sender.get("userId")),
+        "name": as_id(sender.get("name")),
+        "type": kind,
+        "context_gs_id": as_id(context.get("gsId")),
+        "context_id": as_id(context.get("id")),
+        **common,
+    }
+    return Reply(**known | _content(kind, inner))
+
+
+def _kind(said: str, inner: dict[str, Any]) -> str:
+    """Our word for it. Clicks are told by the keys present: the docs disagree about their types."""
+    if said in _CLICKS or as_id(inner.get("type")) == "button" or {"title", "reply"} <= inner.keys():
+        is_list = said == "list_reply" or (said != "button_reply" and "description" in inner)
+        return "list" if is_list else "button"
+    return said if said in REPLY_TYPES else "unknown"
+
+
+def _content(kind: str, inner: dict[str, Any]) -> dict[str, Any]:
+    if kind in ("button", "list"):
+        return _click(inner)
+    if kind in MEDIA_TYPES:
+        return {
+            "text": as_text(inner.get("caption")),
+            "file_url": as_id(inner.get("url")),
+            "file_name": as_id(inner.get("name")) or as_id(inner.get("filename")),
+            "content_type": as_id(inner.get("contentType")),
+        }
+    if kind == "location":
+        return {"text": _place(inner)}
+    if kind == "contact":
+        return {"text": "\n".join(filter(None, (_person(as_dict(c)) for c in as_list(inner.get("contacts")))))}
+    if kind == "reaction":
+        reacted = {"context_gs_id": as_id(inner.get("gsId")), "context_id": as_id(inner.get("id"))}
+        said = {name: value for name, value in reacted.items() if value}
+        return {"text": as_text(inner.get("emoji")), "renews_window": False, **said}
+    return {"text": as_text(inner.get("text")) or as_text(inner.get("caption"))}
+
+
+def _click(inner: dict[str, Any]) -> dict[str, Any]:
+    # fixtures: message__button_reply, message__list_reply, message__quick_reply_session, message__quick_reply_template,
+    # message__text_button
+    title = as_text(inner.get("title")) or as_text(inner.get("text"))
+    postback, index = as_text(inner.get("postbackText")), _index(title, as_text(inner.get("reply")))
+    return {
+        "text": title,
+        "title": title,
+        "postback": postback,
+        "index": index,
+        "reply_id": postback or ("" if index is None else str(index)),
+        "msgid": as_id(inner.get("id")),
+    }
+
+
+def _index(title: str, reply: str) -> int | None:
+    """`reply` is the title, a space, and the position counted from 1: "Yes 1"."""
+    found = re.fullmatch(r" ?([1-9][0-9]?)", reply.removeprefix(title))
+    return int(found[1]) if found and reply.startswith(title) else None
+
+
+def _place(inner: dict[str, Any]) -> str:
+    point = ", ".join(filter(None, (as_id(inner.get("latitude")), as_id(inner.get("longitude")))))
+    return "\n".join(filter(None, (as_id(inner.get("name")), as_id(inner.get("address")), point)))
+
+
+def _person(contact: dict[str, Any]) -> str:
+    name = as_dict(contact.get("name"))
+    words = as_id(name.get("formatted_name")) or as_id(name.get("first_name"))
+    phones = (as_id(as_dict(phone).get("phone")) for phone in as_list(contact.get("phones")))
+    return " ".join(filter(None, (words, *phones)))
+
+
+def _template_event(payload: dict[str, Any], common: dict[str, Any]) -> TemplateEvent:
+    category = payload.get("category")
+    change = as_dict(category)
+    reason = as_text(payload.get("rejectedReason"))
+    return TemplateEvent(
+        id=as_id(payload.get("id")),
+        kind=as_id(payload.get("type")),
+        name=as_id(payload.get("elementName")),
+        language=as_id(payload.get("languageCode")),
+        status=as_id(payload.get("status")).upper(),
+        reason=as_text(payload.get("description")) if reason in ("", "NONE") else reason,
+        # First announced as {current, correct}, later done as {old, new}; seen as a plain word, too.
+        category=as_id(change.get("new")) or as_id(change.get("correct")) or as_id(category),
+        category_before=as_id(change.get("old")),
+        **common,
+    )
