@@ -1,0 +1,51 @@
+"""WHAT can be done: one module per action, the only definition of it.
+
+`ACTIVITIES` offers the actions to the workflow designer; there the phone is required, because a list element or a file
+has no client of its own.
+"""
+
+from marshmallow import fields
+
+from activities.base import Action
+from activities.send_location import SendLocation
+from activities.send_template import SendTemplate
+from activities.send_text import SendText
+from bx24.i18n import Text
+from bx24.properties import Properties
+
+ACTIONS: dict[str, Action] = {action.name: action for action in (SendText(), SendTemplate(), SendLocation())}
+
+
+def line_field() -> fields.String:
+    """The line to send from; its options are the portal's own, filled in at registration."""
+    return fields.String(
+        load_default="",
+        metadata={
+            "title": Text("Line", "Линия"),
+            "hint": Text(
+                "Empty: the line of the last conversation with the client, else the default line",
+                "Пусто: линия последней переписки с клиентом, иначе линия по умолчанию",
+            ),
+            "type": "select",
+        },
+    )
+
+
+class Person(Properties):
+    """To whom an activity sends: the phone must be given."""
+
+    line = line_field()
+    phone = fields.String(
+        required=True,
+        metadata={
+            "title": Text("Phone", "Телефон"),
+            "hint": Text(
+                "With the country code; several may be given, separated by commas",
+                "С кодом страны; можно несколько через запятую",
+            ),
+        },
+    )
+
+
+#: The order in which activities are registered and shown.
+ACTIVITIES: dict[str, Action] = ACTIONS

@@ -1,0 +1,179 @@
+"""An action: what its robot and its activity have in common, and how its fields become a plan.
+
+An action's module declares its fields (`Content`) and builds the message; everything else lives here or further out:
+to whom (robots, activities), when the workflow goes on (`Sending`), sending, waiting and answering (messaging).
+Actions are pure. What they must look up comes through the `Desk` they are handed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, ClassVar, Protocol
+
+from marshmallow import Schema, ValidationError, fields, validate
+
+from activities.errors import BLANK, Refused, from_invalid, refused
+from bx24.i18n import Text
+from bx24.properties import Descriptor, Properties, WholeNumber, returns
+from gupshup.errors import InvalidMessage
+from gupshup.messages import Message
+from gupshup.templates import TemplateInfo
+
+MAX_WAIT_MINUTES = 43_200
+DEFAULT_WAIT_MINUTES = 1_440
+
+UNTIL: dict[str, Text] = {
+    "accepted": Text("the message is accepted by WhatsApp", "сообщение принято WhatsApp"),
+    "sent": Text("the message is sent", "сообщение отправлено"),
+    "delivered": Text("the message is delivered", "сообщение доставлено"),
+    "read": Text("the message is read", "сообщение прочитано"),
+    "replied": Text("the client has replied", "клиент ответил"),
+}
+
+STATUS_RESULTS: dict[str, Text] = {
+    "status": Text("Outcome", "Результат"),
+    "error_code": Text("Error code", "Код ошибки"),
+    "error_text": Text("Error text", "Текст ошибки"),
+}
+SEND_RESULTS: dict[str, Text] = {
+    "message_id": Text("Message id", "Номер сообщения"),
+    "sent_to": Text("Sent to (phone)", "Кому отправлено (телефон)"),
+    "sent_at": Text("Sent at", "Время отправки"),
+    "delivered_at": Text("Delivered at", "Время доставки"),
+    "read_at": Text("Read at", "Время прочтения"),
+}
+REPLY_RESULTS: dict[str, Text] = {
+    "reply_type": Text("Reply: kind", "Ответ: вид"),
+    "reply_text": Text("Reply: text", "Ответ: текст"),
+    "reply_id": Text("Reply: id of the button or row", "Ответ: код кнопки или строки"),
+    "reply_file": Text("Reply: file", "Ответ: файл"),
+    "reply_from": Text("Reply: from (phone)", "Ответ: от кого (телефон)"),
+}
+
+
+class Desk(Protocol):
+    """What an action may ask while it plans; messaging answers, tests answer with a table."""
+
+    def template(self, reference: str, language: str) -> TemplateInfo | None:
+        """The template of the run's line by Gupshup id or element name.
+
+        None: the line has no app id, so nobody can know; only an id is worth a try then.
+        Raises Refused: template_not_found, template_not_approved, template_ambiguous.
+        """
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run wants: a message or none, until when the workflow waits, and for how long at most."""
+
+    message: Message | None
+    until: str
+    wait: timedelta
+
+
+class Sending(Properties):
+    """The ending of every send: when the workflow goes on."""
+
+    until = fields.String(
+        load_default="accepted",
+        validate=validate.OneOf(list(UNTIL), labels=list(UNTIL.values())),  # type: ignore[arg-type]  # labels are Texts
+        metadata={
+            "title": Text("Continue when", "Продолжить, когда"),
+            "hint": Text("The workflow waits for it and gets the result", "Процесс дождётся и получит результат"),
+        },
+    )
+    wait_minutes = WholeNumber(
+        load_default=DEFAULT_WAIT_MINUTES,
+        validate=validate.Range(1, MAX_WAIT_MINUTES),
+        metadata={
+            "title": Text("Wait at most, minutes", "Ждать не дольше, минут"),
+            "hint": Text("From 1 to 43200 (30 days)", "От 1 до 43200 (30 дней)"),
+        },
+    )
+
+
+class Action:
+    """One thing that can be done. `name` is the module, the tail of the URL and of the code."""
+
+    name: ClassVar[str]
+    title: ClassVar[Text]
+    description: ClassVar[Text]
+    Content: ClassVar[type[Properties]]
+    Ending: ClassVar[type[Properties]]
+    results: ClassVar[Mapping[str, Text]]
+
+    def schema(self, to_whom: type[Properties]) -> Properties:
+        """To whom, content, ending: the order of the card."""
+        parts = (to_whom, self.Content, self.Ending)
+        declared = {name: field for part in parts for name, field in part._declared_fields.items()}
+        made: Properties = type(f"{self.name}_{to_whom.__name__}", (Properties,), dict(declared))()
+        return made
+
+    def return_properties(self, schema: Properties) -> dict[str, Descriptor]:
+        """RETURN_PROPERTIES as registered."""
+        return returns(self.results, besides=schema.codes())
+
+    def plan(self, values: Mapping[str, Any], desk: Desk) -> Plan:
+        """Turn checked values into a plan. Raises Refused."""
+        try:
+            return self.make_plan(values, desk)
+        except InvalidMessage as error:
+            raise from_invalid(error) from None
+
+    def make_plan(self, values: Mapping[str, Any], desk: Desk) -> Plan:
+        """The action's own part of `plan`."""
+        raise AssertionError(f"{type(self).__name__} has no plan")
+
+
+class SendAction(Action):
+    """An action that sends one message; it writes `message()` only."""
+
+    Ending = Sending
+    results: ClassVar[Mapping[str, Text]] = {**STATUS_RESULTS, **SEND_RESULTS, **REPLY_RESULTS}
+
+    def make_plan(self, values: Mapping[str, Any], desk: Desk) -> Plan:
+        return Plan(self.message(values, desk), values["until"], timedelta(minutes=values["wait_minutes"]))
+
+    def message(self, values: Mapping[str, Any], desk: Desk) -> Message:
+        """The message to send. Raises Refused or InvalidMessage."""
+        raise AssertionError(f"{type(self).__name__} sends no message")
+
+
+def load(schema: Properties, raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Check what a run brought. Raises Refused for the first field, in the card's order, that is missing or wrong."""
+    try:
+        values: dict[str, Any] = schema.load(raw)
+    except ValidationError as error:
+        raise explain(schema, raw, error) from None
+    return values
+
+
+def explain(schema: Schema, raw: Mapping[str, Any], error: ValidationError) -> Refused:
+    """Name the field, the value's problem and the remedy, from the field's own rules."""
+    messages = error.messages_dict
+    code, field = next((code, field) for code, field in schema.fields.items() if code in messages)
+    value = next((value for key, value in raw.items() if str(key).lower() == code.lower()), None)
+    title = field.metadata["title"]
+    if value is None or (isinstance(value, str) and not value.strip()) or value in ([], {}):
+        return refused("value_missing", field=title)
+    return refused("value_invalid", field=title, value=_shown(value), remedy=_remedy(field))
+
+
+def _shown(value: object) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _remedy(field: fields.Field[Any]) -> Text:
+    for rule in field.validators:
+        if isinstance(rule, validate.Range):
+            return Text("Give a number from {a} to {b}.", "Укажите число от {a} до {b}.").format(a=rule.min, b=rule.max)
+        if isinstance(rule, validate.OneOf):
+            allowed = ", ".join(map(str, rule.choices))
+            return Text("Allowed: {a}.", "Допустимо: {a}.").format(a=allowed)
+    if isinstance(field, fields.Number):
+        return Text("Give a number.", "Укажите число.")
+    return Text("Check the field.", "Проверьте поле.")
+
+
+__all__ = ["BLANK", "Action", "Desk", "Plan", "Refused", "SendAction", "Sending", "explain", "load"]

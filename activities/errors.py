@@ -1,0 +1,107 @@
+"""Why a run was refused, in words for whoever set up the robot: what happened, why, what to do.
+
+One catalogue for all codes of the contract (section 4). `Refused` ends a run as `failed`; nothing is sent.
+"""
+
+from bx24.i18n import Text
+from gupshup.errors import InvalidMessage
+
+CATALOGUE: dict[str, Text] = {
+    "no_phone": Text(
+        "No phone was found: neither the item nor its contact or company has one. Fill in a phone in the card, "
+        "or set the robot's Phone field.",
+        "Телефон не найден: его нет ни в карточке, ни у контакта, ни у компании. Заполните телефон в карточке "
+        "или поле «Телефон» в роботе.",
+    ),
+    "invalid_phone": Text(
+        "The phone “{value}” is not a valid number. Write it with the country code, for example +79161234567.",
+        "Телефон «{value}» — не существующий номер. Запишите его с кодом страны, например +79161234567.",
+    ),
+    "line_not_found": Text(
+        "There is no line “{value}”. Choose another line in the robot, or leave the field empty.",
+        "Линии «{value}» нет. Выберите в роботе другую линию или оставьте поле пустым.",
+    ),
+    "line_not_connected": Text(
+        "No WhatsApp line is connected for this. Connect a line in the app, then run the robot again.",
+        "Линия WhatsApp не подключена. Подключите линию в приложении и запустите робота снова.",
+    ),
+    "window_closed": Text(
+        "WhatsApp's 24-hour window is closed: the client has not written within the last day. "
+        "Use the template robot, or wait until the client writes.",
+        "Окно WhatsApp закрыто: клиент не писал последние 24 часа. "
+        "Отправьте шаблон (робот «Шаблон») или дождитесь сообщения клиента.",
+    ),
+    "value_missing": Text(
+        "The field “{field}” is empty. Fill it in; if it holds a variable, check that the card has a value.",
+        "Поле «{field}» пустое. Заполните его; если там переменная, проверьте, что в карточке есть значение.",
+    ),
+    "value_invalid": Text(
+        "The field “{field}” has a wrong value: “{value}”. {remedy}",
+        "В поле «{field}» неверное значение: «{value}». {remedy}",
+    ),
+    "text_too_long": Text(
+        "The field “{field}” has {actual} characters, at most {limit} are allowed. Shorten the text.",
+        "В поле «{field}» {actual} символов, можно не больше {limit}. Сократите текст.",
+    ),
+    "template_not_found": Text(
+        "There is no template “{value}” on this line. Choose a template from the list in the app, "
+        "or refresh the list if it was made just now.",
+        "Шаблона «{value}» на этой линии нет. Выберите шаблон из списка в приложении "
+        "или обновите список, если шаблон создан только что.",
+    ),
+    "template_not_approved": Text(
+        "The template “{value}” cannot be sent: its status is {status}. Wait for WhatsApp's approval "
+        "or choose another template.",
+        "Шаблон «{value}» нельзя отправить: его статус — {status}. Дождитесь одобрения WhatsApp "
+        "или выберите другой шаблон.",
+    ),
+    "template_ambiguous": Text(
+        "The template “{value}” exists in several languages: {languages}. Fill in the field “Template language”.",
+        "Шаблон «{value}» есть на нескольких языках: {languages}. Заполните поле «Язык шаблона».",
+    ),
+    "template_params": Text("{problem}", "{problem}"),
+    "portal_inactive": Text(
+        "The app is not active on this portal. Open the app in Bitrix24 or install it again.",
+        "Приложение на этом портале не активно. Откройте приложение в Битрикс24 или установите его снова.",
+    ),
+    "internal": Text(
+        "An error on our side; nothing was sent. Run the robot again; if it repeats, quote the number {trace} to support.",
+        "Ошибка на нашей стороне, ничего не отправлено. Запустите робота снова; если повторится, "
+        "назовите поддержке номер {trace}.",
+    ),
+}
+
+TIMEOUT = Text(
+    "The wait is over: the state “{until}” was not reached in {minutes} min.",
+    "Время ожидания вышло: состояние «{until}» не наступило за {minutes} мин.",
+)
+TIMEOUT_UNSENT = Text(
+    "The wait is over before the message could be handed to WhatsApp; it will not be sent.",
+    "Время ожидания вышло раньше, чем сообщение удалось передать в WhatsApp; оно не будет отправлено.",
+)
+UNKNOWN = Text(
+    "Nobody can tell whether the message left: the connection broke while it was being handed over. "
+    "It is not repeated by itself. Look into the chat with the client before you send again.",
+    "Неизвестно, ушло ли сообщение: связь оборвалась во время передачи. Само оно не повторяется. "
+    "Загляните в чат с клиентом, прежде чем отправлять ещё раз.",
+)
+BLANK = Text("(empty)", "(пусто)")
+
+
+class Refused(Exception):
+    """A run that cannot be carried out. `code`: of the contract, section 4; `text`: for the workflow log."""
+
+    def __init__(self, code: str, text: Text) -> None:
+        super().__init__(f"{code}: {text}")
+        self.code = code
+        self.text = text
+
+
+def refused(code: str, **values: object) -> Refused:
+    """The refusal of the catalogue, its places filled in."""
+    return Refused(code, CATALOGUE[code].format(**values))
+
+
+def from_invalid(error: InvalidMessage) -> Refused:
+    """A message that breaks a limit of WhatsApp; the vendor's door already says which, in both languages."""
+    return Refused(error.code, Text(error.en, error.ru))

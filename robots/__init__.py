@@ -1,0 +1,35 @@
+"""The same actions as CRM AUTOMATION: the person is the CRM item's client, so the phone may stay empty."""
+
+from marshmallow import fields
+
+from activities import ACTIONS, line_field
+from activities.base import Action
+from bx24.i18n import Text
+from bx24.properties import Properties
+
+
+class Client(Properties):
+    """To whom a robot sends: an empty phone means the client of the CRM item."""
+
+    line = line_field()
+    phone = fields.String(
+        load_default="",
+        metadata={
+            "title": Text("Phone", "Телефон"),
+            "hint": Text(
+                "Empty: the phone of the item's contact or company",
+                "Пусто: телефон контакта или компании из карточки",
+            ),
+        },
+    )
+
+
+#: Action name → what CRM users read in the list of robots.
+ROBOTS: dict[str, tuple[Action, Text]] = {
+    name: (ACTIONS[name], title)
+    for name, title in (
+        ("send_template", Text("WhatsApp: template to the client", "WhatsApp: шаблон клиенту")),
+        ("send_text", Text("WhatsApp: text to the client", "WhatsApp: текст клиенту")),
+        ("send_location", Text("WhatsApp: location to the client", "WhatsApp: геолокация клиенту")),
+    )
+}
