@@ -1,0 +1,286 @@
+"""The loop that carries all work: hold shards, claim, work on threads, record.
+
+One drain is one RQ job in one process. It takes every free shard that has work and works on them all at once, so that
+many portals share few processes and few share many; what belongs to one portal is in one place, so order and pace need no
+locks. When nothing is left for IDLE_S it gives its shards back and the worker to RQ.
+
+    stage       claims                          works (thread)            records
+    inbound     stored webhooks, applied at once
+    register    portals that are due            REST: robots, events      report
+    plan        stored runs                     CRM, templates            message or refusal
+    send        queued messages                 Gupshup                   accepted, failed, unknown, again
+    answer      ended runs, by portal           one REST batch            answered, again
+"""
+
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Protocol
+
+import structlog
+from redis.exceptions import RedisError
+from sqlalchemy.orm import Session
+
+from messaging import endings, leases, outbox, sweeper
+from messaging.answers import Answers
+from messaging.inbound import Inbound
+from messaging.outbox import Outbox
+from messaging.planning import Planning
+from messaging.registry import Registry
+from messaging.runtime import Runtime
+
+IDLE_S = 2.0
+TICK_S = 0.5
+SWEEP_S = 2.0
+GROUP = 200
+STOP_S = 40.0
+log = structlog.get_logger(__name__)
+
+#: Set by the worker when it is asked to stop: finish what is in flight, claim nothing.
+STOP = threading.Event()
+
+
+class Stage(Protocol):
+    """One kind of work. Claim and record run in the drain's transactions, work on a thread without one."""
+
+    name: str
+
+    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Any]: ...
+
+    def work(self, task: Any) -> Any: ...
+
+    def record(self, session: Session, task: Any, result: Any) -> None: ...
+
+    def lost(self, session: Session, task: Any) -> None: ...
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A task that came back from its thread."""
+
+    stage: Stage
+    task: Any
+    result: Any
+
+
+class Drain:
+    """One process' share of the work."""
+
+    def __init__(self, runtime: Runtime, threads: int) -> None:
+        self.runtime = runtime
+        self.name = secrets.token_hex(6)
+        self.inbound = Inbound(runtime, self.name)
+        self.stages: list[Stage] = [
+            self.inbound,
+            Registry(runtime, self.name),
+            Planning(runtime, self.name),
+            Outbox(runtime, self.name),
+            Answers(runtime, self.name),
+        ]
+        self.held: dict[int, int] = {}
+        self.threads = threads
+        self._in_flight = 0
+        self._back: queue.SimpleQueue[Finished | set[int]] = queue.SimpleQueue()
+        self._pending = False
+        self._left = False
+        self._renewed_at: datetime | None = None
+
+    # --- one round, also what tests call -----------------------------------------------------------------------
+
+    def hold(self, shards: set[int]) -> None:
+        """Take those of these shards that are free; what a dead owner had in flight there becomes unclear."""
+        wanted = shards - self.held.keys()
+        if not wanted:
+            return
+        with self.runtime.db.write() as session:
+            taken = leases.take(session, self.name, wanted, self.runtime.clock())
+            if taken and (lost := outbox.orphaned(session, taken)):
+                log.warning("sends of a dead worker are unclear", count=lost)
+        self.held |= taken
+        self.runtime.bells.holds(self.name, taken)
+
+    def renew(self) -> None:
+        """Prolong our leases; drop what has run out."""
+        now = self.runtime.clock()
+        if self._renewed_at and now - self._renewed_at < timedelta(seconds=leases.RENEW_S):
+            return
+        with self.runtime.db.write() as session:
+            kept = leases.renew(session, self.name, now)
+        for shard in self.held.keys() - kept:
+            log.warning("lease lost", shard=shard)
+            del self.held[shard]
+        self._renewed_at = now
+
+    def claim(self, submit: Callable[[Stage, Any], None]) -> int:
+        """Claim what is due on our shards and hand it to `submit`. Returns how much was found."""
+        if not self.held:
+            return 0
+        with self.runtime.db.read() as session:
+            due = sweeper.due_shards(session, self.runtime) & self.held.keys()
+        self._pending = bool(due)
+        if not due:
+            return 0
+        held = {shard: self.held[shard] for shard in due}
+        found = 0
+        for stage in self.stages:
+            room = self.threads - self._in_flight
+            if room <= 0:
+                break
+            with self.runtime.db.write() as session:
+                tasks = stage.claim(session, held, room)
+            self._in_flight += len(tasks)
+            found += len(tasks)
+            for task in tasks:
+                submit(stage, task)
+        with self.runtime.db.write() as session:
+            found += endings.overdue(session, self.runtime, set(held))
+        return found + self.inbound.applied
+
+    def work(self, stage: Stage, task: Any) -> Finished:
+        """Do one task; whatever it raises is a fault of ours and becomes its result."""
+        try:
+            return Finished(stage, task, stage.work(task))
+        except Exception as error:
+            log.exception("a task failed", stage=stage.name)
+            return Finished(stage, task, error)
+
+    def record(self, finished: list[Finished]) -> None:
+        """Record what came back in one transaction; if that fails, one by one, so that one bad row spoils only itself."""
+        if not finished:
+            return
+        self._in_flight -= len(finished)
+        try:
+            with self.runtime.db.write() as session:
+                for one in finished:
+                    _record(session, one)
+        except Exception:
+            log.exception("recording a group failed, one by one now", count=len(finished))
+            for one in finished:
+                self._record_alone(one)
+
+    def _record_alone(self, one: Finished) -> None:
+        try:
+            with self.runtime.db.write() as session:
+                _record(session, one)
+        except Exception:
+            log.exception("recording failed", stage=one.stage.name)
+            with self.runtime.db.write() as session:
+                one.stage.lost(session, one.task)
+
+    def settle(self, rounds: int = 100) -> None:
+        """Everything that is due now, here and on this thread, until nothing is left: for tests and the command line."""
+        for _ in range(rounds):
+            with self.runtime.db.read() as session:
+                self.hold(sweeper.due_shards(session, self.runtime))
+            finished: list[Finished] = []
+            found = self.claim(lambda stage, task, done=finished: done.append(self.work(stage, task)))  # type: ignore[misc]
+            self.record(finished)
+            if not found:
+                return
+
+    # --- the job ---------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Work until there is nothing to do, or until STOP."""
+        bells = self.runtime.bells
+        bells.begun(self.name)
+        ear = threading.Thread(target=self._listen, name="ear", daemon=True)
+        with ThreadPoolExecutor(self.threads, "hand") as pool:
+            ear.start()
+            try:
+                self._loop(pool)
+            finally:
+                self._leave()
+
+    def _loop(self, pool: ThreadPoolExecutor) -> None:
+        idle_since = swept_at = time.monotonic()
+        self._sweep()
+        while not STOP.is_set():
+            self.renew()
+            found = self.claim(lambda stage, task: self._start(pool, stage, task))
+            finished = self._collect(0.0 if found else TICK_S)
+            self.record(finished)
+            now = time.monotonic()
+            if now - swept_at >= SWEEP_S:
+                swept_at = now
+                self._sweep()
+            if found or finished or self._in_flight or self._pending:
+                idle_since = now
+            elif now - idle_since >= IDLE_S and not self.runtime.bells.gone(self.name):
+                return
+            if self._in_flight >= self.threads:
+                self.runtime.bells.summon_help()
+
+    def _start(self, pool: ThreadPoolExecutor, stage: Stage, task: Any) -> None:
+        pool.submit(lambda: self._back.put(self.work(stage, task)))
+
+    def _collect(self, wait_s: float) -> list[Finished]:
+        """What has come back, waiting for the first at most so long; a bell also ends the waiting."""
+        finished: list[Finished] = []
+        try:
+            one = self._back.get(timeout=wait_s) if wait_s else self._back.get_nowait()
+            while True:
+                if isinstance(one, Finished):
+                    finished.append(one)
+                else:
+                    self.hold(one)
+                if len(finished) >= GROUP:
+                    break
+                one = self._back.get_nowait()
+        except queue.Empty:
+            pass
+        return finished
+
+    def _sweep(self) -> None:
+        """Take every shard that has work and no owner; tell that we are alive."""
+        with self.runtime.db.read() as session:
+            due = sweeper.due_shards(session, self.runtime)
+        self.hold(due)
+        self.runtime.counters.flush(self.runtime.redis)
+        self._stay_alive()
+
+    def _stay_alive(self) -> None:
+        try:
+            self.runtime.bells.alive(self.name)
+            self.runtime.bells.holds(self.name, self.held)
+        except RedisError as error:
+            log.warning("Redis is away, the database goes on", error=type(error).__name__)
+
+    def _listen(self) -> None:
+        """The ear: bells end the waiting of the loop. Without Redis the loop looks by itself."""
+        while not STOP.is_set() and not self._left:
+            try:
+                rung = self.runtime.bells.listen(self.name, 1.0)
+            except RedisError:
+                STOP.wait(1.0)
+                continue
+            if rung:
+                self._back.put(rung)
+
+    def _leave(self) -> None:
+        """Record what is still in flight, give the shards back."""
+        until = time.monotonic() + STOP_S
+        while self._in_flight and time.monotonic() < until:
+            self.record(self._collect(TICK_S))
+        self._left = True
+        with self.runtime.db.write() as session:
+            leases.release(session, self.name)
+        self.held.clear()
+        self.runtime.counters.flush(self.runtime.redis)
+
+
+def _record(session: Session, one: Finished) -> None:
+    if isinstance(one.result, Exception) and not _is_result(one.result):
+        one.stage.lost(session, one.task)
+    else:
+        one.stage.record(session, one.task, one.result)
+
+
+def _is_result(error: Exception) -> bool:
+    """Vendors' errors are answers; anything else is a fault of ours."""
+    return type(error).__module__.partition(".")[0] in ("bx24", "gupshup", "activities")

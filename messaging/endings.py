@@ -1,0 +1,184 @@
+"""How a run ends: its answer is written once, together with the end, and handed to Bitrix24 from there.
+
+Whoever ends a run (a status, a reply, a deadline, a refusal, a removed line) does it here; the row's own state decides
+who was first, so a run has one outcome, whatever races.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
+
+from activities.base import UNTIL
+from activities.errors import CATALOGUE, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN
+from bx24.i18n import Text
+from gupshup.errors import refusal
+from messaging import statuses
+from messaging.models import Message, Portal, Run
+from messaging.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+REPLY_FIELDS = ("reply_type", "reply_text", "reply_id", "reply_file", "reply_from")
+_HEADLINE = {
+    "accepted": Text("WhatsApp accepted the message", "WhatsApp принял сообщение"),
+    "sent": Text("the message was sent", "сообщение отправлено"),
+    "delivered": Text("the message was delivered", "сообщение доставлено"),
+    "read": Text("the message was read", "сообщение прочитано"),
+    "replied": Text("the client replied", "клиент ответил"),
+    "failed": Text("not sent", "не отправлено"),
+    "unknown": Text("unclear whether it was sent", "неизвестно, отправлено ли"),
+    "timeout": Text("the wait is over", "время ожидания вышло"),
+}
+
+
+def end(
+    session: Session,
+    runtime: Runtime,
+    run: Run,
+    outcome: str,
+    code: str = "",
+    text: Text | None = None,
+    reply: dict[str, str] | None = None,
+) -> bool:
+    """End a run once; False if it had ended. A message that has not been handed over by now never will be."""
+    if not _claim_end(session, run):
+        return False
+    now = runtime.clock()
+    message = run.message
+    if message is not None and message.status == "queued":
+        _drop(session, message)
+    language = run.portal.language
+    words = text.to(language) if text else ""
+    run.answer = {
+        "status": outcome,
+        "error_code": code,
+        "error_text": words,
+        **_send_values(message),
+        **(reply or dict.fromkeys(REPLY_FIELDS, "")),
+    }
+    run.log_line = _log_line(run, outcome, words, reply, language)
+    run.state, run.outcome, run.error_code, run.ended_at = "ended", outcome, code, now
+    run.auth = None
+    run.answer_at = now if run.waits and run.portal.status != "inactive" else None
+    if code:
+        runtime.counters.add("refusals", run.line_id or "", code)
+    log.info("run ended", trace=run.trace, run=run.id, outcome=outcome, code=code)
+    return True
+
+
+def _claim_end(session: Session, run: Run) -> bool:
+    """Be the one who ends it: asked of the row, not of our copy, which another process may have overtaken."""
+    if run.state == "ended":
+        return False
+    session.flush()
+    claimed = session.execute(
+        update(Run)
+        .where(Run.id == run.id, Run.state != "ended")
+        .values(state="ended")
+        .execution_options(synchronize_session=False)
+    )
+    if not claimed.rowcount:  # type: ignore[attr-defined]  # a CursorResult, typed as Result
+        session.refresh(run)
+        return False
+    return True
+
+
+def _drop(session: Session, message: Message) -> None:
+    """Nothing may be sent any more, unless a drain has claimed it a moment ago."""
+    session.execute(
+        update(Message)
+        .where(Message.id == message.id, Message.status == "queued")
+        .values(status="dropped")
+        .execution_options(synchronize_session=False)
+    )
+    session.refresh(message, ["status"])
+
+
+def _send_values(message: Message | None) -> dict[str, str]:
+    if message is None:
+        return dict.fromkeys(("message_id", "sent_to", "sent_at", "delivered_at", "read_at"), "")
+    handed = message.status != "dropped"
+    return {
+        "message_id": message.gupshup_id or "",
+        "sent_to": message.conversation.phone if handed else "",
+        "sent_at": iso(message.sent_at),
+        "delivered_at": iso(message.delivered_at),
+        "read_at": iso(message.read_at),
+    }
+
+
+def iso(moment: datetime | None) -> str:
+    """ISO 8601 with zone, or empty."""
+    return moment.isoformat(timespec="seconds") if moment else ""
+
+
+def _log_line(run: Run, outcome: str, words: str, reply: dict[str, str] | None, language: str) -> str:
+    to = f" → +{run.message.conversation.phone}" if run.message else ""
+    line = f"WhatsApp{to}: {_HEADLINE[outcome].to(language)}"
+    if reply and reply.get("reply_text"):
+        line += f": «{reply['reply_text'][:200]}»"
+    return f"{line}. {words}" if words else line
+
+
+def by_status(session: Session, runtime: Runtime, message: Message) -> None:
+    """The message's status has risen: end its run if that is what it waits for, or if the message failed."""
+    run = message.run
+    if run.state == "ended":
+        return
+    if message.status == "failed":
+        why = refusal(message.error_code, message.error_reason)
+        end(session, runtime, run, "failed", why.code, Text(why.en, why.ru))
+    elif run.until != "replied" and statuses.satisfies(message.status, run.until):
+        end(session, runtime, run, message.status)
+
+
+def overdue(session: Session, runtime: Runtime, shards: set[int], limit: int = 200) -> int:
+    """End the waits that are over, and the unclear sends that stayed unclear. Returns how many."""
+    now = runtime.clock()
+    late = session.scalars(
+        select(Run).where(Run.shard.in_(shards), Run.state != "ended", Run.deadline_at <= now).limit(limit)
+    ).all()
+    unclear = session.scalars(
+        select(Message)
+        .join(Run)
+        .where(
+            Message.shard.in_(shards),
+            Message.status == "unknown",
+            Message.claimed_at <= now - timedelta(seconds=runtime.config.unknown_after_s),
+            Run.state != "ended",
+        )
+        .limit(limit)
+    ).all()
+    ended = sum(_end_late(session, runtime, run) for run in late)
+    return ended + sum(end(session, runtime, message.run, "unknown", text=UNKNOWN) for message in unclear)
+
+
+def _end_late(session: Session, runtime: Runtime, run: Run) -> bool:
+    message = run.message
+    if message is not None and message.status == "sending":
+        return False  # in flight this very moment: its result, or its owner's death, decides in a few seconds
+    if message is not None and message.status == "unknown":
+        return end(session, runtime, run, "unknown", text=UNKNOWN)
+    if (message is None and run.action.startswith("send_")) or (message is not None and message.status == "queued"):
+        return end(session, runtime, run, "timeout", text=TIMEOUT_UNSENT)
+    minutes = round((run.deadline_at - run.stored_at).total_seconds() / 60)
+    return end(session, runtime, run, "timeout", text=TIMEOUT.format(until=UNTIL[run.until], minutes=minutes))
+
+
+def end_all(session: Session, runtime: Runtime, which: ColumnElement[bool], code: str) -> int:
+    """End all open runs of a line or portal as failed, with one reason."""
+    open_runs = session.scalars(select(Run).join(Portal).where(which, Run.state != "ended")).all()
+    return sum(end(session, runtime, run, "failed", code, CATALOGUE[code].format(value="")) for run in open_runs)
+
+
+def internal(run: Run) -> tuple[str, Text]:
+    """Code and text for a fault of ours."""
+    return "internal", CATALOGUE["internal"].format(trace=run.trace)
+
+
+def properties_of(run: Run) -> dict[str, Any]:
+    """What the robot brought; {} if it was wiped."""
+    return dict(run.properties or {})

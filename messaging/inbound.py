@@ -1,0 +1,229 @@
+"""What Gupshup posts: stored as it came, then applied to message, run and conversation.
+
+Events come unordered, more than once, sometimes before our own record of the message, sometimes never (reference section 7).
+An event whose message is not known yet waits for it up to PARK; after that it is somebody else's (sent from Gupshup's
+console) and is kept as `odd`.
+"""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+from gupshup import webhooks
+from messaging import endings, statuses
+from messaging.models import InboundEvent, Line, Message, Reply, Run, shard_of
+from messaging.runs import conversation_with
+from messaging.runtime import Runtime
+
+PARK = timedelta(minutes=10)
+MAX_BODY = 256 * 1024
+#: How far a provider's clock may run before ours when an event is matched to an unclear send.
+SKEW = timedelta(seconds=60)
+_STATUS_OF = {"enqueued": "accepted", "sent": "sent", "delivered": "delivered", "read": "read", "failed": "failed"}
+log = structlog.get_logger(__name__)
+
+
+def store(runtime: Runtime, line: Line, body: bytes) -> bool:
+    """Store one webhook; False if the same event was stored before."""
+    events = webhooks.parse(body)
+    first = events[0]
+    now = runtime.clock()
+    row = {
+        "line_id": line.id,
+        "shard": shard_of(line.portal_id),
+        "key": webhooks.key(first),
+        "body": body[:MAX_BODY].decode("utf-8", "replace"),
+        "label": first.type_label[:60],
+        "ref": (getattr(first, "ref", "") or None) if isinstance(first, webhooks.Status) else None,
+        "received_at": now,
+        "due_at": now,
+    }
+    with runtime.db.write() as session:
+        insert: Any = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+        stored = session.execute(
+            insert(InboundEvent).values(**row).on_conflict_do_nothing().returning(InboundEvent.id)
+        ).scalar()
+    runtime.counters.add("webhooks", first.type_label)
+    if isinstance(first, webhooks.Unknown):
+        runtime.counters.add("webhooks_unknown")
+    return stored is not None
+
+
+class Inbound:
+    """The stage of a drain that applies stored events. It needs no network, so it does its work while claiming."""
+
+    name = "inbound"
+
+    def __init__(self, runtime: Runtime, owner: str) -> None:
+        self.runtime = runtime
+        self.applied = 0
+
+    def claim(self, session: Session, held: dict[int, int], room: int) -> list[None]:
+        rows = session.scalars(
+            select(InboundEvent)
+            .where(
+                InboundEvent.shard.in_(held),
+                InboundEvent.state == "stored",
+                InboundEvent.due_at <= self.runtime.clock(),
+            )
+            .order_by(InboundEvent.id)
+            .limit(100)
+        ).all()
+        for row in rows:
+            apply(session, self.runtime, row)
+        self.applied = len(rows)
+        return []
+
+    def work(self, task: None) -> None:
+        """Nothing happens on threads."""
+
+    def record(self, session: Session, task: None, result: None) -> None:
+        """Nothing comes back from threads."""
+
+    def lost(self, session: Session, task: None) -> None:
+        """Nothing can get lost on threads."""
+
+
+def apply(session: Session, runtime: Runtime, row: InboundEvent) -> None:
+    """Apply one stored webhook; it ends `done`, `odd`, or waits for its message."""
+    line = session.get_one(Line, row.line_id)
+    states = [_apply_one(session, runtime, line, row, event) for event in webhooks.parse(row.body.encode())]
+    if "wait" not in states:
+        row.state = "odd" if "odd" in states else "done"
+    elif runtime.clock() - row.received_at >= PARK:
+        row.state = "odd"
+    else:
+        waited = (runtime.clock() - row.received_at).total_seconds()
+        row.due_at = runtime.clock() + timedelta(seconds=min(60.0, 2 + waited))
+
+
+def _apply_one(session: Session, runtime: Runtime, line: Line, row: InboundEvent, event: webhooks.Event) -> str:
+    if isinstance(event, webhooks.Status):
+        return _status(session, runtime, line, row, event)
+    if isinstance(event, webhooks.Reply):
+        return _reply(session, runtime, line, row, event)
+    if isinstance(event, webhooks.TemplateEvent):
+        line.templates_synced_at = None
+        return "done"
+    return "odd" if isinstance(event, webhooks.Unknown) else "done"
+
+
+def _status(session: Session, runtime: Runtime, line: Line, row: InboundEvent, event: webhooks.Status) -> str:
+    status = _STATUS_OF.get(event.kind)
+    if status is None:
+        return "done"  # deleted, mismatch: about what the client did, not about our message
+    message = _message_of(session, line, event)
+    if message is None and (message := _adopted(session, runtime, line, event)) is None:
+        return "wait"
+    message.gupshup_id = message.gupshup_id or event.gs_id or event.ref
+    message.whatsapp_id = message.whatsapp_id or event.whatsapp_id or None
+    if status == "failed":
+        message.error_code, message.error_reason = str(event.code or "unknown"), (event.reason or "")[:500]
+    if statuses.raise_to(message, status, event.at or row.received_at):
+        log.info("status", trace=message.run.trace, run=message.run_id, status=status, code=event.code or "")
+        endings.by_status(session, runtime, message)
+    return "done"
+
+
+def _message_of(session: Session, line: Line, event: webhooks.Status) -> Message | None:
+    """By Gupshup's id, else by WhatsApp's id as an earlier event told it."""
+    for column, value in (
+        (Message.gupshup_id, event.gs_id or event.ref),
+        (Message.whatsapp_id, event.whatsapp_id or event.ref),
+    ):
+        if value:
+            found = session.scalar(select(Message).where(column == value, Message.line_id == line.id).with_for_update())
+            if found is not None:
+                return found
+    return None
+
+
+def _adopted(session: Session, runtime: Runtime, line: Line, event: webhooks.Status) -> Message | None:
+    """An unclear send this event may belong to: only when exactly one is open to that client (reference section 12).
+
+    Guessing among two would tell one robot what became of another's message.
+    """
+    if not event.destination or not (event.gs_id or event.ref):
+        return None
+    conversation = conversation_with(session, runtime, line.id, event.destination)
+    open_ones = session.scalars(
+        select(Message)
+        .where(
+            Message.conversation_id == conversation.id,
+            Message.status == "unknown",
+            Message.gupshup_id.is_(None),
+            Message.claimed_at <= (event.at or runtime.clock()) + SKEW,
+        )
+        .with_for_update()
+    ).all()
+    if event.session is not None:
+        open_ones = [message for message in open_ones if message.is_session == event.session]
+    if len(open_ones) != 1:
+        return None
+    log.info("unclear send cleared up by an event", trace=open_ones[0].run.trace, run=open_ones[0].run_id)
+    return open_ones[0]
+
+
+def _reply(session: Session, runtime: Runtime, line: Line, row: InboundEvent, event: webhooks.Reply) -> str:
+    if not event.phone:
+        return "odd"  # a client with a username only (BSUID): kept, but no conversation of ours has such a name
+    conversation = conversation_with(session, runtime, line.id, event.phone)
+    at = event.at or row.received_at
+    known = select(func.count()).where(Reply.line_id == line.id, Reply.provider_id == event.provider_id)
+    if event.provider_id and session.scalar(known):
+        return "done"
+    if event.renews_window and (conversation.last_inbound_at is None or at > conversation.last_inbound_at):
+        conversation.last_inbound_at = at
+    conversation.last_activity_at = runtime.clock()
+    reply = Reply(
+        line_id=line.id,
+        conversation_id=conversation.id,
+        provider_id=event.provider_id or row.key,
+        type=event.type,
+        content={"text": event.text, "id": event.reply_id, "context": event.context_gs_id, "msgid": event.msgid},
+        at=at,
+        received_at=row.received_at,
+    )
+    session.add(reply)
+    run = _waiting_for(session, conversation.id, event, row.received_at)
+    if run is not None:
+        reply.run_id = run.id
+        endings.end(session, runtime, run, "replied", reply=_values(event))
+    log.info("reply", trace=run.trace if run else "", line=line.id, type=event.type, sender=event.phone)
+    return "done"
+
+
+def _values(event: webhooks.Reply) -> dict[str, str]:
+    return {
+        "reply_type": event.type,
+        "reply_text": event.text,
+        "reply_id": event.reply_id,
+        "reply_file": "",
+        "reply_from": event.phone or "",
+    }
+
+
+def _waiting_for(session: Session, conversation_id: int, event: webhooks.Reply, received: datetime) -> Run | None:
+    """The run this reply ends: the one whose message is quoted, else the oldest that waits for this client."""
+    waiting = session.scalars(
+        select(Run)
+        .join(Message, Message.run_id == Run.id)
+        .where(
+            Run.conversation_id == conversation_id,
+            Run.state == "waiting",
+            Run.until == "replied",
+            Message.status.in_(("accepted", "sent", "delivered", "read", "unknown")),
+            Message.claimed_at <= received,
+        )
+        .order_by(Run.id)
+    ).all()
+    quoted = {ref for ref in (event.context_gs_id, event.context_id) if ref}
+    for run in waiting:
+        if run.message and quoted & {run.message.gupshup_id, run.message.whatsapp_id}:
+            return run
+    return waiting[0] if waiting else None

@@ -1,0 +1,21 @@
+"""Every function RQ may run. Jobs carry no data: the database is the queue, RQ wakes and supervises."""
+
+import os
+from functools import cache
+from pathlib import Path
+
+from messaging import config
+from messaging.drains import Drain
+from messaging.runtime import Runtime, open_runtime
+
+
+@cache
+def runtime() -> Runtime:
+    """The runtime of this worker process."""
+    return open_runtime(config.load(os.environ, Path(".env")))
+
+
+def drain() -> None:
+    """Work off everything that is due, then give the worker back."""
+    current = runtime()
+    Drain(current, current.config.worker_threads).run()

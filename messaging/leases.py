@@ -1,0 +1,55 @@
+"""Who works on a shard: a lease with a fence, kept in the database.
+
+A process that dies stops renewing; after LEASE_S its shards are free. The next owner finds what the dead one had in
+flight by its older fence. A process that was only frozen meanwhile can claim nothing more: every claim asks for the
+fence it holds.
+"""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from messaging.models import SHARDS, Lease
+
+LEASE_S = 10.0
+RENEW_S = 3.0
+
+
+def ensure(session: Session, now: datetime) -> None:
+    """Create the rows of all shards once."""
+    known = set(session.scalars(select(Lease.shard)))
+    session.add_all(
+        Lease(shard=shard, owner="", fence=0, expires_at=now) for shard in range(SHARDS) if shard not in known
+    )
+
+
+def take(session: Session, owner: str, shards: set[int], now: datetime) -> dict[int, int]:
+    """Take the free ones among these shards; shard → fence of those we got."""
+    if not shards:
+        return {}
+    free = (Lease.owner == "") | (Lease.expires_at < now)
+    taken = session.execute(
+        update(Lease)
+        .where(Lease.shard.in_(shards), free)
+        .values(owner=owner, fence=Lease.fence + 1, expires_at=now + timedelta(seconds=LEASE_S))
+        .returning(Lease.shard, Lease.fence)
+    )
+    return {row.shard: row.fence for row in taken}
+
+
+def renew(session: Session, owner: str, now: datetime) -> set[int]:
+    """Prolong what we hold and has not run out; the shards still ours."""
+    kept = session.execute(
+        update(Lease)
+        .where(Lease.owner == owner, Lease.expires_at >= now)
+        .values(expires_at=now + timedelta(seconds=LEASE_S))
+        .returning(Lease.shard)
+    )
+    return set(kept.scalars())
+
+
+def release(session: Session, owner: str, shards: set[int] | None = None) -> None:
+    """Give shards back, all by default."""
+    statement = update(Lease).where(Lease.owner == owner).values(owner="")
+    session.execute(statement if shards is None else statement.where(Lease.shard.in_(shards)))

@@ -1,0 +1,56 @@
+"""Bitrix24's request limit, kept on our side: a leaky bucket per portal in Redis, shared by all processes.
+
+Bitrix24 docs: limits. 2 requests leak per second, 50 fit in; over it the portal answers 503 QUERY_LIMIT_EXCEEDED.
+"""
+
+import time
+from collections.abc import Callable
+
+from redis.exceptions import RedisError
+
+from bx24.errors import Throttled
+from messaging.runtime import Runtime
+
+RATE_PER_S = 2.0
+BURST = 50
+PATIENCE_S = 20.0
+
+# KEYS[1] bucket; ARGV: rate, burst, cost. Returns milliseconds to wait; nothing is taken unless it is 0.
+_TAKE = """
+local t = redis.call('TIME')
+local now = t[1] * 1000 + math.floor(t[2] / 1000)
+local level = tonumber(redis.call('HGET', KEYS[1], 'level') or '0')
+local at = tonumber(redis.call('HGET', KEYS[1], 'at') or now)
+level = math.max(0, level - (now - at) / 1000 * ARGV[1])
+if level + 1 > tonumber(ARGV[2]) then
+  return math.ceil((level + 1 - ARGV[2]) / ARGV[1] * 1000)
+end
+redis.call('HSET', KEYS[1], 'level', level + 1, 'at', now)
+redis.call('PEXPIRE', KEYS[1], 120000)
+return 0
+"""
+
+
+class Gate:
+    """Called before each REST request of one portal: waits for a place, or raises Throttled when it would be long."""
+
+    def __init__(self, runtime: Runtime, portal_id: int, sleep: Callable[[float], None] = time.sleep) -> None:
+        self.redis = runtime.redis
+        self.key = f"waba24:limit:{portal_id}"
+        self.sleep = sleep
+        self.counters = runtime.counters
+
+    def __call__(self) -> None:
+        waited = 0.0
+        while (wait := self._take()) > 0:
+            if waited + wait > PATIENCE_S:
+                raise Throttled("QUERY_LIMIT_EXCEEDED", "our own limiter", retry_after=wait)
+            self.sleep(wait)
+            waited += wait
+        self.counters.add("rest_calls", "http")
+
+    def _take(self) -> float:
+        try:
+            return float(self.redis.eval(_TAKE, 1, self.key, RATE_PER_S, BURST)) / 1000
+        except RedisError:
+            return 0.0  # Bitrix24 refuses what is too much; standing still without Redis would cost more

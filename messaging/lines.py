@@ -1,0 +1,139 @@
+"""Lines: a portal's numbers at Gupshup."""
+
+import secrets
+from dataclasses import dataclass
+
+import structlog
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from activities.errors import refused
+from gupshup.client import Account
+from messaging import crypto, endings, portals
+from messaging.models import Conversation, Line, Portal, Run
+from messaging.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class NewLine:
+    """What an administrator types in: the app's API key and name as Gupshup's console shows them, and its number."""
+
+    api_key: str
+    app_name: str
+    phone: str
+    app_id: str = ""
+    name: str = ""
+
+
+def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
+    """Connect a line; stored without asking the network. The same app added again gets its new key and number.
+
+    Raises LookupError for an unknown portal, ValueError for a number that is none.
+    """
+    digits = "".join(char for char in new.phone if char.isdigit())
+    if not 7 <= len(digits) <= 15:
+        raise ValueError(f"phone: {new.phone!r} is not a number with a country code, for example 79161234567")
+    with runtime.db.write() as session:
+        portal = portal_by_member(session, member_id)
+        line = session.scalar(select(Line).where(Line.portal_id == portal.id, Line.app_name == new.app_name))
+        if line is None:
+            secret = secrets.token_urlsafe(32)
+            line = Line(portal_id=portal.id, app_name=new.app_name, secret=secret, secret_digest=crypto.digest(secret))
+            session.add(line)
+        line.phone, line.api_key, line.status = digits, new.api_key.strip(), "connected"
+        line.app_id, line.name = new.app_id or line.app_id or "", new.name or line.name or new.app_name
+        line.connected_at, line.templates_synced_at = runtime.clock(), None
+        session.flush()
+        if portal.default_line_id is None:
+            portal.default_line_id = line.id
+        portals.register_again(session, portal, runtime)
+        log.info("line connected", portal=portal.id, line=line.id, app=line.app_name)
+        return line
+
+
+def remove(runtime: Runtime, line_id: int) -> int:
+    """Disconnect a line: nothing leaves any more, its waiting runs are answered. Returns how many runs were ended.
+
+    Raises LookupError for an unknown line.
+    """
+    with runtime.db.write() as session:
+        line = session.get(Line, line_id)
+        if line is None:
+            raise LookupError(f"there is no line {line_id}; `lines list` shows them")
+        line.status, line.api_key = "removed", None
+        ended = endings.end_all(session, runtime, Run.line_id == line_id, "line_not_connected")
+        portal = line.portal
+        if portal.default_line_id == line.id:
+            remaining = [other.id for other in portal.lines if other.status == "connected" and other.id != line.id]
+            portal.default_line_id = remaining[0] if remaining else None
+        portals.register_again(session, portal, runtime)
+        log.info("line removed", portal=portal.id, line=line.id, ended=ended)
+        return ended
+
+
+def portal_by_member(session: Session, member_id: str) -> Portal:
+    """The portal of this member_id. Raises LookupError."""
+    portal = session.scalar(select(Portal).where(Portal.member_id == member_id))
+    if portal is None:
+        raise LookupError(f"there is no portal {member_id}; `portals` shows them")
+    return portal
+
+
+def account(line: Line) -> Account:
+    """The line as the provider's door takes it."""
+    return Account(line.api_key or "", line.app_name, line.phone, line.app_id)
+
+
+def webhook_url(runtime: Runtime, line: Line) -> str:
+    """The secret address Gupshup posts this line's events to."""
+    return f"{runtime.config.public_url}/gupshup/{line.secret}"
+
+
+def by_secret(session: Session, secret: str) -> Line | None:
+    """The line whose webhook this is; found by digest, so the comparison gives no timing away."""
+    return session.scalar(select(Line).where(Line.secret_digest == crypto.digest(secret)))
+
+
+def choose(session: Session, portal: Portal, wanted: str, keys: list[str]) -> tuple[Line, Conversation | None]:
+    """The line to send from, and the newest conversation with one of these phones (index keys) on it.
+
+    wanted: empty, or a line's id, phone or name. Raises Refused line_not_found, line_not_connected.
+    """
+    if wanted:
+        line = _named(session, portal, wanted)
+        return line, _newest(session, [line.id], keys)
+    connected = [line.id for line in portal.lines if line.status == "connected"]
+    newest = _newest(session, connected, keys)
+    if newest is not None:
+        return session.get_one(Line, newest.line_id), newest
+    if portal.default_line_id not in connected:
+        raise refused("line_not_connected")
+    return session.get_one(Line, portal.default_line_id), None
+
+
+def _named(session: Session, portal: Portal, wanted: str) -> Line:
+    digits = "".join(char for char in wanted if char.isdigit())
+    matches = [Line.name == wanted, Line.app_name == wanted]
+    if wanted.isdigit() and len(wanted) < 10:
+        matches.append(Line.id == int(wanted))
+    if len(digits) >= 7:
+        matches.append(Line.phone == digits)
+    found = session.scalars(
+        select(Line).where(Line.portal_id == portal.id, or_(*matches)).order_by(Line.status, Line.id)
+    ).first()
+    if found is None:
+        raise refused("line_not_found", value=wanted)
+    if found.status != "connected":
+        raise refused("line_not_connected")
+    return found
+
+
+def _newest(session: Session, line_ids: list[int], keys: list[str]) -> Conversation | None:
+    return session.scalars(
+        select(Conversation)
+        .where(Conversation.line_id.in_(line_ids), Conversation.phone_key.in_(keys))
+        .order_by(func.coalesce(Conversation.last_activity_at, Conversation.last_inbound_at).desc())
+        .limit(1)
+    ).first()

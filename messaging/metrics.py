@@ -1,0 +1,127 @@
+"""Figures that are always visible (contract section 6).
+
+Events are counted where they happen, in memory, and added to one Redis hash a few times a second, so that web and
+worker processes show one sum; what the database knows better (statuses, queue depth, ages) is asked there at the moment
+of the scrape. A flushed Redis makes the counters begin again at zero, which Prometheus understands.
+"""
+
+import threading
+from collections import defaultdict
+from collections.abc import Iterator
+from datetime import datetime
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+from redis import Redis
+from redis.exceptions import RedisError
+from sqlalchemy import func, select
+
+from messaging.db import Database
+from messaging.models import InboundEvent, Message, Run
+
+HASH = "waba24:metrics"
+BUCKETS_S = (0.03, 0.1, 0.15, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
+HELP = {
+    "runs_received": ("Robot and activity calls stored", ("side", "action")),
+    "webhooks": ("Webhooks by type", ("type",)),
+    "webhooks_unknown": ("Webhooks that were kept but not understood", ()),
+    "answers": ("Answers handed to Bitrix24", ("outcome",)),
+    "rest_calls": ("REST calls to Bitrix24", ("method",)),
+    "refusals": ("Messages refused, by code", ("line", "code")),
+}
+
+
+class Counters:
+    """Counts of this process that have not reached Redis yet."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._counts: dict[str, float] = defaultdict(float)
+        self._flushed_at: datetime | None = None
+
+    def add(self, name: str, *labels: object, by: float = 1) -> None:
+        """Count one event; `labels` in the order of HELP."""
+        with self._lock:
+            self._counts["|".join([name, *map(str, labels)])] += by
+
+    def seconds_to_provider(self, line: object, seconds: float) -> None:
+        """One message reached Gupshup so many seconds after its robot call."""
+        bucket = next((str(bound) for bound in BUCKETS_S if seconds <= bound), "+Inf")
+        self.add("to_provider", line, bucket)
+        self.add("to_provider_sum", line, by=max(0.0, seconds))
+
+    def flush_sometimes(self, redis: Redis, now: datetime) -> None:
+        """Flush at most once a second: for web processes, after a request."""
+        if self._flushed_at is None or (now - self._flushed_at).total_seconds() >= 1:
+            self._flushed_at = now
+            self.flush(redis)
+
+    def flush(self, redis: Redis) -> None:
+        """Add what was counted to the common sum; kept for the next time if Redis is away."""
+        with self._lock:
+            counts, self._counts = self._counts, defaultdict(float)
+        if not counts:
+            return
+        try:
+            pipe = redis.pipeline(transaction=False)
+            for key, value in counts.items():
+                pipe.hincrbyfloat(HASH, key, value)
+            pipe.execute()
+        except RedisError:
+            with self._lock:
+                for key, value in counts.items():
+                    self._counts[key] += value
+
+
+class Figures(Collector):
+    """Collects at the moment of the scrape, from Redis and the database."""
+
+    def __init__(self, db: Database, redis: Redis, now: datetime) -> None:
+        self.db, self.redis, self.now = db, redis, now
+
+    def collect(self) -> Iterator[Metric]:
+        kept: dict[bytes, bytes] = self.redis.hgetall(HASH)  # type: ignore[assignment]  # bytes: nothing is decoded
+        counts = [(key.decode().split("|"), float(value)) for key, value in sorted(kept.items())]
+        for name, (text, labels) in HELP.items():
+            family = CounterMetricFamily(f"waba24_{name}", text, labels=labels)
+            for key, value in counts:
+                if key[0] == name and len(key) == len(labels) + 1:
+                    family.add_metric(key[1:], value)
+            yield family
+        yield _histogram(counts)
+        yield from self._from_database()
+
+    def _from_database(self) -> Iterator[Metric]:
+        messages = GaugeMetricFamily("waba24_messages", "Messages by status", labels=("line", "status"))
+        depth = GaugeMetricFamily("waba24_queue_depth", "What waits to be worked on", labels=("queue",))
+        age = GaugeMetricFamily("waba24_queue_oldest_seconds", "Age of the oldest of them", labels=("queue",))
+        with self.db.read() as session:
+            by_status = select(Message.line_id, Message.status, func.count()).group_by(Message.line_id, Message.status)
+            for line, status, count in session.execute(by_status):
+                messages.add_metric([str(line), status], count)
+            for queue, column, condition in (
+                ("runs", Run.stored_at, Run.state == "stored"),
+                ("messages", Message.created_at, Message.status == "queued"),
+                ("answers", Run.ended_at, Run.answer_at.is_not(None) & Run.answered_at.is_(None)),
+                ("events", InboundEvent.received_at, InboundEvent.state == "stored"),
+            ):
+                count, oldest = session.execute(select(func.count(), func.min(column)).where(condition)).one()
+                depth.add_metric([queue], count)
+                age.add_metric([queue], (self.now - oldest).total_seconds() if oldest else 0)
+        yield from (messages, depth, age)
+
+
+def _histogram(counts: list[tuple[list[str], float]]) -> Metric:
+    family = HistogramMetricFamily(
+        "waba24_seconds_to_provider", "Seconds from robot call to Gupshup's acceptance", labels=("line",)
+    )
+    lines = {key[1] for key, _ in counts if key[0] == "to_provider"}
+    for line in sorted(lines):
+        per_bucket = {key[2]: value for key, value in counts if key[0] == "to_provider" and key[1] == line}
+        total = next((value for key, value in counts if key == ["to_provider_sum", line]), 0.0)
+        running, buckets = 0.0, []
+        for bound in [*map(str, BUCKETS_S), "+Inf"]:
+            running += per_bucket.get(bound, 0.0)
+            buckets.append((bound, running))
+        family.add_metric([line], buckets, total)
+    return family

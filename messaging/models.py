@@ -1,0 +1,287 @@
+"""What we remember.
+
+    Portal 1─* Line 1─* Conversation 1─* Message 1─1 Run        Line 1─* InboundEvent, Reply, Template
+       └─* Run                                                  Lease: which process works on which shard
+
+`shard` (portal id modulo SHARDS) stands in each table that is a queue: everything of one portal is worked by one
+process at a time, so pace, order and "one call in flight" are plain local state there.
+Phones, texts, tokens and keys are Sealed; a phone is found by `phone_key`, a keyed digest.
+"""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.types import JSON
+
+from messaging.db import Key, Moment, Sealed, SealedJson
+
+SHARDS = 64
+
+
+def shard_of(portal_id: int) -> int:
+    """Which shard a portal's work belongs to."""
+    return portal_id % SHARDS
+
+
+def _partial(name: str, *columns: str, where: str) -> Index:
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
+
+
+class Base(DeclarativeBase):
+    pass
+
+
+class Setting(Base):
+    """What the installation itself keeps, by name: the key of the phone index."""
+
+    __tablename__ = "setting"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    value: Mapped[str] = mapped_column(Sealed)
+
+
+class Portal(Base):
+    """One Bitrix24 account. Identity is `member_id`; the domain can be renamed at any time.
+
+    status: `active`, `inactive` (uninstalled, unpaid, deleted) or `reauth` (its token is dead, a new one is awaited).
+    """
+
+    __tablename__ = "portal"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    member_id: Mapped[str] = mapped_column(String(64), unique=True)
+    client_endpoint: Mapped[str] = mapped_column(String(500))
+    server_endpoint: Mapped[str] = mapped_column(String(500), default="")
+    access_token: Mapped[str | None] = mapped_column(Sealed)
+    refresh_token: Mapped[str | None] = mapped_column(Sealed)
+    previous_refresh_token: Mapped[str | None] = mapped_column(Sealed)
+    token_version: Mapped[int] = mapped_column(Integer, default=0)
+    token_expires_at: Mapped[datetime | None] = mapped_column(Moment)
+    token_user_id: Mapped[int | None] = mapped_column(Key)
+    application_token: Mapped[str | None] = mapped_column(Sealed)
+    status: Mapped[str] = mapped_column(String(16), default="active")
+    status_reason: Mapped[str] = mapped_column(String(200), default="")
+    language: Mapped[str] = mapped_column(String(8), default="ru")
+    region: Mapped[str] = mapped_column(String(8), default="")
+    default_line_id: Mapped[int | None] = mapped_column(Key)
+    installed: Mapped[bool] = mapped_column(Boolean, default=False)
+    installed_at: Mapped[datetime] = mapped_column(Moment)
+    registration_due_at: Mapped[datetime | None] = mapped_column(Moment)
+    registration_tries: Mapped[int] = mapped_column(Integer, default=0)
+    registration: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    registered_at: Mapped[datetime | None] = mapped_column(Moment)
+
+    lines: Mapped[list["Line"]] = relationship(back_populates="portal", order_by="Line.id")
+
+
+class Line(Base):
+    """One Gupshup app with its number. status: `connected` or `removed`."""
+
+    __tablename__ = "line"
+    __table_args__ = (UniqueConstraint("secret_digest"), Index("ix_line_portal", "portal_id"))
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"))
+    name: Mapped[str] = mapped_column(String(100), default="")
+    phone: Mapped[str] = mapped_column(String(20))
+    app_name: Mapped[str] = mapped_column(String(100))
+    app_id: Mapped[str] = mapped_column(String(64), default="")
+    api_key: Mapped[str | None] = mapped_column(Sealed)
+    secret: Mapped[str | None] = mapped_column(Sealed)
+    secret_digest: Mapped[str] = mapped_column(String(64))
+    pace: Mapped[float] = mapped_column(Float, default=10.0)
+    burst: Mapped[int] = mapped_column(Integer, default=20)
+    status: Mapped[str] = mapped_column(String(16), default="connected")
+    connected_at: Mapped[datetime] = mapped_column(Moment)
+    templates_synced_at: Mapped[datetime | None] = mapped_column(Moment)
+
+    portal: Mapped[Portal] = relationship(back_populates="lines")
+
+
+class Template(Base):
+    """A WhatsApp template as Gupshup last described it; `data` is `gupshup.templates.TemplateInfo.to_dict()`."""
+
+    __tablename__ = "template"
+    __table_args__ = (UniqueConstraint("line_id", "template_id"), Index("ix_template_name", "line_id", "name"))
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    line_id: Mapped[int] = mapped_column(ForeignKey("line.id"))
+    template_id: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(String(512))
+    language: Mapped[str] = mapped_column(String(16))
+    status: Mapped[str] = mapped_column(String(32))
+    data: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class Conversation(Base):
+    """One client on one line. `last_inbound_at` is the provider's time of the client's last message."""
+
+    __tablename__ = "conversation"
+    __table_args__ = (UniqueConstraint("line_id", "phone_key"), Index("ix_conversation_phone", "phone_key"))
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    line_id: Mapped[int] = mapped_column(ForeignKey("line.id"))
+    phone: Mapped[str] = mapped_column(Sealed)
+    phone_key: Mapped[str] = mapped_column(String(32))
+    last_inbound_at: Mapped[datetime | None] = mapped_column(Moment)
+    last_activity_at: Mapped[datetime | None] = mapped_column(Moment)
+
+
+class Run(Base):
+    """One execution of a robot or activity.
+
+    state: `stored` (accepted, nothing done), `waiting` (planned, its message or reply is awaited), `ended`.
+    `answer` is written once, together with `ended`; `answer_at` says when to hand it to Bitrix24 (again).
+    """
+
+    __tablename__ = "run"
+    __table_args__ = (
+        UniqueConstraint("portal_id", "token_digest"),
+        _partial("ix_run_stored", "shard", "portal_id", "id", where="state = 'stored'"),
+        _partial("ix_run_deadline", "shard", "deadline_at", where="state <> 'ended'"),
+        _partial("ix_run_answer", "shard", "answer_at", where="answer_at IS NOT NULL"),
+        _partial("ix_run_replied", "conversation_id", "id", where="state = 'waiting' AND until = 'replied'"),
+        Index("ix_run_workflow", "portal_id", "workflow_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    trace: Mapped[str] = mapped_column(String(16))
+    portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"))
+    shard: Mapped[int] = mapped_column(Integer)
+    side: Mapped[str] = mapped_column(String(8))
+    action: Mapped[str] = mapped_column(String(40))
+    workflow_id: Mapped[str] = mapped_column(String(64), default="")
+    event_token: Mapped[str] = mapped_column(Sealed)
+    token_digest: Mapped[str] = mapped_column(String(64))
+    document: Mapped[list[str]] = mapped_column(JSON)
+    properties: Mapped[Any] = mapped_column(SealedJson)
+    auth: Mapped[Any] = mapped_column(SealedJson, nullable=True)
+    waits: Mapped[bool] = mapped_column(Boolean, default=True)
+    stored_at: Mapped[datetime] = mapped_column(Moment)
+    deadline_at: Mapped[datetime] = mapped_column(Moment)
+    state: Mapped[str] = mapped_column(String(8), default="stored")
+    plan_at: Mapped[datetime | None] = mapped_column(Moment)
+    plan_tries: Mapped[int] = mapped_column(Integer, default=0)
+    until: Mapped[str] = mapped_column(String(10), default="accepted")
+    line_id: Mapped[int | None] = mapped_column(ForeignKey("line.id"))
+    conversation_id: Mapped[int | None] = mapped_column(ForeignKey("conversation.id"))
+    accept: Mapped[list[str] | None] = mapped_column(JSON)
+    outcome: Mapped[str] = mapped_column(String(10), default="")
+    error_code: Mapped[str] = mapped_column(String(40), default="")
+    answer: Mapped[Any] = mapped_column(SealedJson, nullable=True)
+    log_line: Mapped[str] = mapped_column(Sealed, default="")
+    ended_at: Mapped[datetime | None] = mapped_column(Moment)
+    answer_at: Mapped[datetime | None] = mapped_column(Moment)
+    answer_tries: Mapped[int] = mapped_column(Integer, default=0)
+    answers_sent: Mapped[int] = mapped_column(Integer, default=0)
+    answered_at: Mapped[datetime | None] = mapped_column(Moment)
+
+    portal: Mapped[Portal] = relationship()
+    message: Mapped["Message | None"] = relationship(back_populates="run", uselist=False)
+
+
+class Message(Base):
+    """One message to a client; at most one per run, by the unique `run_id`.
+
+    status: queued → sending → accepted → sent → delivered → read, or failed, unknown (nobody can tell), dropped
+    (never handed over). It only rises (messaging.statuses).
+    """
+
+    __tablename__ = "message"
+    __table_args__ = (
+        UniqueConstraint("run_id"),
+        _partial("ix_message_queued", "shard", "run_id", where="status = 'queued'"),
+        _partial("ix_message_lane", "conversation_id", "run_id", where="status IN ('queued', 'sending')"),
+        _partial("ix_message_flight", "shard", "status", where="status IN ('sending', 'unknown')"),
+        Index("ix_message_gupshup", "gupshup_id"),
+        Index("ix_message_whatsapp", "whatsapp_id"),
+        Index("ix_message_conversation", "conversation_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
+    portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"))
+    shard: Mapped[int] = mapped_column(Integer)
+    line_id: Mapped[int] = mapped_column(ForeignKey("line.id"))
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversation.id"))
+    kind: Mapped[str] = mapped_column(String(20))
+    is_session: Mapped[bool] = mapped_column(Boolean)
+    payload: Mapped[Any] = mapped_column(SealedJson, nullable=True)
+    choices: Mapped[Any] = mapped_column(SealedJson, nullable=True)
+    status: Mapped[str] = mapped_column(String(10), default="queued")
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    send_at: Mapped[datetime] = mapped_column(Moment)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    fence: Mapped[int] = mapped_column(Integer, default=0)
+    claimed_at: Mapped[datetime | None] = mapped_column(Moment)
+    accepted_at: Mapped[datetime | None] = mapped_column(Moment)
+    sent_at: Mapped[datetime | None] = mapped_column(Moment)
+    delivered_at: Mapped[datetime | None] = mapped_column(Moment)
+    read_at: Mapped[datetime | None] = mapped_column(Moment)
+    failed_at: Mapped[datetime | None] = mapped_column(Moment)
+    gupshup_id: Mapped[str | None] = mapped_column(String(100))
+    whatsapp_id: Mapped[str | None] = mapped_column(String(200))
+    error_code: Mapped[str] = mapped_column(String(40), default="")
+    error_reason: Mapped[str] = mapped_column(String(500), default="")
+
+    run: Mapped[Run] = relationship(back_populates="message")
+    line: Mapped[Line] = relationship()
+    conversation: Mapped[Conversation] = relationship()
+
+
+class InboundEvent(Base):
+    """One webhook of a line, as it came. state: `stored`, `done`, `odd` (kept, not understood or not ours).
+
+    `ref` is Gupshup's id of the message it speaks of: an event that came before its row waits here for it.
+    """
+
+    __tablename__ = "inbound_event"
+    __table_args__ = (
+        UniqueConstraint("line_id", "key"),
+        _partial("ix_inbound_due", "shard", "due_at", where="state = 'stored'"),
+        Index("ix_inbound_ref", "ref"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    line_id: Mapped[int] = mapped_column(ForeignKey("line.id"))
+    shard: Mapped[int] = mapped_column(Integer)
+    key: Mapped[str] = mapped_column(String(64))
+    body: Mapped[str] = mapped_column(Sealed)
+    label: Mapped[str] = mapped_column(String(60), default="")
+    ref: Mapped[str | None] = mapped_column(String(200))
+    received_at: Mapped[datetime] = mapped_column(Moment)
+    due_at: Mapped[datetime] = mapped_column(Moment)
+    state: Mapped[str] = mapped_column(String(8), default="stored")
+
+
+class Reply(Base):
+    """What a client wrote or tapped. `run_id`: the run it ended, if any: one reply ends one run."""
+
+    __tablename__ = "reply"
+    __table_args__ = (
+        UniqueConstraint("line_id", "provider_id"),
+        Index("ix_reply_conversation", "conversation_id", "id"),
+    )
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    line_id: Mapped[int] = mapped_column(ForeignKey("line.id"))
+    conversation_id: Mapped[int] = mapped_column(ForeignKey("conversation.id"))
+    provider_id: Mapped[str] = mapped_column(String(200))
+    type: Mapped[str] = mapped_column(String(10))
+    content: Mapped[Any] = mapped_column(SealedJson)
+    at: Mapped[datetime] = mapped_column(Moment)
+    received_at: Mapped[datetime] = mapped_column(Moment)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))
+
+
+class Lease(Base):
+    """Who works on a shard until when. `fence` rises with every new owner."""
+
+    __tablename__ = "lease"
+
+    shard: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    owner: Mapped[str] = mapped_column(String(64), default="")
+    fence: Mapped[int] = mapped_column(Integer, default=0)
+    expires_at: Mapped[datetime] = mapped_column(Moment)

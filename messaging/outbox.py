@@ -1,0 +1,231 @@
+"""Messages out: claim, pace, send, record.
+
+A message is claimed in the database (`sending`, attempt, time, fence) before any byte leaves. What happened to it is then
+one of four: accepted; certainly not written (again later); certainly refused (failed); unclear (unknown, never again).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import exists, or_, select, update
+from sqlalchemy.orm import Session, aliased, joinedload
+
+from gupshup.client import Account
+from gupshup.errors import GupshupError, NotWritten, Throttled, Unclear
+from messaging import endings, lines, statuses
+from messaging.models import InboundEvent, Lease, Line, Message, Run
+from messaging.runtime import Runtime
+
+#: A message waits for earlier runs of its portal that are not planned yet, so that robots keep their order; but not
+#: for ever: one run whose card cannot be read must not hold up the others.
+ORDER_PATIENCE = timedelta(seconds=60)
+BACKOFF_MAX_S = 60
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Bucket:
+    """A line's pace: `pace` messages a second, `burst` at once."""
+
+    pace: float
+    burst: int
+    tokens: float
+    at: datetime
+    paused_until: datetime | None = None
+
+    def take(self, now: datetime) -> bool:
+        """Take one place if there is one."""
+        if self.paused_until and now < self.paused_until:
+            return False
+        self.tokens = min(self.burst, self.tokens + max(0.0, (now - self.at).total_seconds()) * self.pace)
+        self.at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+@dataclass(frozen=True)
+class Sending:
+    """One claimed message on its way."""
+
+    message_id: int
+    run_id: int
+    trace: str
+    fence: int
+    line_id: int
+    account: Account
+    phone: str
+    payload: dict[str, Any]
+
+
+Result = str | GupshupError
+
+
+class Outbox:
+    """The sending stage of a drain. Its buckets live as long as the drain holds the lines."""
+
+    name = "send"
+
+    def __init__(self, runtime: Runtime, owner: str) -> None:
+        self.runtime = runtime
+        self.owner = owner
+        self._buckets: dict[int, Bucket] = {}
+
+    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Sending]:
+        """Claim what may leave now, at most `room`: the oldest of each client's lane, as the lines' paces allow."""
+        now = self.runtime.clock()
+        ready = session.execute(_ready(held, now).limit(room * 2)).all()
+        chosen = [message_id for message_id, line_id in ready if self._bucket(session, line_id, now).take(now)][:room]
+        if not chosen:
+            return []
+        claimed = session.execute(
+            update(Message)
+            .where(Message.id.in_(chosen), Message.status == "queued", self._leased())
+            .values(status="sending", claimed_at=now, attempts=Message.attempts + 1)
+            .returning(Message.id)
+            .execution_options(synchronize_session=False)
+        ).scalars()
+        return self._load(session, list(claimed), held)
+
+    def _leased(self) -> Any:
+        return exists().where(
+            Lease.shard == Message.shard, Lease.owner == self.owner, Lease.expires_at > self.runtime.clock()
+        )
+
+    def _load(self, session: Session, ids: list[int], held: dict[int, int]) -> list[Sending]:
+        messages = session.scalars(
+            select(Message)
+            .where(Message.id.in_(ids))
+            .options(joinedload(Message.run), joinedload(Message.line), joinedload(Message.conversation))
+            .order_by(Message.run_id)
+            .execution_options(populate_existing=True)
+        ).all()
+        for message in messages:
+            message.fence = held[message.shard]
+        return [
+            Sending(
+                message_id=message.id,
+                run_id=message.run_id,
+                trace=message.run.trace,
+                fence=message.fence,
+                line_id=message.line_id,
+                account=lines.account(message.line),
+                phone=message.conversation.phone,
+                payload=message.payload,
+            )
+            for message in messages
+        ]
+
+    def _bucket(self, session: Session, line_id: int, now: datetime) -> Bucket:
+        bucket = self._buckets.get(line_id)
+        if bucket is None:
+            line = session.get_one(Line, line_id)
+            bucket = self._buckets[line_id] = Bucket(line.pace, line.burst, float(line.burst), now)
+        return bucket
+
+    def work(self, sending: Sending) -> Result:
+        """Hand one message to Gupshup; runs on a thread, touches no database."""
+        try:
+            return self.runtime.gupshup.send(
+                sending.account, sending.phone, sending.payload["path"], sending.payload["form"]
+            )
+        except GupshupError as error:
+            return error
+
+    def record(self, session: Session, sending: Sending, result: Result) -> None:
+        """Write down what became of it."""
+        message = session.get_one(Message, sending.message_id, with_for_update=True, populate_existing=True)
+        now = self.runtime.clock()
+        if isinstance(result, str):
+            self._accepted(session, message, result, now)
+        elif isinstance(result, NotWritten | Throttled):
+            self._again(message, sending, result, now)
+        elif isinstance(result, Unclear):
+            self._unclear(message, result)
+        else:
+            message.error_code, message.error_reason = result.code, result.reason[:500]
+            statuses.raise_to(message, "failed", now)
+            endings.by_status(session, self.runtime, message)
+        status = message.status
+        log.info("message handed over", trace=sending.trace, run=sending.run_id, status=status, to=sending.phone)
+
+    def _accepted(self, session: Session, message: Message, gupshup_id: str, now: datetime) -> None:
+        message.gupshup_id = message.gupshup_id or gupshup_id
+        message.conversation.last_activity_at = now
+        statuses.raise_to(message, "accepted", now)
+        # Events that overtook this record wait for it.
+        session.execute(
+            update(InboundEvent)
+            .where(InboundEvent.ref == gupshup_id, InboundEvent.state == "stored")
+            .values(due_at=now)
+            .execution_options(synchronize_session=False)
+        )
+        self.runtime.counters.seconds_to_provider(message.line_id, (now - message.run.stored_at).total_seconds())
+        endings.by_status(session, self.runtime, message)
+
+    def _again(self, message: Message, sending: Sending, error: NotWritten | Throttled, now: datetime) -> None:
+        """Nothing was written, so it may be tried again; a 429 makes the whole line pause."""
+        wait_s = error.retry_after or float(min(BACKOFF_MAX_S, 2 ** (message.attempts - 1)))
+        if isinstance(error, Throttled) and (bucket := self._buckets.get(message.line_id)):
+            bucket.paused_until = now + timedelta(seconds=wait_s)
+        if message.status == "sending" and message.fence == sending.fence:
+            message.status, message.send_at = "queued", now + timedelta(seconds=wait_s)
+        log.warning("not handed over, again later", trace=sending.trace, code=error.code, after_s=wait_s)
+
+    def _unclear(self, message: Message, error: Unclear) -> None:
+        message.error_code, message.error_reason = error.code, error.reason[:500]
+        if message.status == "sending":
+            message.status = "unknown"
+
+    def lost(self, session: Session, sending: Sending) -> None:
+        """Recording failed for a reason of ours: nobody knows, so it is unclear."""
+        session.execute(
+            update(Message)
+            .where(Message.id == sending.message_id, Message.status == "sending")
+            .values(status="unknown")
+            .execution_options(synchronize_session=False)
+        )
+
+
+def _ready(held: dict[int, int], now: datetime) -> Any:
+    """Queued messages that nothing earlier stands in front of, oldest robot call first."""
+    earlier, unplanned = aliased(Message), aliased(Run)
+    return (
+        select(Message.id, Message.line_id)
+        .where(
+            Message.shard.in_(held),
+            Message.status == "queued",
+            Message.send_at <= now,
+            ~exists().where(
+                earlier.conversation_id == Message.conversation_id,
+                earlier.run_id < Message.run_id,
+                or_(earlier.status == "queued", earlier.status == "sending"),
+            ),
+            ~exists().where(
+                earlier.conversation_id == Message.conversation_id,
+                earlier.status == "sending",
+            ),
+            ~exists().where(
+                unplanned.portal_id == Message.portal_id,
+                unplanned.state == "stored",
+                unplanned.id < Message.run_id,
+                unplanned.stored_at > now - ORDER_PATIENCE,
+            ),
+        )
+        .order_by(Message.run_id)
+    )
+
+
+def orphaned(session: Session, shards: Iterable[int]) -> int:
+    """The shards were just taken over: what their former owner had in flight is unclear from now on."""
+    lost = session.execute(
+        update(Message)
+        .where(Message.shard.in_(list(shards)), Message.status == "sending")
+        .values(status="unknown", error_code="worker_died")
+        .execution_options(synchronize_session=False)
+    )
+    return int(lost.rowcount)  # type: ignore[attr-defined]  # a CursorResult, typed as Result

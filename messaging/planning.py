@@ -1,0 +1,55 @@
+"""The planning stage of a drain: stored runs become messages or refusals (messaging.runs)."""
+
+import structlog
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, joinedload
+
+from messaging import endings, runs
+from messaging.models import Run
+from messaging.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+
+class Planning:
+    """One run at a time per thread; which runs are being planned is known to this process alone, for it holds the shard."""
+
+    name = "plan"
+
+    def __init__(self, runtime: Runtime, owner: str) -> None:
+        self.runtime = runtime
+        self._busy: set[int] = set()
+
+    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Run]:
+        now = self.runtime.clock()
+        due = session.scalars(
+            select(Run)
+            .where(
+                Run.shard.in_(held),
+                Run.state == "stored",
+                or_(Run.plan_at.is_(None), Run.plan_at <= now),
+                Run.deadline_at > now,
+                Run.id.not_in(self._busy),
+            )
+            .options(joinedload(Run.portal))
+            .order_by(Run.id)
+            .limit(room)
+        ).all()
+        self._busy |= {run.id for run in due}
+        session.expunge_all()
+        return list(due)
+
+    def work(self, run: Run) -> runs.Outcome:
+        return runs.plan(self.runtime, run)
+
+    def record(self, session: Session, run: Run, outcome: runs.Outcome) -> None:
+        self._busy.discard(run.id)
+        runs.record(session, self.runtime, run.id, outcome)
+
+    def lost(self, session: Session, run: Run) -> None:
+        """A fault of ours: the robot is told, with a number to quote; nothing was sent."""
+        self._busy.discard(run.id)
+        stored = session.get_one(Run, run.id)
+        if stored.state == "stored":
+            code, text = endings.internal(stored)
+            endings.end(session, self.runtime, stored, "failed", code, text)

@@ -1,0 +1,77 @@
+"""The worker pool: supervised RQ workers, and the tick that rings for whatever the database knows to be due."""
+
+import os
+import sys
+import threading
+from typing import Any
+
+import structlog
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from sqlalchemy.exc import SQLAlchemyError
+
+from messaging import config, drains, jobs, logs, queue_server, sweeper
+from messaging.processes import Child, Supervisor
+from messaging.wakeups import QUEUE
+
+TICK_S = 1.0
+ORPHAN_S = 1.0
+#: An idle RQ worker looks after abandoned jobs when its blocking pop returns; the default leaves that to 405 s.
+WORKER_TTL_S = 90
+log = structlog.get_logger(__name__)
+
+
+class DrainWorker(SimpleWorker):
+    """RQ's SimpleWorker (no fork per job: a drain is one long job), that tells its drain when it is to stop."""
+
+    def handle_warm_shutdown_request(self) -> None:
+        drains.STOP.set()
+        super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]
+
+    def request_force_stop(self, signum: int, frame: Any) -> None:
+        os._exit(1)
+
+
+def work() -> int:
+    """One worker process: run drains until asked to stop, or until the supervisor is gone."""
+    runtime = jobs.runtime()
+    logs.configure(runtime.config.log_format, runtime.config.log_level)
+    threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
+    worker = DrainWorker([Queue(QUEUE, connection=runtime.redis)], connection=runtime.redis, worker_ttl=WORKER_TTL_S)
+    worker.work(logging_level="WARNING")
+    runtime.close()
+    return 0
+
+
+def _die_with_parent(parent: int) -> None:
+    """A supervisor killed hard must not leave workers that nobody can stop or count."""
+    ended = threading.Event()
+    while not ended.wait(ORPHAN_S):
+        if os.getppid() != parent:
+            drains.STOP.set()
+            log.error("the supervisor is gone")
+            ended.wait(drains.STOP_S)
+            os._exit(1)
+
+
+def supervise() -> int:
+    """Run WORKER_PROCESSES workers in the foreground. Exit code 2: the settings are wrong."""
+    try:
+        runtime = jobs.runtime()
+    except config.ConfigError as error:
+        print(*error.problems, sep="\n", file=sys.stderr)
+        return 2
+    logs.configure(runtime.config.log_format, runtime.config.log_level)
+    runtime.prepare()
+
+    def tick() -> None:
+        try:
+            if runtime.config.is_embedded:
+                queue_server.ensure(runtime.config.data_dir)
+            sweeper.sweep(runtime)
+        except (RedisError, SQLAlchemyError, queue_server.QueueServerError) as error:
+            log.error("sweep failed, again in a moment", error=type(error).__name__)
+
+    argv = [sys.executable, "worker.py", "child"]
+    children = [Child(f"worker-{number}", argv) for number in range(1, runtime.config.worker_processes + 1)]
+    return Supervisor(children, tick, TICK_S).run()

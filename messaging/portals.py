@@ -1,0 +1,175 @@
+"""Portals: verified install, recognition of later calls, update, uninstall.
+
+Trust comes from the auth server alone: a forged request names its own `client_endpoint`, whose server would answer
+anything. Until `app.info` on an allow-listed host has confirmed the pair (client_id, member_id), nothing is stored and no
+address of the request is contacted (Bitrix24 docs: api-reference/events/safe-event-handlers).
+"""
+
+from datetime import timedelta
+from urllib.parse import urlsplit
+
+import structlog
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from bx24.client import Client
+from bx24.errors import Bx24Error
+from bx24.oauth import AppInfo
+from bx24.payloads import Auth
+from messaging import endings, tokens
+from messaging.crypto import same
+from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Reply, Run, Template
+from messaging.runtime import Runtime
+
+log = structlog.get_logger(__name__)
+
+
+class Unverified(Exception):
+    """A request that could not be proved genuine. `reason` is for the log; the caller gets 403."""
+
+
+class _Given:
+    """`TokenSource` for the pair a request brought: used as it is, never refreshed."""
+
+    def __init__(self, endpoint: str, access: str) -> None:
+        self.endpoint = endpoint
+        self._access = access
+
+    def token(self) -> str:
+        return self._access
+
+    def renew(self, stale: str) -> str:
+        raise Unverified("the token of the request has expired")
+
+    def moved(self, endpoint: str) -> None:
+        raise Unverified("the portal moved during the install")
+
+
+def verify(runtime: Runtime, auth: Auth) -> AppInfo:
+    """Ask the auth server whose token this is. Raises Unverified, bx24.errors.Unavailable."""
+    if not auth.access_token or not auth.member_id:
+        raise Unverified("no access token or member_id")
+    try:
+        info = runtime.auth_servers.verify(auth.server_endpoint or None, auth.access_token, auth.member_id)
+    except Bx24Error as error:
+        if error.retryable:
+            raise
+        raise Unverified(str(error)) from None
+    if not runtime.config.allow_http and urlsplit(info.client_endpoint).scheme != "https":
+        raise Unverified("the portal has no https address")
+    return info
+
+
+def is_admin(runtime: Runtime, info: AppInfo, access_token: str) -> bool:
+    """Whether the token's user is an administrator; asks the portal at its verified address."""
+    client = Client(runtime.bx_session, _Given(info.client_endpoint, access_token))
+    return bool(client.call("user.admin").result)
+
+
+def install(runtime: Runtime, auth: Auth, language: str) -> Portal:
+    """Store a verified install, first or repeated; registration of robots is due at once.
+
+    Raises Unverified when the token is not proved or its user is not an administrator.
+    """
+    info = verify(runtime, auth)
+    if not is_admin(runtime, info, auth.access_token):
+        raise Unverified("the user is not an administrator")
+    now = runtime.clock()
+    with runtime.db.write() as session:
+        portal = session.scalar(select(Portal).where(Portal.member_id == info.member_id))
+        if portal is None:
+            portal = Portal(member_id=info.member_id, installed_at=now, token_version=0)
+            session.add(portal)
+        portal.client_endpoint = info.client_endpoint
+        portal.server_endpoint = info.server_endpoint
+        lifetime = timedelta(seconds=auth.expires_in or 3600)
+        tokens.put_pair(portal, auth.access_token, auth.refresh_token, now + lifetime, info.user_id)
+        if auth.application_token:
+            portal.application_token = auth.application_token
+        portal.status, portal.status_reason = "active", ""
+        portal.installed = portal.installed or info.installed
+        portal.language = language or portal.language or "ru"
+        portal.registration_due_at, portal.registration_tries = now, 0
+        session.flush()
+        log.info("portal installed", portal=portal.id, member_id=portal.member_id)
+        return portal
+
+
+def recognise(runtime: Runtime, auth: Auth) -> Portal | None:
+    """The active portal a call comes from, or None: unknown, uninstalled, or the token does not fit.
+
+    An application_token that is not known yet is learned when the auth server vouches for the call's access token.
+    """
+    with runtime.db.read() as session:
+        portal = session.scalar(select(Portal).where(Portal.member_id == auth.member_id))
+    if portal is None or portal.status == "inactive" or not auth.application_token:
+        return None
+    if portal.application_token:
+        return portal if same(portal.application_token, auth.application_token) else None
+    try:
+        verify(runtime, auth)
+    except (Unverified, Bx24Error):
+        return None
+    with runtime.db.write() as session:
+        known = session.get_one(Portal, portal.id)
+        known.application_token = known.application_token or auth.application_token
+        return known if same(known.application_token, auth.application_token) else None
+
+
+def updated(runtime: Runtime, portal_id: int, auth: Auth) -> None:
+    """A new version of the app: Bitrix24 has dropped our robots and events, register them again."""
+    with runtime.db.write() as session:
+        portal = session.get_one(Portal, portal_id)
+        portal.installed = True
+        register_again(session, portal, runtime)
+    log.info("app updated", portal=portal_id, member_id=auth.member_id)
+
+
+def register_again(session: Session, portal: Portal, runtime: Runtime) -> None:
+    """Robots, activities and events are to be brought in line with what we offer, soon."""
+    portal.registration_due_at, portal.registration_tries = runtime.clock(), 0
+
+
+def uninstall(runtime: Runtime, portal_id: int, clean: bool) -> None:
+    """Stop everything, forget the tokens; with `clean` also lines, keys, phones and texts."""
+    with runtime.db.write() as session:
+        portal = session.get_one(Portal, portal_id)
+        portal.access_token = portal.refresh_token = portal.previous_refresh_token = None
+        portal.application_token = None
+        portal.status, portal.status_reason, portal.installed = "inactive", "uninstalled", False
+        portal.registration_due_at = None
+        endings.end_all(session, runtime, Run.portal_id == portal_id, "portal_inactive")
+        session.execute(update(Run).where(Run.portal_id == portal_id).values(answer_at=None, auth=None))
+        if clean:
+            _wipe(session, portal)
+    log.info("app uninstalled", portal=portal_id, clean=clean)
+
+
+def _wipe(session: Session, portal: Portal) -> None:
+    lines = select(Line.id).where(Line.portal_id == portal.id)
+    portal.default_line_id = None
+    for model in (Reply, Message, InboundEvent, Template):
+        session.execute(delete(model).where(model.line_id.in_(lines)))
+    session.execute(delete(Run).where(Run.portal_id == portal.id))
+    session.execute(delete(Conversation).where(Conversation.line_id.in_(lines)))
+    session.execute(delete(Line).where(Line.portal_id == portal.id))
+
+
+def adopt(runtime: Runtime, portal_id: int, auth: Auth) -> bool:
+    """A portal whose token died gets the fresh pair of a robot call, once the auth server has vouched for it."""
+    if not auth.access_token or not auth.refresh_token:
+        return False
+    try:
+        info = verify(runtime, auth)
+    except (Unverified, Bx24Error):
+        return False
+    with runtime.db.write() as session:
+        portal = session.get_one(Portal, portal_id)
+        if portal.status != "reauth":
+            return portal.status == "active"
+        expires = runtime.clock() + timedelta(seconds=auth.expires_in or 3600)
+        tokens.put_pair(portal, auth.access_token, auth.refresh_token, expires, info.user_id)
+        portal.status, portal.status_reason = "active", ""
+        portal.client_endpoint = info.client_endpoint
+    log.info("portal healed by a robot call's token", portal=portal_id)
+    return True

@@ -1,0 +1,181 @@
+"""Keeping a portal's robots and activities equal to what we offer: after install, update, and each change of lines.
+
+The database says which portal is due (`registration_due_at`); a drain works it off. All of it is idempotent: install,
+upgrade and repair are one function.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from activities import ACTIVITIES, Person
+from activities.base import Action
+from bx24.errors import AuthDead, Bx24Error, PortalInactive
+from bx24.i18n import Text
+from bx24.properties import Properties, describe
+from bx24.registration import Offer, Report, bind_events, sync
+from messaging import tokens
+from messaging.models import Line, Portal, shard_of
+from messaging.runs import code_of
+from messaging.runtime import Runtime
+from robots import ROBOTS, Client
+
+EVENTS = ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL", "ONAPPPAYMENT")
+TRIES = 8
+_DYNAMIC = "Bitrix\\Crm\\Integration\\BizProc\\Document\\Dynamic"
+_QUOTE = "Bitrix\\Crm\\Integration\\BizProc\\Document\\Quote"
+_INVOICE = "Bitrix\\Crm\\Integration\\BizProc\\Document\\SmartInvoice"
+#: Documents that CRM automation knows; robots are shown there.
+ROBOT_DOCUMENTS: list[list[str]] = [
+    ["crm", "CCrmDocumentLead"],
+    ["crm", "CCrmDocumentDeal"],
+    ["crm", _QUOTE],
+    ["crm", _INVOICE],
+    ["crm", _DYNAMIC],
+]
+#: Cloud portals list robots in the workflow designer too, so activities are hidden there where robots are: nobody sees
+#: an entry twice. Old self-hosted portals do not show robots in the designer, so activities are on every document.
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Due:
+    """One portal to bring in line."""
+
+    portal_id: int
+    user_id: int
+    language: str
+    lines: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Done:
+    """What Bitrix24 said of itself, and what became of each code."""
+
+    app: dict[str, Any]
+    report: Report
+    events: Report
+
+
+Result = Done | Bx24Error
+
+
+class Registry:
+    """The registering stage of a drain."""
+
+    name = "register"
+
+    def __init__(self, runtime: Runtime, owner: str) -> None:
+        self.runtime = runtime
+        self._busy: set[int] = set()
+
+    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Due]:
+        portals = session.scalars(
+            select(Portal).where(
+                Portal.registration_due_at <= self.runtime.clock(),
+                Portal.status == "active",
+                Portal.id.not_in(self._busy),
+            )
+        ).all()
+        mine = [portal for portal in portals if shard_of(portal.id) in held][:room]
+        self._busy |= {portal.id for portal in mine}
+        return [self.due(portal) for portal in mine]
+
+    def due(self, portal: Portal) -> Due:
+        """What must be known of a portal to bring it in line without the database."""
+        return Due(
+            portal_id=portal.id,
+            user_id=portal.token_user_id or 1,
+            language=portal.language,
+            lines=line_options(portal.lines),
+        )
+
+    def work(self, due: Due) -> Result:
+        """Ask the portal what it is, then bring robots, activities and events in line; on a thread."""
+        client = tokens.portal_client(self.runtime, due.portal_id)
+        url = self.runtime.config.public_url
+        try:
+            app = client.call("app.info").mapping()
+            language = str(app.get("LANGUAGE_ID") or due.language)
+            self_hosted = "selfhosted" in str(app.get("LICENSE") or "")
+            report = sync(client, offers(url, language, due.lines, self_hosted), user_id=due.user_id)
+            return Done(app, report, bind_events(client, f"{url}/bx24/events", EVENTS))
+        except Bx24Error as error:
+            return error
+
+    def record(self, session: Session, due: Due, result: Result) -> None:
+        self._busy.discard(due.portal_id)
+        portal = session.get_one(Portal, due.portal_id, with_for_update=True)
+        if isinstance(result, Bx24Error):
+            portal.registration = {**(portal.registration or {}), "error": str(result)[:300]}
+            self._again(portal, retry=result.retryable or isinstance(result, AuthDead | PortalInactive))
+            return
+        failed = {code: str(error)[:300] for code, error in {**result.report.failed, **result.events.failed}.items()}
+        licence = str(result.app.get("LICENSE") or "")
+        portal.language = str(result.app.get("LANGUAGE_ID") or portal.language).lower()[:8]
+        portal.region = licence.split("_")[0].lower()[:8]
+        portal.registration = {
+            "licence": licence,
+            "added": result.report.added,
+            "updated": result.report.updated,
+            "deleted": result.report.deleted,
+            "failed": failed,
+        }
+        portal.registered_at = self.runtime.clock()
+        self._again(portal, retry=bool(failed))
+        log.info("robots registered", portal=portal.id, failed=len(failed), added=len(result.report.added))
+
+    def _again(self, portal: Portal, retry: bool) -> None:
+        portal.registration_tries += 1
+        if not retry or portal.registration_tries >= TRIES:
+            portal.registration_due_at = None
+            return
+        wait = timedelta(seconds=min(600, 5 * 2**portal.registration_tries))
+        portal.registration_due_at = self.runtime.clock() + wait
+        log.warning("registration is not complete, again later", portal=portal.id, tries=portal.registration_tries)
+
+    def lost(self, session: Session, due: Due) -> None:
+        self._busy.discard(due.portal_id)
+
+
+def line_options(lines: list[Line]) -> dict[str, str]:
+    """The options of the property `line`: id → what people call it."""
+    return {str(line.id): f"{line.name} (+{line.phone})" for line in lines if line.status == "connected"}
+
+
+def offers(url: str, language: str, lines: dict[str, str], self_hosted: bool) -> list[Offer]:
+    """Everything we offer to one portal."""
+    robots = [_offer(url, "robots", action, title, Client, language, lines, None) for action, title in ROBOTS.values()]
+    hidden = None if self_hosted else {"EXCLUDE": ROBOT_DOCUMENTS}
+    activities = [
+        _offer(url, "activities", action, action.title, Person, language, lines, hidden)
+        for action in ACTIVITIES.values()
+    ]
+    return [*robots, *activities]
+
+
+def _offer(
+    url: str,
+    side: str,
+    action: Action,
+    title: Text,
+    to_whom: type[Properties],
+    language: str,
+    lines: dict[str, str],
+    hidden: dict[str, Any] | None,
+) -> Offer:
+    schema = action.schema(to_whom)
+    return Offer(
+        kind="robot" if side == "robots" else "activity",
+        code=code_of(side, action.name),
+        name=title,
+        description=action.description,
+        properties=describe(schema, lang=language, options={"line": lines}),
+        returns=action.return_properties(schema),
+        filter={"INCLUDE": ROBOT_DOCUMENTS} if side == "robots" else hidden,
+        handler=f"{url}/{side}/{action.name}",
+    )

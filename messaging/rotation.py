@@ -1,0 +1,38 @@
+"""Rotation of SECRET_KEY: every sealed value is written again under the newest key, in small transactions."""
+
+from typing import Any
+
+from sqlalchemy import Column, Table, select, type_coerce, update
+from sqlalchemy.types import Text
+
+from messaging.db import Sealed, SealedJson
+from messaging.models import Base
+from messaging.runtime import Runtime
+
+CHUNK = 500
+
+
+def rotate(runtime: Runtime) -> int:
+    """Rewrite all sealed values. Safe to repeat, and to interrupt: both keys are known meanwhile. Returns how many."""
+    return sum(
+        _rotate_column(runtime, table, column)
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+        if isinstance(column.type, Sealed | SealedJson)
+    )
+
+
+def _rotate_column(runtime: Runtime, table: Table, column: Column[Any]) -> int:
+    (key,) = table.primary_key.columns
+    last: Any = None
+    count = 0
+    while True:
+        with runtime.db.write() as session:
+            query = select(key, type_coerce(column, Text)).where(column.is_not(None)).order_by(key).limit(CHUNK)
+            rows = session.execute(query if last is None else query.where(key > last)).all()
+            for row_key, token in rows:
+                value = type_coerce(runtime.vault.rotate(token), Text)
+                session.execute(update(table).where(key == row_key).values({column: value}))
+        if not rows:
+            return count
+        count, last = count + len(rows), rows[-1][0]

@@ -1,0 +1,262 @@
+"""A run: stored when Bitrix24 calls, planned by a drain.
+
+Storing is all that happens before the 200: Bitrix24 never repeats a call. Planning turns the stored fields into a
+message or a refusal; it only reads and asks, so a crash in the middle is repaired by planning again.
+"""
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import Session
+
+import gupshup.errors
+from activities import ACTIVITIES, Person, phones
+from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action, load
+from activities.errors import Refused, refused
+from bx24 import payloads
+from bx24.errors import Bx24Error, PortalInactive, Rejected
+from bx24.i18n import Text
+from messaging import crypto, endings, lines, portals, tokens
+from messaging.models import Conversation, Line, Message, Portal, Run, shard_of
+from messaging.runtime import Runtime
+from messaging.templates import LineDesk
+from robots import ROBOTS, Client, client
+
+SIDES = ("robots", "activities")
+WINDOW = timedelta(hours=24) - timedelta(minutes=1)
+log = structlog.get_logger(__name__)
+
+
+def action_of(side: str, name: str) -> Action | None:
+    """The action behind a URL: `robots/send_text`; None if there is none."""
+    if side == "robots":
+        return ROBOTS[name][0] if name in ROBOTS else None
+    return ACTIVITIES.get(name)
+
+
+def code_of(side: str, name: str) -> str:
+    """The code Bitrix24 knows it by: `robot.send_text`, `activity.send_text`."""
+    return f"{side.removesuffix('s') if side == 'robots' else 'activity'}.{name}"
+
+
+def store(runtime: Runtime, portal: Portal, side: str, action: Action, call: payloads.RunCall) -> bool:
+    """Store a run; False if its event token was stored before: then it is the same run, not a second message."""
+    now = runtime.clock()
+    row = {
+        "trace": secrets.token_hex(6),
+        "portal_id": portal.id,
+        "shard": shard_of(portal.id),
+        "side": side,
+        "action": action.name,
+        "workflow_id": call.workflow_id[:64],
+        "event_token": call.event_token,
+        "token_digest": crypto.digest(call.event_token),
+        "document": [*call.document_type, call.document_id[2]],
+        "properties": call.properties,
+        "auth": _kept_auth(portal, call.auth),
+        "waits": call.waits,
+        "stored_at": now,
+        "plan_at": now,
+        "deadline_at": now + timedelta(minutes=_wait_minutes(call.properties)),
+    }
+    with runtime.db.write() as session:
+        insert: Any = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
+        stored = session.execute(insert(Run).values(**row).on_conflict_do_nothing().returning(Run.id)).scalar()
+    runtime.counters.add("runs_received", side, action.name)
+    log.info("run stored" if stored else "run repeated", trace=row["trace"], run=stored, action=action.name)
+    return stored is not None
+
+
+def _kept_auth(portal: Portal, auth: payloads.Auth) -> dict[str, Any] | None:
+    """The call's own pair is kept only for a portal whose token died: it is what heals it."""
+    if portal.status != "reauth":
+        return None
+    return {
+        "member_id": auth.member_id,
+        "access_token": auth.access_token,
+        "refresh_token": auth.refresh_token,
+        "server_endpoint": auth.server_endpoint,
+        "expires_in": auth.expires_in,
+    }
+
+
+def _wait_minutes(properties: Mapping[str, Any]) -> int:
+    """The wait as far as it can be told before checking; a wrong one is refused when the run is planned."""
+    text = next((str(value) for key, value in properties.items() if key.lower() == "wait_minutes"), "")
+    return min(max(int(text), 1), MAX_WAIT_MINUTES) if text.isdigit() and len(text) < 7 else DEFAULT_WAIT_MINUTES
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run's plan, ready to be recorded. `payload`: path and form for Gupshup; None for a run that sends nothing."""
+
+    line_id: int
+    phone: str
+    until: str
+    deadline_at: datetime
+    kind: str
+    is_session: bool
+    payload: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Postponed:
+    """A run that could not be planned now, for no fault of its own."""
+
+    after_s: float
+    reason: str
+
+
+Outcome = Planned | Refused | Postponed
+
+
+def plan(runtime: Runtime, run: Run) -> Outcome:
+    """Check the fields, find line and phone, build the message. Reads and asks only."""
+    try:
+        return _plan(runtime, run)
+    except Refused as refusal:
+        return refusal
+    except (Rejected, PortalInactive) as error:
+        log.warning("Bitrix24 refused", trace=run.trace, code=error.code)
+        return refused("no_phone") if isinstance(error, Rejected) else refused("portal_inactive")
+    except Bx24Error as error:
+        return Postponed(getattr(error, "retry_after", None) or _backoff(run.plan_tries), error.code)
+    except (gupshup.errors.Rejected, gupshup.errors.Misconfigured) as error:
+        why = gupshup.errors.refusal(error.code, error.reason)
+        return Refused(why.code, Text(why.en, why.ru))
+    except gupshup.errors.GupshupError as error:
+        return Postponed(error.retry_after or _backoff(run.plan_tries), error.code)
+
+
+def _backoff(tries: int) -> float:
+    return float(min(60, 2**tries))
+
+
+def _plan(runtime: Runtime, run: Run) -> Planned:
+    action = action_of(run.side, run.action)
+    assert action is not None, f"no action {run.action}"
+    _heal(runtime, run)
+    values = load(action.schema(Client if run.side == "robots" else Person), endings.properties_of(run))
+    region = phones.region_of(run.portal.region, run.portal.language)
+    numbers = phones.valid(_candidates(runtime, run, values["phone"]), region)
+    keys = {runtime.phone_key(number): number for number in numbers}
+    with runtime.db.read() as session:
+        portal = session.get_one(Portal, run.portal_id)
+        line, conversation = lines.choose(session, portal, values["line"].strip(), list(keys))
+    phone = keys[conversation.phone_key] if conversation else numbers[0]
+    plan = action.plan(values, LineDesk(runtime, line))
+    message = plan.message
+    if message is not None and message.is_session and not is_open(conversation, runtime.clock()):
+        raise refused("window_closed")
+    assert message is not None
+    return Planned(
+        line_id=line.id,
+        phone=phone,
+        until=plan.until,
+        deadline_at=run.stored_at + plan.wait,
+        kind=message.kind,
+        is_session=message.is_session,
+        payload={"path": message.path, "form": message.form()},
+    )
+
+
+def _heal(runtime: Runtime, run: Run) -> None:
+    if run.auth and run.portal.status == "reauth":
+        portals.adopt(runtime, run.portal_id, payloads.Auth(**run.auth))
+
+
+def _candidates(runtime: Runtime, run: Run, given: str) -> list[str]:
+    """The numbers in question: those typed in, else the CRM client's. Raises Refused no_phone."""
+    if given.strip():
+        return phones.split(given)
+    entity, item = _crm_item(run)
+    if entity is None or item is None:
+        raise refused("no_phone")
+    rest = tokens.portal_client(runtime, run.portal_id)
+
+    def fetch(items: list[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Any]]:
+        reply = rest.batch(
+            {f"{kind}_{number}": ("crm.item.get", {"entityTypeId": kind, "id": number}) for kind, number in items}
+        )
+        _raise_passing(reply.errors.values())
+        return {pair: (reply.results.get(f"{pair[0]}_{pair[1]}") or {}).get("item") or {} for pair in items}
+
+    found = [number for text in client.phones(entity, item, fetch) for number in phones.split(text)]
+    if not found:
+        raise refused("no_phone")
+    return found
+
+
+def _crm_item(run: Run) -> tuple[int | None, int | None]:
+    module, entity, kind, item = run.document
+    return payloads.entity_type_id((module, entity, kind)), payloads.item_id((module, entity, item))
+
+
+def _raise_passing(errors: Any) -> None:
+    """A card that is gone or closed to us has no phone; a portal that is busy is asked again."""
+    for error in errors:
+        if not isinstance(error, Rejected):
+            raise error
+
+
+def is_open(conversation: Conversation | None, now: datetime) -> bool:
+    """Whether the client wrote within 24 hours less a minute, by the provider's clock."""
+    return bool(conversation and conversation.last_inbound_at and now < conversation.last_inbound_at + WINDOW)
+
+
+def record(session: Session, runtime: Runtime, run_id: int, outcome: Outcome) -> None:
+    """Write down what planning found. A run that was ended meanwhile stays as it is."""
+    run = session.get_one(Run, run_id, with_for_update=True)
+    if run.state != "stored":
+        return
+    if isinstance(outcome, Refused):
+        endings.end(session, runtime, run, "failed", outcome.code, outcome.text)
+    elif isinstance(outcome, Postponed):
+        run.plan_tries += 1
+        run.plan_at = runtime.clock() + timedelta(seconds=outcome.after_s)
+        log.warning("run postponed", trace=run.trace, reason=outcome.reason, after_s=outcome.after_s)
+    else:
+        _start(session, runtime, run, outcome)
+
+
+def _start(session: Session, runtime: Runtime, run: Run, planned: Planned) -> None:
+    now = runtime.clock()
+    line = session.get_one(Line, planned.line_id)
+    if line.status != "connected":
+        refusal = refused("line_not_connected")
+        endings.end(session, runtime, run, "failed", refusal.code, refusal.text)
+        return
+    conversation = conversation_with(session, runtime, line.id, planned.phone)
+    run.state, run.until, run.deadline_at = "waiting", planned.until, planned.deadline_at
+    run.line_id, run.conversation_id = line.id, conversation.id
+    run.message = Message(
+        portal_id=run.portal_id,
+        shard=run.shard,
+        line_id=line.id,
+        conversation=conversation,
+        kind=planned.kind,
+        is_session=planned.is_session,
+        payload=planned.payload,
+        status="queued",
+        created_at=now,
+        send_at=now,
+    )
+    log.info("run planned", trace=run.trace, run=run.id, line=line.id, kind=planned.kind)
+
+
+def conversation_with(session: Session, runtime: Runtime, line_id: int, phone: str) -> Conversation:
+    """The conversation of this line with this phone (digits), made if it is the first word."""
+    key = runtime.phone_key(phone)
+    found = session.scalar(select(Conversation).where(Conversation.line_id == line_id, Conversation.phone_key == key))
+    if found is None:
+        found = Conversation(line_id=line_id, phone=phone, phone_key=key)
+        session.add(found)
+        session.flush()
+    return found

@@ -1,0 +1,118 @@
+"""Everything a process needs, opened once and handed on: settings, database, Redis, clock, vendors' doors.
+
+Web, worker, command line and tests each open one; nothing reads the environment or the wall clock behind its back.
+"""
+
+import secrets
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import requests
+from redis import Redis
+from sqlalchemy.exc import IntegrityError
+
+import bx24.client
+import gupshup.client
+from bx24.oauth import AuthServers
+from messaging import crypto, leases, queue_server
+from messaging.clock import Clock, utc_now
+from messaging.config import Config
+from messaging.crypto import Vault
+from messaging.db import Database, open_engine
+from messaging.metrics import Counters
+from messaging.models import Setting
+from messaging.wakeups import Bells
+
+INDEX_KEY = "phone_index_key"
+
+
+@dataclass
+class Runtime:
+    """The opened resources of one process."""
+
+    config: Config
+    vault: Vault
+    db: Database
+    clock: Clock
+    bx_session: requests.Session
+    gs_session: requests.Session
+    redis_url: str
+    _redis: Redis | None = field(default=None, repr=False)
+
+    @cached_property
+    def redis(self) -> Redis:
+        """The queue's Redis; an embedded one is started by the first process that asks."""
+        if self._redis is not None:
+            return self._redis
+        url = self.redis_url
+        if url == "embedded":
+            url = queue_server.ensure(self.config.data_dir)
+        return Redis.from_url(url, health_check_interval=30, socket_connect_timeout=5)
+
+    @cached_property
+    def bells(self) -> Bells:
+        return Bells(self.redis)
+
+    @cached_property
+    def counters(self) -> Counters:
+        return Counters()
+
+    @cached_property
+    def auth_servers(self) -> AuthServers:
+        return AuthServers(
+            self.bx_session,
+            self.config.auth_servers,
+            self.config.client_id,
+            self.config.client_secret,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def gupshup(self) -> gupshup.client.Client:
+        return gupshup.client.Client(self.gs_session, self.config.gupshup_url)
+
+    @cached_property
+    def index_key(self) -> str:
+        """The key of the phone index: drawn once per database, never changed."""
+        with self.db.read() as session:
+            kept = session.get(Setting, INDEX_KEY)
+        if kept is None:
+            try:
+                with self.db.write() as session:
+                    session.add(Setting(name=INDEX_KEY, value=secrets.token_hex(32)))
+            except IntegrityError:
+                pass  # another process drew it a moment ago; its key counts
+            with self.db.read() as session:
+                kept = session.get_one(Setting, INDEX_KEY)
+        return kept.value
+
+    def phone_key(self, phone: str) -> str:
+        """Where a phone (digits) stands in the index."""
+        return crypto.blind(self.index_key, phone)
+
+    def prepare(self) -> None:
+        """After the migrations: rows that must exist before work begins."""
+        with self.db.write() as session:
+            leases.ensure(session, self.clock())
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.db.close()
+        self.bx_session.close()
+        self.gs_session.close()
+
+
+def open_runtime(config: Config, clock: Clock = utc_now) -> Runtime:
+    """Open database and doors for this process; Redis is opened when first needed."""
+    config.data_dir.mkdir(parents=True, exist_ok=True)
+    vault = crypto.vault_for(config)
+    pool = config.worker_threads + 8
+    return Runtime(
+        config=config,
+        vault=vault,
+        db=Database(open_engine(config.database_url, vault, pool=16)),
+        clock=clock,
+        bx_session=bx24.client.session(pool),
+        gs_session=gupshup.client.session(pool),
+        redis_url=config.redis_url,
+    )

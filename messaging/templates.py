@@ -1,0 +1,99 @@
+"""What templates a line has: a cache of Gupshup's list, refreshed when it is asked for something it does not hold."""
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, select
+
+from activities.errors import refused
+from gupshup.errors import GupshupError
+from gupshup.templates import TemplateInfo
+from messaging import lines
+from messaging.models import Line, Template
+from messaging.runtime import Runtime
+
+FRESH = timedelta(minutes=30)
+#: A miss asks Gupshup again at most so often; its limit is 10 lists a minute (reference section 5.7).
+ASK_EVERY = timedelta(seconds=15)
+log = structlog.get_logger(__name__)
+
+
+class LineDesk:
+    """`activities.base.Desk` for runs of one line."""
+
+    def __init__(self, runtime: Runtime, line: Line) -> None:
+        self.runtime = runtime
+        self.line = line
+
+    def template(self, reference: str, language: str) -> TemplateInfo | None:
+        if not self.line.app_id:
+            return None
+        if self._age() > FRESH:
+            self._refresh()
+        found = self._find(reference)
+        if not found and self._age() > ASK_EVERY:
+            self._refresh()
+            found = self._find(reference)
+        return _the_one(reference, language, found)
+
+    def _age(self) -> timedelta:
+        synced = self.line.templates_synced_at
+        return self.runtime.clock() - synced if synced else timedelta.max
+
+    def _refresh(self) -> None:
+        """A list that cannot be had now is no reason to fail a robot whose template is in the cache."""
+        try:
+            self.line.templates_synced_at = sync(self.runtime, self.line)
+        except GupshupError as error:
+            log.warning("template list not refreshed", line=self.line.id, code=error.code, reason=error.reason)
+            if self.line.templates_synced_at is None:
+                raise
+
+    def _find(self, reference: str) -> list[TemplateInfo]:
+        with self.runtime.db.read() as session:
+            rows = session.scalars(
+                select(Template).where(
+                    Template.line_id == self.line.id,
+                    (Template.template_id == reference) | (Template.name == reference),
+                )
+            ).all()
+        return [TemplateInfo.from_dict(row.data) for row in rows]
+
+
+def _the_one(reference: str, language: str, found: list[TemplateInfo]) -> TemplateInfo:
+    if language:
+        found = [info for info in found if info.id == reference or info.language.lower() == language.lower()] or [
+            info for info in found if info.language.lower().split("_")[0] == language.lower().split("_")[0]
+        ]
+    if not found:
+        raise refused("template_not_found", value=f"{reference} ({language})" if language else reference)
+    sendable = [info for info in found if info.sendable]
+    if not sendable:
+        raise refused("template_not_approved", value=reference, status=found[0].status)
+    if len({info.language for info in sendable}) > 1:
+        languages = ", ".join(sorted(info.language for info in sendable))
+        raise refused("template_ambiguous", value=reference, languages=languages)
+    return sendable[0]
+
+
+def sync(runtime: Runtime, line: Line) -> Any:
+    """Fetch the list and put it in the place of what we had. Returns the moment. Raises GupshupError."""
+    infos = runtime.gupshup.templates(lines.account(line))
+    now = runtime.clock()
+    with runtime.db.write() as session:
+        session.execute(delete(Template).where(Template.line_id == line.id))
+        for info in {info.id: info for info in infos}.values():
+            session.add(
+                Template(
+                    line_id=line.id,
+                    template_id=info.id,
+                    name=info.name,
+                    language=info.language,
+                    status=info.status,
+                    data=info.to_dict(),
+                )
+            )
+        session.get_one(Line, line.id).templates_synced_at = now
+    log.info("templates refreshed", line=line.id, count=len(infos))
+    return now

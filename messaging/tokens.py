@@ -1,0 +1,129 @@
+"""The one place where a portal's OAuth pair is read, refreshed and replaced.
+
+Refresh is lazy, under a lock per portal, with compare-and-swap on `token_version`: two processes that refresh one token
+at the same time would otherwise lose the portal (the later one shows a replaced refresh token). The new pair is
+committed before the lock opens. If Redis loses the lock, the auth server still decides, and the loser reads again.
+"""
+
+from datetime import datetime, timedelta
+from urllib.parse import urlsplit
+
+import structlog
+from redis.exceptions import LockError
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from bx24.client import Client
+from bx24.errors import AuthDead, PortalInactive, Rejected
+from bx24.oauth import Grant
+from messaging.limiter import Gate
+from messaging.models import Portal
+from messaging.runtime import Runtime
+
+LOCK_S = 90
+EARLY = timedelta(seconds=60)
+log = structlog.get_logger(__name__)
+
+
+class PortalTokens:
+    """`bx24.client.TokenSource` of one portal."""
+
+    def __init__(self, runtime: Runtime, portal_id: int) -> None:
+        self.runtime = runtime
+        self.portal_id = portal_id
+
+    @property
+    def endpoint(self) -> str:
+        return self._portal().client_endpoint
+
+    def token(self) -> str:
+        """An access token that has a minute to live at least. Raises PortalInactive, AuthDead, Unavailable."""
+        portal = self._portal()
+        if not portal.access_token or portal.status != "active":
+            raise PortalInactive("NOT_INSTALLED", f"the portal is {portal.status}")
+        if portal.token_expires_at and portal.token_expires_at - EARLY <= self.runtime.clock():
+            return self.renew(portal.access_token)
+        return portal.access_token
+
+    def renew(self, stale: str) -> str:
+        """A token other than `stale`: somebody else's fresh one, else a refreshed one."""
+        lock = self.runtime.redis.lock(f"waba24:refresh:{self.portal_id}", timeout=LOCK_S, blocking_timeout=LOCK_S)
+        with lock:
+            portal = self._portal()
+            if portal.access_token and portal.access_token != stale:
+                return portal.access_token
+            try:
+                token = self._refresh(portal)
+            except (AuthDead, PortalInactive) as error:
+                return self._lost(portal, error)
+            try:
+                lock.reacquire()
+            except LockError:
+                log.warning("refresh lock was lost meanwhile", portal=self.portal_id)
+            return token
+
+    def moved(self, endpoint: str) -> None:
+        """The portal says it lives elsewhere: believed only if the auth server says so too."""
+        portal = self._portal()
+        info = self.runtime.auth_servers.app_info(portal.server_endpoint or None, portal.access_token or "")
+        same_host = urlsplit(info.client_endpoint).netloc == urlsplit(endpoint).netloc
+        if info.member_id != portal.member_id or not same_host:
+            raise Rejected("MOVED", "the redirect does not lead to this portal")
+        with self.runtime.db.write() as session:
+            session.get_one(Portal, self.portal_id).client_endpoint = info.client_endpoint
+        log.info("portal moved", portal=self.portal_id, endpoint=info.client_endpoint)
+
+    def _portal(self) -> Portal:
+        with self.runtime.db.read() as session:
+            return session.get_one(Portal, self.portal_id)
+
+    def _refresh(self, portal: Portal) -> str:
+        grant = self.runtime.auth_servers.refresh(portal.server_endpoint or None, portal.refresh_token or "")
+        if grant.member_id and grant.member_id != portal.member_id:
+            raise AuthDead("invalid_grant", "the new token belongs to another portal")
+        with self.runtime.db.write() as session:
+            if not store_grant(session, portal, grant):
+                return session.get_one(Portal, self.portal_id).access_token or ""
+        log.info("token refreshed", portal=self.portal_id)
+        return grant.access_token
+
+    def _lost(self, seen: Portal, error: AuthDead | PortalInactive) -> str:
+        """The auth server refuses: read once more, another process may have won; else close the portal."""
+        current = self._portal()
+        if current.token_version != seen.token_version and current.access_token:
+            return current.access_token
+        status = "reauth" if isinstance(error, AuthDead) else "inactive"
+        with self.runtime.db.write() as session:
+            portal = session.get_one(Portal, self.portal_id)
+            portal.status, portal.status_reason = status, f"{error.code}: {error.description}"[:200]
+        log.error("portal lost its token", portal=self.portal_id, code=error.code, status=status)
+        raise error
+
+
+def store_grant(session: Session, seen: Portal, grant: Grant) -> bool:
+    """Compare and swap: put the new pair in the place of the one that was seen; False if somebody was faster."""
+    swapped = session.execute(
+        update(Portal)
+        .where(Portal.id == seen.id, Portal.token_version == seen.token_version)
+        .values(
+            access_token=grant.access_token,
+            refresh_token=grant.refresh_token,
+            previous_refresh_token=seen.refresh_token,
+            token_expires_at=grant.expires_at,
+            token_version=seen.token_version + 1,
+        )
+    )
+    return bool(swapped.rowcount)  # type: ignore[attr-defined]  # a CursorResult, typed as Result
+
+
+def put_pair(portal: Portal, access: str, refresh: str, expires_at: datetime, user_id: int | None) -> None:
+    """A pair that was verified by other means (an install, a robot's own pair) becomes the portal's."""
+    portal.previous_refresh_token = portal.refresh_token
+    portal.access_token, portal.refresh_token = access, refresh
+    portal.token_expires_at, portal.token_user_id = expires_at, user_id
+    portal.token_version = (portal.token_version or 0) + 1
+
+
+def portal_client(runtime: Runtime, portal_id: int) -> Client:
+    """The REST door of one portal: its tokens, its share of the limiter."""
+    return Client(runtime.bx_session, PortalTokens(runtime, portal_id), gate=Gate(runtime, portal_id))

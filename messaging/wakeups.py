@@ -1,0 +1,103 @@
+"""Redis carries no work, only bells: "there is work in shard 7".
+
+A wake-up is one round trip. It rings at the process that holds the shard, else at whoever listens, and says when no
+drain is running at all, so that one is queued in RQ. A bell that is lost costs a second or two: the sweeper looks
+into the database and rings again.
+
+    waba24:owners     hash shard → drain that holds it       waba24:drains   sorted set drain → alive until (Redis time)
+    waba24:bell:<id>  list of shards, for one drain           waba24:bell     list of shards, for whoever listens
+    waba24:summoned   set while a drain job is queued and has not begun
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+
+QUEUE = "waba24"
+DRAIN_JOB = "messaging.jobs.drain"
+ALIVE_S = 10
+SUMMON_S = 15
+BELL_CAP = 1024
+log = structlog.get_logger(__name__)
+
+_RING = """
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZREMRANGEBYSCORE', 'waba24:drains', '-inf', now)
+for _, shard in ipairs(ARGV) do
+  local owner = redis.call('HGET', 'waba24:owners', shard)
+  local bell = 'waba24:bell'
+  if owner and redis.call('ZSCORE', 'waba24:drains', owner) then bell = bell .. ':' .. owner end
+  if redis.call('LLEN', bell) < %d then redis.call('RPUSH', bell, shard) end
+  redis.call('EXPIRE', bell, 60)
+end
+if redis.call('ZCARD', 'waba24:drains') == 0 and redis.call('SET', 'waba24:summoned', 1, 'NX', 'EX', %d) then
+  return 1
+end
+return 0
+""" % (BELL_CAP, SUMMON_S)  # noqa: UP031  # braces belong to Lua here
+
+
+class Bells:
+    """The ringing side and the listening side, over one Redis."""
+
+    def __init__(self, redis: Redis) -> None:
+        self.redis = redis
+        self._ring = redis.register_script(_RING)
+
+    def ring(self, shards: Iterable[int]) -> None:
+        """Say that these shards have work. Best effort: what was committed is found by the sweeper anyway."""
+        wanted = [str(shard) for shard in shards]
+        if not wanted:
+            return
+        try:
+            if self._ring(args=wanted):
+                self._summon()
+        except RedisError as error:
+            log.warning("wake-up lost, the sweeper will ring", error=type(error).__name__)
+
+    def summon_help(self) -> None:
+        """Queue one more drain, unless one is queued already."""
+        if self.redis.set("waba24:summoned", 1, nx=True, ex=SUMMON_S):
+            self._summon()
+
+    def _summon(self) -> None:
+        Queue(QUEUE, connection=self.redis).enqueue(DRAIN_JOB, job_timeout=-1, result_ttl=60, failure_ttl=3600)
+
+    def begun(self, drain: str) -> None:
+        """A drain job has begun: it listens from now on, and another may be summoned."""
+        self.alive(drain)
+        self.redis.delete("waba24:summoned")
+
+    def alive(self, drain: str) -> None:
+        """Tell that this drain listens for ALIVE_S more seconds."""
+        self.redis.zadd("waba24:drains", {drain: self._now() + ALIVE_S})
+
+    def _now(self) -> int:
+        seconds, _ = self.redis.time()
+        return int(seconds)
+
+    def holds(self, drain: str, shards: Iterable[int]) -> None:
+        """Bells of these shards ring at this drain from now on."""
+        owners: dict[Any, Any] = {str(shard): drain for shard in shards}
+        if owners:
+            self.redis.hset("waba24:owners", mapping=owners)
+
+    def gone(self, drain: str) -> bool:
+        """The drain stops listening; True if bells rang meanwhile, so that it must go on instead.
+
+        First leave, then look: whoever rings after the leaving finds no drain and summons one.
+        """
+        self.redis.zrem("waba24:drains", drain)
+        return bool(self.redis.llen(f"waba24:bell:{drain}") or self.redis.llen("waba24:bell"))
+
+    def listen(self, drain: str, bound_s: float) -> set[int]:
+        """Wait for bells, at most `bound_s` seconds; the shards that rang."""
+        first: Any = self.redis.blpop([f"waba24:bell:{drain}", "waba24:bell"], timeout=bound_s)
+        if not first:
+            return set()
+        rest = self.redis.lpop(first[0].decode(), BELL_CAP) or []
+        return {int(shard) for shard in [first[1], *rest]}

@@ -1,0 +1,132 @@
+"""The install page, the main page, and Bitrix24's events."""
+
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from flask import Blueprint, Response, jsonify, request
+from sqlalchemy import func, select
+
+from bx24.errors import Bx24Error
+from bx24.i18n import Text, language
+from bx24.payloads import EventCall, FrameCall, PayloadError, parse_query
+from messaging import portals
+from messaging.models import Portal, Run, shard_of
+from web import words
+from web.context import empty, form, refuse, runtime
+from web.frames import Viewer, identify, page, require_frame
+
+blueprint = Blueprint("bx24", __name__, url_prefix="/bx24")
+log = structlog.get_logger(__name__)
+
+
+@blueprint.get("/install")
+@blueprint.get("/app")
+def outside() -> Response:
+    """A reload inside the frame, or a curious visitor: there is no user to show anything to."""
+    return _refusal("open_inside", request.args.get("LANG", ""), 200)
+
+
+@blueprint.post("/install")
+def install() -> Response:
+    """Verify, store, and show a page that finishes the install from the browser once the robots are registered."""
+    try:
+        call = FrameCall.parse(form(), parse_query(request.query_string))
+    except PayloadError as error:
+        return refuse(400, error)
+    try:
+        viewer = identify(call)
+        if not viewer.is_admin:
+            return _refusal("not_admin", call.lang, 403, viewer)
+        portal = portals.install(runtime(), call.auth, call.lang)
+    except portals.Unverified as error:
+        log.warning("install refused", reason=str(error), member_id=call.member_id)
+        return _refusal("unverified", call.lang, 403)
+    except Bx24Error as error:
+        log.warning("install not verified", code=error.code)
+        return _refusal("unavailable", call.lang, 403)
+    runtime().bells.ring([shard_of(portal.id)])
+    return page("install.html", viewer, t=_texts(words.INSTALL, call.lang), lang=language(call.lang), sid=call.app_sid)
+
+
+@blueprint.get("/install/status")
+@require_frame
+def install_status(member_id: str) -> Response:
+    """What the install page asks for: are the robots registered, and what failed."""
+    with runtime().db.read() as session:
+        portal = session.scalar(select(Portal).where(Portal.member_id == member_id))
+    if portal is None:
+        return empty(404)
+    report = portal.registration or {}
+    return jsonify(
+        registered=portal.registered_at is not None and portal.registered_at >= portal.installed_at,
+        failed=report.get("failed", {}) or ({"": report["error"]} if "error" in report else {}),
+        tries=portal.registration_tries,
+    )
+
+
+@blueprint.post("/app")
+def main() -> Response:
+    """The app's page: what is connected and registered. Everyone who may open the app reads."""
+    try:
+        call = FrameCall.parse(form(), parse_query(request.query_string))
+    except PayloadError as error:
+        return refuse(400, error)
+    try:
+        viewer = identify(call)
+    except portals.Unverified as error:
+        log.warning("frame refused", reason=str(error), member_id=call.member_id)
+        return _refusal("unverified", call.lang, 403)
+    except Bx24Error as error:
+        log.warning("frame not verified", code=error.code)
+        return _refusal("unavailable", call.lang, 403)
+    with runtime().db.read() as session:
+        portal = session.scalar(select(Portal).where(Portal.member_id == viewer.member_id))
+        if portal is None or portal.status == "inactive":
+            return _refusal("not_installed", call.lang, 403, viewer)
+        since = runtime().clock() - timedelta(days=1)
+        runs = session.scalar(select(func.count()).where(Run.portal_id == portal.id, Run.stored_at >= since))
+        lines = list(portal.lines)
+    texts = _texts(words.APP, call.lang)
+    return page("app.html", viewer, t=texts, lang=language(call.lang), portal=portal, lines=lines, runs=runs)
+
+
+@blueprint.post("/events")
+def events() -> Response:
+    """ONAPPINSTALL proves itself by its token at the auth server; everything else by the application_token."""
+    try:
+        call = EventCall.parse(form())
+    except PayloadError as error:
+        return refuse(400, error)
+    if call.event == "ONAPPINSTALL":
+        return _installed(call)
+    portal = portals.recognise(runtime(), call.auth)
+    if portal is None:
+        return refuse(403, f"{call.event} of an unknown portal or with a wrong application_token")
+    log.info("event", event_name=call.event, portal=portal.id)
+    if call.event == "ONAPPUPDATE":
+        portals.updated(runtime(), portal.id, call.auth)
+    elif call.event == "ONAPPUNINSTALL":
+        portals.uninstall(runtime(), portal.id, clean=str(call.data.get("CLEAN", "")) == "1")
+    elif call.event == "ONAPPPAYMENT":
+        portals.updated(runtime(), portal.id, call.auth)
+    runtime().bells.ring([shard_of(portal.id)])
+    return empty()
+
+
+def _installed(call: EventCall) -> Response:
+    try:
+        portal = portals.install(runtime(), call.auth, str(call.data.get("LANGUAGE_ID") or ""))
+    except (portals.Unverified, Bx24Error) as error:
+        return refuse(403, f"ONAPPINSTALL not verified: {error}")
+    runtime().bells.ring([shard_of(portal.id)])
+    return empty()
+
+
+def _refusal(reason: str, lang: str, status: int, viewer: Viewer | None = None) -> Response:
+    texts = {"title": words.REFUSED["title"], "text": words.REFUSED[reason]}
+    return page("refused.html", viewer, status, t=_texts(texts, lang), lang=language(lang))
+
+
+def _texts(texts: dict[str, Text], lang: str) -> dict[str, Any]:
+    return {name: text.to(lang) for name, text in texts.items()}

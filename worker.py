@@ -1,0 +1,12 @@
+"""`python worker.py`: a supervised pool of RQ workers. No job is defined here (messaging.jobs).
+
+WORKER_PROCESSES processes with WORKER_THREADS messages in flight each; any number of these pools may run, on any number of
+machines. SIGTERM finishes what is in flight and ends with 0; a second signal ends at once.
+"""
+
+import sys
+
+from messaging import pool
+
+if __name__ == "__main__":
+    sys.exit(pool.work() if sys.argv[1:] == ["child"] else pool.supervise())
