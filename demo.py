@@ -1,0 +1,322 @@
+"""`make demo`: the product's main job, happening on this machine, without an account anywhere.
+
+Starts the emulated Bitrix24 portal, the emulated Gupshup, the embedded Redis, web and worker on free loopback ports with a
+data folder of their own; installs the app, connects a line, moves a deal to a stage whose robots send a template, wait for
+the client's answer and thank for it; shows every hop. With ONCE=1 it ends there: exit 0 only if the message was
+delivered and the workflow answered.
+"""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+from sqlalchemy import select
+
+from bx24.i18n import Text
+from messaging import config, logs, queue_server, schema
+from messaging.models import Message, Run
+from messaging.processes import Supervisor
+from messaging.runtime import Runtime, open_runtime
+from messaging.story import story
+from web.serve import halves
+
+CLIENT_ID, CLIENT_SECRET = "local.demo0123456789.01234567", "demo-secret-of-an-emulated-app"
+APP_NAME, BUSINESS_PHONE, CLIENT_PHONE = "DemoShop", "79001112233", "79123456789"
+PATIENCE_S = 60.0
+TEMPLATE = {
+    "name": "order_ready",
+    "language": "ru",
+    "category": "UTILITY",
+    "body": "Здравствуйте, {{1}}! Ваш заказ «{{2}}» готов. Когда вам удобно его забрать?",
+}
+ROBOTS = [
+    {
+        "code": "robot.send_template",
+        "name": "A1",
+        "values": {
+            "template": "order_ready",
+            "params": ["[1]Ольга", "[2]{=Document:TITLE}"],
+            "until": "replied",
+            "wait_minutes": "60",
+        },
+    },
+    {
+        "code": "robot.send_text",
+        "name": "A2",
+        "values": {"text": "Спасибо! Записали: «{=A1:reply_text}».", "until": "delivered"},
+    },
+]
+RUSSIAN = os.environ.get("LANG", "").startswith("ru")
+
+
+def say(text: Text | str, mark: str = " ") -> None:
+    """One line for the person at the terminal, in their language."""
+    print(f" {mark} {text.to('ru' if RUSSIAN else 'en') if isinstance(text, Text) else text}", flush=True)
+
+
+@dataclass
+class Emulators:
+    """The two emulated vendors, each a process."""
+
+    processes: list["subprocess.Popen[str]"] = field(default_factory=list)
+    portal: str = ""
+    auth: str = ""
+    gupshup: str = ""
+
+    def start(self) -> None:
+        """Start both and learn their addresses."""
+        portal_args = ["--client-id", CLIENT_ID, "--client-secret", CLIENT_SECRET, "--lang", "ru" if RUSSIAN else "en"]
+        portal = self._spawn("bx24.emulator", portal_args)
+        self.portal, self.auth = portal["portal"], portal["auth"]
+        self.gupshup = self._spawn("gupshup.emulator", [])["url"]
+
+    def _spawn(self, module: str, args: list[str]) -> dict[str, str]:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, "--port", "0", *args],
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        self.processes.append(process)
+        assert process.stdout is not None
+        ready: dict[str, str] = json.loads(process.stdout.readline())
+        return ready
+
+    def stop(self) -> None:
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            process.wait(10)
+
+
+class Demo:
+    """The scenario and what it looks at."""
+
+    def __init__(self, folder: Path) -> None:
+        self.emulators = Emulators()
+        self.emulators.start()
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.env = {
+            **os.environ,
+            "PUBLIC_URL": self.url,
+            "BX24_CLIENT_ID": CLIENT_ID,
+            "BX24_CLIENT_SECRET": CLIENT_SECRET,
+            "BX24_AUTH_SERVERS": self.emulators.auth,
+            "GUPSHUP_API_URL": self.emulators.gupshup,
+            "GUPSHUP_PARTNER_URL": self.emulators.gupshup,
+            "DATA_DIR": str(folder),
+            "DATABASE_URL": "",
+            "REDIS_URL": "embedded",
+            "SECRET_KEY": "",
+            "ALLOW_HTTP": "1",
+            "LOG_LEVEL": os.environ.get("LOG_LEVEL", "warning"),
+        }
+        settings = config.load(self.env)
+        logs.configure("text", settings.log_level)
+        self.runtime: Runtime = open_runtime(settings)
+        schema.upgrade(self.runtime.db.engine)
+        self.runtime.prepare()
+        self.runtime.redis.ping()
+        bind = f"fd://{self.listener.fileno()}"
+        self.supervisor = Supervisor(halves(bind, self.env, (self.listener.fileno(),)), stop_s=20)
+        self.seen: set[str] = set()
+
+    def close(self) -> None:
+        """Stop everything that was started."""
+        self.supervisor.stop()
+        self.runtime.close()
+        self.emulators.stop()
+
+    # --- talking to the emulators ----------------------------------------------------------------------------------
+
+    def portal(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The emulated portal's control API."""
+        return _json(f"{self.emulators.portal}/emulator/{path}", body)
+
+    def gupshup(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        """The emulated Gupshup's control API."""
+        return _json(f"{self.emulators.gupshup}/emulator/{path}", body)
+
+    def until(self, what: str, check: Callable[[], Any]) -> Any:
+        """Wait for something to become true, showing hops meanwhile. Raises TimeoutError naming it."""
+        deadline = time.monotonic() + PATIENCE_S
+        while time.monotonic() < deadline and not self.supervisor.stopping:
+            if found := check():
+                return found
+            self.show_hops()
+            time.sleep(0.05)
+        raise TimeoutError(f"gave up waiting: {what}")
+
+    # --- the scenario --------------------------------------------------------------------------------------------------
+
+    def play(self) -> dict[str, Any]:
+        """Install, connect, move a deal, answer. Returns the finished workflow."""
+        self.supervisor.start()
+        self.until("web", lambda: _alive(f"{self.url}/readyz"))
+        self._install()
+        self._connect()
+        deal = self._prepare_deal()
+        say(Text("The deal moves to “Order ready”", "Сделка переходит на стадию «Заказ готов»"), "►")
+        workflow = self.portal(f"deals/{deal}/move", {"stage": self._stage()})["workflow"]["id"]
+        self.until("message accepted", lambda: self._message("accepted"))
+        self.until("delivered", lambda: self._message("delivered"))
+        self.gupshup("read", {"app": APP_NAME, "phone": CLIENT_PHONE})
+        self.until("read", lambda: self._message("read"))
+        say(
+            Text("The client answers on the phone: “В субботу, в 12”", "Клиент отвечает с телефона: «В субботу, в 12»"),
+            "►",
+        )
+        reply = {"app": APP_NAME, "phone": CLIENT_PHONE, "type": "text", "text": "В субботу, в 12", "name": "Ольга"}
+        self.gupshup("reply", reply)
+        flow: dict[str, Any] = self.until("workflow finished", lambda: self._finished(workflow))
+        self.show_hops()
+        return flow
+
+    def _install(self) -> None:
+        answer = self.portal(
+            "install",
+            {"install_url": f"{self.url}/bx24/install", "app_url": f"{self.url}/bx24/app", "finish": True},
+        )
+        if answer["status"] != 200:
+            raise RuntimeError(f"the install page answered {answer['status']}")
+        self.until("robots registered", lambda: len(self.portal("robots")["robots"]) >= 6)
+        codes = ", ".join(sorted(robot["code"] for robot in self.portal("robots")["robots"]))
+        say(Text("The app is installed on the portal; registered: ", "Приложение установлено; зарегистрированы: "), "✓")
+        say(f"    {codes}")
+
+    def _connect(self) -> None:
+        made = self.gupshup(
+            "apps", {"app_name": APP_NAME, "phone": BUSINESS_PHONE, "templates": [TEMPLATE], "allow_http": True}
+        )
+        line = json.loads(
+            subprocess.run(
+                [
+                    *(sys.executable, "-m", "flask", "--app", "app", "lines", "add"),
+                    *("--portal", self.portal("state")["member_id"], "--api-key", made["api_key"]),
+                    *("--app-name", APP_NAME, "--phone", BUSINESS_PHONE, "--app-id", made["app_id"]),
+                ],
+                env=self.env,
+                check=True,
+                capture_output=True,
+                text=True,
+            ).stdout
+        )
+        self.gupshup(f"apps/{APP_NAME}/webhook", {"url": line["webhook_url"]})
+        say(
+            Text("A line is connected: ", "Линия подключена: ").to("ru" if RUSSIAN else "en") + f"+{line['phone']}", "✓"
+        )
+
+    def _stage(self) -> str:
+        stages: list[dict[str, Any]] = self.portal("state")["stages"]
+        return str(stages[1]["id"])
+
+    def _prepare_deal(self) -> int:
+        self.portal("stage-robots", {"stage": self._stage(), "robots": ROBOTS})
+        return 1
+
+    def _message(self, status: str) -> bool:
+        with self.runtime.db.read() as session:
+            message = session.scalars(select(Message).order_by(Message.id)).first()
+            return message is not None and getattr(message, f"{status}_at") is not None
+
+    def _finished(self, workflow: str) -> Any:
+        flow = self.portal(f"log?workflow_id={workflow}")["workflows"][0]
+        return flow if flow["state"] == "completed" else None
+
+    # --- showing ---------------------------------------------------------------------------------------------------------
+
+    def show_hops(self) -> None:
+        """Print what has happened since the last look, with the milliseconds since the robot's call."""
+        with self.runtime.db.read() as session:
+            for message in session.scalars(select(Message).order_by(Message.id)):
+                self._show(message.run, story(message), message)
+
+    def _show(self, run: Run, told: dict[str, Any], message: Message) -> None:
+        moments = [
+            (run.stored_at, Text("robot POST stored", "вызов робота сохранён"), run.action),
+            (message.claimed_at, Text("queue: claimed by the worker", "очередь: взято воркером"), ""),
+            (message.accepted_at, Text("Gupshup accepted", "Gupshup принял"), told["message_id"]),
+            (message.sent_at, Text("sent to WhatsApp", "отправлено в WhatsApp"), ""),
+            (message.delivered_at, Text("delivered to the phone", "доставлено на телефон"), told["to"]),
+            (message.read_at, Text("read", "прочитано"), ""),
+            (
+                run.answered_at,
+                Text("workflow answered and goes on", "процесс получил ответ и идёт дальше"),
+                run.outcome,
+            ),
+        ]
+        for at, text, detail in moments:
+            key = f"{run.id} {text.en}"
+            if at is not None and key not in self.seen:
+                self.seen.add(key)
+                # Gupshup tells its times in whole seconds; ours have milliseconds.
+                when = at.strftime("%H:%M:%S") + (f".{at.microsecond // 1000:03d}" if at.microsecond else "    ")
+                say(f"{run.trace}  {when}  {text.to('ru' if RUSSIAN else 'en')}  {detail}", "·")
+
+
+def _json(url: str, body: dict[str, Any] | None) -> Any:
+    answer = requests.get(url, timeout=20) if body is None else requests.post(url, json=body, timeout=20)
+    answer.raise_for_status()
+    return answer.json() if answer.content else {}
+
+
+def _alive(url: str) -> bool:
+    try:
+        return requests.get(url, timeout=2).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def succeeded(flow: dict[str, Any]) -> bool:
+    """Delivered, and every robot of the workflow answered."""
+    answers = list(flow["returned"].values())
+    return len(answers) == len(ROBOTS) and [answer["status"] for answer in answers] == ["replied", "delivered"]
+
+
+def main() -> int:
+    """Play the scenario; stay up unless ONCE=1."""
+    began = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="waba24-demo-"))
+    demo = Demo(folder)
+    try:
+        flow = demo.play()
+        good = succeeded(flow)
+        say(Text("The workflow log reads:", "Журнал процесса:"))
+        for line in flow["log"]:
+            say(f"    {line['text']}")
+        seconds = f"{time.monotonic() - began:.1f} s"
+        if good:
+            say(
+                Text("Done: delivered, answered, gone on. ", "Готово: доставлено, отвечено, процесс пошёл дальше. "),
+                "✓",
+            )
+        else:
+            say(Text("FAILED: not as expected", "НЕ ВЫШЛО: результат не тот"), "✗")
+        say(f"{seconds}   Bitrix24: {demo.emulators.portal}/   phone: {demo.emulators.gupshup}/phone/{CLIENT_PHONE}")
+        if os.environ.get("ONCE") == "1":
+            return 0 if good else 1
+        say(Text("Everything stays up. Ctrl-C ends it.", "Всё продолжает работать. Ctrl-C — остановить."))
+        demo.supervisor.watch()
+        return 0
+    except (TimeoutError, RuntimeError, requests.RequestException) as error:
+        say(f"{error}", "✗")
+        return 1
+    finally:
+        demo.close()
+        queue_server.stop(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,290 @@
+"""A whole world in one process: a portal, Gupshup, a client's phone and our app, over WSGI, with the clock held still.
+
+Real database, real Redis, real emulators; no sockets between them and nobody sleeps. `world.go(seconds)` lets time pass.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from cryptography.fernet import Fernet
+from requests.adapters import BaseAdapter
+from sqlalchemy import select
+from urllib3.response import HTTPResponse
+from werkzeug.test import Client as WsgiClient
+
+import bx24.client
+import bx24.emulator
+import gupshup.client
+import gupshup.emulator
+from app import create_app
+from bx24.emulator.workflow import PlacedRobot
+from messaging import lines, schema
+from messaging.config import Config
+from messaging.crypto import Vault
+from messaging.db import Database, open_engine
+from messaging.drains import Drain
+from messaging.models import Message, Run
+from messaging.runtime import Runtime
+
+START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+PORTAL, AUTH, GUPSHUP, APP = "https://acme.example", "https://auth.example", "https://api.gupshup.example", "https://waba.example"
+KEY = Fernet.generate_key().decode()
+BODY = "Здравствуйте, {{1}}! Заказ {{2}} готов."
+
+
+class Net(BaseAdapter):
+    """requests over WSGI. `broken`: host → exception to raise, or a function of the request that may raise."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.apps: dict[str, Any] = {}
+        self.broken: dict[str, Any] = {}
+        self.seen: list[requests.PreparedRequest] = []
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        self.seen.append(request)
+        parts = urlsplit(str(request.url))
+        fault = self.broken.get(parts.netloc)
+        if callable(fault) and not isinstance(fault, type):
+            fault = fault(request)
+        if fault is not None:
+            raise fault
+        if parts.netloc not in self.apps:
+            raise requests.exceptions.ConnectionError(f"nobody lives at {parts.netloc}")
+        answer = WsgiClient(self.apps[parts.netloc]).open(
+            parts.path,
+            method=request.method,
+            query_string=parts.query,
+            data=request.body,
+            headers=dict(request.headers),
+            base_url=f"{parts.scheme}://{parts.netloc}",
+        )
+        return self._response(request, answer)
+
+    def _response(self, request: requests.PreparedRequest, answer: Any) -> requests.Response:
+        response = requests.Response()
+        response.status_code = answer.status_code
+        response.headers.update(answer.headers)
+        response.raw = HTTPResponse(
+            body=BytesIO(answer.data), headers=dict(answer.headers), status=answer.status_code, preload_content=False
+        )
+        response.url = str(request.url)
+        response.request = request
+        return response
+
+    def close(self) -> None:
+        """Nothing to close."""
+
+    def hosts(self) -> set[str]:
+        """Whom anybody has talked to."""
+        return {urlsplit(str(request.url)).netloc for request in self.seen}
+
+
+class World:
+    """Everything, connected. `self.app` is our Flask client, `self.bx` the portal, `self.gs` Gupshup."""
+
+    def __init__(self, database_url: str, redis_url: str, folder: Path, lang: str = "ru") -> None:
+        self.now = START
+        self.net = Net()
+        post = self._poster()
+        self.bx = bx24.emulator.create_emulator(
+            lambda: self.now.timestamp(),
+            lambda url, headers, body: post(url, headers, body),
+            client_id="local.test",
+            client_secret="secret-of-the-app",
+            portal_url=PORTAL,
+            auth_url=AUTH,
+            lang=lang,
+        )
+        self.gs_app = gupshup.emulator.create_emulator(
+            lambda: self.now,
+            lambda url, body: post(url, {"Content-Type": "application/json"}, json.dumps(body).encode())[0],
+            base_url=GUPSHUP,
+            pause=lambda _: None,
+        )
+        self.gs = gupshup.emulator.emulator_of(self.gs_app)
+        self.runtime = self._runtime(database_url, redis_url, folder)
+        self.flask = create_app(self.runtime)
+        self.app = self.flask.test_client()
+        self.net.apps = {
+            urlsplit(PORTAL).netloc: self.bx.portal_app,
+            urlsplit(AUTH).netloc: self.bx.auth_app,
+            urlsplit(GUPSHUP).netloc: self.gs_app,
+            urlsplit(APP).netloc: self.flask,
+        }
+        self.drain = Drain(self.runtime, threads=16)
+        self.line: Any = None
+
+    def _poster(self) -> Callable[[str, dict[str, str], bytes], tuple[int, str]]:
+        session = requests.Session()
+        session.mount("https://", self.net)
+
+        def post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:
+            answer = session.post(url, data=body, headers=headers, allow_redirects=False)
+            return answer.status_code, answer.text
+
+        return post
+
+    def _runtime(self, database_url: str, redis_url: str, folder: Path) -> Runtime:
+        config = Config(
+            public_url=APP,
+            client_id=self.bx.client_id,
+            client_secret=self.bx.client_secret,
+            auth_servers=(AUTH,),
+            gupshup_url=GUPSHUP,
+            database_url=database_url,
+            redis_url=redis_url,
+            data_dir=folder,
+            secret_keys=(KEY,),
+        )
+        vault = Vault(config.secret_keys)
+        sessions = [bx24.client.session(4), gupshup.client.session(4)]
+        for session in sessions:
+            session.mount("https://", self.net)
+        runtime = Runtime(
+            config=config,
+            vault=vault,
+            db=Database(open_engine(database_url, vault)),
+            clock=lambda: self.now,
+            bx_session=sessions[0],
+            gs_session=sessions[1],
+            redis_url=redis_url,
+        )
+        schema.upgrade(runtime.db.engine)
+        runtime.prepare()
+        return runtime
+
+    def close(self) -> None:
+        self.runtime.close()
+
+    # --- time ------------------------------------------------------------------------------------------------------
+
+    def settle(self) -> None:
+        """Everything that is due now, wherever it is, until nothing moves."""
+        for _ in range(30):
+            self.drain.settle()
+            if not self.bx.deliver_due() + self.gs.deliver_due() and not self._due():
+                return
+
+    def _due(self) -> bool:
+        next_bx, next_gs = self.bx.next_due(), self.gs.next_due()
+        return (next_bx is not None and next_bx <= self.now.timestamp()) or (
+            next_gs is not None and next_gs <= self.now
+        )
+
+    def go(self, seconds: float = 0.0) -> None:
+        """Let time pass, step by step, doing what becomes due on the way."""
+        self.settle()
+        until = self.now + timedelta(seconds=seconds)
+        while self.now < until:
+            left = (until - self.now).total_seconds()
+            self.now += timedelta(seconds=min(left, 0.5 if seconds <= 20 else max(1.0, seconds / 60)))
+            self.settle()
+
+    # --- setting up ---------------------------------------------------------------------------------------------
+
+    @property
+    def portal(self) -> Any:
+        return self.bx.portal
+
+    @property
+    def control(self) -> WsgiClient:
+        """The portal's control API."""
+        return WsgiClient(self.bx.portal_app)
+
+    def install(self) -> None:
+        """The app is installed through its install page, as a browser would."""
+        answer = self.control.post(
+            "/emulator/install",
+            json={"install_url": f"{APP}/bx24/install", "app_url": f"{APP}/bx24/app", "finish": True},
+            base_url=PORTAL,
+        ).json
+        assert answer["status"] == 200, answer
+        self.go(1)
+
+    def connect(self, name: str = "acmeshop", phone: str = "79001112233", **kwargs: Any) -> Any:
+        """An app at Gupshup with two templates, connected as a line."""
+        made = WsgiClient(self.gs_app).post(
+            "/emulator/apps",
+            json={"app_name": name, "phone": phone, "templates": kwargs.pop("templates", TEMPLATES)},
+            base_url=GUPSHUP,
+        )
+        assert made.status_code == 201, made.json
+        self.gupshup_app = made.json
+        new = lines.NewLine(made.json["api_key"], name, phone, kwargs.get("app_id", made.json["app_id"]))
+        self.line = lines.add(self.runtime, self.portal.member_id, new)
+        WsgiClient(self.gs_app).post(
+            f"/emulator/apps/{name}/webhook",
+            json={"url": lines.webhook_url(self.runtime, self.line)},
+            base_url=GUPSHUP,
+        )
+        self.go(1)
+        return self.line
+
+    # --- acting ------------------------------------------------------------------------------------------------------
+
+    def start(self, *robots: tuple[str, dict[str, Any]], entity: int = 2, item: int = 1, **extra: Any) -> Any:
+        """Run robots or activities on an item, as a workflow; nothing has happened yet when it returns."""
+        document = extra.pop("document", None)
+        if document is None:
+            from bx24.emulator.crm import document_type
+
+            kind = document_type(entity)
+            document = (kind, (kind[0], kind[1], f"{kind[2]}_{item}"))
+        with self.bx.lock:
+            placed = [PlacedRobot(code=code, values=values, **extra) for code, values in robots]
+            return self.portal.engine.start(document[1], document[0], placed, user_id=1)
+
+    def run(self, code: str, seconds: float = 2, **values: Any) -> Any:
+        """Run one robot on deal 1 and let some seconds pass; its workflow."""
+        flow = self.start((code, values))
+        self.go(seconds)
+        return flow
+
+    def reply(self, phone: str, text: str = "Да", **more: Any) -> None:
+        """The client writes."""
+        body = {"app": self.gupshup_app["app_name"], "phone": phone, "type": "text", "text": text, **more}
+        answer = WsgiClient(self.gs_app).post("/emulator/reply", json=body, base_url=GUPSHUP)
+        assert answer.status_code == 201, answer.json
+
+    def faults(self, **faults: Any) -> None:
+        """Something at Gupshup goes wrong from now on."""
+        answer = WsgiClient(self.gs_app).post("/emulator/faults", json=faults, base_url=GUPSHUP)
+        assert answer.status_code == 200, answer.json
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    @property
+    def sent(self) -> list[Any]:
+        """What Gupshup accepted, in order."""
+        return self.gs.accepted()
+
+    def runs(self) -> list[Run]:
+        with self.runtime.db.read() as session:
+            return list(session.scalars(select(Run).order_by(Run.id)))
+
+    def messages(self) -> list[Message]:
+        with self.runtime.db.read() as session:
+            return list(session.scalars(select(Message).order_by(Message.id)))
+
+
+def returned(flow: Any, step: int = 0) -> dict[str, Any]:
+    """What a step of a workflow was answered, {} if it was not."""
+    if step >= len(flow.tokens):
+        return {}
+    return next((dict(answer.values) for answer in flow.answers if answer.token == flow.tokens[step]), {})
+
+
+TEMPLATES: list[dict[str, Any]] = [
+    {"name": "order_ready", "language": "ru", "body": BODY},
+    {"name": "welcome", "language": "ru", "body": "Здравствуйте! Спасибо за заявку."},
+    {"name": "welcome", "language": "en_US", "body": "Hello! Thank you for your request."},
+]
