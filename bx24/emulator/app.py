@@ -1,0 +1,86 @@
+"""The Flask application of one portal: REST, control, pages, files, and the browser half of OAuth."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from urllib.parse import quote, urlencode
+
+from flask import Flask, Response, abort, redirect, request
+from flask.typing import ResponseReturnValue
+
+from . import control, host, pages
+from .rest import dispatch
+from .rest.disk import FILES
+from .wire import drop_html, read_body
+
+if TYPE_CHECKING:
+    from .portal import Portal
+
+
+def create_portal_app(portal: Portal) -> Flask:
+    app = Flask("bx24.emulator", template_folder="templates", static_folder="static", root_path=_here())
+    # Robot settings carry a portal's whole field catalogue: more than Werkzeug's half a megabyte of form.
+    app.config["MAX_FORM_MEMORY_SIZE"] = 8 * 1024 * 1024
+    app.config["PROPAGATE_EXCEPTIONS"] = True
+    app.extensions["bx24_portal"] = portal
+    app.before_request(read_body)
+    _files(app, portal)
+    _authorize(app, portal)
+    dispatch.register(app, portal)
+    control.register(app, portal)
+    host.register(app, portal)
+    pages.register(app, portal)
+    return app
+
+
+def _here() -> str:
+    return __file__.rpartition("/")[0]
+
+
+def _files(app: Flask, portal: Portal) -> None:
+    def send(number: str) -> Response:
+        # The real front end answers 404 to clients without these headers.
+        if not request.headers.get("User-Agent") or not request.headers.get("Accept"):
+            return drop_html(404)
+        found = FILES.get(int(number)) if number.isdigit() else None
+        with portal.emulator.lock:
+            grant = portal.emulator.tokens.by_access(request.args.get("auth", ""))
+            if found is None or grant is None or grant.dead or portal.emulator.tokens.expired(grant):
+                return drop_html(404)
+        disposition = f"attachment; filename*=utf-8''{quote(found.name)}"
+        return Response(found.content, content_type=found.content_type, headers={"Content-Disposition": disposition})
+
+    @app.get("/rest/download.json")
+    @app.get("/rest/crm.controller.item.getFile/")
+    def download() -> Response:
+        return send(request.args.get("token", "").partition("|")[2])
+
+    @app.get("/bitrix/components/bitrix/crm.deal.show/show_file.php")
+    def crm_file() -> Response:
+        return send(request.args.get("fileId", ""))
+
+    @app.get("/~pub<int:number>")
+    def public(number: int) -> str:
+        if number not in FILES:
+            abort(404)
+        return f"<!doctype html><title>{FILES[number].name}</title><p>{FILES[number].name}</p>"
+
+
+def _authorize(app: Flask, portal: Portal) -> None:
+    @app.get("/oauth/authorize/")
+    def authorize() -> ResponseReturnValue:
+        """The logged-in user (`user_id`, default the administrator) agrees; the code lives 30 seconds."""
+        row = portal.installation
+        if request.args.get("client_id") != row.client_id or not row.active or not row.app_url:
+            return {"error": "invalid_client", "error_description": "Invalid client"}, 400
+        with portal.emulator.lock:
+            code = portal.emulator.tokens.code(portal, int(request.args.get("user_id", 1)))
+        back = {
+            "code": code,
+            "state": request.args.get("state", ""),
+            "domain": portal.domain,
+            "member_id": portal.member_id,
+            "scope": ",".join(row.scope),
+            "server_domain": portal.emulator.auth_domain,
+        }
+        return redirect(row.app_url + ("&" if "?" in row.app_url else "?") + urlencode(back))

@@ -1,0 +1,43 @@
+"""Cloud limits: the leaky bucket of requests and the time budget of a method. Source: docs, limits.md."""
+
+from __future__ import annotations
+
+from .state import Clock
+
+LEAK_PER_S, CAPACITY = 2.0, 50.0
+WINDOW_S = 600.0
+COUNTED_FROM_S = 0.1
+
+
+class Bucket:
+    """Requests drip out at 2 a second; the 51st at once is refused. One bucket per source address."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._levels: dict[str, tuple[float, float]] = {}
+
+    def admit(self, source: str) -> bool:
+        now = self._clock()
+        level, seen = self._levels.get(source, (0.0, now))
+        level = max(0.0, level - (now - seen) * LEAK_PER_S)
+        admitted = level + 1 <= CAPACITY
+        self._levels[source] = (level + 1 if admitted else level, now)
+        return admitted
+
+
+class Operating:
+    """Seconds a method has worked for the app in the last ten minutes; calls under 0.1 s are not counted."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._spent: dict[str, list[tuple[float, float]]] = {}
+
+    def add(self, method: str, seconds: float) -> None:
+        if seconds >= COUNTED_FROM_S:
+            self._spent.setdefault(method, []).append((self._clock(), seconds))
+
+    def spent(self, method: str) -> float:
+        since = self._clock() - WINDOW_S
+        recent = [entry for entry in self._spent.get(method, []) if entry[0] > since]
+        self._spent[method] = recent
+        return round(sum(seconds for _, seconds in recent), 6)

@@ -1,0 +1,121 @@
+"""The auth server: `/oauth/token/` and `/rest/app.info`, with its words for each refusal.
+
+Source: docs, settings/oauth; the shape of app.info as the official Python SDK reads it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, jsonify, request
+
+from .state import count
+from .wire import drop_html, read_body, timing
+
+if TYPE_CHECKING:
+    from .core import Emulator
+    from .portal import Portal
+    from .state import Grant
+
+Answer = tuple[Response, int] | Response | tuple[str, int]
+
+
+def create_auth_app(emulator: Emulator) -> Flask:
+    app = Flask("bx24.emulator.auth", static_folder=None)
+    app.before_request(read_body)
+
+    @app.route("/oauth/token/", methods=["GET", "POST"])
+    @app.route("/oauth/token", methods=["GET", "POST"])
+    def token() -> Answer:
+        with emulator.lock:
+            return _token(emulator)
+
+    @app.route("/rest/app.info", methods=["GET", "POST"])
+    @app.route("/rest/app.info/", methods=["GET", "POST"])
+    @app.route("/rest/app.info.json", methods=["GET", "POST"])
+    def app_info() -> Answer:
+        with emulator.lock:
+            return _app_info(emulator, request.values.get("auth", ""))
+
+    return app
+
+
+def _refuse(status: int, error: str, description: str) -> Answer:
+    return jsonify({"error": error, "error_description": description}), status
+
+
+def _token(emulator: Emulator) -> Answer:
+    given = request.values
+    kind = given.get("grant_type", "")
+    if (given.get("client_id"), given.get("client_secret")) != (emulator.client_id, emulator.client_secret):
+        return _refuse(400, "invalid_client", "Invalid client or client secret")
+    if kind == "refresh_token":
+        return _refresh(emulator, given.get("refresh_token", ""))
+    if kind == "authorization_code":
+        return _exchange(emulator, given.get("code", ""))
+    return _refuse(400, "invalid_request", "Invalid grant_type parameter or parameter missing")
+
+
+def _refresh(emulator: Emulator, refresh_token: str) -> Answer:
+    grant = emulator.tokens.by_refresh(refresh_token)
+    portal = emulator.by_member(grant.member_id) if grant else None
+    if not grant or not portal:
+        return _refuse(400, "invalid_grant", "Invalid refresh token")
+    count(portal.counters.oauth, "refresh")
+    if portal.faults.take("oauth_502"):
+        return drop_html(502)
+    if portal.faults.payment_required:
+        return _refuse(402, "PAYMENT_REQUIRED", "Payment required")
+    if not emulator.tokens.usable_refresh(grant) or not portal.installation.active:
+        return _refuse(400, "invalid_grant", "Invalid refresh token")
+    grant.replaced = True
+    return jsonify(emulator.tokens.answer(portal, emulator.tokens.issue(portal, grant.user_id)))
+
+
+def _exchange(emulator: Emulator, code: str) -> Answer:
+    redeemed = emulator.tokens.redeem(code)
+    portal = emulator.by_member(redeemed[0]) if redeemed else None
+    if not redeemed or not portal or not portal.installation.active:
+        return _refuse(400, "invalid_grant", "The authorization code is invalid or expired")
+    count(portal.counters.oauth, "code")
+    return jsonify(emulator.tokens.answer(portal, emulator.tokens.issue(portal, redeemed[1])))
+
+
+def _app_info(emulator: Emulator, access_token: str) -> Answer:
+    grant = emulator.tokens.by_access(access_token)
+    portal = emulator.by_member(grant.member_id) if grant else None
+    if not access_token:
+        return _refuse(401, "NO_AUTH_FOUND", "Wrong authorization data")
+    if not grant or not portal:
+        return _refuse(401, "invalid_token", "Unable to get application by token")
+    count(portal.counters.oauth, "app.info")
+    if portal.faults.take("oauth_502"):
+        return drop_html(502)
+    if grant.dead or not portal.installation.active:
+        return _refuse(401, "ERROR_OAUTH", "Application not installed")
+    if emulator.tokens.expired(grant):
+        return _refuse(401, "expired_token", "The access token provided has expired.")
+    return jsonify({"result": info(portal, grant), "time": timing(emulator.clock(), 0.0)})
+
+
+def info(portal: Portal, grant: Grant) -> dict[str, Any]:
+    """What the auth server knows about an installation: the only data about a portal worth trusting."""
+    scope = ",".join(portal.installation.scope)
+    return {
+        "client_id": portal.installation.client_id,
+        "scope": scope,
+        "expires": datetime.fromtimestamp(int(grant.expires_at), UTC).isoformat(),
+        "install": {
+            "installed": portal.installation.installed,
+            "version": str(portal.installation.version),
+            "status": portal.installation.status,
+            "scope": scope,
+            "domain": portal.domain,
+            "uri": portal.base_url,
+            "client_endpoint": portal.client_endpoint,
+            "member_id": portal.member_id,
+            "member_type": "bitrix24",
+        },
+        "user_id": grant.user_id,
+    }

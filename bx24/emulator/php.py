@@ -1,0 +1,131 @@
+"""What PHP does to data on its way through Bitrix24: bracketed forms, vanishing empties, `[]` for an empty map.
+
+Written apart from the production parser on purpose: two independent readings of the wire catch what one
+would take for granted.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote_plus, unquote_plus
+
+_KEY = re.compile(r"^([^\[]+)((?:\[[^\]]*\])*)")
+_PART = re.compile(r"\[([^\]]*)\]")
+
+
+def encode(data: Mapping[str, Any]) -> bytes:
+    """`http_build_query`: null and empty arrays vanish, booleans become 1 and 0, everything else is text."""
+    return "&".join(f"{quote_plus(key)}={quote_plus(text)}" for key, text in _pairs(data, "")).encode()
+
+
+def _pairs(value: Any, key: str) -> Iterator[tuple[str, str]]:
+    if value is None:
+        return
+    if isinstance(value, Mapping):
+        items = list(value.items())
+    elif isinstance(value, (list, tuple)):
+        items = list(enumerate(value))
+    else:
+        yield key, ("1" if value else "0") if isinstance(value, bool) else str(value)
+        return
+    for name, inner in items:
+        yield from _pairs(inner, f"{key}[{name}]" if key else str(name))
+
+
+def decode(text: str) -> dict[str, Any]:
+    """`parse_str`: later keys win, `[]` appends, consecutive keys from 0 come out as a list."""
+    root: dict[str, Any] = {}
+    for pair in text.split("&"):
+        name, _, value = pair.partition("=")
+        if name:
+            _put(root, unquote_plus(name), unquote_plus(value))
+    return {key: listify(value) for key, value in root.items()}
+
+
+def _put(root: dict[str, Any], name: str, value: str) -> None:
+    found = _KEY.match(name)
+    if not found:
+        return
+    path = [re.sub(r"[. ]", "_", found.group(1)), *_PART.findall(found.group(2))]
+    node = root
+    for step, part in enumerate(path):
+        part = part or str(next_index(node))
+        if step == len(path) - 1:
+            node[part] = value
+            return
+        if not isinstance(node.get(part), dict):
+            node[part] = {}
+        node = node[part]
+
+
+def next_index(node: Mapping[str, Any]) -> int:
+    """The index `[]` takes: one above the highest number used so far."""
+    return max((int(key) for key in node if key.isdigit()), default=-1) + 1
+
+
+def listify(value: Any) -> Any:
+    """Maps with consecutive keys from 0 become lists, at every depth."""
+    if not isinstance(value, dict):
+        return value
+    inner = {key: listify(item) for key, item in value.items()}
+    if inner and list(inner) == [str(number) for number in range(len(inner))]:
+        return list(inner.values())
+    return inner
+
+
+def jsonable(value: Any) -> Any:
+    """What `json_encode` makes of a PHP array: an empty map is `[]`, keys 0, 1, 2 … make a list."""
+    if isinstance(value, Mapping):
+        if list(map(str, value)) == [str(number) for number in range(len(value))]:
+            return [jsonable(item) for item in value.values()]
+        return {str(key): jsonable(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(item) for item in value]
+    return value
+
+
+def is_empty(value: Any) -> bool:
+    """PHP's `empty()`: null, false, 0, "", "0" and the empty array."""
+    return value is None or value in ("", "0", 0, False) or (isinstance(value, (list, dict, tuple)) and not value)
+
+
+def is_array(value: Any) -> bool:
+    return isinstance(value, (list, dict))
+
+
+def items(value: Any) -> list[tuple[str, Any]]:
+    """Key and value pairs of a PHP array, whichever of the two shapes it arrived in."""
+    if isinstance(value, list):
+        return [(str(index), item) for index, item in enumerate(value)]
+    return [(str(key), item) for key, item in value.items()] if isinstance(value, dict) else []
+
+
+def values(value: Any) -> list[Any]:
+    return [item for _, item in items(value)]
+
+
+def upper_keys(data: Mapping[str, Any]) -> dict[str, Any]:
+    """`array_change_key_case(…, CASE_UPPER)`."""
+    return {str(key).upper(): value for key, value in data.items()}
+
+
+def serialized_size(value: Any) -> int:
+    """Bytes of `serialize($value)`, the form in which the portal stores PROPERTIES."""
+    if value is None:
+        return 2
+    if isinstance(value, bool):
+        return 4
+    if isinstance(value, (int, float)):
+        return len(str(value)) + 3
+    if isinstance(value, (dict, list)):
+        pairs = items(value)
+        inner = sum(_key_size(key) + serialized_size(item) for key, item in pairs)
+        return len(f"a:{len(pairs)}:{{}}") + inner
+    size = len(str(value).encode())
+    return size + len(f's:{size}:"";')
+
+
+def _key_size(key: str) -> int:
+    return len(f"i:{key};") if key.isdigit() else serialized_size(key)

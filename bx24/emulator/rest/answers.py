@@ -1,0 +1,36 @@
+"""`bizproc.event.send` and `bizproc.activity.log`: the token is the real check; `true` proves nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import php
+from .base import Call, RestError, access_denied, rest
+
+
+@rest("bizproc.event.send", "bizproc")
+def event_send(call: Call) -> bool:
+    """Always true for a well-signed token: the work happens after the answer and its errors are swallowed."""
+    params = call.upper()
+    token = _token(call, params)
+    call.portal.engine.send(token, params.get("RETURN_VALUES") or {}, params.get("LOG_MESSAGE") or "")
+    return True
+
+
+@rest("bizproc.activity.log", "bizproc")
+def activity_log(call: Call) -> bool:
+    params = call.upper()
+    token = _token(call, params)
+    if php.is_empty(params.get("LOG_MESSAGE")):
+        raise RestError("ERROR_EMPTY_LOG_MESSAGE", "Empty log message!")
+    problem = call.portal.engine.note(token, str(params["LOG_MESSAGE"]))
+    if problem:
+        raise RestError(*problem)
+    return True
+
+
+def _token(call: Call, params: dict[str, Any]) -> str:
+    token = params.get("EVENT_TOKEN")
+    if not call.portal.engine.verify(token):
+        raise access_denied()
+    return str(token)

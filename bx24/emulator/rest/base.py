@@ -1,0 +1,100 @@
+"""What every REST method gets and may raise, and the table they are registered in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from .. import php
+
+if TYPE_CHECKING:
+    from ..portal import Portal
+    from ..state import Grant, User
+
+HANDLER_LENGTH = 1000
+
+
+class RestError(Exception):
+    """An error answer: `error`, `error_description`, HTTP status, further keys such as `argument`."""
+
+    def __init__(self, code: str, description: str, status: int = 400, **extra: Any) -> None:
+        super().__init__(f"{code}: {description}")
+        self.code = code
+        self.description = description
+        self.status = status
+        self.extra = extra
+
+    def body(self) -> dict[str, Any]:
+        return {"error": self.code, "error_description": self.description, **self.extra}
+
+
+def access_denied(detail: str = "") -> RestError:
+    return RestError("ACCESS_DENIED", f"Access denied! {detail}".strip(), 403)
+
+
+def argument(name: str, problem: str = "is null or empty") -> RestError:
+    return RestError("ERROR_ARGUMENT", f"Argument '{name}' {problem}", 400, argument=name)
+
+
+@dataclass(frozen=True)
+class Page:
+    """A list answer with its neighbours `total` and `next`."""
+
+    result: Any
+    total: int
+    next: int | None
+
+
+@dataclass
+class Call:
+    """One REST call after its token was accepted."""
+
+    portal: Portal
+    grant: Grant
+    user: User
+    method: str
+    params: dict[str, Any] = field(default_factory=dict)
+    start: int = 0
+
+    def upper(self) -> dict[str, Any]:
+        """Parameters with upper-case names: bizproc, placement and event methods do not mind the case."""
+        return php.upper_keys(self.params)
+
+    def need_admin(self) -> None:
+        if not self.user.is_admin:
+            raise access_denied()
+
+
+Handler = Callable[[Call], Any]
+
+
+@dataclass(frozen=True)
+class Method:
+    name: str
+    scope: str
+    handler: Handler
+
+
+METHODS: dict[str, Method] = {}
+
+
+def rest(name: str, scope: str = "") -> Callable[[Handler], Handler]:
+    """Register a method; the empty scope is open to every app."""
+
+    def register(handler: Handler) -> Handler:
+        METHODS[name] = Method(name, scope, handler)
+        return handler
+
+    return register
+
+
+def check_url(url: Any) -> str:
+    """A handler's address: http or https, and a host with a dot in it."""
+    parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
+    if (parts.hostname or "").find(".") <= 0:
+        raise RestError("ERROR_WRONG_HANDLER_URL", "Wrong handler URL")
+    if parts.scheme not in ("http", "https"):
+        raise RestError("ERROR_UNSUPPORTED_PROTOCOL", "Unsupported event handler protocol")
+    return str(url)

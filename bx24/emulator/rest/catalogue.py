@@ -1,0 +1,126 @@
+"""Methods about the app, the portal and its users."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from ..state import User
+from .base import METHODS, Call, Page, RestError, rest
+
+PORTAL_ZONE = timezone(timedelta(hours=3))
+
+
+@rest("app.info")
+def app_info(call: Call) -> dict[str, Any]:
+    row = call.portal.installation
+    return {
+        "ID": row.row_id,
+        "CODE": row.client_id,
+        "VERSION": row.version,
+        "STATUS": row.status,
+        "INSTALLED": row.installed,
+        "PAYMENT_EXPIRED": "N",
+        "DAYS": None,
+        "LANGUAGE_ID": call.portal.lang,
+        "LICENSE": f"{call.portal.lang}_std",
+        "LICENSE_TYPE": "std",
+        "LICENSE_FAMILY": "std",
+    }
+
+
+@rest("scope")
+def scope(call: Call) -> list[str]:
+    if call.upper().get("FULL"):
+        return sorted({method.scope for method in METHODS.values()} - {""})
+    return list(call.portal.installation.scope)
+
+
+@rest("methods")
+def methods(call: Call) -> list[str]:
+    params = call.upper()
+    wanted = {*call.portal.installation.scope, ""}
+    if params.get("SCOPE"):
+        wanted = {params["SCOPE"]}
+    elif params.get("FULL"):
+        wanted = {method.scope for method in METHODS.values()}
+    return [name for name, method in METHODS.items() if method.scope in wanted]
+
+
+@rest("method.get")
+def method_get(call: Call) -> dict[str, bool]:
+    method = METHODS.get(str(call.params.get("name", "")))
+    available = method is not None and method.scope in {*call.portal.installation.scope, ""}
+    return {"isExisting": method is not None, "isAvailable": available}
+
+
+@rest("feature.get")
+def feature_get(call: Call) -> dict[str, str]:
+    if not call.upper().get("CODE"):
+        raise RestError("CODE_EMPTY", "CODE can't be empty")
+    return {"value": "Y"}
+
+
+@rest("server.time")
+def server_time(call: Call) -> str:
+    return datetime.fromtimestamp(int(call.portal.clock()), PORTAL_ZONE).isoformat()
+
+
+@rest("profile")
+def profile(call: Call) -> dict[str, Any]:
+    user = call.user
+    return {
+        "ID": str(user.id),
+        "ADMIN": user.is_admin,
+        "NAME": user.name,
+        "LAST_NAME": user.last_name,
+        "PERSONAL_GENDER": "",
+        "TIME_ZONE": "Europe/Moscow",
+    }
+
+
+@rest("user.admin")
+def user_admin(call: Call) -> bool:
+    return call.user.is_admin
+
+
+@rest("user.current", "user_brief")
+def user_current(call: Call) -> dict[str, Any]:
+    return _user(call, call.user)
+
+
+@rest("user.get", "user_brief")
+def user_get(call: Call) -> Page:
+    params = call.upper()
+    wanted = params.get("ID") or (params.get("FILTER") or {}).get("ID")
+    ids = {str(item) for item in wanted} if isinstance(wanted, list) else {str(wanted)} if wanted else None
+    rows = [_user(call, user) for user in call.portal.users.values() if ids is None or str(user.id) in ids]
+    return Page(rows, len(rows), None)
+
+
+def _user(call: Call, user: User) -> dict[str, Any]:
+    return {
+        "ID": str(user.id),
+        "ACTIVE": call.portal.user(user.id) is not None,
+        "NAME": user.name,
+        "LAST_NAME": user.last_name,
+        "SECOND_NAME": "",
+        "TIME_ZONE": "Europe/Moscow",
+        "USER_TYPE": "employee",
+    }
+
+
+@rest("app.option.get")
+def app_option_get(call: Call) -> Any:
+    options, name = call.portal.installation.options, call.upper().get("OPTION")
+    return options.get(str(name), "") if name else dict(options)
+
+
+@rest("app.option.set")
+def app_option_set(call: Call) -> bool:
+    call.need_admin()
+    given = call.upper().get("OPTIONS")
+    if not isinstance(given, dict):
+        raise RestError("ERROR_ARGUMENT", "Argument 'options' is null or empty", 400, argument="options")
+    call.portal.installation.options.update(given)
+    return True

@@ -1,0 +1,157 @@
+"""From an HTTP request to a method and back: limits, faults, token, scope, the JSON envelope."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+from flask import Flask, Response, request
+
+from .. import php
+from ..state import count
+from ..wire import drop_html, timing
+from . import answers, batch, bindings, catalogue, disk, entities, items, placements, robots
+from .base import METHODS, Call, Page, RestError
+
+if TYPE_CHECKING:
+    from ..portal import Portal
+
+MODULES = (answers, batch, bindings, catalogue, disk, entities, items, placements, robots)
+"""Importing them fills METHODS."""
+
+
+def register(app: Flask, portal: Portal) -> None:
+    @app.route("/rest/<path:name>", methods=["GET", "POST"])
+    def rest(name: str) -> Response:
+        if request.host in portal.old_hosts:
+            # A renamed portal redirects; a client that follows turns the POST into a GET and loses its body.
+            return Response(status=302, headers={"Location": portal.base_url + request.full_path.rstrip("?")})
+        answer = _guarded(portal, name.strip("/").removesuffix(".json").lower())
+        if portal.faults.take("drop_after"):
+            hang_up()
+        return answer
+
+    @app.route("/rest/<path:name>", methods=["OPTIONS"])
+    def preflight(name: str) -> Response:
+        return _json({}, 200)
+
+
+def _guarded(portal: Portal, name: str) -> Response:
+    faults, counters = portal.faults, portal.counters
+    with portal.emulator.lock:
+        counters.http += 1
+        count(counters.methods, name)
+        if faults.take("drop_before"):
+            hang_up()
+        if faults.take("html_502"):
+            return drop_html(502)
+        started = time.perf_counter()
+        try:
+            body, status = _envelope(portal, name, started), 200
+        except RestError as error:
+            body, status = error.body(), error.status
+            count(counters.errors, error.code)
+    return _json(body, status)
+
+
+def _json(body: Any, status: int) -> Response:
+    # BX24.callMethod calls from the app's page, so every answer carries CORS headers.
+    headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "origin, content-type, accept"}
+    text = json.dumps(php.jsonable(body), ensure_ascii=True)
+    return Response(text, status=status, headers=headers, content_type="application/json; charset=utf-8")
+
+
+def hang_up() -> None:
+    """Close the connection without an answer. In-process callers see a ConnectionAbortedError."""
+    connection = request.environ.get("werkzeug.socket")
+    if connection is not None:
+        connection.shutdown(socket.SHUT_RDWR)
+    raise ConnectionAbortedError("the emulator dropped the connection")
+
+
+def _envelope(portal: Portal, name: str, started: float) -> dict[str, Any]:
+    faults = portal.faults
+    if faults.limiter and not portal.bucket.admit(request.remote_addr or ""):
+        raise RestError("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
+    if faults.take("query_limit"):
+        raise RestError("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
+    if faults.deleted:
+        raise RestError("PORTAL_DELETED", "Portal was deleted", 403)
+    if faults.take("internal_error"):
+        raise RestError("INTERNAL_SERVER_ERROR", "Internal server error", 500)
+    params = read_params()
+    if name not in METHODS:
+        raise RestError("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)
+    token = _token(params)
+    if faults.take("connection_error"):
+        raise RestError("CONNECTION_ERROR", "Error connecting to authorization server", 401)
+    call = authorize(portal, name, token, params)
+    return run(call, started)
+
+
+def read_params() -> dict[str, Any]:
+    """Query and body in one map, the body winning; a body that is not JSON although it says so counts as empty."""
+    query = php.decode(request.query_string.decode("utf-8", "replace"))
+    body = request.get_data()
+    if (request.mimetype or "").endswith("json"):
+        try:
+            data = json.loads(body or b"{}")
+        except ValueError:
+            data = {}
+        return {**query, **(data if isinstance(data, dict) else {})}
+    return {**query, **php.decode(body.decode("utf-8", "replace"))}
+
+
+def _token(params: dict[str, Any]) -> str:
+    found = params.pop("auth", None) or params.pop("access_token", None)
+    header = request.headers.get("Authorization", "")
+    if not found and header.lower().startswith("bearer "):
+        found = header[7:].strip()
+    return found if isinstance(found, str) else ""
+
+
+def authorize(portal: Portal, name: str, token: str, params: dict[str, Any]) -> Call:
+    """The call with its user, or the refusal Bitrix24 would give for this token."""
+    grant = portal.emulator.tokens.by_access(token)
+    if not token:
+        raise RestError("NO_AUTH_FOUND", "Wrong authorization data", 401)
+    if grant is None or grant.member_id != portal.member_id:
+        raise RestError("invalid_token", "Unable to get application by token", 401)
+    if grant.dead or not portal.installation.active:
+        raise RestError("APPLICATION_NOT_FOUND", "Application not found", 401)
+    if portal.emulator.tokens.expired(grant):
+        raise RestError("expired_token", "The access token provided has expired.", 401)
+    user = portal.user(grant.user_id)
+    if user is None:
+        raise RestError("authorization_error", "Unable to authorize user", 401)
+    scope = METHODS[name].scope
+    if scope and scope not in portal.installation.scope:
+        raise RestError(
+            "insufficient_scope", "The request requires higher privileges than provided by the access token", 401
+        )
+    start = params.pop("start", 0)
+    return Call(portal, grant, user, name, params, int(start) if str(start).lstrip("-").isdigit() else 0)
+
+
+def run(call: Call, started: float) -> dict[str, Any]:
+    """Run a method and wrap what it returns: result, total, next, time with the cloud's `operating`."""
+    portal, now = call.portal, call.portal.clock()
+    blocked_until = portal.faults.time_limit.get(call.method, 0)
+    if blocked_until > now:
+        raise RestError("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
+    result = METHODS[call.method].handler(call)
+    spent = time.perf_counter() - started
+    portal.operating.add(call.method, spent)
+    body: dict[str, Any] = {"result": result}
+    if isinstance(result, Page):
+        body = {"result": result.result, "total": result.total}
+        if result.next is not None:
+            body["next"] = result.next
+    body["time"] = {
+        **timing(now, spent),
+        "operating_reset_at": int(now) + 600,
+        "operating": portal.operating.spent(call.method),
+    }
+    return body

@@ -1,0 +1,100 @@
+"""Classic CRM methods: upper-case keys, strings, and errors whose code is often empty."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import crm
+from ..words import say
+from .base import Call, Page, RestError, rest
+
+SHOW_FILE = "/bitrix/components/bitrix/crm.deal.show/show_file.php"
+
+
+def _get(call: Call, entity: int) -> dict[str, Any]:
+    item_id = call.params.get("id", call.params.get("ID"))
+    if not str(item_id or "").isdigit() or int(str(item_id)) <= 0:
+        raise RestError("", "ID is not defined or invalid.")
+    item = call.portal.crm.get(entity, int(str(item_id)))
+    if item is None:
+        raise RestError("", "Not found")
+    return disk_links(call, crm.classic(item))
+
+
+def disk_links(call: Call, shown: dict[str, Any]) -> dict[str, Any]:
+    """File fields carry portal-relative links that contain the caller's token."""
+    for key, value in shown.items():
+        if key.startswith("UF_") and isinstance(value, dict):
+            link = f"{SHOW_FILE}?auth={call.grant.access_token}&fileId={value['id']}"
+            shown[key] = {"id": value["id"], "showUrl": link.replace("auth=", "auth=&t="), "downloadUrl": link}
+    return shown
+
+
+@rest("crm.lead.get", "crm")
+def lead_get(call: Call) -> dict[str, Any]:
+    return _get(call, crm.LEAD)
+
+
+@rest("crm.deal.get", "crm")
+def deal_get(call: Call) -> dict[str, Any]:
+    return _get(call, crm.DEAL)
+
+
+@rest("crm.contact.get", "crm")
+def contact_get(call: Call) -> dict[str, Any]:
+    return _get(call, crm.CONTACT)
+
+
+@rest("crm.company.get", "crm")
+def company_get(call: Call) -> dict[str, Any]:
+    return _get(call, crm.COMPANY)
+
+
+@rest("crm.deal.contact.items.get", "crm")
+def deal_contacts(call: Call) -> list[dict[str, Any]]:
+    deal = _get(call, crm.DEAL)
+    linked = call.portal.crm.items[crm.DEAL, int(deal["ID"])].get("contactIds", [])
+    return [
+        {"CONTACT_ID": number, "SORT": 10 * (index + 1), "ROLE_ID": 0, "IS_PRIMARY": "Y" if index == 0 else "N"}
+        for index, number in enumerate(linked)
+    ]
+
+
+@rest("crm.contact.company.items.get", "crm")
+def contact_companies(call: Call) -> list[dict[str, Any]]:
+    company_id = int(_get(call, crm.CONTACT).get("COMPANY_ID") or 0)
+    return [{"COMPANY_ID": company_id, "SORT": 10, "IS_PRIMARY": "Y"}] if company_id else []
+
+
+@rest("crm.duplicate.findbycomm", "crm")
+def find_by_phone(call: Call) -> dict[str, list[int]]:
+    """Who has this phone: ids by type, `[]` when nobody. Compared by digits, as the portal's index does."""
+    wanted = {digits(value) for value in call.params.get("values", []) if digits(value)}
+    if call.params.get("type") not in ("PHONE", "EMAIL") or not wanted:
+        raise RestError("", "Communication type or values are not defined.")
+    found: dict[str, list[int]] = {}
+    for (entity, number), item in sorted(call.portal.crm.items.items()):
+        name = {crm.LEAD: "LEAD", crm.CONTACT: "CONTACT", crm.COMPANY: "COMPANY"}.get(entity)
+        if name and any(digits(row["value"]) in wanted for row in item.get("fm", [])):
+            found.setdefault(name, []).append(number)
+    return found
+
+
+def digits(value: Any) -> str:
+    text = "".join(char for char in str(value) if char.isdigit())
+    return "7" + text[1:] if len(text) == 11 and text.startswith("8") else text or str(value).lower()
+
+
+@rest("crm.status.list", "crm")
+def statuses(call: Call) -> Page:
+    rows = [
+        {
+            "ID": str(index + 1),
+            "ENTITY_ID": "DEAL_STAGE",
+            "STATUS_ID": stage.id,
+            "NAME": say(f"stage_{stage.id}", call.portal.lang),
+            "SORT": str(10 * (index + 1)),
+        }
+        for index, stage in enumerate(call.portal.stages)
+    ]
+    return Page(rows, len(rows), None)

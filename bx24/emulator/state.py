@@ -1,0 +1,163 @@
+"""The records a portal keeps: the app's installation, users, tokens, robots, bindings."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+Clock = Callable[[], float]
+"""Unix seconds. Tests hand in their own, so nobody sleeps."""
+Post = Callable[[str, dict[str, str], bytes], tuple[int, str]]
+"""post(url, headers, body) -> (status, body); raises OSError when nothing could be reached."""
+
+ACCESS_LIFETIME_S = 3600
+REFRESH_LIFETIME_S = 180 * 24 * 3600
+DEFAULT_SCOPE = ("bizproc", "crm", "disk", "placement", "user_brief")
+
+
+@dataclass(frozen=True)
+class User:
+    id: int
+    name: str
+    last_name: str
+    is_admin: bool
+
+    @property
+    def full_name(self) -> str:
+        return f"{self.name} {self.last_name}"
+
+
+USERS = (
+    User(1, "Анна", "Соколова", True),
+    User(2, "Пётр", "Иванов", False),
+    User(3, "Мария", "Кузнецова", True),
+)
+
+
+@dataclass
+class Grant:
+    """A token pair the auth server gave out. `dead` names why it stopped working before its time."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    member_id: str
+    user_id: int
+    expires_at: float
+    refresh_expires_at: float
+    replaced: bool = False
+    dead: str = ""
+
+
+@dataclass
+class Installation:
+    """The app's row on one portal. INSTALLED stays false until the install page finishes."""
+
+    row_id: int
+    client_id: str
+    scope: tuple[str, ...] = DEFAULT_SCOPE
+    install_url: str = ""
+    app_url: str = ""
+    installed: bool = False
+    active: bool = True
+    version: int = 1
+    first_run: bool = True
+    secret: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def application_token(self) -> str:
+        """Stable for one installation, new after the app was removed and installed again."""
+        return self.secret
+
+    @property
+    def status(self) -> str:
+        return "L" if self.client_id.startswith("local.") else "F"
+
+
+@dataclass
+class RobotRecord:
+    """A robot or an activity as registered: `fields` holds the upper-cased parameters of the add."""
+
+    code: str
+    is_robot: bool
+    fields: dict[str, Any]
+    placement_handler: str = ""
+
+    @property
+    def handler(self) -> str:
+        return str(self.fields["HANDLER"])
+
+    @property
+    def use_subscription(self) -> str | None:
+        value = self.fields.get("USE_SUBSCRIPTION")
+        return None if value is None else str(value)
+
+    def properties(self) -> dict[str, dict[str, Any]]:
+        return _descriptors(self.fields.get("PROPERTIES"))
+
+    def returns(self) -> dict[str, dict[str, Any]]:
+        return _descriptors(self.fields.get("RETURN_PROPERTIES"))
+
+    def name(self, lang: str) -> str:
+        return localized(self.fields.get("NAME"), lang) or self.code
+
+
+def _descriptors(value: Any) -> dict[str, dict[str, Any]]:
+    return {str(code): item for code, item in value.items()} if isinstance(value, dict) else {}
+
+
+def localized(value: Any, lang: str) -> str:
+    """A name that is a string or a map of languages: the user's, for Ukrainian the Russian one, English, `*`."""
+    if not isinstance(value, dict):
+        return str(value or "")
+    for key in (lang.upper(), "RU" if lang == "ua" else "", "EN", "*"):
+        if value.get(key):
+            return str(value[key])
+    return str(next(iter(value.values()), ""))
+
+
+@dataclass
+class EventBinding:
+    id: int
+    event: str
+    handler: str
+    auth_type: int
+    offline: bool = False
+
+
+@dataclass
+class PlacementBinding:
+    id: int
+    placement: str
+    handler: str
+    title: str
+    description: str
+    group_name: str
+    lang_all: dict[str, Any]
+    options: dict[str, Any]
+
+
+@dataclass
+class Counters:
+    """REST traffic, as `GET /emulator/calls` shows it."""
+
+    http: int = 0
+    methods: dict[str, int] = field(default_factory=dict)
+    inner: dict[str, int] = field(default_factory=dict)
+    errors: dict[str, int] = field(default_factory=dict)
+    oauth: dict[str, int] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "http": self.http,
+            "methods": self.methods,
+            "inner": self.inner,
+            "errors": self.errors,
+            "oauth": self.oauth,
+        }
+
+
+def count(table: dict[str, int], key: str) -> None:
+    table[key] = table.get(key, 0) + 1

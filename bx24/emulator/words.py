@@ -1,0 +1,81 @@
+"""Every text of the emulated portal, Russian and English side by side."""
+
+from __future__ import annotations
+
+WORDS: dict[str, tuple[str, str]] = {
+    "practice": ("Учебный портал · не настоящий Битрикс24", "Practice portal, not Bitrix24"),
+    "board": ("Сделки", "Deals"),
+    "log": ("Журнал", "Log"),
+    "app": ("Приложение", "App"),
+    "skip": ("К содержанию", "Skip to content"),
+    "robots_of_stage": ("Роботы этапа", "Robots of this stage"),
+    "no_robots": ("Роботов нет", "No robots"),
+    "no_deals": ("Сделок нет", "No deals"),
+    "no_client": ("Без клиента", "No client"),
+    "no_phone": ("телефона нет", "no phone"),
+    "move_to": ("Перенести на этап", "Move to stage"),
+    "move": ("Перенести", "Move"),
+    "state_waiting": ("Ждёт ответа", "Waiting for an answer"),
+    "state_completed": ("Роботы выполнены", "Robots finished"),
+    "state_terminated": ("Остановлен", "Terminated"),
+    "state_running": ("Выполняется", "Running"),
+    "open_log": ("Журнал сделки", "Deal's log"),
+    "settings": ("Настройки робота", "Robot settings"),
+    "app_absent": ("Приложение не установлено", "The app is not installed"),
+    "app_absent_hint": ("Установите его командой POST /emulator/install.", "Install it with POST /emulator/install."),
+    "app_frame": ("Страница приложения", "The app's page"),
+    "settings_frame": ("Страница настроек робота", "The robot's settings page"),
+    "saved": ("Сохранено", "Saved"),
+    "save": ("Сохранить", "Save"),
+    "run_as": ("Запускать от имени", "Run as"),
+    "wait_limit": ("Время ожидания, секунд (пусто: без предела)", "Time limit, seconds (empty: none)"),
+    "waits_fixed": ("Ожидать ответа: да, задано приложением", "Wait for an answer: yes, set by the app"),
+    "waits_free": ("Ожидать ответа: как задано при размещении", "Wait for an answer: as chosen when placed"),
+    "back": ("К сделкам", "Back to deals"),
+    "empty_log": ("Процессов ещё не было", "No workflows yet"),
+    "empty_log_hint": (
+        "Перенесите сделку на этап с роботом: здесь появится каждый шаг.",
+        "Move a deal to a stage with a robot: every step will appear here.",
+    ),
+    "time": ("Время", "Time"),
+    "robot": ("Робот", "Robot"),
+    "event": ("Событие", "Event"),
+    "result": ("Результат", "Result"),
+    "answers": ("Ответов приложения: {count}", "Answers from the app: {count}"),
+    "document": ("Документ", "Document"),
+    "language": ("Язык", "Language"),
+    "refresh": ("Обновить", "Refresh"),
+    "host_refused": ("Страница не смогла продлить доступ", "The page could not renew its access"),
+    "waiting_for_app": ("Ожидание ответа от приложения", "Waiting for the app's answer"),
+    "default_log": ("Получен ответ от приложения", "The app answered"),
+    "returned": ("Возвращены значения", "Values returned"),
+    "log_started": ("Процесс запущен", "Workflow started"),
+    "log_finished": ("Процесс завершён", "Workflow finished"),
+    "log_terminated": ("Процесс остановлен", "Workflow terminated"),
+    "log_robot_started": ("Запущен робот «{title}»", "Robot “{title}” started"),
+    "log_robot_closed": ("Робот не ждёт ответа, процесс идёт дальше", "The robot does not wait, the workflow goes on"),
+    "log_blocked": ("Робот {code} не зарегистрирован и пропущен", "Robot {code} is not registered and was skipped"),
+    "log_delivered": ("Приложение приняло вызов", "The app accepted the call"),
+    "log_not_delivered": (
+        "Вызов не доставлен (ответ {status}) и повторён не будет. {detail}",
+        "The call was not delivered (answer {status}) and will not be repeated. {detail}",
+    ),
+    "log_timeout": ("Время ожидания истекло, процесс идёт дальше", "Time limit reached, the workflow goes on"),
+    "log_answer_ignored": ("Ответ не учтён: {reason}", "Answer ignored: {reason}"),
+    "effect_lost": ("потерян", "lost"),
+    "effect_locked": ("процесс был занят", "the workflow was locked"),
+    "effect_finished": ("процесс уже завершён", "the workflow has ended"),
+    "effect_not_waiting": ("этот шаг уже не ждёт", "the step no longer waits"),
+    "stage_NEW": ("Новая", "New"),
+    "stage_PREPARATION": ("Замер", "Measuring"),
+    "stage_EXECUTING": ("В работе", "In progress"),
+    "stage_WON": ("Сделка успешна", "Won"),
+    "stage_LOSE": ("Сделка провалена", "Lost"),
+}
+
+
+def say(key: str, lang: str, **details: object) -> str:
+    """The text in the portal's language; anything but Russian reads English."""
+    russian, english = WORDS[key]
+    text = russian if lang == "ru" else english
+    return text.format(**details) if details else text

@@ -1,0 +1,112 @@
+"""Apps, their keys, their templates, their webhook subscriptions and their rate limits."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+from gupshup.emulator import catalogue
+from gupshup.emulator.catalogue import JsonObject, Template
+from gupshup.emulator.mail import Clock
+from gupshup.emulator.model import App, Bucket, Subscription, epoch_ms
+from gupshup.emulator.webhooks import MODES
+
+_NAME = re.compile(r"[A-Za-z0-9]{6,}")
+_PHONE = re.compile(r"[1-9]\d{6,14}")
+_MAX_SUBSCRIPTIONS = 5
+_APP_KEYS = frozenset({
+    "app_name", "api_key", "app_id", "phone", "title", "templates", "webhook_url", "allow_http", "rate_limit",
+})
+
+
+class BadApp(ValueError):
+    """An app, subscription or limit that Gupshup would not have; the text says why."""
+
+
+class Accounts:
+    """All apps by name, id and key. The caller holds the emulator's lock."""
+
+    def __init__(self, clock: Clock, new_id: Callable[[], str]) -> None:
+        self._clock = clock
+        self._new_id = new_id
+        self.apps: dict[str, App] = {}
+        self._by_id: dict[str, App] = {}
+        self._by_key: dict[str, list[App]] = {}
+
+    def of_key(self, key: str) -> list[App]:
+        """Apps a key opens: one for an app key, several for an account key."""
+        return self._by_key.get(key, [])
+
+    def of_id(self, app_id: str) -> App | None:
+        return self._by_id.get(app_id)
+
+    def create(self, raw: Mapping[str, object]) -> App:
+        """Make an app from `{"app_name", "phone", "api_key"?, "app_id"?, "title"?, "templates"?, …}`. Raises BadApp."""
+        name, phone = str(raw.get("app_name", "")), str(raw.get("phone", ""))
+        unknown = set(raw) - _APP_KEYS
+        if unknown or not _NAME.fullmatch(name) or not _PHONE.fullmatch(phone) or name in self.apps:
+            raise BadApp(
+                "app_name: 6 or more letters and digits, not taken; phone: digits only; "
+                f"unknown keys: {sorted(unknown)}"
+            )
+        app = App(
+            name, str(raw.get("app_id") or self._new_id()), str(raw.get("api_key") or self._new_id().replace("-", "")),
+            phone, str(raw.get("title") or name), bool(raw.get("allow_http", False)),
+        )
+        for template in _mappings(raw.get("templates")):
+            self.add_template(app, template)
+        self.limit(app, raw.get("rate_limit"))
+        if raw.get("webhook_url"):
+            self.subscribe(app, str(raw["webhook_url"]), "emulator", "ALL")
+        self.apps[name] = self._by_id[app.id] = app
+        self._by_key.setdefault(app.api_key, []).append(app)
+        return app
+
+    def add_template(self, app: App, raw: Mapping[str, object]) -> Template:
+        """Raises catalogue.BadSeed."""
+        template = catalogue.seed(raw, app.id, epoch_ms(self._clock()), self._new_id())
+        app.templates[template.id] = template
+        return template
+
+    def change_template(self, app: App, template: Template, changes: JsonObject) -> Template:
+        """Overwrite keys of the stored object, such as `status`."""
+        changed = catalogue.read({**template.raw, **changes, "modifiedOn": epoch_ms(self._clock())})
+        app.templates[template.id] = changed
+        return changed
+
+    def limit(self, app: App, raw: object) -> None:
+        """`{"per_second": 10, "burst": 20}`; null = no limit. Raises BadApp."""
+        if raw is None:
+            app.bucket = None
+            return
+        rate = raw.get("per_second") if isinstance(raw, Mapping) else None
+        burst = raw.get("burst", rate) if isinstance(raw, Mapping) else None
+        if not isinstance(rate, int | float) or not isinstance(burst, int | float) or rate <= 0 or burst < 1:
+            raise BadApp('rate_limit: null or {"per_second": above 0, "burst": 1 or more}')
+        app.bucket = Bucket(rate, burst, burst, self._clock())
+
+    def subscribe(self, app: App, url: str, tag: str, modes: str) -> Subscription:
+        """Register a webhook address. `modes`: one comma-separated string; anything else is ignored, silently."""
+        scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
+        if scheme not in ("http", "https") or not host:
+            raise BadApp("Invalid url")
+        if not tag or any(s.tag == tag for s in app.subscriptions.values()):
+            raise BadApp("Tag is mandatory and must be unique")
+        if len(app.subscriptions) >= _MAX_SUBSCRIPTIONS:
+            raise BadApp("Maximum number of subscriptions reached")
+        words = frozenset(word.strip() for word in modes.split(",")) & MODES
+        subscription = Subscription(self._new_id(), url, tag, words, created=epoch_ms(self._clock()))
+        app.subscriptions[subscription.id] = subscription
+        return subscription
+
+    def set_webhook(self, app: App, url: str | None) -> None:
+        """The one address of the control API, for all events; null removes it."""
+        for subscription in [s for s in app.subscriptions.values() if s.tag == "emulator"]:
+            del app.subscriptions[subscription.id]
+        if url:
+            self.subscribe(app, url, "emulator", "ALL")
+
+
+def _mappings(value: object) -> list[Mapping[str, object]]:
+    return [v for v in value if isinstance(v, Mapping)] if isinstance(value, list) else []

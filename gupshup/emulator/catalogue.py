@@ -1,0 +1,208 @@
+"""Templates of an app: seeded from short descriptions, stored as the vendor's object, checked when one is sent.
+
+The object is the one of Gupshup docs "get templates": `meta` and `containerMeta` are JSON inside a string.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from gupshup.emulator import codes
+from gupshup.emulator.checks import Findings
+
+JsonObject = dict[str, object]
+
+_VARIABLE = re.compile(r"\{\{\s*(\d+|[a-z_]+)\s*\}\}")
+_NAME = re.compile(r"[a-z0-9_]{1,180}")
+_KINDS = ("TEXT", "IMAGE", "VIDEO", "DOCUMENT", "LOCATION", "CATALOG", "PRODUCT", "CAROUSEL", "GIF")
+_SEED_KEYS = frozenset({"id", "name", "language", "category", "kind", "status", "header", "body", "footer", "buttons",
+                        "quality", "reason", "samples", "vertical"})
+_SENDABLE = ("APPROVED", "SANDBOX_REQUESTED")
+_HEADER_LIMIT, _BODY_LIMIT = 60, 1024
+
+
+class BadSeed(ValueError):
+    """A template description that no reviewer would let through; the text says why."""
+
+
+@dataclass(frozen=True)
+class Template:
+    """A template as stored, and what sending it needs, read back out of the stored object."""
+
+    raw: JsonObject
+    header: str
+    body: str
+    footer: str
+    buttons: tuple[JsonObject, ...]
+
+    @property
+    def id(self) -> str:
+        return str(self.raw["id"])
+
+    @property
+    def kind(self) -> str:
+        return str(self.raw["templateType"])
+
+    @property
+    def status(self) -> str:
+        return str(self.raw["status"])
+
+    @property
+    def quick_replies(self) -> list[str]:
+        """Titles of the quick-reply buttons; `postbackTexts[].index` counts within them."""
+        return [str(b.get("text", "")) for b in self.buttons if b.get("type") == "QUICK_REPLY"]
+
+
+def variables(text: str) -> list[str]:
+    """Distinct variables of one component: numbers in numeric order, names in order of appearance."""
+    found = list(dict.fromkeys(_VARIABLE.findall(text)))
+    return sorted((v for v in found if v.isdigit()), key=int) + [v for v in found if not v.isdigit()]
+
+
+def fill(text: str, values: list[str]) -> str:
+    """The text with its variables replaced, in the order of `variables`."""
+    by_name = dict(zip(variables(text), values, strict=False))
+    return _VARIABLE.sub(lambda match: by_name.get(match[1], match[0]), text)
+
+
+def seed(raw: Mapping[str, object], app_id: str, now_ms: int, new_id: str) -> Template:
+    """Make the vendor's object out of `{"name", "language", "category", "body", …}`.
+
+    An object that already has `elementName` is taken as it is, so that odd shapes of the real API can be planted.
+    Raises BadSeed.
+    """
+    if "elementName" in raw:
+        return read({"id": new_id, "appId": app_id, "status": "APPROVED", "templateType": "TEXT", **raw})
+    unknown = set(raw) - _SEED_KEYS
+    name, body, kind = str(raw.get("name", "")), str(raw.get("body", "")), str(raw.get("kind", "TEXT"))
+    if unknown or not _NAME.fullmatch(name) or not body or kind not in _KINDS:
+        raise BadSeed(f"template {name!r}: unknown keys {sorted(unknown)}, or a bad name, body or kind {kind!r}")
+    return read(_vendor_object(raw, name, body, kind, app_id, now_ms, new_id))
+
+
+def _vendor_object(
+    raw: Mapping[str, object], name: str, body: str, kind: str, app_id: str, now_ms: int, new_id: str
+) -> JsonObject:
+    header, footer = str(raw.get("header", "")), str(raw.get("footer", ""))
+    buttons = _objects(raw.get("buttons", []))
+    samples = raw.get("samples")
+    example = dict(samples) if isinstance(samples, Mapping) else {}
+    sample = fill(body, [f"[{example.get(v, 'sample')}]" for v in variables(body)])
+    container: JsonObject = {"appId": app_id, "data": body, "sampleText": sample, "enableSample": True}
+    container |= {key: text for key, text in (("header", header), ("footer", footer)) if text}
+    if header:
+        container["sampleHeader"] = fill(header, [f"[{example.get(v, 'sample')}]" for v in variables(header)])
+    if buttons:
+        container["buttons"] = buttons
+    return {
+        "id": str(raw.get("id", new_id)), "appId": app_id, "elementName": name,
+        "languageCode": raw.get("language", "en_US"), "category": raw.get("category", "UTILITY"),
+        "templateType": kind, "status": raw.get("status", "APPROVED"), "externalId": str(10**15 + now_ms),
+        "wabaId": "220700000000001", "namespace": "b1c2d3e4_0001", "data": _rendering(header, body, footer, buttons),
+        "meta": json.dumps({"example": sample}, ensure_ascii=False),
+        "containerMeta": json.dumps(container, ensure_ascii=False), "vertical": raw.get("vertical", name),
+        "quality": raw.get("quality", "UNKNOWN"), "reason": raw.get("reason", "NONE"),
+        "languagePolicy": "deterministic", "createdOn": now_ms, "modifiedOn": now_ms,
+        "priority": 1, "retry": 0, "stage": "NONE",
+    }
+
+
+def _rendering(header: str, body: str, footer: str, buttons: list[JsonObject]) -> str:
+    words = "\n".join(part for part in (header, body, footer) if part)
+    for button in buttons:
+        value = button.get("url") or button.get("phone_number")
+        words += f" | [{button.get('text', 'null')}{f',{value}' if value else ''}]"
+    return words
+
+
+def _objects(value: object) -> list[JsonObject]:
+    return [dict(v) for v in value if isinstance(v, Mapping)] if isinstance(value, list | tuple) else []
+
+
+def read(raw: JsonObject) -> Template:
+    """The parts of a stored object; a template without `containerMeta` is all body."""
+    stored = raw.get("containerMeta")
+    container = json.loads(stored) if isinstance(stored, str) and stored else stored
+    parts: Mapping[str, object] = {"data": raw.get("data")}
+    if isinstance(container, Mapping) and container:
+        parts = container
+    return Template(
+        raw=raw,
+        header=str(parts.get("header") or ""),
+        body=str(parts.get("data") or ""),
+        footer=str(parts.get("footer") or ""),
+        buttons=tuple(_objects(parts.get("buttons") or [])),
+    )
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """A template with its values in place, as the client's phone shows it."""
+
+    header: str
+    body: str
+    footer: str
+    buttons: tuple[JsonObject, ...]
+
+
+def _button_slots(template: Template) -> tuple[int, int]:
+    """How many values the buttons must have, and how many more they may have (docs disagree about OTP buttons)."""
+    must = sum(1 for b in template.buttons if b.get("type") == "COPY_CODE" or _VARIABLE.search(str(b.get("url", ""))))
+    return must, sum(1 for b in template.buttons if b.get("type") == "OTP")
+
+
+def render(template: Template, params: list[str]) -> Rendered:
+    """Header, body, then button values, in that order."""
+    header, body = len(variables(template.header)), len(variables(template.body))
+    rest = list(params[header + body:])
+    buttons = []
+    for button in template.buttons:
+        shown = dict(button)
+        if _VARIABLE.search(str(button.get("url", ""))) and rest:
+            shown["url"] = _VARIABLE.sub(quote(rest.pop(0), safe="/?=&%.-_~#"), str(button["url"]))
+        elif button.get("type") in ("COPY_CODE", "OTP") and rest:
+            shown["code"] = rest.pop(0)
+        buttons.append(shown)
+    return Rendered(
+        fill(template.header, params), fill(template.body, params[header:]), template.footer, tuple(buttons)
+    )
+
+
+def check_send(template: Template, params: list[str], header: JsonObject | None, found: Findings) -> None:
+    """Note what WhatsApp would say to these values; `header` is the `message` field."""
+    if template.status not in _SENDABLE:
+        found.fail(codes.TEMPLATE_PAUSED if template.status == "PAUSED" else codes.TEMPLATE_UNKNOWN, template.status)
+        return
+    must, may = _button_slots(template)
+    expected = len(variables(template.header)) + len(variables(template.body)) + must
+    if len(params) not in (expected, expected + may):
+        found.fail(codes.PARAMS_COUNT, f"got {len(params)}, expected {expected}")
+        return
+    _check_values(params, found)
+    _check_header(template, header, found)
+    shown = render(template, params)
+    if len(shown.header) > _HEADER_LIMIT or len(shown.body) > _BODY_LIMIT:
+        found.fail(codes.TEMPLATE_TOO_LONG, f"header {len(shown.header)}, body {len(shown.body)} characters")
+    if must and not all(re.fullmatch(r"[^\s<>\"{}|\\^`]+", value) for value in params[expected - must:expected]):
+        found.fail(codes.PARAM_FORMAT, "button value")
+
+
+def _check_values(params: list[str], found: Findings) -> None:
+    for position, value in enumerate(params):
+        if not value.strip():
+            found.fail(codes.PARAM_FORMAT, f"params[{position}] is empty")
+        elif re.search(r"[\n\r\t]| {5,}", value):
+            found.fail(codes.PARAM_SPACES, f"params[{position}]")
+
+
+def _check_header(template: Template, header: JsonObject | None, found: Findings) -> None:
+    media = {"IMAGE": "image", "VIDEO": "video", "DOCUMENT": "document", "LOCATION": "location", "GIF": "gif",
+             "CAROUSEL": "carousel"}
+    expected = media.get(template.kind)
+    given = str(header.get("type")) if header else None
+    if expected != given:
+        found.fail(codes.PARAM_FORMAT, f"header: expected {expected or 'none'}, received {given or 'none'}")

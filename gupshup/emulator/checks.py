@@ -1,0 +1,144 @@
+"""Small checks of JSON values, composed into the shape of every message.
+
+A check looks at one value and notes what is wrong with it. Two kinds of wrong exist, because Gupshup knows two:
+what it refuses at once (the JSON does not have the documented shape) and what it queues and fails later by event
+(a text over its limit, a missing parameter, a link that cannot be fetched).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from gupshup.emulator import codes
+
+Check = Callable[[object, str, "Findings"], None]
+
+
+@dataclass
+class Findings:
+    """What the checks noted, in reading order."""
+
+    allow_http: bool = False
+    malformed: list[str] = field(default_factory=list)
+    failures: list[tuple[int, str]] = field(default_factory=list)
+
+    def refuse(self, where: str, problem: str) -> None:
+        self.malformed.append(f"{where}: {problem}")
+
+    def fail(self, code: int, detail: str) -> None:
+        self.failures.append((code, f"{codes.reason_of(code)} ({detail})"))
+
+
+def anything(value: object, where: str, found: Findings) -> None:
+    """No wish."""
+
+
+def string(limit: int | None = None, *, empty: bool = True) -> Check:
+    """A JSON string of at most `limit` code points; `empty=False` also wants something that is not white space."""
+
+    def check(value: object, where: str, found: Findings) -> None:
+        if not isinstance(value, str):
+            found.refuse(where, "must be a string")
+        elif not empty and not value.strip():
+            found.fail(codes.PARAMETER_MISSING, where)
+        elif limit is not None and len(value) > limit:
+            found.fail(codes.VALUE_INVALID, f"{where} has {len(value)} characters, at most {limit}")
+
+    return check
+
+
+def boolean(value: object, where: str, found: Findings) -> None:
+    """A JSON true or false."""
+    if not isinstance(value, bool):
+        found.refuse(where, "must be true or false")
+
+
+def number(low: float, high: float) -> Check:
+    """A JSON number, not a string with digits, within the two bounds."""
+
+    def check(value: object, where: str, found: Findings) -> None:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            found.refuse(where, "must be a number")
+        elif not low <= value <= high:
+            found.fail(codes.VALUE_INVALID, f"{where} must lie between {low:g} and {high:g}")
+
+    return check
+
+
+def one_of(*allowed: str) -> Check:
+    """One of the documented words."""
+
+    def check(value: object, where: str, found: Findings) -> None:
+        if value not in allowed:
+            found.refuse(where, f"must be one of {', '.join(allowed)}")
+
+    return check
+
+
+def link(value: object, where: str, found: Findings) -> None:
+    """A public https address; http only where the app was created with `allow_http`."""
+    if not isinstance(value, str):
+        found.refuse(where, "must be a string")
+        return
+    parts = urlsplit(value)
+    schemes = {"https", "http"} if found.allow_http else {"https"}
+    if parts.scheme not in schemes or not parts.hostname or any(c.isspace() for c in value):
+        found.fail(codes.MEDIA_URL, where)
+
+
+def array(item: Check, low: int = 0, high: int | None = None) -> Check:
+    """A JSON list whose length and items are checked."""
+
+    def check(value: object, where: str, found: Findings) -> None:
+        if not isinstance(value, list):
+            found.refuse(where, "must be a list")
+            return
+        if len(value) < low:
+            found.fail(codes.PARAMETER_MISSING, f"{where} needs at least {low}")
+        if high is not None and len(value) > high:
+            found.fail(codes.VALUE_INVALID, f"{where} has {len(value)} items, at most {high}")
+        for position, part in enumerate(value):
+            item(part, f"{where}[{position}]", found)
+
+    return check
+
+
+def table(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
+    """A JSON object with exactly these keys: an unknown one is refused, a missing one fails later with 1009."""
+    known = {**required, **(optional or {})}
+
+    def check(value: object, where: str, found: Findings) -> None:
+        if not isinstance(value, dict):
+            found.refuse(where, "must be an object")
+            return
+        for key in value.keys() - known.keys():
+            found.refuse(f"{where}.{key}", "unknown key")
+        for key in required:
+            if key not in value:
+                found.fail(codes.PARAMETER_MISSING, f"{where}.{key}")
+        for key, wish in known.items():
+            if key in value:
+                wish(value[key], f"{where}.{key}", found)
+
+    return check
+
+
+def both(*checks: Check) -> Check:
+    """All of them, in order."""
+
+    def check(value: object, where: str, found: Findings) -> None:
+        for each in checks:
+            each(value, where, found)
+
+    return check
+
+
+def texts(value: object, *path: str) -> list[str]:
+    """Strings found under a path of keys through lists and objects; forgiving, for checks that compare siblings."""
+    if not path:
+        return [value] if isinstance(value, str) else []
+    if isinstance(value, list):
+        return [text for part in value for text in texts(part, *path)]
+    return texts(value.get(path[0]), *path[1:]) if isinstance(value, dict) else []

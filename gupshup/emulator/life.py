@@ -1,0 +1,73 @@
+"""The way of a message: which statuses at which times, and which event tells of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from gupshup.emulator import codes, webhooks
+from gupshup.emulator.catalogue import JsonObject
+from gupshup.emulator.faults import DELAYS, Faults
+from gupshup.emulator.model import Message, Status
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Why a message will fail. `after` = the last good status before; None = as the code does by itself."""
+
+    code: int
+    reason: str
+    after: str | None = None
+
+    @classmethod
+    def of(cls, code: int) -> Failure:
+        return cls(code, codes.reason_of(code))
+
+    @classmethod
+    def wanted(cls, fault: Mapping[str, object]) -> Failure:
+        code, after = int(str(fault["code"])), fault.get("after")
+        return cls(code, str(fault.get("reason") or codes.reason_of(code)), None if after is None else str(after))
+
+
+def plan(message: Message, failure: Failure | None, start: datetime, faults: Faults) -> list[Status]:
+    """The statuses to come. A failure takes the place of the status that would have followed the last good one."""
+    times = {name: start + timedelta(milliseconds=faults.delay_ms(message.app.name, name)) for name in DELAYS}
+    good = [Status(name, at) for name, at in times.items()]
+    if failure is None:
+        return good
+    kept = _good_before(message, failure, faults)
+    end = good[kept].at if kept < len(good) else good[-1].at + timedelta(milliseconds=100)
+    return [*good[:kept], Status("failed", end, failure.code, failure.reason)]
+
+
+def _good_before(message: Message, failure: Failure, faults: Faults) -> int:
+    if failure.after is not None:
+        return list(DELAYS).index(failure.after) + 1
+    shape = faults.get(message.app.name, "failed_shape")
+    synchronous = shape == "sync" or (shape is None and codes.is_synchronous(failure.code))
+    return 0 if synchronous else 1
+
+
+def event(message: Message, step: Status, faults: Faults) -> JsonObject | None:
+    """The payload that reports a status; None when this status is to be lost."""
+    name = message.app.name
+    if step.status in faults.words(name, "drop_statuses"):
+        return None
+    if step.status == "enqueued":
+        return webhooks.enqueued(message)
+    if step.status != "failed":
+        return webhooks.progress(message, step, gs_id=not faults.flag(name, "omit_gs_id"))
+    shape = faults.get(name, "failed_shape")
+    # A message that got as far as `enqueued` is known to WhatsApp: its failure is of the asynchronous shape.
+    asynchronous = message.reached("enqueued")
+    return webhooks.failed(message, step, synchronous=shape == "sync" if shape else not asynchronous)
+
+
+def lag(app: str, status: str, faults: Faults) -> timedelta:
+    """How long after the fact its webhook is posted; `reversed` lets the latest status of a message arrive first."""
+    pause = faults.number(app, "webhook_delay_ms")
+    if faults.get(app, "order") == "reversed" and status in DELAYS:
+        # Mirrored around `delivered`: the earlier the status, the later its webhook.
+        pause += 2 * (faults.delay_ms(app, "delivered") - faults.delay_ms(app, status))
+    return timedelta(milliseconds=pause)

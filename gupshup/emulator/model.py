@@ -1,0 +1,193 @@
+"""What the emulator remembers: apps, phones, chats, messages, replies, webhooks. Plain records, no behaviour."""
+
+from __future__ import annotations
+
+import base64
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from gupshup.emulator.catalogue import JsonObject, Template
+
+WINDOW = timedelta(hours=24)
+
+
+def iso(moment: datetime) -> str:
+    """UTC, milliseconds, as the control API prints times."""
+    return moment.isoformat(timespec="milliseconds")
+
+
+def epoch_ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)
+
+
+def whatsapp_id(phone: str, seed: str) -> str:
+    """The id WhatsApp would give: derived, so that equal runs give equal ids."""
+    return "wamid." + base64.b64encode(f"{phone}:{seed}".encode()).decode()
+
+
+@dataclass
+class Subscription:
+    """One registered webhook address. `modes` empty = nothing arrives, as after a list sent instead of a string."""
+
+    id: str
+    url: str
+    tag: str
+    modes: frozenset[str]
+    version: int = 2
+    active: bool = True
+    created: int = 0
+
+
+@dataclass
+class Bucket:
+    """Tokens of a rate limit, refilled by the clock."""
+
+    per_second: float
+    burst: float
+    tokens: float
+    updated: datetime
+
+    def take(self, now: datetime) -> bool:
+        self.tokens = min(self.burst, self.tokens + (now - self.updated).total_seconds() * self.per_second)
+        self.updated = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
+
+
+@dataclass
+class App:
+    """A Gupshup app: one WhatsApp number of a business."""
+
+    name: str
+    id: str
+    api_key: str = field(repr=False)
+    phone: str
+    title: str
+    allow_http: bool = False
+    templates: dict[str, Template] = field(default_factory=dict)
+    subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    bucket: Bucket | None = None
+
+
+@dataclass(frozen=True)
+class Status:
+    """One step of a message's life, at the provider's time."""
+
+    status: str
+    at: datetime
+    code: int | None = None
+    reason: str | None = None
+
+    def to_dict(self) -> JsonObject:
+        base: JsonObject = {"status": self.status, "at": iso(self.at)}
+        return base if self.code is None else {**base, "code": self.code, "reason": self.reason}
+
+
+@dataclass
+class Message:
+    """A message Gupshup has accepted: it has an id, whatever becomes of it."""
+
+    id: str
+    app: App
+    destination: str
+    path: str
+    message: JsonObject | None
+    template: JsonObject | None
+    postback_texts: dict[int, str]
+    known_template: Template | None
+    at: datetime
+    statuses: list[Status] = field(default_factory=list)
+
+    @property
+    def is_template(self) -> bool:
+        return self.template is not None
+
+    @property
+    def whatsapp_id(self) -> str:
+        return whatsapp_id(self.destination, self.id)
+
+    @property
+    def status(self) -> str:
+        return self.statuses[-1].status if self.statuses else "submitted"
+
+    def reached(self, status: str) -> bool:
+        return any(step.status == status for step in self.statuses)
+
+    def to_dict(self) -> JsonObject:
+        return {
+            "id": self.id, "app": self.app.name, "destination": self.destination, "path": self.path,
+            "message": self.message, "template": self.template,
+            "postbackTexts": [{"index": i, "text": t} for i, t in self.postback_texts.items()],
+            "at": iso(self.at), "status": self.status, "statuses": [step.to_dict() for step in list(self.statuses)],
+            "whatsapp_id": self.whatsapp_id,
+        }
+
+
+@dataclass
+class Reply:
+    """Something the client sent: `payload` as the webhook carries it, `event` = that webhook, once there is one."""
+
+    id: str
+    app: App
+    phone: str
+    payload: JsonObject
+    at: datetime
+    quotes: Message | None = None
+    event: Webhook | None = None
+    read: bool = False
+
+
+@dataclass
+class Chat:
+    """One app and one phone. `entries` in the order in which they appear on the phone."""
+
+    app: App
+    phone: Phone
+    entries: list[Message | Reply] = field(default_factory=list)
+    unread: deque[Message] = field(default_factory=deque)
+    held: deque[Message] = field(default_factory=deque)
+    sent: list[Message] = field(default_factory=list)
+    last_inbound: datetime | None = None
+
+    def window_until(self) -> datetime | None:
+        return self.last_inbound + WINDOW if self.last_inbound else None
+
+    def is_open(self, now: datetime) -> bool:
+        until = self.window_until()
+        return until is not None and now < until
+
+
+@dataclass
+class Phone:
+    """The client's telephone. `watched` = chat → when its page was last seen open."""
+
+    number: str
+    name: str
+    online: bool = True
+    receipts: bool = True
+    watched: dict[str, datetime] = field(default_factory=dict)
+
+
+@dataclass
+class Webhook:
+    """One POST to a subscriber, with the answers its attempts got (0 = no answer)."""
+
+    id: str
+    app: App
+    url: str
+    body: JsonObject
+    label: str
+    due: datetime
+    answers: list[int] = field(default_factory=list)
+    posted: list[datetime] = field(default_factory=list)
+    state: str = "waiting"
+
+    def to_dict(self) -> JsonObject:
+        return {
+            "id": self.id, "app": self.app.name, "url": self.url, "event": self.label, "due": iso(self.due),
+            "state": self.state, "answers": list(self.answers), "posted": [iso(at) for at in list(self.posted)],
+            "body": self.body,
+        }

@@ -1,0 +1,211 @@
+"""Pages: the list of chats and the client's phone. Complete without script; a small module refreshes them."""
+
+from __future__ import annotations
+
+import base64
+import heapq
+import itertools
+
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import NotFound
+
+from gupshup.emulator.app import current, page_headers
+from gupshup.emulator.catalogue import JsonObject
+from gupshup.emulator.codes import REASONS
+from gupshup.emulator.model import App, Chat, Message, Webhook
+from gupshup.emulator.replies import BadReply
+from gupshup.emulator.screen import bubble, phone_number, summary
+from gupshup.emulator.words import Words, choose
+
+blueprint = Blueprint(
+    "phone", __name__, template_folder="templates", static_folder="static", static_url_path="/emulator/static"
+)
+blueprint.after_request(page_headers)
+
+_ROWS_IN_LOG = 8
+_CHATS_SHOWN = 100
+_REFUSALS = (1002, 1012, 131026, 131047, 131049, 131050, 131056, 470)
+
+
+def _words() -> Words:
+    return choose(request.args.get("lang"), request.headers.get("Accept-Language"))
+
+
+def _render(name: str, **values: object) -> str:
+    words = _words()
+    return render_template(
+        name, words=words, lang=words.lang, query_lang=request.args.get("lang"), bubble=lambda e: bubble(e, words),
+        summary=lambda e: summary(e, words), number=phone_number, **values,
+    )
+
+
+@blueprint.get("/")
+def chats() -> ResponseReturnValue:
+    """All phones with their chats, the freshest first."""
+    emulator = current()
+    with emulator.changed:
+        found = heapq.nlargest(_CHATS_SHOWN, emulator.chats(), key=_freshness)
+    return _render("chats.html", chats=[(c, _last(c)) for c in found], apps=list(emulator.accounts.apps.values()))
+
+
+def _last(chat: Chat) -> object:
+    return chat.entries[-1] if chat.entries else None
+
+
+def _freshness(chat: Chat) -> float:
+    latest = [entry.at for entry in (*chat.entries[-1:], *chat.sent[-1:])]
+    return max(latest).timestamp() if latest else 0.0
+
+
+def _chosen(number: str) -> App:
+    apps = current().accounts.apps
+    wanted = request.values.get("app")
+    if wanted in apps:
+        return apps[wanted]
+    chats = sorted(current().chats(number), key=_freshness)
+    if chats:
+        return chats[-1].app
+    if not apps:
+        raise NotFound
+    return next(iter(apps.values()))
+
+
+@blueprint.errorhandler(NotFound)
+def _missing(error: NotFound) -> ResponseReturnValue:
+    return _render("missing.html"), 404
+
+
+@blueprint.get("/phone")
+def open_phone() -> ResponseReturnValue:
+    """From the form on the first page to a phone's own address."""
+    digits = "".join(c for c in request.args.get("number", "") if c.isdigit())
+    lang = request.args.get("lang")
+    if not digits:
+        return redirect(url_for("phone.chats", lang=lang))
+    return redirect(url_for("phone.show", number=digits, lang=lang, app=request.args.get("app")))
+
+
+@blueprint.get("/phone/<int:number>")
+def show(number: int) -> ResponseReturnValue:
+    """The phone. Opening it reads what has arrived."""
+    return _page(str(number), "phone.html")
+
+
+@blueprint.get("/phone/<int:number>/screen")
+def screen(number: int) -> ResponseReturnValue:
+    """The changing parts of the page, for the refresh."""
+    return _page(str(number), "_parts.html")
+
+
+def _page(number: str, template: str) -> str:
+    emulator = current()
+    app = _chosen(number)
+    chat = emulator.chat(app, number)
+    emulator.look(chat)
+    fault = emulator.faults.destination(app.name, number)
+    with emulator.changed:
+        return _render(
+            template, chat=chat, app=app, phone=chat.phone, entries=list(chat.entries), sent=_newest(chat),
+            webhooks=_webhooks(app, number), others=[c.app for c in emulator.chats(number) if c.app is not app],
+            window=chat.window_until() if chat.is_open(emulator.clock()) else None, refusals=_REFUSALS, reasons=REASONS,
+            refused=fault.get("code") if fault else None,
+        )
+
+
+def _newest(chat: Chat) -> list[Message]:
+    return list(reversed(chat.sent[-_ROWS_IN_LOG:]))
+
+
+def _webhooks(app: App, number: str) -> list[Webhook]:
+    # Bounded: the log may hold a benchmark's 100,000 rows.
+    recent = itertools.islice(reversed(current().mail.log), 2_000)
+    mine = (w for w in recent if w.app is app and _is_about(w, number))
+    return list(itertools.islice(mine, _ROWS_IN_LOG))
+
+
+def _is_about(webhook: Webhook, number: str) -> bool:
+    payload = webhook.body.get("payload")
+    return isinstance(payload, dict) and number in (payload.get("destination"), payload.get("source"))
+
+
+def _back(number: int, app: App) -> ResponseReturnValue:
+    if request.headers.get("X-Requested-With") == "fetch":
+        return "", 204
+    return redirect(url_for("phone.show", number=number, app=app.name, lang=request.args.get("lang")), 303)
+
+
+def _say(number: int, spec: JsonObject) -> ResponseReturnValue:
+    app = _chosen(str(number))
+    try:
+        current().reply(app, str(number), spec)
+    except BadReply as error:
+        return Response(str(error), 400, mimetype="text/plain")
+    return _back(number, app)
+
+
+@blueprint.post("/phone/<int:number>/say")
+def say(number: int) -> ResponseReturnValue:
+    """A text of the client."""
+    text = request.form.get("text", "").strip()
+    return _say(number, {"type": "text", "text": text}) if text else _back(number, _chosen(str(number)))
+
+
+@blueprint.post("/phone/<int:number>/press")
+def press(number: int) -> ResponseReturnValue:
+    """A button or a list row."""
+    kind = "list" if request.form.get("kind") == "list" else "button"
+    index = request.form.get("index", type=int)
+    return _say(number, {"type": kind, "context_gs_id": request.form.get("gs_id", ""), "index": index})
+
+
+@blueprint.post("/phone/<int:number>/attach")
+def attach(number: int) -> ResponseReturnValue:
+    """A file of the client; its kind by its MIME type."""
+    upload = request.files.get("file")
+    if upload is None or not upload.filename:
+        return _back(number, _chosen(str(number)))
+    family = upload.mimetype.split("/")[0]
+    return _say(number, {
+        "type": family if family in ("image", "video", "audio") else "file", "content_type": upload.mimetype,
+        "file_name": upload.filename, "content_base64": base64.b64encode(upload.read()).decode(),
+    })
+
+
+@blueprint.post("/phone/<int:number>/location")
+def location(number: int) -> ResponseReturnValue:
+    """Answer to a request for the place."""
+    return _say(number, {
+        "type": "location", "latitude": "54.9885", "longitude": "73.3686",
+        "context_gs_id": request.form.get("gs_id", ""),
+    })
+
+
+@blueprint.post("/phone/<int:number>/settings")
+def settings(number: int) -> ResponseReturnValue:
+    """Network, read receipts, and the code with which the next messages fail."""
+    emulator, app = current(), _chosen(str(number))
+    emulator.phone(str(number)).receipts = "receipts" in request.form
+    emulator.go_online(str(number), "online" in request.form)
+    code = request.form.get("refuse", type=int)
+    emulator.change_faults(app.name, {"destinations": {str(number): {"code": code} if code else None}})
+    return _back(number, app)
+
+
+@blueprint.post("/phone/<int:number>/window")
+def window(number: int) -> ResponseReturnValue:
+    """24 hours pass for this chat."""
+    app = _chosen(str(number))
+    current().close_window(app, str(number))
+    return _back(number, app)
+
+
+@blueprint.get("/wa/media/<key>/<name>")
+def media(key: str, name: str) -> ResponseReturnValue:
+    """A file the client sent; the address stands in the webhook."""
+    if key not in current().media:
+        raise NotFound
+    content_type, _, content = current().media[key]
+    answer = Response(content, content_type=content_type)
+    answer.headers["X-Content-Type-Options"] = "nosniff"
+    return answer

@@ -1,0 +1,210 @@
+"""What a phone shows, worked out before any HTML: a bubble for each message and reply."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import unquote, urlsplit
+
+from markupsafe import Markup
+
+from gupshup.emulator import catalogue
+from gupshup.emulator.catalogue import JsonObject
+from gupshup.emulator.choices import Choice, choices
+from gupshup.emulator.marks import paragraphs
+from gupshup.emulator.model import Message, Reply
+from gupshup.emulator.words import Words
+
+_NOTHING = Markup("")
+_MEDIA_KIND = {"image": "photo", "video": "video", "gif": "video", "audio": "audio", "file": "file", "document": "file",
+               "sticker": "sticker"}
+
+
+@dataclass
+class Media:
+    """A tile in place of the file itself: pages never load a customer's links. `src` = a file of the emulator's own."""
+
+    kind: str
+    name: str = ""
+    src: str = ""
+
+
+@dataclass
+class Link:
+    """A template button that leads away: `sign` link, call or copy; `href` empty = only shown."""
+
+    sign: str
+    title: str
+    href: str = ""
+
+
+@dataclass
+class Bubble:
+    """One bubble. `mine` = the client's own, green and on the right."""
+
+    id: str
+    mine: bool
+    at: datetime
+    kind: str
+    header: str = ""
+    body: Markup = _NOTHING
+    footer: str = ""
+    media: Media | None = None
+    place: Mapping[str, str] | None = None
+    card: Mapping[str, str] | None = None
+    quick: list[Choice] = field(default_factory=list)
+    links: list[Link] = field(default_factory=list)
+    rows: list[Choice] = field(default_factory=list)
+    opener: str = ""
+    asks_location: bool = False
+    quote: str = ""
+    emoji: str = ""
+    ticks: str = ""
+
+
+def bubble(entry: Message | Reply, words: Words) -> Bubble:
+    """Draw an entry of a chat."""
+    if isinstance(entry, Reply):
+        return _reply(entry, words)
+    return _template(entry, words) if entry.is_template else _message(entry, words)
+
+
+def summary(entry: Message | Reply, words: Words) -> str:
+    """One line for lists and quotes."""
+    drawn = bubble(entry, words)
+    # Lines are blocks, so their texts touch once the tags are gone.
+    text = drawn.body.replace(Markup("</span>"), Markup(" </span>")).striptags().replace("\u200b", "").strip()
+    named = (drawn.place or drawn.card or {}).get("name") or (drawn.media.name if drawn.media else "")
+    return text or drawn.header or drawn.emoji or (f"{words[drawn.kind]}: {named}" if named else words[drawn.kind])
+
+
+def _text(raw: Mapping[str, object], key: str) -> str:
+    value = raw.get(key)
+    return "" if value is None else str(value)
+
+
+def _inner(raw: Mapping[str, object], key: str) -> Mapping[str, object]:
+    value = raw.get(key)
+    return value if isinstance(value, Mapping) else {}
+
+
+def _file_name(url: str) -> str:
+    return unquote(urlsplit(url).path.rsplit("/", 1)[-1])
+
+
+def _media(kind: str, raw: Mapping[str, object]) -> Media | None:
+    word = _MEDIA_KIND.get(kind)
+    if word is None:
+        return None
+    url = _text(raw, "originalUrl") or _text(raw, "url") or _text(raw, "link")
+    name = _text(raw, "filename") or _text(raw, "name") or _file_name(url) or _text(raw, "id")
+    path = urlsplit(url).path
+    return Media(word, name, path if word == "photo" and path.startswith("/wa/media/") else "")
+
+
+def _place(raw: Mapping[str, object]) -> dict[str, str]:
+    return {
+        "name": _text(raw, "name"), "address": _text(raw, "address"),
+        "point": f"{_text(raw, 'latitude')}, {_text(raw, 'longitude')}",
+    }
+
+
+def _card(name: str, phone: str, company: str) -> dict[str, str]:
+    initials = "".join(word[0] for word in re.findall(r"\w+", name)[:2]).upper()
+    return {"name": name, "phone": phone, "company": company, "initials": initials}
+
+
+def _first(value: object) -> Mapping[str, object]:
+    return value[0] if isinstance(value, list) and value and isinstance(value[0], Mapping) else {}
+
+
+def _message(message: Message, words: Words) -> Bubble:
+    raw: JsonObject = message.message or {}
+    kind = _text(raw, "type")
+    drawn = Bubble(message.id, False, message.at, _MEDIA_KIND.get(kind, kind), media=_media(kind, raw))
+    drawn.body = paragraphs(_text(raw, "text") or _text(raw, "caption"))
+    if kind == "quick_reply":
+        _quick(drawn, _inner(raw, "content"), message)
+    elif kind == "list":
+        drawn.header, drawn.footer = _text(raw, "title"), _text(raw, "footer")
+        drawn.body, drawn.rows = paragraphs(_text(raw, "body")), choices(message)
+        drawn.opener = _text(_first(raw.get("globalButtons")), "title") or words["choose"]
+    elif kind == "location":
+        drawn.place = _place(raw)
+    elif kind == "contact":
+        contact = _inner(raw, "contact")
+        drawn.card = _card(_text(_inner(contact, "name"), "formattedName"),
+                           _text(_first(contact.get("phones")), "phone"), _text(_inner(contact, "org"), "company"))
+    elif kind == "reaction":
+        drawn.emoji = _text(raw, "emoji")
+    elif kind == "location_request_message":
+        drawn.kind, drawn.asks_location = "location", True
+        drawn.body = paragraphs(_text(_inner(raw, "body"), "text"))
+    return drawn
+
+
+def _quick(drawn: Bubble, content: Mapping[str, object], message: Message) -> None:
+    drawn.kind = "buttons"
+    drawn.header, drawn.footer = _text(content, "header"), _text(content, "caption")
+    drawn.media = _media(_text(content, "type"), content)
+    drawn.body, drawn.quick = paragraphs(_text(content, "text")), choices(message)
+
+
+def _template(message: Message, words: Words) -> Bubble:
+    drawn = Bubble(message.id, False, message.at, "template")
+    known, sent = message.known_template, message.template or {}
+    if known is None:
+        return drawn
+    params = sent.get("params")
+    shown = catalogue.render(known, [str(p) for p in params] if isinstance(params, list) else [])
+    drawn.header, drawn.body, drawn.footer = shown.header, paragraphs(shown.body), shown.footer
+    drawn.quick = choices(message)
+    drawn.links = [link for link in (_link(button, words) for button in shown.buttons) if link]
+    raw = message.message or {}
+    kind = _text(raw, "type")
+    drawn.media = _media(kind, _inner(raw, kind))
+    drawn.place = _place(_inner(raw, "location")) if kind == "location" else None
+    return drawn
+
+
+def _link(button: Mapping[str, object], words: Words) -> Link | None:
+    kind, title = _text(button, "type"), _text(button, "text")
+    if kind == "URL":
+        url = _text(button, "url")
+        return Link("link", title, url if url.startswith("https://") else "")
+    if kind == "PHONE_NUMBER":
+        return Link("call", title)
+    return Link("copy", title or words["copy_code"]) if kind in ("COPY_CODE", "OTP") else None
+
+
+def _reply(reply: Reply, words: Words) -> Bubble:
+    kind, raw = _text(reply.payload, "type"), _inner(reply.payload, "payload")
+    drawn = Bubble(reply.id, True, reply.at, _MEDIA_KIND.get(kind, kind), media=_media(kind, raw))
+    drawn.body = paragraphs(_text(raw, "text") or _text(raw, "title") or _text(raw, "caption"))
+    drawn.footer = _text(raw, "description")
+    drawn.quote = summary(reply.quotes, words) if reply.quotes and kind != "reaction" else ""
+    drawn.emoji = _text(raw, "emoji")
+    if kind == "location":
+        drawn.place = _place(raw)
+    elif kind == "contact":
+        first = _first(raw.get("contacts"))
+        drawn.card = _card(_text(_inner(first, "name"), "formatted_name"),
+                           _text(_first(first.get("phones")), "phone"), _text(_inner(first, "org"), "company"))
+    drawn.ticks = _ticks(reply)
+    return drawn
+
+
+def _ticks(reply: Reply) -> str:
+    """One tick: on its way to the business; two: its endpoint took it; `read`: it said so."""
+    if reply.read:
+        return "read"
+    return "delivered" if reply.event and reply.event.state == "delivered" else "sent"
+
+
+def phone_number(digits: str) -> str:
+    """`+7 912 345-67-89`; other countries in groups from the end."""
+    if len(digits) == 11 and digits.startswith("7"):
+        return f"+7\u00a0{digits[1:4]}\u00a0{digits[4:7]}-{digits[7:9]}-{digits[9:]}"
+    return "+" + re.sub(r"(?<=\d)(?=(\d{3})+$)", "\u00a0", digits)

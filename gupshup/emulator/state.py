@@ -1,0 +1,250 @@
+"""The emulated Gupshup: apps, phones, messages and what happens to them, as a state machine on an injected clock."""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+
+from gupshup.emulator import codes, life, replies, webhooks
+from gupshup.emulator.accounts import Accounts
+from gupshup.emulator.catalogue import JsonObject
+from gupshup.emulator.faults import Faults
+from gupshup.emulator.mail import Clock, Mail, Post
+from gupshup.emulator.model import App, Chat, Message, Phone, Reply, Status, Webhook, whatsapp_id
+from gupshup.emulator.sending import Draft
+
+# A phone page asks again every second; one that has not asked for this long is closed.
+_PAGE_OPEN = timedelta(seconds=5)
+_GLANCE = timedelta(milliseconds=400)
+
+
+class Emulator:
+    """Everything the emulator knows. Thread-safe: one lock, `changed`, which is never held while a webhook is posted.
+
+    clock: aware datetimes in UTC. post: (url, body) → HTTP status, 0 when there was no answer.
+    new_id: ids of messages, replies and webhooks. base_url: own address, for links to inbound files.
+    """
+
+    def __init__(self, clock: Clock, post: Post, new_id: Callable[[], str], base_url: str = "") -> None:
+        self.clock = clock
+        self.post = post
+        self.new_id = new_id
+        self.base_url = base_url
+        self.changed = threading.Condition(threading.RLock())
+        self.mail = Mail(clock, post, self.changed)
+        self.faults = Faults()
+        self.accounts = Accounts(clock, new_id)
+        self.messages: list[Message] = []
+        self.media: dict[str, tuple[str, str, bytes]] = {}
+        self._by_id: dict[str, Message] = {}
+        self._by_destination: dict[str, list[Message]] = {}
+        self._phones: dict[str, Phone] = {}
+        self._chats: dict[tuple[str, str], Chat] = {}
+        self._replies: dict[str, Reply] = {}
+
+    # What is there
+
+    def message(self, gs_id: object) -> Message | None:
+        """A message by Gupshup's id."""
+        return self._by_id.get(str(gs_id))
+
+    def inbound(self, reply_id: str) -> Reply | None:
+        """A reply by the id its webhook carried."""
+        return self._replies.get(reply_id)
+
+    def accepted(self, destination: str | None = None) -> list[Message]:
+        """Every accepted message, once, in order of acceptance."""
+        with self.changed:
+            return list(self.messages if destination is None else self._by_destination.get(destination, []))
+
+    def phone(self, number: str) -> Phone:
+        """A client's phone; asking for one makes it exist."""
+        with self.changed:
+            return self._phones.setdefault(number, Phone(number, f"Client {number[-4:]}"))
+
+    def chat(self, app: App, number: str) -> Chat:
+        """The chat of an app with a phone; asking for one makes it exist."""
+        with self.changed:
+            found = self._chats.get((app.name, number))
+            if found is None:
+                found = self._chats[app.name, number] = Chat(app, self.phone(number))
+            return found
+
+    def chats(self, number: str | None = None) -> list[Chat]:
+        with self.changed:
+            return [chat for chat in self._chats.values() if number in (None, chat.phone.number)]
+
+    # Out: from the business to the phone
+
+    def accept(self, draft: Draft, latency: timedelta = timedelta()) -> Message:
+        """Take a message in. Its events count from the moment its sender has the answer, `latency` from now."""
+        with self.changed:
+            now = self.clock()
+            message = Message(
+                self.new_id(), draft.app, draft.destination, draft.path, draft.message, draft.template,
+                draft.postback_texts, draft.known_template, now,
+            )
+            self.messages.append(message)
+            self._by_id[message.id] = message
+            self._by_destination.setdefault(message.destination, []).append(message)
+            chat = self.chat(draft.app, draft.destination)
+            chat.sent.append(message)
+            for step in life.plan(message, self._failure(draft, chat), now + latency, self.faults):
+                self.mail.at(step.at, partial(self._advance, message, chat, step))
+            return message
+
+    def _failure(self, draft: Draft, chat: Chat) -> life.Failure | None:
+        name, number = draft.app.name, draft.destination
+        if self.faults.flag(name, "wallet_empty"):
+            return life.Failure.of(codes.WALLET_LOW)
+        if draft.failure:
+            return life.Failure(*draft.failure)
+        wanted = self.faults.destination(name, number)
+        if wanted:
+            return life.Failure.wanted(wanted)
+        suffix = self.faults.get(name, "not_on_whatsapp_suffix")
+        if number in self.faults.words(name, "not_on_whatsapp") or (suffix and number.endswith(str(suffix))):
+            return life.Failure.of(codes.NOT_ON_WHATSAPP)
+        if draft.template is None and not chat.is_open(self.clock()):
+            return life.Failure.of(self.faults.number(name, "window_code"))
+        return None
+
+    def _advance(self, message: Message, chat: Chat, step: Status) -> None:
+        if message.reached("failed") or message.reached(step.status):
+            return
+        if step.status == "delivered" and not chat.phone.online:
+            chat.held.append(message)
+            return
+        message.statuses.append(step)
+        self._emit_status(message, step)
+        if step.status == "delivered":
+            self._arrived(message, chat)
+
+    def _emit_status(self, message: Message, step: Status) -> None:
+        event = life.event(message, step, self.faults)
+        if event is None:
+            return
+        lag = life.lag(message.app.name, step.status, self.faults)
+        for _ in range(2 if self.faults.flag(message.app.name, "duplicate") else 1):
+            self.emit(message.app, "message-event", event, lag)
+
+    def _arrived(self, message: Message, chat: Chat) -> None:
+        chat.entries.append(message)
+        chat.unread.append(message)
+        now = self.clock()
+        watched = chat.phone.watched.get(chat.app.name)
+        if self.faults.get(chat.app.name, "auto_read_ms") is not None:
+            pause = timedelta(milliseconds=self.faults.number(chat.app.name, "auto_read_ms"))
+            self.mail.at(now + pause, partial(self._read, chat))
+        elif watched and now - watched < _PAGE_OPEN:
+            self.mail.at(now + _GLANCE, partial(self._read, chat))
+
+    def _read(self, chat: Chat) -> None:
+        while chat.unread:
+            message = chat.unread.popleft()
+            if chat.phone.receipts:
+                self._advance(message, chat, Status("read", self.clock()))
+
+    # In: from the phone to the business
+
+    def look(self, chat: Chat) -> None:
+        """The chat is open on the phone's screen: what arrived is read now, what arrives soon will be."""
+        with self.changed:
+            chat.phone.watched[chat.app.name] = self.clock()
+            if chat.unread and chat.phone.online:
+                self._read(chat)
+
+    def go_online(self, number: str, online: bool) -> None:
+        """Connect the phone or take it off the network; what waited is delivered on coming back."""
+        with self.changed:
+            phone = self.phone(number)
+            phone.online = online
+            for chat in self.chats(number) if online else ():
+                while chat.held:
+                    self._advance(chat.held.popleft(), chat, Status("delivered", self.clock()))
+
+    def reply(self, app: App, number: str, spec: JsonObject) -> Reply:
+        """The client sends something; `spec` as in the control API. Opens the 24-hour window. Raises BadReply."""
+        with self.changed:
+            now = self.clock()
+            quoted = self.message(spec.get("context_gs_id")) if spec.get("context_gs_id") else None
+            if spec.get("context_gs_id") and (quoted is None or quoted.destination != number):
+                raise replies.BadReply("context_gs_id: this phone has no such message")
+            style = replies.Style(self.faults.get(app.name, "click_shape") == "old")
+            payload = replies.build(spec, quoted, style, self.keep_file, now)
+            reply = Reply(whatsapp_id(number, self.new_id()), app, number, payload, now, quoted)
+            self._replies[reply.id] = reply
+            chat = self.chat(app, number)
+            chat.entries.append(reply)
+            if payload["type"] != "reaction":
+                chat.last_inbound = now
+            self._emit_reply(reply, chat, context=not (spec.get("omit_context") or self._omits_context(app)))
+            return reply
+
+    def _omits_context(self, app: App) -> bool:
+        return self.faults.flag(app.name, "omit_context")
+
+    def _emit_reply(self, reply: Reply, chat: Chat, *, context: bool) -> None:
+        payload = webhooks.inbound(reply, chat.phone.name, context=context)
+        for _ in range(2 if self.faults.flag(reply.app.name, "duplicate") else 1):
+            posted = self.emit(reply.app, "message", payload, life.lag(reply.app.name, "reply", self.faults))
+            reply.event = reply.event or (posted[0] if posted else None)
+
+    def keep_file(self, content_type: str, name: str, content: bytes) -> str:
+        """Store a file of the client; returns the link the webhook carries."""
+        key = self.new_id()
+        self.media[key] = (content_type, name, content)
+        return f"{self.base_url or 'https://filemanager.gupshup.io'}/wa/media/{key}/{name}"
+
+    def close_window(self, app: App, number: str) -> None:
+        """Let 24 hours pass for this chat, and only for it."""
+        with self.changed:
+            self.chat(app, number).last_inbound = None
+
+    # Webhooks
+
+    def emit(self, app: App, kind: str, payload: JsonObject, lag: timedelta = timedelta()) -> list[Webhook]:
+        """Post an event to every subscription that asks for it."""
+        with self.changed:
+            now = self.clock()
+            mode = webhooks.mode_of(kind, payload)
+            label = f"{kind}/{payload.get('type', '')}".rstrip("/")
+            body = webhooks.envelope(app, kind, payload, now)
+            posted = [
+                Webhook(self.new_id(), app, subscription.url, body, label, now + lag)
+                for subscription in app.subscriptions.values()
+                if subscription.active and subscription.modes & {mode, "ALL"}
+            ]
+            for webhook in posted:
+                self.mail.hand_in(webhook)
+            return posted
+
+    def deliver(self, webhook: Webhook) -> None:
+        """Post one webhook; on failure plan another attempt."""
+        self.mail.deliver(webhook, self.faults.number(webhook.app.name, "retries"))
+
+    def deliver_due(self) -> int:
+        """Do and post everything that is due by the clock, on this thread; return how many posts were made."""
+        posted = 0
+        while ready := self.mail.take_due():
+            for webhook in ready:
+                self.deliver(webhook)
+            posted += len(ready)
+        return posted
+
+    def next_due(self) -> datetime | None:
+        """When `deliver_due` will have something to do; None = nothing is planned."""
+        return self.mail.next_due()
+
+    def change_faults(self, app: str, wanted: Mapping[str, object]) -> None:
+        """Raises BadFault."""
+        with self.changed:
+            self.faults.change(app, wanted)
+
+
+def random_id() -> str:
+    """A UUID, as Gupshup's own ids."""
+    return str(uuid.uuid4())

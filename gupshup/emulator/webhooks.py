@@ -1,0 +1,96 @@
+"""Bodies of webhooks, version 2, as pure functions. Gupshup docs: message-events, inbound-messages, template events."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from gupshup.emulator.catalogue import JsonObject
+from gupshup.emulator.codes import is_synchronous
+from gupshup.emulator.model import App, Message, Reply, Status, epoch_ms
+
+MODES = frozenset({
+    "SENT", "DELIVERED", "READ", "DELETED", "ENQUEUED", "FAILED", "MESSAGE", "TEMPLATE", "ACCOUNT", "BILLING", "OTHERS",
+    "FLOWS_MESSAGE", "PAYMENTS", "COEXISTENCE", "ALL", "NONE", "COPY",
+})
+_MODE_OF_TYPE = {
+    "message": "MESSAGE", "template-event": "TEMPLATE", "account-event": "ACCOUNT", "billing-event": "BILLING",
+}
+
+
+def mode_of(kind: str, payload: JsonObject) -> str:
+    """The subscription mode under which an event is delivered."""
+    if kind == "message-event":
+        word = str(payload.get("type", "")).upper()
+        return word if word in MODES else "OTHERS"
+    return _MODE_OF_TYPE.get(kind, "OTHERS")
+
+
+def envelope(app: App, kind: str, payload: JsonObject, at: datetime) -> JsonObject:
+    """What Gupshup posts: `timestamp` in milliseconds."""
+    return {
+        "app": app.name, "phone": app.phone, "appId": app.id, "timestamp": epoch_ms(at), "version": 2,
+        "type": kind, "payload": payload,
+    }
+
+
+def enqueued(message: Message) -> JsonObject:
+    """`id` is Gupshup's id here; the WhatsApp id is inside."""
+    inner: JsonObject = {
+        "whatsappMessageId": message.whatsapp_id, "type": "template" if message.is_template else "session",
+    }
+    return {"id": message.id, "type": "enqueued", "destination": message.destination, "payload": inner}
+
+
+def failed(message: Message, step: Status, *, synchronous: bool | None = None) -> JsonObject:
+    """Synchronous shape: `id` = Gupshup's id, no `gsId`. Asynchronous: `gsId` = Gupshup's, `id` = WhatsApp's."""
+    if synchronous is None:
+        synchronous = is_synchronous(step.code or 0)
+    ids: JsonObject = {"id": message.id} if synchronous else {"id": message.whatsapp_id, "gsId": message.id}
+    inner: JsonObject = {"code": step.code, "reason": step.reason}
+    return {**ids, "type": "failed", "destination": message.destination, "payload": inner}
+
+
+def progress(message: Message, step: Status, *, gs_id: bool = True) -> JsonObject:
+    """`sent`, `delivered`, `read`; conversation and pricing come with `sent`, beside the inner payload."""
+    event: JsonObject = {"id": message.whatsapp_id}
+    if gs_id:
+        event["gsId"] = message.id
+    event |= {
+        "type": step.status, "destination": message.destination, "payload": {"ts": int(step.at.timestamp())},
+    }
+    if step.status == "sent":
+        event |= _charge(message, step.at)
+    return event
+
+
+def _charge(message: Message, at: datetime) -> JsonObject:
+    known = message.known_template
+    category = str(known.raw.get("category", "UTILITY")).lower() if known else "service"
+    return {
+        "conversation": {
+            "id": message.whatsapp_id[-32:].lower(), "expiresAt": int((at + timedelta(days=1)).timestamp()),
+            "type": category,
+        },
+        "pricing": {
+            "policy": "PMP", "category": category, "type": "regular" if known else "free_customer_service",
+        },
+    }
+
+
+def inbound(reply: Reply, name: str, *, context: bool = True) -> JsonObject:
+    """A message of the client. `reply.payload` = `{"type", "payload"}`."""
+    phone = reply.phone
+    event: JsonObject = {
+        "id": reply.id, "source": phone, **reply.payload,
+        "sender": {"phone": phone, "name": name, **_dial(phone), "userId": f"RU.{phone[::-1]}"},
+    }
+    if context and reply.quotes:
+        event["context"] = {
+            "id": reply.quotes.whatsapp_id, "gsId": reply.quotes.id, "forwarded": False, "frequently_forwarded": False,
+        }
+    return event
+
+
+def _dial(phone: str) -> JsonObject:
+    digits = 1 if phone[:1] in "17" else 2
+    return {"country_code": phone[:digits], "dial_code": phone[digits:]}
