@@ -177,7 +177,7 @@ class Demo:
             Text("The client answers on the phone: “В субботу, в 12”", "Клиент отвечает с телефона: «В субботу, в 12»"),
             "►",
         )
-        reply = {"app": APP_NAME, "phone": CLIENT_PHONE, "type": "text", "text": "В субботу, в 12", "name": "Ольга"}
+        reply = {"app": APP_NAME, "phone": CLIENT_PHONE, "type": "text", "text": "В субботу, в 12", "client_name": "Ольга"}
         self.gupshup("reply", reply)
         flow: dict[str, Any] = self.until("workflow finished", lambda: self._finished(workflow))
         self.show_hops()

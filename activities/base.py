@@ -7,7 +7,7 @@ Actions are pure. What they must look up comes through the `Desk` they are hande
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
 from marshmallow import Schema, ValidationError, fields, validate
@@ -51,8 +51,58 @@ REPLY_RESULTS: dict[str, Text] = {
 }
 
 
+@dataclass(frozen=True)
+class Card:
+    """A CRM contact as a WhatsApp contact card needs it. `phones`: as CRM has them, at least one."""
+
+    first_name: str
+    last_name: str
+    phones: tuple[str, ...]
+    emails: tuple[str, ...] = ()
+    company: str = ""
+    position: str = ""
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A file under a link of ours that WhatsApp may fetch: checked, of a known kind, without a token of the portal.
+
+    media: image, video, audio or document; name: as the client sees it, with its extension.
+    """
+
+    media: str
+    url: str
+    name: str
+    content_type: str
+    size: int
+
+
 class Desk(Protocol):
     """What an action may ask while it plans; messaging answers, tests answer with a table."""
+
+    @property
+    def msgid(self) -> str:
+        """What finds this message again when the client taps one of its buttons."""
+
+    @property
+    def region(self) -> str:
+        """The portal's country, for phone numbers without a country code ("RU")."""
+
+    def window_until(self) -> datetime | None:
+        """Until when session messages may be sent to the client; None: the window is closed."""
+
+    def now(self) -> datetime:
+        """The time by the injected clock."""
+
+    def contact(self, reference: str) -> Card:
+        """A CRM contact by its id. Raises Refused contact_not_found."""
+
+    def file(self, reference: str, media: str, name: str = "") -> Shared:
+        """A file by https link, Disk file id, CRM field code or public Disk link, made ready for WhatsApp.
+
+        media: "auto", or what it must be: image, video, audio, document. name: what the client shall see, "" = its own.
+        Raises Refused: file_unreachable, file_too_large, file_type, value_invalid.
+        """
 
     def template(self, reference: str, language: str) -> TemplateInfo | None:
         """The template of the run's line by Gupshup id or element name.
@@ -64,11 +114,19 @@ class Desk(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """What a run wants: a message or none, until when the workflow waits, and for how long at most."""
+    """What a run wants: a message or none, until when the workflow waits, and for how long at most.
 
-    message: Message | None
-    until: str
-    wait: timedelta
+    accept: replies that count, compared without case and surrounding space; empty: any.
+    choices: (id, title) of the message's buttons or rows, in order; what a tap on them means.
+    values: results known at once; such a run sends nothing and waits for nothing.
+    """
+
+    message: Message | None = None
+    until: str = "accepted"
+    wait: timedelta = timedelta()
+    accept: tuple[str, ...] = ()
+    choices: tuple[tuple[str, str], ...] = ()
+    values: Mapping[str, Any] | None = None
 
 
 class Sending(Properties):
@@ -102,6 +160,10 @@ class Action:
     Ending: ClassVar[type[Properties]]
     results: ClassVar[Mapping[str, Text]]
 
+    def tidy(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What people put into one field and meant for two, put right before the check."""
+        return raw
+
     def schema(self, to_whom: type[Properties]) -> Properties:
         """To whom, content, ending: the order of the card."""
         parts = (to_whom, self.Content, self.Ending)
@@ -132,7 +194,13 @@ class SendAction(Action):
     results: ClassVar[Mapping[str, Text]] = {**STATUS_RESULTS, **SEND_RESULTS, **REPLY_RESULTS}
 
     def make_plan(self, values: Mapping[str, Any], desk: Desk) -> Plan:
-        return Plan(self.message(values, desk), values["until"], timedelta(minutes=values["wait_minutes"]))
+        message = self.message(values, desk)
+        wait = timedelta(minutes=values["wait_minutes"])
+        return Plan(message, values["until"], wait, choices=self.choices(message))
+
+    def choices(self, message: Message) -> tuple[tuple[str, str], ...]:
+        """(id, title) of what the client can tap in this message."""
+        return ()
 
     def message(self, values: Mapping[str, Any], desk: Desk) -> Message:
         """The message to send. Raises Refused or InvalidMessage."""

@@ -177,5 +177,5 @@ def _identity(event: Event) -> tuple[str, ...]:
 def _canonical(data: dict[str, Any]) -> str:
     try:
         return json.dumps(data, sort_keys=True)
-    except RecursionError:  # nested so deep that it could be read, but not written from this deeper frame
+    except RecursionError:  # deep enough to be read, too deep to be written: the limits differ
         return " ".join(sorted(data))

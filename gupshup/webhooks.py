@@ -184,7 +184,7 @@ def _click(inner: dict[str, Any]) -> dict[str, Any]:
 def _index(title: str, reply: str) -> int | None:
     """`reply` is the title, a space, and the position counted from 1: "Yes 1"."""
     found = re.fullmatch(r" ?([1-9][0-9]?)", reply.removeprefix(title))
-    return int(found[1]) if found and reply.startswith(title) else None
+    return int(found[1]) if found else None
 
 
 def _place(inner: dict[str, Any]) -> str:

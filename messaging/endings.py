@@ -4,6 +4,7 @@ Whoever ends a run (a status, a reply, a deadline, a refusal, a removed line) do
 who was first, so a run has one outcome, whatever races.
 """
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ import structlog
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
+from activities import ACTIONS
 from activities.base import UNTIL
 from activities.errors import CATALOGUE, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN
 from bx24.i18n import Text
@@ -21,7 +23,10 @@ from messaging.runtime import Runtime
 
 log = structlog.get_logger(__name__)
 
-REPLY_FIELDS = ("reply_type", "reply_text", "reply_id", "reply_file", "reply_from")
+_WINDOW = {
+    "Y": Text("the 24-hour window is open, {minutes} min left", "окно 24 часа открыто, осталось {minutes} мин."),
+    "N": Text("the 24-hour window is closed", "окно 24 часа закрыто"),
+}
 _HEADLINE = {
     "accepted": Text("WhatsApp accepted the message", "WhatsApp принял сообщение"),
     "sent": Text("the message was sent", "сообщение отправлено"),
@@ -41,7 +46,7 @@ def end(
     outcome: str,
     code: str = "",
     text: Text | None = None,
-    reply: dict[str, str] | None = None,
+    values: Mapping[str, Any] | None = None,
 ) -> bool:
     """End a run once; False if it had ended. A message that has not been handed over by now never will be."""
     if not _claim_end(session, run):
@@ -52,14 +57,11 @@ def end(
         _drop(session, message)
     language = run.portal.language
     words = text.to(language) if text else ""
-    run.answer = {
-        "status": outcome,
-        "error_code": code,
-        "error_text": words,
-        **_send_values(message),
-        **(reply or dict.fromkeys(REPLY_FIELDS, "")),
-    }
-    run.log_line = _log_line(run, outcome, words, reply, language)
+    known = {"status": outcome, "error_code": code, "error_text": words, **_send_values(message), **(values or {})}
+    # Every result of the action is answered, empty if it does not apply: a condition in a workflow must not meet
+    # the value of an earlier robot.
+    run.answer = {result: known.get(result, "") for result in ACTIONS[run.action].results}
+    run.log_line = _log_line(run, outcome, words, known, language)
     run.state, run.outcome, run.error_code, run.ended_at = "ended", outcome, code, now
     run.auth = None
     run.answer_at = now if run.waits and run.portal.status != "inactive" else None
@@ -99,7 +101,7 @@ def _drop(session: Session, message: Message) -> None:
 
 def _send_values(message: Message | None) -> dict[str, str]:
     if message is None:
-        return dict.fromkeys(("message_id", "sent_to", "sent_at", "delivered_at", "read_at"), "")
+        return {}
     handed = message.status != "dropped"
     return {
         "message_id": message.gupshup_id or "",
@@ -115,12 +117,19 @@ def iso(moment: datetime | None) -> str:
     return moment.isoformat(timespec="seconds") if moment else ""
 
 
-def _log_line(run: Run, outcome: str, words: str, reply: dict[str, str] | None, language: str) -> str:
+def _log_line(run: Run, outcome: str, words: str, known: Mapping[str, Any], language: str) -> str:
     to = f" → +{run.message.conversation.phone}" if run.message else ""
-    line = f"WhatsApp{to}: {_HEADLINE[outcome].to(language)}"
-    if reply and reply.get("reply_text"):
-        line += f": «{reply['reply_text'][:200]}»"
+    line = f"WhatsApp{to}: {headline(outcome, known).to(language)}"
+    if known.get("reply_text"):
+        line += f": «{known['reply_text'][:200]}»"
     return f"{line}. {words}" if words else line
+
+
+def headline(outcome: str, known: Mapping[str, Any]) -> Text:
+    """What happened, in three words, for the workflow log."""
+    if "window_open" in known:
+        return _WINDOW[str(known["window_open"])].format(minutes=known.get("minutes_left", 0))
+    return _HEADLINE[outcome]
 
 
 def by_status(session: Session, runtime: Runtime, message: Message) -> None:

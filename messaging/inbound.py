@@ -185,6 +185,7 @@ def _reply(session: Session, runtime: Runtime, line: Line, row: InboundEvent, ev
         conversation_id=conversation.id,
         provider_id=event.provider_id or row.key,
         type=event.type,
+        shard=row.shard,
         content={"text": event.text, "id": event.reply_id, "context": event.context_gs_id, "msgid": event.msgid},
         at=at,
         received_at=row.received_at,
@@ -193,7 +194,7 @@ def _reply(session: Session, runtime: Runtime, line: Line, row: InboundEvent, ev
     run = _waiting_for(session, conversation.id, event, row.received_at)
     if run is not None:
         reply.run_id = run.id
-        endings.end(session, runtime, run, "replied", reply=_values(event))
+        endings.end(session, runtime, run, "replied", values=_values(event))
     log.info("reply", trace=run.trace if run else "", line=line.id, type=event.type, sender=event.phone)
     return "done"
 

@@ -256,13 +256,39 @@ class InboundEvent(Base):
     state: Mapped[str] = mapped_column(String(8), default="stored")
 
 
+class File(Base):
+    """A file we keep under an unguessable link (`/files/<token>`) until it expires; the token's digest is stored only.
+
+    path: below DATA_DIR/files. `direction`: `out` (to a client), `in` (from one).
+    """
+
+    __tablename__ = "file"
+    __table_args__ = (UniqueConstraint("token_digest"), Index("ix_file_expires", "expires_at"))
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"))
+    direction: Mapped[str] = mapped_column(String(3))
+    token_digest: Mapped[str] = mapped_column(String(64))
+    name: Mapped[str] = mapped_column(Sealed)
+    content_type: Mapped[str] = mapped_column(String(100))
+    size: Mapped[int] = mapped_column(Key)
+    path: Mapped[str] = mapped_column(String(200))
+    created_at: Mapped[datetime] = mapped_column(Moment)
+    expires_at: Mapped[datetime] = mapped_column(Moment)
+
+
 class Reply(Base):
-    """What a client wrote or tapped. `run_id`: the run it ended, if any: one reply ends one run."""
+    """What a client wrote or tapped. `run_id`: the run it ends, if any: one reply ends one run.
+
+    A reply with a file ends its run when the file is ours: `fetch_at` says when to try (again), None: nothing to fetch.
+    """
 
     __tablename__ = "reply"
     __table_args__ = (
         UniqueConstraint("line_id", "provider_id"),
+        _partial("ix_reply_fetch", "shard", "fetch_at", where="fetch_at IS NOT NULL"),
         Index("ix_reply_conversation", "conversation_id", "id"),
+        Index("ix_reply_run", "run_id"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -273,6 +299,9 @@ class Reply(Base):
     content: Mapped[Any] = mapped_column(SealedJson)
     at: Mapped[datetime] = mapped_column(Moment)
     received_at: Mapped[datetime] = mapped_column(Moment)
+    shard: Mapped[int] = mapped_column(Integer)
+    fetch_at: Mapped[datetime | None] = mapped_column(Moment)
+    fetch_tries: Mapped[int] = mapped_column(Integer, default=0)
     run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))
 
 

@@ -341,6 +341,8 @@ def test_the_key_shows_nowhere(make: Callable[..., Client], caplog: pytest.LogCa
     for act in acts:
         with serving(act) as server, pytest.raises(GupshupError) as caught:
             send(make(server.url))
+        assert caught.value.__cause__ is None
+        assert caught.value.__suppress_context__ or caught.value.__context__ is None
         shown += [caught.value.reason, "".join(traceback.format_exception(caught.value))]
     assert "Invalid key ***" in shown[2]
     assert KEY not in "".join(shown) + caplog.text

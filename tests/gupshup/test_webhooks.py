@@ -411,6 +411,14 @@ def test_no_value_in_any_place_of_a_real_event_makes_it_raise(data: st.DataObjec
     check_sane(json.dumps(envelope).encode())
 
 
-@pytest.mark.parametrize("depth", [100, 300, 900, 950, 990, 100_000])
-def test_deep_nesting_is_no_way_to_break_the_key(depth: int) -> None:
+@pytest.mark.parametrize("depth", [100, 900, 950, 100_000])
+def test_no_depth_of_nesting_makes_it_raise(depth: int) -> None:
     check_sane(b'{"type":"system-event","payload":{"a":' + b"[" * depth + b"]" * depth + b"}}")
+
+
+def test_data_too_deep_to_be_written_still_has_a_key() -> None:
+    # How deep JSON may be read and how deep written differs between Python versions.
+    deep: list[Any] = []
+    for _ in range(100_000):
+        deep = [deep]
+    assert len(key(OtherEvent(type="system-event", data={"a": deep}))) == 64
