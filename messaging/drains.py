@@ -7,6 +7,7 @@ locks. When nothing is left for IDLE_S it gives its shards back and the worker t
     stage       claims                          works (thread)            records
     inbound     stored webhooks, applied at once
     register    portals that are due            REST: robots, events      report
+    fetch       files of replies                Gupshup's file server     copy kept, run ended
     plan        stored runs                     CRM, templates            message or refusal
     send        queued messages                 Gupshup                   accepted, failed, unknown, again
     answer      ended runs, by portal           one REST batch            answered, again

@@ -18,7 +18,7 @@ from activities.errors import CATALOGUE, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN
 from bx24.i18n import Text
 from gupshup.errors import refusal
 from messaging import statuses
-from messaging.models import Message, Portal, Run
+from messaging.models import Message, Portal, Reply, Run
 from messaging.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -169,6 +169,9 @@ def _end_late(session: Session, runtime: Runtime, run: Run) -> bool:
     message = run.message
     if message is not None and message.status == "sending":
         return False  # in flight this very moment: its result, or its owner's death, decides in a few seconds
+    reply = session.scalar(select(Reply).where(Reply.run_id == run.id))
+    if reply is not None:
+        return end(session, runtime, run, "replied", values=reply.content["values"])  # its file is still on the way
     if message is not None and message.status == "unknown":
         return end(session, runtime, run, "unknown", text=UNKNOWN)
     if (message is None and run.action.startswith("send_")) or (message is not None and message.status == "queued"):

@@ -5,18 +5,18 @@ An event whose message is not known yet waits for it up to PARK; after that it i
 console) and is kept as `odd`.
 """
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 from gupshup import webhooks
-from messaging import endings, statuses
-from messaging.models import InboundEvent, Line, Message, Reply, Run, shard_of
+from messaging import endings, replies, statuses
+from messaging.models import InboundEvent, Line, Message, Reply, shard_of
 from messaging.runs import conversation_with
 from messaging.runtime import Runtime
 
@@ -120,7 +120,8 @@ def _status(session: Session, runtime: Runtime, line: Line, row: InboundEvent, e
     message = _message_of(session, line, event)
     if message is None and (message := _adopted(session, runtime, line, event)) is None:
         return "wait"
-    message.gupshup_id = message.gupshup_id or event.gs_id or event.ref
+    # An old event may carry WhatsApp's id alone: that must not be taken for Gupshup's.
+    message.gupshup_id = message.gupshup_id or event.gs_id or None
     message.whatsapp_id = message.whatsapp_id or event.whatsapp_id or None
     if status == "failed":
         message.error_code, message.error_reason = str(event.code or "unknown"), (event.reason or "")[:500]
@@ -172,59 +173,31 @@ def _adopted(session: Session, runtime: Runtime, line: Line, event: webhooks.Sta
 def _reply(session: Session, runtime: Runtime, line: Line, row: InboundEvent, event: webhooks.Reply) -> str:
     if not event.phone:
         return "odd"  # a client with a username only (BSUID): kept, but no conversation of ours has such a name
-    conversation = conversation_with(session, runtime, line.id, event.phone)
-    at = event.at or row.received_at
-    known = select(func.count()).where(Reply.line_id == line.id, Reply.provider_id == event.provider_id)
+    known = select(Reply.id).where(Reply.line_id == line.id, Reply.provider_id == event.provider_id)
     if event.provider_id and session.scalar(known):
         return "done"
+    conversation = conversation_with(session, runtime, line.id, event.phone)
+    at = event.at or row.received_at
     if event.renews_window and (conversation.last_inbound_at is None or at > conversation.last_inbound_at):
         conversation.last_inbound_at = at
     conversation.last_activity_at = runtime.clock()
+    message = replies.tapped(session, conversation.id, event)
+    values = replies.values_of(event, message)
     reply = Reply(
         line_id=line.id,
+        shard=row.shard,
         conversation_id=conversation.id,
         provider_id=event.provider_id or row.key,
         type=event.type,
-        shard=row.shard,
-        content={"text": event.text, "id": event.reply_id, "context": event.context_gs_id, "msgid": event.msgid},
+        content={"values": values, "url": event.file_url, "name": event.file_name, "mime": event.content_type},
         at=at,
         received_at=row.received_at,
+        fetch_at=runtime.clock() if event.file_url else None,
     )
     session.add(reply)
-    run = _waiting_for(session, conversation.id, event, row.received_at)
+    session.flush()
+    run = replies.waiting_for(session, conversation.id, message, values, row.received_at)
     if run is not None:
-        reply.run_id = run.id
-        endings.end(session, runtime, run, "replied", values=_values(event))
+        replies.give(session, runtime, reply, run)
     log.info("reply", trace=run.trace if run else "", line=line.id, type=event.type, sender=event.phone)
     return "done"
-
-
-def _values(event: webhooks.Reply) -> dict[str, str]:
-    return {
-        "reply_type": event.type,
-        "reply_text": event.text,
-        "reply_id": event.reply_id,
-        "reply_file": "",
-        "reply_from": event.phone or "",
-    }
-
-
-def _waiting_for(session: Session, conversation_id: int, event: webhooks.Reply, received: datetime) -> Run | None:
-    """The run this reply ends: the one whose message is quoted, else the oldest that waits for this client."""
-    waiting = session.scalars(
-        select(Run)
-        .join(Message, Message.run_id == Run.id)
-        .where(
-            Run.conversation_id == conversation_id,
-            Run.state == "waiting",
-            Run.until == "replied",
-            Message.status.in_(("accepted", "sent", "delivered", "read", "unknown")),
-            Message.claimed_at <= received,
-        )
-        .order_by(Run.id)
-    ).all()
-    quoted = {ref for ref in (event.context_gs_id, event.context_id) if ref}
-    for run in waiting:
-        if run.message and quoted & {run.message.gupshup_id, run.message.whatsapp_id}:
-            return run
-    return waiting[0] if waiting else None

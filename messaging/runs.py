@@ -18,19 +18,18 @@ from sqlalchemy.orm import Session
 
 import gupshup.errors
 from activities import ACTIVITIES, Person, phones
-from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action, load
+from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action, Plan, load
 from activities.errors import Refused, refused
 from bx24 import payloads
 from bx24.errors import Bx24Error, PortalInactive, Rejected
 from bx24.i18n import Text
-from messaging import crypto, endings, lines, portals, tokens
+from messaging import crypto, endings, lines, portals, replies, tokens
+from messaging.desk import RunDesk
 from messaging.models import Conversation, Line, Message, Portal, Run, shard_of
 from messaging.runtime import Runtime
-from messaging.templates import LineDesk
 from robots import ROBOTS, Client, client
 
 SIDES = ("robots", "activities")
-WINDOW = timedelta(hours=24) - timedelta(minutes=1)
 log = structlog.get_logger(__name__)
 
 
@@ -95,15 +94,18 @@ def _wait_minutes(properties: Mapping[str, Any]) -> int:
 
 @dataclass(frozen=True)
 class Planned:
-    """A run's plan, ready to be recorded. `payload`: path and form for Gupshup; None for a run that sends nothing."""
+    """A run's plan, ready to be recorded.
+
+    message: columns of the Message, None for a run that sends nothing; values: results known at once, None otherwise.
+    """
 
     line_id: int
     phone: str
     until: str
     deadline_at: datetime
-    kind: str
-    is_session: bool
-    payload: dict[str, Any]
+    accept: list[str]
+    message: dict[str, Any] | None
+    values: Mapping[str, Any] | None
 
 
 @dataclass(frozen=True)
@@ -143,28 +145,39 @@ def _plan(runtime: Runtime, run: Run) -> Planned:
     action = action_of(run.side, run.action)
     assert action is not None, f"no action {run.action}"
     _heal(runtime, run)
-    values = load(action.schema(Client if run.side == "robots" else Person), endings.properties_of(run))
+    schema = action.schema(Client if run.side == "robots" else Person)
+    values = load(schema, action.tidy(endings.properties_of(run)))
     region = phones.region_of(run.portal.region, run.portal.language)
     numbers = phones.valid(_candidates(runtime, run, values["phone"]), region)
     keys = {runtime.phone_key(number): number for number in numbers}
     with runtime.db.read() as session:
         portal = session.get_one(Portal, run.portal_id)
         line, conversation = lines.choose(session, portal, values["line"].strip(), list(keys))
-    phone = keys[conversation.phone_key] if conversation else numbers[0]
-    plan = action.plan(values, LineDesk(runtime, line))
-    message = plan.message
-    if message is not None and message.is_session and not is_open(conversation, runtime.clock()):
+    desk = RunDesk(runtime, run, line, conversation, region)
+    plan = action.plan(values, desk)
+    if plan.message is not None and plan.message.is_session and desk.window_until() is None:
         raise refused("window_closed")
-    assert message is not None
     return Planned(
         line_id=line.id,
-        phone=phone,
+        phone=keys[conversation.phone_key] if conversation else numbers[0],
         until=plan.until,
         deadline_at=run.stored_at + plan.wait,
-        kind=message.kind,
-        is_session=message.is_session,
-        payload={"path": message.path, "form": message.form()},
+        accept=list(plan.accept),
+        message=_columns(plan),
+        values=plan.values,
     )
+
+
+def _columns(plan: Plan) -> dict[str, Any] | None:
+    message = plan.message
+    if message is None:
+        return None
+    return {
+        "kind": message.kind,
+        "is_session": message.is_session,
+        "payload": {"path": message.path, "form": message.form()},
+        "choices": [list(choice) for choice in plan.choices] or None,
+    }
 
 
 def _heal(runtime: Runtime, run: Run) -> None:
@@ -206,11 +219,6 @@ def _raise_passing(errors: Any) -> None:
             raise error
 
 
-def is_open(conversation: Conversation | None, now: datetime) -> bool:
-    """Whether the client wrote within 24 hours less a minute, by the provider's clock."""
-    return bool(conversation and conversation.last_inbound_at and now < conversation.last_inbound_at + WINDOW)
-
-
 def record(session: Session, runtime: Runtime, run_id: int, outcome: Outcome) -> None:
     """Write down what planning found. A run that was ended meanwhile stays as it is."""
     run = session.get_one(Run, run_id, with_for_update=True)
@@ -234,21 +242,25 @@ def _start(session: Session, runtime: Runtime, run: Run, planned: Planned) -> No
         endings.end(session, runtime, run, "failed", refusal.code, refusal.text)
         return
     conversation = conversation_with(session, runtime, line.id, planned.phone)
-    run.state, run.until, run.deadline_at = "waiting", planned.until, planned.deadline_at
     run.line_id, run.conversation_id = line.id, conversation.id
+    if planned.values is not None:
+        endings.end(session, runtime, run, "ok", values=planned.values)
+        return
+    run.state, run.until, run.deadline_at, run.accept = "waiting", planned.until, planned.deadline_at, planned.accept
+    if planned.message is None:
+        replies.early(session, runtime, run)
+        return
     run.message = Message(
         portal_id=run.portal_id,
         shard=run.shard,
         line_id=line.id,
         conversation=conversation,
-        kind=planned.kind,
-        is_session=planned.is_session,
-        payload=planned.payload,
         status="queued",
         created_at=now,
         send_at=now,
+        **planned.message,
     )
-    log.info("run planned", trace=run.trace, run=run.id, line=line.id, kind=planned.kind)
+    log.info("run planned", trace=run.trace, run=run.id, line=line.id, kind=run.message.kind)
 
 
 def conversation_with(session: Session, runtime: Runtime, line_id: int, phone: str) -> Conversation:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import select, union
 from sqlalchemy.orm import Session
 
-from messaging.models import InboundEvent, Lease, Message, Portal, Run, shard_of
+from messaging.models import InboundEvent, Lease, Message, Portal, Reply, Run, shard_of
 from messaging.runtime import Runtime
 
 
@@ -25,6 +25,7 @@ def due_shards(session: Session, runtime: Runtime) -> set[int]:
             select(Message.shard)
             .join(Lease, Lease.shard == Message.shard)
             .where(Message.status == "sending", (Lease.owner == "") | (Lease.expires_at < now)),
+            select(Reply.shard).where(Reply.fetch_at.is_not(None), Reply.fetch_at <= now),
             select(InboundEvent.shard).where(InboundEvent.state == "stored", InboundEvent.due_at <= now),
         )
     )

@@ -19,22 +19,23 @@ ASK_EVERY = timedelta(seconds=15)
 log = structlog.get_logger(__name__)
 
 
-class LineDesk:
-    """`activities.base.Desk` for runs of one line."""
+class Templates:
+    """The templates of one line."""
 
     def __init__(self, runtime: Runtime, line: Line) -> None:
         self.runtime = runtime
         self.line = line
 
-    def template(self, reference: str, language: str) -> TemplateInfo | None:
+    def find(self, reference: str, language: str) -> TemplateInfo | None:
+        """By Gupshup id or element name, as `activities.base.Desk.template` says."""
         if not self.line.app_id:
             return None
         if self._age() > FRESH:
             self._refresh()
-        found = self._find(reference)
+        found = self._look(reference)
         if not found and self._age() > ASK_EVERY:
             self._refresh()
-            found = self._find(reference)
+            found = self._look(reference)
         return _the_one(reference, language, found)
 
     def _age(self) -> timedelta:
@@ -50,7 +51,7 @@ class LineDesk:
             if self.line.templates_synced_at is None:
                 raise
 
-    def _find(self, reference: str) -> list[TemplateInfo]:
+    def _look(self, reference: str) -> list[TemplateInfo]:
         with self.runtime.db.read() as session:
             rows = session.scalars(
                 select(Template).where(

@@ -1,0 +1,36 @@
+"""`activities.base.Desk` for one run: what an action may ask while it plans."""
+
+from datetime import datetime, timedelta
+
+from activities.base import Card, Shared
+from gupshup.templates import TemplateInfo
+from messaging.models import Conversation, Line, Run
+from messaging.runtime import Runtime
+from messaging.templates import Templates
+
+#: WhatsApp's customer service window, with a minute to spare for the way there (contract section 8).
+WINDOW = timedelta(hours=24) - timedelta(minutes=1)
+
+
+class RunDesk:
+    """Answers from the database, from the portal's CRM and from Gupshup; on a planning thread."""
+
+    def __init__(self, runtime: Runtime, run: Run, line: Line, conversation: Conversation | None, region: str) -> None:
+        self.runtime = runtime
+        self.run = run
+        self.line = line
+        self.conversation = conversation
+        self.region = region
+        self.msgid = run.trace
+
+    def now(self) -> datetime:
+        return self.runtime.clock()
+
+    def window_until(self) -> datetime | None:
+        if self.conversation is None or self.conversation.last_inbound_at is None:
+            return None
+        until = self.conversation.last_inbound_at + WINDOW
+        return until if self.now() < until else None
+
+    def template(self, reference: str, language: str) -> TemplateInfo | None:
+        return Templates(self.runtime, self.line).find(reference, language)

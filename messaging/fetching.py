@@ -1,0 +1,89 @@
+"""The fetching stage of a drain: media that clients sent is copied at once, for Gupshup's links die after 7 days.
+
+A run that waits for such a reply ends when the file is ours, or when it is certain that it will not be.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from activities.errors import Refused
+from messaging import endings, files
+from messaging.models import Line, Reply, Run
+from messaging.runtime import Runtime
+
+TRIES = 6
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """One file to copy."""
+
+    reply_id: int
+    portal_id: int
+    url: str
+    name: str
+    content_type: str
+
+
+class Fetching:
+    """Copies the files of replies."""
+
+    name = "fetch"
+
+    def __init__(self, runtime: Runtime, owner: str) -> None:
+        self.runtime = runtime
+        self._busy: set[int] = set()
+
+    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Fetch]:
+        due = session.execute(
+            select(Reply, Line.portal_id)
+            .join(Line, Line.id == Reply.line_id)
+            .where(Reply.shard.in_(held), Reply.fetch_at <= self.runtime.clock(), Reply.id.not_in(self._busy))
+            .order_by(Reply.id)
+            .limit(room)
+        ).all()
+        self._busy |= {reply.id for reply, _ in due}
+        return [
+            Fetch(reply.id, portal_id, reply.content["url"], reply.content["name"], reply.content["mime"])
+            for reply, portal_id in due
+        ]
+
+    def work(self, fetch: Fetch) -> str | Refused:
+        """The link under which we keep the file."""
+        try:
+            return files.keep_inbound(self.runtime, fetch.portal_id, fetch.url, fetch.name, fetch.content_type)
+        except Refused as refusal:
+            return refusal
+
+    def record(self, session: Session, fetch: Fetch, result: str | Refused) -> None:
+        self._busy.discard(fetch.reply_id)
+        reply = session.get_one(Reply, fetch.reply_id, with_for_update=True)
+        if isinstance(result, Refused):
+            self._again(session, reply, result)
+            return
+        reply.content = {**reply.content, "values": {**reply.content["values"], "reply_file": result}}
+        self._done(session, reply)
+
+    def _again(self, session: Session, reply: Reply, refusal: Refused) -> None:
+        reply.fetch_tries += 1
+        log.warning("file of a reply not fetched", reply=reply.id, code=refusal.code, tries=reply.fetch_tries)
+        if refusal.code == "file_unreachable" and reply.fetch_tries < TRIES:
+            reply.fetch_at = self.runtime.clock() + timedelta(seconds=2**reply.fetch_tries)
+        else:
+            self._done(session, reply)
+
+    def _done(self, session: Session, reply: Reply) -> None:
+        reply.fetch_at = None
+        if reply.run_id is not None:
+            run = session.get_one(Run, reply.run_id)
+            endings.end(session, self.runtime, run, "replied", values=reply.content["values"])
+
+    def lost(self, session: Session, fetch: Fetch) -> None:
+        """A fault of ours: the run goes on without the file."""
+        self._busy.discard(fetch.reply_id)
+        self._done(session, session.get_one(Reply, fetch.reply_id))
