@@ -34,17 +34,17 @@ CLIENT_ID, CLIENT_SECRET = "local.demo0123456789.01234567", "demo-secret-of-an-e
 APP_NAME, BUSINESS_PHONE, CLIENT_PHONE = "DemoShop", "79001112233", "79123456789"
 PATIENCE_S = 60.0
 TEMPLATE = {
-    "name": "order_ready",
+    "name": "measuring_visit",
     "language": "ru",
     "category": "UTILITY",
-    "body": "Здравствуйте, {{1}}! Ваш заказ «{{2}}» готов. Когда вам удобно его забрать?",
+    "body": "Здравствуйте, {{1}}! По заказу «{{2}}» пора назначить замер. Когда вам удобно?",
 }
 ROBOTS = [
     {
         "code": "robot.send_template",
         "name": "A1",
         "values": {
-            "template": "order_ready",
+            "template": "measuring_visit",
             "params": ["[1]Ольга", "[2]{=Document:TITLE}"],
             "until": "replied",
             "wait_minutes": "60",
@@ -158,16 +158,23 @@ class Demo:
             time.sleep(0.05)
         raise TimeoutError(f"gave up waiting: {what}")
 
+    def is_ready(self) -> bool:
+        """Whether web, database and queue answer."""
+        try:
+            return requests.get(f"{self.url}/readyz", timeout=2).status_code == 200
+        except requests.RequestException:
+            return False
+
     # --- the scenario --------------------------------------------------------------------------------------------------
 
     def play(self) -> dict[str, Any]:
         """Install, connect, move a deal, answer. Returns the finished workflow."""
         self.supervisor.start()
-        self.until("web", lambda: _alive(f"{self.url}/readyz"))
+        self.until("web", self.is_ready)
         self._install()
         self._connect()
         deal = self._prepare_deal()
-        say(Text("The deal moves to “Order ready”", "Сделка переходит на стадию «Заказ готов»"), "►")
+        say(Text("A deal moves to the next stage; its robots run", "Сделка переходит на следующую стадию, запускаются роботы"), "►")
         workflow = self.portal(f"deals/{deal}/move", {"stage": self._stage()})["workflow"]["id"]
         self.until("message accepted", lambda: self._message("accepted"))
         self.until("delivered", lambda: self._message("delivered"))
@@ -269,13 +276,6 @@ def _json(url: str, body: dict[str, Any] | None) -> Any:
     answer = requests.get(url, timeout=20) if body is None else requests.post(url, json=body, timeout=20)
     answer.raise_for_status()
     return answer.json() if answer.content else {}
-
-
-def _alive(url: str) -> bool:
-    try:
-        return requests.get(url, timeout=2).status_code == 200
-    except requests.RequestException:
-        return False
 
 
 def succeeded(flow: dict[str, Any]) -> bool:

@@ -176,6 +176,7 @@ class Drain:
     def settle(self, rounds: int = 100) -> None:
         """Everything that is due now, here and on this thread, until nothing is left: for tests and the command line."""
         for _ in range(rounds):
+            self.renew()
             with self.runtime.db.read() as session:
                 self.hold(sweeper.due_shards(session, self.runtime))
             finished: list[Finished] = []

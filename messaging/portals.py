@@ -96,16 +96,23 @@ def install(runtime: Runtime, auth: Auth, language: str) -> Portal:
 
 
 def recognise(runtime: Runtime, auth: Auth) -> Portal | None:
-    """The active portal a call comes from, or None: unknown, uninstalled, or the token does not fit.
+    """The portal a call comes from, or None: unknown, uninstalled, or the token does not fit.
 
-    An application_token that is not known yet is learned when the auth server vouches for the call's access token.
+    An application_token that is not known yet is learned when the auth server vouches for the call's access token. A call
+    with the right token from a portal that was closed (unpaid, unreachable) shows that the app lives there again.
     """
     with runtime.db.read() as session:
         portal = session.scalar(select(Portal).where(Portal.member_id == auth.member_id))
-    if portal is None or portal.status == "inactive" or not auth.application_token:
+    if portal is None or not auth.application_token:
         return None
-    if portal.application_token:
-        return portal if same(portal.application_token, auth.application_token) else None
+    if not portal.application_token:
+        return _learn(runtime, portal, auth) if portal.status != "inactive" else None
+    if not same(portal.application_token, auth.application_token):
+        return None
+    return _revive(runtime, portal) if portal.status == "inactive" else portal
+
+
+def _learn(runtime: Runtime, portal: Portal, auth: Auth) -> Portal | None:
     try:
         verify(runtime, auth)
     except (Unverified, Bx24Error):
@@ -114,6 +121,15 @@ def recognise(runtime: Runtime, auth: Auth) -> Portal | None:
         known = session.get_one(Portal, portal.id)
         known.application_token = known.application_token or auth.application_token
         return known if same(known.application_token, auth.application_token) else None
+
+
+def _revive(runtime: Runtime, portal: Portal) -> Portal:
+    with runtime.db.write() as session:
+        known = session.get_one(Portal, portal.id)
+        known.status, known.status_reason = "active", ""
+        register_again(session, known, runtime)
+    log.info("portal is back", portal=known.id)
+    return known
 
 
 def updated(runtime: Runtime, portal_id: int, auth: Auth) -> None:

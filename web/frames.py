@@ -71,7 +71,8 @@ def require_frame(view: Callable[..., Response]) -> Callable[..., Response]:
 
 def page(template: str, viewer: Viewer | None, status: int = 200, **values: Any) -> Response:
     """Render a page; only the verified portal may frame it, and nothing is loaded from elsewhere."""
-    ancestors = viewer.origin if viewer else "'none'"
+    # A refusal carries no data and no control; blocked, it would be a blank frame that explains nothing.
+    ancestors = viewer.origin if viewer else "*"
     token = issue(viewer) if viewer else ""
     response = make_response(render_template(template, viewer=viewer, frame_token=token, **values), status)
     response.headers["Content-Security-Policy"] = (

@@ -12,9 +12,7 @@ APP_KEYS = {"client_id": "local.test", "client_secret": "secret"}
 
 
 def refresh(bench: Bench, token: str, **changes: str) -> tuple[int, dict[str, Any]]:
-    return bench.auth(
-        "/oauth/token/", **{"grant_type": "refresh_token", "refresh_token": token, **APP_KEYS, **changes}
-    )
+    return bench.auth("/oauth/token/", **{"grant_type": "refresh_token", "refresh_token": token, **APP_KEYS, **changes})
 
 
 def test_a_refresh_gives_a_new_pair_and_names_the_auth_servers_host(bench: Bench) -> None:

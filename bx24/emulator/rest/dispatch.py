@@ -23,7 +23,7 @@ MODULES = (answers, batch, bindings, catalogue, disk, entities, items, placement
 
 
 def register(app: Flask, portal: Portal) -> None:
-    @app.route("/rest/<path:name>", methods=["GET", "POST"])
+    @app.route("/rest/<path:name>", methods=["GET", "POST"], provide_automatic_options=False)
     def rest(name: str) -> Response:
         if request.host in portal.old_hosts:
             # A renamed portal redirects; a client that follows turns the POST into a GET and loses its body.

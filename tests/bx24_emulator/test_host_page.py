@@ -1,0 +1,216 @@
+"""The page around the app's frame, in a real browser: the protocol of BX24.js and Save of a robot's settings."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+import requests
+from playwright.sync_api import Frame, Page, sync_playwright
+
+from bx24.emulator import Emulator, create_emulator
+from bx24.emulator.serving import Running
+from tests.browser import launch
+from tests.bx24_emulator.conftest import ROBOT
+
+# The app's page: `call(text)` posts to the parent and resolves with the answer, or "silence" after 300 ms.
+PAGE = """<!doctype html><title>app</title><p>app</p><script>
+const [host, secure, sid] = window.name.split("|");
+const origin = (secure === "1" ? "https://" : "http://") + host;
+window.call = (method, params, changes = {}) => new Promise((resolve) => {
+  const id = String(Math.random()).slice(2);
+  const timer = setTimeout(() => resolve("silence"), 300);
+  addEventListener("message", (event) => {
+    if (event.origin !== origin || !String(event.data).startsWith(id + ":")) return;
+    clearTimeout(timer);
+    const text = event.data.slice(id.length + 1);
+    resolve(text ? JSON.parse(text) : "empty");
+  });
+  const json = params === undefined ? "" : JSON.stringify(params) + ":";
+  const message = changes.object ? { method, params, callback: id, appSid: sid }
+    : `${method}:${json}${id}:${changes.sid ?? sid}`;
+  parent.postMessage(message, origin);
+});
+</script>"""
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        body = PAGE.encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.fixture(scope="module")
+def app_url() -> Iterator[str]:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def emulator(app_url: str) -> Iterator[Emulator]:
+    made = create_emulator()
+    running = Running(made)
+    running.start()
+    install = {"install_url": f"{app_url}/install", "app_url": f"{app_url}/app"}
+    requests.post(f"{made.portal.base_url}/emulator/install", json=install, timeout=10)
+    yield made
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def browser_page() -> Iterator[Page]:
+    with sync_playwright() as playwright:
+        browser = launch(playwright)
+        yield browser.new_page(viewport={"width": 1280, "height": 800})
+        browser.close()
+
+
+@pytest.fixture
+def page(browser_page: Page) -> Iterator[Page]:
+    troubles: list[str] = []
+
+    def note(error: Any) -> None:
+        troubles.append(str(error))
+
+    browser_page.on("pageerror", note)
+    yield browser_page
+    browser_page.remove_listener("pageerror", note)
+    browser_page.goto("about:blank")
+    assert troubles == []
+
+
+def opened(page: Page, url: str) -> Frame:
+    page.goto(url)
+    frame = page.locator("#app-frame").element_handle().content_frame()
+    assert frame
+    frame.wait_for_function("typeof window.call === 'function'")
+    return frame
+
+
+def call(frame: Frame, method: str, params: Any = None, **changes: Any) -> Any:
+    arguments = [method, *([] if params is None and not changes else [params]), *([changes] if changes else [])]
+    return frame.evaluate("(args) => window.call(...args)", arguments)
+
+
+def test_the_commands_of_the_main_page(emulator: Emulator, page: Page) -> None:
+    url = emulator.portal.base_url
+    frame = opened(page, f"{url}/app")
+    init = call(frame, "getInitData")
+    assert (init["DOMAIN"], init["PROTOCOL"], init["PATH"], init["INSTALL"]) == (url[7:], 0, "/rest", True)
+    assert init["MEMBER_ID"] == emulator.portal.member_id
+    assert call(frame, "getInterface") == {"command": [], "event": []}
+    assert call(frame, "refreshAuth")["AUTH_ID"] != init["AUTH_ID"]
+    assert call(frame, "setTitle", {"title": "Привет: да"}) == {"title": "Привет: да"}
+    assert page.title() == "Привет: да"
+    assert call(frame, "resizeWindow", {"width": "100%", "height": 700})["height"] == 700
+    assert call(frame, "setScroll", {"scroll": False}) == {"scroll": False}
+    assert call(frame, "setAppOption", {"name": "a", "value": "b"}) == {"a": "b"}
+    assert call(frame, "setInstall", {"install": True}) == {"install": True}
+    assert call(frame, "getInitData", object=True)["MEMBER_ID"] == emulator.portal.member_id
+
+
+@pytest.mark.parametrize(
+    ("method", "changes"),
+    [("getInitData", {"sid": "0" * 32}), ("noSuchMethod", {}), ("setPropertyValue", {}), ("toString", {})],
+)
+def test_what_is_ignored(emulator: Emulator, page: Page, method: str, changes: dict[str, str]) -> None:
+    frame = opened(page, f"{emulator.portal.base_url}/app")
+    assert call(frame, method, {}, **changes) == "silence"
+
+
+def test_messages_of_other_windows_are_ignored(emulator: Emulator, page: Page) -> None:
+    opened(page, f"{emulator.portal.base_url}/app")
+    data = json.loads(page.locator("#frame-data").text_content() or "{}")
+    page.evaluate("(text) => window.postMessage(text, '*')", f'setTitle:{{"title":"x"}}:1:{data["app_sid"]}')
+    page.wait_for_timeout(50)
+    assert page.title() != "x"
+
+
+def test_install_finish_reloads_the_page_with_the_verdict(emulator: Emulator, page: Page) -> None:
+    frame = opened(page, f"{emulator.portal.base_url}/app")
+    frame.evaluate("() => { window.call('setInstallFinish', {}); }")
+    page.wait_for_url("**/app?install_finished=Y")
+    assert emulator.portal.installation.installed
+    assert "/app?DOMAIN" in (page.locator("#app-form").get_attribute("action") or "")
+
+
+def test_an_ordinary_employee_cannot_finish(emulator: Emulator, page: Page) -> None:
+    frame = opened(page, f"{emulator.portal.base_url}/app?user=2")
+    frame.evaluate("() => { window.call('setInstallFinish', {}); }")
+    page.wait_for_url("**/app?user=2&install_finished=N")
+    assert not emulator.portal.installation.installed
+
+
+def test_paths_and_sliders(emulator: Emulator, page: Page) -> None:
+    frame = opened(page, f"{emulator.portal.base_url}/app")
+    assert call(frame, "openPath", {"path": "/bitrix/admin/"}) == {
+        "result": "error",
+        "errorCode": "PATH_NOT_AVAILABLE",
+    }
+    frame.evaluate("() => { window.path = window.call('openPath', { path: '/crm/deal/details/1/' }); }")
+    page.get_by_role("button", name="OK").click()
+    assert frame.evaluate("() => window.path") == {"result": "close"}
+    frame.evaluate("() => { window.call('openApplication', { bx24_width: 600, tab: 'x' }); }")
+    slider = page.frame_locator("#slider iframe").frame_locator("#app-frame").locator("p")
+    slider.wait_for()
+    inner = next(other for other in page.frames if other.parent_frame and "slider=1" in other.parent_frame.url)
+    inner.wait_for_function("typeof window.call === 'function'")
+    assert call(inner, "getInitData")["PLACEMENT_OPTIONS"]["tab"] == "x"
+    assert call(inner, "resizeWindow", {"height": 9}) == "silence"
+    inner.evaluate("() => { window.call('closeApplication'); }")
+    page.locator("#slider").wait_for(state="hidden")
+
+
+def test_settings_are_written_into_the_robots_form_and_saved(emulator: Emulator, app_url: str, page: Page) -> None:
+    url = emulator.portal.base_url
+    token = requests.get(f"{url}/emulator/token", timeout=10).json()["access_token"]
+    robot = {**ROBOT, "USE_PLACEMENT": "Y", "PLACEMENT_HANDLER": f"{app_url}/settings", "auth": token}
+    assert requests.post(f"{url}/rest/bizproc.robot.add", json=robot, timeout=10).json()["result"] is True
+    placed = {"stage": "NEW", "robots": [{"code": "robot.say", "values": {"params": ["old", "older"]}}]}
+    requests.post(f"{url}/emulator/stage-robots", json=placed, timeout=10)
+    frame = opened(page, f"{url}/robots/NEW/0")
+    assert page.locator("#app-frame").bounding_box()["height"] == 350
+    values = {"TEXT": "Имя: «{=Document:TITLE}»", "params": ["new"], "once": "Y", "unknown": "x"}
+    assert call(frame, "setPropertyValue", values) == "silence"
+    assert call(frame, "setTitle", {"title": "x"}) == "silence"
+    assert call(frame, "getInterface")["command"] == ["setPropertyValue"]
+    page.get_by_label("Время ожидания").fill("90")
+    page.get_by_role("button", name="Сохранить").click()
+    page.get_by_role("status").get_by_text("Сохранено").wait_for()
+    saved = emulator.portal.stages[0].robots[0]
+    assert saved.values == {"text": "Имя: «{=Document:TITLE}»", "params": ["new"], "once": "Y"}
+    assert saved.timeout_s == 90
+
+
+def test_a_refused_resize_never_answers(emulator: Emulator, page: Page) -> None:
+    emulator.portal.faults.refuse_resize = True
+    frame = opened(page, f"{emulator.portal.base_url}/app")
+    assert call(frame, "resizeWindow", {"height": 500}) == "silence"
+
+
+def test_the_board_by_keyboard(emulator: Emulator, page: Page) -> None:
+    page.goto(emulator.portal.base_url)
+    select = page.get_by_label("Перенести на этап: Шкаф-купе на заказ")
+    select.focus()
+    page.keyboard.type("В работе")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    column = page.get_by_role("region", name="В работе")
+    column.get_by_role("heading", name="Шкаф-купе на заказ").wait_for()
+    assert emulator.portal.crm.items[2, 1]["stageId"] == "EXECUTING"
+    assert page.get_by_text("Шкаф-купе на заказ: В работе").count() == 1

@@ -1,0 +1,444 @@
+"""A town of real processes: both emulators, web, worker pools, embedded Redis; and the hand that kills them.
+
+Nobody sleeps a fixed time here: `until` asks again and again, for a bounded time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+from redis import Redis, RedisError
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import joinedload
+
+from messaging import config, lines, queue_server, schema
+from messaging.models import Line, Message, Portal, Run
+from messaging.runtime import Runtime, open_runtime
+
+ROOT = Path(__file__).resolve().parents[2]
+CLIENT_ID, CLIENT_SECRET = "local.crash0123456789.01234567", "secret-of-a-crashing-app"
+TEMPLATE = {"name": "order_ready", "language": "ru", "body": "Здравствуйте, {{1}}! Заказ {{2}} готов."}
+UNKNOWN_AFTER_S = 5
+_PAUSE = threading.Event()
+
+
+def until(what: str, check: Callable[[], Any], limit_s: float = 30.0, step_s: float = 0.05) -> Any:
+    """Ask until the answer is true and return it. Raises AssertionError that names what never happened."""
+    deadline = time.monotonic() + limit_s
+    while not (found := check()):
+        assert time.monotonic() < deadline, f"did not happen within {limit_s:g} s: {what}"
+        _PAUSE.wait(step_s)
+    return found
+
+
+class Process:
+    """One command in a process group of its own. What it writes goes to a file."""
+
+    def __init__(self, argv: list[str], env: dict[str, str], log: Path) -> None:
+        self._seen: set[int] = set()
+        with log.open("ab") as sink:
+            self.popen = subprocess.Popen(
+                [sys.executable, *argv], cwd=ROOT, env=env, stdout=sink, stderr=sink, start_new_session=True
+            )
+        self.pid = self.popen.pid
+
+    def family(self) -> list[int]:
+        """This process and all its descendants, parents first."""
+        found, parents = [self.pid], _parents()
+        for pid in found:
+            found += [child for child, parent in parents.items() if parent == pid]
+        self._seen.update(found)
+        return found
+
+    def find(self, word: str, of: int | None = None) -> list[int]:
+        """Descendants, or children of one of them, whose command line holds this word."""
+        parents = _parents()
+        mine = [pid for pid in self.family()[1:] if of is None or parents.get(pid) == of]
+        return [pid for pid in mine if word in _command(pid)]
+
+    def ended(self, limit_s: float) -> int:
+        """Wait for its end; the exit code."""
+        return self.popen.wait(limit_s)
+
+    def destroy(self) -> None:
+        """Kill it and whoever it ever started, groups included."""
+        self.family()
+        for pid in self._seen:
+            with suppress(ProcessLookupError, PermissionError):
+                if os.getsid(pid) == pid:  # a leader of ours: everybody below it is ours as well
+                    os.killpg(pid, signal.SIGKILL)
+            kill(pid)
+        self.popen.wait(10)
+
+
+def kill(pid: int | None, number: int = signal.SIGKILL) -> None:
+    """Send a signal to one process; nothing if it is gone."""
+    if pid is not None:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
+def alive(pid: int) -> bool:
+    """Whether this process exists."""
+    return pid in _parents()
+
+
+def _command(pid: int) -> str:
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    asked = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
+    return asked.stdout
+
+
+def _parents() -> dict[int, int]:
+    """pid → parent's pid, of all processes that are not zombies."""
+    if not Path("/proc/self/stat").exists():
+        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)
+        rows = [row.split() for row in listed.stdout.splitlines()]
+        return {int(pid): int(parent) for pid, parent, state, *_ in rows if not state.startswith("Z")}
+    found = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
+            if state != "Z":
+                found[int(stat.parent.name)] = int(parent)
+    return dict(sorted(found.items()))
+
+
+class Vendors:
+    """The two emulators: one process each, shared by all towns."""
+
+    def __init__(self) -> None:
+        self._processes: list[subprocess.Popen[str]] = []
+        try:
+            made = self._start("bx24.emulator", "--client-id", CLIENT_ID, "--client-secret", CLIENT_SECRET)
+            self.portal, self.auth = made["portal"], made["auth"]
+            self.gupshup = self._start("gupshup.emulator")["url"]
+        except BaseException:
+            self.close()
+            raise
+
+    def _start(self, module: str, *args: str) -> dict[str, str]:
+        argv = [sys.executable, "-m", module, "--port", "0", *args]
+        process = subprocess.Popen(argv, cwd=ROOT, stdout=subprocess.PIPE, text=True, start_new_session=True)
+        self._processes.append(process)
+        assert process.stdout is not None
+        ready: dict[str, str] = json.loads(process.stdout.readline())
+        return ready
+
+    def close(self) -> None:
+        for process in self._processes:
+            process.kill()
+            process.wait(10)
+
+
+@dataclass(frozen=True)
+class Shop:
+    """One portal with the app installed and one line."""
+
+    portal: str
+    app: str
+    line_id: int
+
+
+@dataclass
+class Call:
+    """One robot call: `text` is unique, so that its message can be told from all others."""
+
+    shop: Shop
+    text: str
+    phone: str
+    workflow: str
+
+
+@dataclass
+class Story:
+    """What became of one call, as everybody saw it."""
+
+    call: Call
+    flow: dict[str, Any]
+    accepted: list[dict[str, Any]]
+    run: Run
+    message: Message | None
+    answers: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        return self.answers[0] if self.answers else {}
+
+
+class Town:
+    """One installation of the app: database, Redis, web, workers."""
+
+    def __init__(self, vendors: Vendors, database_url: str = "") -> None:
+        self.vendors = vendors
+        self.folder = Path(tempfile.mkdtemp(prefix="w24-", dir="/tmp"))
+        self.log = self.folder / "processes.log"
+        self.processes: list[Process] = []
+        self.shops: list[Shop] = []
+        self._number = 0
+        self._http = requests.Session()
+        self._http.trust_env = False
+        self.port = _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.env = {
+            **{name: value for name, value in os.environ.items() if name not in ("METRICS_TOKEN", "WORKER_PROCESSES")},
+            "PUBLIC_URL": self.url,
+            "BIND": f"127.0.0.1:{self.port}",
+            "BX24_CLIENT_ID": CLIENT_ID,
+            "BX24_CLIENT_SECRET": CLIENT_SECRET,
+            "BX24_AUTH_SERVERS": vendors.auth,
+            "GUPSHUP_API_URL": vendors.gupshup,
+            "GUPSHUP_PARTNER_URL": vendors.gupshup,
+            "DATA_DIR": str(self.folder),
+            "DATABASE_URL": database_url,
+            "REDIS_URL": "embedded",
+            "SECRET_KEY": "",
+            "ALLOW_HTTP": "1",
+            "LOG_LEVEL": "info",
+            "WORKER_THREADS": "8",
+            "UNKNOWN_AFTER_S": str(UNKNOWN_AFTER_S),
+        }
+        try:
+            self.runtime: Runtime = open_runtime(config.load(self.env))
+            schema.upgrade(self.runtime.db.engine)
+            self.runtime.prepare()
+            self.redis.ping()
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Kill everybody, Redis last."""
+        for process in self.processes:
+            process.destroy()
+        queue_server.stop(self.folder)
+        if hasattr(self, "runtime"):
+            self.runtime.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    # --- processes -------------------------------------------------------------------------------------------------
+
+    def start(self, *argv: str, **env: str) -> Process:
+        process = Process(list(argv), {**self.env, **env}, self.log)
+        self.processes.append(process)
+        return process
+
+    def serve(self) -> Process:
+        """Web and worker under one supervisor, as `make serve` starts them."""
+        process = self.start("-m", "web.serve")
+        self.until_ready()
+        return process
+
+    def web(self) -> Process:
+        """The web alone: one master, two workers."""
+        web = ["-m", "gunicorn", "--bind", self.env["BIND"], "--worker-class", "gthread", "--workers", "2"]
+        process = self.start(*web, "--threads", "8", "--log-level", "warning", "app:create_app()")
+        self.until_ready()
+        return process
+
+    def pool(self, **env: str) -> Process:
+        """A worker pool; returns when its worker waits for jobs."""
+        before = self._workers()
+        process = self.start("worker.py", **env)
+        until("a worker waits for jobs", lambda: self._workers() - before)
+        return process
+
+    def _workers(self) -> set[bytes]:
+        with suppress(RedisError):
+            return set(self.redis.smembers("rq:workers"))  # type: ignore[arg-type]  # not awaitable here
+        return set()
+
+    def stop(self, process: Process) -> int:
+        """End it in good order; the exit code."""
+        kill(process.pid, signal.SIGTERM)
+        return process.ended(45)
+
+    def until_ready(self) -> None:
+        until("the web is ready", lambda: self._ask("GET", f"{self.url}/readyz") is not None, 40)
+
+    @property
+    def redis(self) -> Redis:
+        return self.runtime.redis
+
+    def redis_pid(self) -> int:
+        """The embedded server's process, 0 if it has none at the moment."""
+        with suppress(OSError, ValueError):
+            return int((self.folder / "redis" / "redis.pid").read_text())
+        return 0
+
+    def is_writable(self) -> bool:
+        """Whether nobody sits on SQLite's one write lock (a frozen process might)."""
+        engine = self.runtime.db.engine
+        try:
+            with engine.connect() as connection:
+                if engine.dialect.name == "sqlite":
+                    connection.rollback()
+                    raw = connection.connection.driver_connection
+                    assert raw is not None
+                    raw.execute("PRAGMA busy_timeout=200")
+                    try:
+                        raw.execute("BEGIN IMMEDIATE")
+                        raw.execute("ROLLBACK")
+                    finally:
+                        raw.execute("PRAGMA busy_timeout=20000")
+        except Exception as error:
+            if "locked" in str(error) or isinstance(error, OperationalError):
+                return False
+            raise
+        return True
+
+    # --- shops -------------------------------------------------------------------------------------------------------
+
+    def open_shop(self, pace: float = 40) -> Shop:
+        """A portal of its own with the app installed, and a line at a Gupshup app of its own."""
+        name = f"shop{_free_port()}"
+        url = self._post(f"{self.vendors.portal}/emulator/portals")["portal"]
+        page = {"install_url": f"{self.url}/bx24/install", "app_url": f"{self.url}/bx24/app", "finish": True}
+        installed = self._post(f"{url}/emulator/install", page)
+        assert installed["status"] == 200, installed
+        member = self._get(f"{url}/emulator/state")["member_id"]
+        app = {"app_name": name, "phone": "79001112233", "templates": [TEMPLATE], "allow_http": True}
+        made = self._post(f"{self.vendors.gupshup}/emulator/apps", app)
+        new = lines.NewLine(made["api_key"], name, "79001112233", made["app_id"])
+        line = lines.add(self.runtime, member, new)
+        with self.runtime.db.write() as session:
+            stored = session.get_one(Line, line.id)
+            stored.pace, stored.burst = pace, 10
+        hook = {"url": lines.webhook_url(self.runtime, line)}
+        self._post(f"{self.vendors.gupshup}/emulator/apps/{name}/webhook", hook)
+        until("robots are registered", lambda: self._registered(url, member))
+        self._post(f"{url}/emulator/faults", {"retry_until_200": True, "delay_s": 0.01})
+        shop = Shop(url, name, line.id)
+        self.shops.append(shop)
+        return shop
+
+    def _registered(self, portal: str, member: str) -> bool:
+        codes = {robot["code"] for robot in self._get(f"{portal}/emulator/robots")["robots"]}
+        with self.runtime.db.read() as session:
+            stored = session.scalars(select(Portal).where(Portal.member_id == member)).one()
+        return "robot.send_template" in codes and stored.registration_due_at is None
+
+    def gupshup_faults(self, **faults: Any) -> None:
+        for shop in self.shops:
+            self._post(f"{self.vendors.gupshup}/emulator/faults", {"app": shop.app, **faults})
+
+    # --- calls -------------------------------------------------------------------------------------------------------
+
+    def call(self, shop: Shop, phone: str, wait_for: str = "accepted") -> Call:
+        """A robot of this shop runs; it arrives by itself, and again if the web does not take it."""
+        self._number += 1
+        text = f"{shop.app}-{self._number}"
+        values = {
+            "template": "order_ready",
+            "params": [f"[1]{text}", "[2]A-17"],
+            "phone": phone,
+            "until": wait_for,
+            "wait_minutes": "60",
+        }
+        body = {"entityTypeId": 2, "id": 1, "code": "robot.send_template", "values": values}
+        flow = self._post(f"{shop.portal}/emulator/run", body)["workflow"]
+        return Call(shop, text, phone, flow["id"])
+
+    def calls(self, shop: Shop, count: int, clients: int = 20, wait_for: Iterable[str] = ("accepted",)) -> list[Call]:
+        """Several calls, to some clients in turn."""
+        ends = list(wait_for)
+        numbers = range(self._number, self._number + count)
+        return [self.call(shop, f"7912{number % clients + 1000001}", ends[number % len(ends)]) for number in numbers]
+
+    # --- looking -----------------------------------------------------------------------------------------------------
+
+    def accepted(self, shops: Iterable[Shop] | None = None) -> list[dict[str, Any]]:
+        """What Gupshup accepted from these shops, oldest first."""
+        found = [self._get(f"{self.vendors.gupshup}/emulator/messages?app={shop.app}") for shop in shops or self.shops]
+        return [message for answer in found for message in answer["messages"]]
+
+    def accepted_of(self, calls: list[Call]) -> int:
+        """How many of these calls' messages Gupshup has accepted."""
+        texts = {call.text for call in calls}
+        return sum(text_of(message) in texts for message in self.accepted({call.shop for call in calls}))
+
+    def answered_of(self, calls: list[Call]) -> int:
+        """How many of these calls' workflows have gone on."""
+        ids = {call.workflow for call in calls}
+        return sum(flow["id"] in ids and flow["state"] == "completed" for flow in self._flows(calls))
+
+    def _flows(self, calls: list[Call]) -> list[dict[str, Any]]:
+        portals = {call.shop.portal for call in calls}
+        return [flow for portal in portals for flow in self._get(f"{portal}/emulator/log")["workflows"]]
+
+    def states(self, calls: list[Call]) -> Counter[str]:
+        """Message statuses in the database, of these calls; runs without a message by their own state."""
+        ids = {call.workflow for call in calls}
+        with self.runtime.db.read() as session:
+            found = session.execute(select(Run.workflow_id, Run.state, Message.status).outerjoin(Message)).all()
+        return Counter(status or f"run {state}" for workflow, state, status in found if workflow in ids)
+
+    def stories(self, calls: list[Call]) -> list[Story]:
+        """What became of these calls."""
+        flows = {flow["id"]: flow for flow in self._flows(calls)}
+        by_text: dict[str, list[dict[str, Any]]] = {}
+        for message in self.accepted({call.shop for call in calls}):
+            by_text.setdefault(text_of(message), []).append(message)
+        with self.runtime.db.read() as session:
+            rows = session.scalars(select(Run).options(joinedload(Run.message))).all()
+        runs: dict[str, list[Run]] = {}
+        for run in rows:
+            runs.setdefault(run.workflow_id, []).append(run)
+        told = []
+        for call in calls:
+            flow = flows[call.workflow]
+            (run,) = runs.get(call.workflow, [None])  # one call, one run, however often it was delivered
+            assert run is not None, f"the call {call.text} was answered 200 and is not stored"
+            answers = [answer["values"] for answer in flow["answers"]]
+            told.append(Story(call, flow, by_text.get(call.text, []), run, run.message, answers))
+        return told
+
+    # --- HTTP --------------------------------------------------------------------------------------------------------
+
+    def _ask(self, method: str, url: str, body: dict[str, Any] | None = None) -> Any:
+        """The JSON of a 2xx; None when nobody answered, or anything else."""
+        try:
+            answer = self._http.request(method, url, json=body, timeout=30)
+        except requests.RequestException:
+            return None
+        if not answer.ok:
+            return None
+        return answer.json() if answer.content else {}
+
+    def _get(self, url: str) -> Any:
+        answer = self._ask("GET", url)
+        assert answer is not None, f"GET {url} failed"
+        return answer
+
+    def _post(self, url: str, body: dict[str, Any] | None = None) -> Any:
+        answer = self._ask("POST", url, body or {})
+        assert answer is not None, f"POST {url} failed"
+        return answer
+
+
+def text_of(message: dict[str, Any]) -> str:
+    """The unique text of a template message that Gupshup accepted."""
+    return str(message["template"]["params"][0])
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
