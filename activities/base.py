@@ -30,6 +30,11 @@ UNTIL: dict[str, Text] = {
     "replied": Text("the client has replied", "клиент ответил"),
 }
 
+#: Code → title, or (title, type) of a result that is no string.
+Results = Mapping[str, Text | tuple[Text, str]]
+#: (id, title) of a message's buttons or rows, in order.
+Choices = tuple[tuple[str, str], ...]
+
 STATUS_RESULTS: dict[str, Text] = {
     "status": Text("Outcome", "Результат"),
     "error_code": Text("Error code", "Код ошибки"),
@@ -125,8 +130,20 @@ class Plan:
     until: str = "accepted"
     wait: timedelta = timedelta()
     accept: tuple[str, ...] = ()
-    choices: tuple[tuple[str, str], ...] = ()
+    choices: Choices = ()
     values: Mapping[str, Any] | None = None
+
+
+def wait_minutes_field() -> fields.Integer:
+    """For how long a run may take."""
+    return WholeNumber(
+        load_default=DEFAULT_WAIT_MINUTES,
+        validate=validate.Range(1, MAX_WAIT_MINUTES),
+        metadata={
+            "title": Text("Wait at most, minutes", "Ждать не дольше, минут"),
+            "hint": Text("From 1 to 43200 (30 days)", "От 1 до 43200 (30 дней)"),
+        },
+    )
 
 
 class Sending(Properties):
@@ -140,14 +157,11 @@ class Sending(Properties):
             "hint": Text("The workflow waits for it and gets the result", "Процесс дождётся и получит результат"),
         },
     )
-    wait_minutes = WholeNumber(
-        load_default=DEFAULT_WAIT_MINUTES,
-        validate=validate.Range(1, MAX_WAIT_MINUTES),
-        metadata={
-            "title": Text("Wait at most, minutes", "Ждать не дольше, минут"),
-            "hint": Text("From 1 to 43200 (30 days)", "От 1 до 43200 (30 дней)"),
-        },
-    )
+    wait_minutes = wait_minutes_field()
+
+
+class Nothing(Properties):
+    """No fields: of an action that has no content, or ends at once."""
 
 
 class Action:
@@ -158,7 +172,7 @@ class Action:
     description: ClassVar[Text]
     Content: ClassVar[type[Properties]]
     Ending: ClassVar[type[Properties]]
-    results: ClassVar[Mapping[str, Text]]
+    results: ClassVar[Results]
 
     def tidy(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         """What people put into one field and meant for two, put right before the check."""
@@ -188,17 +202,21 @@ class Action:
 
 
 class SendAction(Action):
-    """An action that sends one message; it writes `message()` only."""
+    """An action that sends one message. It writes `message()`, or `compose()` where the message has choices."""
 
     Ending = Sending
-    results: ClassVar[Mapping[str, Text]] = {**STATUS_RESULTS, **SEND_RESULTS, **REPLY_RESULTS}
+    results: ClassVar[Results] = {**STATUS_RESULTS, **SEND_RESULTS, **REPLY_RESULTS}
 
     def make_plan(self, values: Mapping[str, Any], desk: Desk) -> Plan:
-        message = self.message(values, desk)
-        wait = timedelta(minutes=values["wait_minutes"])
-        return Plan(message, values["until"], wait, choices=self.choices(message))
+        message, choices = self.compose(values, desk)
+        return Plan(message, values["until"], timedelta(minutes=values["wait_minutes"]), choices=choices)
 
-    def choices(self, message: Message) -> tuple[tuple[str, str], ...]:
+    def compose(self, values: Mapping[str, Any], desk: Desk) -> tuple[Message, Choices]:
+        """The message to send, and what the client can tap in it. Raises Refused or InvalidMessage."""
+        message = self.message(values, desk)
+        return message, self.choices(message)
+
+    def choices(self, message: Message) -> Choices:
         """(id, title) of what the client can tap in this message."""
         return ()
 
@@ -222,12 +240,13 @@ def explain(schema: Schema, raw: Mapping[str, Any], error: ValidationError) -> R
     code, field = next((code, field) for code, field in schema.fields.items() if code in messages)
     value = next((value for key, value in raw.items() if str(key).lower() == code.lower()), None)
     title = field.metadata["title"]
-    if value is None or (isinstance(value, str) and not value.strip()) or value in ([], {}):
+    if field.error_messages["required"] in messages[code]:
         return refused("value_missing", field=title)
     return refused("value_invalid", field=title, value=_shown(value), remedy=_remedy(field))
 
 
 def _shown(value: object) -> str:
+    value = list(value.values()) if isinstance(value, Mapping) else value
     text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
     return text if len(text) <= 60 else text[:59] + "…"
 

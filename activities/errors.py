@@ -60,6 +60,12 @@ CATALOGUE: dict[str, Text] = {
         "Шаблон «{value}» есть на нескольких языках: {languages}. Заполните поле «Язык шаблона».",
     ),
     "template_params": Text("{problem}", "{problem}"),
+    "buttons_invalid": Text("{problem}", "{problem}"),
+    "list_invalid": Text("{problem}", "{problem}"),
+    "contact_not_found": Text(
+        "CRM has no contact {value}, or it has no phone. Check the contact in the robot's field “Contact”.",
+        "В CRM нет контакта {value}, или у него нет телефона. Проверьте поле «Контакт» в роботе.",
+    ),
     "portal_inactive": Text(
         "The app is not active on this portal. Open the app in Bitrix24 or install it again.",
         "Приложение на этом портале не активно. Откройте приложение в Битрикс24 или установите его снова.",

@@ -4,6 +4,7 @@ Free text with several numbers is normal: CRM fields arrive as "a, b" and people
 """
 
 import re
+import unicodedata
 
 import phonenumbers
 
@@ -17,8 +18,20 @@ _REGIONS = {
     "id": "ID", "ms": "MY", "th": "TH", "ar": "AE", "ru": "RU", "am": "AM", "az": "AZ", "ge": "GE", "kg": "KG",
     "uz": "UZ", "uk": "GB", "co": "CO", "mx": "MX", "es": "ES", "hi": "IN", "eu": "DE",
 }  # fmt: skip
-_SEPARATORS = re.compile(r"[,;\n\r]+")
-_EXTENSION = re.compile(r"(?:доб(?:авочный)?|вн(?:утр)?|ext|x|#)\.?\s*:?\s*\d+\s*$", re.IGNORECASE)
+_LONGEST = 120  # with every label and extension; beyond it a field holds prose, not a number
+_FEWEST_DIGITS = 7
+_SEPARATORS = re.compile(r"[,;\n\r，；،、\u2028\u2029]+")
+# These part numbers only where a number stands on each side: "495 123-45-67/68" and "8/999/123…" are one.
+_MAYBE_SEPARATORS = re.compile(r"\s+(?:и|или|либо|and|or)\s+|\s*[/|\\]\s*", re.IGNORECASE)
+_DASHES = re.compile("[\u2010-\u2015\u2212\u2043\ufe58\ufe63]")
+_EXTENSION = re.compile(
+    r"(?<=[0-9)])[\s,;(]*"
+    r"(?:доб(?:авочный|ав)?|вн(?:утр(?:енний)?)?|ext(?:ension)?|x|#)[.:\s№#]*[0-9]{1,6}[\s).]*$"
+    r"|(?<=[0-9])\s?/\s?[0-9]{1,4}$",  # "123-45-67/68": the neighbouring line
+    re.IGNORECASE,
+)
+# A label, the number, a remark: "тел. 8-999-…", "+7 999 … (Анна)". Nothing glued to it but punctuation, no e-mail.
+_LABELLED = re.compile(r"(?:[^0-9+@]*[^\w+@])?(\+?[0-9\s().\-]*[0-9])(?:[^\w@][^0-9@]*)?")
 
 
 def region_of(licence: str, language: str) -> str:
@@ -34,28 +47,24 @@ def region_of(licence: str, language: str) -> str:
 
 def split(text: str) -> list[str]:
     """The numbers of a free text field, untouched but for the blanks around them."""
-    return [part.strip() for part in _SEPARATORS.split(text) if part.strip()]
+    found: list[str] = []
+    for part in _SEPARATORS.split(text):
+        pieces = _MAYBE_SEPARATORS.split(part)
+        found += pieces if all(_has_a_number(piece) for piece in pieces) else [part]
+    return [stripped for part in found if (stripped := part.strip())]
 
 
 def digits(text: str, region: str) -> str | None:
     """One number as digits with the country code, or None if it is not a possible number of its country."""
-    cleaned = _EXTENSION.sub("", text.replace("\u00a0", " ").strip())
-    for attempt in _readings(cleaned):
-        try:
-            number = phonenumbers.parse(attempt, region or DEFAULT_REGION)
-        except phonenumbers.NumberParseException:
-            continue
-        if phonenumbers.is_valid_number(number):
-            return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+")
+    if len(text) > _LONGEST:
+        return None
+    whole = _plain(text)
+    # With the tail first: in "8/999/123/4567" it is part of the number.
+    for candidate in dict.fromkeys((whole, _EXTENSION.sub("", whole))):
+        labelled = _LABELLED.fullmatch(candidate.replace("/", " ") if candidate is whole else candidate)
+        if labelled and (found := _read(labelled[1], region or DEFAULT_REGION)):
+            return found
     return None
-
-
-def _readings(text: str) -> list[str]:
-    bare = re.sub(r"\D", "", text)
-    if text.lstrip().startswith("+") or not bare:
-        return [text]
-    # Digits alone may be national ("89161234567") or already international without the plus ("79161234567").
-    return [text, "+" + bare]
 
 
 def valid(texts: list[str], region: str) -> list[str]:
@@ -64,3 +73,35 @@ def valid(texts: list[str], region: str) -> list[str]:
     if not found:
         raise refused("invalid_phone", value=", ".join(texts)[:60])
     return found
+
+
+def _has_a_number(text: str) -> bool:
+    return sum(character.isdecimal() for character in text) >= _FEWEST_DIGITS
+
+
+def _plain(text: str) -> str:
+    """ASCII digits, dashes and blanks in place of full-width, non-breaking and invisible characters."""
+    visible = "".join(character for character in text if unicodedata.category(character) not in ("Cf", "Cc", "Cs"))
+    return _DASHES.sub("-", unicodedata.normalize("NFKC", visible)).strip()
+
+
+def _read(number: str, region: str) -> str | None:
+    for attempt in _readings(number, region):
+        try:
+            parsed = phonenumbers.parse(attempt, region)
+        except phonenumbers.NumberParseException:
+            continue
+        if phonenumbers.is_valid_number(parsed):
+            return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164).lstrip("+")
+    return None
+
+
+def _readings(number: str, region: str) -> list[str]:
+    bare = re.sub("[^0-9]", "", number)
+    if number.startswith("+"):
+        # "+8 (999) …" is a slip of the pen for "8 (999) …": no country code begins so.
+        return [number, bare] if re.fullmatch("8[0-9]{10}", bare) and region in ("RU", "KZ") else [number]
+    if bare.startswith("00"):
+        return ["+" + bare[2:], number]
+    # Digits alone may be national ("89161234567") or already international without the plus ("79161234567").
+    return [number, "+" + bare]

@@ -25,6 +25,7 @@ from typing import Any, Protocol
 
 import structlog
 from redis.exceptions import RedisError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from messaging import endings, leases, outbox, sweeper
@@ -87,8 +88,9 @@ class Drain:
         self.threads = threads
         self._in_flight = 0
         self._back: queue.SimpleQueue[Finished | set[int]] = queue.SimpleQueue()
+        self._kept: list[Finished] = []
         self._pending = False
-        self._left = False
+        self._left = threading.Event()
         self._renewed_at: datetime | None = None
 
     # --- one round, also what tests call -----------------------------------------------------------------------
@@ -119,28 +121,33 @@ class Drain:
 
     def claim(self, submit: Callable[[Stage, Any], None]) -> int:
         """Claim what is due on our shards and hand it to `submit`. Returns how much was found."""
-        if not self.held:
-            return 0
         with self.runtime.db.read() as session:
-            due = sweeper.due_shards(session, self.runtime) & self.held.keys()
+            due = sweeper.due_shards(session, self.runtime) & self.held.keys() if self.held else set()
         self._pending = bool(due)
         if not due:
             return 0
         held = {shard: self.held[shard] for shard in due}
-        found = 0
-        for stage in self.stages:
-            room = self.threads - self._in_flight
-            if room <= 0:
-                break
-            with self.runtime.db.write() as session:
-                tasks = stage.claim(session, held, room)
-            self._in_flight += len(tasks)
-            found += len(tasks)
-            for task in tasks:
-                submit(stage, task)
+        found = sum(self._claim_stage(stage, held, submit) for stage in self.stages)
         with self.runtime.db.write() as session:
             found += endings.overdue(session, self.runtime, set(held))
         return found + self.inbound.applied
+
+    def _claim_stage(self, stage: Stage, held: dict[int, int], submit: Callable[[Stage, Any], None]) -> int:
+        room = self.threads - self._in_flight
+        if room <= 0:
+            return 0
+        try:
+            with self.runtime.db.write() as session:
+                tasks = stage.claim(session, held, room)
+        except SQLAlchemyError:
+            raise
+        except Exception:
+            log.exception("claiming failed, the other stages go on", stage=stage.name)
+            return 0
+        self._in_flight += len(tasks)
+        for task in tasks:
+            submit(stage, task)
+        return len(tasks)
 
     def work(self, stage: Stage, task: Any) -> Finished:
         """Do one task; whatever it raises is a fault of ours and becomes its result."""
@@ -151,14 +158,21 @@ class Drain:
             return Finished(stage, task, error)
 
     def record(self, finished: list[Finished]) -> None:
-        """Record what came back in one transaction; if that fails, one by one, so that one bad row spoils only itself."""
+        """Record what came back in one transaction; if that fails, one by one, so that a bad row spoils only itself.
+
+        While the database is away, results are kept: forgetting them would make known outcomes unclear.
+        """
+        finished = [*self._kept, *finished]
+        self._kept = []
         if not finished:
             return
-        self._in_flight -= len(finished)
         try:
             with self.runtime.db.write() as session:
                 for one in finished:
                     _record(session, one)
+            self._in_flight -= len(finished)
+        except OperationalError as error:
+            self._keep(finished, error)
         except Exception:
             log.exception("recording a group failed, one by one now", count=len(finished))
             for one in finished:
@@ -168,10 +182,18 @@ class Drain:
         try:
             with self.runtime.db.write() as session:
                 _record(session, one)
+        except OperationalError as error:
+            self._keep([one], error)
+            return
         except Exception:
             log.exception("recording failed", stage=one.stage.name)
             with self.runtime.db.write() as session:
                 one.stage.lost(session, one.task)
+        self._in_flight -= 1
+
+    def _keep(self, finished: list[Finished], error: Exception) -> None:
+        log.error("database is away, results are kept", count=len(finished), error=type(error).__name__)
+        self._kept += finished
 
     def settle(self, rounds: int = 100) -> None:
         """Everything that is due now, here and on this thread, until nothing is left: for tests and the command line."""
@@ -202,21 +224,31 @@ class Drain:
     def _loop(self, pool: ThreadPoolExecutor) -> None:
         idle_since = swept_at = time.monotonic()
         self._sweep()
+        found = 1
         while not STOP.is_set():
-            self.renew()
-            found = self.claim(lambda stage, task: self._start(pool, stage, task))
             finished = self._collect(0.0 if found else TICK_S)
             self.record(finished)
             now = time.monotonic()
-            if now - swept_at >= SWEEP_S:
-                swept_at = now
-                self._sweep()
+            try:
+                found = self._round(pool, sweep=now - swept_at >= SWEEP_S)
+            except SQLAlchemyError as error:
+                log.error("database is away, again in a moment", error=type(error).__name__)
+                found = 0
+                continue
+            swept_at = now if now - swept_at >= SWEEP_S else swept_at
             if found or finished or self._in_flight or self._pending:
                 idle_since = now
             elif now - idle_since >= IDLE_S and not self.runtime.bells.gone(self.name):
                 return
             if self._in_flight >= self.threads:
                 self.runtime.bells.summon_help()
+
+    def _round(self, pool: ThreadPoolExecutor, sweep: bool) -> int:
+        """Prolong the leases, look for shards now and then, claim until nothing more is found."""
+        self.renew()
+        if sweep:
+            self._sweep()
+        return self.claim(lambda stage, task: self._start(pool, stage, task))
 
     def _start(self, pool: ThreadPoolExecutor, stage: Stage, task: Any) -> None:
         pool.submit(lambda: self._back.put(self.work(stage, task)))
@@ -255,13 +287,15 @@ class Drain:
 
     def _listen(self) -> None:
         """The ear: bells end the waiting of the loop. Without Redis the loop looks by itself."""
-        while not STOP.is_set() and not self._left:
+        while not STOP.is_set() and not self._left.is_set():
             try:
                 rung = self.runtime.bells.listen(self.name, 1.0)
             except RedisError:
                 STOP.wait(1.0)
                 continue
-            if rung:
+            if rung and self._left.is_set():
+                self.runtime.bells.ring(rung)  # heard too late: for the next drain
+            elif rung:
                 self._back.put(rung)
 
     def _leave(self) -> None:
@@ -269,7 +303,7 @@ class Drain:
         until = time.monotonic() + STOP_S
         while self._in_flight and time.monotonic() < until:
             self.record(self._collect(TICK_S))
-        self._left = True
+        self._left.set()
         with self.runtime.db.write() as session:
             leases.release(session, self.name)
         self.held.clear()

@@ -12,6 +12,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from gupshup import webhooks
@@ -75,9 +76,20 @@ class Inbound:
             .limit(100)
         ).all()
         for row in rows:
-            apply(session, self.runtime, row)
+            self._apply(session, row)
         self.applied = len(rows)
         return []
+
+    def _apply(self, session: Session, row: InboundEvent) -> None:
+        """One event that cannot be applied for a fault of ours is kept as odd; it must not hold up the others."""
+        try:
+            with session.begin_nested():
+                apply(session, self.runtime, row)
+        except SQLAlchemyError:
+            raise  # the database's trouble, not the event's: all of them again later
+        except Exception:
+            log.exception("an event could not be applied", event_id=row.id, label=row.label)
+            row.state = "odd"
 
     def work(self, task: None) -> None:
         """Nothing happens on threads."""

@@ -8,6 +8,7 @@ from messaging import endings, runs
 from messaging.models import Run
 from messaging.runtime import Runtime
 
+TRIES = 4
 log = structlog.get_logger(__name__)
 
 
@@ -47,9 +48,11 @@ class Planning:
         runs.record(session, self.runtime, run.id, outcome)
 
     def lost(self, session: Session, run: Run) -> None:
-        """A fault of ours: the robot is told, with a number to quote; nothing was sent."""
+        """A fault of ours. Planning only reads, so it may be repeated; then the robot is told, with a number to quote."""
         self._busy.discard(run.id)
         stored = session.get_one(Run, run.id)
-        if stored.state == "stored":
+        if stored.state == "stored" and stored.plan_tries < TRIES:
+            runs.record(session, self.runtime, run.id, runs.Postponed(2.0**stored.plan_tries, "internal"))
+        elif stored.state == "stored":
             code, text = endings.internal(stored)
             endings.end(session, self.runtime, stored, "failed", code, text)

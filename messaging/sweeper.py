@@ -17,7 +17,9 @@ def due_shards(session: Session, runtime: Runtime) -> set[int]:
         union(
             select(Run.shard).where(Run.state == "stored", Run.plan_at <= now),
             select(Run.shard).where(Run.state != "ended", Run.deadline_at <= now),
-            select(Run.shard).where(Run.answer_at.is_not(None), Run.answer_at <= now),
+            select(Run.shard)
+            .join(Portal)
+            .where(Run.answer_at.is_not(None), Run.answer_at <= now, Portal.status != "inactive"),
             select(Message.shard).where(Message.status == "queued", Message.send_at <= now),
             select(Message.shard)
             .join(Run)

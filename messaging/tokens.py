@@ -5,16 +5,17 @@ at the same time would otherwise lose the portal (the later one shows a replaced
 committed before the lock opens. If Redis loses the lock, the auth server still decides, and the loser reads again.
 """
 
+import contextlib
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 import structlog
-from redis.exceptions import LockError
+from redis.exceptions import LockError, RedisError
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from bx24.client import Client
-from bx24.errors import AuthDead, PortalInactive, Rejected
+from bx24.errors import AuthDead, PortalInactive, Rejected, Unavailable
 from bx24.oauth import Grant
 from messaging.limiter import Gate
 from messaging.models import Portal
@@ -47,20 +48,28 @@ class PortalTokens:
 
     def renew(self, stale: str) -> str:
         """A token other than `stale`: somebody else's fresh one, else a refreshed one."""
-        lock = self.runtime.redis.lock(f"waba24:refresh:{self.portal_id}", timeout=LOCK_S, blocking_timeout=LOCK_S)
-        with lock:
-            portal = self._portal()
-            if portal.access_token and portal.access_token != stale:
-                return portal.access_token
-            try:
-                token = self._refresh(portal)
-            except (AuthDead, PortalInactive) as error:
-                return self._lost(portal, error)
-            try:
-                lock.reacquire()
-            except LockError:
-                log.warning("refresh lock was lost meanwhile", portal=self.portal_id)
-            return token
+        name = f"waba24:refresh:{self.portal_id}"
+        try:
+            lock = self.runtime.redis.lock(name, timeout=LOCK_S, blocking_timeout=LOCK_S)
+            taken = lock.acquire()
+        except RedisError as error:
+            raise Unavailable("queue", type(error).__name__) from None
+        if not taken:
+            raise Unavailable("refresh", "another process is refreshing the token")
+        try:
+            return self._renewed(stale)
+        finally:
+            with contextlib.suppress(LockError, RedisError):  # a Redis that was emptied has forgotten the lock
+                lock.release()
+
+    def _renewed(self, stale: str) -> str:
+        portal = self._portal()
+        if portal.access_token and portal.access_token != stale:
+            return portal.access_token
+        try:
+            return self._refresh(portal)
+        except (AuthDead, PortalInactive) as error:
+            return self._lost(portal, error)
 
     def moved(self, endpoint: str) -> None:
         """The portal says it lives elsewhere: believed only if the auth server says so too."""

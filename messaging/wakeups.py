@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue
+from rq import Queue, Worker
 
 QUEUE = "waba24"
 DRAIN_JOB = "messaging.jobs.drain"
@@ -60,7 +60,9 @@ class Bells:
             log.warning("wake-up lost, the sweeper will ring", error=type(error).__name__)
 
     def summon_help(self) -> None:
-        """Queue one more drain, unless one is queued already."""
+        """Queue one more drain, unless one is queued already or every worker has one."""
+        if self.redis.zcard("waba24:drains") >= Worker.count(queue=Queue(QUEUE, connection=self.redis)):
+            return
         if self.redis.set("waba24:summoned", 1, nx=True, ex=SUMMON_S):
             self._summon()
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from flask import Response, make_response, render_template, request
 from itsdangerous import BadData, URLSafeTimedSerializer
 
+from bx24.oauth import AppInfo
 from bx24.payloads import FrameCall
 from messaging import portals
 from web.context import runtime
@@ -33,17 +34,18 @@ class Viewer:
     language: str
 
 
-def identify(call: FrameCall) -> Viewer:
-    """The verified user of a frame. Raises portals.Unverified, bx24.errors.Bx24Error."""
+def identify(call: FrameCall) -> tuple[Viewer, AppInfo]:
+    """The verified user of a frame, and what the auth server said. Raises portals.Unverified, bx24.errors.Bx24Error."""
     info = portals.verify(runtime(), call.auth)
     parts = urlsplit(info.client_endpoint)
-    return Viewer(
+    viewer = Viewer(
         member_id=info.member_id,
         user_id=info.user_id or 0,
         is_admin=portals.is_admin(runtime(), info, call.auth.access_token),
         origin=f"{parts.scheme}://{parts.netloc}",
         language=call.lang,
     )
+    return viewer, info
 
 
 def _serializer() -> URLSafeTimedSerializer:

@@ -35,10 +35,10 @@ def install() -> Response:
     except PayloadError as error:
         return refuse(400, error)
     try:
-        viewer = identify(call)
+        viewer, info = identify(call)
         if not viewer.is_admin:
             return _refusal("not_admin", call.lang, 403, viewer)
-        portal = portals.install(runtime(), call.auth, call.lang)
+        portal = portals.install(runtime(), call.auth, info, call.lang)
     except portals.Unverified as error:
         log.warning("install refused", reason=str(error), member_id=call.member_id)
         return _refusal("unverified", call.lang, 403)
@@ -73,7 +73,7 @@ def main() -> Response:
     except PayloadError as error:
         return refuse(400, error)
     try:
-        viewer = identify(call)
+        viewer, _ = identify(call)
     except portals.Unverified as error:
         log.warning("frame refused", reason=str(error), member_id=call.member_id)
         return _refusal("unverified", call.lang, 403)
@@ -116,7 +116,10 @@ def events() -> Response:
 
 def _installed(call: EventCall) -> Response:
     try:
-        portal = portals.install(runtime(), call.auth, str(call.data.get("LANGUAGE_ID") or ""))
+        info = portals.verify(runtime(), call.auth)
+        if not portals.is_admin(runtime(), info, call.auth.access_token):
+            return refuse(403, "ONAPPINSTALL of a user who is not an administrator")
+        portal = portals.install(runtime(), call.auth, info, str(call.data.get("LANGUAGE_ID") or ""))
     except (portals.Unverified, Bx24Error) as error:
         return refuse(403, f"ONAPPINSTALL not verified: {error}")
     runtime().bells.ring([shard_of(portal.id)])

@@ -207,7 +207,7 @@ def test_the_board_by_keyboard(emulator: Emulator, page: Page) -> None:
     page.goto(emulator.portal.base_url)
     select = page.get_by_label("Перенести на этап: Шкаф-купе на заказ")
     select.focus()
-    page.keyboard.type("В работе")
+    page.keyboard.press("ArrowDown")
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     column = page.get_by_role("region", name="В работе")

@@ -107,7 +107,7 @@ def test_only_loopback() -> None:
 
 
 def test_nobody_there_is_an_oserror() -> None:
-    with pytest.raises(OSError, match="refused|Connection"):
+    with pytest.raises(OSError, match="refused"):
         http_post("http://127.0.0.1:1/", {}, b"")
 
 
