@@ -9,4 +9,4 @@ import sys
 from messaging import pool
 
 if __name__ == "__main__":
-    sys.exit(pool.work() if sys.argv[1:] == ["child"] else pool.supervise())
+    sys.exit(pool.work(int(sys.argv[2])) if sys.argv[1:2] == ["child"] else pool.supervise())

@@ -22,8 +22,7 @@ _LONGEST = 120  # with every label and extension; beyond it a field holds prose,
 _FEWEST_DIGITS = 7
 _SEPARATORS = re.compile(r"[,;\n\r，；،、\u2028\u2029]+")
 # These part numbers only where a number stands on each side: "495 123-45-67/68" and "8/999/123…" are one.
-_MAYBE_SEPARATORS = re.compile(r"\s+(?:и|или|либо|and|or)\s+|\s*[/|\\]\s*", re.IGNORECASE)
-_DASHES = re.compile("[\u2010-\u2015\u2212\u2043\ufe58\ufe63]")
+_MAYBE_SEPARATORS = re.compile(r"(?<=\s)(?:и|или|либо|and|or)(?=\s)|[/|\\]", re.IGNORECASE)
 _EXTENSION = re.compile(
     r"(?<=[0-9)])[\s,;(]*"
     r"(?:доб(?:авочный|ав)?|вн(?:утр(?:енний)?)?|ext(?:ension)?|x|#)[.:\s№#]*[0-9]{1,6}[\s).]*$"
@@ -56,12 +55,10 @@ def split(text: str) -> list[str]:
 
 def digits(text: str, region: str) -> str | None:
     """One number as digits with the country code, or None if it is not a possible number of its country."""
-    if len(text) > _LONGEST:
-        return None
     whole = _plain(text)
-    # With the tail first: in "8/999/123/4567" it is part of the number.
-    for candidate in dict.fromkeys((whole, _EXTENSION.sub("", whole))):
-        labelled = _LABELLED.fullmatch(candidate.replace("/", " ") if candidate is whole else candidate)
+    # Without the tail first: "495 123-45-67/68" as a whole would be somebody in Germany.
+    for candidate in dict.fromkeys((_EXTENSION.sub("", whole), whole)):
+        labelled = _LABELLED.fullmatch(candidate.replace("/", " "))
         if labelled and (found := _read(labelled[1], region or DEFAULT_REGION)):
             return found
     return None
@@ -80,9 +77,20 @@ def _has_a_number(text: str) -> bool:
 
 
 def _plain(text: str) -> str:
-    """ASCII digits, dashes and blanks in place of full-width, non-breaking and invisible characters."""
-    visible = "".join(character for character in text if unicodedata.category(character) not in ("Cf", "Cc", "Cs"))
-    return _DASHES.sub("-", unicodedata.normalize("NFKC", visible)).strip()
+    """ASCII digits, dashes and blanks in place of full-width, non-breaking and invisible characters; "" for prose."""
+    if len(text) > _LONGEST:
+        return ""
+    plain = "".join(map(_plain_character, unicodedata.normalize("NFKC", text))).strip()
+    return plain if len(plain) <= _LONGEST else ""
+
+
+def _plain_character(character: str) -> str:
+    if character.isdecimal():
+        return str(unicodedata.decimal(character))
+    category = unicodedata.category(character)
+    if category == "Cf":
+        return ""
+    return "-" if category == "Pd" or character == "\u2212" else " " if category == "Cc" else character
 
 
 def _read(number: str, region: str) -> str | None:

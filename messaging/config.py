@@ -4,7 +4,7 @@ Every variable of the public contract is one field here; `.env.example` is writt
 the two. A wrong value never stops the check half-way: all problems are reported together, each with an example.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -207,48 +207,46 @@ class Environment(Schema):
         )
 
 
-def load(environ: Mapping[str, str], env_file: Path | None = None) -> Config:
+def load(environ: Mapping[str, str], env_file: Path | None = None, serving: bool = False) -> Config:
     """Read and check the environment; variables in `environ` win over those of `env_file`.
 
+    serving: also require what a real portal needs (PUBLIC_URL and the app's pair).
     Raises ConfigError with every problem at once.
     """
     values = {key: value for key, value in (dotenv_values(env_file) if env_file else {}).items() if value}
     values |= {key: value for key, value in environ.items() if key in Environment._declared_fields and value.strip()}
     schema = Environment()
-    try:
-        config: Config = schema.load(values)
-    except ValidationError as error:
-        raise ConfigError([_problem(schema, name, texts) for name, texts in error.messages_dict.items()]) from None
-    problems = [] if config.allow_http else _insecure(values)
-    if not config.is_embedded and not config.secret_keys:
-        problems.append(_problem(schema, "SECRET_KEY", ["is missing; REDIS_URL is not `embedded`, so none is made"]))
+    errors = schema.validate(values)
+    problems = {name: " ".join(texts) for name, texts in errors.items()}
+    for name, text in [*_insecure(values), *_missing(values, serving)]:
+        problems.setdefault(name, text)
     if problems:
-        raise ConfigError(problems)
+        raise ConfigError([_problem(schema, name, problems[name]) for name in schema.fields if name in problems])
+    config: Config = schema.load(values)
     return config
 
 
-def missing_for_serving(config: Config) -> list[str]:
-    """What a real portal needs beyond what tests need: PUBLIC_URL and the app's pair."""
-    have = {
-        "PUBLIC_URL": config.public_url,
-        "BX24_CLIENT_ID": config.client_id,
-        "BX24_CLIENT_SECRET": config.client_secret,
-    }
-    return [_problem(Environment(), name, ["is missing"]) for name, value in have.items() if not value]
+def _missing(values: Mapping[str, str], serving: bool) -> Iterator[tuple[str, str]]:
+    if serving:
+        for name in ("PUBLIC_URL", "BX24_CLIENT_ID", "BX24_CLIENT_SECRET"):
+            if not values.get(name):
+                yield name, "is missing."
+    if values.get("REDIS_URL", "embedded") != "embedded" and not values.get("SECRET_KEY"):
+        yield "SECRET_KEY", "is missing; REDIS_URL is not `embedded`, so none is made."
 
 
-def _insecure(values: Mapping[str, str]) -> list[str]:
-    names = ("PUBLIC_URL", "BX24_AUTH_SERVERS", "GUPSHUP_API_URL", "GUPSHUP_PARTNER_URL")
-    return [
-        _problem(Environment(), name, ["must begin with https:// (http:// only with ALLOW_HTTP=1, for emulators)"])
-        for name in names
-        if any(url.strip().startswith("http://") for url in values.get(name, "").split(","))
-    ]
+def _insecure(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    if values.get("ALLOW_HTTP", "").lower() in fields.Boolean.truthy:
+        return
+    for name in ("PUBLIC_URL", "BX24_AUTH_SERVERS", "GUPSHUP_API_URL", "GUPSHUP_PARTNER_URL"):
+        if any(url.strip().startswith("http://") for url in values.get(name, "").split(",")):
+            yield name, "must begin with https:// (http:// only with ALLOW_HTTP=1, for emulators)."
 
 
-def _problem(schema: Schema, name: str, texts: list[str]) -> str:
+def _problem(schema: Schema, name: str, text: str) -> str:
     example = schema.fields[name].metadata["example"]
-    return f"{name}: {' '.join(texts)} For example: {name}={example}"
+    shown = text if text.endswith(".") else f"{text}."
+    return f"{name}: {shown} For example: {name}={example}"
 
 
 def example_file() -> str:

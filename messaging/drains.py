@@ -19,6 +19,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
@@ -89,6 +90,7 @@ class Drain:
         self._in_flight = 0
         self._back: queue.SimpleQueue[Finished | set[int]] = queue.SimpleQueue()
         self._kept: list[Finished] = []
+        self._rung: set[int] = set()
         self._pending = False
         self._left = threading.Event()
         self._renewed_at: datetime | None = None
@@ -139,8 +141,8 @@ class Drain:
         try:
             with self.runtime.db.write() as session:
                 tasks = stage.claim(session, held, room)
-        except SQLAlchemyError:
-            raise
+        except OperationalError:
+            raise  # the database's trouble, not this stage's
         except Exception:
             log.exception("claiming failed, the other stages go on", stage=stage.name)
             return 0
@@ -246,6 +248,8 @@ class Drain:
     def _round(self, pool: ThreadPoolExecutor, sweep: bool) -> int:
         """Prolong the leases, look for shards now and then, claim until nothing more is found."""
         self.renew()
+        rung, self._rung = self._rung, set()
+        self.hold(rung)
         if sweep:
             self._sweep()
         return self.claim(lambda stage, task: self._start(pool, stage, task))
@@ -262,7 +266,7 @@ class Drain:
                 if isinstance(one, Finished):
                     finished.append(one)
                 else:
-                    self.hold(one)
+                    self._rung |= one
                 if len(finished) >= GROUP:
                     break
                 one = self._back.get_nowait()
@@ -299,14 +303,18 @@ class Drain:
                 self._back.put(rung)
 
     def _leave(self) -> None:
-        """Record what is still in flight, give the shards back."""
+        """Record what is still in flight, give the shards back, let the next bell summon another drain."""
         until = time.monotonic() + STOP_S
         while self._in_flight and time.monotonic() < until:
+            # The leases until the last result: whoever took the shards now would call these sends unclear.
+            with suppress(SQLAlchemyError):
+                self.renew()
             self.record(self._collect(TICK_S))
         self._left.set()
         with self.runtime.db.write() as session:
             leases.release(session, self.name)
         self.held.clear()
+        self.runtime.bells.gone(self.name)
         self.runtime.counters.flush(self.runtime.redis)
 
 

@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert as postgresql_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from gupshup import webhooks
@@ -85,7 +85,7 @@ class Inbound:
         try:
             with session.begin_nested():
                 apply(session, self.runtime, row)
-        except SQLAlchemyError:
+        except OperationalError:
             raise  # the database's trouble, not the event's: all of them again later
         except Exception:
             log.exception("an event could not be applied", event_id=row.id, label=row.label)
@@ -159,7 +159,8 @@ def _message_of(session: Session, line: Line, event: webhooks.Status) -> Message
 def _adopted(session: Session, runtime: Runtime, line: Line, event: webhooks.Status) -> Message | None:
     """An unclear send this event may belong to: only when exactly one is open to that client (reference section 12).
 
-    Guessing among two would tell one robot what became of another's message.
+    Guessing among two would tell one robot what became of another's message. A send in flight this very moment counts as
+    open: its event may overtake its answer.
     """
     if not event.destination or not (event.gs_id or event.ref):
         return None
@@ -168,7 +169,7 @@ def _adopted(session: Session, runtime: Runtime, line: Line, event: webhooks.Sta
         select(Message)
         .where(
             Message.conversation_id == conversation.id,
-            Message.status == "unknown",
+            Message.status.in_(("unknown", "sending")),
             Message.gupshup_id.is_(None),
             Message.claimed_at <= (event.at or runtime.clock()) + SKEW,
         )
@@ -176,7 +177,7 @@ def _adopted(session: Session, runtime: Runtime, line: Line, event: webhooks.Sta
     ).all()
     if event.session is not None:
         open_ones = [message for message in open_ones if message.is_session == event.session]
-    if len(open_ones) != 1:
+    if len(open_ones) != 1 or open_ones[0].status != "unknown":
         return None
     log.info("unclear send cleared up by an event", trace=open_ones[0].run.trace, run=open_ones[0].run_id)
     return open_ones[0]

@@ -1,6 +1,7 @@
 """The worker pool: supervised RQ workers, and the tick that rings for whatever the database knows to be due."""
 
 import os
+import signal
 import sys
 import threading
 from typing import Any
@@ -32,11 +33,11 @@ class DrainWorker(SimpleWorker):
         os._exit(1)
 
 
-def work() -> int:
-    """One worker process: run drains until asked to stop, or until the supervisor is gone."""
+def work(supervisor: int) -> int:
+    """One worker process: run drains until asked to stop, or until the supervisor (its pid) is gone."""
     runtime = jobs.runtime()
     logs.configure(runtime.config.log_format, runtime.config.log_level)
-    threading.Thread(target=_die_with_parent, args=(os.getppid(),), daemon=True).start()
+    threading.Thread(target=_die_with_parent, args=(supervisor,), daemon=True).start()
     worker = DrainWorker([Queue(QUEUE, connection=runtime.redis)], connection=runtime.redis, worker_ttl=WORKER_TTL_S)
     worker.work(logging_level="WARNING")
     runtime.close()
@@ -44,14 +45,18 @@ def work() -> int:
 
 
 def _die_with_parent(parent: int) -> None:
-    """A supervisor killed hard must not leave workers that nobody can stop or count."""
+    """A supervisor killed hard must not leave workers that nobody can stop or count.
+
+    Asked to stop like anybody else: an orphan that only ended its drain would go on taking drain jobs from the queue, and
+    end each at once.
+    """
     ended = threading.Event()
-    while not ended.wait(ORPHAN_S):
-        if os.getppid() != parent:
-            drains.STOP.set()
-            log.error("the supervisor is gone")
-            ended.wait(drains.STOP_S)
-            os._exit(1)
+    while os.getppid() == parent:
+        ended.wait(ORPHAN_S)
+    log.error("the supervisor is gone")
+    os.kill(os.getpid(), signal.SIGTERM)
+    ended.wait(drains.STOP_S)
+    os._exit(1)
 
 
 def supervise() -> int:
@@ -72,6 +77,7 @@ def supervise() -> int:
         except (RedisError, SQLAlchemyError, queue_server.QueueServerError) as error:
             log.error("sweep failed, again in a moment", error=type(error).__name__)
 
-    argv = [sys.executable, "worker.py", "child"]
+    # Its pid is handed on: a worker that asked for its parent only after the start could be an orphan by then.
+    argv = [sys.executable, "worker.py", "child", str(os.getpid())]
     children = [Child(f"worker-{number}", argv) for number in range(1, runtime.config.worker_processes + 1)]
     return Supervisor(children, tick, TICK_S).run()

@@ -9,7 +9,8 @@ into the database and rings again.
     waba24:summoned   set while a drain job is queued and has not begun
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
@@ -41,6 +42,15 @@ return 0
 """ % (BELL_CAP, SUMMON_S)  # noqa: UP031  # braces belong to Lua here
 
 
+@contextmanager
+def _best_effort() -> Iterator[None]:
+    """Without Redis the database goes on: drains and sweepers look there by themselves."""
+    try:
+        yield
+    except RedisError as error:
+        log.warning("Redis is away, the database goes on", error=type(error).__name__)
+
+
 class Bells:
     """The ringing side and the listening side, over one Redis."""
 
@@ -61,13 +71,16 @@ class Bells:
 
     def summon_help(self) -> None:
         """Queue one more drain, unless one is queued already or every worker has one."""
-        if self.redis.zcard("waba24:drains") >= Worker.count(queue=Queue(QUEUE, connection=self.redis)):
-            return
-        if self.redis.set("waba24:summoned", 1, nx=True, ex=SUMMON_S):
-            self._summon()
+        with _best_effort():
+            if self.redis.zcard("waba24:drains") >= Worker.count(queue=Queue(QUEUE, connection=self.redis)):
+                return
+            if self.redis.set("waba24:summoned", 1, nx=True, ex=SUMMON_S):
+                self._summon()
 
     def _summon(self) -> None:
-        Queue(QUEUE, connection=self.redis).enqueue(DRAIN_JOB, job_timeout=-1, result_ttl=60, failure_ttl=3600)
+        # ttl: while no worker runs, a summons follows a summons; only the last ones are worth beginning.
+        queue = Queue(QUEUE, connection=self.redis)
+        queue.enqueue(DRAIN_JOB, job_timeout=-1, ttl=2 * SUMMON_S, result_ttl=60, failure_ttl=3600)
 
     def begun(self, drain: str) -> None:
         """A drain job has begun: it listens from now on, and another may be summoned."""
@@ -86,15 +99,20 @@ class Bells:
         """Bells of these shards ring at this drain from now on."""
         owners: dict[Any, Any] = {str(shard): drain for shard in shards}
         if owners:
-            self.redis.hset("waba24:owners", mapping=owners)
+            with _best_effort():
+                self.redis.hset("waba24:owners", mapping=owners)
 
     def gone(self, drain: str) -> bool:
         """The drain stops listening; True if bells rang meanwhile, so that it must go on instead.
 
-        First leave, then look: whoever rings after the leaving finds no drain and summons one.
+        First leave, then look: whoever rings after the leaving finds no drain and summons one. While Redis is away nobody
+        can be summoned, so it goes on as well.
         """
-        self.redis.zrem("waba24:drains", drain)
-        return bool(self.redis.llen(f"waba24:bell:{drain}") or self.redis.llen("waba24:bell"))
+        try:
+            self.redis.zrem("waba24:drains", drain)
+            return bool(self.redis.llen(f"waba24:bell:{drain}") or self.redis.llen("waba24:bell"))
+        except RedisError:
+            return True
 
     def listen(self, drain: str, bound_s: float) -> set[int]:
         """Wait for bells, at most `bound_s` seconds; the shards that rang."""

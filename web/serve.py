@@ -4,6 +4,7 @@ Refuses to start with a list of everything that is missing or wrong.
 """
 
 import os
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +16,7 @@ from messaging.processes import Child, Supervisor
 from messaging.runtime import open_runtime
 
 WEB_PROCESSES, WEB_THREADS = 2, 8
+BACKLOG = 1024
 log = structlog.get_logger(__name__)
 
 
@@ -31,12 +33,14 @@ def halves(bind: str, env: Mapping[str, str] | None = None, pass_fds: tuple[int,
 def main() -> int:
     """Check, migrate, run until stopped. Exit code 2: the settings are wrong."""
     try:
-        settings = config.load(os.environ, Path(".env"))
-        problems = config.missing_for_serving(settings)
+        settings = config.load(os.environ, Path(".env"), serving=True)
     except config.ConfigError as error:
-        problems = error.problems
-    if problems:
-        print("waba24 cannot start. Set these in the environment or in .env:", *problems, sep="\n  ", file=sys.stderr)
+        print(
+            "waba24 cannot start. Set these in the environment or in .env:",
+            *error.problems,
+            sep="\n  ",
+            file=sys.stderr,
+        )
         return 2
     logs.configure(settings.log_format, settings.log_level)
     runtime = open_runtime(settings)
@@ -45,8 +49,16 @@ def main() -> int:
     runtime.redis.ping()  # the embedded one is started here, before two processes would race for it
     runtime.close()
     bind = os.environ.get("BIND", "127.0.0.1:8000")
-    log.info("serving", bind=bind, public_url=settings.public_url)
-    return Supervisor(halves(bind)).run()
+    # The socket is ours, not gunicorn's: a master that was killed leaves workers on it for a while, and the next one
+    # could not bind it; meanwhile calls wait instead of being refused.
+    host, _, port = bind.rpartition(":")
+    with socket.create_server((host.strip("[]"), int(port)), family=_family(host), backlog=BACKLOG) as listener:
+        log.info("serving", bind=bind, public_url=settings.public_url)
+        return Supervisor(halves(f"fd://{listener.fileno()}", None, (listener.fileno(),))).run()
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
 if __name__ == "__main__":

@@ -137,7 +137,7 @@ class Engine:
             self._say(flow, "delivered", step)
         else:
             # Not repeated: a waiting step now hangs until its time limit, if it has one.
-            self._say(flow, "not_delivered", step, status=status, detail=detail[:120])
+            self._say(flow, "not_delivered", step, status=status, detail="" if status else detail[:160])
 
     def _timeout(self, flow: Workflow, token: str) -> None:
         if flow.waiting and flow.event_token == token and flow.step:

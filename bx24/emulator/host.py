@@ -119,7 +119,7 @@ def _settings(portal: Portal, stage_id: str, index: int, problems: list[str]) ->
             user_id=viewer(),
             placement=SETTINGS,
             options=options,
-            lang=context(portal, "app")["lang"],
+            lang=context(portal, "board")["lang"],
         )
         data = _data(portal, made, SETTINGS, options)
         data["properties"] = [code.lower() for code in record.properties()]
@@ -132,7 +132,7 @@ def _settings(portal: Portal, stage_id: str, index: int, problems: list[str]) ->
         problems=problems,
         saved=request.args.get("saved") == "1",
         inputs=_inputs(robot.values, record),
-        **context(portal, "app"),
+        **context(portal, "board"),
     )
 
 
@@ -156,7 +156,7 @@ def _save(portal: Portal, stage_id: str, index: int) -> ResponseReturnValue:
     robot.values = values
     limit = request.form.get("timeout_s", "")
     robot.timeout_s = int(limit) if limit.isdigit() else 0
-    return redirect(f"{request.path}?saved=1&lang={context(portal, 'app')['lang']}")
+    return redirect(f"{request.path}?saved=1&lang={context(portal, 'board')['lang']}")
 
 
 def read_values(record: RobotRecord, lang: str) -> tuple[dict[str, Any], list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode
 
 from flask import Flask, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -87,8 +88,12 @@ def context(portal: Portal, page: str) -> dict[str, Any]:
     def t(key: str, **details: object) -> str:
         return say(key, lang, **details)
 
+    def lang_url(other: str) -> str:
+        return "?" + urlencode({**request.args.to_dict(), "lang": other})
+
     return {
         "lang": lang,
+        "lang_url": lang_url,
         "t": t,
         "page": page,
         "portal": portal,

@@ -91,6 +91,12 @@ def is_empty(value: Any) -> bool:
     return value is None or value in ("", "0", 0, False) or (isinstance(value, (list, dict, tuple)) and not value)
 
 
+def to_int(value: Any) -> int:
+    """PHP's `(int)`: leading digits count, everything else is 0."""
+    found = re.match(r"\s*[+-]?\d+", str(value)) if not is_array(value) and not isinstance(value, bool) else None
+    return int(found.group()) if found else int(value is True)
+
+
 def is_array(value: Any) -> bool:
     return isinstance(value, (list, dict))
 

@@ -16,6 +16,7 @@ from .core import Emulator
 from .portal import Portal
 
 DELIVERY_THREADS = 32
+POLL_S = 0.05
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -108,7 +109,7 @@ class Running:
             self._host, port, app, threaded=True, request_handler=KeepAliveHandler, ssl_context=self._tls
         )
         self._servers.append(server)
-        threading.Thread(target=server.serve_forever, name=f"http {server.port}", daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(POLL_S,), name=f"http {server.port}", daemon=True).start()
         scheme = "https" if self._tls else "http"
         host = f"[{self._host}]" if ":" in self._host else self._host
         return f"{scheme}://{host}:{server.port}"

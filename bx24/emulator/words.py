@@ -57,8 +57,8 @@ WORDS: dict[str, tuple[str, str]] = {
     "log_blocked": ("Робот {code} не зарегистрирован и пропущен", "Robot {code} is not registered and was skipped"),
     "log_delivered": ("Приложение приняло вызов", "The app accepted the call"),
     "log_not_delivered": (
-        "Вызов не доставлен (ответ {status}) и повторён не будет. {detail}",
-        "The call was not delivered (answer {status}) and will not be repeated. {detail}",
+        "Вызов не доставлен (ответ {status}) и повторён не будет {detail}",
+        "The call was not delivered (answer {status}) and will not be repeated {detail}",
     ),
     "log_timeout": ("Время ожидания истекло, процесс идёт дальше", "Time limit reached, the workflow goes on"),
     "log_answer_ignored": ("Ответ не учтён: {reason}", "Answer ignored: {reason}"),

@@ -17,13 +17,13 @@ from bx24.emulator.serving import Running
 from tests.browser import launch
 from tests.bx24_emulator.conftest import ROBOT
 
-# The app's page: `call(text)` posts to the parent and resolves with the answer, or "silence" after 300 ms.
+# The app's page: `call` posts to the parent and resolves with the answer, or with "silence" after `wait` ms.
 PAGE = """<!doctype html><title>app</title><p>app</p><script>
 const [host, secure, sid] = window.name.split("|");
 const origin = (secure === "1" ? "https://" : "http://") + host;
 window.call = (method, params, changes = {}) => new Promise((resolve) => {
   const id = String(Math.random()).slice(2);
-  const timer = setTimeout(() => resolve("silence"), 300);
+  const timer = setTimeout(() => resolve("silence"), changes.wait ?? 10000);
   addEventListener("message", (event) => {
     if (event.origin !== origin || !String(event.data).startsWith(id + ":")) return;
     clearTimeout(timer);
@@ -128,16 +128,16 @@ def test_the_commands_of_the_main_page(emulator: Emulator, page: Page) -> None:
     ("method", "changes"),
     [("getInitData", {"sid": "0" * 32}), ("noSuchMethod", {}), ("setPropertyValue", {}), ("toString", {})],
 )
-def test_what_is_ignored(emulator: Emulator, page: Page, method: str, changes: dict[str, str]) -> None:
+def test_what_is_ignored(emulator: Emulator, page: Page, method: str, changes: dict[str, Any]) -> None:
     frame = opened(page, f"{emulator.portal.base_url}/app")
-    assert call(frame, method, {}, **changes) == "silence"
+    assert call(frame, method, {}, wait=200, **changes) == "silence"
 
 
 def test_messages_of_other_windows_are_ignored(emulator: Emulator, page: Page) -> None:
-    opened(page, f"{emulator.portal.base_url}/app")
+    frame = opened(page, f"{emulator.portal.base_url}/app")
     data = json.loads(page.locator("#frame-data").text_content() or "{}")
     page.evaluate("(text) => window.postMessage(text, '*')", f'setTitle:{{"title":"x"}}:1:{data["app_sid"]}')
-    page.wait_for_timeout(50)
+    frame.evaluate("() => window.call('getInitData')")
     assert page.title() != "x"
 
 
@@ -171,7 +171,7 @@ def test_paths_and_sliders(emulator: Emulator, page: Page) -> None:
     inner = next(other for other in page.frames if other.parent_frame and "slider=1" in other.parent_frame.url)
     inner.wait_for_function("typeof window.call === 'function'")
     assert call(inner, "getInitData")["PLACEMENT_OPTIONS"]["tab"] == "x"
-    assert call(inner, "resizeWindow", {"height": 9}) == "silence"
+    assert call(inner, "resizeWindow", {"height": 9}, wait=200) == "silence"
     inner.evaluate("() => { window.call('closeApplication'); }")
     page.locator("#slider").wait_for(state="hidden")
 
@@ -186,8 +186,8 @@ def test_settings_are_written_into_the_robots_form_and_saved(emulator: Emulator,
     frame = opened(page, f"{url}/robots/NEW/0")
     assert page.locator("#app-frame").bounding_box()["height"] == 350
     values = {"TEXT": "Имя: «{=Document:TITLE}»", "params": ["new"], "once": "Y", "unknown": "x"}
-    assert call(frame, "setPropertyValue", values) == "silence"
-    assert call(frame, "setTitle", {"title": "x"}) == "silence"
+    assert call(frame, "setPropertyValue", values, wait=200) == "silence"
+    assert call(frame, "setTitle", {"title": "x"}, wait=200) == "silence"
     assert call(frame, "getInterface")["command"] == ["setPropertyValue"]
     page.get_by_label("Время ожидания").fill("90")
     page.get_by_role("button", name="Сохранить").click()
@@ -200,7 +200,7 @@ def test_settings_are_written_into_the_robots_form_and_saved(emulator: Emulator,
 def test_a_refused_resize_never_answers(emulator: Emulator, page: Page) -> None:
     emulator.portal.faults.refuse_resize = True
     frame = opened(page, f"{emulator.portal.base_url}/app")
-    assert call(frame, "resizeWindow", {"height": 500}) == "silence"
+    assert call(frame, "resizeWindow", {"height": 500}, wait=200) == "silence"
 
 
 def test_the_board_by_keyboard(emulator: Emulator, page: Page) -> None:

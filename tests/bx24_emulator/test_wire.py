@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tests.bx24_emulator.conftest import PORTAL, Bench
+from bx24.emulator.rest.base import METHODS
+from tests.bx24_emulator.conftest import PORTAL, ROBOT, Bench
 
 
 @pytest.mark.parametrize("suffix", ["", ".json", "/"])
@@ -190,3 +191,25 @@ def test_users(bench: Bench) -> None:
     assert bench.ok("user.current", user=2)["NAME"] == "Пётр"
     assert [row["ID"] for row in bench.ok("user.get", {"ID": [1, 3]})] == ["1", "3"]
     assert bench.rest("user.get").json["total"] == 3
+
+
+ODD: list[Any] = [None, "", "x", "0", 0, -1, True, [], ["x"], {}, {"a": "b"}, {"a": {"b": []}}]
+NAMES = (
+    *("id", "ID", "entityTypeId", "values", "type", "filter", "select", "start", "name", "cmd", "halt"),
+    *("CODE", "FIELDS", "NAME", "HANDLER", "PROPERTIES", "RETURN_PROPERTIES", "DOCUMENT_TYPE", "FILTER"),
+    *("EVENT", "EVENT_TYPE", "AUTH_TYPE", "PLACEMENT", "OPTIONS", "LANG_ALL", "USER_ID", "AUTH_USER_ID"),
+    *("EVENT_TOKEN", "RETURN_VALUES", "LOG_MESSAGE", "SCOPE", "FULL", "OPTION", "auth"),
+)
+
+
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_odd_parameters_get_an_answer(bench: Bench, method: str) -> None:
+    bench.portal.faults.limiter = False
+    token = bench.token()
+    good = {**ROBOT, "EVENT": "ONAPPUPDATE", "PLACEMENT": "CRM_DEAL_DETAIL_TAB", "entityTypeId": 2, "id": 1}
+    for base in ({}, good):
+        for name in NAMES:
+            for value in ODD:
+                answer = bench.http("POST", f"/rest/{method}?auth={token}", json={**base, name: value})
+                assert answer.status_code in (200, 400, 401, 403), (name, value)
+                assert ("result" in answer.json) != ("error" in answer.json)

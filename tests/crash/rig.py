@@ -375,6 +375,15 @@ class Town:
         texts = {call.text for call in calls}
         return sum(text_of(message) in texts for message in self.accepted({call.shop for call in calls}))
 
+    def until_sent(self, calls: list[Call], count: int, limit_s: float = 40) -> None:
+        """Wait until Gupshup has accepted so many of these calls' messages."""
+        until(f"{count} of {len(calls)} sent", lambda: self.accepted_of(calls) >= count, limit_s, 0.01)
+
+    def until_answered(self, calls: list[Call], limit_s: float = 40) -> None:
+        """Wait until the workflows of all these calls have gone on."""
+        what = f"{len(calls)} answered"
+        until(what, lambda: self.answered_of(calls) == len(calls), limit_s, 0.1)
+
     def answered_of(self, calls: list[Call]) -> int:
         """How many of these calls' workflows have gone on."""
         ids = {call.workflow for call in calls}

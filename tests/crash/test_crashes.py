@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import random
-import signal
-import time
-from collections import defaultdict
 from collections.abc import Callable
 
-from sqlalchemy import select
-
-from messaging.models import Lease, Run
-from tests.crash.rig import Call, Process, Story, Town, alive, kill, text_of, until
+from tests.crash.rig import Call, Story, Town, kill, until
 
 #: CRASH_SEED=n plays another order of kills.
 SEED = int(os.environ.get("CRASH_SEED", "24"))
@@ -52,7 +45,6 @@ def test_kill_9_at_random(town: Town) -> None:
     top = town.serve()
     shop = town.open_shop(pace=30)
     town.gupshup_faults(latency_ms=150)
-    seen: list[str] = []
 
     def master() -> int:
         return top.find("gunicorn", of=top.pid)[0]
@@ -79,12 +71,10 @@ def test_kill_9_at_random(town: Town) -> None:
     calls: list[Call] = []
     for name in order:
         calls += town.calls(shop, 30, wait_for=("accepted", "delivered"))
-        more = town.accepted_of(calls) + chance.randint(1, 12)
-        until(f"{more} sent, then {name}", lambda more=more: town.accepted_of(calls) >= more, 40, 0.01)
+        town.until_sent(calls, town.accepted_of(calls) + chance.randint(1, 12))
         blows[name]()
-        seen.append(name)
     calls += town.calls(shop, 200 - len(calls), wait_for=("accepted", "delivered"))
-    until("everything is answered", lambda: town.answered_of(calls) == 200, 60, 0.2)
+    town.until_answered(calls, 60)
 
     stories = check(town, calls)
     sent = sum(len(story.accepted) for story in stories)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .. import php
 from ..state import EventBinding
 from .base import Call, RestError, access_denied, argument, check_url, rest
 
@@ -38,7 +39,7 @@ def bind(call: Call) -> bool:
     params = call.upper()
     event, handler = _event(call, params), params.get("HANDLER")
     kind = str(params.get("EVENT_TYPE") or "online").lower()
-    auth_type = int(params.get("AUTH_TYPE") or 0)
+    auth_type = php.to_int(params.get("AUTH_TYPE"))
     if kind == "offline":
         call.need_admin()
     elif not handler:
@@ -71,7 +72,7 @@ def unbind(call: Call) -> dict[str, int]:
     event, handler = _event(call, params), params.get("HANDLER")
     if not handler:
         raise argument("HANDLER")
-    auth_type = int(params.get("AUTH_TYPE") or 0)
+    auth_type = php.to_int(params.get("AUTH_TYPE"))
     gone = [
         row
         for row in call.portal.events

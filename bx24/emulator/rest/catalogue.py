@@ -41,7 +41,7 @@ def methods(call: Call) -> list[str]:
     params = call.upper()
     wanted = {*call.portal.installation.scope, ""}
     if params.get("SCOPE"):
-        wanted = {params["SCOPE"]}
+        wanted = {str(params["SCOPE"])}
     elif params.get("FULL"):
         wanted = {method.scope for method in METHODS.values()}
     return [name for name, method in METHODS.items() if method.scope in wanted]
@@ -92,7 +92,8 @@ def user_current(call: Call) -> dict[str, Any]:
 @rest("user.get", "user_brief")
 def user_get(call: Call) -> Page:
     params = call.upper()
-    wanted = params.get("ID") or (params.get("FILTER") or {}).get("ID")
+    criteria = params.get("FILTER")
+    wanted = params.get("ID") or (criteria.get("ID") if isinstance(criteria, dict) else None)
     ids = {str(item) for item in wanted} if isinstance(wanted, list) else {str(wanted)} if wanted else None
     rows = [_user(call, user) for user in call.portal.users.values() if ids is None or str(user.id) in ids]
     return Page(rows, len(rows), None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import crm
+from .. import crm, php
 from ..words import say
 from .base import Call, Page, RestError, rest
 
@@ -69,7 +69,7 @@ def contact_companies(call: Call) -> list[dict[str, Any]]:
 @rest("crm.duplicate.findbycomm", "crm")
 def find_by_phone(call: Call) -> dict[str, list[int]]:
     """Who has this phone: ids by type, `[]` when nobody. Compared by digits, as the portal's index does."""
-    wanted = {digits(value) for value in call.params.get("values", []) if digits(value)}
+    wanted = {digits(value) for value in php.values(call.params.get("values")) if digits(value)}
     if call.params.get("type") not in ("PHONE", "EMAIL") or not wanted:
         raise RestError("", "Communication type or values are not defined.")
     found: dict[str, list[int]] = {}

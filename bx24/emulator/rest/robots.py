@@ -85,6 +85,7 @@ def _add(call: Call, is_robot: bool) -> bool:
     if checks.too_big(data):
         raise RestError("ERROR_ACTIVITY_ADD_FAILURE", "Activity save error!")
     fields = {key: data.get(key) for key in UPDATABLE if data.get(key) is not None}
+    fields["AUTH_USER_ID"] = php.to_int(data.get("AUTH_USER_ID"))
     call.portal.robots[code] = RobotRecord(code, is_robot, fields, placement)
     return True
 
@@ -131,6 +132,8 @@ def _changes(fields: dict[str, Any], known: crm.Crm) -> dict[str, Any]:
     changes: dict[str, Any] = {key: fields[key] for key in UPDATABLE if fields.get(key) is not None}
     if "HANDLER" in changes:
         checks.handler(changes["HANDLER"])
+    if "AUTH_USER_ID" in changes:
+        changes["AUTH_USER_ID"] = php.to_int(changes["AUTH_USER_ID"])
     if php.is_empty(changes.get("NAME")):
         changes.pop("NAME", None)
     if "USE_PLACEMENT" in changes:
