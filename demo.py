@@ -174,7 +174,13 @@ class Demo:
         self._install()
         self._connect()
         deal = self._prepare_deal()
-        say(Text("A deal moves to the next stage; its robots run", "Сделка переходит на следующую стадию, запускаются роботы"), "►")
+        say(
+            Text(
+                "A deal moves to the next stage; its robots run",
+                "Сделка переходит на следующую стадию, запускаются роботы",
+            ),
+            "►",
+        )
         workflow = self.portal(f"deals/{deal}/move", {"stage": self._stage()})["workflow"]["id"]
         self.until("message accepted", lambda: self._message("accepted"))
         self.until("delivered", lambda: self._message("delivered"))
@@ -184,7 +190,13 @@ class Demo:
             Text("The client answers on the phone: “В субботу, в 12”", "Клиент отвечает с телефона: «В субботу, в 12»"),
             "►",
         )
-        reply = {"app": APP_NAME, "phone": CLIENT_PHONE, "type": "text", "text": "В субботу, в 12", "client_name": "Ольга"}
+        reply = {
+            "app": APP_NAME,
+            "phone": CLIENT_PHONE,
+            "type": "text",
+            "text": "В субботу, в 12",
+            "client_name": "Ольга",
+        }
         self.gupshup("reply", reply)
         flow: dict[str, Any] = self.until("workflow finished", lambda: self._finished(workflow))
         self.show_hops()
@@ -303,7 +315,9 @@ def main() -> int:
             )
         else:
             say(Text("FAILED: not as expected", "НЕ ВЫШЛО: результат не тот"), "✗")
-        say(f"{seconds}   Bitrix24: {demo.emulators.portal}/   phone: {demo.emulators.gupshup}/phone/{CLIENT_PHONE}")
+        phone = f"{demo.emulators.gupshup}/phone/{CLIENT_PHONE}"
+        where = Text("{s}   Bitrix24: {a}/   phone: {b}", "{s}   Битрикс24: {a}/   телефон: {b}")
+        say(where.format(s=seconds, a=demo.emulators.portal, b=phone))
         if os.environ.get("ONCE") == "1":
             return 0 if good else 1
         say(Text("Everything stays up. Ctrl-C ends it.", "Всё продолжает работать. Ctrl-C — остановить."))

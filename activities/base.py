@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from activities.errors import BLANK, Refused, from_invalid, refused
+from activities.errors import Refused, from_invalid, refused
 from bx24.i18n import Text
 from bx24.properties import Descriptor, Properties, WholeNumber, returns
 from gupshup.errors import InvalidMessage
@@ -263,4 +263,4 @@ def _remedy(field: fields.Field[Any]) -> Text:
     return Text("Check the field.", "Проверьте поле.")
 
 
-__all__ = ["BLANK", "Action", "Desk", "Plan", "Refused", "SendAction", "Sending", "explain", "load"]
+__all__ = ["Action", "Card", "Desk", "Plan", "Refused", "SendAction", "Sending", "Shared", "explain", "load"]

@@ -22,14 +22,14 @@ CATALOGUE: dict[str, Text] = {
         "Линии «{value}» нет. Выберите в роботе другую линию или оставьте поле пустым.",
     ),
     "line_not_connected": Text(
-        "No WhatsApp line is connected for this. Connect a line in the app, then run the robot again.",
-        "Линия WhatsApp не подключена. Подключите линию в приложении и запустите робота снова.",
+        "No WhatsApp line is connected for this. Connect a line, then run the robot again.",
+        "Линия WhatsApp не подключена. Подключите линию и запустите робота снова.",
     ),
     "window_closed": Text(
         "WhatsApp's 24-hour window is closed: the client has not written within the last day. "
         "Use the template robot, or wait until the client writes.",
         "Окно WhatsApp закрыто: клиент не писал последние 24 часа. "
-        "Отправьте шаблон (робот «Шаблон») или дождитесь сообщения клиента.",
+        "Отправьте шаблон (робот «WhatsApp: шаблон клиенту») или дождитесь сообщения клиента.",
     ),
     "value_missing": Text(
         "The field “{field}” is empty. Fill it in; if it holds a variable, check that the card has a value.",
@@ -44,10 +44,10 @@ CATALOGUE: dict[str, Text] = {
         "В поле «{field}» {actual} символов, можно не больше {limit}. Сократите текст.",
     ),
     "template_not_found": Text(
-        "There is no template “{value}” on this line. Choose a template from the list in the app, "
-        "or refresh the list if it was made just now.",
-        "Шаблона «{value}» на этой линии нет. Выберите шаблон из списка в приложении "
-        "или обновите список, если шаблон создан только что.",
+        "There is no template “{value}” on this line. Check its name and language in Gupshup's console, "
+        "and that the line has its app id.",
+        "Шаблона «{value}» на этой линии нет. Проверьте название и язык в кабинете Gupshup "
+        "и указан ли у линии идентификатор приложения (app id).",
     ),
     "template_not_approved": Text(
         "The template “{value}” cannot be sent: its status is {status}. Wait for WhatsApp's approval "
@@ -91,7 +91,12 @@ UNKNOWN = Text(
     "Неизвестно, ушло ли сообщение: связь оборвалась во время передачи. Само оно не повторяется. "
     "Загляните в чат с клиентом, прежде чем отправлять ещё раз.",
 )
-BLANK = Text("(empty)", "(пусто)")
+CARD_CLOSED = Text(
+    "Bitrix24 did not let the app read the card, so the phone is unknown ({code}). Give the app the CRM permission, "
+    "or have an administrator with access to this card open the app.",
+    "Битрикс24 не дал приложению прочитать карточку, поэтому телефон неизвестен ({code}). Дайте приложению право «CRM» "
+    "или пусть приложение откроет администратор, которому эта карточка доступна.",
+)
 
 
 class Refused(Exception):

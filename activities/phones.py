@@ -25,7 +25,7 @@ _SEPARATORS = re.compile(r"[,;\n\r，；،、\u2028\u2029]+")
 _MAYBE_SEPARATORS = re.compile(r"(?<=\s)(?:и|или|либо|and|or)(?=\s)|[/|\\]", re.IGNORECASE)
 _EXTENSION = re.compile(
     r"(?<=[0-9)])[\s,;(]*"
-    r"(?:доб(?:авочный|ав)?|вн(?:утр(?:енний)?)?|ext(?:ension)?|x|#)[.:\s№#]*[0-9]{1,6}[\s).]*$"
+    r"(?:доб(?:авочный|ав)?|вн(?:утр(?:енний)?)?|ext(?:ension)?|x|#)[.:\s]*(?:no\.?|#)?\s*[0-9]{1,6}[\s).]*$"
     r"|(?<=[0-9])\s?/\s?[0-9]{1,4}$",  # "123-45-67/68": the neighbouring line
     re.IGNORECASE,
 )
@@ -62,6 +62,12 @@ def digits(text: str, region: str) -> str | None:
         if labelled and (found := _read(labelled[1], region or DEFAULT_REGION)):
             return found
     return None
+
+
+def tail(text: str) -> str:
+    """What stands behind the number to reach its person: " доб. 12", or ""."""
+    found = _EXTENSION.search(_plain(text))
+    return f" {found[0].strip(' ,;()')}" if found else ""
 
 
 def valid(texts: list[str], region: str) -> list[str]:

@@ -45,6 +45,7 @@ class Config:
     worker_processes: int = 1
     worker_threads: int = 64
     unknown_after_s: int = 600
+    bind: str = "127.0.0.1:8000"
     metrics_token: str = field(default="", repr=False)
 
     @property
@@ -181,6 +182,13 @@ class Environment(Schema):
         load_default=600,
         validate=validate.Range(1, 86400),
     )
+    BIND = _var(
+        fields.String,
+        "host:port on which `make serve` listens; a reverse proxy with TLS stands before it",
+        "127.0.0.1:8000",
+        load_default="127.0.0.1:8000",
+        validate=validate.Regexp(r"^[^\s:]+:\d{1,5}$", error="is not host:port"),
+    )
     METRICS_TOKEN = _var(fields.String, "bearer token that /metrics asks for", "a long random word", load_default="")
 
     @post_load
@@ -203,6 +211,7 @@ class Environment(Schema):
             worker_processes=data["WORKER_PROCESSES"],
             worker_threads=data["WORKER_THREADS"],
             unknown_after_s=data["UNKNOWN_AFTER_S"],
+            bind=data["BIND"],
             metrics_token=data["METRICS_TOKEN"],
         )
 

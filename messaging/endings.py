@@ -33,9 +33,6 @@ _HEADLINE = {
     "delivered": Text("the message was delivered", "сообщение доставлено"),
     "read": Text("the message was read", "сообщение прочитано"),
     "replied": Text("the client replied", "клиент ответил"),
-    "failed": Text("not sent", "не отправлено"),
-    "unknown": Text("unclear whether it was sent", "неизвестно, отправлено ли"),
-    "timeout": Text("the wait is over", "время ожидания вышло"),
 }
 
 
@@ -119,10 +116,11 @@ def iso(moment: datetime | None) -> str:
 
 def _log_line(run: Run, outcome: str, words: str, known: Mapping[str, Any], language: str) -> str:
     to = f" → +{run.message.conversation.phone}" if run.message else ""
-    line = f"WhatsApp{to}: {headline(outcome, known).to(language)}"
+    # The error's text says all of it; a headline before it would say it twice.
+    line = f"WhatsApp{to}: {words or headline(outcome, known).to(language)}"
     if known.get("reply_text"):
         line += f": «{known['reply_text'][:200]}»"
-    return f"{line}. {words}" if words else line
+    return line
 
 
 def headline(outcome: str, known: Mapping[str, Any]) -> Text:

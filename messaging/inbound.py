@@ -40,7 +40,7 @@ def store(runtime: Runtime, line: Line, body: bytes) -> bool:
         "key": webhooks.key(first),
         "body": body[:MAX_BODY].decode("utf-8", "replace"),
         "label": first.type_label[:60],
-        "ref": (getattr(first, "ref", "") or None) if isinstance(first, webhooks.Status) else None,
+        "ref": first.ref[:200] or None if isinstance(first, webhooks.Status) else None,
         "received_at": now,
         "due_at": now,
     }
@@ -133,10 +133,10 @@ def _status(session: Session, runtime: Runtime, line: Line, row: InboundEvent, e
     if message is None and (message := _adopted(session, runtime, line, event)) is None:
         return "wait"
     # An old event may carry WhatsApp's id alone: that must not be taken for Gupshup's.
-    message.gupshup_id = message.gupshup_id or event.gs_id or None
-    message.whatsapp_id = message.whatsapp_id or event.whatsapp_id or None
+    message.gupshup_id = message.gupshup_id or event.gs_id[:100] or None
+    message.whatsapp_id = message.whatsapp_id or event.whatsapp_id[:200] or None
     if status == "failed":
-        message.error_code, message.error_reason = str(event.code or "unknown"), (event.reason or "")[:500]
+        message.error_code, message.error_reason = (event.code or "unknown")[:40], event.reason[:500]
     if statuses.raise_to(message, status, event.at or row.received_at):
         log.info("status", trace=message.run.trace, run=message.run_id, status=status, code=event.code or "")
         endings.by_status(session, runtime, message)
@@ -186,7 +186,7 @@ def _adopted(session: Session, runtime: Runtime, line: Line, event: webhooks.Sta
 def _reply(session: Session, runtime: Runtime, line: Line, row: InboundEvent, event: webhooks.Reply) -> str:
     if not event.phone:
         return "odd"  # a client with a username only (BSUID): kept, but no conversation of ours has such a name
-    known = select(Reply.id).where(Reply.line_id == line.id, Reply.provider_id == event.provider_id)
+    known = select(Reply.id).where(Reply.line_id == line.id, Reply.provider_id == event.provider_id[:200])
     if event.provider_id and session.scalar(known):
         return "done"
     conversation = conversation_with(session, runtime, line.id, event.phone)
@@ -200,7 +200,7 @@ def _reply(session: Session, runtime: Runtime, line: Line, row: InboundEvent, ev
         line_id=line.id,
         shard=row.shard,
         conversation_id=conversation.id,
-        provider_id=event.provider_id or row.key,
+        provider_id=(event.provider_id or row.key)[:200],
         type=event.type,
         content={"values": values, "url": event.file_url, "name": event.file_name, "mime": event.content_type},
         at=at,

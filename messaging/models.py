@@ -192,7 +192,8 @@ class Message(Base):
     __tablename__ = "message"
     __table_args__ = (
         UniqueConstraint("run_id"),
-        _partial("ix_message_queued", "shard", "run_id", where="status = 'queued'"),
+        _partial("ix_message_queued", "shard", "send_at", where="status = 'queued'"),
+        _partial("ix_message_turn", "line_id", "run_id", where="status = 'queued'"),
         _partial("ix_message_lane", "conversation_id", "run_id", where="status IN ('queued', 'sending')"),
         _partial("ix_message_flight", "shard", "status", where="status IN ('sending', 'unknown')"),
         Index("ix_message_gupshup", "gupshup_id"),

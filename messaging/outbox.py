@@ -10,13 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from gupshup.client import Account
 from gupshup.errors import GupshupError, NotWritten, Throttled, Unclear
 from messaging import endings, lines, statuses
-from messaging.models import InboundEvent, Lease, Line, Message, Run
+from messaging.models import SHARDS, InboundEvent, Lease, Line, Message, Run
 from messaging.runtime import Runtime
 
 #: A message waits for earlier runs of its portal that are not planned yet, so that robots keep their order; but not
@@ -28,24 +28,19 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Bucket:
-    """A line's pace: `pace` messages a second, `burst` at once."""
+    """A line's pace: so many messages a second, so many at once; both may be changed at any time."""
 
-    pace: float
-    burst: int
     tokens: float
     at: datetime
     paused_until: datetime | None = None
 
-    def take(self, now: datetime) -> bool:
-        """Take one place if there is one."""
+    def fill(self, line: Line, now: datetime) -> int:
+        """Let time flow in; how many messages may leave now."""
         if self.paused_until and now < self.paused_until:
-            return False
-        self.tokens = min(self.burst, self.tokens + max(0.0, (now - self.at).total_seconds()) * self.pace)
+            return 0
+        self.tokens = min(line.burst, self.tokens + max(0.0, (now - self.at).total_seconds()) * line.pace)
         self.at = now
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
+        return int(self.tokens)
 
 
 @dataclass(frozen=True)
@@ -74,12 +69,21 @@ class Outbox:
         self.runtime = runtime
         self.owner = owner
         self._buckets: dict[int, Bucket] = {}
+        self._turn = 0
 
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[Sending]:
-        """Claim what may leave now, at most `room`: the oldest of each client's lane, as the lines' paces allow."""
+        """Claim what may leave now, at most `room`: lines in fair turns, as their paces allow, the oldest calls first."""
         now = self.runtime.clock()
-        ready = session.execute(_ready(held, now).limit(room * 2)).all()
-        chosen = [message_id for message_id, line_id in ready if self._bucket(session, line_id, now).take(now)][:room]
+        chosen: list[int] = []
+        turns = [
+            (line, bucket) for line in self._lines(session, held) if (bucket := self._bucket(line, now)).tokens >= 1
+        ]
+        for position, (line, bucket) in enumerate(turns):
+            share = -(-(room - len(chosen)) // (len(turns) - position))
+            may = min(share, bucket.fill(line, now))
+            ready = session.scalars(_ready(line.id, now).limit(may)).all() if may else []
+            bucket.tokens -= len(ready)
+            chosen += ready
         if not chosen:
             return []
         claimed = session.execute(
@@ -90,6 +94,14 @@ class Outbox:
             .execution_options(synchronize_session=False)
         ).scalars()
         return self._load(session, list(claimed), held)
+
+    def _lines(self, session: Session, held: dict[int, int]) -> list[Line]:
+        """The lines that have something queued; another one goes first each time."""
+        queued = exists().where(Message.line_id == Line.id, Message.status == "queued")
+        lines = session.scalars(select(Line).where((Line.portal_id % SHARDS).in_(held), queued).order_by(Line.id)).all()
+        self._turn += 1
+        start = self._turn % len(lines) if lines else 0
+        return [*lines[start:], *lines[:start]]
 
     def _leased(self) -> Any:
         return exists().where(
@@ -120,11 +132,9 @@ class Outbox:
             for message in messages
         ]
 
-    def _bucket(self, session: Session, line_id: int, now: datetime) -> Bucket:
-        bucket = self._buckets.get(line_id)
-        if bucket is None:
-            line = session.get_one(Line, line_id)
-            bucket = self._buckets[line_id] = Bucket(line.pace, line.burst, float(line.burst), now)
+    def _bucket(self, line: Line, now: datetime) -> Bucket:
+        bucket = self._buckets.setdefault(line.id, Bucket(float(line.burst), now))
+        bucket.fill(line, now)
         return bucket
 
     def work(self, sending: Sending) -> Result:
@@ -191,24 +201,25 @@ class Outbox:
         )
 
 
-def _ready(held: dict[int, int], now: datetime) -> Any:
-    """Queued messages that nothing earlier stands in front of, oldest robot call first."""
-    earlier, unplanned = aliased(Message), aliased(Run)
+def _ready(line_id: int, now: datetime) -> Any:
+    """A line's queued messages that nothing earlier stands in front of, oldest robot call first.
+
+    In front of a message stand: earlier ones to the same client, one in flight to that client, and earlier runs of its
+    portal that are not planned yet and may turn out to go to the same client.
+    """
+    earlier, flying, unplanned = aliased(Message), aliased(Message), aliased(Run)
     return (
-        select(Message.id, Message.line_id)
+        select(Message.id)
         .where(
-            Message.shard.in_(held),
+            Message.line_id == line_id,
             Message.status == "queued",
             Message.send_at <= now,
             ~exists().where(
                 earlier.conversation_id == Message.conversation_id,
                 earlier.run_id < Message.run_id,
-                or_(earlier.status == "queued", earlier.status == "sending"),
+                earlier.status == "queued",
             ),
-            ~exists().where(
-                earlier.conversation_id == Message.conversation_id,
-                earlier.status == "sending",
-            ),
+            ~exists().where(flying.conversation_id == Message.conversation_id, flying.status == "sending"),
             ~exists().where(
                 unplanned.portal_id == Message.portal_id,
                 unplanned.state == "stored",

@@ -32,7 +32,8 @@ def _rotate_column(runtime: Runtime, table: Table, column: Column[Any]) -> int:
             rows = session.execute(query if last is None else query.where(key > last)).all()
             for row_key, token in rows:
                 value = type_coerce(runtime.vault.rotate(token), Text)
-                session.execute(update(table).where(key == row_key).values({column: value}))
+                kept = type_coerce(column, Text) == token  # somebody may have written a newer value meanwhile
+                session.execute(update(table).where(key == row_key, kept).values({column: value}))
         if not rows:
             return count
         count, last = count + len(rows), rows[-1][0]

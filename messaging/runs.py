@@ -19,9 +19,9 @@ from sqlalchemy.orm import Session
 import gupshup.errors
 from activities import ACTIVITIES, Person, phones
 from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action, Plan, load
-from activities.errors import Refused, refused
+from activities.errors import CARD_CLOSED, Refused, refused
 from bx24 import payloads
-from bx24.errors import Bx24Error, PortalInactive, Rejected
+from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
 from messaging import crypto, endings, lines, portals, replies, tokens
 from messaging.desk import RunDesk
@@ -125,9 +125,12 @@ def plan(runtime: Runtime, run: Run) -> Outcome:
         return _plan(runtime, run)
     except Refused as refusal:
         return refusal
-    except (Rejected, PortalInactive) as error:
+    except PortalInactive as error:
         log.warning("Bitrix24 refused", trace=run.trace, code=error.code)
-        return refused("no_phone") if isinstance(error, Rejected) else refused("portal_inactive")
+        return refused("portal_inactive")
+    except (Rejected, Unauthorized) as error:
+        log.warning("Bitrix24 refused", trace=run.trace, code=error.code)
+        return Refused("no_phone", CARD_CLOSED.format(code=error.code))
     except Bx24Error as error:
         return Postponed(getattr(error, "retry_after", None) or _backoff(run.plan_tries), error.code)
     except (gupshup.errors.Rejected, gupshup.errors.Misconfigured) as error:
@@ -213,9 +216,9 @@ def _crm_item(run: Run) -> tuple[int | None, int | None]:
 
 
 def _raise_passing(errors: Any) -> None:
-    """A card that is gone or closed to us has no phone; a portal that is busy is asked again."""
+    """A card that is gone has no phone; one that is closed to us is reported; a busy portal is asked again."""
     for error in errors:
-        if not isinstance(error, Rejected):
+        if error.code.upper() not in ("NOT_FOUND", "ERROR_NOT_FOUND", "100"):
             raise error
 
 

@@ -35,7 +35,12 @@ from messaging.models import Message, Run
 from messaging.runtime import Runtime
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-PORTAL, AUTH, GUPSHUP, APP = "https://acme.example", "https://auth.example", "https://api.gupshup.example", "https://waba.example"
+PORTAL, AUTH, GUPSHUP, APP = (
+    "https://acme.example",
+    "https://auth.example",
+    "https://api.gupshup.example",
+    "https://waba.example",
+)
 KEY = Fernet.generate_key().decode()
 BODY = "Здравствуйте, {{1}}! Заказ {{2}} готов."
 

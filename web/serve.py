@@ -48,12 +48,11 @@ def main() -> int:
     runtime.prepare()
     runtime.redis.ping()  # the embedded one is started here, before two processes would race for it
     runtime.close()
-    bind = os.environ.get("BIND", "127.0.0.1:8000")
     # The socket is ours, not gunicorn's: a master that was killed leaves workers on it for a while, and the next one
     # could not bind it; meanwhile calls wait instead of being refused.
-    host, _, port = bind.rpartition(":")
+    host, _, port = settings.bind.rpartition(":")
     with socket.create_server((host.strip("[]"), int(port)), family=_family(host), backlog=BACKLOG) as listener:
-        log.info("serving", bind=bind, public_url=settings.public_url)
+        log.info("serving", bind=settings.bind, public_url=settings.public_url)
         return Supervisor(halves(f"fd://{listener.fileno()}", None, (listener.fileno(),))).run()
 
 

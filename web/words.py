@@ -4,7 +4,7 @@ from bx24.i18n import Text
 
 INSTALL = {
     "title": Text("Installing waba24", "Устанавливаем waba24"),
-    "portal": Text("The portal is recognised", "Портал узнан"),
+    "portal": Text("The portal is recognised", "Портал распознан"),
     "robots": Text("Registering robots and activities…", "Регистрируем роботов и действия…"),
     "robots_done": Text("Robots and activities are registered", "Роботы и действия зарегистрированы"),
     "robots_failed": Text(

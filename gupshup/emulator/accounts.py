@@ -15,9 +15,19 @@ from gupshup.emulator.webhooks import MODES
 _NAME = re.compile(r"[A-Za-z0-9]{6,}")
 _PHONE = re.compile(r"[1-9]\d{6,14}")
 _MAX_SUBSCRIPTIONS = 5
-_APP_KEYS = frozenset({
-    "app_name", "api_key", "app_id", "phone", "title", "templates", "webhook_url", "allow_http", "rate_limit",
-})
+_APP_KEYS = frozenset(
+    {
+        "app_name",
+        "api_key",
+        "app_id",
+        "phone",
+        "title",
+        "templates",
+        "webhook_url",
+        "allow_http",
+        "rate_limit",
+    }
+)
 
 
 class BadApp(ValueError):
@@ -51,8 +61,12 @@ class Accounts:
                 f"unknown keys: {sorted(unknown)}"
             )
         app = App(
-            name, str(raw.get("app_id") or self._new_id()), str(raw.get("api_key") or self._new_id().replace("-", "")),
-            phone, str(raw.get("title") or name), bool(raw.get("allow_http", False)),
+            name,
+            str(raw.get("app_id") or self._new_id()),
+            str(raw.get("api_key") or self._new_id().replace("-", "")),
+            phone,
+            str(raw.get("title") or name),
+            bool(raw.get("allow_http", False)),
         )
         for template in _mappings(raw.get("templates")):
             self.add_template(app, template)

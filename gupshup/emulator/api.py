@@ -24,11 +24,17 @@ blueprint = Blueprint("api", __name__)
 
 _SUBSCRIPTION_FIELDS = frozenset({"url", "tag", "version", "modes", "doCheck", "showOnUI", "meta", "active"})
 _FILTERS = {
-    "templateStatus": "status", "templateCategory": "category", "templateType": "templateType",
-    "quality": "quality", "languageCode": "languageCode",
+    "templateStatus": "status",
+    "templateCategory": "category",
+    "templateType": "templateType",
+    "quality": "quality",
+    "languageCode": "languageCode",
 }
 _WORDS = {
-    "400": "Bad Request", "401": "Authentication Failed", "403": "Forbidden", "413": "Request Entity Too Large",
+    "400": "Bad Request",
+    "401": "Authentication Failed",
+    "403": "Forbidden",
+    "413": "Request Entity Too Large",
     "429": "Too Many Requests",
 }
 
@@ -131,7 +137,7 @@ def list_templates(app_id: str) -> ResponseReturnValue:
     size = request.args.get("pageSize", type=int)
     if size and size > 0:
         page = max(request.args.get("pageNo", 0, type=int), 0)
-        found = found[page * size:(page + 1) * size]
+        found = found[page * size : (page + 1) * size]
     return {"status": "success", "templates": found}
 
 
@@ -212,9 +218,18 @@ def unsubscribe(app_id: str, subscription_id: str | None = None) -> ResponseRetu
 
 def _subscription(app: App, subscription: Subscription) -> JsonObject:
     return {
-        "active": subscription.active, "appId": app.id, "createdOn": subscription.created, "id": subscription.id,
-        "latencyBucket": "LOW", "mode": 0, "modes": sorted(subscription.modes), "modifiedOn": subscription.created,
-        "showOnUI": False, "tag": subscription.tag, "url": subscription.url, "version": subscription.version,
+        "active": subscription.active,
+        "appId": app.id,
+        "createdOn": subscription.created,
+        "id": subscription.id,
+        "latencyBucket": "LOW",
+        "mode": 0,
+        "modes": sorted(subscription.modes),
+        "modifiedOn": subscription.created,
+        "showOnUI": False,
+        "tag": subscription.tag,
+        "url": subscription.url,
+        "version": subscription.version,
     }
 
 

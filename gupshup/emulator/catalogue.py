@@ -19,8 +19,24 @@ JsonObject = dict[str, object]
 _VARIABLE = re.compile(r"\{\{\s*(\d+|[a-z_]+)\s*\}\}")
 _NAME = re.compile(r"[a-z0-9_]{1,180}")
 _KINDS = ("TEXT", "IMAGE", "VIDEO", "DOCUMENT", "LOCATION", "CATALOG", "PRODUCT", "CAROUSEL", "GIF")
-_SEED_KEYS = frozenset({"id", "name", "language", "category", "kind", "status", "header", "body", "footer", "buttons",
-                        "quality", "reason", "samples", "vertical"})
+_SEED_KEYS = frozenset(
+    {
+        "id",
+        "name",
+        "language",
+        "category",
+        "kind",
+        "status",
+        "header",
+        "body",
+        "footer",
+        "buttons",
+        "quality",
+        "reason",
+        "samples",
+        "vertical",
+    }
+)
 _SENDABLE = ("APPROVED", "SANDBOX_REQUESTED")
 _HEADER_LIMIT, _BODY_LIMIT = 60, 1024
 
@@ -99,15 +115,28 @@ def _vendor_object(
     if buttons:
         container["buttons"] = buttons
     return {
-        "id": str(raw.get("id", new_id)), "appId": app_id, "elementName": name,
-        "languageCode": raw.get("language", "en_US"), "category": raw.get("category", "UTILITY"),
-        "templateType": kind, "status": raw.get("status", "APPROVED"), "externalId": str(10**15 + now_ms),
-        "wabaId": "220700000000001", "namespace": "b1c2d3e4_0001", "data": _rendering(header, body, footer, buttons),
+        "id": str(raw.get("id", new_id)),
+        "appId": app_id,
+        "elementName": name,
+        "languageCode": raw.get("language", "en_US"),
+        "category": raw.get("category", "UTILITY"),
+        "templateType": kind,
+        "status": raw.get("status", "APPROVED"),
+        "externalId": str(10**15 + now_ms),
+        "wabaId": "220700000000001",
+        "namespace": "b1c2d3e4_0001",
+        "data": _rendering(header, body, footer, buttons),
         "meta": json.dumps({"example": sample}, ensure_ascii=False),
-        "containerMeta": json.dumps(container, ensure_ascii=False), "vertical": raw.get("vertical", name),
-        "quality": raw.get("quality", "UNKNOWN"), "reason": raw.get("reason", "NONE"),
-        "languagePolicy": "deterministic", "createdOn": now_ms, "modifiedOn": now_ms,
-        "priority": 1, "retry": 0, "stage": "NONE",
+        "containerMeta": json.dumps(container, ensure_ascii=False),
+        "vertical": raw.get("vertical", name),
+        "quality": raw.get("quality", "UNKNOWN"),
+        "reason": raw.get("reason", "NONE"),
+        "languagePolicy": "deterministic",
+        "createdOn": now_ms,
+        "modifiedOn": now_ms,
+        "priority": 1,
+        "retry": 0,
+        "stage": "NONE",
     }
 
 
@@ -158,7 +187,7 @@ def _button_slots(template: Template) -> tuple[int, int]:
 def render(template: Template, params: list[str]) -> Rendered:
     """Header, body, then button values, in that order."""
     header, body = len(variables(template.header)), len(variables(template.body))
-    rest = list(params[header + body:])
+    rest = list(params[header + body :])
     buttons = []
     for button in template.buttons:
         shown = dict(button)
@@ -187,7 +216,7 @@ def check_send(template: Template, params: list[str], header: JsonObject | None,
     shown = render(template, params)
     if len(shown.header) > _HEADER_LIMIT or len(shown.body) > _BODY_LIMIT:
         found.fail(codes.TEMPLATE_TOO_LONG, f"header {len(shown.header)}, body {len(shown.body)} characters")
-    if must and not all(re.fullmatch(r"[^\s<>\"{}|\\^`]+", value) for value in params[expected - must:expected]):
+    if must and not all(re.fullmatch(r"[^\s<>\"{}|\\^`]+", value) for value in params[expected - must : expected]):
         found.fail(codes.PARAM_FORMAT, "button value")
 
 
@@ -200,8 +229,14 @@ def _check_values(params: list[str], found: Findings) -> None:
 
 
 def _check_header(template: Template, header: JsonObject | None, found: Findings) -> None:
-    media = {"IMAGE": "image", "VIDEO": "video", "DOCUMENT": "document", "LOCATION": "location", "GIF": "gif",
-             "CAROUSEL": "carousel"}
+    media = {
+        "IMAGE": "image",
+        "VIDEO": "video",
+        "DOCUMENT": "document",
+        "LOCATION": "location",
+        "GIF": "gif",
+        "CAROUSEL": "carousel",
+    }
     expected = media.get(template.kind)
     given = str(header.get("type")) if header else None
     if expected != given:

@@ -47,8 +47,12 @@ def find(message: Message, spec: JsonObject) -> Choice | None:
 def _choice(kind: str, index: int, raw: JsonObject, section: str = "") -> Choice:
     postback = raw.get("postbackText")
     return Choice(
-        kind, index, str(raw.get("title", "")), None if postback is None else str(postback),
-        str(raw.get("description") or ""), section,
+        kind,
+        index,
+        str(raw.get("title", "")),
+        None if postback is None else str(postback),
+        str(raw.get("description") or ""),
+        section,
     )
 
 

@@ -66,10 +66,25 @@ REASONS: dict[int, str] = {
 
 # Refused by Gupshup itself, before WhatsApp saw the message: the event bears only Gupshup's id, and no `enqueued`
 # comes before it.
-_REFUSED_BY_GUPSHUP = frozenset({
-    BOT_FAILED, WALLET_LOW, 1004, 1005, 1006, 1007, 1008, PARAMETER_MISSING, MEDIA_URL, 1011, 1012, 4001,
-    TEMPLATE_UNKNOWN, 4004, TEMPLATE_PAUSED,
-})
+_REFUSED_BY_GUPSHUP = frozenset(
+    {
+        BOT_FAILED,
+        WALLET_LOW,
+        1004,
+        1005,
+        1006,
+        1007,
+        1008,
+        PARAMETER_MISSING,
+        MEDIA_URL,
+        1011,
+        1012,
+        4001,
+        TEMPLATE_UNKNOWN,
+        4004,
+        TEMPLATE_PAUSED,
+    }
+)
 
 
 def reason_of(code: int) -> str:

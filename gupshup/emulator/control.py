@@ -50,10 +50,16 @@ def _app(name: object) -> App:
 
 def _describe(app: App) -> JsonObject:
     return {
-        "app_name": app.name, "app_id": app.id, "api_key": app.api_key, "phone": app.phone, "title": app.title,
+        "app_name": app.name,
+        "app_id": app.id,
+        "api_key": app.api_key,
+        "phone": app.phone,
+        "title": app.title,
         "webhook_urls": [s.url for s in app.subscriptions.values()],
-        "templates": [{"id": t.id, "name": t.raw.get("elementName"), "language": t.raw.get("languageCode"),
-                       "status": t.status} for t in app.templates.values()],
+        "templates": [
+            {"id": t.id, "name": t.raw.get("elementName"), "language": t.raw.get("languageCode"), "status": t.status}
+            for t in app.templates.values()
+        ],
     }
 
 
@@ -111,8 +117,11 @@ def change_template(name: str, template_id: str) -> ResponseReturnValue:
 def _status_update(template: Template) -> JsonObject:
     raw = template.raw
     event: JsonObject = {
-        "type": "status-update", "id": template.id, "status": template.status.lower(),
-        "elementName": raw.get("elementName"), "languageCode": raw.get("languageCode"),
+        "type": "status-update",
+        "id": template.id,
+        "status": template.status.lower(),
+        "elementName": raw.get("elementName"),
+        "languageCode": raw.get("languageCode"),
     }
     return event | ({"rejectedReason": raw.get("reason")} if template.status == "REJECTED" else {})
 
@@ -123,7 +132,7 @@ def list_messages() -> ResponseReturnValue:
     found = current().accepted(request.args.get("destination"))
     if "app" in request.args:
         found = [message for message in found if message.app.name == request.args["app"]]
-    found = found[max(request.args.get("after", 0, type=int), 0):]
+    found = found[max(request.args.get("after", 0, type=int), 0) :]
     return {"messages": [message.to_dict() for message in found]}
 
 

@@ -9,26 +9,73 @@ from dataclasses import dataclass, field
 from gupshup.emulator.catalogue import JsonObject
 
 # What one prepared answer may be. The `*_after_accept` ones take the message in and then leave the caller in the dark.
-ANSWERS = frozenset({
-    "400", "401", "403", "413", "429", "500", "502", "503", "504", "html_502", "no_message_id", "refuse",
-    "drop_after_accept", "500_after_accept", "502_after_accept", "503_after_accept", "504_after_accept",
-})
+ANSWERS = frozenset(
+    {
+        "400",
+        "401",
+        "403",
+        "413",
+        "429",
+        "500",
+        "502",
+        "503",
+        "504",
+        "html_502",
+        "no_message_id",
+        "refuse",
+        "drop_after_accept",
+        "500_after_accept",
+        "502_after_accept",
+        "503_after_accept",
+        "504_after_accept",
+    }
+)
 SCOPES = ("send", "templates", "subscription")
 DELAYS: Mapping[str, int] = {"enqueued": 50, "sent": 150, "delivered": 300}
 _SETTINGS: Mapping[str, type | tuple[type, ...]] = {
-    "latency_ms": int, "auto_read_ms": (int, type(None)), "wallet_empty": bool, "window_code": int,
-    "not_on_whatsapp": list, "not_on_whatsapp_suffix": (str, type(None)), "delays_ms": dict, "duplicate": bool,
-    "order": str, "webhook_delay_ms": int, "drop_statuses": list, "omit_gs_id": bool, "failed_shape": (str, type(None)),
-    "click_shape": str, "omit_context": bool, "destinations": dict, "webhook_lanes": int, "retries": int,
+    "latency_ms": int,
+    "auto_read_ms": (int, type(None)),
+    "wallet_empty": bool,
+    "window_code": int,
+    "not_on_whatsapp": list,
+    "not_on_whatsapp_suffix": (str, type(None)),
+    "delays_ms": dict,
+    "duplicate": bool,
+    "order": str,
+    "webhook_delay_ms": int,
+    "drop_statuses": list,
+    "omit_gs_id": bool,
+    "failed_shape": (str, type(None)),
+    "click_shape": str,
+    "omit_context": bool,
+    "destinations": dict,
+    "webhook_lanes": int,
+    "retries": int,
 }
 _WORDS: Mapping[str, tuple[object, ...]] = {
-    "order": ("normal", "reversed"), "failed_shape": (None, "sync", "async"), "click_shape": ("new", "old"),
+    "order": ("normal", "reversed"),
+    "failed_shape": (None, "sync", "async"),
+    "click_shape": ("new", "old"),
 }
 _DEFAULTS: Mapping[str, object] = {
-    "latency_ms": 0, "auto_read_ms": None, "wallet_empty": False, "window_code": 470, "not_on_whatsapp": [],
-    "not_on_whatsapp_suffix": "0000", "delays_ms": DELAYS, "duplicate": False, "order": "normal",
-    "webhook_delay_ms": 0, "drop_statuses": [], "omit_gs_id": False, "failed_shape": None, "click_shape": "new",
-    "omit_context": False, "destinations": {}, "webhook_lanes": 1, "retries": 5,
+    "latency_ms": 0,
+    "auto_read_ms": None,
+    "wallet_empty": False,
+    "window_code": 470,
+    "not_on_whatsapp": [],
+    "not_on_whatsapp_suffix": "0000",
+    "delays_ms": DELAYS,
+    "duplicate": False,
+    "order": "normal",
+    "webhook_delay_ms": 0,
+    "drop_statuses": [],
+    "omit_gs_id": False,
+    "failed_shape": None,
+    "click_shape": "new",
+    "omit_context": False,
+    "destinations": {},
+    "webhook_lanes": 1,
+    "retries": 5,
 }
 
 

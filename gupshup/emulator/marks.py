@@ -23,7 +23,7 @@ def inline(text: str) -> Markup:
     """Marks within a text; they nest."""
     out, end = Markup(""), 0
     for match in _SPAN.finditer(text):
-        out += escape(text[end:match.start()])
+        out += escape(text[end : match.start()])
         out += _span(match)
         end = match.end()
     return out + escape(text[end:])
@@ -48,7 +48,7 @@ def _line(line: str) -> Markup:
     match = _LINE.match(line)
     if match is None:
         return Markup('<span class="line">{}</span>').format(inline(line) if line else Markup("&#8203;"))
-    rest = inline(line[match.end():])
+    rest = inline(line[match.end() :])
     if match["quote"]:
         return Markup('<span class="line quoted">{}</span>').format(rest)
     sign = "•" if match["bullet"] else f"{match['number']}."

@@ -118,10 +118,16 @@ class Message:
 
     def to_dict(self) -> JsonObject:
         return {
-            "id": self.id, "app": self.app.name, "destination": self.destination, "path": self.path,
-            "message": self.message, "template": self.template,
+            "id": self.id,
+            "app": self.app.name,
+            "destination": self.destination,
+            "path": self.path,
+            "message": self.message,
+            "template": self.template,
             "postbackTexts": [{"index": i, "text": t} for i, t in self.postback_texts.items()],
-            "at": iso(self.at), "status": self.status, "statuses": [step.to_dict() for step in list(self.statuses)],
+            "at": iso(self.at),
+            "status": self.status,
+            "statuses": [step.to_dict() for step in list(self.statuses)],
             "whatsapp_id": self.whatsapp_id,
         }
 
@@ -187,7 +193,13 @@ class Webhook:
 
     def to_dict(self) -> JsonObject:
         return {
-            "id": self.id, "app": self.app.name, "url": self.url, "event": self.label, "due": iso(self.due),
-            "state": self.state, "answers": list(self.answers), "posted": [iso(at) for at in list(self.posted)],
+            "id": self.id,
+            "app": self.app.name,
+            "url": self.url,
+            "event": self.label,
+            "due": iso(self.due),
+            "state": self.state,
+            "answers": list(self.answers),
+            "posted": [iso(at) for at in list(self.posted)],
             "body": self.body,
         }

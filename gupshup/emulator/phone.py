@@ -35,8 +35,14 @@ def _words() -> Words:
 def _render(name: str, **values: object) -> str:
     words = _words()
     return render_template(
-        name, words=words, lang=words.lang, query_lang=request.args.get("lang"), bubble=lambda e: bubble(e, words),
-        summary=lambda e: summary(e, words), number=phone_number, **values,
+        name,
+        words=words,
+        lang=words.lang,
+        query_lang=request.args.get("lang"),
+        bubble=lambda e: bubble(e, words),
+        summary=lambda e: summary(e, words),
+        number=phone_number,
+        **values,
     )
 
 
@@ -106,9 +112,17 @@ def _page(number: str, template: str) -> str:
     fault = emulator.faults.destination(app.name, number)
     with emulator.changed:
         return _render(
-            template, chat=chat, app=app, phone=chat.phone, entries=list(chat.entries), sent=_newest(chat),
-            webhooks=_webhooks(app, number), others=[c.app for c in emulator.chats(number) if c.app is not app],
-            window=chat.window_until() if chat.is_open(emulator.clock()) else None, refusals=_REFUSALS, reasons=REASONS,
+            template,
+            chat=chat,
+            app=app,
+            phone=chat.phone,
+            entries=list(chat.entries),
+            sent=_newest(chat),
+            webhooks=_webhooks(app, number),
+            others=[c.app for c in emulator.chats(number) if c.app is not app],
+            window=chat.window_until() if chat.is_open(emulator.clock()) else None,
+            refusals=_REFUSALS,
+            reasons=REASONS,
             refused=fault.get("code") if fault else None,
         )
 
@@ -166,19 +180,29 @@ def attach(number: int) -> ResponseReturnValue:
     if upload is None or not upload.filename:
         return _back(number, _chosen(str(number)))
     family = upload.mimetype.split("/")[0]
-    return _say(number, {
-        "type": family if family in ("image", "video", "audio") else "file", "content_type": upload.mimetype,
-        "file_name": upload.filename, "content_base64": base64.b64encode(upload.read()).decode(),
-    })
+    return _say(
+        number,
+        {
+            "type": family if family in ("image", "video", "audio") else "file",
+            "content_type": upload.mimetype,
+            "file_name": upload.filename,
+            "content_base64": base64.b64encode(upload.read()).decode(),
+        },
+    )
 
 
 @blueprint.post("/phone/<int:number>/location")
 def location(number: int) -> ResponseReturnValue:
     """Answer to a request for the place."""
-    return _say(number, {
-        "type": "location", "latitude": "54.9885", "longitude": "73.3686",
-        "context_gs_id": request.form.get("gs_id", ""),
-    })
+    return _say(
+        number,
+        {
+            "type": "location",
+            "latitude": "54.9885",
+            "longitude": "73.3686",
+            "context_gs_id": request.form.get("gs_id", ""),
+        },
+    )
 
 
 @blueprint.post("/phone/<int:number>/settings")

@@ -13,11 +13,18 @@ from gupshup.emulator.choices import Choice, find
 from gupshup.emulator.model import Message, epoch_ms
 
 _MIME = {
-    "image": "image/jpeg", "video": "video/mp4", "audio": "audio/ogg; codecs=opus", "sticker": "image/webp",
+    "image": "image/jpeg",
+    "video": "video/mp4",
+    "audio": "audio/ogg; codecs=opus",
+    "sticker": "image/webp",
     "file": "application/pdf",
 }
 _NAMES = {
-    "image": "photo.jpg", "video": "video.mp4", "audio": "voice.ogg", "sticker": "sticker.webp", "file": "file.pdf",
+    "image": "photo.jpg",
+    "video": "video.mp4",
+    "audio": "voice.ogg",
+    "sticker": "sticker.webp",
+    "file": "file.pdf",
 }
 # Gupshup keeps inbound media for seven days.
 _MEDIA_LIFE = timedelta(days=7)
@@ -78,7 +85,8 @@ def _media(kind: str, spec: JsonObject, store: Store, now: datetime) -> JsonObje
     except (binascii.Error, ValueError):
         raise BadReply("content_base64 is not base64") from None
     payload: JsonObject = {
-        "url": str(spec.get("url") or store(content_type, name, content)), "contentType": content_type,
+        "url": str(spec.get("url") or store(content_type, name, content)),
+        "contentType": content_type,
         "urlExpiry": epoch_ms(now + _MEDIA_LIFE),
     }
     if kind == "file":
@@ -103,7 +111,11 @@ def _contact(spec: JsonObject) -> JsonObject:
     return {
         "name": {"first_name": first, "last_name": last, "formatted_name": name},
         "phones": [{"phone": f"+{phone.lstrip('+')}", "type": "CELL", "wa_id": phone.lstrip("+")}],
-        "emails": [], "addresses": [], "org": {}, "urls": [], "ims": [],
+        "emails": [],
+        "addresses": [],
+        "org": {},
+        "urls": [],
+        "ims": [],
     }
 
 
@@ -142,7 +154,8 @@ def _clicked(choice: Choice, quoted: Message, old: bool) -> JsonObject:
     if choice.kind == "template":
         return {"text": choice.title, "type": "button", "postbackText": choice.postback}
     payload: JsonObject = {
-        "id": str((quoted.message or {}).get("msgid") or ""), "title": choice.title,
+        "id": str((quoted.message or {}).get("msgid") or ""),
+        "title": choice.title,
         "reply": f"{choice.title} {choice.index + 1}",
     }
     # The older session click carries no postback: the caller must do with msgid, title and index.

@@ -174,9 +174,7 @@ HEADERS: dict[str, Check] = {
         {"type": anything, "cardHeaderType": one_of("IMAGE", "VIDEO"), "cards": array(table({"link": link}), 1, 10)}
     ),
 }
-TEMPLATE = table(
-    {"id": string(empty=False)}, {"params": array(string()), "expiration": number(0, 4_102_444_800_000)}
-)
+TEMPLATE = table({"id": string(empty=False)}, {"params": array(string()), "expiration": number(0, 4_102_444_800_000)})
 POSTBACKS = array(table({"index": number(0, 9), "text": string(256, empty=False)}))
 
 

@@ -18,8 +18,15 @@ from gupshup.emulator.model import Message, Reply
 from gupshup.emulator.words import Words
 
 _NOTHING = Markup("")
-_MEDIA_KIND = {"image": "photo", "video": "video", "gif": "video", "audio": "audio", "file": "file", "document": "file",
-               "sticker": "sticker"}
+_MEDIA_KIND = {
+    "image": "photo",
+    "video": "video",
+    "gif": "video",
+    "audio": "audio",
+    "file": "file",
+    "document": "file",
+    "sticker": "sticker",
+}
 
 
 @dataclass
@@ -106,7 +113,8 @@ def _media(kind: str, raw: Mapping[str, object]) -> Media | None:
 
 def _place(raw: Mapping[str, object]) -> dict[str, str]:
     return {
-        "name": _text(raw, "name"), "address": _text(raw, "address"),
+        "name": _text(raw, "name"),
+        "address": _text(raw, "address"),
         "point": f"{_text(raw, 'latitude')}, {_text(raw, 'longitude')}",
     }
 
@@ -135,8 +143,11 @@ def _message(message: Message, words: Words) -> Bubble:
         drawn.place = _place(raw)
     elif kind == "contact":
         contact = _inner(raw, "contact")
-        drawn.card = _card(_text(_inner(contact, "name"), "formattedName"),
-                           _text(_first(contact.get("phones")), "phone"), _text(_inner(contact, "org"), "company"))
+        drawn.card = _card(
+            _text(_inner(contact, "name"), "formattedName"),
+            _text(_first(contact.get("phones")), "phone"),
+            _text(_inner(contact, "org"), "company"),
+        )
     elif kind == "reaction":
         drawn.emoji = _text(raw, "emoji")
     elif kind == "location_request_message":
@@ -190,8 +201,11 @@ def _reply(reply: Reply, words: Words) -> Bubble:
         drawn.place = _place(raw)
     elif kind == "contact":
         first = _first(raw.get("contacts"))
-        drawn.card = _card(_text(_inner(first, "name"), "formatted_name"),
-                           _text(_first(first.get("phones")), "phone"), _text(_inner(first, "org"), "company"))
+        drawn.card = _card(
+            _text(_inner(first, "name"), "formatted_name"),
+            _text(_first(first.get("phones")), "phone"),
+            _text(_inner(first, "org"), "company"),
+        )
     drawn.ticks = _ticks(reply)
     return drawn
 

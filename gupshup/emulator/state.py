@@ -84,8 +84,15 @@ class Emulator:
         with self.changed:
             now = self.clock()
             message = Message(
-                self.new_id(), draft.app, draft.destination, draft.path, draft.message, draft.template,
-                draft.postback_texts, draft.known_template, now,
+                self.new_id(),
+                draft.app,
+                draft.destination,
+                draft.path,
+                draft.message,
+                draft.template,
+                draft.postback_texts,
+                draft.known_template,
+                now,
             )
             self.messages.append(message)
             self._by_id[message.id] = message

@@ -8,12 +8,32 @@ from gupshup.emulator.catalogue import JsonObject
 from gupshup.emulator.codes import is_synchronous
 from gupshup.emulator.model import App, Message, Reply, Status, epoch_ms
 
-MODES = frozenset({
-    "SENT", "DELIVERED", "READ", "DELETED", "ENQUEUED", "FAILED", "MESSAGE", "TEMPLATE", "ACCOUNT", "BILLING", "OTHERS",
-    "FLOWS_MESSAGE", "PAYMENTS", "COEXISTENCE", "ALL", "NONE", "COPY",
-})
+MODES = frozenset(
+    {
+        "SENT",
+        "DELIVERED",
+        "READ",
+        "DELETED",
+        "ENQUEUED",
+        "FAILED",
+        "MESSAGE",
+        "TEMPLATE",
+        "ACCOUNT",
+        "BILLING",
+        "OTHERS",
+        "FLOWS_MESSAGE",
+        "PAYMENTS",
+        "COEXISTENCE",
+        "ALL",
+        "NONE",
+        "COPY",
+    }
+)
 _MODE_OF_TYPE = {
-    "message": "MESSAGE", "template-event": "TEMPLATE", "account-event": "ACCOUNT", "billing-event": "BILLING",
+    "message": "MESSAGE",
+    "template-event": "TEMPLATE",
+    "account-event": "ACCOUNT",
+    "billing-event": "BILLING",
 }
 
 
@@ -28,15 +48,21 @@ def mode_of(kind: str, payload: JsonObject) -> str:
 def envelope(app: App, kind: str, payload: JsonObject, at: datetime) -> JsonObject:
     """What Gupshup posts: `timestamp` in milliseconds."""
     return {
-        "app": app.name, "phone": app.phone, "appId": app.id, "timestamp": epoch_ms(at), "version": 2,
-        "type": kind, "payload": payload,
+        "app": app.name,
+        "phone": app.phone,
+        "appId": app.id,
+        "timestamp": epoch_ms(at),
+        "version": 2,
+        "type": kind,
+        "payload": payload,
     }
 
 
 def enqueued(message: Message) -> JsonObject:
     """`id` is Gupshup's id here; the WhatsApp id is inside."""
     inner: JsonObject = {
-        "whatsappMessageId": message.whatsapp_id, "type": "template" if message.is_template else "session",
+        "whatsappMessageId": message.whatsapp_id,
+        "type": "template" if message.is_template else "session",
     }
     return {"id": message.id, "type": "enqueued", "destination": message.destination, "payload": inner}
 
@@ -56,7 +82,9 @@ def progress(message: Message, step: Status, *, gs_id: bool = True) -> JsonObjec
     if gs_id:
         event["gsId"] = message.id
     event |= {
-        "type": step.status, "destination": message.destination, "payload": {"ts": int(step.at.timestamp())},
+        "type": step.status,
+        "destination": message.destination,
+        "payload": {"ts": int(step.at.timestamp())},
     }
     if step.status == "sent":
         event |= _charge(message, step.at)
@@ -68,11 +96,14 @@ def _charge(message: Message, at: datetime) -> JsonObject:
     category = str(known.raw.get("category", "UTILITY")).lower() if known else "service"
     return {
         "conversation": {
-            "id": message.whatsapp_id[-32:].lower(), "expiresAt": int((at + timedelta(days=1)).timestamp()),
+            "id": message.whatsapp_id[-32:].lower(),
+            "expiresAt": int((at + timedelta(days=1)).timestamp()),
             "type": category,
         },
         "pricing": {
-            "policy": "PMP", "category": category, "type": "regular" if known else "free_customer_service",
+            "policy": "PMP",
+            "category": category,
+            "type": "regular" if known else "free_customer_service",
         },
     }
 
@@ -81,12 +112,17 @@ def inbound(reply: Reply, name: str, *, context: bool = True) -> JsonObject:
     """A message of the client. `reply.payload` = `{"type", "payload"}`."""
     phone = reply.phone
     event: JsonObject = {
-        "id": reply.id, "source": phone, **reply.payload,
+        "id": reply.id,
+        "source": phone,
+        **reply.payload,
         "sender": {"phone": phone, "name": name, **_dial(phone), "userId": f"RU.{phone[::-1]}"},
     }
     if context and reply.quotes:
         event["context"] = {
-            "id": reply.quotes.whatsapp_id, "gsId": reply.quotes.id, "forwarded": False, "frequently_forwarded": False,
+            "id": reply.quotes.whatsapp_id,
+            "gsId": reply.quotes.id,
+            "forwarded": False,
+            "frequently_forwarded": False,
         }
     return event
 

@@ -200,3 +200,25 @@ def test_the_emulator_sends_the_keys_of_the_recorded_fixtures(bench: Bench, fixt
         bench.pass_time()
         sent = set(bench.inbox.last.form)
     assert {key for key in sent ^ recorded if not key.startswith("properties[")} == set()
+
+
+@pytest.mark.parametrize(
+    ("expression", "sent"),
+    [
+        ("{=Document:PHONE_WORK}", "89261112233"),
+        ("{=Document:PHONE_PRINTABLE}", "89261112233"),
+        ("{=Document:EMAIL}", ""),
+        ("{=Document:STATUS_ID}", "NEW"),
+        ("{=Document:NAME}", "Елена"),
+    ],
+)
+def test_a_lead_has_its_own_phones(bench: Bench, robot: str, expression: str, sent: str) -> None:
+    bench.control("run", {"code": robot, "entityTypeId": 1, "values": {"text": expression}})
+    bench.pass_time()
+    assert bench.inbox.last.form["properties[text]"] == sent
+
+
+def test_the_multifield_itself_is_no_phone(bench: Bench, robot: str) -> None:
+    bench.control("run", {"code": robot, "entityTypeId": 1, "values": {"text": "Тел. {=Document:PHONE}"}})
+    bench.pass_time()
+    assert bench.inbox.last.form["properties[text]"] == "Тел. 89261112233, WORK"

@@ -24,12 +24,11 @@ from typing import Any
 
 import requests
 from redis import Redis, RedisError
-from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import select, text
 from sqlalchemy.orm import joinedload
 
 from messaging import config, lines, queue_server, schema
-from messaging.models import Line, Message, Portal, Run
+from messaging.models import Lease, Line, Message, Portal, Run
 from messaging.runtime import Runtime, open_runtime
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -266,11 +265,6 @@ class Town:
             return set(self.redis.smembers("rq:workers"))  # type: ignore[arg-type]  # not awaitable here
         return set()
 
-    def stop(self, process: Process) -> int:
-        """End it in good order; the exit code."""
-        kill(process.pid, signal.SIGTERM)
-        return process.ended(45)
-
     def until_ready(self) -> None:
         until("the web is ready", lambda: self._ask("GET", f"{self.url}/readyz") is not None, 40)
 
@@ -284,26 +278,30 @@ class Town:
             return int((self.folder / "redis" / "redis.pid").read_text())
         return 0
 
-    def is_writable(self) -> bool:
-        """Whether nobody sits on SQLite's one write lock (a frozen process might)."""
-        engine = self.runtime.db.engine
-        try:
-            with engine.connect() as connection:
-                if engine.dialect.name == "sqlite":
-                    connection.rollback()
-                    raw = connection.connection.driver_connection
-                    assert raw is not None
-                    raw.execute("PRAGMA busy_timeout=200")
-                    try:
-                        raw.execute("BEGIN IMMEDIATE")
-                        raw.execute("ROLLBACK")
-                    finally:
-                        raw.execute("PRAGMA busy_timeout=20000")
-        except Exception as error:
-            if "locked" in str(error) or isinstance(error, OperationalError):
-                return False
-            raise
-        return True
+    def freeze(self, pids: list[int]) -> None:
+        """Stop these processes, at a moment when none of them holds a lock in the database (PostgreSQL)."""
+
+        def stopped() -> bool:
+            for pid in pids:
+                kill(pid, signal.SIGSTOP)
+            with suppress(AssertionError):
+                until("no transaction is left open", lambda: not self._open_transactions(), 0.3, 0.02)
+                return True
+            for pid in pids:
+                kill(pid, signal.SIGCONT)
+            return False
+
+        until("frozen between two transactions", stopped, 20)
+
+    def _open_transactions(self) -> int:
+        others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL"
+        with self.runtime.db.read() as session:
+            return int(session.execute(text(f"{others} AND pid <> pg_backend_pid()")).scalar_one())
+
+    def owners(self) -> set[str]:
+        """The drains that hold a shard at the moment."""
+        with self.runtime.db.read() as session:
+            return set(session.scalars(select(Lease.owner).where(Lease.owner != "")))
 
     # --- shops -------------------------------------------------------------------------------------------------------
 
@@ -345,17 +343,17 @@ class Town:
     def call(self, shop: Shop, phone: str, wait_for: str = "accepted") -> Call:
         """A robot of this shop runs; it arrives by itself, and again if the web does not take it."""
         self._number += 1
-        text = f"{shop.app}-{self._number}"
+        name = f"{shop.app}-{self._number}"
         values = {
             "template": "order_ready",
-            "params": [f"[1]{text}", "[2]A-17"],
+            "params": [f"[1]{name}", "[2]A-17"],
             "phone": phone,
             "until": wait_for,
             "wait_minutes": "60",
         }
         body = {"entityTypeId": 2, "id": 1, "code": "robot.send_template", "values": values}
         flow = self._post(f"{shop.portal}/emulator/run", body)["workflow"]
-        return Call(shop, text, phone, flow["id"])
+        return Call(shop, name, phone, flow["id"])
 
     def calls(self, shop: Shop, count: int, clients: int = 20, wait_for: Iterable[str] = ("accepted",)) -> list[Call]:
         """Several calls, to some clients in turn."""

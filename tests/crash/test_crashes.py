@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import random
+import signal
+import time
 from collections.abc import Callable
 
-from tests.crash.rig import Call, Story, Town, kill, until
+from tests.crash.rig import Call, Story, Town, kill, text_of, until
 
 #: CRASH_SEED=n plays another order of kills.
 SEED = int(os.environ.get("CRASH_SEED", "24"))
@@ -85,3 +87,104 @@ def test_kill_9_at_random(town: Town) -> None:
     assert len(unclear(stories)) <= 3 * 8
     assert {story.message.error_code for story in unclear(stories) if story.message} <= {"worker_died"}
     assert sent >= 200 - 3 * 8
+
+
+def test_a_killed_redis_is_started_again(town: Town) -> None:
+    town.web()
+    town.pool()
+    shop = town.open_shop(pace=30)
+    calls = town.calls(shop, 20, wait_for=("accepted", "delivered"))
+    town.until_sent(calls, 3)
+    former = town.redis_pid()
+    kill(former)
+    calls += town.calls(shop, 20, wait_for=("accepted", "delivered"))
+    town.until_answered(calls)
+
+    assert town.redis_pid() not in (0, former)
+    assert town.redis.ping()
+    assert not unclear(check(town, calls)), "nobody who sends was hurt"
+
+
+def test_sigterm_finishes_what_is_in_flight(town: Town) -> None:
+    town.web()
+    pool = town.pool()
+    shop = town.open_shop()
+    town.gupshup_faults(latency_ms=500)
+    calls = town.calls(shop, 40)
+    town.until_sent(calls, 12)
+    kill(pool.pid, signal.SIGTERM)
+
+    assert pool.ended(45) == 0
+    states = town.states(calls)
+    assert states["accepted"] == town.accepted_of(calls) < len(calls), states
+    assert not states["sending"] + states["unknown"], states
+    assert not town.owners(), "the shards were not given back"
+
+
+def test_a_second_sigterm_ends_at_once(town: Town) -> None:
+    town.web()
+    pool = town.pool()
+    shop = town.open_shop()
+    # No event will tell what became of the sends.
+    town.gupshup_faults(latency_ms=20_000, drop_statuses=["enqueued", "sent", "delivered"])
+    calls = town.calls(shop, 12)
+    until("8 sends are in flight", lambda: town.accepted_of(calls) == 8)
+    kill(pool.pid, signal.SIGTERM)
+    asked = time.monotonic()
+    until("more than a second has passed", lambda: time.monotonic() - asked > 1.2)
+    assert pool.popen.poll() is None, "it did not wait for what is in flight"
+    kill(pool.pid, signal.SIGTERM)
+    assert pool.ended(3) == 1
+
+    town.gupshup_faults(latency_ms=0)
+    town.pool()
+    town.until_answered(calls)
+    stories = check(town, calls)
+    assert len(unclear(stories)) == 8
+    assert all(story.accepted and story.message and story.message.error_code == "worker_died" for story in unclear(stories))
+
+
+def test_a_frozen_worker_sends_nothing_twice(postgres_town: Town) -> None:
+    town = postgres_town
+    town.web()
+    frozen = town.pool(WORKER_THREADS="4")
+    shop = town.open_shop()
+    town.gupshup_faults(latency_ms=300)
+    calls = town.calls(shop, 48, clients=48)
+    town.until_sent(calls, 6)
+    family = frozen.family()
+    town.freeze(family)
+    before = town.accepted_of(calls)
+    assert before < 40, "frozen too late to prove anything"
+    town.pool(WORKER_THREADS="4")
+    town.until_sent(calls, before + 6)
+    for pid in family:
+        kill(pid, signal.SIGCONT)
+    town.until_answered(calls)
+
+    stories = check(town, calls)
+    assert sum(len(story.accepted) for story in stories) >= 48 - 4
+    assert len(unclear(stories)) <= 4, "only what the frozen one had in its hands is unclear"
+
+
+def test_two_pools_keep_the_order(postgres_town: Town) -> None:
+    town = postgres_town
+    town.web()
+    pools = [town.pool(WORKER_THREADS="4"), town.pool(WORKER_THREADS="4")]
+    shops = [town.open_shop(pace=100) for _ in range(4)]
+    town.gupshup_faults(latency_ms=100)
+    calls = [call for _ in range(5) for shop in shops for call in town.calls(shop, 6, clients=3)]
+    until("both pools work", lambda: len(town.owners()) > 1, step_s=0.005)
+    town.until_sent(calls, 40)
+    kill(pools[0].pid, signal.SIGTERM)
+    town.until_answered(calls)
+
+    assert pools[0].ended(45) == 0
+    stories = check(town, calls)
+    assert not unclear(stories)
+    for shop in shops:
+        mine = sorted((story for story in stories if story.call.shop == shop), key=lambda story: story.run.id)
+        for phone in {story.call.phone for story in mine}:
+            ran = [story.call.text for story in mine if story.call.phone == phone]
+            sent = [text_of(message) for message in town.accepted([shop]) if message["destination"] == phone]
+            assert sent == ran

@@ -19,8 +19,12 @@ OUR_NUMBER = "79990001122"
 CLIENT = "79123456789"
 KEY = "0123456789abcdef0123456789abcdef"
 VISIT: dict[str, Any] = {
-    "id": "t-visit", "name": "visit_reminder", "language": "ru", "header": "Визит {{1}}",
-    "body": "Здравствуйте, {{1}}! Ждём {{2}}, {{1}}.", "footer": "Acme",
+    "id": "t-visit",
+    "name": "visit_reminder",
+    "language": "ru",
+    "header": "Визит {{1}}",
+    "body": "Здравствуйте, {{1}}! Ждём {{2}}, {{1}}.",
+    "footer": "Acme",
     "buttons": [
         {"type": "QUICK_REPLY", "text": "Подтверждаю"},
         {"type": "QUICK_REPLY", "text": "Перенести"},
@@ -30,16 +34,23 @@ VISIT: dict[str, Any] = {
 PHOTO: dict[str, Any] = {"id": "t-photo", "name": "photo", "kind": "IMAGE", "body": "Скидка {{1}}"}
 PAUSED: dict[str, Any] = {"id": "t-paused", "name": "paused", "body": "Нет", "status": "PAUSED"}
 QUICK: dict[str, Any] = {
-    "type": "quick_reply", "msgid": "wf-1",
+    "type": "quick_reply",
+    "msgid": "wf-1",
     "content": {"type": "text", "header": "Визит", "text": "Придёте?", "caption": "Ответьте"},
     "options": [{"type": "text", "title": "Да", "postbackText": "yes"}, {"type": "text", "title": "Нет"}],
 }
 LIST: dict[str, Any] = {
-    "type": "list", "title": "Услуги", "body": "Что выбрать?", "footer": "9-18", "msgid": "wf-2",
+    "type": "list",
+    "title": "Услуги",
+    "body": "Что выбрать?",
+    "footer": "9-18",
+    "msgid": "wf-2",
     "globalButtons": [{"type": "text", "title": "Показать"}],
     "items": [
-        {"title": "Лечение", "options": [{"type": "text", "title": "Осмотр", "description": "30 минут",
-                                          "postbackText": "look"}]},
+        {
+            "title": "Лечение",
+            "options": [{"type": "text", "title": "Осмотр", "description": "30 минут", "postbackText": "look"}],
+        },
         {"title": "Прочее", "options": [{"type": "text", "title": "Вопрос", "postbackText": "ask"}]},
     ],
 }
@@ -90,10 +101,17 @@ class World:
     def form(self, path: str = "msg", *, key: str = KEY, **fields: Any) -> TestResponse:
         """POST a message as the vendor's clients do; objects become JSON, None leaves a field out."""
         base: dict[str, Any] = {
-            "channel": "whatsapp", "source": OUR_NUMBER, "destination": CLIENT, "src.name": "shopbot", **fields
+            "channel": "whatsapp",
+            "source": OUR_NUMBER,
+            "destination": CLIENT,
+            "src.name": "shopbot",
+            **fields,
         }
-        data = {k: v if isinstance(v, str | list) and k != "postbackTexts" else json.dumps(v, ensure_ascii=False)
-                for k, v in base.items() if v is not None}
+        data = {
+            k: v if isinstance(v, str | list) and k != "postbackTexts" else json.dumps(v, ensure_ascii=False)
+            for k, v in base.items()
+            if v is not None
+        }
         return self.http.post(f"/wa/api/v1/{path}", data=data, headers={"apikey": key})
 
     def send(self, path: str = "msg", **fields: Any) -> str:
@@ -135,8 +153,16 @@ class World:
 def world() -> World:
     made = World()
     for name, number, key in (("shopbot", OUR_NUMBER, KEY), ("otherbot", "79995556677", "other-key")):
-        made.post("/apps", app_name=name, phone=number, api_key=key, app_id=f"app-{name}", title=name.title(),
-                  webhook_url=f"https://waba.example.org/{name}", templates=[VISIT, PHOTO, PAUSED])
+        made.post(
+            "/apps",
+            app_name=name,
+            phone=number,
+            api_key=key,
+            app_id=f"app-{name}",
+            title=name.title(),
+            webhook_url=f"https://waba.example.org/{name}",
+            templates=[VISIT, PHOTO, PAUSED],
+        )
     return made
 
 

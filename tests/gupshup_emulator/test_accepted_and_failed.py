@@ -45,8 +45,14 @@ MESSAGES: list[tuple[str, dict[str, Any], int | None]] = [
     ("a sticker", {"type": "sticker", "url": "https://a.b/c.webp"}, None),
     ("a location", {"type": "location", "longitude": 73.36, "latitude": 54.9, "name": "A", "address": "B"}, None),
     ("a latitude of 91", {"type": "location", "longitude": 0, "latitude": 91}, 131009),
-    ("a contact", {"type": "contact", "contact": {"name": {"formattedName": "О П", "firstName": "О"},
-                                                  "phones": [{"phone": "+79001234567"}]}}, None),
+    (
+        "a contact",
+        {
+            "type": "contact",
+            "contact": {"name": {"formattedName": "О П", "firstName": "О"}, "phones": [{"phone": "+79001234567"}]},
+        },
+        None,
+    ),
     ("a contact without name part", {"type": "contact", "contact": {"name": {"formattedName": "О П"}}}, 1009),
     ("buttons", QUICK, None),
     ("a title of 21", titles("x" * 21), 131009),
@@ -89,16 +95,40 @@ HEADERS: list[tuple[str, dict[str, Any], int | None]] = [
     ("a paused template", {"template": {"id": "t-paused", "params": []}}, 4005),
     ("its picture", {"template": {"id": "t-photo", "params": ["5"]}, "message": PHOTO_LINK}, None),
     ("no picture", {"template": {"id": "t-photo", "params": ["5"]}}, 132012),
-    ("a film for a picture", {"template": {"id": "t-photo", "params": ["5"]},
-                              "message": {"type": "video", "video": {"link": "https://a.b/c.mp4"}}}, 132012),
-    ("a picture by http", {"template": {"id": "t-photo", "params": ["5"]},
-                           "message": {"type": "image", "image": {"link": "http://a.b/c.jpg"}}}, 1010),
-    ("a picture for a text", {"template": {"id": "t-visit", "params": ["a", "b", "c", "d"]}, "message": PHOTO_LINK},
-     132012),
-    ("postbacks", {"template": {"id": "t-visit", "params": ["a", "b", "c", "d"]},
-                   "postbackTexts": [{"index": 0, "text": "yes"}, {"index": 1, "text": "no"}]}, None),
-    ("a postback of no button", {"template": {"id": "t-visit", "params": ["a", "b", "c", "d"]},
-                                 "postbackTexts": [{"index": 2, "text": "x"}]}, 132012),
+    (
+        "a film for a picture",
+        {
+            "template": {"id": "t-photo", "params": ["5"]},
+            "message": {"type": "video", "video": {"link": "https://a.b/c.mp4"}},
+        },
+        132012,
+    ),
+    (
+        "a picture by http",
+        {
+            "template": {"id": "t-photo", "params": ["5"]},
+            "message": {"type": "image", "image": {"link": "http://a.b/c.jpg"}},
+        },
+        1010,
+    ),
+    (
+        "a picture for a text",
+        {"template": {"id": "t-visit", "params": ["a", "b", "c", "d"]}, "message": PHOTO_LINK},
+        132012,
+    ),
+    (
+        "postbacks",
+        {
+            "template": {"id": "t-visit", "params": ["a", "b", "c", "d"]},
+            "postbackTexts": [{"index": 0, "text": "yes"}, {"index": 1, "text": "no"}],
+        },
+        None,
+    ),
+    (
+        "a postback of no button",
+        {"template": {"id": "t-visit", "params": ["a", "b", "c", "d"]}, "postbackTexts": [{"index": 2, "text": "x"}]},
+        132012,
+    ),
 ]
 
 
@@ -119,16 +149,23 @@ def test_a_template_needs_its_header_and_its_approval(world, fields, code):
 
 @pytest.mark.parametrize(("params", "code"), [(["123456"], None), (["123456", "123456"], None), ([], 132000)])
 def test_a_code_template_takes_its_code_once_or_twice_as_the_docs_disagree(world, params, code):
-    world.post("/apps/shopbot/templates", id="t-code", name="code", category="AUTHENTICATION", body="Code {{1}}.",
-               buttons=[{"type": "OTP", "otp_type": "COPY_CODE", "text": "Copy code"}])
+    world.post(
+        "/apps/shopbot/templates",
+        id="t-code",
+        name="code",
+        category="AUTHENTICATION",
+        body="Code {{1}}.",
+        buttons=[{"type": "OTP", "otp_type": "COPY_CODE", "text": "Copy code"}],
+    )
     assert world.failure(world.send("template/msg", template={"id": "t-code", "params": params})) == code
 
 
 def test_http_media_pass_where_the_app_allows_http(world):
     world.post("/apps", app_name="localbot", phone="79998887766", api_key="k3", allow_http=True)
     world.post("/reply", app="localbot", phone=CLIENT, type="text", text="x")
-    message = world.send(key="k3", source="79998887766", message=image(originalUrl="http://127.0.0.1/c.jpg"),
-                         **{"src.name": "localbot"})
+    message = world.send(
+        key="k3", source="79998887766", message=image(originalUrl="http://127.0.0.1/c.jpg"), **{"src.name": "localbot"}
+    )
     assert world.failure(message) is None
 
 
@@ -159,13 +196,16 @@ def test_a_window_can_be_shut_on_demand(open_world):
     assert open_world.failure(open_world.text()) == 470
 
 
-@pytest.mark.parametrize(("fault", "code"), [
-    ({"wallet_empty": True}, 1003),
-    ({"not_on_whatsapp": [CLIENT]}, 1002),
-    ({"not_on_whatsapp_suffix": "6789"}, 1002),
-    ({"destinations": {CLIENT: {"code": 131049}}}, 131049),
-    ({"destinations": {CLIENT: {"code": 131049}}, "wallet_empty": True}, 1003),
-])
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        ({"wallet_empty": True}, 1003),
+        ({"not_on_whatsapp": [CLIENT]}, 1002),
+        ({"not_on_whatsapp_suffix": "6789"}, 1002),
+        ({"destinations": {CLIENT: {"code": 131049}}}, 131049),
+        ({"destinations": {CLIENT: {"code": 131049}}, "wallet_empty": True}, 1003),
+    ],
+)
 def test_faults_choose_the_code(open_world, fault, code):
     open_world.post("/faults", app="shopbot", **fault)
     assert open_world.failure(open_world.text()) == code
@@ -187,8 +227,14 @@ def test_a_failure_of_gupshup_itself_has_its_id_and_no_gs_id(world):
     message = world.send("template/msg", template={"id": "nope"})
     world.pass_time(seconds=1)
     assert world.steps(message) == ["failed"]
-    assert world.events() == [{"id": message, "type": "failed", "destination": CLIENT,
-                               "payload": {"code": 4003, "reason": "Template did not match (nope)"}}]
+    assert world.events() == [
+        {
+            "id": message,
+            "type": "failed",
+            "destination": CLIENT,
+            "payload": {"code": 4003, "reason": "Template did not match (nope)"},
+        }
+    ]
 
 
 def test_a_failure_of_whatsapp_comes_after_enqueued_with_both_ids(world):
@@ -200,11 +246,14 @@ def test_a_failure_of_whatsapp_comes_after_enqueued_with_both_ids(world):
     assert failed["payload"]["code"] == 470
 
 
-@pytest.mark.parametrize(("after", "steps"), [
-    ("enqueued", ["enqueued", "failed"]),
-    ("sent", ["enqueued", "sent", "failed"]),
-    ("delivered", ["enqueued", "sent", "delivered", "failed"]),
-])
+@pytest.mark.parametrize(
+    ("after", "steps"),
+    [
+        ("enqueued", ["enqueued", "failed"]),
+        ("sent", ["enqueued", "sent", "failed"]),
+        ("delivered", ["enqueued", "sent", "delivered", "failed"]),
+    ],
+)
 def test_a_failure_can_come_late(open_world, after, steps):
     open_world.post("/faults", destinations={CLIENT: {"code": 131026, "reason": "Old phone", "after": after}})
     message = open_world.text()

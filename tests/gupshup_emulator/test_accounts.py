@@ -36,11 +36,16 @@ def test_an_odd_object_of_the_vendor_can_be_planted_as_it_is(world):
     assert "meta" not in next(t for t in templates(world) if t["id"] == "t-odd")
 
 
-@pytest.mark.parametrize(("query", "names"), [
-    ("?templateStatus=PAUSED", ["paused"]), ("?templateType=IMAGE", ["photo"]),
-    ("?languageCode=ru", ["visit_reminder"]),
-    ("?pageSize=2", ["visit_reminder", "photo"]), ("?pageSize=2&pageNo=1", ["paused"]),
-])
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("?templateStatus=PAUSED", ["paused"]),
+        ("?templateType=IMAGE", ["photo"]),
+        ("?languageCode=ru", ["visit_reminder"]),
+        ("?pageSize=2", ["visit_reminder", "photo"]),
+        ("?pageSize=2&pageNo=1", ["paused"]),
+    ],
+)
 def test_the_list_can_be_filtered_and_paged(world, query, names):
     assert [t["elementName"] for t in templates(world, query)] == names
 
@@ -51,9 +56,14 @@ def test_one_template_can_be_asked_for(world):
     assert world.http.get("/wa/app/app-shopbot/template/nope", **AUTH).status_code == 404
 
 
-@pytest.mark.parametrize(("app_id", "key", "status"), [
-    ("app-shopbot", "nobody", 401), ("app-otherbot", KEY, 404), ("nope", KEY, 404),
-])
+@pytest.mark.parametrize(
+    ("app_id", "key", "status"),
+    [
+        ("app-shopbot", "nobody", 401),
+        ("app-otherbot", KEY, 404),
+        ("nope", KEY, 404),
+    ],
+)
 def test_a_key_opens_only_its_own_app(world, app_id, key, status):
     assert world.http.get(f"/wa/app/{app_id}/template", headers={"apikey": key}).status_code == status
 
@@ -84,9 +94,16 @@ def test_modes_that_are_not_one_string_are_ignored_in_silence(world, modes):
     assert subscribe(world, modes=modes).get_json()["subscription"]["modes"] == []
 
 
-@pytest.mark.parametrize("wrong", [
-    {"url": "http://waba.example.org"}, {"tag": ""}, {"tag": "emulator"}, {"version": "3"}, {"colour": "red"},
-])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"url": "http://waba.example.org"},
+        {"tag": ""},
+        {"tag": "emulator"},
+        {"version": "3"},
+        {"colour": "red"},
+    ],
+)
 def test_a_wrong_subscription_is_refused(world, wrong):
     assert subscribe(world, **wrong).status_code == 400
 
@@ -132,20 +149,32 @@ def test_a_listed_message_tells_what_was_sent(world):
     message = world.template(postbackTexts=[{"index": 0, "text": "yes"}])
     (listed,) = world.messages()
     assert listed | {"at": "", "whatsapp_id": ""} == {
-        "id": message, "app": "shopbot", "destination": CLIENT, "path": "/wa/api/v1/template/msg", "message": None,
+        "id": message,
+        "app": "shopbot",
+        "destination": CLIENT,
+        "path": "/wa/api/v1/template/msg",
+        "message": None,
         "template": {"id": "t-visit", "params": ["в пятницу", "Ольга", "в 14:00", "route"]},
-        "postbackTexts": [{"index": 0, "text": "yes"}], "at": "", "status": "submitted", "statuses": [],
+        "postbackTexts": [{"index": 0, "text": "yes"}],
+        "at": "",
+        "status": "submitted",
+        "statuses": [],
         "whatsapp_id": "",
     }
 
 
-@pytest.mark.parametrize("wrong", [
-    {"app_name": "short", "phone": "79991112233"}, {"app_name": "with space", "phone": "79991112233"},
-    {"app_name": "shopbot", "phone": "79991112233"}, {"app_name": "goodname", "phone": "+79991112233"},
-    {"app_name": "goodname", "phone": "79991112233", "colour": "red"},
-    {"app_name": "goodname", "phone": "79991112233", "templates": [{"name": "Bad Name", "body": "x"}]},
-    {"app_name": "goodname", "phone": "79991112233", "rate_limit": {"per_second": 0}},
-])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"app_name": "short", "phone": "79991112233"},
+        {"app_name": "with space", "phone": "79991112233"},
+        {"app_name": "shopbot", "phone": "79991112233"},
+        {"app_name": "goodname", "phone": "+79991112233"},
+        {"app_name": "goodname", "phone": "79991112233", "colour": "red"},
+        {"app_name": "goodname", "phone": "79991112233", "templates": [{"name": "Bad Name", "body": "x"}]},
+        {"app_name": "goodname", "phone": "79991112233", "rate_limit": {"per_second": 0}},
+    ],
+)
 def test_a_wrong_app_is_refused_and_not_half_made(world, wrong):
     assert world.http.post("/emulator/apps", json=wrong).status_code == 400
     assert len(world.http.get("/emulator/apps").get_json()["apps"]) == 2

@@ -7,11 +7,25 @@ import pytest
 from .conftest import KEY
 
 
-@pytest.mark.parametrize(("answer", "status", "accepted"), [
-    ("429", 429, 0), ("400", 400, 0), ("401", 401, 0), ("403", 403, 0), ("413", 413, 0),
-    ("500", 500, 0), ("502", 502, 0), ("503", 503, 0), ("504", 504, 0), ("html_502", 502, 0),
-    ("500_after_accept", 500, 1), ("502_after_accept", 502, 1), ("504_after_accept", 504, 1), ("no_message_id", 202, 1),
-])
+@pytest.mark.parametrize(
+    ("answer", "status", "accepted"),
+    [
+        ("429", 429, 0),
+        ("400", 400, 0),
+        ("401", 401, 0),
+        ("403", 403, 0),
+        ("413", 413, 0),
+        ("500", 500, 0),
+        ("502", 502, 0),
+        ("503", 503, 0),
+        ("504", 504, 0),
+        ("html_502", 502, 0),
+        ("500_after_accept", 500, 1),
+        ("502_after_accept", 502, 1),
+        ("504_after_accept", 504, 1),
+        ("no_message_id", 202, 1),
+    ],
+)
 def test_a_prepared_answer_is_given_once(world, answer, status, accepted):
     world.post("/faults", app="shopbot", next=[answer])
     first = world.form("template/msg", template={"id": "x"})
@@ -54,11 +68,20 @@ def test_faults_of_one_app_leave_the_other_alone(world):
     assert world.form("template/msg", template={"id": "x"}, **other).status_code == 202
 
 
-@pytest.mark.parametrize("wrong", [
-    {"next": ["418"]}, {"next": "429"}, {"next": [{"answer": "429", "on": "moon"}]}, {"latency": 5},
-    {"latency_ms": "5"}, {"latency_ms": True}, {"order": "random"}, {"destinations": {"7": {"code": "x"}}},
-    {"app": "nobody", "latency_ms": 5},
-])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"next": ["418"]},
+        {"next": "429"},
+        {"next": [{"answer": "429", "on": "moon"}]},
+        {"latency": 5},
+        {"latency_ms": "5"},
+        {"latency_ms": True},
+        {"order": "random"},
+        {"destinations": {"7": {"code": "x"}}},
+        {"app": "nobody", "latency_ms": 5},
+    ],
+)
 def test_an_unknown_fault_is_an_error_and_changes_nothing(world, wrong):
     assert world.http.post("/emulator/faults", json=wrong).status_code == 400
     assert world.http.get("/emulator/faults").get_json() == {}

@@ -16,16 +16,19 @@ SCREEN = f"/phone/{CLIENT}/screen?lang=ru&app=shopbot"
 FETCH = {"X-Requested-With": "fetch"}
 
 
-@pytest.mark.parametrize(("text", "shown"), [
-    ("*жирно*", "<strong>жирно</strong>"),
-    ("_курсив_ и ~нет~", "<em>курсив</em> и <s>нет</s>"),
-    ("*всё _сразу_*", "<strong>всё <em>сразу</em></strong>"),
-    ("2*3*4", "2*3*4"),
-    ("* не жирно *", None),
-    ("snake_case_name", "snake_case_name"),
-    ("`a*b*c`", "<code>a*b*c</code>"),
-    ("<b>*x*</b>", "&lt;b&gt;<strong>x</strong>&lt;/b&gt;"),
-])
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("*жирно*", "<strong>жирно</strong>"),
+        ("_курсив_ и ~нет~", "<em>курсив</em> и <s>нет</s>"),
+        ("*всё _сразу_*", "<strong>всё <em>сразу</em></strong>"),
+        ("2*3*4", "2*3*4"),
+        ("* не жирно *", None),
+        ("snake_case_name", "snake_case_name"),
+        ("`a*b*c`", "<code>a*b*c</code>"),
+        ("<b>*x*</b>", "&lt;b&gt;<strong>x</strong>&lt;/b&gt;"),
+    ],
+)
 def test_marks_are_drawn_and_everything_else_is_escaped(text, shown):
     drawn = str(paragraphs(text))
     assert "<strong>" not in drawn if shown is None else drawn == f'<span class="line">{shown}</span>'
@@ -65,8 +68,14 @@ def test_the_template_is_shown_with_its_values_and_buttons(world):
     world.template()
     world.pass_time(seconds=1)
     page = world.http.get(SCREEN).text
-    for words in ("Визит в пятницу", "Здравствуйте, Ольга! Ждём в 14:00, Ольга.", "Acme", "Подтверждаю", "Карта",
-                  "https://example.org/route"):
+    for words in (
+        "Визит в пятницу",
+        "Здравствуйте, Ольга! Ждём в 14:00, Ольга.",
+        "Acme",
+        "Подтверждаю",
+        "Карта",
+        "https://example.org/route",
+    ):
         assert words in page
 
 
@@ -90,9 +99,13 @@ def test_a_text_goes_to_the_business_and_opens_the_window(world):
     assert "открыто до" in page
 
 
-@pytest.mark.parametrize(("message", "kind", "index", "title"), [
-    (QUICK, "", "1", "Нет"), (LIST, "list", "1", "Вопрос"),
-])
+@pytest.mark.parametrize(
+    ("message", "kind", "index", "title"),
+    [
+        (QUICK, "", "1", "Нет"),
+        (LIST, "list", "1", "Вопрос"),
+    ],
+)
 def test_a_press_sends_the_choice_with_a_quote(open_world, message, kind, index, title):
     sent = open_world.send(message=message)
     open_world.pass_time(seconds=1)
@@ -114,8 +127,11 @@ def test_a_file_is_attached_by_its_kind(world):
 
 
 def test_a_request_for_the_place_is_answered_with_a_place(open_world):
-    ask = {"type": "location_request_message", "body": {"type": "text", "text": "Где вы?"},
-           "action": {"name": "send_location"}}
+    ask = {
+        "type": "location_request_message",
+        "body": {"type": "text", "text": "Где вы?"},
+        "action": {"name": "send_location"},
+    }
     sent = open_world.send(message=ask)
     open_world.pass_time(seconds=1)
     assert "Отправить геопозицию" in open_world.http.get(SCREEN).text
@@ -164,10 +180,16 @@ def test_ticks_tell_whether_the_business_took_the_reply(world):
     assert "tick-delivered" in world.http.get(SCREEN).text.split('id="log"')[0]
 
 
-@pytest.mark.parametrize(("query", "header", "word"), [
-    ("?lang=ru", "en", "Чаты"), ("?lang=en", "ru", "Chats"), ("", "kk-KZ,kk;q=0.9", "Чаты"), ("", "de", "Chats"),
-    ("", "", "Chats"),
-])
+@pytest.mark.parametrize(
+    ("query", "header", "word"),
+    [
+        ("?lang=ru", "en", "Чаты"),
+        ("?lang=en", "ru", "Chats"),
+        ("", "kk-KZ,kk;q=0.9", "Чаты"),
+        ("", "de", "Chats"),
+        ("", "", "Chats"),
+    ],
+)
 def test_the_language_is_that_of_the_address_else_of_the_browser(world, query, header, word):
     assert f">{word}</h1>" in world.http.get(f"/{query}", headers={"Accept-Language": header}).text
 

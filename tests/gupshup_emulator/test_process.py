@@ -59,17 +59,26 @@ def call(connection: http.client.HTTPConnection, method: str, path: str, body: A
 
 def form(number: str, name: str) -> str:
     template = json.dumps({"id": "t1", "params": []})
-    return urlencode({"channel": "whatsapp", "source": "79990001122", "destination": number, "src.name": name,
-                      "template": template})
+    return urlencode(
+        {"channel": "whatsapp", "source": "79990001122", "destination": number, "src.name": name, "template": template}
+    )
 
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
 def make_app(connection: http.client.HTTPConnection, name: str, **more: Any) -> dict[str, str]:
-    status, app = call(connection, "POST", "/emulator/apps", {
-        "app_name": name, "phone": "79990001122", "templates": [{"id": "t1", "name": "hello", "body": "Привет"}], **more
-    })
+    status, app = call(
+        connection,
+        "POST",
+        "/emulator/apps",
+        {
+            "app_name": name,
+            "phone": "79990001122",
+            "templates": [{"id": "t1", "name": "hello", "body": "Привет"}],
+            **more,
+        },
+    )
     assert status == 201
     return {"apikey": app["api_key"], **FORM}
 
@@ -123,13 +132,16 @@ def test_many_connections_at_once_lose_nothing(address):
     assert set(listed) == set(ids)
 
 
-@pytest.mark.parametrize(("request_bytes", "status"), [
-    (b"NONSENSE\r\n\r\n", 400),
-    (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
-    (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
-    (b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 413),
-    (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
-])
+@pytest.mark.parametrize(
+    ("request_bytes", "status"),
+    [
+        (b"NONSENSE\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", 411),
+        (b"POST / HTTP/1.1\r\nContent-Length: -1\r\n\r\n", 400),
+        (b"POST / HTTP/1.1\r\nContent-Length: 99999999999\r\n\r\n", 413),
+        (b"GET / HTTP/1.1\r\nno colon\r\n\r\n", 400),
+    ],
+)
 def test_what_is_not_http_as_spoken_here_is_refused(address, request_bytes, status):
     connection = http.client.HTTPConnection(address)
     connection.connect()
@@ -159,8 +171,9 @@ def test_a_slow_endpoint_does_not_hold_up_the_events_of_another_app():
     runner = Runner(emulator)
     runner.start()
     for name in ("slowbot", "fastbot"):
-        made = emulator.accounts.create({"app_name": name, "phone": "79990001122",
-                                         "webhook_url": f"https://waba.example.org/{name[:4]}"})
+        made = emulator.accounts.create(
+            {"app_name": name, "phone": "79990001122", "webhook_url": f"https://waba.example.org/{name[:4]}"}
+        )
         emulator.emit(made, "account-event", {"type": "tier-event"})
         emulator.emit(made, "account-event", {"type": "tier-event"})
     assert fast.wait(10)

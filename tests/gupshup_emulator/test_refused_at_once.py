@@ -33,19 +33,37 @@ SHAPES: list[tuple[str, object, str]] = [
     ("not an object", '["text"]', "message.type: must be one of"),
     ("an unknown key", {**TEXT, "body": "x"}, "message.body: unknown key"),
     ("a number for a text", {"type": "text", "text": 5}, "message.text: must be a string"),
-    ("a null caption", {"type": "image", "originalUrl": "https://a.b/c.jpg", "previewUrl": "https://a.b/c.jpg",
-                        "caption": None}, "message.caption: must be a string"),
-    ("coordinates as strings", {"type": "location", "longitude": "73.3", "latitude": 54.9},
-     "message.longitude: must be a number"),
-    ("true for a coordinate", {"type": "location", "longitude": True, "latitude": 54.9},
-     "message.longitude: must be a number"),
+    (
+        "a null caption",
+        {"type": "image", "originalUrl": "https://a.b/c.jpg", "previewUrl": "https://a.b/c.jpg", "caption": None},
+        "message.caption: must be a string",
+    ),
+    (
+        "coordinates as strings",
+        {"type": "location", "longitude": "73.3", "latitude": 54.9},
+        "message.longitude: must be a number",
+    ),
+    (
+        "true for a coordinate",
+        {"type": "location", "longitude": True, "latitude": 54.9},
+        "message.longitude: must be a number",
+    ),
     ("document instead of file", {"type": "document", "url": "https://a.b/c.pdf"}, "message.type: must be one of"),
-    ("snake case in a contact", {"type": "contact", "contact": {"name": {"formatted_name": "x"}}},
-     "message.contact.name.formatted_name: unknown key"),
-    ("footer instead of caption", {**QUICK, "content": {"type": "text", "text": "x", "footer": "y"}},
-     "message.content.footer: unknown key"),
-    ("a button without type", {**QUICK, "options": [{"type": "url", "title": "x"}]},
-     "message.options[0].type: must be one of text"),
+    (
+        "snake case in a contact",
+        {"type": "contact", "contact": {"name": {"formatted_name": "x"}}},
+        "message.contact.name.formatted_name: unknown key",
+    ),
+    (
+        "footer instead of caption",
+        {**QUICK, "content": {"type": "text", "text": "x", "footer": "y"}},
+        "message.content.footer: unknown key",
+    ),
+    (
+        "a button without type",
+        {**QUICK, "options": [{"type": "url", "title": "x"}]},
+        "message.options[0].type: must be one of text",
+    ),
     ("options that are no list", {**QUICK, "options": {}}, "message.options: must be a list"),
     ("a preview flag as text", {**TEXT, "previewUrl": "true"}, "message.previewUrl: must be true or false"),
 ]
@@ -53,12 +71,21 @@ TEMPLATES: list[tuple[str, dict[str, Any], str]] = [
     ("no template", {}, "Invalid Request: template is missing"),
     ("params that are numbers", {"template": {"id": "t-visit", "params": [1]}}, "template.params[0]: must be a string"),
     ("an unknown key", {"template": {"id": "t-visit", "name": "x"}}, "template.name: unknown key"),
-    ("a header of no known type", {"template": {"id": "t-photo", "params": ["5"]}, "message": {"type": "file"}},
-     "message.type: must be one of"),
-    ("postbacks that are objects", {"template": {"id": "t-visit"}, "postbackTexts": {"0": "x"}},
-     "postbackTexts: must be a list"),
-    ("postbacks under another name", {"template": {"id": "t-visit"}, "postbackTexts": [{"index": 0, "title": "x"}]},
-     "postbackTexts[0].title: unknown key"),
+    (
+        "a header of no known type",
+        {"template": {"id": "t-photo", "params": ["5"]}, "message": {"type": "file"}},
+        "message.type: must be one of",
+    ),
+    (
+        "postbacks that are objects",
+        {"template": {"id": "t-visit"}, "postbackTexts": {"0": "x"}},
+        "postbackTexts: must be a list",
+    ),
+    (
+        "postbacks under another name",
+        {"template": {"id": "t-visit"}, "postbackTexts": [{"index": 0, "title": "x"}]},
+        "postbackTexts[0].title: unknown key",
+    ),
 ]
 
 

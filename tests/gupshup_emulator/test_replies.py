@@ -17,8 +17,12 @@ def inbound(world: Any) -> dict[str, Any]:
 
 PLAIN: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
     ("a text", {"type": "text", "text": "Да"}, "text", {"text": "Да"}),
-    ("a place", {"type": "location", "latitude": 54.9, "longitude": 73.3, "name": "Дом"}, "location",
-     {"latitude": "54.9", "longitude": "73.3", "name": "Дом"}),
+    (
+        "a place",
+        {"type": "location", "latitude": 54.9, "longitude": 73.3, "name": "Дом"},
+        "location",
+        {"latitude": "54.9", "longitude": "73.3", "name": "Дом"},
+    ),
     ("anything", {"type": "raw", "payload": {"type": "order", "payload": {"x": 1}}}, "order", {"x": 1}),
 ]
 
@@ -60,22 +64,62 @@ def test_a_reaction_names_both_ids(world):
 
 
 CLICKS: list[tuple[str, str, dict[str, Any], str, dict[str, Any]]] = [
-    ("a button", "quick", {"type": "button", "index": 0}, "button_reply",
-     {"id": "wf-1", "title": "Да", "reply": "Да 1", "postbackText": "yes"}),
-    ("a button without id", "quick", {"type": "button", "title": "Нет"}, "button_reply",
-     {"id": "wf-1", "title": "Нет", "reply": "Нет 2"}),
-    ("a button, older", "quick", {"type": "button", "index": 0, "shape": "old"}, "quick_reply",
-     {"id": "wf-1", "title": "Да", "reply": "Да 1"}),
-    ("a button that forgot its id", "quick", {"type": "button", "index": 0, "omit_postback": True}, "button_reply",
-     {"id": "wf-1", "title": "Да", "reply": "Да 1"}),
-    ("a row", "list", {"type": "list", "postback": "ask"}, "list_reply",
-     {"id": "wf-2", "title": "Вопрос", "reply": "Вопрос 2", "postbackText": "ask", "description": ""}),
-    ("a template button", "template", {"type": "button", "index": 1}, "quick_reply",
-     {"text": "Перенести", "type": "button", "postbackText": "move"}),
-    ("a template button without id", "template", {"type": "button", "index": 0}, "quick_reply",
-     {"text": "Подтверждаю", "type": "button", "postbackText": "Подтверждаю"}),
-    ("a template button, older", "template", {"type": "button", "title": "Перенести", "shape": "old"}, "text",
-     {"text": "Перенести", "type": "button", "postbackText": "move"}),
+    (
+        "a button",
+        "quick",
+        {"type": "button", "index": 0},
+        "button_reply",
+        {"id": "wf-1", "title": "Да", "reply": "Да 1", "postbackText": "yes"},
+    ),
+    (
+        "a button without id",
+        "quick",
+        {"type": "button", "title": "Нет"},
+        "button_reply",
+        {"id": "wf-1", "title": "Нет", "reply": "Нет 2"},
+    ),
+    (
+        "a button, older",
+        "quick",
+        {"type": "button", "index": 0, "shape": "old"},
+        "quick_reply",
+        {"id": "wf-1", "title": "Да", "reply": "Да 1"},
+    ),
+    (
+        "a button that forgot its id",
+        "quick",
+        {"type": "button", "index": 0, "omit_postback": True},
+        "button_reply",
+        {"id": "wf-1", "title": "Да", "reply": "Да 1"},
+    ),
+    (
+        "a row",
+        "list",
+        {"type": "list", "postback": "ask"},
+        "list_reply",
+        {"id": "wf-2", "title": "Вопрос", "reply": "Вопрос 2", "postbackText": "ask", "description": ""},
+    ),
+    (
+        "a template button",
+        "template",
+        {"type": "button", "index": 1},
+        "quick_reply",
+        {"text": "Перенести", "type": "button", "postbackText": "move"},
+    ),
+    (
+        "a template button without id",
+        "template",
+        {"type": "button", "index": 0},
+        "quick_reply",
+        {"text": "Подтверждаю", "type": "button", "postbackText": "Подтверждаю"},
+    ),
+    (
+        "a template button, older",
+        "template",
+        {"type": "button", "title": "Перенести", "shape": "old"},
+        "text",
+        {"text": "Перенести", "type": "button", "postbackText": "move"},
+    ),
 ]
 
 
@@ -100,14 +144,17 @@ def test_the_older_clicks_and_missing_context_can_be_the_rule(open_world):
     assert "context" not in event
 
 
-@pytest.mark.parametrize("spec", [
-    {"type": "text", "text": ""},
-    {"type": "button", "index": 0},
-    {"type": "button", "index": 0, "context_gs_id": "nope"},
-    {"type": "poem"},
-    {"type": "location"},
-    {"type": "file", "content_base64": "?"},
-])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        {"type": "text", "text": ""},
+        {"type": "button", "index": 0},
+        {"type": "button", "index": 0, "context_gs_id": "nope"},
+        {"type": "poem"},
+        {"type": "location"},
+        {"type": "file", "content_base64": "?"},
+    ],
+)
 def test_a_reply_no_phone_could_send_is_refused(world, spec):
     answer = world.http.post("/emulator/reply", json={"app": "shopbot", "phone": CLIENT, **spec})
     assert answer.status_code == 400

@@ -33,10 +33,17 @@ def test_the_envelope_is_the_vendors(world):
     assert whatsapp.startswith("wamid.")
     assert body["payload"].pop("conversation")["type"] == "utility"
     assert body == {
-        "app": "shopbot", "phone": OUR_NUMBER, "appId": "app-shopbot", "timestamp": moment * 1000 + 150, "version": 2,
+        "app": "shopbot",
+        "phone": OUR_NUMBER,
+        "appId": "app-shopbot",
+        "timestamp": moment * 1000 + 150,
+        "version": 2,
         "type": "message-event",
         "payload": {
-            "gsId": message, "type": "sent", "destination": CLIENT, "payload": {"ts": moment},
+            "gsId": message,
+            "type": "sent",
+            "destination": CLIENT,
+            "payload": {"ts": moment},
             "pricing": {"policy": "PMP", "category": "utility", "type": "regular"},
         },
     }
@@ -148,8 +155,14 @@ def test_nothing_is_planned_when_all_is_done(world):
 def test_a_template_that_changes_its_status_is_told(world):
     world.post("/apps/shopbot/templates/t-visit", status="REJECTED", reason="INVALID_FORMAT")
     world.pass_time(seconds=1)
-    assert world.events("template-event") == [{
-        "type": "status-update", "id": "t-visit", "status": "rejected", "elementName": "visit_reminder",
-        "languageCode": "ru", "rejectedReason": "INVALID_FORMAT",
-    }]
+    assert world.events("template-event") == [
+        {
+            "type": "status-update",
+            "id": "t-visit",
+            "status": "rejected",
+            "elementName": "visit_reminder",
+            "languageCode": "ru",
+            "rejectedReason": "INVALID_FORMAT",
+        }
+    ]
     assert world.failure(world.template()) == 4003

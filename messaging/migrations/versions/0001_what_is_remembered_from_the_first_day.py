@@ -309,7 +309,14 @@ def upgrade() -> None:
         )
         batch_op.create_index(
             "ix_message_queued",
-            ["shard", "run_id"],
+            ["shard", "send_at"],
+            unique=False,
+            sqlite_where=sa.text("status = 'queued'"),
+            postgresql_where=sa.text("status = 'queued'"),
+        )
+        batch_op.create_index(
+            "ix_message_turn",
+            ["line_id", "run_id"],
             unique=False,
             sqlite_where=sa.text("status = 'queued'"),
             postgresql_where=sa.text("status = 'queued'"),
@@ -370,6 +377,9 @@ def downgrade() -> None:
     op.drop_table("reply")
     with op.batch_alter_table("message", schema=None) as batch_op:
         batch_op.drop_index("ix_message_whatsapp")
+        batch_op.drop_index(
+            "ix_message_turn", sqlite_where=sa.text("status = 'queued'"), postgresql_where=sa.text("status = 'queued'")
+        )
         batch_op.drop_index(
             "ix_message_queued",
             sqlite_where=sa.text("status = 'queued'"),

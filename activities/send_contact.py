@@ -1,0 +1,115 @@
+"""Send a contact card: of a CRM contact, or typed in."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import fields
+
+from activities import phones
+from activities.base import Card, Desk, SendAction
+from activities.errors import refused
+from bx24.i18n import Text
+from bx24.properties import Properties
+from gupshup import messages
+
+_CONTACT = Text("Contact", "Контакт")
+_EMAIL = Text("Contact's e-mail", "E-mail контакта")
+_REFERENCE = re.compile(r"(?:(?:C|CONTACT)_)?([0-9]+)", re.IGNORECASE)
+
+
+class SendContact(SendAction):
+    name = "send_contact"
+    title = Text("WhatsApp: contact", "WhatsApp: контакт")
+    description = Text(
+        "Sends a card with name and phones that the client saves with one tap, while the 24-hour window is open",
+        "Отправляет карточку с именем и телефонами, которую клиент сохранит одним нажатием, пока открыто 24-часовое окно",
+    )
+
+    class Content(Properties):
+        contact = fields.String(
+            load_default="",
+            metadata={
+                "title": _CONTACT,
+                "hint": Text(
+                    "Id of a CRM contact. Empty: the card is made of the fields below",
+                    "ID контакта в CRM. Пусто: карточка составляется из полей ниже",
+                ),
+            },
+        )
+        contact_name = fields.String(load_default="", metadata={"title": Text("Contact's name", "Имя контакта")})
+        contact_phone = fields.String(
+            load_default="",
+            metadata={
+                "title": Text("Contact's phone", "Телефон контакта"),
+                "hint": Text("Several may be given, separated by commas", "Можно несколько через запятую"),
+            },
+        )
+        contact_email = fields.String(
+            load_default="",
+            metadata={
+                "title": _EMAIL,
+                "hint": Text("Several may be given, separated by commas", "Можно несколько через запятую"),
+            },
+        )
+        contact_company = fields.String(
+            load_default="", metadata={"title": Text("Contact's company", "Компания контакта")}
+        )
+
+    def message(self, values: Mapping[str, Any], desk: Desk) -> messages.Message:
+        reference = _reference(values["contact"])
+        if reference:
+            return _of_crm(desk.contact(reference), desk.region)
+        if not values["contact_name"].strip() and not values["contact_phone"].strip():
+            raise refused("value_missing", field=_CONTACT)
+        return messages.Contact(
+            " ".join(values["contact_name"].split()),
+            _phones(phones.split(values["contact_phone"]), desk.region),
+            emails=_emails(values["contact_email"]),
+            company=values["contact_company"].strip(),
+        )
+
+
+def _reference(given: str) -> str:
+    """The id in "12", "C_12" or "CONTACT_12"; "" for an empty CRM field, which an expression gives as "0"."""
+    given = given.strip()
+    if not given:
+        return ""
+    match = _REFERENCE.fullmatch(given)
+    if match is None:
+        remedy = Text("Give the id of one CRM contact, a number.", "Укажите ID одного контакта CRM — число.")
+        raise refused("value_invalid", field=_CONTACT, value=given[:60], remedy=remedy)
+    return match[1].lstrip("0")
+
+
+def _of_crm(card: Card, region: str) -> messages.Contact:
+    name = " ".join(f"{card.first_name} {card.last_name}".split())
+    written = [number for text in card.phones for number in phones.split(text) if re.search("[0-9]", number)]
+    return messages.Contact(
+        name or card.company.strip() or next(iter(written), ""),
+        _phones(written, region),
+        first_name=card.first_name.strip(),
+        last_name=card.last_name.strip(),
+        emails=tuple(email.strip() for email in card.emails if email.strip()),
+        company=card.company.strip(),
+        title=card.position.strip(),
+    )
+
+
+def _phones(written: list[str], region: str) -> tuple[messages.Phone, ...]:
+    """Each number once; those of the whole world with the country code, so that the client can write to them."""
+    found: dict[str, messages.Phone] = {}
+    for text in written:
+        number = phones.digits(text, region)
+        made = messages.Phone(f"+{number}{phones.tail(text)}", number) if number else messages.Phone(text)
+        found.setdefault(made.phone, made)
+    return tuple(found.values())
+
+
+def _emails(text: str) -> tuple[str, ...]:
+    entries = [entry for entry in re.split(r"[,;\s]+", text) if entry]
+    for entry in entries:
+        if not re.fullmatch(r"[^@]+@[^@]+", entry):
+            remedy = Text("Write it like name@example.com.", "Напишите его так: name@example.com.")
+            raise refused("value_invalid", field=_EMAIL, value=entry[:60], remedy=remedy)
+    return tuple(dict.fromkeys(entries))

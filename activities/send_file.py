@@ -1,0 +1,65 @@
+"""Send an image, a video, an audio or a document."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from marshmallow import fields
+from marshmallow.validate import OneOf
+
+from activities.base import Desk, SendAction
+from bx24.i18n import Text
+from bx24.properties import Properties
+from gupshup import messages
+
+KINDS: dict[str, Text] = {
+    "auto": Text("by its content", "по содержимому"),
+    "image": Text("image", "изображение"),
+    "video": Text("video", "видео"),
+    "audio": Text("audio", "аудио"),
+    "document": Text("document", "документ"),
+}
+
+
+class SendFile(SendAction):
+    name = "send_file"
+    title = Text("WhatsApp: file", "WhatsApp: файл")
+    description = Text(
+        "Sends an image, a video, an audio or a document while the 24-hour window is open",
+        "Отправляет изображение, видео, аудио или документ, пока открыто 24-часовое окно",
+    )
+
+    class Content(Properties):
+        file = fields.String(
+            required=True,
+            metadata={
+                "title": Text("File", "Файл"),
+                "hint": Text(
+                    "An https link, the id of a file on Drive, the code of a CRM field, or a public Drive link",
+                    "Ссылка https, ID файла на Диске, код поля CRM или публичная ссылка Диска",
+                ),
+            },
+        )
+        kind = fields.String(
+            load_default="auto",
+            validate=OneOf(list(KINDS), labels=list(KINDS.values())),  # type: ignore[arg-type]  # labels are Texts
+            metadata={"title": Text("Kind of file", "Вид файла")},
+        )
+        caption = fields.String(
+            load_default="",
+            metadata={
+                "title": Text("Caption", "Подпись"),
+                "hint": Text("Up to 1024 characters; an audio has none", "До 1024 символов; у аудио подписи не бывает"),
+                "type": "text",
+            },
+        )
+        file_name = fields.String(
+            load_default="",
+            metadata={
+                "title": Text("File name", "Имя файла"),
+                "hint": Text("As the client sees it; empty: its own", "Как его увидит клиент; пусто: исходное"),
+            },
+        )
+
+    def message(self, values: Mapping[str, Any], desk: Desk) -> messages.Message:
+        shared = desk.file(values["file"].strip(), values["kind"], values["file_name"].strip())
+        return messages.File(shared.media, shared.url, values["caption"], shared.name)
