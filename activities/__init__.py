@@ -7,13 +7,30 @@ has no client of its own.
 from marshmallow import fields
 
 from activities.base import Action
+from activities.check_window import CheckWindow
+from activities.send_buttons import SendButtons
+from activities.send_contact import SendContact
+from activities.send_file import SendFile
+from activities.send_list import SendList
 from activities.send_location import SendLocation
 from activities.send_template import SendTemplate
 from activities.send_text import SendText
+from activities.wait_reply import WaitReply
 from bx24.i18n import Text
 from bx24.properties import Properties
 
-ACTIONS: dict[str, Action] = {action.name: action for action in (SendText(), SendTemplate(), SendLocation())}
+_ALL: tuple[Action, ...] = (
+    SendText(),
+    SendTemplate(),
+    SendButtons(),
+    SendList(),
+    SendFile(),
+    SendContact(),
+    SendLocation(),
+    WaitReply(),
+    CheckWindow(),
+)
+ACTIONS: dict[str, Action] = {action.name: action for action in _ALL}
 
 
 def line_field() -> fields.String:

@@ -60,12 +60,24 @@ CATALOGUE: dict[str, Text] = {
         "Шаблон «{value}» есть на нескольких языках: {languages}. Заполните поле «Язык шаблона».",
     ),
     "template_params": Text("{problem}", "{problem}"),
+    "file_unreachable": Text(
+        "The file “{value}” could not be fetched: {reason}.",
+        "Не удалось получить файл «{value}»: {reason}.",
+    ),
+    "file_too_large": Text(
+        "The file “{value}” is too large: {size}. WhatsApp takes {media} of up to {limit}. {remedy}",
+        "Файл «{value}» слишком большой: {size}. WhatsApp принимает {media} размером до {limit}. {remedy}",
+    ),
+    "file_type": Text(
+        "The file “{value}” cannot be sent as {media}: {reason}.",
+        "Файл «{value}» нельзя отправить как {media}: {reason}.",
+    ),
+    "contact_not_found": Text(
+        "The contact “{value}” cannot be sent: {reason}.",
+        "Контакт «{value}» нельзя отправить: {reason}.",
+    ),
     "buttons_invalid": Text("{problem}", "{problem}"),
     "list_invalid": Text("{problem}", "{problem}"),
-    "contact_not_found": Text(
-        "CRM has no contact {value}, or it has no phone. Check the contact in the robot's field “Contact”.",
-        "В CRM нет контакта {value}, или у него нет телефона. Проверьте поле «Контакт» в роботе.",
-    ),
     "portal_inactive": Text(
         "The app is not active on this portal. Open the app in Bitrix24 or install it again.",
         "Приложение на этом портале не активно. Откройте приложение в Битрикс24 или установите его снова.",

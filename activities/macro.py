@@ -141,7 +141,10 @@ def _fail_outside(text: str, place: int) -> NoReturn:
 
 def _fail_unclosed(text: str, place: int, tag: str, inside: int | None) -> NoReturn:
     if inside is None:
-        en, ru = "[{tag}] is not closed, put [/{tag}] after its value.", "[{tag}] не закрыт, поставьте после значения [/{tag}]."
+        en, ru = (
+            "[{tag}] is not closed, put [/{tag}] after its value.",
+            "[{tag}] не закрыт, поставьте после значения [/{tag}].",
+        )
     else:
         en, ru = "[/{tag}] must stand before this tag.", "перед этим тегом должен стоять [/{tag}]."
     _fail(text, place if inside is None else inside, en.format(tag=tag), ru.format(tag=tag))
@@ -149,14 +152,12 @@ def _fail_unclosed(text: str, place: int, tag: str, inside: int | None) -> NoRet
 
 def _fail(text: str, at: int, en: str, ru: str) -> NoReturn:
     """Refuse the text and name the place: line and character from 1, and what stands there."""
-    before = text[:at].splitlines(keepends=True) or [""]
-    if before[-1].endswith(("\n", "\r")):
-        before.append("")
+    line, line_start = text.count("\n", 0, at) + 1, text.rfind("\n", 0, at) + 1
     where = Text(f"Line {{line}}, character {{column}}: {en}", f"Строка {{line}}, символ {{column}}: {ru}")
     fragment = text[at:].strip()
     raise refused(
         "value_invalid",
         field=Text("Text", "Текст"),
         value=fragment if len(fragment) <= _FRAGMENT else fragment[: _FRAGMENT - 1] + "…",
-        remedy=where.format(line=len(before), column=len(before[-1]) + 1),
+        remedy=where.format(line=line, column=at - line_start + 1),
     )

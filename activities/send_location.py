@@ -1,5 +1,6 @@
 """Send a pin on the map."""
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -7,9 +8,27 @@ from marshmallow import fields
 from marshmallow.validate import Range
 
 from activities.base import Desk, SendAction
+from activities.errors import refused
 from bx24.i18n import Text
 from bx24.properties import DecimalFloat, Properties
 from gupshup import messages
+
+_FIELDS = ("latitude", "longitude")
+_TITLES = {"latitude": Text("Latitude", "Широта"), "longitude": Text("Longitude", "Долгота")}
+_TWICE = Text(
+    "One of the two fields holds a pair, the other something else. Leave the pair in both, or one number in each.",
+    "В одном из двух полей пара координат, а в другом — что-то другое. Оставьте в обоих пару или в каждом одно число.",
+)
+_NUMBER = "([+-]?[0-9]{1,3}(?:[.,][0-9]+)?)"
+_WHOLE, _DOTTED, _COMMAED = "[+-]?[0-9]{1,3}", r"[+-]?[0-9]{1,3}\.[0-9]+", "[+-]?[0-9]{1,3},[0-9]+"
+# "54,73" alone is one number with a decimal comma.
+_PAIRS = (
+    re.compile(rf"{_NUMBER}(?:\s+|\s*[;/]\s*|\s*,\s+){_NUMBER}"),
+    re.compile(rf"({_DOTTED}),({_DOTTED}|{_WHOLE})"),
+    re.compile(rf"({_WHOLE}),({_DOTTED})"),
+    re.compile(rf"({_COMMAED}),({_COMMAED})"),
+)
+_AS_TYPED = str.maketrans({"−": "-", "–": "-", "°": None})
 
 
 class SendLocation(SendAction):
@@ -23,8 +42,11 @@ class SendLocation(SendAction):
             allow_nan=False,
             validate=Range(-90, 90),
             metadata={
-                "title": Text("Latitude", "Широта"),
-                "hint": Text("Degrees, north is positive", "Градусы, север — со знаком плюс"),
+                "title": _TITLES["latitude"],
+                "hint": Text(
+                    "Degrees, north is positive; a pair like “54.9885, 73.3686” is understood in either field",
+                    "Градусы, север — со знаком плюс; можно вставить пару «54.9885, 73.3686» в любое из двух полей",
+                ),
             },
         )
         longitude = DecimalFloat(
@@ -32,12 +54,39 @@ class SendLocation(SendAction):
             allow_nan=False,
             validate=Range(-180, 180),
             metadata={
-                "title": Text("Longitude", "Долгота"),
+                "title": _TITLES["longitude"],
                 "hint": Text("Degrees, east is positive", "Градусы, восток — со знаком плюс"),
             },
         )
         place = fields.String(load_default="", metadata={"title": Text("Name of the place", "Название места")})
         address = fields.String(load_default="", metadata={"title": Text("Address", "Адрес")})
 
+    def tidy(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
+        """A pair pasted into one field fills both. Raises Refused if the other field says something else."""
+        given = {code: _typed(raw, code) for code in _FIELDS}
+        pairs = list(filter(None, map(_pair, given.values())))
+        if pairs:
+            found = dict(zip(_FIELDS, pairs[0], strict=True))
+            for code, text in given.items():
+                if text and _pair(text) != pairs[0] and text.replace(",", ".") != found[code]:
+                    raise refused("value_invalid", field=_TITLES[code], value=text[:60], remedy=_TWICE)
+            given = found
+        others = {key: value for key, value in raw.items() if str(key).lower() not in _FIELDS}
+        return {**others, **given}
+
     def message(self, values: Mapping[str, Any], desk: Desk) -> messages.Message:
         return messages.Location(values["latitude"], values["longitude"], values["place"], values["address"])
+
+
+def _typed(raw: Mapping[str, Any], code: str) -> str:
+    """The field as typed, the first of several values; minus signs and degrees of maps made plain."""
+    value = next((value for key, value in raw.items() if str(key).lower() == code), "")
+    while isinstance(value, Mapping | list | tuple):
+        value = next(iter(value.values() if isinstance(value, Mapping) else value), "")
+    return "" if value is None else str(value).translate(_AS_TYPED).strip(" \t\r\n\u00a0()[]")
+
+
+def _pair(text: str) -> tuple[str, str] | None:
+    """Latitude and longitude out of one text, with decimal points."""
+    match = next(filter(None, (pattern.fullmatch(text) for pattern in _PAIRS)), None)
+    return (match[1].replace(",", "."), match[2].replace(",", ".")) if match else None

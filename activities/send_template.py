@@ -1,12 +1,13 @@
 """Send an approved template with its variables: the only message that may begin a conversation."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from marshmallow import fields
 
-from activities.base import Desk, SendAction
+from activities.base import Choices, Desk, SendAction
 from activities.errors import Refused, refused
 from bx24.i18n import Text
 from bx24.properties import Properties
@@ -16,6 +17,14 @@ from gupshup.templates import TemplateInfo
 _NUMBERED = re.compile(r"^\s*\[(\d{1,3})\](.*)$", re.DOTALL)
 _PARAMS = Text("Variables", "Переменные")
 _BUTTONS = Text("Button variables", "Переменные кнопок")
+_HEADER = Text("Header file", "Файл заголовка")
+_FILL_IN = Text(
+    "Fill it in, or set “Instead of an empty variable”.", "Заполните её или поле «Вместо пустой переменной»."
+)
+_UNSUPPORTED = {
+    "LOCATION": Text("a location", "место на карте"),
+    "CAROUSEL": Text("a carousel", "карусель"),
+}
 
 
 class SendTemplate(SendAction):
@@ -57,8 +66,11 @@ class SendTemplate(SendAction):
         header = fields.String(
             load_default="",
             metadata={
-                "title": Text("Header file", "Файл заголовка"),
-                "hint": Text("An https link, for templates with media", "Ссылка https, для шаблонов с медиа"),
+                "title": _HEADER,
+                "hint": Text(
+                    "For templates with media: an https link, the id of a file on Drive or the code of a CRM field",
+                    "Для шаблонов с медиа: ссылка https, ID файла на Диске или код поля CRM",
+                ),
             },
         )
         button_params = fields.List(
@@ -80,41 +92,87 @@ class SendTemplate(SendAction):
             },
         )
 
-    def message(self, values: Mapping[str, Any], desk: Desk) -> messages.Message:
-        info = desk.template(values["template"].strip(), values["language"].strip())
-        params, button_params = ordered(values["params"]), ordered(values["button_params"])
-        if info is None:
-            return self._unlisted(values, params + button_params)
-        body = self._filled(params, [*info.header_vars, *info.body_vars], values["if_empty"], _PARAMS)
-        tail = [""] * info.button_vars
-        buttons = self._filled(button_params, tail, values["if_empty"], _BUTTONS)
-        return messages.Template(info.id, tuple(body + buttons), header=_header(info, values["header"].strip()))
+    def compose(self, values: Mapping[str, Any], desk: Desk) -> tuple[messages.Message, Choices]:
+        call = Call(
+            template=values["template"].strip(),
+            language=values["language"].strip(),
+            params=ordered(values["params"]),
+            header=values["header"].strip(),
+            button_params=ordered(values["button_params"]),
+            if_empty=values["if_empty"].strip(),
+        )
+        return compose(call, desk)
 
-    def _unlisted(self, values: Mapping[str, Any], params: list[str]) -> messages.Message:
-        """A template nobody can look up: its id may be right, its header's kind cannot be known."""
-        if values["header"].strip():
-            raise refused("template_not_found", value=values["template"])
-        filled = [param.strip() or values["if_empty"].strip() for param in params]
-        return messages.Template(values["template"].strip(), tuple(filled))
 
-    def _filled(self, given: list[str], wanted: list[str], if_empty: str, field: Text) -> list[str]:
-        """One value for each variable, blanks replaced by `if_empty`. Raises Refused template_params."""
-        if len(given) > len(wanted):
+@dataclass(frozen=True)
+class Wording:
+    """What the fields of a call are called where it was made."""
+
+    params: Text = _PARAMS
+    button_params: Text = _BUTTONS
+    header: Text = _HEADER
+    remedy: Text = _FILL_IN
+
+
+@dataclass(frozen=True)
+class Call:
+    """A template with everything it is to be sent with, wherever it was written down."""
+
+    template: str
+    language: str
+    params: Sequence[str]
+    header: str
+    button_params: Sequence[str]
+    if_empty: str = ""
+    wording: Wording = Wording()
+
+
+def compose(call: Call, desk: Desk) -> tuple[messages.Message, Choices]:
+    """The template's message, and what the client can tap in it. Raises Refused or InvalidMessage."""
+    info = desk.template(call.template, call.language)
+    if info is None:
+        return _unlisted(call), ()
+    if info.kind in _UNSUPPORTED or info.card_vars:
+        raise _problem(
+            "The template “{name}” begins with {what}, which cannot be sent from here. Choose another template.",
+            "Шаблон «{name}» начинается с такого: {what}, отсюда его не отправить. Выберите другой шаблон.",
+            name=info.name, what=_UNSUPPORTED.get(info.kind, _UNSUPPORTED["CAROUSEL"]),
+        )  # fmt: skip
+    values = _filled(call, call.params, len(info.header_vars) + len(info.body_vars), call.wording.params)
+    buttons = _filled(call, call.button_params, info.button_vars, call.wording.button_params)
+    taps = [button.text for button in info.buttons if button.type == "QUICK_REPLY"]
+    choices = tuple((str(position), title) for position, title in enumerate(taps, 1))
+    postbacks = [position for position, _ in choices]
+    return info.message(values, buttons, _header(call, info, desk), postbacks), choices
+
+
+def _unlisted(call: Call) -> messages.Message:
+    """A template nobody can look up: its id may be right, its header's kind cannot be known."""
+    if call.header:
+        raise refused("template_not_found", value=call.template)
+    return messages.Template(
+        call.template, tuple(value.strip() or call.if_empty for value in [*call.params, *call.button_params])
+    )
+
+
+def _filled(call: Call, given: Sequence[str], wanted: int, field: Text) -> list[str]:
+    """One value for each variable, blanks replaced by `if_empty`. Raises Refused template_params."""
+    if len(given) > wanted:
+        raise _problem(
+            "The template has {wanted} variables in “{field}”, {given} were given. Remove the surplus ones.",
+            "У шаблона переменных в поле «{field}»: {wanted}, передано: {given}. Уберите лишние.",
+            wanted=wanted, given=len(given), field=field,
+        )  # fmt: skip
+    padded = [*given, *[""] * (wanted - len(given))]
+    filled = [value.strip() or call.if_empty for value in padded]
+    for position, value in enumerate(filled, 1):
+        if not value:
             raise _problem(
-                "The template has {wanted} variables in “{field}”, {given} were given. Remove the surplus ones.",
-                "У шаблона переменных в поле «{field}»: {wanted}, передано: {given}. Уберите лишние.",
-                wanted=len(wanted), given=len(given), field=field,
+                "Variable {n} of the template (“{field}”) has no value. {remedy}",
+                "У переменной {n} шаблона («{field}») нет значения. {remedy}",
+                n=position, field=field, remedy=call.wording.remedy,
             )  # fmt: skip
-        padded = [*given, *[""] * (len(wanted) - len(given))]
-        filled = [value.strip() or if_empty.strip() for value in padded]
-        for position, value in enumerate(filled, 1):
-            if not value:
-                raise _problem(
-                    "Variable {n} of the template (“{field}”) has no value. Fill it in, or set “Instead of an empty variable”.",
-                    "У переменной {n} шаблона («{field}») нет значения. Заполните её или поле «Вместо пустой переменной».",
-                    n=position, field=field,
-                )  # fmt: skip
-        return filled
+    return filled
 
 
 def ordered(entries: list[str]) -> list[str]:
@@ -139,16 +197,22 @@ def ordered(entries: list[str]) -> list[str]:
     return [numbered.get(number, "") for number in range(1, max(numbered) + 1)]
 
 
-def _header(info: TemplateInfo, link: str) -> messages.MediaHeader | None:
+def _header(call: Call, info: TemplateInfo, desk: Desk) -> messages.MediaHeader | None:
+    """The file the template begins with. One given for a template without is left out: the robot may have had another."""
     if not info.is_media:
         return None
-    if not link:
+    media = info.kind.lower()
+    if not call.header:
         raise _problem(
-            "The template “{name}” begins with a file ({kind}), but “Header file” is empty. Give an https link to it.",
-            "Шаблон «{name}» начинается с файла ({kind}), а поле «Файл заголовка» пустое. Укажите ссылку https на файл.",
-            name=info.name, kind=info.kind.lower(),
+            "The template “{name}” begins with a file ({kind}), but “{field}” is empty. "
+            "Give a link, the id of a file on Drive or the code of a CRM field.",
+            "Шаблон «{name}» начинается с файла ({kind}), а поле «{field}» пустое. "
+            "Укажите ссылку, ID файла на Диске или код поля CRM.",
+            name=info.name, kind=media, field=call.wording.header,
         )  # fmt: skip
-    return messages.MediaHeader(info.kind.lower(), link)
+    # What WhatsApp calls a GIF is a video without sound.
+    shared = desk.file(call.header, "video" if media == "gif" else media)
+    return messages.MediaHeader(media, shared.url, file_name=shared.name)
 
 
 def _problem(en: str, ru: str, **values: object) -> Refused:

@@ -1,14 +1,22 @@
-"""Send a plain text."""
+"""Send a plain text, or the template whose macro the text is."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from marshmallow import fields
 
-from activities.base import Desk, SendAction
+from activities import macro, send_template
+from activities.base import Choices, Desk, SendAction
 from bx24.i18n import Text
 from bx24.properties import Properties
 from gupshup import messages
+
+_WORDING = send_template.Wording(
+    params=Text("[body]", "[body]"),
+    button_params=Text("[buttons=url]", "[buttons=url]"),
+    header=Text("[header]", "[header]"),
+    remedy=Text("Check that the card has it.", "Проверьте, что она заполнена в карточке."),
+)
 
 
 class SendText(SendAction):
@@ -29,5 +37,21 @@ class SendText(SendAction):
             },
         )
 
+    def compose(self, values: Mapping[str, Any], desk: Desk) -> tuple[messages.Message, Choices]:
+        found = macro.parse(values["text"])
+        return send_template.compose(_call(found), desk) if found else super().compose(values, desk)
+
     def message(self, values: Mapping[str, Any], desk: Desk) -> messages.Message:
         return messages.Text(values["text"])
+
+
+def _call(found: macro.Macro) -> send_template.Call:
+    """A macro as a call of the template robot, in the macro's own words."""
+    return send_template.Call(
+        template=found.template,
+        language=found.language,
+        params=found.params,
+        header=found.header,
+        button_params=found.button_params,
+        wording=_WORDING,
+    )

@@ -4,12 +4,16 @@ from datetime import datetime, timedelta
 
 from activities.base import Card, Shared
 from gupshup.templates import TemplateInfo
+from messaging.cards import contact_card
+from messaging.files import Files
 from messaging.models import Conversation, Line, Run
 from messaging.runtime import Runtime
 from messaging.templates import Templates
 
 #: WhatsApp's customer service window, with a minute to spare for the way there (contract section 8).
 WINDOW = timedelta(hours=24) - timedelta(minutes=1)
+#: A message may be queued until the wait ends, and WhatsApp fetches its file a little later still.
+KEEP_AFTER = timedelta(days=1)
 
 
 class RunDesk:
@@ -31,6 +35,19 @@ class RunDesk:
             return None
         until = self.conversation.last_inbound_at + WINDOW
         return until if self.now() < until else None
+
+    def contact(self, reference: str) -> Card:
+        return contact_card(self.runtime, self.run.portal_id, reference)
+
+    def file(self, reference: str, media: str, name: str = "") -> Shared:
+        return Files(self.runtime).shared(
+            portal_id=self.run.portal_id,
+            document=self.run.document,
+            reference=reference,
+            media=media,
+            name=name,
+            keep_until=self.run.deadline_at + KEEP_AFTER,
+        )
 
     def template(self, reference: str, language: str) -> TemplateInfo | None:
         return Templates(self.runtime, self.line).find(reference, language)

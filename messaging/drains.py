@@ -31,6 +31,7 @@ from sqlalchemy.orm import Session
 
 from messaging import endings, leases, outbox, sweeper
 from messaging.answers import Answers
+from messaging.fetching import Fetching
 from messaging.inbound import Inbound
 from messaging.outbox import Outbox
 from messaging.planning import Planning
@@ -81,6 +82,7 @@ class Drain:
         self.stages: list[Stage] = [
             self.inbound,
             Registry(runtime, self.name),
+            Fetching(runtime, self.name),
             Planning(runtime, self.name),
             Outbox(runtime, self.name),
             Answers(runtime, self.name),

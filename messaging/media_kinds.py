@@ -147,7 +147,7 @@ def _jpeg_flaw(file: BinaryIO) -> Text | None:
             return None
         marker, length = head[1], int.from_bytes(head[2:4], "big")
         if 0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC):
-            if head[4] == 8 and _components(file, at) in (1, 3):
+            if head[4] == 8 and head[9] in (1, 3):
                 return None
             return Text(
                 "it is a JPEG for printing (CMYK or more than 8 bits): save it as an ordinary RGB JPEG",
@@ -157,11 +157,6 @@ def _jpeg_flaw(file: BinaryIO) -> Text | None:
             return None
         at += 1 if marker == 0xFF else 2 + length
     return None
-
-
-def _components(file: BinaryIO, at: int) -> int:
-    file.seek(at + 9)
-    return file.read(1)[0]
 
 
 def _video(file: BinaryIO, head: bytes, size: int) -> Content | None:

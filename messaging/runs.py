@@ -25,11 +25,13 @@ from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
 from messaging import crypto, endings, lines, portals, replies, tokens
 from messaging.desk import RunDesk
+from messaging.downloads import Unfetched
 from messaging.models import Conversation, Line, Message, Portal, Run, shard_of
 from messaging.runtime import Runtime
 from robots import ROBOTS, Client, client
 
-SIDES = ("robots", "activities")
+#: How often a file that cannot be had just now is asked for again: half a minute in all.
+FILE_TRIES = 5
 log = structlog.get_logger(__name__)
 
 
@@ -123,6 +125,9 @@ def plan(runtime: Runtime, run: Run) -> Outcome:
     """Check the fields, find line and phone, build the message. Reads and asks only."""
     try:
         return _plan(runtime, run)
+    except Unfetched as refusal:
+        again = refusal.passing and run.plan_tries < FILE_TRIES
+        return Postponed(_backoff(run.plan_tries), refusal.code) if again else refusal
     except Refused as refusal:
         return refusal
     except PortalInactive as error:

@@ -19,6 +19,7 @@ from messaging.clock import Clock, utc_now
 from messaging.config import Config
 from messaging.crypto import Vault
 from messaging.db import Database, open_engine
+from messaging.guard import file_session, guard
 from messaging.metrics import Counters
 from messaging.models import Setting
 from messaging.wakeups import Bells
@@ -37,6 +38,7 @@ class Runtime:
     bx_session: requests.Session
     gs_session: requests.Session
     redis_url: str
+    file_session: requests.Session = field(default_factory=file_session)
     _redis: Redis | None = field(default=None, repr=False)
 
     @cached_property
@@ -100,6 +102,7 @@ class Runtime:
         self.db.close()
         self.bx_session.close()
         self.gs_session.close()
+        self.file_session.close()
 
 
 def open_runtime(config: Config, clock: Clock = utc_now) -> Runtime:
@@ -112,7 +115,8 @@ def open_runtime(config: Config, clock: Clock = utc_now) -> Runtime:
         vault=vault,
         db=Database(open_engine(config.database_url, vault, pool=16)),
         clock=clock,
-        bx_session=bx24.client.session(pool),
+        bx_session=guard(bx24.client.session(pool), config.allow_http),
         gs_session=gupshup.client.session(pool),
         redis_url=config.redis_url,
+        file_session=file_session(pool, config.allow_http),
     )

@@ -1,5 +1,7 @@
 """What templates a line has: a cache of Gupshup's list, refreshed when it is asked for something it does not hold."""
 
+import threading
+from collections import defaultdict
 from datetime import timedelta
 from typing import Any
 
@@ -17,6 +19,39 @@ FRESH = timedelta(minutes=30)
 #: A miss asks Gupshup again at most so often; its limit is 10 lists a minute (reference section 5.7).
 ASK_EVERY = timedelta(seconds=15)
 log = structlog.get_logger(__name__)
+
+
+class _Question:
+    """One thread at a time asks for a line's list; those that waited take its answer instead of asking again.
+
+    The first burst of a new line would otherwise ask once per run: over Gupshup's limit, and over each other's rows.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._asked = 0
+        self._error: GupshupError | None = None
+
+    def ask(self, runtime: Runtime, line: Line) -> None:
+        """Refresh the cache. Raises GupshupError."""
+        seen = self._asked
+        with self._lock:
+            if self._asked == seen:
+                self._error = _try(runtime, line)
+                self._asked += 1
+            if self._error is not None:
+                raise self._error
+
+
+def _try(runtime: Runtime, line: Line) -> GupshupError | None:
+    try:
+        sync(runtime, line)
+    except GupshupError as error:
+        return error
+    return None
+
+
+_ASKED: defaultdict[int, _Question] = defaultdict(_Question)
 
 
 class Templates:
@@ -45,7 +80,8 @@ class Templates:
     def _refresh(self) -> None:
         """A list that cannot be had now is no reason to fail a robot whose template is in the cache."""
         try:
-            self.line.templates_synced_at = sync(self.runtime, self.line)
+            _ASKED[self.line.id].ask(self.runtime, self.line)
+            self.line.templates_synced_at = self.runtime.clock()
         except GupshupError as error:
             log.warning("template list not refreshed", line=self.line.id, code=error.code, reason=error.reason)
             if self.line.templates_synced_at is None:
@@ -83,6 +119,8 @@ def sync(runtime: Runtime, line: Line) -> Any:
     infos = runtime.gupshup.templates(lines.account(line))
     now = runtime.clock()
     with runtime.db.write() as session:
+        # The line's row first: two lists at once would both delete the old rows and insert the same new ones.
+        stored = session.get_one(Line, line.id, with_for_update=True)
         session.execute(delete(Template).where(Template.line_id == line.id))
         for info in {info.id: info for info in infos}.values():
             session.add(
@@ -95,6 +133,6 @@ def sync(runtime: Runtime, line: Line) -> Any:
                     data=info.to_dict(),
                 )
             )
-        session.get_one(Line, line.id).templates_synced_at = now
+        stored.templates_synced_at = now
     log.info("templates refreshed", line=line.id, count=len(infos))
     return now

@@ -30,6 +30,12 @@ ROBOTS: dict[str, tuple[Action, Text]] = {
     for name, title in (
         ("send_template", Text("WhatsApp: template to the client", "WhatsApp: шаблон клиенту")),
         ("send_text", Text("WhatsApp: text to the client", "WhatsApp: текст клиенту")),
+        ("send_buttons", Text("WhatsApp: buttons to the client", "WhatsApp: кнопки клиенту")),
+        ("send_list", Text("WhatsApp: list to the client", "WhatsApp: список клиенту")),
+        ("send_file", Text("WhatsApp: file to the client", "WhatsApp: файл клиенту")),
+        ("send_contact", Text("WhatsApp: contact to the client", "WhatsApp: контакт клиенту")),
         ("send_location", Text("WhatsApp: location to the client", "WhatsApp: геолокация клиенту")),
+        ("wait_reply", Text("WhatsApp: wait for the client's reply", "WhatsApp: ждать ответ клиента")),
+        ("check_window", Text("WhatsApp: is the client's window open", "WhatsApp: можно ли написать клиенту")),
     )
 }

@@ -17,6 +17,7 @@ import requests
 from cryptography.fernet import Fernet
 from requests.adapters import BaseAdapter
 from sqlalchemy import select
+from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 from werkzeug.test import Client as WsgiClient
 
@@ -64,14 +65,17 @@ class Net(BaseAdapter):
             raise fault
         if parts.netloc not in self.apps:
             raise requests.exceptions.ConnectionError(f"nobody lives at {parts.netloc}")
-        answer = WsgiClient(self.apps[parts.netloc]).open(
-            parts.path,
-            method=request.method,
-            query_string=parts.query,
-            data=request.body,
-            headers=dict(request.headers),
-            base_url=f"{parts.scheme}://{parts.netloc}",
-        )
+        try:
+            answer = WsgiClient(self.apps[parts.netloc]).open(
+                parts.path,
+                method=request.method,
+                query_string=parts.query,
+                data=request.body,
+                headers=dict(request.headers),
+                base_url=f"{parts.scheme}://{parts.netloc}",
+            )
+        except ConnectionAbortedError as error:  # an emulator hangs up after the request was written
+            raise requests.exceptions.ConnectionError(ProtocolError("Connection aborted.", error)) from None
         return self._response(request, answer)
 
     def _response(self, request: requests.PreparedRequest, answer: Any) -> requests.Response:
@@ -163,6 +167,7 @@ class World:
             gs_session=sessions[1],
             redis_url=redis_url,
         )
+        runtime.file_session.mount("https://", self.net)
         schema.upgrade(runtime.db.engine)
         runtime.prepare()
         return runtime

@@ -3,7 +3,7 @@
 from flask import Flask
 
 from messaging.runtime import Runtime
-from web import commands, health, install, runs, webhooks
+from web import commands, files, health, install, runs, webhooks
 
 #: Bitrix24's settings frames carry `document_fields` of hundreds of kilobytes (reference section 6.1).
 MAX_BODY = 4 * 1024 * 1024
@@ -15,7 +15,7 @@ def build(runtime: Runtime) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
     app.extensions["waba24"] = runtime
-    for module in (install, runs, webhooks, health):
+    for module in (install, runs, webhooks, files, health):
         app.register_blueprint(module.blueprint)
     commands.attach(app)
 

@@ -216,9 +216,9 @@ class Engine:
             and hmac.compare_digest(self.sign(value).encode(), token.encode())
         )
 
-    def title(self, step: PlacedRobot) -> str:
+    def title(self, step: PlacedRobot, lang: str = "") -> str:
         record = self.portal.robots.get(step.code)
-        return step.title or (record.name(self.portal.lang) if record else step.code)
+        return step.title or (record.name(lang or self.portal.lang) if record else step.code)
 
     def _say(self, flow: Workflow, kind: str, step: PlacedRobot | None = None, **details: Any) -> None:
         known = step or flow.step

@@ -48,6 +48,11 @@ def viewer() -> int:
     return int(given) if given.isdigit() else 1
 
 
+def uri() -> dict[str, str]:
+    """The key every placement gets; absent when the browser sent no Referer."""
+    return {"URI": request.full_path.rstrip("?")} if request.referrer else {}
+
+
 def _app_page(portal: Portal) -> ResponseReturnValue:
     row, placement = portal.installation, request.args.get("placement", "DEFAULT")
     bound = next((item for item in portal.placements if item.placement == placement), None)
@@ -60,6 +65,7 @@ def _app_page(portal: Portal) -> ResponseReturnValue:
     options = {key: value for key, value in request.args.items() if key not in ("placement", "lang", "user")}
     if request.args.get("params"):
         options = {**json.loads(request.args["params"])}
+    options |= uri()
     made = lifecycle.frame(
         portal, url, user_id=viewer(), placement=placement, options=options, lang=context(portal, "app")["lang"]
     )
@@ -110,7 +116,7 @@ def _place(portal: Portal, stage_id: str, index: int) -> tuple[Any, Any, RobotRe
 
 def _settings(portal: Portal, stage_id: str, index: int, problems: list[str]) -> ResponseReturnValue:
     stage, robot, record = _place(portal, stage_id, index)
-    options = catalogue.settings_options(portal, stage, index)
+    options = catalogue.settings_options(portal, stage, index) | uri()
     made, data = None, None
     if record.placement_handler:
         made = lifecycle.frame(

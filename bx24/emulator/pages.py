@@ -109,15 +109,16 @@ def _clock(at: float) -> str:
 
 
 def _columns(portal: Portal) -> list[dict[str, Any]]:
+    lang = context(portal, "board")["lang"]
     latest: dict[str, Workflow] = {flow.document_id[2]: flow for flow in portal.engine.workflows.values()}
     columns = []
     for stage in portal.stages:
         robots = [
-            {"title": portal.engine.title(robot), "known": robot.code in portal.robots, "code": robot.code}
+            {"title": portal.engine.title(robot, lang), "known": robot.code in portal.robots, "code": robot.code}
             for robot in stage.robots
         ]
         cards = [
-            _card(portal, deal, latest.get(f"DEAL_{deal['id']}"))
+            _card(portal, deal, latest.get(f"DEAL_{deal['id']}"), lang)
             for deal in portal.crm.of(crm.DEAL)
             if deal["stageId"] == stage.id
         ]
@@ -127,7 +128,7 @@ def _columns(portal: Portal) -> list[dict[str, Any]]:
     return columns
 
 
-def _card(portal: Portal, deal: dict[str, Any], flow: Workflow | None) -> dict[str, Any]:
+def _card(portal: Portal, deal: dict[str, Any], flow: Workflow | None, lang: str) -> dict[str, Any]:
     client = portal.crm.client(deal)
     phones = [row["value"] for row in (client or {}).get("fm", []) if row["typeId"] == "PHONE"]
     step = flow.step if flow else None
@@ -140,7 +141,7 @@ def _card(portal: Portal, deal: dict[str, Any], flow: Workflow | None) -> dict[s
         "amount": deal.get("opportunity") or 0,
         "flow": flow,
         "state": ("waiting" if flow.waiting else flow.state) if flow else "",
-        "step": portal.engine.title(step) if step else "",
+        "step": portal.engine.title(step, lang) if step else "",
     }
 
 

@@ -105,6 +105,8 @@ def test_the_app_page_before_and_after_the_install(bench: Bench) -> None:
     page = bench.http("GET", "/app?deal=5").text
     assert f"{APP}/app?" in page
     assert json.loads(form_of(page)["PLACEMENT_OPTIONS"]) == {"deal": "5"}
+    page = bench.http("GET", "/app", headers={"Referer": "https://acme.example/"}).text
+    assert json.loads(form_of(page)["PLACEMENT_OPTIONS"]) == {"URI": "/app"}
     assert frame_data(page)["init"]["INSTALL"] is False
 
 

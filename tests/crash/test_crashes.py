@@ -141,7 +141,9 @@ def test_a_second_sigterm_ends_at_once(town: Town) -> None:
     town.until_answered(calls)
     stories = check(town, calls)
     assert len(unclear(stories)) == 8
-    assert all(story.accepted and story.message and story.message.error_code == "worker_died" for story in unclear(stories))
+    assert all(
+        story.accepted and story.message and story.message.error_code == "worker_died" for story in unclear(stories)
+    )
 
 
 def test_a_frozen_worker_sends_nothing_twice(postgres_town: Town) -> None:
@@ -171,11 +173,14 @@ def test_two_pools_keep_the_order(postgres_town: Town) -> None:
     town = postgres_town
     town.web()
     pools = [town.pool(WORKER_THREADS="4"), town.pool(WORKER_THREADS="4")]
-    shops = [town.open_shop(pace=100) for _ in range(4)]
-    town.gupshup_faults(latency_ms=100)
-    calls = [call for _ in range(5) for shop in shops for call in town.calls(shop, 6, clients=3)]
-    until("both pools work", lambda: len(town.owners()) > 1, step_s=0.005)
-    town.until_sent(calls, 40)
+    shops = [town.open_shop(pace=100) for _ in range(6)]
+    town.gupshup_faults(latency_ms=150)
+    # More than one worker's hands can do: it calls the other one, and both hear of the shops that open then.
+    calls = town.calls(shops[0], 40, clients=8)
+    until("a second drain has begun", lambda: town.redis.zcard("waba24:drains") > 1, step_s=0.01)
+    calls += [call for _ in range(4) for shop in shops[1:] for call in town.calls(shop, 5, clients=2)]
+    until("both hold shards", lambda: len(town.owners()) > 1, step_s=0.01)
+    town.until_sent(calls, 60)
     kill(pools[0].pid, signal.SIGTERM)
     town.until_answered(calls)
 

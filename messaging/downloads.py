@@ -1,0 +1,343 @@
+"""One file from somewhere on the internet, into a temporary file: bounded in size, time and redirects.
+
+What a header says is a hint: the size is counted while reading, the kind of file is found out later from its content.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from email.message import Message as HeaderParser
+from http.cookies import CookieError, SimpleCookie
+from pathlib import Path
+from typing import Any
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
+
+import requests
+from urllib3.exceptions import HTTPError, ReadTimeoutError
+
+from activities.errors import Refused, refused
+from bx24.i18n import Text
+from gupshup.limits import MAX_BYTES
+from messaging.guard import Forbidden, Watch, within
+
+HOPS = 5
+#: Seconds to connect; between two bytes; for all of it. Bitrix24 gives a workflow's step no limit, a thread is dear.
+CONNECT_S, READ_S, TOTAL_S = 5.0, 20.0, 120.0
+CHUNK = 64 * 1024
+_REDIRECTS = (301, 302, 303, 307, 308)
+_ORIGIN_ONLY = ("referer", "cookie", "authorization")
+
+_AGAIN = Text("run the robot again later", "запустите робота позже")
+REASONS: dict[str, Text] = {
+    "scheme": Text("the link must begin with https://", "ссылка должна начинаться с https://"),
+    "address": Text("this is no valid link; copy it again in full", "это не ссылка; скопируйте её ещё раз целиком"),
+    "password": Text(
+        "the link holds a user name and a password; give a link that is open without them",
+        "в ссылке записаны логин и пароль; дайте ссылку, которая открывается без них",
+    ),
+    "forbidden": Text(
+        "the link leads into a private network; give a link that is open on the internet",
+        "ссылка ведёт во внутреннюю сеть; дайте ссылку, которая открывается из интернета",
+    ),
+    "hops": Text(
+        "the link redirects too often; give the direct link to the file",
+        "ссылка слишком много раз перенаправляет; дайте прямую ссылку на файл",
+    ),
+    "closed": Text(
+        "the link opens only after a login (answer {status}); make the file public, or put it on Bitrix24 "
+        "Drive and give its id",
+        "ссылка открывается только после входа (ответ {status}); откройте доступ к файлу или положите его "
+        "на Диск Битрикс24 и укажите ID",
+    ),
+    "missing": Text(
+        "there is no file under this link (answer {status}); check the link in a private window of the browser",
+        "по ссылке нет файла (ответ {status}); проверьте её в окне инкогнито",
+    ),
+    "status": Text(
+        "the server answered {status}; check the link, or {again}",
+        "сервер ответил {status}; проверьте ссылку или {again}",
+    ),
+    "connection": Text(
+        "the server cannot be reached; check the link, or {again}", "сервер недоступен; проверьте ссылку или {again}"
+    ),
+    "slow": Text(
+        "the server is too slow; {again}, or put the file on Bitrix24 Drive and give its id",
+        "сервер отвечает слишком медленно; {again} или положите файл на Диск Битрикс24 и укажите ID",
+    ),
+    "broken": Text("the connection broke half-way; {again}", "связь оборвалась на полпути; {again}"),
+    "empty": Text("the file is empty; choose another one", "файл пустой; выберите другой"),
+    "page": Text(
+        "the link opens a web page, not the file itself; give the direct download link, or put the file on Bitrix24 "
+        "Drive and give its id",
+        "ссылка открывает страницу, а не сам файл; дайте прямую ссылку для скачивания или положите файл "
+        "на Диск Битрикс24 и укажите ID",
+    ),
+    "protected": Text(
+        "the public link is protected by a password; make one without a password, or give the file's id on Drive",
+        "публичная ссылка защищена паролем; сделайте ссылку без пароля или укажите ID файла на Диске",
+    ),
+    "folder": Text(
+        "the public link opens a folder; make a link to one file",
+        "публичная ссылка открывает папку; сделайте ссылку на один файл",
+    ),
+    "refused": Text(
+        "Bitrix24 does not give it out ({answer}); check that it exists and that whoever installed the app may read it",
+        "Битрикс24 его не отдаёт ({answer}); проверьте, что он существует и доступен тому, кто установил приложение",
+    ),
+    "field_empty": Text(
+        "the field {field} of the card is empty; attach a file to it",
+        "поле {field} в карточке пустое; прикрепите к нему файл",
+    ),
+    "field_missing": Text(
+        "the card has no field {field}; copy the field's code from the CRM settings",
+        "в карточке нет поля {field}; скопируйте код поля из настроек CRM",
+    ),
+    "no_card": Text(
+        "the workflow does not run on a CRM item, so there is no card with such a field; give a link or a Drive file id",
+        "процесс запущен не по элементу CRM, карточки с таким полем нет; укажите ссылку или ID файла на Диске",
+    ),
+}
+WHAT: dict[str, Text] = {
+    "image": Text("an image", "изображение"),
+    "video": Text("a video", "видео"),
+    "audio": Text("audio", "аудио"),
+    "document": Text("a document", "документ"),
+}
+_MANY: dict[str, Text] = {
+    "image": Text("images", "изображения"),
+    "video": Text("videos", "видео"),
+    "audio": Text("audio", "аудио"),
+    "document": Text("files", "файлы"),
+}
+
+
+class Unfetched(Refused):
+    """Why a file could not be had. passing: another try in a minute may succeed."""
+
+    def __init__(self, refusal: Refused, passing: bool = False) -> None:
+        super().__init__(refusal.code, refusal.text)
+        self.passing = passing
+
+
+def unreachable(label: str, reason: str, passing: bool = False, **values: object) -> Unfetched:
+    """file_unreachable with one of REASONS. label: what to call the file."""
+    text = REASONS[reason].format(again=_AGAIN, **values)
+    return Unfetched(refused("file_unreachable", value=label, reason=text), passing)
+
+
+def too_large(label: str, media: str, size: int | None) -> Unfetched:
+    """file_too_large. size: None when the reading was given up."""
+    limit = limit_of(media)
+    many = media if media in MAX_BYTES else "document"
+    actual = megabytes(size) if size else Text("more than {limit}", "больше {limit}").format(limit=megabytes(limit))
+    remedy = Text("Make the file smaller.", "Уменьшите файл.")
+    if many != "document":
+        remedy = Text(
+            "Make the file smaller, or send it as a document (up to 100 MB).",
+            "Уменьшите файл или отправьте его как документ (до 100 МБ).",
+        )
+    return Unfetched(
+        refused("file_too_large", value=label, size=actual, media=_MANY[many], limit=megabytes(limit), remedy=remedy)
+    )
+
+
+def limit_of(media: str) -> int:
+    """How many bytes a file may have; "auto" may end as a document."""
+    return MAX_BYTES.get(media, MAX_BYTES["document"])
+
+
+def megabytes(size: int) -> Text:
+    """ "7.3 MB" — rounded up, so that what is over a limit never reads like the limit itself."""
+    tenths = -(-size * 10 // (1024 * 1024))
+    whole, rest = divmod(tenths, 10)
+    return Text(f"{whole}.{rest} MB" if rest else f"{whole} MB", f"{whole},{rest} МБ" if rest else f"{whole} МБ")
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """A file fetched into `path` (to be moved or deleted by whoever asked). name: as the server calls it, unchecked.
+
+    content_type: what the server claims. url: where it was found in the end.
+    """
+
+    path: Path
+    name: str
+    content_type: str
+    size: int
+    url: str = field(repr=False)
+
+
+@dataclass
+class Visit:
+    """What one conversation with servers must remember: cookies, by origin. A public Disk link needs its session."""
+
+    cookies: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def take(self, origin: str, response: requests.Response) -> None:
+        headers: Any = getattr(response.raw, "headers", None)
+        for line in headers.getlist("Set-Cookie") if hasattr(headers, "getlist") else ():
+            with contextlib.suppress(CookieError):
+                jar = SimpleCookie(line[:4096])
+                kept = self.cookies.setdefault(origin, {})
+                kept.update(dict([(name, morsel.value) for name, morsel in jar.items()][:20]))
+
+    def header(self, origin: str) -> dict[str, str]:
+        kept = self.cookies.get(origin)
+        return {"Cookie": "; ".join(f"{name}={value}" for name, value in kept.items())} if kept else {}
+
+
+def shown(url: str) -> str:
+    """A link as it may stand in a log of a workflow: no query, no password, not too long."""
+    try:
+        parts = urlsplit(url)
+        text = f"{parts.hostname or ''}{unquote(parts.path)}"
+    except ValueError:
+        text = url.partition("?")[0]
+    return text if len(text) <= 80 else text[:79] + "…"
+
+
+def origin_of(url: str) -> str:
+    """Scheme, host and port of a link."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def fetch(
+    session: requests.Session,
+    url: str,
+    folder: Path,
+    *,
+    media: str = "auto",
+    label: str = "",
+    headers: Mapping[str, str] | None = None,
+    allow_http: bool = False,
+    visit: Visit | None = None,
+    hops: int = HOPS,
+    seconds: float = TOTAL_S,
+) -> Downloaded:
+    """Fetch a link into a new temporary file in `folder`. Raises Unfetched: file_unreachable, file_too_large.
+
+    media: as what it will be sent; its limit counts. label: what to call the file in an error, "" = the link.
+    headers: Referer, Cookie and Authorization go to the first origin only; a redirect elsewhere never sees them.
+    """
+    label, visit = label or shown(url), visit or Visit()
+    first = url
+    with within(seconds) as watch:
+        try:
+            for _ in range(hops + 1):
+                _check(url, label, allow_http)
+                with _open(session, url, _for(url, first, headers or {}), visit) as response:
+                    visit.take(origin_of(url), response)
+                    if response.status_code in _REDIRECTS and response.headers.get("Location"):
+                        url = urljoin(url, _location(response))
+                        continue
+                    _check_status(response.status_code, label)
+                    return _kept(response, folder, media, label, url, watch)
+        except Forbidden:
+            raise unreachable(label, "forbidden") from None
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as error:
+            raise unreachable(label, "address") from error
+        except (requests.Timeout, requests.ConnectionError) as error:
+            slow = watch.over or isinstance(error, requests.Timeout)
+            raise unreachable(label, "slow" if slow else "connection", passing=True) from error
+        except (requests.RequestException, HTTPError, OSError, ValueError) as error:
+            # OSError of the disk comes here, too: nothing is sent, and it is worth another try.
+            slow = watch.over or isinstance(error, ReadTimeoutError)
+            raise unreachable(label, "slow" if slow else "broken", passing=True) from error
+    raise unreachable(label, "hops")
+
+
+def _check(url: str, label: str, allow_http: bool) -> None:
+    try:
+        parts: SplitResult = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        raise unreachable(label, "address") from None
+    if parts.scheme.lower() not in (("http", "https") if allow_http else ("https",)):
+        raise unreachable(label, "scheme")
+    if not host:
+        raise unreachable(label, "address")
+    if "@" in parts.netloc:
+        raise unreachable(label, "password")
+
+
+def _for(url: str, first: str, headers: Mapping[str, str]) -> dict[str, str]:
+    same = origin_of(url) == origin_of(first)
+    return {name: value for name, value in headers.items() if same or name.lower() not in _ORIGIN_ONLY}
+
+
+def _open(session: requests.Session, url: str, headers: dict[str, str], visit: Visit) -> requests.Response:
+    return session.get(
+        url,
+        headers=headers | visit.header(origin_of(url)),
+        stream=True,
+        allow_redirects=False,
+        timeout=(CONNECT_S, READ_S),
+    )
+
+
+def _location(response: requests.Response) -> str:
+    """http.client reads headers as latin-1; a Location in raw UTF-8 is common."""
+    text = response.headers["Location"]
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
+
+
+def _check_status(status: int, label: str) -> None:
+    if status == 200:
+        return
+    if status in (401, 403, 407):
+        raise unreachable(label, "closed", status=status)
+    if status in (404, 410):
+        raise unreachable(label, "missing", status=status)
+    raise unreachable(label, "status", passing=status in (408, 425, 429) or status >= 500, status=status)
+
+
+def _kept(response: requests.Response, folder: Path, media: str, label: str, url: str, watch: Watch) -> Downloaded:
+    limit = limit_of(media)
+    claimed = response.headers.get("Content-Length", "")
+    if claimed.isascii() and claimed.isdigit() and len(claimed) < 20 and int(claimed) > limit:
+        raise too_large(label, media, int(claimed))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix="fetch-", dir=folder)
+    path = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            size = 0
+            # read1: what has come, at once. read(n) would wait for n bytes, however slowly they drip.
+            while chunk := response.raw.read1(CHUNK, decode_content=True):
+                size += len(chunk)
+                if size > limit:
+                    raise too_large(label, media, None)
+                file.write(chunk)
+        if watch.over:  # cut off in the middle, which looks like the end when no length was told
+            raise unreachable(label, "slow", passing=True)
+        if not size:
+            raise unreachable(label, "empty")
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    content_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()[:100]
+    return Downloaded(path, _name(response, url), content_type, size, url)
+
+
+def _name(response: requests.Response, url: str) -> str:
+    """From Content-Disposition, else the last part of the link, else ""."""
+    given = response.headers.get("Content-Disposition", "")
+    with contextlib.suppress(UnicodeError):
+        given = given.encode("latin-1").decode("utf-8")
+    parser = HeaderParser()
+    found: str | None = None
+    with contextlib.suppress(ValueError, TypeError, LookupError):
+        parser["Content-Disposition"] = re.sub(r"[\r\n]+", " ", given[:2000])
+        found = parser.get_filename()
+    if found and re.search(r"%[0-9A-Fa-f]{2}", found):
+        found = unquote(found)  # Bitrix24 percent-encodes the plain `filename` as well
+    return found or unquote(urlsplit(url).path).rpartition("/")[2]

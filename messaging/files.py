@@ -1,0 +1,316 @@
+"""Files on their way: fetched, checked by content, kept below DATA_DIR/files, served under an expiring link of ours.
+
+Only the link's digest is stored: whoever reads the database can open no file. What many robots send within minutes
+(one price list to a thousand clients) is fetched once and shares one link.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import structlog
+from redis.exceptions import RedisError
+from sqlalchemy import delete, select
+
+from activities.base import Shared
+from activities.errors import refused
+from bx24.i18n import Text
+from gupshup import limits
+from messaging import crypto, downloads, file_sources, media_kinds, tokens
+from messaging.crypto import Undecryptable
+from messaging.downloads import Downloaded, Unfetched, Visit, limit_of, too_large, unreachable
+from messaging.file_sources import Source
+from messaging.models import File
+from messaging.runtime import Runtime
+
+INBOUND_KEPT = timedelta(days=30)
+#: A link typed in tells no version: two robots within a minute take the same content. WhatsApp itself waits ten.
+LINK_FRESH_S, VERSION_FRESH_S = 60, 3600
+STALE = timedelta(days=1)
+GUPSHUP_FILES = "https://filemanager.gupshup.io"
+_TAKES = {
+    "image": Text("JPEG and PNG", "JPEG и PNG"),
+    "video": Text("MP4 and 3GP with H.264 and AAC", "MP4 и 3GP с H.264 и AAC"),
+    "audio": Text("AAC, M4A, MP3, AMR and OGG with Opus", "AAC, M4A, MP3, AMR и OGG с Opus"),
+}
+log = structlog.get_logger(__name__)
+
+
+def prepare(path: Path, size: int, media: str, label: str) -> tuple[str, media_kinds.Content]:
+    """As what a file will be sent ("image", "video", "audio", "document"), and what it is.
+
+    media: "auto" takes what the content is, and a document where WhatsApp would refuse that; else it must fit.
+    Raises Refused file_type, file_too_large.
+    """
+    content = media_kinds.examine(path)
+    if media == "auto":
+        media = content.media if size <= limit_of(content.media) else "document"
+    elif media != "document" and content.media != media:
+        raise refused("file_type", value=label, media=downloads.WHAT[media], reason=_misfit(content, media))
+    if size > limit_of(media):
+        raise too_large(label, media, size)
+    return media, content
+
+
+def _misfit(content: media_kinds.Content, media: str) -> Text:
+    if content.flaw and limits.media_of(content.mime) == media:
+        return content.flaw
+    return Text(
+        "by its content it is {mime}, WhatsApp takes {takes}; convert it, or choose the kind “auto” or “document”",
+        "по содержимому это {mime}, WhatsApp принимает {takes}; переведите его в такой формат "
+        "или выберите вид «авто» или «документ»",
+    ).format(mime=content.mime, takes=_TAKES[media])
+
+
+class Files:
+    """The files that robots name. Cheap: make one wherever it is needed."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    def shared(
+        self, *, portal_id: int, document: Sequence[str], reference: str, media: str, name: str, keep_until: datetime
+    ) -> Shared:
+        """A file made ready for WhatsApp, under a link of ours that works until `keep_until` at least.
+
+        document: of the run, [module, entity, type, item id]. reference: https link, Disk file id, CRM field code or
+        public Disk link. media: "auto" or what it must be. name: what the client shall see, "" = its own.
+        Raises Refused (Unfetched, when a later try may succeed: `passing`), and Bx24Error as REST does.
+        """
+        if media != "auto" and media not in limits.MEDIA:
+            raise ValueError(f"not a kind of file: {media!r}")
+        rest = tokens.portal_client(self.runtime, portal_id)
+        endpoint = tokens.PortalTokens(self.runtime, portal_id).endpoint
+        source = file_sources.locate(rest, endpoint, document, reference, _label(reference))
+        key = _memo_key(self.runtime, portal_id, source, media, name)
+        known = self._remembered(key, keep_until)
+        if known is not None:
+            return known
+        got = self._fetch(source, media)
+        try:
+            media, content = prepare(got.path, got.size, media, source.label)
+            if content.mime == "text/html" and not got.name.lower().endswith((".html", ".htm")):
+                raise unreachable(source.label, "page")
+            shown = media_kinds.named(name or source.name or got.name, content)
+            url, file_id = keep(self.runtime, portal_id, "out", got, content, shown, keep_until)
+        finally:
+            got.path.unlink(missing_ok=True)
+        made = Shared(media, url, shown, media_kinds.described(content, shown), got.size)
+        self._remember(key, made, file_id, VERSION_FRESH_S if source.version else LINK_FRESH_S)
+        log.info("file ready", portal=portal_id, file=file_id, media=media, mime=content.mime, size=got.size)
+        return made
+
+    def _fetch(self, source: Source, media: str) -> Downloaded:
+        visit = Visit()
+        got = self._get(source, source.url, media, visit)
+        if not source.public or media_kinds.sniff(got.path) != "text/html":
+            return got
+        try:
+            url = file_sources.behind_page(got.path, got.url, source.label)
+        finally:
+            got.path.unlink(missing_ok=True)
+        return self._get(source, url, media, visit, {"Referer": got.url})
+
+    def _get(
+        self, source: Source, url: str, media: str, visit: Visit, headers: dict[str, str] | None = None
+    ) -> Downloaded:
+        return downloads.fetch(
+            self.runtime.file_session,
+            url,
+            temporary(self.runtime),
+            media=media,
+            label=source.label,
+            headers=headers or source.headers,
+            allow_http=self.runtime.config.allow_http,
+            visit=visit,
+        )
+
+    def _remembered(self, key: str, keep_until: datetime) -> Shared | None:
+        """The link made a moment ago for the same content, if its file is still there; kept longer if need be."""
+        try:
+            sealed = self.runtime.redis.get(key)
+            memo = json.loads(self.runtime.vault.open(bytes(sealed).decode())) if isinstance(sealed, bytes) else None
+        except (RedisError, Undecryptable, ValueError):
+            return None
+        if not isinstance(memo, dict):
+            return None
+        with self.runtime.db.write() as session:
+            row = session.get(File, memo.pop("file_id"))
+            if row is None or row.expires_at <= self.runtime.clock() or not (folder(self.runtime) / row.path).is_file():
+                return None
+            row.expires_at = max(row.expires_at, keep_until)
+        return Shared(**memo)
+
+    def _remember(self, key: str, made: Shared, file_id: int, seconds: int) -> None:
+        """Redis may forget it at any time: then the file is fetched once more."""
+        memo = {"file_id": file_id, **made.__dict__}
+        try:
+            self.runtime.redis.set(key, self.runtime.vault.seal(json.dumps(memo)), ex=seconds)
+        except RedisError:
+            log.warning("link not remembered", file=file_id)
+
+
+def _label(reference: str) -> str:
+    text = reference.strip()
+    return downloads.shown(text) if "://" in text else text[:80]
+
+
+def _memo_key(runtime: Runtime, portal_id: int, source: Source, media: str, name: str) -> str:
+    what = json.dumps([portal_id, source.version or source.url, media, name])
+    return f"waba24:file:{crypto.blind(runtime.index_key, what)}"
+
+
+def keep_inbound(runtime: Runtime, portal_id: int, url: str, name: str = "", content_type: str = "") -> str:
+    """Fetch what a client sent and keep it for 30 days; our own link to it. name, content_type: as the event tells.
+
+    Only from Gupshup's file store and the configured API host: a forged event must not make us fetch anything else.
+    Raises Unfetched; `passing` says whether to try again.
+    """
+    label = name or downloads.shown(url)
+    if not _is_gupshup(url, runtime.config.gupshup_url):
+        raise unreachable(label, "forbidden")
+    got = downloads.fetch(
+        runtime.file_session,
+        url,
+        temporary(runtime),
+        label=label,
+        allow_http=runtime.config.allow_http,
+    )
+    try:
+        content = media_kinds.examine(got.path)
+        if content.mime == media_kinds.UNKNOWN and content_type and "." not in name:
+            name += media_kinds.EXTENSIONS.get(content_type.partition(";")[0].strip().lower(), ("",))[0]
+        shown = media_kinds.named(name or got.name, content)
+        link, file_id = keep(runtime, portal_id, "in", got, content, shown, runtime.clock() + INBOUND_KEPT)
+    finally:
+        got.path.unlink(missing_ok=True)
+    log.info("file of a client kept", portal=portal_id, file=file_id, mime=content.mime, size=got.size)
+    return link
+
+
+def _is_gupshup(url: str, api: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        allowed = [urlsplit(GUPSHUP_FILES), urlsplit(api)]
+        return any(
+            (parts.scheme, parts.hostname, parts.port) == (one.scheme, one.hostname, one.port)
+            for one in allowed
+            if "@" not in parts.netloc
+        )
+    except ValueError:
+        return False
+
+
+def keep(
+    runtime: Runtime,
+    portal_id: int,
+    direction: str,
+    got: Downloaded,
+    content: media_kinds.Content,
+    name: str,
+    until: datetime,
+) -> tuple[str, int]:
+    """Move a fetched file to its place and write its row; our link to it and the row's id.
+
+    The file comes first: a row never points to nothing, and a file without a row is swept away a day later.
+    """
+    stored, token = secrets.token_hex(16), secrets.token_urlsafe(32)
+    path = Path(stored[:2]) / stored
+    place = folder(runtime) / path
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    got.path.replace(place)
+    row = File(
+        portal_id=portal_id,
+        direction=direction,
+        token_digest=crypto.digest(token),
+        name=name,
+        content_type=media_kinds.described(content, name),
+        size=got.size,
+        path=path.as_posix(),
+        created_at=runtime.clock(),
+        expires_at=until,
+    )
+    with runtime.db.write() as session:
+        session.add(row)
+    return f"{runtime.config.public_url}/files/{token}", row.id
+
+
+def find(runtime: Runtime, token: str) -> tuple[File, Path] | None:
+    """The file behind a link of ours; None when there is none (any more)."""
+    with runtime.db.read() as session:
+        row = session.scalar(select(File).where(File.token_digest == crypto.digest(token)))
+    if row is None or row.expires_at <= runtime.clock():
+        return None
+    path = folder(runtime) / row.path
+    return (row, path) if path.is_file() else None
+
+
+def purge(runtime: Runtime) -> int:
+    """Delete what has expired, and what a crash left behind a day ago; how many files are gone. Call it daily."""
+    gone = 0
+    while paths := _expired(runtime):
+        for path in paths:
+            (folder(runtime) / path).unlink(missing_ok=True)
+        gone += len(paths)
+    limit = (runtime.clock() - STALE).timestamp()
+    for orphan in _left_behind(runtime, limit):
+        orphan.unlink(missing_ok=True)
+        gone += 1
+    if gone:
+        log.info("files deleted", count=gone)
+    return gone
+
+
+def forget(runtime: Runtime, portal_id: int) -> int:
+    """Delete all files of a portal: it was removed with everything."""
+    with runtime.db.write() as session:
+        rows = delete(File).where(File.portal_id == portal_id).returning(File.path)
+        paths = list(session.scalars(rows))
+    for path in paths:
+        (folder(runtime) / path).unlink(missing_ok=True)
+    return len(paths)
+
+
+def _expired(runtime: Runtime) -> list[str]:
+    """Rows first: a link must answer 404, never find its file gone."""
+    with runtime.db.write() as session:
+        due = select(File.id).where(File.expires_at <= runtime.clock()).order_by(File.expires_at).limit(500)
+        ids = list(session.scalars(due))
+        return list(session.scalars(delete(File).where(File.id.in_(ids)).returning(File.path))) if ids else []
+
+
+def _left_behind(runtime: Runtime, before: float) -> Iterator[Path]:
+    """Files older than a day that no row knows: temporary ones, and moved ones whose process died before the row."""
+    root = folder(runtime)
+    for place in sorted(root.iterdir()) if root.is_dir() else ():
+        old = [path for path in place.iterdir() if _changed(path) < before] if place.is_dir() else []
+        if not old:
+            continue
+        with runtime.db.read() as session:
+            known = set(session.scalars(select(File.path).where(File.path.startswith(f"{place.name}/"))))
+        yield from (path for path in old if f"{place.name}/{path.name}" not in known)
+
+
+def _changed(path: Path) -> float:
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return float("inf")
+
+
+def folder(runtime: Runtime) -> Path:
+    """Where files are kept. Web and worker on several machines must share it."""
+    return runtime.config.data_dir / "files"
+
+
+def temporary(runtime: Runtime) -> Path:
+    """Where files are while they are fetched: on the same disk, so that moving them is one step."""
+    return folder(runtime) / "tmp"
+
+
+__all__ = ["Files", "Unfetched", "find", "folder", "forget", "keep_inbound", "prepare", "purge"]
