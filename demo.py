@@ -1,9 +1,9 @@
 """`make demo`: the product's main job, happening on this machine, without an account anywhere.
 
 Starts the emulated Bitrix24 portal, the emulated Gupshup, the embedded Redis, web and worker on free loopback ports with a
-data folder of their own; installs the app, connects a line, moves a deal to a stage whose robots send a template, wait for
-the client's answer and thank for it; shows every hop. With ONCE=1 it ends there: exit 0 only if the message was
-delivered and the workflow answered.
+data folder of their own; installs the app, connects a line, moves a deal to a stage with nine robots, one for each action
+(demo_story), answers as the client; shows every hop. With ONCE=1 it ends there: exit 0 only if everything was delivered and
+the workflow answered.
 """
 
 import json
@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,45 +24,22 @@ import requests
 from sqlalchemy import select
 
 from bx24.i18n import Text
+from demo_story import Step, steps, template
 from messaging import config, logs, queue_server, schema
 from messaging.models import Message, Run
 from messaging.processes import Supervisor
 from messaging.runtime import Runtime, open_runtime
-from messaging.story import story
 from web.serve import halves
 
 CLIENT_ID, CLIENT_SECRET = "local.demo0123456789.01234567", "demo-secret-of-an-emulated-app"
 APP_NAME, BUSINESS_PHONE, CLIENT_PHONE = "DemoShop", "79001112233", "79123456789"
 PATIENCE_S = 60.0
-TEMPLATE = {
-    "name": "measuring_visit",
-    "language": "ru",
-    "category": "UTILITY",
-    "body": "Здравствуйте, {{1}}! По заказу «{{2}}» пора назначить замер. Когда вам удобно?",
-}
-ROBOTS = [
-    {
-        "code": "robot.send_template",
-        "name": "A1",
-        "values": {
-            "template": "measuring_visit",
-            "params": ["[1]Ольга", "[2]{=Document:TITLE}"],
-            "until": "replied",
-            "wait_minutes": "60",
-        },
-    },
-    {
-        "code": "robot.send_text",
-        "name": "A2",
-        "values": {"text": "Спасибо! Записали: «{=A1:reply_text}».", "until": "delivered"},
-    },
-]
-RUSSIAN = os.environ.get("LANG", "").startswith("ru")
+LANGUAGE = "ru" if os.environ.get("LANG", "").startswith("ru") else "en"
 
 
 def say(text: Text | str, mark: str = " ") -> None:
     """One line for the person at the terminal, in their language."""
-    print(f" {mark} {text.to('ru' if RUSSIAN else 'en') if isinstance(text, Text) else text}", flush=True)
+    print(f" {mark} {text.to(LANGUAGE) if isinstance(text, Text) else text}", flush=True)
 
 
 @dataclass
@@ -75,7 +53,7 @@ class Emulators:
 
     def start(self) -> None:
         """Start both and learn their addresses."""
-        portal_args = ["--client-id", CLIENT_ID, "--client-secret", CLIENT_SECRET, "--lang", "ru" if RUSSIAN else "en"]
+        portal_args = ["--client-id", CLIENT_ID, "--client-secret", CLIENT_SECRET, "--lang", LANGUAGE]
         portal = self._spawn("bx24.emulator", portal_args)
         self.portal, self.auth = portal["portal"], portal["auth"]
         self.gupshup = self._spawn("gupshup.emulator", [])["url"]
@@ -131,6 +109,7 @@ class Demo:
         bind = f"fd://{self.listener.fileno()}"
         self.supervisor = Supervisor(halves(bind, self.env, (self.listener.fileno(),)), stop_s=20)
         self.seen: set[str] = set()
+        self.steps = steps(LANGUAGE)
 
     def close(self) -> None:
         """Stop everything that was started."""
@@ -168,12 +147,14 @@ class Demo:
     # --- the scenario --------------------------------------------------------------------------------------------------
 
     def play(self) -> dict[str, Any]:
-        """Install, connect, move a deal, answer. Returns the finished workflow."""
+        """Install, connect, move a deal, answer as the client would. Returns the finished workflow."""
         self.supervisor.start()
         self.until("web", self.is_ready)
         self._install()
         self._connect()
-        deal = self._prepare_deal()
+        robots = [step.robot(f"A{number}") for number, step in enumerate(self.steps, 1)]
+        stage = str(self.portal("state")["stages"][1]["id"])
+        self.portal("stage-robots", {"stage": stage, "robots": robots})
         say(
             Text(
                 "A deal moves to the next stage; its robots run",
@@ -181,26 +162,30 @@ class Demo:
             ),
             "►",
         )
-        workflow = self.portal(f"deals/{deal}/move", {"stage": self._stage()})["workflow"]["id"]
-        self.until("message accepted", lambda: self._message("accepted"))
-        self.until("delivered", lambda: self._message("delivered"))
-        self.gupshup("read", {"app": APP_NAME, "phone": CLIENT_PHONE})
-        self.until("read", lambda: self._message("read"))
-        say(
-            Text("The client answers on the phone: “В субботу, в 12”", "Клиент отвечает с телефона: «В субботу, в 12»"),
-            "►",
-        )
-        reply = {
-            "app": APP_NAME,
-            "phone": CLIENT_PHONE,
-            "type": "text",
-            "text": "В субботу, в 12",
-            "client_name": "Ольга",
-        }
-        self.gupshup("reply", reply)
+        workflow = self.portal("deals/1/move", {"stage": stage})["workflow"]["id"]
+        for number, step in enumerate(self.steps, 1):
+            self.until(f"{step.code} stored", lambda n=number: self._run(n))
+            if step.client:
+                self._answer(number, step)
         flow: dict[str, Any] = self.until("workflow finished", lambda: self._finished(workflow))
         self.show_hops()
         return flow
+
+    def _answer(self, number: int, step: Step) -> None:
+        """The client reads what has come and answers, by text or by a tap on that very message."""
+        body = {"app": APP_NAME, "phone": CLIENT_PHONE, "client_name": "Olga", **step.client}
+        run: Run = self._run(number)
+        if step.code != "robot.wait_reply":
+            self.until(f"{step.code} delivered", lambda: self._message(number, "delivered"))
+            self.gupshup("read", {"app": APP_NAME, "phone": CLIENT_PHONE})
+            self.until(f"{step.code} read", lambda: self._message(number, "read"))
+        if step.client["type"] in ("button", "list"):
+            body["context_gs_id"] = self._message(number, "read")
+        else:
+            self.until(f"{step.code} waits", lambda: self._run(number).state == "waiting")
+        if step.does:
+            say(f"{run.trace}  {' ' * 12}  {step.does.to(LANGUAGE)}", "►")
+        self.gupshup("reply", body)
 
     def _install(self) -> None:
         answer = self.portal(
@@ -209,14 +194,15 @@ class Demo:
         )
         if answer["status"] != 200:
             raise RuntimeError(f"the install page answered {answer['status']}")
-        self.until("robots registered", lambda: len(self.portal("robots")["robots"]) >= 6)
+        self.until("robots registered", lambda: len(self.portal("robots")["robots"]) >= 2 * len(self.steps))
         codes = ", ".join(sorted(robot["code"] for robot in self.portal("robots")["robots"]))
         say(Text("The app is installed on the portal; registered: ", "Приложение установлено; зарегистрированы: "), "✓")
         say(f"    {codes}")
 
     def _connect(self) -> None:
         made = self.gupshup(
-            "apps", {"app_name": APP_NAME, "phone": BUSINESS_PHONE, "templates": [TEMPLATE], "allow_http": True}
+            "apps",
+            {"app_name": APP_NAME, "phone": BUSINESS_PHONE, "templates": [template(LANGUAGE)], "allow_http": True},
         )
         line = json.loads(
             subprocess.run(
@@ -232,22 +218,19 @@ class Demo:
             ).stdout
         )
         self.gupshup(f"apps/{APP_NAME}/webhook", {"url": line["webhook_url"]})
-        say(
-            Text("A line is connected: ", "Линия подключена: ").to("ru" if RUSSIAN else "en") + f"+{line['phone']}", "✓"
-        )
+        say(Text("A line is connected: ", "Линия подключена: ").to(LANGUAGE) + f"+{line['phone']}", "✓")
 
-    def _stage(self) -> str:
-        stages: list[dict[str, Any]] = self.portal("state")["stages"]
-        return str(stages[1]["id"])
-
-    def _prepare_deal(self) -> int:
-        self.portal("stage-robots", {"stage": self._stage(), "robots": ROBOTS})
-        return 1
-
-    def _message(self, status: str) -> bool:
+    def _run(self, number: int) -> Any:
+        """The run of the so-and-so-many-th robot, None before it was called."""
         with self.runtime.db.read() as session:
-            message = session.scalars(select(Message).order_by(Message.id)).first()
-            return message is not None and getattr(message, f"{status}_at") is not None
+            return session.scalars(select(Run).order_by(Run.id).offset(number - 1).limit(1)).first()
+
+    def _message(self, number: int, status: str) -> str:
+        """Gupshup's id of that robot's message once it has this status, else ""."""
+        with self.runtime.db.read() as session:
+            message = session.scalar(select(Message).where(Message.run_id == self._run(number).id))
+            known = message is not None and getattr(message, f"{status}_at") is not None
+            return (message.gupshup_id or "") if message is not None and known else ""
 
     def _finished(self, workflow: str) -> Any:
         flow = self.portal(f"log?workflow_id={workflow}")["workflows"][0]
@@ -256,32 +239,31 @@ class Demo:
     # --- showing ---------------------------------------------------------------------------------------------------------
 
     def show_hops(self) -> None:
-        """Print what has happened since the last look, with the milliseconds since the robot's call."""
+        """Print what has happened since the last look."""
         with self.runtime.db.read() as session:
-            for message in session.scalars(select(Message).order_by(Message.id)):
-                self._show(message.run, story(message), message)
+            for run in session.scalars(select(Run).order_by(Run.id)):
+                self._show(run, run.message)
 
-    def _show(self, run: Run, told: dict[str, Any], message: Message) -> None:
-        moments = [
-            (run.stored_at, Text("robot POST stored", "вызов робота сохранён"), run.action),
-            (message.claimed_at, Text("queue: claimed by the worker", "очередь: взято воркером"), ""),
-            (message.accepted_at, Text("Gupshup accepted", "Gupshup принял"), told["message_id"]),
-            (message.sent_at, Text("sent to WhatsApp", "отправлено в WhatsApp"), ""),
-            (message.delivered_at, Text("delivered to the phone", "доставлено на телефон"), told["to"]),
-            (message.read_at, Text("read", "прочитано"), ""),
-            (
-                run.answered_at,
-                Text("workflow answered and goes on", "процесс получил ответ и идёт дальше"),
-                run.outcome,
-            ),
+    def _show(self, run: Run, message: Message | None) -> None:
+        moments: list[tuple[datetime | None, Text, str]] = [
+            (run.stored_at, Text("robot POST stored", "вызов робота сохранён"), run.action)
         ]
+        if message is not None:
+            moments += [
+                (message.claimed_at, Text("queue: claimed by the worker", "очередь: взято воркером"), ""),
+                (message.accepted_at, Text("Gupshup accepted", "Gupshup принял"), message.gupshup_id or ""),
+                (message.sent_at, Text("sent to WhatsApp", "отправлено в WhatsApp"), ""),
+                (message.delivered_at, Text("delivered to the phone", "доставлено на телефон"), ""),
+                (message.read_at, Text("read", "прочитано"), ""),
+            ]
+        moments.append((run.answered_at, Text("workflow answered", "процесс получил ответ"), run.outcome))
         for at, text, detail in moments:
             key = f"{run.id} {text.en}"
             if at is not None and key not in self.seen:
                 self.seen.add(key)
                 # Gupshup tells its times in whole seconds; ours have milliseconds.
                 when = at.strftime("%H:%M:%S") + (f".{at.microsecond // 1000:03d}" if at.microsecond else "    ")
-                say(f"{run.trace}  {when}  {text.to('ru' if RUSSIAN else 'en')}  {detail}", "·")
+                say(f"{run.trace}  {when}  {text.to(LANGUAGE)}  {detail}", "·")
 
 
 def _json(url: str, body: dict[str, Any] | None) -> Any:
@@ -290,10 +272,9 @@ def _json(url: str, body: dict[str, Any] | None) -> Any:
     return answer.json() if answer.content else {}
 
 
-def succeeded(flow: dict[str, Any]) -> bool:
-    """Delivered, and every robot of the workflow answered."""
-    answers = list(flow["returned"].values())
-    return len(answers) == len(ROBOTS) and [answer["status"] for answer in answers] == ["replied", "delivered"]
+def succeeded(flow: dict[str, Any], wanted: list[Step]) -> bool:
+    """Everything delivered, and every robot of the workflow answered as expected."""
+    return [answer["status"] for answer in flow["returned"].values()] == [step.until for step in wanted]
 
 
 def main() -> int:
@@ -303,7 +284,7 @@ def main() -> int:
     demo = Demo(folder)
     try:
         flow = demo.play()
-        good = succeeded(flow)
+        good = succeeded(flow, demo.steps)
         say(Text("The workflow log reads:", "Журнал процесса:"))
         for line in flow["log"]:
             say(f"    {line['text']}")

@@ -15,7 +15,8 @@ from gupshup import messages
 
 _CONTACT = Text("Contact", "Контакт")
 _EMAIL = Text("Contact's e-mail", "E-mail контакта")
-_REFERENCE = re.compile(r"(?:(?:C|CONTACT)_)?([0-9]+)", re.IGNORECASE)
+# An empty CRM field, as an expression gives it.
+_NOBODY = re.compile("(?:(?:C|CONTACT)_)?0*", re.IGNORECASE)
 
 
 class SendContact(SendAction):
@@ -57,8 +58,8 @@ class SendContact(SendAction):
         )
 
     def message(self, values: Mapping[str, Any], desk: Desk) -> messages.Message:
-        reference = _reference(values["contact"])
-        if reference:
+        reference = values["contact"].strip()
+        if not _NOBODY.fullmatch(reference):
             return _of_crm(desk.contact(reference), desk.region)
         if not values["contact_name"].strip() and not values["contact_phone"].strip():
             raise refused("value_missing", field=_CONTACT)
@@ -68,18 +69,6 @@ class SendContact(SendAction):
             emails=_emails(values["contact_email"]),
             company=values["contact_company"].strip(),
         )
-
-
-def _reference(given: str) -> str:
-    """The id in "12", "C_12" or "CONTACT_12"; "" for an empty CRM field, which an expression gives as "0"."""
-    given = given.strip()
-    if not given:
-        return ""
-    match = _REFERENCE.fullmatch(given)
-    if match is None:
-        remedy = Text("Give the id of one CRM contact, a number.", "Укажите ID одного контакта CRM — число.")
-        raise refused("value_invalid", field=_CONTACT, value=given[:60], remedy=remedy)
-    return match[1].lstrip("0")
 
 
 def _of_crm(card: Card, region: str) -> messages.Contact:

@@ -134,8 +134,8 @@ def compose(call: Call, desk: Desk) -> tuple[messages.Message, Choices]:
         return _unlisted(call), ()
     if info.kind in _UNSUPPORTED or info.card_vars:
         raise _problem(
-            "The template “{name}” begins with {what}, which cannot be sent from here. Choose another template.",
-            "Шаблон «{name}» начинается с такого: {what}, отсюда его не отправить. Выберите другой шаблон.",
+            "The template “{name}” has {what}; the robot cannot send such templates. Choose another one.",
+            "В шаблоне «{name}» есть {what}: такие шаблоны робот не отправляет. Выберите другой.",
             name=info.name, what=_UNSUPPORTED.get(info.kind, _UNSUPPORTED["CAROUSEL"]),
         )  # fmt: skip
     values = _filled(call, call.params, len(info.header_vars) + len(info.body_vars), call.wording.params)

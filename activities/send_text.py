@@ -15,7 +15,10 @@ _WORDING = send_template.Wording(
     params=Text("[body]", "[body]"),
     button_params=Text("[buttons=url]", "[buttons=url]"),
     header=Text("[header]", "[header]"),
-    remedy=Text("Check that the card has it.", "Проверьте, что она заполнена в карточке."),
+    remedy=Text(
+        "Check the macro, and the card's field it takes the value from.",
+        "Проверьте макрос и поле карточки, из которого берётся значение.",
+    ),
 )
 
 

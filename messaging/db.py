@@ -19,6 +19,7 @@ from sqlalchemy.types import TypeDecorator
 from messaging.crypto import Vault
 
 BUSY_TIMEOUT_MS = 20_000
+FROZEN_MS = 30_000
 Key = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -82,7 +83,16 @@ def open_engine(url: str, vault: Vault, pool: int = 8) -> Engine:
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)
         event.listen(engine, "begin", _begin_as_writer)
+    elif parsed.get_backend_name() == "postgresql":
+        event.listen(engine, "connect", _tune_postgresql)
     return engine
+
+
+def _tune_postgresql(connection: Any, _: ConnectionPoolEntry) -> None:
+    """A process that freezes within a transaction keeps its row locks: whoever took over its shards would wait for ever."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {FROZEN_MS}")
+    connection.commit()
 
 
 def _tune_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:

@@ -175,6 +175,7 @@ def test_two_pools_keep_the_order(postgres_town: Town) -> None:
     pools = [town.pool(WORKER_THREADS="4"), town.pool(WORKER_THREADS="4")]
     shops = [town.open_shop(pace=100) for _ in range(6)]
     town.gupshup_faults(latency_ms=150)
+    until("everybody is idle", lambda: not town.owners())
     # More than one worker's hands can do: it calls the other one, and both hear of the shops that open then.
     calls = town.calls(shops[0], 40, clients=8)
     until("a second drain has begun", lambda: town.redis.zcard("waba24:drains") > 1, step_s=0.01)
