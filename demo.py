@@ -164,12 +164,15 @@ class Demo:
         )
         workflow = self.portal("deals/1/move", {"stage": stage})["workflow"]["id"]
         for number, step in enumerate(self.steps, 1):
-            self.until(f"{step.code} stored", lambda n=number: self._run(n))
+            self._called(number, step)
             if step.client:
                 self._answer(number, step)
         flow: dict[str, Any] = self.until("workflow finished", lambda: self._finished(workflow))
         self.show_hops()
         return flow
+
+    def _called(self, number: int, step: Step) -> None:
+        self.until(f"{step.code} stored", lambda: self._run(number))
 
     def _answer(self, number: int, step: Step) -> None:
         """The client reads what has come and answers, by text or by a tap on that very message."""
