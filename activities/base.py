@@ -174,12 +174,20 @@ class Action:
     Ending: ClassVar[type[Properties]]
     results: ClassVar[Results]
 
+    def __init__(self) -> None:
+        self._schemas: dict[type[Properties], Properties] = {}
+
     def tidy(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         """What people put into one field and meant for two, put right before the check."""
         return raw
 
     def schema(self, to_whom: type[Properties]) -> Properties:
-        """To whom, content, ending: the order of the card."""
+        """To whom, content, ending: the order of the card. Made once: making one costs more than a whole check."""
+        if to_whom not in self._schemas:
+            self._schemas[to_whom] = self._make_schema(to_whom)
+        return self._schemas[to_whom]
+
+    def _make_schema(self, to_whom: type[Properties]) -> Properties:
         parts = (to_whom, self.Content, self.Ending)
         declared = {name: field for part in parts for name, field in part._declared_fields.items()}
         made: Properties = type(f"{self.name}_{to_whom.__name__}", (Properties,), dict(declared))()

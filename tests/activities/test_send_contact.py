@@ -67,7 +67,9 @@ def test_an_empty_contact_field_means_typed(empty: Any) -> None:
 
 def test_national_numbers_are_of_the_portals_country() -> None:
     desk = FakeDesk(region="DE")
-    phones = sent("send_contact", desk, contact_name="Olga", contact_phone="01512 3456789")["message"]["contact"]["phones"]
+    phones = sent("send_contact", desk, contact_name="Olga", contact_phone="01512 3456789")["message"]["contact"][
+        "phones"
+    ]
     assert phones == [{"phone": "+4915123456789", "type": "WORK", "wa_id": "4915123456789"}]
 
 

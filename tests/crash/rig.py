@@ -5,6 +5,7 @@ Nobody sleeps a fixed time here: `until` asks again and again, for a bounded tim
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -126,6 +127,7 @@ class Vendors:
 
     def __init__(self) -> None:
         self._processes: list[subprocess.Popen[str]] = []
+        self.numbers = itertools.count(1)
         try:
             made = self._start("bx24.emulator", "--client-id", CLIENT_ID, "--client-secret", CLIENT_SECRET)
             self.portal, self.auth = made["portal"], made["auth"]
@@ -246,19 +248,20 @@ class Town:
         self.until_ready()
         return process
 
-    def web(self) -> Process:
-        """The web alone: one master, two workers."""
+    def up(self, pools: int = 1, **env: str) -> list[Process]:
+        """The web, and so many worker pools beside it."""
         web = ["-m", "gunicorn", "--bind", self.env["BIND"], "--worker-class", "gthread", "--workers", "2"]
-        process = self.start(*web, "--threads", "8", "--log-level", "warning", "app:create_app()")
+        self.start(*web, "--threads", "8", "--log-level", "warning", "app:create_app()")
+        started = self.pools(pools, **env)
         self.until_ready()
-        return process
+        return started
 
-    def pool(self, **env: str) -> Process:
-        """A worker pool; returns when its worker waits for jobs."""
+    def pools(self, count: int = 1, **env: str) -> list[Process]:
+        """Worker pools; returns when their workers wait for jobs."""
         before = self._workers()
-        process = self.start("worker.py", **env)
-        until("a worker waits for jobs", lambda: self._workers() - before)
-        return process
+        started = [self.start("worker.py", **env) for _ in range(count)]
+        until("the workers wait for jobs", lambda: len(self._workers() - before) >= count)
+        return started
 
     def _workers(self) -> set[bytes]:
         with suppress(RedisError):
@@ -307,7 +310,7 @@ class Town:
 
     def open_shop(self, pace: float = 40) -> Shop:
         """A portal of its own with the app installed, and a line at a Gupshup app of its own."""
-        name = f"shop{_free_port()}"
+        name = f"shop{next(self.vendors.numbers)}"
         url = self._post(f"{self.vendors.portal}/emulator/portals")["portal"]
         page = {"install_url": f"{self.url}/bx24/install", "app_url": f"{self.url}/bx24/app", "finish": True}
         installed = self._post(f"{url}/emulator/install", page)

@@ -90,8 +90,7 @@ def test_kill_9_at_random(town: Town) -> None:
 
 
 def test_a_killed_redis_is_started_again(town: Town) -> None:
-    town.web()
-    town.pool()
+    town.up()
     shop = town.open_shop(pace=30)
     calls = town.calls(shop, 20, wait_for=("accepted", "delivered"))
     town.until_sent(calls, 3)
@@ -106,8 +105,7 @@ def test_a_killed_redis_is_started_again(town: Town) -> None:
 
 
 def test_sigterm_finishes_what_is_in_flight(town: Town) -> None:
-    town.web()
-    pool = town.pool()
+    (pool,) = town.up()
     shop = town.open_shop()
     town.gupshup_faults(latency_ms=500)
     calls = town.calls(shop, 40)
@@ -122,8 +120,7 @@ def test_sigterm_finishes_what_is_in_flight(town: Town) -> None:
 
 
 def test_a_second_sigterm_ends_at_once(town: Town) -> None:
-    town.web()
-    pool = town.pool()
+    (pool,) = town.up()
     shop = town.open_shop()
     # No event will tell what became of the sends.
     town.gupshup_faults(latency_ms=20_000, drop_statuses=["enqueued", "sent", "delivered"])
@@ -137,7 +134,7 @@ def test_a_second_sigterm_ends_at_once(town: Town) -> None:
     assert pool.ended(3) == 1
 
     town.gupshup_faults(latency_ms=0)
-    town.pool()
+    town.pools()
     town.until_answered(calls)
     stories = check(town, calls)
     assert len(unclear(stories)) == 8
@@ -148,8 +145,7 @@ def test_a_second_sigterm_ends_at_once(town: Town) -> None:
 
 def test_a_frozen_worker_sends_nothing_twice(postgres_town: Town) -> None:
     town = postgres_town
-    town.web()
-    frozen = town.pool(WORKER_THREADS="4")
+    (frozen,) = town.up(WORKER_THREADS="4")
     shop = town.open_shop()
     town.gupshup_faults(latency_ms=300)
     calls = town.calls(shop, 48, clients=48)
@@ -158,7 +154,7 @@ def test_a_frozen_worker_sends_nothing_twice(postgres_town: Town) -> None:
     town.freeze(family)
     before = town.accepted_of(calls)
     assert before < 40, "frozen too late to prove anything"
-    town.pool(WORKER_THREADS="4")
+    town.pools(WORKER_THREADS="4")
     town.until_sent(calls, before + 6)
     for pid in family:
         kill(pid, signal.SIGCONT)
@@ -171,8 +167,7 @@ def test_a_frozen_worker_sends_nothing_twice(postgres_town: Town) -> None:
 
 def test_two_pools_keep_the_order(postgres_town: Town) -> None:
     town = postgres_town
-    town.web()
-    pools = [town.pool(WORKER_THREADS="4"), town.pool(WORKER_THREADS="4")]
+    pools = town.up(pools=2, WORKER_THREADS="4")
     shops = [town.open_shop(pace=100) for _ in range(6)]
     town.gupshup_faults(latency_ms=150)
     until("everybody is idle", lambda: not town.owners())
