@@ -116,7 +116,7 @@ def choose(session: Session, portal: Portal, wanted: str, keys: list[str]) -> tu
 def _named(session: Session, portal: Portal, wanted: str) -> Line:
     digits = "".join(char for char in wanted if char.isdigit())
     matches = [Line.name == wanted, Line.app_name == wanted]
-    if wanted.isdigit() and len(wanted) < 10:
+    if wanted.isdecimal() and len(wanted) < 10:
         matches.append(Line.id == int(wanted))
     if len(digits) >= 7:
         matches.append(Line.phone == digits)
@@ -134,6 +134,7 @@ def _newest(session: Session, line_ids: list[int], keys: list[str]) -> Conversat
     return session.scalars(
         select(Conversation)
         .where(Conversation.line_id.in_(line_ids), Conversation.phone_key.in_(keys))
-        .order_by(func.coalesce(Conversation.last_activity_at, Conversation.last_inbound_at).desc())
+        # A conversation in which nothing happened is the oldest: PostgreSQL would put its NULL first.
+        .order_by(func.coalesce(Conversation.last_activity_at, Conversation.last_inbound_at).desc().nulls_last())
         .limit(1)
     ).first()

@@ -150,7 +150,7 @@ class Run(Base):
     trace: Mapped[str] = mapped_column(String(16))
     portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"))
     shard: Mapped[int] = mapped_column(Integer)
-    side: Mapped[str] = mapped_column(String(8))
+    side: Mapped[str] = mapped_column(String(16))
     action: Mapped[str] = mapped_column(String(40))
     workflow_id: Mapped[str] = mapped_column(String(64), default="")
     event_token: Mapped[str] = mapped_column(Sealed)

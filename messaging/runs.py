@@ -91,7 +91,7 @@ def _kept_auth(portal: Portal, auth: payloads.Auth) -> dict[str, Any] | None:
 def _wait_minutes(properties: Mapping[str, Any]) -> int:
     """The wait as far as it can be told before checking; a wrong one is refused when the run is planned."""
     text = next((str(value) for key, value in properties.items() if key.lower() == "wait_minutes"), "")
-    return min(max(int(text), 1), MAX_WAIT_MINUTES) if text.isdigit() and len(text) < 7 else DEFAULT_WAIT_MINUTES
+    return min(max(int(text), 1), MAX_WAIT_MINUTES) if text.isdecimal() and len(text) < 7 else DEFAULT_WAIT_MINUTES
 
 
 @dataclass(frozen=True)

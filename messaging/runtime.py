@@ -94,6 +94,7 @@ class Runtime:
 
     def prepare(self) -> None:
         """After the migrations: rows that must exist before work begins."""
+        self.phone_key("")  # draws the index's key now: asked for inside a transaction, SQLite would wait for itself
         with self.db.write() as session:
             leases.ensure(session, self.clock())
 

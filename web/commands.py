@@ -228,7 +228,7 @@ def _messages(runtime: Runtime) -> click.Group:
     def show(message_id: str, as_json: bool) -> None:
         """One message from robot call to answer; by Gupshup's id or ours."""
         with runtime.db.read() as session:
-            own = [Message.id == int(message_id)] if message_id.isdigit() else []
+            own = [Message.id == int(message_id)] if message_id.isdecimal() and len(message_id) < 19 else []
             message = session.scalar(select(Message).where(or_(Message.gupshup_id == message_id, *own)))
             if message is None:
                 raise click.ClickException(f"there is no message {message_id}")

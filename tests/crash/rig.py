@@ -310,7 +310,7 @@ class Town:
 
     def open_shop(self, pace: float = 40) -> Shop:
         """A portal of its own with the app installed, and a line at a Gupshup app of its own."""
-        name = f"shop{next(self.vendors.numbers)}"
+        name = f"crashshop{next(self.vendors.numbers)}"
         url = self._post(f"{self.vendors.portal}/emulator/portals")["portal"]
         page = {"install_url": f"{self.url}/bx24/install", "app_url": f"{self.url}/bx24/app", "finish": True}
         installed = self._post(f"{url}/emulator/install", page)
@@ -378,7 +378,7 @@ class Town:
 
     def until_sent(self, calls: list[Call], count: int, limit_s: float = 40) -> None:
         """Wait until Gupshup has accepted so many of these calls' messages."""
-        until(f"{count} of {len(calls)} sent", lambda: self.accepted_of(calls) >= count, limit_s, 0.01)
+        until(f"{count} of {len(calls)} sent", lambda: self.accepted_of(calls) >= count, limit_s, 0.03)
 
     def until_answered(self, calls: list[Call], limit_s: float = 40) -> None:
         """Wait until the workflows of all these calls have gone on."""

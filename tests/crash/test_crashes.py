@@ -148,12 +148,12 @@ def test_a_frozen_worker_sends_nothing_twice(postgres_town: Town) -> None:
     (frozen,) = town.up(WORKER_THREADS="4")
     shop = town.open_shop()
     town.gupshup_faults(latency_ms=300)
-    calls = town.calls(shop, 48, clients=48)
+    calls = town.calls(shop, 36, clients=36)
     town.until_sent(calls, 6)
     family = frozen.family()
     town.freeze(family)
     before = town.accepted_of(calls)
-    assert before < 40, "frozen too late to prove anything"
+    assert before < 28, "frozen too late to prove anything"
     town.pools(WORKER_THREADS="4")
     town.until_sent(calls, before + 6)
     for pid in family:
@@ -161,7 +161,7 @@ def test_a_frozen_worker_sends_nothing_twice(postgres_town: Town) -> None:
     town.until_answered(calls)
 
     stories = check(town, calls)
-    assert sum(len(story.accepted) for story in stories) >= 48 - 4
+    assert sum(len(story.accepted) for story in stories) >= 36 - 4
     assert len(unclear(stories)) <= 4, "only what the frozen one had in its hands is unclear"
 
 
@@ -172,11 +172,11 @@ def test_two_pools_keep_the_order(postgres_town: Town) -> None:
     town.gupshup_faults(latency_ms=150)
     until("everybody is idle", lambda: not town.owners())
     # More than one worker's hands can do: it calls the other one, and both hear of the shops that open then.
-    calls = town.calls(shops[0], 40, clients=8)
+    calls = town.calls(shops[0], 30, clients=8)
     until("a second drain has begun", lambda: town.redis.zcard("waba24:drains") > 1, step_s=0.01)
-    calls += [call for _ in range(4) for shop in shops[1:] for call in town.calls(shop, 5, clients=2)]
+    calls += [call for _ in range(3) for shop in shops[1:] for call in town.calls(shop, 4, clients=2)]
     until("both hold shards", lambda: len(town.owners()) > 1, step_s=0.01)
-    town.until_sent(calls, 60)
+    town.until_sent(calls, 40)
     kill(pools[0].pid, signal.SIGTERM)
     town.until_answered(calls)
 

@@ -171,7 +171,7 @@ def upgrade() -> None:
         sa.Column("trace", sa.String(length=16), nullable=False),
         sa.Column("portal_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("shard", sa.Integer(), nullable=False),
-        sa.Column("side", sa.String(length=8), nullable=False),
+        sa.Column("side", sa.String(length=16), nullable=False),
         sa.Column("action", sa.String(length=40), nullable=False),
         sa.Column("workflow_id", sa.String(length=64), nullable=False),
         sa.Column("event_token", sa.Text(), nullable=False),

@@ -1,0 +1,125 @@
+"""Templates: files as headers, what a tap on their buttons means, and what cannot be sent."""
+
+from typing import Any
+
+import pytest
+
+from activities.base import Shared
+from gupshup.templates import TemplateButton, TemplateInfo
+from tests.activities.desk import FILES, FakeDesk, planned, refusal, sent
+
+URL = f"{FILES}token"
+
+
+def info(kind: str = "TEXT", **parts: Any) -> TemplateInfo:
+    return TemplateInfo("t-1", "promo", "ru", "APPROVED", "MARKETING", kind, **parts)
+
+
+def desk(kind: str = "TEXT", **parts: Any) -> FakeDesk:
+    return FakeDesk(templates={"promo": info(kind, **parts)})
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked", "message"),
+    [
+        ("IMAGE", "image", {"type": "image", "image": {"link": URL}}),
+        ("VIDEO", "video", {"type": "video", "video": {"link": URL}}),
+        ("DOCUMENT", "document", {"type": "document", "document": {"link": URL, "filename": "price.pdf"}}),
+        ("GIF", "video", {"type": "gif", "gif": {"link": URL}}),
+    ],
+)
+def test_a_file_header_comes_from_the_desk(kind: str, asked: str, message: dict[str, Any]) -> None:
+    table = desk(kind)
+    assert sent("send_template", table, template="promo", header=" UF_CRM_1 ") == {
+        "template": {"id": "t-1", "params": []},
+        "message": message,
+    }
+    assert table.asked[1] == ("file", "UF_CRM_1", asked, "")
+
+
+def test_a_documents_name_is_the_desks() -> None:
+    table = desk("DOCUMENT")
+    table.shared = Shared("document", URL, "Счёт 5.pdf", "application/pdf", 5)
+    assert sent("send_template", table, template="promo", header="1")["message"]["document"]["filename"] == "Счёт 5.pdf"
+
+
+@pytest.mark.parametrize("kind", ["IMAGE", "VIDEO", "DOCUMENT", "GIF"])
+def test_a_media_template_without_its_file_is_refused(kind: str) -> None:
+    error = refusal("send_template", desk(kind), template="promo")
+    assert error.code == "template_params"
+    assert "поле «Файл заголовка» пустое" in error.text.ru
+
+
+def test_a_header_for_a_template_without_is_left_out() -> None:
+    table = desk()
+    assert "message" not in sent("send_template", table, template="promo", header="https://example.org/a.jpg")
+    assert table.asked == [("template", "promo", "")]
+
+
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [(desk("LOCATION"), "место на карте"), (desk("CAROUSEL"), "карусель"), (desk(card_vars=1), "карусель")],
+)
+def test_what_cannot_be_sent_is_said(table: FakeDesk, words: str) -> None:
+    error = refusal("send_template", table, template="promo", header="https://example.org/a.jpg")
+    assert error.code == "template_params"
+    assert words in error.text.ru
+
+
+def test_no_file_is_fetched_for_a_template_with_wrong_values() -> None:
+    table = desk("IMAGE", body="{{1}}", body_vars=("1",))
+    assert refusal("send_template", table, template="promo", header="1").code == "template_params"
+    assert table.asked == [("template", "promo", "")]
+
+
+def test_quick_replies_send_back_their_position() -> None:
+    buttons = (TemplateButton("URL", "Сайт", "https://a.org"), TemplateButton("QUICK_REPLY", "Да"),
+               TemplateButton("QUICK_REPLY", "Нет"))  # fmt: skip
+    table = desk(buttons=buttons)
+    assert sent("send_template", table, template="promo")["postbackTexts"] == [
+        {"index": 0, "text": "1"},
+        {"index": 1, "text": "2"},
+    ]
+    assert planned("send_template", table, template="promo").choices == (("1", "Да"), ("2", "Нет"))
+
+
+def test_a_template_without_them_has_no_choices() -> None:
+    assert planned("send_template", desk(), template="promo").choices == ()
+
+
+def test_the_tail_of_a_link_is_made_ready_for_a_browser() -> None:
+    url = TemplateButton("URL", "Сайт", "https://a.org/{{1}}", has_variable=True)
+    params = sent("send_template", desk(buttons=(url,)), template="promo", button_params="заказ 5")["template"][
+        "params"
+    ]
+    assert params == ["%D0%B7%D0%B0%D0%BA%D0%B0%D0%B7%205"]
+
+
+@pytest.mark.parametrize(("code", "outcome"), [("x" * 15, None), ("x" * 16, "text_too_long")])
+def test_a_code_to_copy_has_a_limit(code: str, outcome: str | None) -> None:
+    table = desk(buttons=(TemplateButton("COPY_CODE", "Код", has_variable=True),))
+    if outcome is None:
+        assert sent("send_template", table, template="promo", button_params=[code])
+    else:
+        assert refusal("send_template", table, template="promo", button_params=[code]).code == outcome
+
+
+@pytest.mark.parametrize(("length", "outcome"), [(1014, None), (1015, "text_too_long")])
+def test_body_with_values_has_a_limit(length: int, outcome: str | None) -> None:
+    table = desk(body="Ждём вас, {{1}}"[:10] + "{{1}}", body_vars=("1",))
+    if outcome is None:
+        assert sent("send_template", table, template="promo", params=["x" * length])
+    else:
+        assert refusal("send_template", table, template="promo", params=["x" * length]).code == outcome
+
+
+def test_a_template_nobody_can_look_up_is_tried_by_its_id() -> None:
+    table = FakeDesk(is_listed=False)
+    form = sent("send_template", table, template="t-9", params=["[2] b", "[1] a"], button_params=["c"])
+    assert form == {"template": {"id": "t-9", "params": ["a", "b", "c"]}}
+    assert planned("send_template", table, template="t-9").choices == ()
+
+
+def test_its_header_cannot_be_known() -> None:
+    error = refusal("send_template", FakeDesk(is_listed=False), template="t-9", header="https://a.org/a.jpg")
+    assert error.code == "template_not_found"
