@@ -123,6 +123,7 @@ class Plan:
 
     accept: replies that count, compared without case and surrounding space; empty: any.
     choices: (id, title) of the message's buttons or rows, in order; what a tap on them means.
+    note: something the workflow log should say besides the outcome.
     values: results known at once; such a run sends nothing and waits for nothing.
     """
 
@@ -131,6 +132,7 @@ class Plan:
     wait: timedelta = timedelta()
     accept: tuple[str, ...] = ()
     choices: Choices = ()
+    note: Text | None = None
     values: Mapping[str, Any] | None = None
 
 
@@ -217,12 +219,22 @@ class SendAction(Action):
 
     def make_plan(self, values: Mapping[str, Any], desk: Desk) -> Plan:
         message, choices = self.compose(values, desk)
-        return Plan(message, values["until"], timedelta(minutes=values["wait_minutes"]), choices=choices)
+        return Plan(
+            message,
+            values["until"],
+            timedelta(minutes=values["wait_minutes"]),
+            choices=choices,
+            note=self.note(message),
+        )
 
     def compose(self, values: Mapping[str, Any], desk: Desk) -> tuple[Message, Choices]:
         """The message to send, and what the client can tap in it. Raises Refused or InvalidMessage."""
         message = self.message(values, desk)
         return message, self.choices(message)
+
+    def note(self, message: Message) -> Text | None:
+        """What the workflow log should say about this message besides its outcome."""
+        return None
 
     def choices(self, message: Message) -> Choices:
         """(id, title) of what the client can tap in this message."""

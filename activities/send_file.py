@@ -7,6 +7,7 @@ from marshmallow import fields
 from marshmallow.validate import OneOf
 
 from activities.base import Desk, SendAction
+from activities.errors import refused
 from bx24.i18n import Text
 from bx24.properties import Properties
 from gupshup import messages
@@ -18,6 +19,11 @@ KINDS: dict[str, Text] = {
     "audio": Text("audio", "аудио"),
     "document": Text("document", "документ"),
 }
+
+CAPTION_DROPPED = Text(
+    "WhatsApp shows no caption under an audio: it was left out.",
+    "У аудио в WhatsApp подписи не бывает: она не отправлена.",
+)
 
 
 class SendFile(SendAction):
@@ -61,5 +67,11 @@ class SendFile(SendAction):
         )
 
     def message(self, values: Mapping[str, Any], desk: Desk) -> messages.Message:
+        if desk.window_until() is None:
+            raise refused("window_closed")  # said before a file is fetched that could not be sent
         shared = desk.file(values["file"].strip(), values["kind"], values["file_name"].strip())
         return messages.File(shared.media, shared.url, values["caption"], shared.name)
+
+    def note(self, message: messages.Message) -> Text | None:
+        dropped = isinstance(message, messages.File) and message.caption_dropped
+        return CAPTION_DROPPED if dropped else None

@@ -120,7 +120,7 @@ def _log_line(run: Run, outcome: str, words: str, known: Mapping[str, Any], lang
     line = f"WhatsApp{to}: {words or headline(outcome, known).to(language)}"
     if known.get("reply_text"):
         line += f": «{known['reply_text'][:200]}»"
-    return line
+    return f"{line}. {run.note}" if run.note else line
 
 
 def headline(outcome: str, known: Mapping[str, Any]) -> Text:

@@ -171,6 +171,7 @@ class Run(Base):
     outcome: Mapped[str] = mapped_column(String(10), default="")
     error_code: Mapped[str] = mapped_column(String(40), default="")
     answer: Mapped[Any] = mapped_column(SealedJson, nullable=True)
+    note: Mapped[str] = mapped_column(String(200), default="")
     log_line: Mapped[str] = mapped_column(Sealed, default="")
     ended_at: Mapped[datetime | None] = mapped_column(Moment)
     answer_at: Mapped[datetime | None] = mapped_column(Moment)

@@ -107,6 +107,7 @@ class Planned:
     deadline_at: datetime
     accept: list[str]
     message: dict[str, Any] | None
+    note: Text | None
     values: Mapping[str, Any] | None
 
 
@@ -172,6 +173,7 @@ def _plan(runtime: Runtime, run: Run) -> Planned:
         deadline_at=run.stored_at + plan.wait,
         accept=list(plan.accept),
         message=_columns(plan),
+        note=plan.note,
         values=plan.values,
     )
 
@@ -251,6 +253,7 @@ def _start(session: Session, runtime: Runtime, run: Run, planned: Planned) -> No
         return
     conversation = conversation_with(session, runtime, line.id, planned.phone)
     run.line_id, run.conversation_id = line.id, conversation.id
+    run.note = planned.note.to(run.portal.language) if planned.note else ""
     if planned.values is not None:
         endings.end(session, runtime, run, "ok", values=planned.values)
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,15 +11,20 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 from redis import Redis
+from sqlalchemy import make_url
 
-from messaging import logs, queue_server
+from messaging import logs, queue_server, schema
+from messaging.crypto import Vault
+from messaging.db import open_engine
 from tests.servers import create_database, drop_database, postgres_database_url, postgres_url
-from tests.world import World
+from tests.world import KEY, World
 
 __all__ = ["postgres_database_url", "postgres_url"]
 
 settings.register_profile("waba24", deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 settings.load_profile("waba24")
+
+SHARED_MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture(scope="session")
@@ -48,11 +54,49 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
     drop_database(url)
 
 
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with our tables, to be copied: migrating anew for each test would take longer than most tests."""
+    file = tmp_path_factory.mktemp("migrated") / "waba24.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgresql(postgres_url: str) -> Iterator[str]:
+    """The name of a PostgreSQL database with our tables, to be copied."""
+    url = create_database(postgres_url)
+    _migrate(url)
+    yield str(make_url(url).database)
+    drop_database(url)
+
+
+def _migrate(url: str) -> None:
+    engine = open_engine(url, Vault((KEY,)))
+    schema.upgrade(engine)
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def tables_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of each kind with our tables, and nothing in them."""
+    if request.param == "sqlite":
+        # In memory where that is a folder: nothing here outlives its test, and each commit would wait for the disk.
+        with tempfile.TemporaryDirectory(dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else tmp_path) as folder:
+            shutil.copy(request.getfixturevalue("migrated_sqlite"), f"{folder}/waba24.db")
+            yield f"sqlite:///{folder}/waba24.db"
+        return
+    template = request.getfixturevalue("migrated_postgresql")
+    url = create_database(request.getfixturevalue("postgres_url"), template)
+    yield url
+    drop_database(url)
+
+
 @pytest.fixture
-def world(database_url: str, redis_url: str, redis: Redis, tmp_path: Path) -> Iterator[World]:
+def world(tables_url: str, redis_url: str, redis: Redis, tmp_path: Path) -> Iterator[World]:
     """The whole world, on each database; nothing is installed yet."""
     logs.configure("text", os.environ.get("LOG_LEVEL", "info"))
-    made = World(database_url, redis_url, tmp_path)
+    made = World(tables_url, redis_url, tmp_path)
     yield made
     made.close()
 

@@ -67,7 +67,7 @@ class Net(BaseAdapter):
             raise requests.exceptions.ConnectionError(f"nobody lives at {parts.netloc}")
         try:
             # Its own jar of cookies would throw away the header that was sent.
-        answer = WsgiClient(self.apps[parts.netloc], use_cookies=False).open(
+            answer = WsgiClient(self.apps[parts.netloc], use_cookies=False).open(
                 parts.path,
                 method=request.method,
                 query_string=parts.query,

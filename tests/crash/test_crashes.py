@@ -7,6 +7,7 @@ import random
 import signal
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from tests.crash.rig import Call, Story, Town, kill, text_of, until
 
@@ -73,7 +74,9 @@ def test_kill_9_at_random(town: Town) -> None:
     calls: list[Call] = []
     for name in order:
         calls += town.calls(shop, 30, wait_for=("accepted", "delivered"))
-        town.until_sent(calls, town.accepted_of(calls) + chance.randint(1, 12))
+        # In the middle of sending; or, if nobody sends after the blow before, in the middle of recovering from that.
+        with suppress(AssertionError):
+            town.until_sent(calls, town.accepted_of(calls) + chance.randint(1, 12), limit_s=3)
         blows[name]()
     calls += town.calls(shop, 200 - len(calls), wait_for=("accepted", "delivered"))
     town.until_answered(calls, 60)
@@ -114,7 +117,7 @@ def test_sigterm_finishes_what_is_in_flight(town: Town) -> None:
 
     assert pool.ended(45) == 0
     states = town.states(calls)
-    assert states["accepted"] == town.accepted_of(calls) < len(calls), states
+    assert sum(states[status] for status in RANK) == town.accepted_of(calls) < len(calls), states
     assert not states["sending"] + states["unknown"], states
     assert not town.owners(), "the shards were not given back"
 

@@ -192,6 +192,7 @@ def upgrade() -> None:
         sa.Column("outcome", sa.String(length=10), nullable=False),
         sa.Column("error_code", sa.String(length=40), nullable=False),
         sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("note", sa.String(length=200), nullable=False),
         sa.Column("log_line", sa.Text(), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("answer_at", sa.DateTime(timezone=True), nullable=True),
