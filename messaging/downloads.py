@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from email.message import Message as HeaderParser
+from email.utils import collapse_rfc2231_value
 from http.cookies import CookieError, SimpleCookie
 from pathlib import Path
 from typing import Any
@@ -330,14 +331,17 @@ def _kept(response: requests.Response, folder: Path, media: str, label: str, url
 
 def _name(response: requests.Response, url: str) -> str:
     """From Content-Disposition, else the last part of the link, else ""."""
-    given = response.headers.get("Content-Disposition", "")
+    given = response.headers.get("Content-Disposition", "")[:2000]
     with contextlib.suppress(UnicodeError):
         given = given.encode("latin-1").decode("utf-8")
     parser = HeaderParser()
-    found: str | None = None
+    names: list[str] = []
     with contextlib.suppress(ValueError, TypeError, LookupError):
-        parser["Content-Disposition"] = re.sub(r"[\r\n]+", " ", given[:2000])
-        found = parser.get_filename()
-    if found and re.search(r"%[0-9A-Fa-f]{2}", found):
-        found = unquote(found)  # Bitrix24 percent-encodes the plain `filename` as well
-    return found or unquote(urlsplit(url).path).rpartition("/")[2]
+        parser["Content-Disposition"] = re.sub(r"[\r\n]+", " ", given)
+        for parameter, value in parser.get_params([], header="content-disposition"):
+            if parameter.lower() == "filename" and isinstance(value, tuple) and value[0]:
+                names.insert(0, collapse_rfc2231_value(value))  # `filename*` goes before `filename`
+            elif parameter.lower() == "filename" and isinstance(value, str):
+                # Bitrix24 percent-encodes the plain `filename` as well.
+                names.append(unquote(value) if re.search(r"%[0-9A-Fa-f]{2}", value) else value)
+    return next((name for name in names if name.strip()), "") or unquote(urlsplit(url).path).rpartition("/")[2]

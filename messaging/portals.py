@@ -146,6 +146,7 @@ def uninstall(runtime: Runtime, portal_id: int, clean: bool) -> None:
         portal = session.get_one(Portal, portal_id)
         portal.access_token = portal.refresh_token = portal.previous_refresh_token = None
         portal.application_token = None
+        portal.token_version += 1  # a refresh that is under way must not bring tokens back
         portal.status, portal.status_reason, portal.installed = "inactive", "uninstalled", False
         portal.registration_due_at = None
         endings.end_all(session, runtime, Run.portal_id == portal_id, "portal_inactive")

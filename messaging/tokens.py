@@ -77,7 +77,8 @@ class PortalTokens:
         info = self.runtime.auth_servers.app_info(portal.server_endpoint or None, portal.access_token or "")
         same_host = urlsplit(info.client_endpoint).netloc == urlsplit(endpoint).netloc
         if info.member_id != portal.member_id or not same_host:
-            raise Rejected("MOVED", "the redirect does not lead to this portal")
+            # Not final: the auth server may hear of a new name later than we do, and nothing was sent there.
+            raise Unavailable("MOVED", "the redirect does not lead to this portal")
         with self.runtime.db.write() as session:
             session.get_one(Portal, self.portal_id).client_endpoint = info.client_endpoint
         log.info("portal moved", portal=self.portal_id, endpoint=info.client_endpoint)
@@ -104,7 +105,8 @@ class PortalTokens:
         status = "reauth" if isinstance(error, AuthDead) else "inactive"
         with self.runtime.db.write() as session:
             portal = session.get_one(Portal, self.portal_id)
-            portal.status, portal.status_reason = status, f"{error.code}: {error.description}"[:200]
+            if portal.status == "active":  # else it was uninstalled meanwhile
+                portal.status, portal.status_reason = status, f"{error.code}: {error.description}"[:200]
         log.error("portal lost its token", portal=self.portal_id, code=error.code, status=status)
         raise error
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -25,7 +25,7 @@ class FakeDesk:
     contacts: Mapping[str, Card] = field(default_factory=dict)
     templates: Mapping[str, TemplateInfo] = field(default_factory=dict)
     is_listed: bool = True
-    until: datetime | None = None
+    until: datetime | None = NOW + timedelta(hours=3)
     msgid: str = "run-7"
     region: str = "RU"
     asked: list[tuple[str, ...]] = field(default_factory=list)

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from activities.base import Shared
-from tests.activities.desk import FILES, FakeDesk, refusal, sent
+from tests.activities.desk import FILES, FakeDesk, planned, refusal, sent
 
 URL = f"{FILES}token"
 
@@ -61,3 +61,17 @@ def test_no_kind_is_auto(kind: Any) -> None:
     desk = FakeDesk()
     sent("send_file", desk, file="1", kind=kind)
     assert desk.asked[0][2] == "auto"
+
+
+def test_a_closed_window_is_said_before_the_file_is_fetched() -> None:
+    desk = FakeDesk(until=None)
+    assert refusal("send_file", desk, file="https://files.example.org/a.pdf").code == "window_closed"
+    assert desk.asked == []
+
+
+def test_the_log_says_that_an_audio_lost_its_caption() -> None:
+    desk = FakeDesk()
+    said = planned("send_file", desk, file="601", kind="audio", caption="Listen").note
+    assert said is not None
+    assert "подписи не бывает" in said.ru
+    assert planned("send_file", desk, file="601", kind="image", caption="Look").note is None

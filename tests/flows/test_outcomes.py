@@ -90,7 +90,9 @@ def test_order_repetition_and_gaps_of_webhooks_do_not_matter(shop: World) -> Non
     assert ends([read, skipped]) == [("read", ""), ("delivered", "")], "a status above the wanted one satisfies it"
     first = shop.messages()[0]
     assert first.status == "read"
-    assert [first.sent_at, first.delivered_at, first.read_at] == sorted([first.sent_at, first.delivered_at, first.read_at])
+    assert [first.sent_at, first.delivered_at, first.read_at] == sorted(
+        [first.sent_at, first.delivered_at, first.read_at]
+    )
     assert [len(flow.answers) for flow in (read, skipped)] == [1, 1]
 
 
@@ -181,7 +183,14 @@ def test_a_message_not_handed_over_in_time_is_dropped_for_good(shop: World) -> N
     assert len(tries(shop)) == before
 
 
-UNCLEAR = ["drop_after_accept", "500_after_accept", "502_after_accept", "503_after_accept", "504_after_accept", "no_message_id"]
+UNCLEAR = [
+    "drop_after_accept",
+    "500_after_accept",
+    "502_after_accept",
+    "503_after_accept",
+    "504_after_accept",
+    "no_message_id",
+]
 
 
 def test_an_unclear_send_is_cleared_up_by_its_webhooks_and_never_sent_twice(shop: World) -> None:
