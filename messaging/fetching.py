@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from activities.errors import Refused
 from messaging import endings, files
-from messaging.downloads import Unfetched
 from messaging.models import Line, Reply, Run
 from messaging.runtime import Runtime
 
@@ -73,7 +72,7 @@ class Fetching:
     def _again(self, session: Session, reply: Reply, refusal: Refused) -> None:
         reply.fetch_tries += 1
         log.warning("file of a reply not fetched", reply=reply.id, code=refusal.code, tries=reply.fetch_tries)
-        if isinstance(refusal, Unfetched) and refusal.passing and reply.fetch_tries < TRIES:
+        if refusal.code == "file_unreachable" and reply.fetch_tries < TRIES:
             reply.fetch_at = self.runtime.clock() + timedelta(seconds=2**reply.fetch_tries)
         else:
             self._done(session, reply)

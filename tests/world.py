@@ -178,6 +178,10 @@ class World:
 
     # --- time ------------------------------------------------------------------------------------------------------
 
+    def new_drain(self) -> None:
+        """The worker dies without a word and another begins; the dead one's leases run out by themselves."""
+        self.drain = Drain(self.runtime, threads=16)
+
     def settle(self) -> None:
         """Everything that is due now, wherever it is, until nothing moves."""
         for _ in range(30):
