@@ -19,144 +19,21 @@ from typing import Any
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import requests
+import structlog
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from activities.errors import Refused, refused
-from bx24.i18n import Text
-from gupshup.limits import MAX_BYTES
+from messaging.file_words import Unfetched, limit_of, too_large, unreachable
 from messaging.guard import Forbidden, Watch, within
 
+__all__ = ["Downloaded", "Unfetched", "Visit", "fetch", "origin_of", "shown"]
+
+log = structlog.get_logger(__name__)
 HOPS = 5
 #: Seconds to connect; between two bytes; for all of it. Bitrix24 gives a workflow's step no limit, a thread is dear.
 CONNECT_S, READ_S, TOTAL_S = 5.0, 20.0, 120.0
 CHUNK = 64 * 1024
 _REDIRECTS = (301, 302, 303, 307, 308)
 _ORIGIN_ONLY = ("referer", "cookie", "authorization")
-
-_AGAIN = Text("run the robot again later", "запустите робота позже")
-REASONS: dict[str, Text] = {
-    "scheme": Text("the link must begin with https://", "ссылка должна начинаться с https://"),
-    "address": Text("this is no valid link; copy it again in full", "это не ссылка; скопируйте её ещё раз целиком"),
-    "password": Text(
-        "the link holds a user name and a password; give a link that is open without them",
-        "в ссылке записаны логин и пароль; дайте ссылку, которая открывается без них",
-    ),
-    "forbidden": Text(
-        "the link leads into a private network; give a link that is open on the internet",
-        "ссылка ведёт во внутреннюю сеть; дайте ссылку, которая открывается из интернета",
-    ),
-    "hops": Text(
-        "the link redirects too often; give the direct link to the file",
-        "ссылка слишком много раз перенаправляет; дайте прямую ссылку на файл",
-    ),
-    "closed": Text(
-        "the link opens only after a login (answer {status}); make the file public, or put it on Bitrix24 "
-        "Drive and give its id",
-        "ссылка открывается только после входа (ответ {status}); откройте доступ к файлу или положите его "
-        "на Диск Битрикс24 и укажите ID",
-    ),
-    "missing": Text(
-        "there is no file under this link (answer {status}); check the link in a private window of the browser",
-        "по ссылке нет файла (ответ {status}); проверьте её в окне инкогнито",
-    ),
-    "status": Text(
-        "the server answered {status}; check the link, or {again}",
-        "сервер ответил {status}; проверьте ссылку или {again}",
-    ),
-    "connection": Text(
-        "the server cannot be reached; check the link, or {again}", "сервер недоступен; проверьте ссылку или {again}"
-    ),
-    "slow": Text(
-        "the server is too slow; {again}, or put the file on Bitrix24 Drive and give its id",
-        "сервер отвечает слишком медленно; {again} или положите файл на Диск Битрикс24 и укажите ID",
-    ),
-    "broken": Text("the connection broke half-way; {again}", "связь оборвалась на полпути; {again}"),
-    "empty": Text("the file is empty; choose another one", "файл пустой; выберите другой"),
-    "page": Text(
-        "the link opens a web page, not the file itself; give the direct download link, or put the file on Bitrix24 "
-        "Drive and give its id",
-        "ссылка открывает страницу, а не сам файл; дайте прямую ссылку для скачивания или положите файл "
-        "на Диск Битрикс24 и укажите ID",
-    ),
-    "protected": Text(
-        "the public link is protected by a password; make one without a password, or give the file's id on Drive",
-        "публичная ссылка защищена паролем; сделайте ссылку без пароля или укажите ID файла на Диске",
-    ),
-    "folder": Text(
-        "the public link opens a folder; make a link to one file",
-        "публичная ссылка открывает папку; сделайте ссылку на один файл",
-    ),
-    "refused": Text(
-        "Bitrix24 does not give it out ({answer}); check that it exists and that whoever installed the app may read it",
-        "Битрикс24 его не отдаёт ({answer}); проверьте, что он существует и доступен тому, кто установил приложение",
-    ),
-    "field_empty": Text(
-        "the field {field} of the card is empty; attach a file to it",
-        "поле {field} в карточке пустое; прикрепите к нему файл",
-    ),
-    "field_missing": Text(
-        "the card has no field {field}; copy the field's code from the CRM settings",
-        "в карточке нет поля {field}; скопируйте код поля из настроек CRM",
-    ),
-    "no_card": Text(
-        "the workflow does not run on a CRM item, so there is no card with such a field; give a link or a Drive file id",
-        "процесс запущен не по элементу CRM, карточки с таким полем нет; укажите ссылку или ID файла на Диске",
-    ),
-}
-WHAT: dict[str, Text] = {
-    "image": Text("an image", "изображение"),
-    "video": Text("a video", "видео"),
-    "audio": Text("audio", "аудио"),
-    "document": Text("a document", "документ"),
-}
-_MANY: dict[str, Text] = {
-    "image": Text("images", "изображения"),
-    "video": Text("videos", "видео"),
-    "audio": Text("audio", "аудио"),
-    "document": Text("files", "файлы"),
-}
-
-
-class Unfetched(Refused):
-    """Why a file could not be had. passing: another try in a minute may succeed."""
-
-    def __init__(self, refusal: Refused, passing: bool = False) -> None:
-        super().__init__(refusal.code, refusal.text)
-        self.passing = passing
-
-
-def unreachable(label: str, reason: str, passing: bool = False, **values: object) -> Unfetched:
-    """file_unreachable with one of REASONS. label: what to call the file."""
-    text = REASONS[reason].format(again=_AGAIN, **values)
-    return Unfetched(refused("file_unreachable", value=label, reason=text), passing)
-
-
-def too_large(label: str, media: str, size: int | None) -> Unfetched:
-    """file_too_large. size: None when the reading was given up."""
-    limit = limit_of(media)
-    many = media if media in MAX_BYTES else "document"
-    actual = megabytes(size) if size else Text("more than {limit}", "больше {limit}").format(limit=megabytes(limit))
-    remedy = Text("Make the file smaller.", "Уменьшите файл.")
-    if many != "document":
-        remedy = Text(
-            "Make the file smaller, or send it as a document (up to 100 MB).",
-            "Уменьшите файл или отправьте его как документ (до 100 МБ).",
-        )
-    return Unfetched(
-        refused("file_too_large", value=label, size=actual, media=_MANY[many], limit=megabytes(limit), remedy=remedy)
-    )
-
-
-def limit_of(media: str) -> int:
-    """How many bytes a file may have; "auto" may end as a document."""
-    return MAX_BYTES.get(media, MAX_BYTES["document"])
-
-
-def megabytes(size: int) -> Text:
-    """ "7.3 MB" — rounded up, so that what is over a limit never reads like the limit itself."""
-    tenths = -(-size * 10 // (1024 * 1024))
-    whole, rest = divmod(tenths, 10)
-    return Text(f"{whole}.{rest} MB" if rest else f"{whole} MB", f"{whole},{rest} МБ" if rest else f"{whole} МБ")
 
 
 @dataclass(frozen=True)
@@ -239,18 +116,23 @@ def fetch(
                         continue
                     _check_status(response.status_code, label)
                     return _kept(response, folder, media, label, url, watch)
+            raise unreachable(label, "hops")
         except Forbidden:
             raise unreachable(label, "forbidden") from None
-        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError) as error:
-            raise unreachable(label, "address") from error
-        except (requests.Timeout, requests.ConnectionError) as error:
-            slow = watch.over or isinstance(error, requests.Timeout)
-            raise unreachable(label, "slow" if slow else "connection", passing=True) from error
+        except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError):
+            raise unreachable(label, "address") from None
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
-            # OSError of the disk comes here, too: nothing is sent, and it is worth another try.
-            slow = watch.over or isinstance(error, ReadTimeoutError)
-            raise unreachable(label, "slow" if slow else "broken", passing=True) from error
-    raise unreachable(label, "hops")
+            failure = _failure(error, watch)
+            log.info("file not fetched", reason=failure, problem=type(error).__name__)
+        # What requests raises quotes the address with the portal's token in it: it must not hang on as a cause.
+        raise unreachable(label, failure, passing=True)
+
+
+def _failure(error: Exception, watch: Watch) -> str:
+    """OSError of our own disk counts as a broken connection: nothing is sent, and another try may succeed."""
+    if watch.over or isinstance(error, (requests.Timeout, ReadTimeoutError)):
+        return "slow"
+    return "connection" if isinstance(error, requests.ConnectionError) else "broken"
 
 
 def _check(url: str, label: str, allow_http: bool) -> None:
@@ -338,7 +220,8 @@ def _name(response: requests.Response, url: str) -> str:
     names: list[str] = []
     with contextlib.suppress(ValueError, TypeError, LookupError):
         parser["Content-Disposition"] = re.sub(r"[\r\n]+", " ", given)
-        for parameter, value in parser.get_params([], header="content-disposition"):
+        parameters: list[tuple[str, Any]] = parser.get_params([], header="content-disposition")
+        for parameter, value in parameters:
             if parameter.lower() == "filename" and isinstance(value, tuple) and value[0]:
                 names.insert(0, collapse_rfc2231_value(value))  # `filename*` goes before `filename`
             elif parameter.lower() == "filename" and isinstance(value, str):

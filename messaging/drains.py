@@ -29,6 +29,9 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from activities.errors import Refused
+from bx24.errors import Bx24Error
+from gupshup.errors import GupshupError
 from messaging import endings, leases, outbox, sweeper
 from messaging.answers import Answers
 from messaging.fetching import Fetching
@@ -328,5 +331,5 @@ def _record(session: Session, one: Finished) -> None:
 
 
 def _is_result(error: Exception) -> bool:
-    """Vendors' errors are answers; anything else is a fault of ours."""
-    return type(error).__module__.partition(".")[0] in ("bx24", "gupshup", "activities")
+    """Vendors' errors and refusals are answers; anything else is a fault of ours."""
+    return isinstance(error, Bx24Error | GupshupError | Refused)

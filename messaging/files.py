@@ -23,8 +23,9 @@ from bx24.i18n import Text
 from gupshup import limits
 from messaging import crypto, downloads, file_sources, media_kinds, tokens
 from messaging.crypto import Undecryptable
-from messaging.downloads import Downloaded, Unfetched, Visit, limit_of, too_large, unreachable
+from messaging.downloads import Downloaded, Visit
 from messaging.file_sources import Source
+from messaging.file_words import SENT_AS, TAKES, Unfetched, limit_of, too_large, unreachable
 from messaging.models import File
 from messaging.runtime import Runtime
 
@@ -33,11 +34,6 @@ INBOUND_KEPT = timedelta(days=30)
 LINK_FRESH_S, VERSION_FRESH_S = 60, 3600
 STALE = timedelta(days=1)
 GUPSHUP_FILES = "https://filemanager.gupshup.io"
-_TAKES = {
-    "image": Text("JPEG and PNG", "JPEG и PNG"),
-    "video": Text("MP4 and 3GP with H.264 and AAC", "MP4 и 3GP с H.264 и AAC"),
-    "audio": Text("AAC, M4A, MP3, AMR and OGG with Opus", "AAC, M4A, MP3, AMR и OGG с Opus"),
-}
 log = structlog.get_logger(__name__)
 
 
@@ -51,7 +47,7 @@ def prepare(path: Path, size: int, media: str, label: str) -> tuple[str, media_k
     if media == "auto":
         media = content.media if size <= limit_of(content.media) else "document"
     elif media != "document" and content.media != media:
-        raise refused("file_type", value=label, media=downloads.WHAT[media], reason=_misfit(content, media))
+        raise refused("file_type", value=label, media=SENT_AS[media], reason=_misfit(content, media))
     if size > limit_of(media):
         raise too_large(label, media, size)
     return media, content
@@ -64,7 +60,7 @@ def _misfit(content: media_kinds.Content, media: str) -> Text:
         "by its content it is {mime}, WhatsApp takes {takes}; convert it, or choose the kind “auto” or “document”",
         "по содержимому это {mime}, WhatsApp принимает {takes}; переведите его в такой формат "
         "или выберите вид «авто» или «документ»",
-    ).format(mime=content.mime, takes=_TAKES[media])
+    ).format(mime=content.mime, takes=TAKES[media])
 
 
 class Files:

@@ -17,7 +17,8 @@ _SECRET_VALUES = re.compile(
     r"((?:access_token|refresh_token|auth|code|client_secret|apikey|AUTH_ID|REFRESH_ID)=)[^&\s\"']+", re.IGNORECASE
 )
 _WEBHOOK = re.compile(r"(/(?:gupshup|files)/)[^/\s\"'?]+")
-_PHONE = re.compile(r"(?<![\w.:-])(\+?\d{3})\d{5,9}(\d{2})(?![\w.:-])")
+_PHONE = re.compile(r"(?<![\w.-])(\+?\d{3})\d{4,10}(\d{2})(?![\w.:-])")
+_TYPED_PHONE = re.compile(r"(\+\d|(?<!\w)8[ (]{1,2}\d)[\d ()-]{6,18}(\d{2})(?!\w)")
 _LONG = re.compile(r"\b(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{40,}\b")
 
 
@@ -26,6 +27,7 @@ def scrub(text: str) -> str:
     text = _SECRET_VALUES.sub(r"\1***", text)
     text = _WEBHOOK.sub(r"\1***", text)
     text = _LONG.sub("***", text)
+    text = _TYPED_PHONE.sub(r"\1***\2", text)
     return _PHONE.sub(r"\1***\2", text)
 
 

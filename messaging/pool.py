@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 import threading
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -11,11 +12,13 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy.exc import SQLAlchemyError
 
-from messaging import config, drains, jobs, logs, queue_server, sweeper
+from messaging import config, drains, files, jobs, logs, queue_server, sweeper
 from messaging.processes import Child, Supervisor
+from messaging.runtime import Runtime
 from messaging.wakeups import QUEUE
 
 TICK_S = 1.0
+PURGE_EVERY = timedelta(hours=1)
 ORPHAN_S = 1.0
 #: An idle RQ worker looks after abandoned jobs when its blocking pop returns; the default leaves that to 405 s.
 WORKER_TTL_S = 90
@@ -69,15 +72,30 @@ def supervise() -> int:
     logs.configure(runtime.config.log_format, runtime.config.log_level)
     runtime.prepare()
 
-    def tick() -> None:
-        try:
-            if runtime.config.is_embedded:
-                queue_server.ensure(runtime.config.data_dir)
-            sweeper.sweep(runtime)
-        except (RedisError, SQLAlchemyError, queue_server.QueueServerError) as error:
-            log.error("sweep failed, again in a moment", error=type(error).__name__)
-
     # Its pid is handed on: a worker that asked for its parent only after the start could be an orphan by then.
     argv = [sys.executable, "worker.py", "child", str(os.getpid())]
     children = [Child(f"worker-{number}", argv) for number in range(1, runtime.config.worker_processes + 1)]
-    return Supervisor(children, tick, TICK_S).run()
+    return Supervisor(children, Tick(runtime), TICK_S).run()
+
+
+class Tick:
+    """What the supervisor does each second: keep the embedded Redis up, ring for what is due, now and then tidy up."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        self._purged_at: datetime | None = None
+
+    def __call__(self) -> None:
+        try:
+            if self.runtime.config.is_embedded:
+                queue_server.ensure(self.runtime.config.data_dir)
+            sweeper.sweep(self.runtime)
+            self._purge()
+        except (RedisError, SQLAlchemyError, OSError, queue_server.QueueServerError) as error:
+            log.error("the tick failed, again in a moment", error=type(error).__name__)
+
+    def _purge(self) -> None:
+        now = self.runtime.clock()
+        if self._purged_at is None or now - self._purged_at >= PURGE_EVERY:
+            self._purged_at = now
+            files.purge(self.runtime)

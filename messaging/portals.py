@@ -16,7 +16,7 @@ from bx24.client import Client
 from bx24.errors import Bx24Error
 from bx24.oauth import AppInfo
 from bx24.payloads import Auth
-from messaging import endings, tokens
+from messaging import endings, files, tokens
 from messaging.crypto import same
 from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Reply, Run, Template
 from messaging.runtime import Runtime
@@ -153,6 +153,8 @@ def uninstall(runtime: Runtime, portal_id: int, clean: bool) -> None:
         session.execute(update(Run).where(Run.portal_id == portal_id).values(answer_at=None, auth=None))
         if clean:
             _wipe(session, portal)
+    if clean:
+        files.forget(runtime, portal_id)
     log.info("app uninstalled", portal=portal_id, clean=clean)
 
 

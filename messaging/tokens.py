@@ -15,7 +15,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from bx24.client import Client
-from bx24.errors import AuthDead, PortalInactive, Rejected, Unavailable
+from bx24.errors import AuthDead, PortalInactive, Unavailable
 from bx24.oauth import Grant
 from messaging.limiter import Gate
 from messaging.models import Portal

@@ -3,9 +3,11 @@
 Refuses to start with a list of everything that is missing or wrong.
 """
 
+import errno
 import os
 import socket
 import sys
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from messaging.runtime import open_runtime
 
 WEB_PROCESSES, WEB_THREADS = 2, 8
 BACKLOG = 1024
+#: Longer than gunicorn's --graceful-timeout.
+PATIENCE_S = 25.0
 log = structlog.get_logger(__name__)
 
 
@@ -50,14 +54,29 @@ def main() -> int:
     runtime.close()
     # The socket is ours, not gunicorn's: a master that was killed leaves workers on it for a while, and the next one
     # could not bind it; meanwhile calls wait instead of being refused.
-    host, _, port = settings.bind.rpartition(":")
-    with socket.create_server((host.strip("[]"), int(port)), family=_family(host), backlog=BACKLOG) as listener:
+    try:
+        listener = _listen(settings.bind)
+    except OSError as error:
+        print(f"waba24 cannot listen on BIND={settings.bind}: {error}", file=sys.stderr)
+        return 2
+    with listener:
         log.info("serving", bind=settings.bind, public_url=settings.public_url)
         return Supervisor(halves(f"fd://{listener.fileno()}", None, (listener.fileno(),))).run()
 
 
-def _family(host: str) -> socket.AddressFamily:
-    return socket.AF_INET6 if ":" in host else socket.AF_INET
+def _listen(bind: str) -> socket.socket:
+    """Our socket. After a crash of everything, gunicorn's orphans may sit on it until they have finished."""
+    host, _, port = bind.rpartition(":")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    until = time.monotonic() + PATIENCE_S
+    while True:
+        try:
+            return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=BACKLOG)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or time.monotonic() > until:
+                raise
+            log.warning("the address is in use, again in a moment", bind=bind)
+            time.sleep(1)
 
 
 if __name__ == "__main__":

@@ -46,14 +46,14 @@ def unclear(stories: list[Story]) -> list[Story]:
 def test_kill_9_at_random(town: Town) -> None:
     chance = random.Random(SEED)
     top = town.serve()
-    shop = town.open_shop(pace=30)
-    town.gupshup_faults(latency_ms=150)
+    shop = town.open_shop(pace=40)
+    town.gupshup_faults(latency_ms=150, webhook_lanes=8)
 
     def master() -> int:
-        return top.find("gunicorn", of=top.pid)[0]
+        return until("the web has a master", lambda: top.find("gunicorn", of=top.pid))[0]
 
     def supervisor() -> int:
-        return top.find("worker.py", of=top.pid)[0]
+        return until("the workers have a supervisor", lambda: top.find("worker.py", of=top.pid))[0]
 
     def everybody() -> None:
         nonlocal top
@@ -64,9 +64,9 @@ def test_kill_9_at_random(town: Town) -> None:
 
     blows: dict[str, Callable[[], object]] = {
         "web master": lambda: kill(master()),
-        "web worker": lambda: kill(chance.choice(top.find("gunicorn", of=master()))),
+        "web worker": lambda: kill(chance.choice(until("web", lambda: top.find("gunicorn", of=master())))),
         "worker supervisor": lambda: kill(supervisor()),
-        "worker": lambda: kill(top.find("worker.py child", of=supervisor())[0]),
+        "worker": lambda: kill(until("worker", lambda: top.find("worker.py child", of=supervisor()))[0]),
         "redis emptied": town.redis.flushall,
         "everything": everybody,
     }
@@ -94,7 +94,7 @@ def test_kill_9_at_random(town: Town) -> None:
 
 def test_a_killed_redis_is_started_again(town: Town) -> None:
     town.up()
-    shop = town.open_shop(pace=30)
+    shop = town.open_shop(pace=40)
     calls = town.calls(shop, 20, wait_for=("accepted", "delivered"))
     town.until_sent(calls, 3)
     former = town.redis_pid()

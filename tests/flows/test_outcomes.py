@@ -220,7 +220,7 @@ def test_an_unclear_send_that_stays_unclear_is_told_so_and_never_repeated(shop: 
     assert "Неизвестно" in values["error_text"]
     webhook(shop, status("delivered", shop.sent[0].id, PHONES[0], shop.now))
     later(shop, 70)
-    assert [message.status for message in shop.messages()][0] == "delivered", "the message's story goes on"
+    assert shop.messages()[0].status == "delivered", "the message's story goes on"
     assert {answer.values["status"] for answer in flows[0].answers} == {"unknown"}, "the answer does not change"
 
 

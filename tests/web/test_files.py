@@ -17,7 +17,7 @@ from messaging.models import File
 from tests import samples
 from tests.world import World
 
-pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+pytestmark = pytest.mark.parametrize("tables_url", ["sqlite"], indirect=True)
 
 
 def put(shop: World, content: bytes = samples.PDF, name: str = "Счёт №5.pdf", mime: str = "application/pdf") -> str:

@@ -1,0 +1,204 @@
+"""Install, update, uninstall, lines that come and go (contract, section 8: portals, lines)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, text
+
+from bx24.errors import Bx24Error
+from messaging import lines, portals, registry
+from messaging.models import Base, Line, Portal
+from messaging.tokens import PortalTokens
+from tests.flows.scenes import OLGA, PHONES, begin, calls, end, ends, hear, host, later, portal_faults, template, tries
+from tests.flows.scenes import text as words
+from tests.world import APP, AUTH, PORTAL, World, returned
+
+
+def _portal(world: World) -> Portal:
+    with world.runtime.db.read() as session:
+        return session.scalars(select(Portal)).one()
+
+
+def _count(world: World) -> dict[str, int]:
+    with world.runtime.db.read() as session:
+        tables = Base.metadata.sorted_tables
+        return {table.name: session.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
+
+
+def _uninstall(world: World, clean: int) -> None:
+    assert world.control.post("/emulator/uninstall", json={"clean": clean}, base_url=PORTAL).json["sent"] == 1
+    world.go(1)
+
+
+def test_an_install_registers_everything_and_hears_what_happens_to_the_app(world: World) -> None:
+    world.install()
+    offered = {offer.code for offer in registry.offers(APP, "ru", {}, False)}
+    assert set(world.portal.robots) == offered
+    assert {"robot.send_text", "activity.send_template"} <= offered
+    assert {row.event for row in world.portal.events} == set(registry.EVENTS)
+    assert {row.handler for row in world.portal.events} == {f"{APP}/bx24/events"}
+    for code, record in world.portal.robots.items():
+        side, name = code.split(".")
+        assert record.handler == f"{APP}/{'robots' if side == 'robot' else 'activities'}/{name}"
+        assert record.fields["USE_SUBSCRIPTION"] == "Y"
+        assert {"RU", "EN"} <= {key.upper() for key in record.fields["NAME"]}
+        assert record.is_robot is (side == "robot")
+
+
+def test_an_install_by_somebody_who_is_no_administrator_is_refused(world: World) -> None:
+    for user, status in ((2, 403), (3, 200)):
+        made = world.control.post(
+            "/emulator/install",
+            json={"install_url": f"{APP}/bx24/install", "app_url": f"{APP}/bx24/app", "user_id": user, "finish": False},
+            base_url=PORTAL,
+        ).json
+        assert made["status"] == status, made
+        world.go(1)
+        assert bool(world.portal.robots) is (status == 200)
+        assert _count(world)["portal"] == int(status == 200)
+
+
+def test_an_update_and_a_portal_that_lost_its_robots_are_registered_again(shop: World) -> None:
+    codes = set(shop.portal.robots)
+    portal_faults(shop, html_502=2)
+    assert shop.control.post("/emulator/update", json={}, base_url=PORTAL).json["sent"] == 1
+    assert shop.portal.robots == {}
+    later(shop, 1, 15, 30, 60)
+    assert set(shop.portal.robots) == codes
+    assert end(shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)) == ("accepted", "")
+
+
+def test_the_lines_of_a_portal_are_the_options_of_its_robots(shop: World) -> None:
+    def options() -> dict[str, str]:
+        found: dict[str, str] = shop.portal.robots["robot.send_text"].properties()["line"]["OPTIONS"]
+        return {key: value for key, value in found.items() if key}
+
+    assert options() == {str(shop.line.id): "acmeshop (+79001112233)"}
+    other = shop.connect("othershop", "79001114455")
+    assert set(options()) == {"1", str(other.id)}
+    lines.remove(shop.runtime, 1)
+    shop.go(1)
+    assert set(options()) == {str(other.id)}
+
+
+def test_when_a_line_is_removed_its_waiting_runs_are_answered_and_nothing_leaves(shop: World) -> None:
+    hear(shop)
+    other = shop.connect("othershop", "79001114455")
+    one = str(1)
+    waiting = shop.start(template(PHONES[0], "read", line=one))
+    shop.go(2)
+    shop.faults(app="acmeshop", next=[{"answer": "429", "retry_after": 30, "times": 5}])
+    queued = begin(shop, *(template(phone, line=one) for phone in PHONES[1:3]))
+    unaffected = shop.start(template(PHONES[3], "read", line=str(other.id)))
+    later(shop, 0.1, 1)
+    offered = len(tries(shop))
+    result = shop.flask.test_cli_runner().invoke(args=["lines", "remove", one])
+    assert result.exit_code == 0
+    assert "3 waiting runs" in result.output
+    shop.go(2)
+    assert ends([waiting, *queued]) == [("failed", "line_not_connected")] * 3
+    assert end(unaffected) == ("", "")
+    assert returned(waiting)["message_id"], "what was sent is told"
+    assert [returned(flow)["message_id"] for flow in queued] == ["", ""]
+    later(shop, 60, 600)
+    assert len(tries(shop)) == offered
+    assert len(shop.sent) == 2
+    with shop.runtime.db.read() as session:
+        assert session.get_one(Line, 1).api_key is None, "the key of a removed line is forgotten"
+
+
+def test_before_the_install_and_after_the_uninstall_every_call_is_refused(shop: World) -> None:
+    waiting = shop.start(template(until="read"))
+    queued = shop.start(template(PHONES[1], until="read"))
+    shop.faults(next=[{"answer": "429", "retry_after": 30}])
+    later(shop, 0.1)
+    body = next(request.body for request in shop.net.seen if "/robots/send_template" in str(request.url))
+    _uninstall(shop, clean=0)
+    sent = len(tries(shop))
+    before = len(calls(shop, "bizproc"))
+    late = shop.app.post("/robots/send_template", data=body)
+    assert (late.status_code, late.data) == (403, b"")
+    later(shop, 60, 600, 3600)
+    assert len(tries(shop)) == sent
+    assert len(calls(shop, "bizproc")) == before, "nobody there to answer, and no token to do it with"
+    assert ends([waiting, queued]) == [("", ""), ("", "")]
+    assert {run.error_code for run in shop.runs()} == {"portal_inactive"}
+
+
+def test_an_uninstall_keeps_the_lines_and_a_reinstall_finds_them(shop: World) -> None:
+    hear(shop)
+    shop.start(template())
+    shop.go(1)
+    before = _count(shop)
+    _uninstall(shop, clean=0)
+    portal = _portal(shop)
+    assert portal.status == "inactive"
+    kept = (portal.access_token, portal.refresh_token, portal.previous_refresh_token, portal.application_token)
+    assert kept == (None,) * 4
+    assert {name: count for name, count in _count(shop).items() if count < before[name]} == {}
+    shop.install()
+    shop.go(1)
+    flow = shop.start(words(until="delivered"))
+    shop.go(2)
+    assert end(flow) == ("delivered", ""), "the line, its key and the open window are still there"
+    assert _portal(shop).default_line_id == shop.line.id
+
+
+def test_an_uninstall_with_clean_leaves_nothing_but_the_portals_name(shop: World) -> None:
+    hear(shop, OLGA, PHONES[0])
+    begin(shop, template(until="replied"), words(PHONES[0]), template(PHONES[1], until="read"))
+    shop.go(2)
+    shop.reply(OLGA, "Да")
+    shop.go(40)
+    _uninstall(shop, clean=1)
+    left = {name: count for name, count in _count(shop).items() if count and name not in ("lease", "setting", "portal")}
+    assert left == {}
+    assert _portal(shop).default_line_id is None
+    later(shop, 60, 600)
+    shop.install()
+    assert end(shop.run("robot.send_template", template="welcome", phone=OLGA)) == ("failed", "line_not_connected")
+
+
+def test_a_webhook_of_a_cleaned_line_is_unknown(shop: World) -> None:
+    path = lines.webhook_url(shop.runtime, shop.line).removeprefix(APP)
+    assert shop.app.post(path, data=b"{}").status_code == 200
+    _uninstall(shop, clean=1)
+    assert shop.app.post(path, data=b"{}").status_code == 404
+
+
+def test_an_uninstall_that_races_with_a_refresh_stays_an_uninstall(shop: World) -> None:
+    def uninstall_meanwhile(request: Any) -> None:
+        if "oauth/token" in request.url:
+            portals.uninstall(shop.runtime, 1, clean=False)
+
+    stale = _portal(shop).access_token or ""
+    shop.net.broken[host(AUTH)] = uninstall_meanwhile
+    PortalTokens(shop.runtime, 1).renew(stale)
+    portal = _portal(shop)
+    assert (portal.status, portal.access_token, portal.refresh_token) == ("inactive", None, None)
+    with pytest.raises(Bx24Error):
+        PortalTokens(shop.runtime, 1).renew(stale)
+    assert _portal(shop).status == "inactive", "not even when the auth server refuses the token that is gone"
+
+
+def test_an_application_token_that_old_frames_do_not_carry_is_learned(world: World) -> None:
+    portal_faults(world, old_frames=True)
+    made: dict[str, Any] = world.control.post(
+        "/emulator/install",
+        json={"install_url": f"{APP}/bx24/install", "app_url": f"{APP}/bx24/app", "finish": False},
+        base_url=PORTAL,
+    ).json
+    assert made["status"] == 200
+    world.go(1)
+    assert _portal(world).application_token is None
+    world.connect()
+    flow = world.run("robot.send_template", template="welcome", language="ru", phone=OLGA)
+    assert end(flow) == ("accepted", "")
+    assert _portal(world).application_token == world.portal.installation.application_token
+
+
+def test_leases_are_there_for_each_shard(world: World) -> None:
+    with world.runtime.db.read() as session:
+        assert session.execute(text("SELECT count(*) FROM lease")).scalar() == 64

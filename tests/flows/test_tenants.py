@@ -1,0 +1,148 @@
+"""Two portals in one database: neither sees or moves anything of the other (contract, promise 6)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from werkzeug.test import Client as WsgiClient
+
+from bx24.emulator.workflow import PlacedRobot
+from messaging import lines
+from messaging.models import Message, Run
+from tests.flows.scenes import OLGA, end, events, gupshup, host, later, path_of, status, template, webhook, written
+from tests.flows.scenes import text as words
+from tests.world import APP, TEMPLATES, World, returned
+
+BETA = "https://beta.example"
+
+
+class Neighbours:
+    """Portal A is the shop; portal B has a line, an item and a client of its own, with the same phone."""
+
+    def __init__(self, shop: World) -> None:
+        self.shop = shop
+        self.portal = shop.bx.add_portal(BETA)
+        shop.net.apps[host(BETA)] = self.portal.app
+        made = WsgiClient(self.portal.app).post(
+            "/emulator/install",
+            json={"install_url": f"{APP}/bx24/install", "app_url": f"{APP}/bx24/app", "finish": True},
+            base_url=BETA,
+        )
+        assert made.json and made.json["status"] == 200
+        shop.go(1)
+        app = gupshup(shop, "apps", {"app_name": "betashop", "phone": "79003334455", "templates": TEMPLATES})
+        new = lines.NewLine(app["api_key"], "betashop", "79003334455", app["app_id"])
+        self.line = lines.add(shop.runtime, self.portal.member_id, new)
+        gupshup(shop, "apps/betashop/webhook", {"url": lines.webhook_url(shop.runtime, self.line)})
+        shop.go(1)
+
+    def start(self, robot: tuple[str, dict[str, Any]]) -> Any:
+        """A robot runs on a deal of portal B."""
+        document = ("crm", "CCrmDocumentDeal", "DEAL_1")
+        with self.shop.bx.lock:
+            placed = PlacedRobot(code=robot[0], values=robot[1])
+            return self.portal.engine.start(document, ("crm", "CCrmDocumentDeal", "DEAL"), [placed], user_id=1)
+
+    def reply(self, words: str) -> None:
+        gupshup(self.shop, "reply", {"app": "betashop", "phone": OLGA, "type": "text", "text": words})
+
+
+@pytest.fixture
+def beta(shop: World) -> Neighbours:
+    return Neighbours(shop)
+
+
+def test_the_same_client_of_two_portals_is_two_clients(shop: World, beta: Neighbours) -> None:
+    ours, theirs = shop.start(template(until="replied")), beta.start(template(until="replied"))
+    shop.go(2)
+    assert [message.app.name for message in shop.sent] == ["acmeshop", "betashop"]
+    beta.reply("Это для Беты")
+    shop.go(1)
+    assert (end(ours), returned(theirs)["reply_text"]) == (("", ""), "Это для Беты")
+    closed = shop.start(words(until="accepted"))
+    opened = beta.start(words(until="accepted"))
+    shop.go(1)
+    assert end(closed) == ("failed", "window_closed"), "the client wrote to the other one"
+    assert end(opened) == ("accepted", "")
+
+
+def test_a_webhook_of_one_line_moves_nothing_of_another(shop: World, beta: Neighbours) -> None:
+    shop.faults(drop_statuses=["enqueued", "sent", "delivered"], next=[{"answer": "drop_after_accept"}])
+    unclear = beta.start(template(until="delivered"))
+    shop.go(1)
+    known = beta.start(template("79162223301", until="delivered"))
+    shop.go(1)
+    theirs = shop.sent[-1]
+    for payload in (
+        status("read", theirs.id, theirs.destination, shop.now),
+        {"type": "failed", "id": theirs.id, "destination": theirs.destination, "payload": {"code": 1002}},
+        status("delivered", "unheard-of", OLGA, shop.now),
+        {"type": "delivered", "id": theirs.whatsapp_id, "destination": theirs.destination, "payload": {}},
+    ):
+        assert webhook(shop, payload, line=shop.line).status_code == 200
+    webhook(shop, written("79162223301", "Чужой ответ", context={"gsId": theirs.id}), kind="message", line=shop.line)
+    later(shop, 1, 5)
+    assert [end(unclear), end(known)] == [("", ""), ("", "")]
+    with shop.runtime.db.read() as session:
+        assert {message.status for message in session.scalars(select(Message))} == {"unknown", "accepted"}
+    later(shop, 605)
+    assert {event.state for event in events(shop) if event.line_id == shop.line.id and event.ref} == {"odd"}
+
+
+def test_a_portals_robot_cannot_name_a_line_of_another(shop: World, beta: Neighbours) -> None:
+    wanted = [str(beta.line.id), "betashop", "79003334455"]
+    flows = [shop.start(template(line=name)) for name in wanted]
+    shop.go(1)
+    assert [end(flow) for flow in flows] == [("failed", "line_not_found")] * 3
+    assert shop.sent == []
+
+
+def test_a_call_with_the_token_of_another_portal_is_refused(shop: World, beta: Neighbours) -> None:
+    beta.start(template())
+    shop.go(1)
+    post = next(request for request in shop.net.seen if "/robots/send_template" in str(request.url))
+    body = post.body.decode() if isinstance(post.body, bytes) else str(post.body)
+    forged = body.replace(beta.portal.member_id, shop.portal.member_id)
+    assert shop.app.post("/robots/send_template", data=forged).status_code == 403
+    with shop.runtime.db.read() as session:
+        assert len(session.scalars(select(Run)).all()) == 1
+
+
+def test_an_event_token_of_two_portals_is_two_runs(shop: World, beta: Neighbours) -> None:
+    beta.start(template("79162223301"))
+    shop.start(template("79162223302"))
+    shop.go(1)
+    posts = [request for request in shop.net.seen if "/robots/send_template" in str(request.url)]
+    ours, theirs = sorted((_fields(post) for post in posts), key=lambda fields: beta.portal.member_id in str(fields))
+    same = {**ours, "event_token": theirs["event_token"]}
+    body = "&".join(f"{key}={value}" for key, value in same.items())
+    assert shop.app.post("/robots/send_template", data=body).status_code == 200
+    with shop.runtime.db.read() as session:
+        assert len(session.scalars(select(Run)).all()) == 3, "portal A's own run, whatever B's token was"
+
+
+def _fields(post: Any) -> dict[str, str]:
+    body = post.body.decode() if isinstance(post.body, bytes) else str(post.body)
+    return dict(pair.split("=", 1) for pair in body.split("&"))
+
+
+def test_one_portals_uninstall_leaves_the_other_alone(shop: World, beta: Neighbours) -> None:
+    flow = beta.start(template(until="replied"))
+    shop.go(1)
+    shop.control.post("/emulator/uninstall", json={"clean": 1}, base_url="https://acme.example")
+    shop.go(1)
+    beta.reply("Работает")
+    shop.go(1)
+    assert returned(flow)["reply_text"] == "Работает"
+    assert shop.app.post(path_of(shop, beta.line), data=b"{}").status_code == 200
+    assert shop.app.post(path_of(shop, shop.line), data=b"{}").status_code == 404
+
+
+def test_a_portal_in_trouble_does_not_hold_up_the_other(shop: World, beta: Neighbours) -> None:
+    shop.control.post("/emulator/faults", json={"html_502": 1000}, base_url="https://acme.example")
+    stuck = shop.start(template(phone=""))
+    fine = beta.start(template(phone="", until="delivered"))
+    later(shop, 0.1, 1, 1)
+    assert (end(stuck), end(fine)) == (("", ""), ("delivered", ""))
