@@ -30,11 +30,16 @@ class NewLine:
 def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
     """Connect a line; stored without asking the network. The same app added again gets its new key and number.
 
-    Raises LookupError for an unknown portal, ValueError for a number that is none.
+    Raises LookupError for an unknown portal, ValueError for a number that is none and for a name that does not fit.
     """
-    digits = "".join(char for char in new.phone if char.isdigit())
+    digits = "".join(char for char in new.phone if char.isascii() and char.isdigit())
     if not 7 <= len(digits) <= 15:
         raise ValueError(f"phone: {new.phone!r} is not a number with a country code, for example 79161234567")
+    if not new.api_key.strip() or not new.app_name.strip():
+        raise ValueError("the API key and the app name may not be empty; the app's page in Gupshup's console shows both")
+    for what, value, limit in (("app name", new.app_name, 100), ("name", new.name, 100), ("app id", new.app_id, 64)):
+        if len(value) > limit:
+            raise ValueError(f"{what}: {len(value)} characters, at most {limit} are allowed")
     with runtime.db.write() as session:
         portal = portal_by_member(session, member_id)
         line = session.scalar(select(Line).where(Line.portal_id == portal.id, Line.app_name == new.app_name))

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 from cryptography.fernet import Fernet
 from requests.adapters import BaseAdapter
-from sqlalchemy import select
+from sqlalchemy import func, select
 from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 from werkzeug.test import Client as WsgiClient
@@ -32,7 +32,7 @@ from messaging.config import Config
 from messaging.crypto import Vault
 from messaging.db import Database, open_engine
 from messaging.drains import Drain
-from messaging.models import Message, Run
+from messaging.models import InboundEvent, Lease, Message, Portal, Reply, Run
 from messaging.runtime import Runtime
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -196,13 +196,35 @@ class World:
         )
 
     def go(self, seconds: float = 0.0) -> None:
-        """Let time pass, step by step, doing what becomes due on the way."""
+        """Let time pass, from one thing that is due to the next."""
         self.settle()
         until = self.now + timedelta(seconds=seconds)
         while self.now < until:
-            left = (until - self.now).total_seconds()
-            self.now += timedelta(seconds=min(left, 0.5 if seconds <= 20 else max(1.0, seconds / 60)))
+            self.now = min(until, self._next_due())
             self.settle()
+
+    def _next_due(self) -> datetime:
+        """When something may happen next: in the portal, at Gupshup, or in our database."""
+        far = self.now + timedelta(days=365)
+        next_bx, next_gs = self.bx.next_due(), self.gs.next_due()
+        due = [datetime.fromtimestamp(next_bx, UTC) if next_bx else far, next_gs or far]
+        unclear = timedelta(seconds=self.runtime.config.unknown_after_s)
+        with self.runtime.db.read() as session:
+            for column, condition, lag in (
+                (Run.plan_at, Run.state == "stored", timedelta()),
+                (Run.deadline_at, Run.state != "ended", timedelta()),
+                (Run.answer_at, Run.answer_at.is_not(None), timedelta()),
+                (Message.send_at, Message.status == "queued", timedelta()),
+                (Message.claimed_at, Message.status == "unknown", unclear),
+                (InboundEvent.due_at, InboundEvent.state == "stored", timedelta()),
+                (Reply.fetch_at, Reply.fetch_at.is_not(None), timedelta()),
+                (Portal.registration_due_at, Portal.registration_due_at.is_not(None), timedelta()),
+                (Lease.expires_at, Lease.owner.not_in(("", self.drain.name)), timedelta(milliseconds=1)),
+            ):
+                first = session.scalar(select(func.min(column)).where(condition))
+                due.append(first + lag if first else far)
+        # What is overdue and still there waits for something without a date: a pace, an earlier message.
+        return max(min(due), self.now + timedelta(milliseconds=500 if min(due) <= self.now else 1))
 
     # --- setting up ---------------------------------------------------------------------------------------------
 
@@ -215,15 +237,16 @@ class World:
         """The portal's control API."""
         return WsgiClient(self.bx.portal_app)
 
-    def install(self) -> None:
-        """The app is installed through its install page, as a browser would."""
+    def install(self, seconds: float = 1) -> None:
+        """The app is installed through its install page, as a browser would; its robots are registered in `seconds`."""
         answer = self.control.post(
             "/emulator/install",
             json={"install_url": f"{APP}/bx24/install", "app_url": f"{APP}/bx24/app", "finish": True},
             base_url=PORTAL,
         ).json
         assert answer["status"] == 200, answer
-        self.go(1)
+        if seconds:
+            self.go(seconds)
 
     def connect(self, name: str = "acmeshop", phone: str = "79001112233", **kwargs: Any) -> Any:
         """An app at Gupshup with two templates, connected as a line."""
