@@ -122,7 +122,12 @@ class Refused(Exception):
 
 def refused(code: str, **values: object) -> Refused:
     """The refusal of the catalogue, its places filled in."""
-    return Refused(code, CATALOGUE[code].format(**values))
+    return Refused(code, CATALOGUE[code].format(**{name: _short(value) for name, value in values.items()}))
+
+
+def _short(value: object) -> object:
+    """A value as it is quoted back: people know it by its beginning."""
+    return value if not isinstance(value, str) or len(value) <= 200 else value[:199] + "…"
 
 
 def from_invalid(error: InvalidMessage) -> Refused:

@@ -32,6 +32,7 @@ def parse_form(body: bytes, *, max_keys: int = 2000, max_depth: int = 6) -> Form
     if body.count(b"&") >= max_keys:
         raise PayloadError("body", f"has more than {max_keys} fields")
     form: Form = {}
+    counters: dict[int, int] = {}
     for pair in body.split(b"&"):
         key, _, value = pair.partition(b"=")
         name = _decode(key)
@@ -39,7 +40,7 @@ def parse_form(body: bytes, *, max_keys: int = 2000, max_depth: int = 6) -> Form
             raise PayloadError("body", f"is nested deeper than {max_depth}")
         path = _path(name)
         if path[0]:
-            _put(form, path, _decode(value))
+            _put(form, path, _decode(value), counters)
     return form
 
 
@@ -91,10 +92,13 @@ def _path(key: str) -> list[str]:
     return path
 
 
-def _put(form: Form, path: list[str], value: str) -> None:
+def _put(form: Form, path: list[str], value: str, counters: dict[int, int]) -> None:
+    """counters: per node, the number `a[]` takes next; looking for the greatest key each time would be quadratic."""
     node = form
     for i, part in enumerate(path):
-        key = part if part or i == 0 else _next_index(node)
+        key = part if part or i == 0 else str(counters.get(id(node), 0))
+        if key.isascii() and key.isdigit() and len(key) < 10:
+            counters[id(node)] = max(counters.get(id(node), 0), int(key) + 1)
         if i == len(path) - 1:
             node.setdefault(key, value)
             return
@@ -102,8 +106,3 @@ def _put(form: Form, path: list[str], value: str) -> None:
         if not isinstance(inner, dict):
             return
         node = inner
-
-
-def _next_index(node: Form) -> str:
-    numbers = [int(key) for key in node if key.isascii() and key.isdigit() and len(key) < 10]
-    return str(max(numbers, default=-1) + 1)

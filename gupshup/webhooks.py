@@ -188,8 +188,8 @@ def _index(title: str, reply: str) -> int | None:
 
 
 def _place(inner: dict[str, Any]) -> str:
-    point = ", ".join(filter(None, (as_id(inner.get("latitude")), as_id(inner.get("longitude")))))
-    return "\n".join(filter(None, (as_id(inner.get("name")), as_id(inner.get("address")), point)))
+    """ "lat,lon": what a workflow can put into a map link or compare; the name of the place would be in the way."""
+    return ",".join(filter(None, (as_id(inner.get("latitude")), as_id(inner.get("longitude")))))
 
 
 def _person(contact: dict[str, Any]) -> str:

@@ -13,7 +13,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from bx24.client import MAX_BATCH, BatchReply
@@ -58,7 +58,11 @@ class Answers:
 
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
-        self._busy: set[int] = set()
+        self.busy: set[int] = set()
+
+    @staticmethod
+    def hands(threads: int) -> int:
+        return max(4, threads // 8)
 
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[Batch]:
         """Due answers by portal; first ones before repetitions."""
@@ -69,7 +73,7 @@ class Answers:
                 Run.shard.in_(held),
                 Run.answer_at.is_not(None),
                 Run.answer_at <= self.runtime.clock(),
-                Run.portal_id.not_in(self._busy),
+                Run.portal_id.not_in(self.busy),
                 Portal.status != "inactive",
             )
             .order_by(Run.answers_sent, Run.answer_at)
@@ -80,7 +84,7 @@ class Answers:
             line = run.log_line if run.answers_sent == 0 else ""
             by_portal[run.portal_id].append(Answer(run.id, run.trace, run.event_token, run.answer, line))
         batches = [Batch(portal, tuple(answers[:MAX_BATCH])) for portal, answers in list(by_portal.items())[:room]]
-        self._busy |= {batch.portal_id for batch in batches}
+        self.busy |= {batch.portal_id for batch in batches}
         return batches
 
     def work(self, batch: Batch) -> Result:
@@ -92,9 +96,11 @@ class Answers:
 
     def record(self, session: Session, batch: Batch, result: Result) -> None:
         """Write down which answers Bitrix24 took."""
-        self._busy.discard(batch.portal_id)
+        self.busy.discard(batch.portal_id)
         for answer in batch.answers:
-            run = session.get_one(Run, answer.run_id, with_for_update=True, populate_existing=True)
+            run = session.get(Run, answer.run_id, with_for_update=True, populate_existing=True)
+            if run is None:
+                continue  # wiped together with its portal
             if isinstance(result, Bx24Error):
                 self._refused(run, result)
                 continue
@@ -127,8 +133,16 @@ class Answers:
         log.warning("answer not taken", trace=run.trace, run=run.id, code=error.code, again_in_s=wait)
 
     def lost(self, session: Session, batch: Batch) -> None:
-        """Recording failed: the rows still say due, so it is sent again, with the same values."""
-        self._busy.discard(batch.portal_id)
+        """Recording failed: it is sent again later, with the same values."""
+        self.busy.discard(batch.portal_id)
+        session.execute(
+            update(Run)
+            .where(Run.id.in_([answer.run_id for answer in batch.answers]), Run.answer_at.is_not(None))
+            .values(
+                answer_tries=Run.answer_tries + 1, answer_at=self.runtime.clock() + timedelta(seconds=BACKOFF_MAX_S)
+            )
+            .execution_options(synchronize_session=False)
+        )
 
 
 def commands(answers: tuple[Answer, ...]) -> dict[str, tuple[str, dict[str, Any]]]:

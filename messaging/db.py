@@ -5,19 +5,21 @@ SQLite runs in WAL with `synchronous=FULL`, foreign keys on, and every writing t
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, Text, create_engine, event
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from messaging.crypto import Vault
 
+T = TypeVar("T")
 BUSY_TIMEOUT_MS = 20_000
 FROZEN_MS = 30_000
 Key = BigInteger().with_variant(Integer, "sqlite")
@@ -78,7 +80,13 @@ def open_engine(url: str, vault: Vault, pool: int = 8) -> Engine:
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-    engine = create_engine(parsed, pool_size=pool, max_overflow=8, pool_pre_ping=parsed.get_backend_name() != "sqlite")
+    engine = create_engine(
+        parsed,
+        pool_size=pool,
+        max_overflow=8,
+        hide_parameters=True,
+        pool_pre_ping=parsed.get_backend_name() != "sqlite",
+    )
     engine.dialect.waba24_vault = vault  # type: ignore[attr-defined]
     if parsed.get_backend_name() == "sqlite":
         event.listen(engine, "connect", _tune_sqlite)
@@ -131,6 +139,17 @@ class Database:
         """A look without the write lock. Objects stay usable afterwards; changes to them are thrown away."""
         with self._read() as session:
             yield session
+
+    def write_again(self, work: Callable[[Session], T], tries: int = 5) -> T:
+        """`work` in one transaction, repeated if the database broke it off (a deadlock with a drain, say)."""
+        for _ in range(tries - 1):
+            try:
+                with self.write() as session:
+                    return work(session)
+            except OperationalError:
+                continue
+        with self.write() as session:
+            return work(session)
 
     def close(self) -> None:
         """Give back all connections."""

@@ -17,6 +17,7 @@ import queue
 import secrets
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -35,7 +36,7 @@ from gupshup.errors import GupshupError
 from messaging import endings, leases, outbox, sweeper
 from messaging.answers import Answers
 from messaging.fetching import Fetching
-from messaging.inbound import Inbound
+from messaging.inbound import BATCH, Inbound
 from messaging.outbox import Outbox
 from messaging.planning import Planning
 from messaging.registry import Registry
@@ -45,6 +46,8 @@ IDLE_S = 2.0
 TICK_S = 0.5
 SWEEP_S = 2.0
 GROUP = 200
+#: Batches of arrived events per round; then the sends get their turn.
+MOST_BATCHES = 20
 STOP_S = 40.0
 log = structlog.get_logger(__name__)
 
@@ -56,6 +59,10 @@ class Stage(Protocol):
     """One kind of work. Claim and record run in the drain's transactions, work on a thread without one."""
 
     name: str
+    busy: set[int]
+
+    def hands(self, threads: int) -> int:
+        """How many of its tasks may be in flight, so that no stage starves another."""
 
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[Any]: ...
 
@@ -83,7 +90,6 @@ class Drain:
         self.name = secrets.token_hex(6)
         self.inbound = Inbound(runtime, self.name)
         self.stages: list[Stage] = [
-            self.inbound,
             Registry(runtime, self.name),
             Fetching(runtime, self.name),
             Planning(runtime, self.name),
@@ -93,6 +99,7 @@ class Drain:
         self.held: dict[int, int] = {}
         self.threads = threads
         self._in_flight = 0
+        self._hands: Counter[str] = Counter()
         self._back: queue.SimpleQueue[Finished | set[int]] = queue.SimpleQueue()
         self._kept: list[Finished] = []
         self._rung: set[int] = set()
@@ -127,34 +134,66 @@ class Drain:
         self._renewed_at = now
 
     def claim(self, submit: Callable[[Stage, Any], None]) -> int:
-        """Claim what is due on our shards and hand it to `submit`. Returns how much was found."""
+        """Claim what is due on our shards and hand it to `submit`. Returns how much was found.
+
+        What has arrived goes first, then the deadlines, then what may leave: an answer that came in time wins, and
+        nothing leaves after its wait.
+        """
         with self.runtime.db.read() as session:
             due = sweeper.due_shards(session, self.runtime) & self.held.keys() if self.held else set()
         self._pending = bool(due)
         if not due:
             return 0
         held = {shard: self.held[shard] for shard in due}
-        found = sum(self._claim_stage(stage, held, submit) for stage in self.stages)
-        with self.runtime.db.write() as session:
-            found += endings.overdue(session, self.runtime, set(held))
-        return found + self.inbound.applied
+        found = self._take_in(held)
+        if self.inbound.applied < BATCH:
+            found += self._end_overdue(held)
+        return found + sum(self._claim_stage(stage, held, submit) for stage in self.stages)
 
-    def _claim_stage(self, stage: Stage, held: dict[int, int], submit: Callable[[Stage, Any], None]) -> int:
-        room = self.threads - self._in_flight
-        if room <= 0:
-            return 0
+    def _take_in(self, held: dict[int, int]) -> int:
+        """Apply what has arrived, all of it if that takes a bounded time."""
+        found = 0
+        for _ in range(MOST_BATCHES):
+            self.inbound.applied = 0
+            self._claimed(self.inbound, held, 1)
+            found += self.inbound.applied
+            if self.inbound.applied < BATCH:
+                break
+        return found
+
+    def _end_overdue(self, held: dict[int, int]) -> int:
         try:
             with self.runtime.db.write() as session:
-                tasks = stage.claim(session, held, room)
+                outbox.lost_in_flight(session, held, self.runtime.clock())
+                return endings.overdue(session, self.runtime, set(held))
         except OperationalError:
-            raise  # the database's trouble, not this stage's
+            raise  # the database's trouble
         except Exception:
-            log.exception("claiming failed, the other stages go on", stage=stage.name)
+            log.exception("ending what is overdue failed, the stages go on")
             return 0
+
+    def _claim_stage(self, stage: Stage, held: dict[int, int], submit: Callable[[Stage, Any], None]) -> int:
+        room = stage.hands(self.threads) - self._hands[stage.name]
+        tasks = self._claimed(stage, held, room) if room > 0 else []
         self._in_flight += len(tasks)
+        self._hands[stage.name] += len(tasks)
         for task in tasks:
             submit(stage, task)
         return len(tasks)
+
+    def _claimed(self, stage: Stage, held: dict[int, int], room: int) -> list[Any]:
+        """What a stage claims; a claim that was not committed leaves no trace in its memory either."""
+        busy = set(stage.busy)
+        try:
+            with self.runtime.db.write() as session:
+                return stage.claim(session, held, room)
+        except OperationalError:
+            stage.busy = busy
+            raise  # the database's trouble, not this stage's
+        except Exception:
+            stage.busy = busy
+            log.exception("claiming failed, the other stages go on", stage=stage.name)
+            return []
 
     def work(self, stage: Stage, task: Any) -> Finished:
         """Do one task; whatever it raises is a fault of ours and becomes its result."""
@@ -177,7 +216,7 @@ class Drain:
             with self.runtime.db.write() as session:
                 for one in finished:
                     _record(session, one)
-            self._in_flight -= len(finished)
+            self._free(finished)
         except OperationalError as error:
             self._keep(finished, error)
         except Exception:
@@ -194,9 +233,20 @@ class Drain:
             return
         except Exception:
             log.exception("recording failed", stage=one.stage.name)
+            self._give_up(one)
+        self._free([one])
+
+    def _give_up(self, one: Finished) -> None:
+        try:
             with self.runtime.db.write() as session:
                 one.stage.lost(session, one.task)
-        self._in_flight -= 1
+        except Exception:
+            log.exception("giving up failed as well", stage=one.stage.name)
+
+    def _free(self, finished: list[Finished]) -> None:
+        self._in_flight -= len(finished)
+        for one in finished:
+            self._hands[one.stage.name] -= 1
 
     def _keep(self, finished: list[Finished], error: Exception) -> None:
         log.error("database is away, results are kept", count=len(finished), error=type(error).__name__)
@@ -221,7 +271,7 @@ class Drain:
         bells = self.runtime.bells
         bells.begun(self.name)
         ear = threading.Thread(target=self._listen, name="ear", daemon=True)
-        with ThreadPoolExecutor(self.threads, "hand") as pool:
+        with ThreadPoolExecutor(sum(stage.hands(self.threads) for stage in self.stages), "hand") as pool:
             ear.start()
             try:
                 self._loop(pool)

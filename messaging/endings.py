@@ -18,7 +18,7 @@ from activities.errors import CATALOGUE, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN
 from bx24.i18n import Text
 from gupshup.errors import refusal
 from messaging import statuses
-from messaging.models import Message, Portal, Reply, Run
+from messaging.models import Message, Reply, Run
 from messaging.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -61,7 +61,7 @@ def end(
     run.log_line = _log_line(run, outcome, words, known, language)
     run.state, run.outcome, run.error_code, run.ended_at = "ended", outcome, code, now
     run.auth = None
-    run.answer_at = now if run.waits and run.portal.status != "inactive" else None
+    run.answer_at = now if run.waits else None
     if code:
         runtime.counters.add("refusals", run.line_id or "", code)
     log.info("run ended", trace=run.trace, run=run.id, outcome=outcome, code=code)
@@ -172,15 +172,20 @@ def _end_late(session: Session, runtime: Runtime, run: Run) -> bool:
         return end(session, runtime, run, "replied", values=reply.content["values"])  # its file is still on the way
     if message is not None and message.status == "unknown":
         return end(session, runtime, run, "unknown", text=UNKNOWN)
+    if run.action == "check_window":
+        code, text = internal(run)
+        return end(session, runtime, run, "failed", code, text)
     if (message is None and run.action.startswith("send_")) or (message is not None and message.status == "queued"):
         return end(session, runtime, run, "timeout", text=TIMEOUT_UNSENT)
+    until = run.until if message is not None else "replied"
     minutes = round((run.deadline_at - run.stored_at).total_seconds() / 60)
-    return end(session, runtime, run, "timeout", text=TIMEOUT.format(until=UNTIL[run.until], minutes=minutes))
+    return end(session, runtime, run, "timeout", text=TIMEOUT.format(until=UNTIL[until], minutes=minutes))
 
 
 def end_all(session: Session, runtime: Runtime, which: ColumnElement[bool], code: str) -> int:
     """End all open runs of a line or portal as failed, with one reason."""
-    open_runs = session.scalars(select(Run).join(Portal).where(which, Run.state != "ended")).all()
+    locked = select(Run).where(which, Run.state != "ended").order_by(Run.id).with_for_update()
+    open_runs = session.scalars(locked).all()
     return sum(end(session, runtime, run, "failed", code, CATALOGUE[code].format(value="")) for run in open_runs)
 
 

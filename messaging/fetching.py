@@ -37,17 +37,21 @@ class Fetching:
 
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
-        self._busy: set[int] = set()
+        self.busy: set[int] = set()
+
+    @staticmethod
+    def hands(threads: int) -> int:
+        return max(4, threads // 8)
 
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[Fetch]:
         due = session.execute(
             select(Reply, Line.portal_id)
             .join(Line, Line.id == Reply.line_id)
-            .where(Reply.shard.in_(held), Reply.fetch_at <= self.runtime.clock(), Reply.id.not_in(self._busy))
+            .where(Reply.shard.in_(held), Reply.fetch_at <= self.runtime.clock(), Reply.id.not_in(self.busy))
             .order_by(Reply.id)
             .limit(room)
         ).all()
-        self._busy |= {reply.id for reply, _ in due}
+        self.busy |= {reply.id for reply, _ in due}
         return [
             Fetch(reply.id, portal_id, reply.content["url"], reply.content["name"], reply.content["mime"])
             for reply, portal_id in due
@@ -61,8 +65,10 @@ class Fetching:
             return refusal
 
     def record(self, session: Session, fetch: Fetch, result: str | Refused) -> None:
-        self._busy.discard(fetch.reply_id)
-        reply = session.get_one(Reply, fetch.reply_id, with_for_update=True)
+        self.busy.discard(fetch.reply_id)
+        reply = session.get(Reply, fetch.reply_id, with_for_update=True)
+        if reply is None:
+            return  # wiped together with its portal
         if isinstance(result, Refused):
             self._again(session, reply, result)
             return
@@ -85,5 +91,7 @@ class Fetching:
 
     def lost(self, session: Session, fetch: Fetch) -> None:
         """A fault of ours: the run goes on without the file."""
-        self._busy.discard(fetch.reply_id)
-        self._done(session, session.get_one(Reply, fetch.reply_id))
+        self.busy.discard(fetch.reply_id)
+        reply = session.get(Reply, fetch.reply_id)
+        if reply is not None:
+            self._done(session, reply)

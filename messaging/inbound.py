@@ -17,12 +17,15 @@ from sqlalchemy.orm import Session
 
 from gupshup import webhooks
 from messaging import endings, replies, statuses
-from messaging.models import InboundEvent, Line, Message, Reply, shard_of
+from messaging.models import Conversation, InboundEvent, Line, Message, Reply, shard_of
 from messaging.runs import conversation_with
 from messaging.runtime import Runtime
 
 PARK = timedelta(minutes=10)
 MAX_BODY = 256 * 1024
+BATCH = 100
+#: For how long an event that fails for a fault of ours is tried again before it is put aside.
+STUBBORN = timedelta(minutes=1)
 #: How far a provider's clock may run before ours when an event is matched to an unclear send.
 SKEW = timedelta(seconds=60)
 _STATUS_OF = {"enqueued": "accepted", "sent": "sent", "delivered": "delivered", "read": "read", "failed": "failed"}
@@ -63,6 +66,11 @@ class Inbound:
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
         self.applied = 0
+        self.busy: set[int] = set()
+
+    @staticmethod
+    def hands(threads: int) -> int:
+        return 1
 
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[None]:
         rows = session.scalars(
@@ -73,7 +81,7 @@ class Inbound:
                 InboundEvent.due_at <= self.runtime.clock(),
             )
             .order_by(InboundEvent.id)
-            .limit(100)
+            .limit(BATCH)
         ).all()
         for row in rows:
             self._apply(session, row)
@@ -81,7 +89,7 @@ class Inbound:
         return []
 
     def _apply(self, session: Session, row: InboundEvent) -> None:
-        """One event that cannot be applied for a fault of ours is kept as odd; it must not hold up the others."""
+        """One event that cannot be applied for a fault of ours waits and is then put aside; the others go on."""
         try:
             with session.begin_nested():
                 apply(session, self.runtime, row)
@@ -89,7 +97,10 @@ class Inbound:
             raise  # the database's trouble, not the event's: all of them again later
         except Exception:
             log.exception("an event could not be applied", event_id=row.id, label=row.label)
-            row.state = "odd"
+            if self.runtime.clock() - row.received_at < STUBBORN:
+                row.due_at = self.runtime.clock() + timedelta(seconds=5)
+            else:
+                row.state = "odd"
 
     def work(self, task: None) -> None:
         """Nothing happens on threads."""
@@ -140,6 +151,8 @@ def _status(session: Session, runtime: Runtime, line: Line, row: InboundEvent, e
     if statuses.raise_to(message, status, event.at or row.received_at):
         log.info("status", trace=message.run.trace, run=message.run_id, status=status, code=event.code or "")
         endings.by_status(session, runtime, message)
+        if status == "accepted":
+            replies.overtaken(session, runtime, message)
     return "done"
 
 
@@ -164,7 +177,12 @@ def _adopted(session: Session, runtime: Runtime, line: Line, event: webhooks.Sta
     """
     if not event.destination or not (event.gs_id or event.ref):
         return None
-    conversation = conversation_with(session, runtime, line.id, event.destination)
+    key = runtime.phone_key(event.destination)
+    conversation = session.scalar(
+        select(Conversation).where(Conversation.line_id == line.id, Conversation.phone_key == key)
+    )
+    if conversation is None:
+        return None
     open_ones = session.scalars(
         select(Message)
         .where(

@@ -28,7 +28,8 @@ def take(session: Session, owner: str, shards: set[int], now: datetime) -> dict[
     """Take the free ones among these shards; shard → fence of those we got."""
     if not shards:
         return {}
-    free = (Lease.owner == "") | (Lease.expires_at < now)
+    # Our own one counts as free: a taking that was committed while its answer was lost left it with nobody.
+    free = (Lease.owner == "") | (Lease.owner == owner) | (Lease.expires_at < now)
     taken = session.execute(
         update(Lease)
         .where(Lease.shard.in_(shards), free)

@@ -36,7 +36,9 @@ def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
     if not 7 <= len(digits) <= 15:
         raise ValueError(f"phone: {new.phone!r} is not a number with a country code, for example 79161234567")
     if not new.api_key.strip() or not new.app_name.strip():
-        raise ValueError("the API key and the app name may not be empty; the app's page in Gupshup's console shows both")
+        raise ValueError(
+            "the API key and the app name may not be empty; the app's page in Gupshup's console shows both"
+        )
     for what, value, limit in (("app name", new.app_name, 100), ("name", new.name, 100), ("app id", new.app_id, 64)):
         if len(value) > limit:
             raise ValueError(f"{what}: {len(value)} characters, at most {limit} are allowed")
@@ -63,19 +65,22 @@ def remove(runtime: Runtime, line_id: int) -> int:
 
     Raises LookupError for an unknown line.
     """
-    with runtime.db.write() as session:
-        line = session.get(Line, line_id)
-        if line is None:
-            raise LookupError(f"there is no line {line_id}; `lines list` shows them")
-        line.status, line.api_key = "removed", None
-        ended = endings.end_all(session, runtime, Run.line_id == line_id, "line_not_connected")
-        portal = line.portal
-        if portal.default_line_id == line.id:
-            remaining = [other.id for other in portal.lines if other.status == "connected" and other.id != line.id]
-            portal.default_line_id = remaining[0] if remaining else None
-        portals.register_again(session, portal, runtime)
-        log.info("line removed", portal=portal.id, line=line.id, ended=ended)
-        return ended
+    return runtime.db.write_again(lambda session: _removed(session, runtime, line_id))
+
+
+def _removed(session: Session, runtime: Runtime, line_id: int) -> int:
+    line = session.get(Line, line_id, with_for_update=True)
+    if line is None:
+        raise LookupError(f"there is no line {line_id}; `lines list` shows them")
+    line.status, line.api_key = "removed", None
+    ended = endings.end_all(session, runtime, Run.line_id == line_id, "line_not_connected")
+    portal = line.portal
+    if portal.default_line_id == line.id:
+        remaining = [other.id for other in portal.lines if other.status == "connected" and other.id != line.id]
+        portal.default_line_id = remaining[0] if remaining else None
+    portals.register_again(session, portal, runtime)
+    log.info("line removed", portal=portal.id, line=line.id, ended=ended)
+    return ended
 
 
 def portal_by_member(session: Session, member_id: str) -> Portal:

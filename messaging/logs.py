@@ -17,8 +17,9 @@ _SECRET_VALUES = re.compile(
     r"((?:access_token|refresh_token|auth|code|client_secret|apikey|AUTH_ID|REFRESH_ID)=)[^&\s\"']+", re.IGNORECASE
 )
 _WEBHOOK = re.compile(r"(/(?:gupshup|files)/)[^/\s\"'?]+")
-_PHONE = re.compile(r"(?<![\w.-])(\+?\d{3})\d{4,10}(\d{2})(?![\w.:-])")
-_TYPED_PHONE = re.compile(r"(\+\d|(?<!\w)8[ (]{1,2}\d)[\d ()-]{6,18}(\d{2})(?!\w)")
+_PHONE = re.compile(r"(?<!\d)(\+?\d{3})\d{4,10}(\d{2})(?!\d)")
+_TYPED_PHONE = re.compile(r"(?<!\w)\+?\d[\d ()-]{8,18}\d(?!\w)")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _LONG = re.compile(r"\b(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{40,}\b")
 
 
@@ -27,8 +28,15 @@ def scrub(text: str) -> str:
     text = _SECRET_VALUES.sub(r"\1***", text)
     text = _WEBHOOK.sub(r"\1***", text)
     text = _LONG.sub("***", text)
-    text = _TYPED_PHONE.sub(r"\1***\2", text)
+    text = _TYPED_PHONE.sub(_masked, text)
     return _PHONE.sub(r"\1***\2", text)
+
+
+def _masked(found: re.Match[str]) -> str:
+    text = found[0]
+    if sum(char.isdigit() for char in text) < 10 or _DATE.match(text):
+        return text
+    return f"{text[:3]}***{text[-2:]}"
 
 
 def _mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, aliased, joinedload
 
 from gupshup.client import Account
 from gupshup.errors import GupshupError, NotWritten, Throttled, Unclear
-from messaging import endings, lines, statuses
+from messaging import endings, lines, replies, statuses
 from messaging.models import SHARDS, InboundEvent, Lease, Line, Message, Run
 from messaging.runtime import Runtime
 
@@ -23,6 +23,8 @@ from messaging.runtime import Runtime
 #: for ever: one run whose card cannot be read must not hold up the others.
 ORDER_PATIENCE = timedelta(seconds=60)
 BACKOFF_MAX_S = 60
+#: No send takes this long: connect 5 s, read 30 s.
+LOST_AFTER = timedelta(seconds=120)
 log = structlog.get_logger(__name__)
 
 
@@ -65,9 +67,14 @@ class Outbox:
 
     name = "send"
 
+    @staticmethod
+    def hands(threads: int) -> int:
+        return threads
+
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
         self.owner = owner
+        self.busy: set[int] = set()
         self._buckets: dict[int, Bucket] = {}
         self._turn = 0
 
@@ -88,7 +95,7 @@ class Outbox:
             return []
         claimed = session.execute(
             update(Message)
-            .where(Message.id.in_(chosen), Message.status == "queued", self._leased())
+            .where(Message.id.in_(chosen), Message.status == "queued", self._leased(), _wanted(now))
             .values(status="sending", claimed_at=now, attempts=Message.attempts + 1)
             .returning(Message.id)
             .execution_options(synchronize_session=False)
@@ -96,9 +103,10 @@ class Outbox:
         return self._load(session, list(claimed), held)
 
     def _lines(self, session: Session, held: dict[int, int]) -> list[Line]:
-        """The lines that have something queued; another one goes first each time."""
+        """The connected lines that have something queued; another one goes first each time."""
         queued = exists().where(Message.line_id == Line.id, Message.status == "queued")
-        lines = session.scalars(select(Line).where((Line.portal_id % SHARDS).in_(held), queued).order_by(Line.id)).all()
+        mine = (Line.portal_id % SHARDS).in_(held)
+        lines = session.scalars(select(Line).where(mine, Line.status == "connected", queued).order_by(Line.id)).all()
         self._turn += 1
         start = self._turn % len(lines) if lines else 0
         return [*lines[start:], *lines[:start]]
@@ -148,7 +156,9 @@ class Outbox:
 
     def record(self, session: Session, sending: Sending, result: Result) -> None:
         """Write down what became of it."""
-        message = session.get_one(Message, sending.message_id, with_for_update=True, populate_existing=True)
+        message = session.get(Message, sending.message_id, with_for_update=True, populate_existing=True)
+        if message is None:
+            return  # wiped together with its portal
         now = self.runtime.clock()
         if isinstance(result, str):
             self._accepted(session, message, result, now)
@@ -176,6 +186,7 @@ class Outbox:
         )
         self.runtime.counters.seconds_to_provider(message.line_id, (now - message.run.stored_at).total_seconds())
         endings.by_status(session, self.runtime, message)
+        replies.overtaken(session, self.runtime, message)
 
     def _again(self, message: Message, sending: Sending, error: NotWritten | Throttled, now: datetime) -> None:
         """Nothing was written, so it may be tried again; a 429 makes the whole line pause."""
@@ -214,6 +225,7 @@ def _ready(line_id: int, now: datetime) -> Any:
             Message.line_id == line_id,
             Message.status == "queued",
             Message.send_at <= now,
+            _wanted(now),
             ~exists().where(
                 earlier.conversation_id == Message.conversation_id,
                 earlier.run_id < Message.run_id,
@@ -229,6 +241,22 @@ def _ready(line_id: int, now: datetime) -> Any:
         )
         .order_by(Message.run_id)
     )
+
+
+def _wanted(now: datetime) -> Any:
+    """Whether its run still waits: a message whose wait is over must never leave, however long the queue stood still."""
+    return exists().where(Run.id == Message.run_id, Run.state != "ended", Run.deadline_at > now)
+
+
+def lost_in_flight(session: Session, shards: Iterable[int], now: datetime) -> int:
+    """Claimed long ago and in nobody's hands: a claim whose commit went through while its answer was lost."""
+    lost = session.execute(
+        update(Message)
+        .where(Message.shard.in_(list(shards)), Message.status == "sending", Message.claimed_at < now - LOST_AFTER)
+        .values(status="unknown", error_code="worker_died")
+        .execution_options(synchronize_session=False)
+    )
+    return int(lost.rowcount)  # type: ignore[attr-defined]  # a CursorResult, typed as Result
 
 
 def orphaned(session: Session, shards: Iterable[int]) -> int:

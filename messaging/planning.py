@@ -19,7 +19,11 @@ class Planning:
 
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
-        self._busy: set[int] = set()
+        self.busy: set[int] = set()
+
+    @staticmethod
+    def hands(threads: int) -> int:
+        return max(4, threads // 4)
 
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[Run]:
         now = self.runtime.clock()
@@ -30,13 +34,13 @@ class Planning:
                 Run.state == "stored",
                 or_(Run.plan_at.is_(None), Run.plan_at <= now),
                 Run.deadline_at > now,
-                Run.id.not_in(self._busy),
+                Run.id.not_in(self.busy),
             )
             .options(joinedload(Run.portal))
             .order_by(Run.id)
             .limit(room)
         ).all()
-        self._busy |= {run.id for run in due}
+        self.busy |= {run.id for run in due}
         session.expunge_all()
         return list(due)
 
@@ -44,13 +48,15 @@ class Planning:
         return runs.plan(self.runtime, run)
 
     def record(self, session: Session, run: Run, outcome: runs.Outcome) -> None:
-        self._busy.discard(run.id)
+        self.busy.discard(run.id)
         runs.record(session, self.runtime, run.id, outcome)
 
     def lost(self, session: Session, run: Run) -> None:
         """A fault of ours. Planning only reads, so it may be repeated; then the robot is told, with a number to quote."""
-        self._busy.discard(run.id)
-        stored = session.get_one(Run, run.id)
+        self.busy.discard(run.id)
+        stored = session.get(Run, run.id)
+        if stored is None:
+            return  # wiped together with its portal
         if stored.state == "stored" and stored.plan_tries < TRIES:
             runs.record(session, self.runtime, run.id, runs.Postponed(2.0**stored.plan_tries, "internal"))
         elif stored.state == "stored":

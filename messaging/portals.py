@@ -82,7 +82,7 @@ def install(runtime: Runtime, auth: Auth, info: AppInfo, language: str) -> Porta
             portal.application_token = auth.application_token
         portal.status, portal.status_reason = "active", ""
         portal.installed = portal.installed or info.installed
-        portal.language = language or portal.language or "ru"
+        portal.language = (language or portal.language or "ru").lower()[:8]
         portal.registration_due_at, portal.registration_tries = now, 0
         session.flush()
         log.info("portal installed", portal=portal.id, member_id=portal.member_id)
@@ -141,21 +141,29 @@ def register_again(session: Session, portal: Portal, runtime: Runtime) -> None:
 
 
 def uninstall(runtime: Runtime, portal_id: int, clean: bool) -> None:
-    """Stop everything, forget the tokens; with `clean` also lines, keys, phones and texts."""
-    with runtime.db.write() as session:
-        portal = session.get_one(Portal, portal_id)
-        portal.access_token = portal.refresh_token = portal.previous_refresh_token = None
-        portal.application_token = None
-        portal.token_version += 1  # a refresh that is under way must not bring tokens back
-        portal.status, portal.status_reason, portal.installed = "inactive", "uninstalled", False
-        portal.registration_due_at = None
-        endings.end_all(session, runtime, Run.portal_id == portal_id, "portal_inactive")
-        session.execute(update(Run).where(Run.portal_id == portal_id).values(answer_at=None, auth=None))
-        if clean:
-            _wipe(session, portal)
+    """Stop everything, forget the tokens; with `clean` also lines, keys, phones and texts.
+
+    Bitrix24 tells it once, so it is repeated here until it holds.
+    """
+    runtime.db.write_again(lambda session: _uninstalled(session, runtime, portal_id, clean))
     if clean:
         files.forget(runtime, portal_id)
     log.info("app uninstalled", portal=portal_id, clean=clean)
+
+
+def _uninstalled(session: Session, runtime: Runtime, portal_id: int, clean: bool) -> None:
+    # Locked lines take no webhook, a locked portal no call, until this is through.
+    portal = session.get_one(Portal, portal_id, with_for_update=True)
+    session.execute(select(Line.id).where(Line.portal_id == portal_id).order_by(Line.id).with_for_update())
+    portal.access_token = portal.refresh_token = portal.previous_refresh_token = None
+    portal.application_token = None
+    portal.token_version += 1  # a refresh that is under way must not bring tokens back
+    portal.status, portal.status_reason, portal.installed = "inactive", "uninstalled", False
+    portal.registration_due_at = None
+    endings.end_all(session, runtime, Run.portal_id == portal_id, "portal_inactive")
+    session.execute(update(Run).where(Run.portal_id == portal_id).values(answer_at=None, auth=None))
+    if clean:
+        _wipe(session, portal)
 
 
 def _wipe(session: Session, portal: Portal) -> None:

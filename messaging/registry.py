@@ -5,7 +5,7 @@ upgrade and repair are one function.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -50,6 +50,7 @@ class Due:
     user_id: int
     language: str
     lines: dict[str, str]
+    due_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,22 @@ class Registry:
 
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
-        self._busy: set[int] = set()
+        self.busy: set[int] = set()
+
+    @staticmethod
+    def hands(threads: int) -> int:
+        return 2
 
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[Due]:
         portals = session.scalars(
             select(Portal).where(
                 Portal.registration_due_at <= self.runtime.clock(),
                 Portal.status == "active",
-                Portal.id.not_in(self._busy),
+                Portal.id.not_in(self.busy),
             )
         ).all()
         mine = [portal for portal in portals if shard_of(portal.id) in held][:room]
-        self._busy |= {portal.id for portal in mine}
+        self.busy |= {portal.id for portal in mine}
         return [self.due(portal) for portal in mine]
 
     def due(self, portal: Portal) -> Due:
@@ -92,6 +97,7 @@ class Registry:
             user_id=portal.token_user_id or 1,
             language=portal.language,
             lines=line_options(portal.lines),
+            due_at=portal.registration_due_at,
         )
 
     def work(self, due: Due) -> Result:
@@ -108,11 +114,13 @@ class Registry:
             return error
 
     def record(self, session: Session, due: Due, result: Result) -> None:
-        self._busy.discard(due.portal_id)
-        portal = session.get_one(Portal, due.portal_id, with_for_update=True)
+        self.busy.discard(due.portal_id)
+        portal = session.get(Portal, due.portal_id, with_for_update=True)
+        if portal is None:
+            return
         if isinstance(result, Bx24Error):
             portal.registration = {**(portal.registration or {}), "error": str(result)[:300]}
-            self._again(portal, retry=result.retryable or isinstance(result, AuthDead | PortalInactive))
+            self._again(portal, due, retry=result.retryable or isinstance(result, AuthDead | PortalInactive))
             return
         failed = {code: str(error)[:300] for code, error in {**result.report.failed, **result.events.failed}.items()}
         licence = str(result.app.get("LICENSE") or "")
@@ -126,10 +134,12 @@ class Registry:
             "failed": failed,
         }
         portal.registered_at = self.runtime.clock()
-        self._again(portal, retry=bool(failed))
+        self._again(portal, due, retry=bool(failed))
         log.info("robots registered", portal=portal.id, failed=len(failed), added=len(result.report.added))
 
-    def _again(self, portal: Portal, retry: bool) -> None:
+    def _again(self, portal: Portal, due: Due, retry: bool) -> None:
+        if portal.registration_due_at != due.due_at:
+            return  # a line was added or removed meanwhile: that is still to be told
         portal.registration_tries += 1
         if not retry or portal.registration_tries >= TRIES:
             portal.registration_due_at = None
@@ -139,7 +149,11 @@ class Registry:
         log.warning("registration is not complete, again later", portal=portal.id, tries=portal.registration_tries)
 
     def lost(self, session: Session, due: Due) -> None:
-        self._busy.discard(due.portal_id)
+        """A fault of ours: again later, not at once and for ever."""
+        self.busy.discard(due.portal_id)
+        portal = session.get(Portal, due.portal_id, with_for_update=True)
+        if portal is not None:
+            self._again(portal, due, retry=True)
 
 
 def line_options(lines: list[Line]) -> dict[str, str]:

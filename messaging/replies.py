@@ -138,6 +138,23 @@ def early(session: Session, runtime: Runtime, run: Run) -> None:
         give(session, runtime, reply, run)
 
 
+def overtaken(session: Session, runtime: Runtime, message: Message) -> None:
+    """A client may answer before Gupshup has answered us: the reply then waits for the send to be recorded."""
+    run = message.run
+    if run.until != "replied" or run.state != "waiting" or message.claimed_at is None:
+        return
+    if session.scalar(select(Reply.id).where(Reply.run_id == run.id)) is not None:
+        return
+    free = select(Reply).where(
+        Reply.conversation_id == message.conversation_id,
+        Reply.run_id.is_(None),
+        Reply.received_at >= message.claimed_at,
+    )
+    reply = session.scalars(free.order_by(Reply.id).limit(1)).first()
+    if reply is not None:
+        give(session, runtime, reply, run)
+
+
 def give(session: Session, runtime: Runtime, reply: Reply, run: Run) -> None:
     """This reply ends this run; at once, or when its file is ours."""
     reply.run_id = run.id

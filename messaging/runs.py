@@ -231,8 +231,8 @@ def _raise_passing(errors: Any) -> None:
 
 def record(session: Session, runtime: Runtime, run_id: int, outcome: Outcome) -> None:
     """Write down what planning found. A run that was ended meanwhile stays as it is."""
-    run = session.get_one(Run, run_id, with_for_update=True)
-    if run.state != "stored":
+    run = session.get(Run, run_id, with_for_update=True)
+    if run is None or run.state != "stored":
         return
     if isinstance(outcome, Refused):
         endings.end(session, runtime, run, "failed", outcome.code, outcome.text)
@@ -246,7 +246,7 @@ def record(session: Session, runtime: Runtime, run_id: int, outcome: Outcome) ->
 
 def _start(session: Session, runtime: Runtime, run: Run, planned: Planned) -> None:
     now = runtime.clock()
-    line = session.get_one(Line, planned.line_id)
+    line = session.get_one(Line, planned.line_id, with_for_update={"read": True})  # not removed meanwhile
     if line.status != "connected":
         refusal = refused("line_not_connected")
         endings.end(session, runtime, run, "failed", refusal.code, refusal.text)

@@ -56,7 +56,7 @@ def main() -> int:
     # could not bind it; meanwhile calls wait instead of being refused.
     try:
         listener = _listen(settings.bind)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
         print(f"waba24 cannot listen on BIND={settings.bind}: {error}", file=sys.stderr)
         return 2
     with listener:

@@ -11,6 +11,7 @@ from messaging.models import shard_of
 from web.context import empty, refuse, runtime
 
 blueprint = Blueprint("webhooks", __name__)
+MAX_BODY = 64 * 1024 * 1024
 
 
 @blueprint.get("/gupshup/<secret>")
@@ -21,6 +22,7 @@ def probe(secret: str) -> Response:
 
 @blueprint.post("/gupshup/<secret>")
 def receive(secret: str) -> Response:
+    request.max_content_length = MAX_BODY  # whatever the payload: a refusal would be repeated, and delay the others
     with runtime().db.read() as session:
         line = lines.by_secret(session, secret)
     if line is None:

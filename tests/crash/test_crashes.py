@@ -76,7 +76,7 @@ def test_kill_9_at_random(town: Town) -> None:
         calls += town.calls(shop, 30, wait_for=("accepted", "delivered"))
         # In the middle of sending; or, if nobody sends after the blow before, in the middle of recovering from that.
         with suppress(AssertionError):
-            town.until_sent(calls, town.accepted_of(calls) + chance.randint(1, 12), limit_s=3)
+            town.until_sent(town.sent() + chance.randint(1, 12), limit_s=3)
         blows[name]()
     calls += town.calls(shop, 200 - len(calls), wait_for=("accepted", "delivered"))
     town.until_answered(calls, 60)
@@ -96,7 +96,7 @@ def test_a_killed_redis_is_started_again(town: Town) -> None:
     town.up()
     shop = town.open_shop(pace=40)
     calls = town.calls(shop, 20, wait_for=("accepted", "delivered"))
-    town.until_sent(calls, 3)
+    town.until_sent(3)
     former = town.redis_pid()
     kill(former)
     calls += town.calls(shop, 20, wait_for=("accepted", "delivered"))
@@ -112,12 +112,12 @@ def test_sigterm_finishes_what_is_in_flight_and_a_second_one_ends_at_once(town: 
     shop = town.open_shop()
     town.gupshup_faults(latency_ms=500)
     calls = town.calls(shop, 40)
-    town.until_sent(calls, 12)
+    town.until_sent(12)
     kill(pool.pid, signal.SIGTERM)
 
     assert pool.ended(45) == 0
     states = town.states(calls)
-    sent = town.accepted_of(calls)
+    sent = town.sent()
     assert sum(states[status] for status in RANK) == sent < len(calls) - 8, states
     assert not states["sending"] + states["unknown"], states
     assert not town.owners(), "the shards were not given back"
@@ -125,7 +125,7 @@ def test_sigterm_finishes_what_is_in_flight_and_a_second_one_ends_at_once(town: 
     # No event will tell what becomes of the next ones.
     town.gupshup_faults(latency_ms=20_000, drop_statuses=["enqueued", "sent", "delivered"])
     (pool,) = town.pools()
-    until("8 sends are in flight", lambda: town.accepted_of(calls) == sent + 8)
+    until("8 sends are in flight", lambda: town.sent() == sent + 8)
     kill(pool.pid, signal.SIGTERM)
     asked = time.monotonic()
     until("more than a second has passed", lambda: time.monotonic() - asked > 1.2)
@@ -147,13 +147,13 @@ def test_a_frozen_worker_sends_nothing_twice(postgres_town: Town) -> None:
     shop = town.open_shop()
     town.gupshup_faults(latency_ms=300)
     calls = town.calls(shop, 36, clients=36)
-    town.until_sent(calls, 6)
+    town.until_sent(6)
     family = frozen.family()
     town.freeze(family)
-    before = town.accepted_of(calls)
+    before = town.sent()
     assert before < 28, "frozen too late to prove anything"
     town.pools(WORKER_THREADS="4")
-    town.until_sent(calls, before + 6)
+    town.until_sent(before + 6)
     for pid in family:
         kill(pid, signal.SIGCONT)
     town.until_answered(calls)
@@ -174,7 +174,7 @@ def test_two_pools_keep_the_order(postgres_town: Town) -> None:
     until("a second drain has begun", lambda: town.redis.zcard("waba24:drains") > 1, step_s=0.01)
     calls += [call for _ in range(3) for shop in shops[1:] for call in town.calls(shop, 4, clients=2)]
     until("both hold shards", lambda: len(town.owners()) > 1, step_s=0.01)
-    town.until_sent(calls, 40)
+    town.until_sent(40)
     kill(pools[0].pid, signal.SIGTERM)
     town.until_answered(calls)
 

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
 from requests import PreparedRequest
 from sqlalchemy import select
 from werkzeug.test import Client as WsgiClient
@@ -26,6 +27,9 @@ RESULTS = {
     *("reply_type", "reply_text", "reply_id", "reply_file", "reply_from"),
 }
 """What a send answers: contract, section 4."""
+
+ONE_DATABASE = pytest.mark.parametrize("tables_url", ["sqlite"], indirect=True)
+"""For stories in which the database plays no part: once is enough."""
 
 Robot = tuple[str, dict[str, Any]]
 

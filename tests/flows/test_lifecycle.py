@@ -11,7 +11,21 @@ from bx24.errors import Bx24Error
 from messaging import lines, portals, registry
 from messaging.models import Base, Line, Portal
 from messaging.tokens import PortalTokens
-from tests.flows.scenes import OLGA, PHONES, begin, calls, end, ends, hear, host, later, portal_faults, template, tries
+from tests.flows.scenes import (
+    OLGA,
+    ONE_DATABASE,
+    PHONES,
+    begin,
+    calls,
+    end,
+    ends,
+    hear,
+    host,
+    later,
+    portal_faults,
+    template,
+    tries,
+)
 from tests.flows.scenes import text as words
 from tests.world import APP, AUTH, PORTAL, World, returned
 
@@ -47,6 +61,7 @@ def test_an_install_registers_everything_and_hears_what_happens_to_the_app(world
         assert record.is_robot is (side == "robot")
 
 
+@ONE_DATABASE
 def test_an_install_by_somebody_who_is_no_administrator_is_refused(world: World) -> None:
     for user, status in ((2, 403), (3, 200)):
         made = world.control.post(
@@ -70,6 +85,7 @@ def test_an_update_and_a_portal_that_lost_its_robots_are_registered_again(shop: 
     assert end(shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)) == ("accepted", "")
 
 
+@ONE_DATABASE
 def test_the_lines_of_a_portal_are_the_options_of_its_robots(shop: World) -> None:
     def options() -> dict[str, str]:
         found: dict[str, str] = shop.portal.robots["robot.send_text"].properties()["line"]["OPTIONS"]
@@ -183,6 +199,7 @@ def test_an_uninstall_that_races_with_a_refresh_stays_an_uninstall(shop: World) 
     assert _portal(shop).status == "inactive", "not even when the auth server refuses the token that is gone"
 
 
+@ONE_DATABASE
 def test_an_application_token_that_old_frames_do_not_carry_is_learned(world: World) -> None:
     portal_faults(world, old_frames=True)
     made: dict[str, Any] = world.control.post(
@@ -199,6 +216,7 @@ def test_an_application_token_that_old_frames_do_not_carry_is_learned(world: Wor
     assert _portal(world).application_token == world.portal.installation.application_token
 
 
+@ONE_DATABASE
 def test_leases_are_there_for_each_shard(world: World) -> None:
     with world.runtime.db.read() as session:
         assert session.execute(text("SELECT count(*) FROM lease")).scalar() == 64

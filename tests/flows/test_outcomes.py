@@ -12,6 +12,7 @@ from messaging.inbound import Inbound
 from messaging.lines import portal_by_member
 from tests.flows.scenes import (
     OLGA,
+    ONE_DATABASE,
     PHONES,
     RESULTS,
     after_each_send,
@@ -54,6 +55,7 @@ def test_each_run_goes_on_at_its_own_status_and_not_before(shop: World) -> None:
     assert [flow.state for flow in flows] == ["completed"] * 5
 
 
+@ONE_DATABASE
 def test_what_is_returned_are_all_results_with_the_providers_times(shop: World) -> None:
     flows = begin(shop, *(template(phone, until) for phone, until in zip(PHONES, ALL, strict=False)))
     shop.go(2)
@@ -122,6 +124,7 @@ def test_a_status_never_goes_backwards(shop: World) -> None:
     assert returned(flow)["error_code"] == ""
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_a_failure_ends_the_run_with_the_providers_number_and_words(shop: World, language: str) -> None:
     with shop.runtime.db.write() as session:
@@ -286,6 +289,7 @@ def test_an_unclear_send_does_not_take_the_events_of_a_message_that_is_just_bein
     assert ends([unclear, clear]) == [("", ""), ("delivered", "")]
 
 
+@ONE_DATABASE
 def test_a_refusal_at_once_is_final(shop: World) -> None:
     hear(shop)
     shop.faults(next=["400", "401", "403", "413"])

@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from tests.flows.scenes import (
     OLGA,
+    ONE_DATABASE,
     PHONES,
     begin,
     end,
@@ -59,6 +60,7 @@ def test_a_reply_that_came_before_the_message_or_from_another_client_does_not_co
     assert returned(flow)["reply_text"] == "Отправлено раньше", "what arrives after the message answers it"
 
 
+@ONE_DATABASE
 def test_what_a_reply_says_is_returned_whatever_its_kind(shop: World) -> None:
     shop.connect("buttonshop", "79001114455", templates=[BUTTONS])
     kinds = [
@@ -145,6 +147,7 @@ def test_the_window_of_one_line_is_not_the_window_of_another(shop: World) -> Non
     assert {message.app.name for message in shop.sent} == {"acmeshop"}
 
 
+@ONE_DATABASE
 def test_a_reply_on_another_line_ends_nothing(shop: World) -> None:
     flow = shop.start(template(until="replied", line=str(shop.line.id)))
     shop.go(2)

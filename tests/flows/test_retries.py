@@ -14,6 +14,7 @@ from messaging.drains import Drain
 from messaging.leases import LEASE_S
 from tests.flows.scenes import (
     OLGA,
+    ONE_DATABASE,
     PHONES,
     after_each_send,
     begin,
@@ -55,6 +56,7 @@ def _seconds_of_tries(world: World, seconds: int) -> list[int]:
     return moments
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize("fault", NOTHING_WRITTEN, ids=["refused", "connect timeout"])
 def test_what_was_never_written_is_tried_again_with_growing_pauses(shop: World, fault: Exception) -> None:
     shop.net.broken[host(GUPSHUP)] = _only_sends(fault)
@@ -71,6 +73,7 @@ def test_what_was_never_written_is_tried_again_with_growing_pauses(shop: World, 
     assert len(shop.sent) == 1
 
 
+@ONE_DATABASE
 def test_a_429_is_tried_again_when_gupshup_says_so(shop: World) -> None:
     shop.faults(next=[{"answer": "429", "retry_after": 9}])
     flow = shop.start(template(until="delivered"))
@@ -83,6 +86,7 @@ def test_a_429_is_tried_again_when_gupshup_says_so(shop: World) -> None:
     assert end(flow) == ("delivered", "")
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize("fault", WRITTEN, ids=["read timeout", "reset", "cut"])
 def test_what_may_have_been_written_is_never_tried_again(shop: World, fault: Exception) -> None:
     shop.net.broken[host(GUPSHUP)] = _only_sends(fault)

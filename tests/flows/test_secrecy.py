@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from messaging import logs
 from messaging.models import Portal
-from tests.flows.scenes import OLGA, PHONES, begin, hear, later, path_of, portal_faults, template
+from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, portal_faults, template
 from tests.flows.scenes import text as words
 from tests.world import APP, PORTAL, World
 
@@ -55,7 +55,7 @@ def _secrets(world: World) -> dict[str, str]:
         line = portal.lines[0]
         api_key = line.api_key or ""
         tokens = [portal.access_token, portal.refresh_token, portal.previous_refresh_token, portal.application_token]
-    every = [grant for grant in world.bx.tokens._by_access.values()]
+    every = list(world.bx.tokens._by_access.values())
     found = {f"access {number}": grant.access_token for number, grant in enumerate(every)}
     found |= {f"refresh {number}": grant.refresh_token for number, grant in enumerate(every)}
     found |= {f"stored token {number}": token or "" for number, token in enumerate(tokens)}
@@ -68,6 +68,7 @@ def _secrets(world: World) -> dict[str, str]:
     return {what: value for what, value in found.items() if len(value) > 8}
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize("format", ["text", "json"])
 def test_no_log_line_shows_a_secret(shop: World, monkeypatch: pytest.MonkeyPatch, format: str) -> None:
     captured = io.StringIO()
@@ -115,6 +116,7 @@ def _everything_stored(world: World) -> str:
         )
 
 
+@ONE_DATABASE
 def test_answers_of_pages_and_probes_show_no_secret(shop: World) -> None:
     _story(shop)
     secrets = _secrets(shop)

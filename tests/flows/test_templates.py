@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.flows.scenes import OLGA, PHONES, begin, end, gupshup, hear, later, template, text
+from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, gupshup, hear, later, template, text
 from tests.world import World, returned
 
 CATALOGUE: list[dict[str, Any]] = [
@@ -100,6 +100,7 @@ def test_a_template_made_or_changed_a_moment_ago_is_known(gallery: World) -> Non
     assert len(lists) <= 4, "the list is kept, not asked for at each send"
 
 
+@ONE_DATABASE
 def test_a_list_that_cannot_be_had_now_delays_and_a_refused_key_ends(gallery: World) -> None:
     gallery.faults(next=[{"answer": "502", "on": "templates"}, {"answer": "429", "on": "templates"}])
     late = gallery.start(template(template="plain", language=""))
@@ -115,6 +116,7 @@ def test_a_list_that_cannot_be_had_now_delays_and_a_refused_key_ends(gallery: Wo
     assert len(gallery.sent) == 1
 
 
+@ONE_DATABASE
 def test_texts_points_and_fields_are_checked_before_anything_is_sent(shop: World) -> None:
     hear(shop, *PHONES)
     location = "robot.send_location"
@@ -154,6 +156,7 @@ def test_texts_points_and_fields_are_checked_before_anything_is_sent(shop: World
     assert "от 1 до 43200" in returned(flows[13])["error_text"]
 
 
+@ONE_DATABASE
 def test_what_gupshup_gets_is_exactly_what_was_typed(shop: World) -> None:
     hear(shop)
     awkward = 'Скидка 100% & «подарок»\n+1 = {{2}} <b>*жирно*</b> \\ "кавычки" 😀 [1]'

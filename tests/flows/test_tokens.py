@@ -8,7 +8,7 @@ from typing import Any
 
 from messaging import tokens
 from messaging.models import Portal
-from tests.flows.scenes import PHONES, begin, end, ends, host, later, portal_faults, template
+from tests.flows.scenes import ONE_DATABASE, PHONES, begin, end, ends, host, later, portal_faults, template
 from tests.world import AUTH, PORTAL, World
 
 
@@ -51,6 +51,7 @@ def test_a_token_about_to_expire_is_refreshed_beforehand(shop: World) -> None:
     assert after.token_version == before.token_version + 1
 
 
+@ONE_DATABASE
 def test_an_auth_server_in_trouble_delays_and_loses_nothing(shop: World) -> None:
     portal_faults(shop, expire_tokens=True, oauth_502=3)
     flow = shop.start(template(phone="", until="delivered"))
@@ -60,6 +61,7 @@ def test_an_auth_server_in_trouble_delays_and_loses_nothing(shop: World) -> None
     assert len(shop.sent) == 1
 
 
+@ONE_DATABASE
 def test_a_redis_that_forgets_its_locks_during_a_refresh_loses_nothing(shop: World) -> None:
     def forget(request: Any) -> None:
         if "oauth/token" in request.url:
@@ -87,6 +89,7 @@ def test_a_dead_refresh_token_is_healed_by_the_next_robots_own_pair(shop: World)
     assert shop.runs()[-1].auth is None, "the pair a run brought is not kept longer than needed"
 
 
+@ONE_DATABASE
 def test_a_dead_refresh_token_is_not_healed_by_a_forged_pair(shop: World) -> None:
     _kill_pair(shop)
     shop.start(template(PHONES[0]))
@@ -125,6 +128,7 @@ def test_a_portal_that_is_paid_again_works_again(shop: World) -> None:
     assert end(flow) == ("delivered", "")
 
 
+@ONE_DATABASE
 def test_a_renamed_portal_is_followed_once_the_auth_server_confirms_it(shop: World) -> None:
     new = "https://renamed.example"
     shop.net.apps[host(new)] = shop.bx.portal_app
@@ -138,6 +142,7 @@ def test_a_renamed_portal_is_followed_once_the_auth_server_confirms_it(shop: Wor
     assert host(PORTAL) not in {host(str(request.url)) for request in shop.net.seen[before:]}
 
 
+@ONE_DATABASE
 def test_a_redirect_to_a_stranger_is_not_followed(shop: World) -> None:
     def lead_astray(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         start_response("302 Found", [("Location", f"https://evil.example{environ['PATH_INFO']}")])

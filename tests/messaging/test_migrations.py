@@ -1,0 +1,82 @@
+"""The database's schema: from nothing, it becomes what the models say, on both databases."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import inspect, text
+
+from activities import ACTIVITIES
+from activities.errors import CATALOGUE
+from messaging import schema
+from messaging.crypto import Vault
+from messaging.db import open_engine
+from messaging.models import Base
+from messaging.statuses import FINAL, RANK
+from tests.world import KEY
+
+
+def test_up_from_nothing_is_what_the_models_say(database_url: str) -> None:
+    engine = open_engine(database_url, Vault((KEY,)))
+    assert not schema.is_current(engine)
+    before, after = schema.upgrade(engine)
+    assert (before, bool(after)) == ("", True)
+    assert schema.is_current(engine)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        differences = compare_metadata(context, Base.metadata)
+    assert differences == []
+    found = inspect(engine)
+    for table in Base.metadata.sorted_tables:
+        indexes = {index["name"] for index in found.get_indexes(table.name)}
+        assert {index.name for index in table.indexes} <= indexes, table.name
+    assert schema.upgrade(engine) == (after, after), "a second time changes nothing"
+    engine.dispose()
+
+
+def test_two_processes_may_upgrade_at_once(database_url: str) -> None:
+    engines = [open_engine(database_url, Vault((KEY,))) for _ in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        done = list(pool.map(schema.upgrade, engines))
+    assert len({after for _, after in done}) == 1
+    assert sum(before == "" for before, _ in done) == 1
+    for engine in engines:
+        engine.dispose()
+
+
+def test_every_string_of_ours_fits_its_column(tables_url: str) -> None:
+    """SQLite takes any length, PostgreSQL refuses a longer one: the words we write must fit both."""
+    widths = {
+        (table.name, column.name): getattr(column.type, "length", None)
+        for table in Base.metadata.sorted_tables
+        for column in table.columns
+    }
+    words: dict[tuple[str, str], list[str]] = {
+        ("run", "side"): ["robots", "activities"],
+        ("run", "action"): list(ACTIVITIES),
+        ("run", "state"): ["stored", "waiting", "ended"],
+        ("run", "outcome"): ["accepted", "sent", "delivered", "read", "replied", "failed", "unknown", "timeout", "ok"],
+        ("run", "error_code"): list(CATALOGUE),
+        ("message", "status"): [*RANK, *FINAL],
+        ("portal", "status"): ["active", "inactive", "reauth"],
+        ("line", "status"): ["connected", "removed"],
+        ("inbound_event", "state"): ["stored", "done", "odd"],
+    }
+    too_long = {place: word for place, all_of in words.items() for word in all_of if len(word) > (widths[place] or 999)}
+    assert too_long == {}
+
+
+def test_sqlite_waits_its_turn_and_keeps_its_word(tables_url: str) -> None:
+    if not tables_url.startswith("sqlite"):
+        pytest.skip("about SQLite alone")
+    engine = open_engine(tables_url, Vault((KEY,)))
+    with engine.connect() as connection:
+        settings = {
+            name: connection.execute(text(f"PRAGMA {name}")).scalar()
+            for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
+        }
+    engine.dispose()
+    assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 20_000}

@@ -1,0 +1,52 @@
+"""A message's status only rises, whatever arrives in whatever order."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from messaging.models import Message
+from messaging.statuses import RANK, UNTIL, raise_to, satisfies
+
+START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+GOOD = ("accepted", "sent", "delivered", "read")
+
+
+@given(st.sampled_from([*RANK, "failed", "dropped"]), st.lists(st.sampled_from([*GOOD, "failed"]), max_size=8))
+def test_it_never_goes_backwards(first: str, later: list[str]) -> None:
+    message = Message(status=first)
+    for number, status in enumerate(later):
+        before = message.status
+        rose = raise_to(message, status, START + timedelta(seconds=number))
+        assert rose == (message.status != before)
+        if before in ("failed", "dropped"):
+            assert not rose, "final"
+        elif message.status == "failed":
+            assert RANK.get(before, 0) < RANK["delivered"]
+        else:
+            assert RANK[message.status] >= RANK[before]
+        assert getattr(message, f"{status}_at") is not None, "recorded in any case"
+
+
+@pytest.mark.parametrize("order", list(permutations(GOOD)))
+def test_any_order_ends_at_the_highest_with_all_times(order: tuple[str, ...]) -> None:
+    message = Message(status="sending")
+    for status in order:
+        raise_to(message, status, START + timedelta(seconds=GOOD.index(status)))
+        raise_to(message, status, START + timedelta(days=1))
+    assert message.status == "read"
+    moments = [getattr(message, f"{status}_at") for status in GOOD]
+    assert moments == [START + timedelta(seconds=number) for number in range(4)]
+
+
+@pytest.mark.parametrize("until", list(UNTIL))
+def test_until_is_satisfied_at_or_above_it(until: str) -> None:
+    satisfied = [
+        status for status in ("queued", "sending", "unknown", *GOOD, "failed", "dropped") if satisfies(status, until)
+    ]
+    wanted = {"accepted": GOOD, "sent": GOOD[1:], "delivered": GOOD[2:], "read": GOOD[3:], "replied": ()}
+    assert satisfied == list(wanted[until])

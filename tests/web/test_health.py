@@ -1,0 +1,121 @@
+"""For orchestrators and Prometheus (contract, sections 3 and 6)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from prometheus_client.parser import text_string_to_metric_families
+from redis import Redis
+from sqlalchemy import text
+
+from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, template
+from tests.flows.scenes import text as words
+from tests.world import World
+
+Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def _figures(world: World) -> Samples:
+    answer = world.app.get("/metrics")
+    assert answer.status_code == 200
+    families = text_string_to_metric_families(answer.text)
+    return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}
+
+
+def _of(figures: Samples, name: str, **labels: str) -> float:
+    return sum(
+        value for (known, given), value in figures.items() if known == name and labels.items() <= dict(given).items()
+    )
+
+
+@ONE_DATABASE
+def test_alive_is_not_ready(world: World) -> None:
+    assert world.app.get("/healthz").status_code == 200
+    ready = world.app.get("/readyz")
+    assert (ready.status_code, ready.json) == (200, {"status": "ok", "database": "ok", "queue": "ok"})
+    with world.runtime.db.write() as session:
+        session.execute(text("UPDATE alembic_version SET version_num = 'older'"))
+    old = world.app.get("/readyz")
+    assert old.status_code == 503
+    assert "db upgrade" in (old.json or {})["database"]
+    assert world.app.get("/healthz").status_code == 200
+
+
+def test_without_redis_it_is_alive_not_ready_and_still_stores_what_comes(shop: World) -> None:
+    hear(shop)
+    shop.runtime.__dict__["redis"] = Redis.from_url("unix:///nowhere/redis.sock")
+    shop.runtime.bells.redis = shop.runtime.redis
+    unready = shop.app.get("/readyz")
+    assert unready.status_code == 503
+    assert (unready.json or {})["queue"].startswith("unreachable")
+    assert (unready.json or {})["database"] == "ok"
+    assert shop.app.get("/healthz").status_code == 200
+    assert shop.app.post(path_of(shop, shop.line), data=b'{"type":"user-event","payload":{}}').status_code == 200
+    shop.start(template(PHONES[0]))
+    later(shop, 0.1)
+    assert len(shop.runs()) == 1, "the call was answered 200, so it is stored"
+    assert shop.bx.queue.history[-1].status == 200
+
+
+MAY_SEE: list[tuple[str, dict[str, str], str, int]] = [
+    ("", {}, "127.0.0.1", 200),
+    ("", {}, "::1", 200),
+    ("", {}, "10.0.0.7", 403),
+    ("", {"X-Forwarded-For": "203.0.113.9"}, "127.0.0.1", 403),
+    ("s3cret", {}, "127.0.0.1", 403),
+    ("s3cret", {"Authorization": "Bearer wrong"}, "127.0.0.1", 403),
+    ("s3cret", {"Authorization": "s3cret"}, "127.0.0.1", 403),
+    ("s3cret", {"Authorization": "Bearer ключ"}, "127.0.0.1", 403),
+    ("s3cret", {"Authorization": "Bearer s3cret"}, "10.0.0.7", 200),
+]
+
+
+@ONE_DATABASE
+def test_who_may_see_the_figures(world: World) -> None:
+    for token, headers, address, status in MAY_SEE:
+        world.runtime.config = replace(world.runtime.config, metrics_token=token)
+        answer = world.app.get("/metrics", headers=headers, environ_base={"REMOTE_ADDR": address})
+        assert answer.status_code == status, (token, headers, address)
+        assert ("waba24_" in answer.text) is (status == 200)
+
+
+def test_the_figures_are_those_of_what_happened(shop: World) -> None:
+    hear(shop)
+    begin(
+        shop,
+        template(until="delivered"),
+        words(),
+        template(PHONES[0]),
+        words(PHONES[1]),
+        template(PHONES[2], template="nothing"),
+    )
+    shop.faults(next=["401"])
+    shop.go(2)
+    shop.reply(OLGA, "Да")
+    shop.app.post(path_of(shop, shop.line), data=b"broken")
+    shop.go(40)
+    shop.faults(next=[{"answer": "429", "retry_after": 60}])
+    shop.start(template(PHONES[3]))
+    later(shop, 0.1, 20)
+    shop.drain.runtime.counters.flush(shop.runtime.redis)
+    figures, line = _figures(shop), str(shop.line.id)
+    assert _of(figures, "waba24_runs_received_total", side="robots", action="send_template") == 4
+    assert _of(figures, "waba24_runs_received_total") == 6
+    assert _of(figures, "waba24_messages", line=line, status="delivered") == 2
+    assert _of(figures, "waba24_messages", line=line, status="failed") == 1
+    assert _of(figures, "waba24_messages", line=line, status="queued") == 1
+    assert _of(figures, "waba24_seconds_to_provider_count", line=line) == 2
+    assert _of(figures, "waba24_queue_depth", queue="messages") == 1
+    assert 19 <= _of(figures, "waba24_queue_oldest_seconds", queue="messages") <= 22
+    assert _of(figures, "waba24_queue_depth", queue="answers") == 0
+    assert _of(figures, "waba24_webhooks_total", type="message.text") == 2
+    assert _of(figures, "waba24_webhooks_total", type="message-event.delivered") == 2
+    assert _of(figures, "waba24_webhooks_unknown_total") == 1
+    assert _of(figures, "waba24_answers_total") == 5, "a repetition is no second answer"
+    assert _of(figures, "waba24_rest_calls_total") > 0
+    assert _of(figures, "waba24_refusals_total", code="window_closed") == 1
+    assert _of(figures, "waba24_refusals_total", code="gupshup_401", line=line) == 1
+    assert _of(figures, "waba24_refusals_total", code="template_not_found") == 1
+    before = len(shop.net.seen)
+    assert _figures(shop) == figures, "looking changes nothing"
+    assert len(shop.net.seen) == before
