@@ -29,8 +29,8 @@ demo: run-environment ## everything on this machine with both emulators; ONCE=1 
 serve: run-environment ## the app for a real portal: web and worker, configured by the environment or .env
 	@exec $(BIN) -m web.serve
 
-test: dev-environment browser ## every test; ARGS="-k window -x" is handed to pytest
-	@$(BIN) -m pytest -q $(ARGS)
+test: dev-environment browser ## every test, on two processes; ARGS="-k window -x" is handed to pytest
+	@$(BIN) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 coverage: dev-environment browser ## every test, then which lines no test ran
 	@$(BIN) -m coverage run -m pytest -q $(ARGS)

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from bx24.client import MAX_BATCH, BatchReply
 from bx24.errors import AuthDead, Bx24Error, PortalInactive, Postponed, Rejected, Throttled
-from messaging import tokens
+from messaging import endings, tokens
 from messaging.models import Portal, Run
 from messaging.runtime import Runtime
 
@@ -66,7 +66,8 @@ class Answers:
 
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[Batch]:
         """Due answers by portal; first ones before repetitions."""
-        due = session.scalars(
+        due = endings.readable(
+            session,
             select(Run)
             .join(Portal)
             .where(
@@ -77,8 +78,8 @@ class Answers:
                 Portal.status != "inactive",
             )
             .order_by(Run.answers_sent, Run.answer_at)
-            .limit(MAX_BATCH * 4)
-        ).all()
+            .limit(MAX_BATCH * 4),
+        )
         by_portal: dict[int, list[Answer]] = defaultdict(list)
         for run in due:
             line = run.log_line if run.answers_sent == 0 else ""

@@ -18,6 +18,7 @@ from activities.errors import CATALOGUE, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN
 from bx24.i18n import Text
 from gupshup.errors import refusal
 from messaging import statuses
+from messaging.crypto import Undecryptable
 from messaging.models import Message, Reply, Run
 from messaging.runtime import Runtime
 
@@ -142,12 +143,36 @@ def by_status(session: Session, runtime: Runtime, message: Message) -> None:
         end(session, runtime, run, message.status)
 
 
+def readable(session: Session, query: Any) -> list[Run]:
+    """The runs of a query; one that no known key opens is set aside, so that it stops nobody else's.
+
+    It cannot be answered either: its event token is sealed with the same key.
+    """
+    try:
+        return list(session.scalars(query))
+    except Undecryptable:
+        pass
+    found = []
+    for run_id in session.scalars(query.with_only_columns(Run.id)).all():
+        try:
+            found.append(session.get_one(Run, run_id, populate_existing=True))
+        except Undecryptable:
+            log.exception("a run cannot be read and is set aside", run=run_id)
+            session.execute(
+                update(Run)
+                .where(Run.id == run_id)
+                .values(state="ended", outcome="failed", error_code="internal", answer_at=None)
+                .execution_options(synchronize_session=False)
+            )
+    return found
+
+
 def overdue(session: Session, runtime: Runtime, shards: set[int], limit: int = 200) -> int:
     """End the waits that are over, and the unclear sends that stayed unclear. Returns how many."""
     now = runtime.clock()
-    late = session.scalars(
-        select(Run).where(Run.shard.in_(shards), Run.state != "ended", Run.deadline_at <= now).limit(limit)
-    ).all()
+    late = readable(
+        session, select(Run).where(Run.shard.in_(shards), Run.state != "ended", Run.deadline_at <= now).limit(limit)
+    )
     unclear = session.scalars(
         select(Message)
         .join(Run)

@@ -2,7 +2,7 @@
 
 import structlog
 from sqlalchemy import or_, select
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm import Session
 
 from messaging import endings, runs
 from messaging.models import Run
@@ -27,7 +27,8 @@ class Planning:
 
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[Run]:
         now = self.runtime.clock()
-        due = session.scalars(
+        due = endings.readable(
+            session,
             select(Run)
             .where(
                 Run.shard.in_(held),
@@ -36,13 +37,14 @@ class Planning:
                 Run.deadline_at > now,
                 Run.id.not_in(self.busy),
             )
-            .options(joinedload(Run.portal))
             .order_by(Run.id)
-            .limit(room)
-        ).all()
+            .limit(room),
+        )
         self.busy |= {run.id for run in due}
+        for run in due:
+            _ = run.portal  # read now: the thread that plans has no session
         session.expunge_all()
-        return list(due)
+        return due
 
     def work(self, run: Run) -> runs.Outcome:
         return runs.plan(self.runtime, run)

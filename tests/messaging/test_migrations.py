@@ -69,9 +69,8 @@ def test_every_string_of_ours_fits_its_column(tables_url: str) -> None:
     assert too_long == {}
 
 
+@pytest.mark.parametrize("tables_url", ["sqlite"], indirect=True)
 def test_sqlite_waits_its_turn_and_keeps_its_word(tables_url: str) -> None:
-    if not tables_url.startswith("sqlite"):
-        pytest.skip("about SQLite alone")
     engine = open_engine(tables_url, Vault((KEY,)))
     with engine.connect() as connection:
         settings = {

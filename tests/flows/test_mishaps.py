@@ -1,0 +1,201 @@
+"""What goes wrong between two transactions: outages, lost commits, slow answers, rows that cannot be read."""
+
+from __future__ import annotations
+
+import contextlib
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import text as sql
+from sqlalchemy.exc import OperationalError
+from werkzeug.test import Client as WsgiClient
+
+from messaging import leases, lines, portals, sweeper
+from messaging.models import Portal
+from messaging.registry import Registry
+from tests.flows.scenes import (
+    OLGA,
+    PHONES,
+    after_each_send,
+    end,
+    hear,
+    returned,
+    status,
+    template,
+    text,
+    webhook,
+    written,
+)
+from tests.world import PORTAL, World
+
+NEVER = 10**9
+"""Milliseconds until a status that does not come."""
+
+
+def arrive(world: World) -> None:
+    """The robot's call is stored, and nothing has been done about it."""
+    while not [run for run in world.runs() if run.state == "stored"]:
+        world.now += timedelta(seconds=0.5)
+        world.bx.deliver_due()
+
+
+def stage(world: World, name: str) -> Any:
+    return next(one for one in world.drain.stages if one.name == name)
+
+
+def claimed(world: World, name: str) -> list[Any]:
+    """What one stage claims now, as the drain would."""
+    with world.runtime.db.read() as session:
+        world.drain.hold(sweeper.due_shards(session, world.runtime))
+    return world.drain._claimed(stage(world, name), dict(world.drain.held), 5)
+
+
+def test_a_message_whose_wait_ended_while_nobody_worked_does_not_leave(shop: World) -> None:
+    hear(shop)
+    flow = shop.start(text(OLGA, "late", "delivered", wait_minutes="1"))
+    arrive(shop)
+    plan = stage(shop, "plan")
+    shop.drain.record([shop.drain.work(plan, task) for task in claimed(shop, "plan")])
+    assert [message.status for message in shop.messages()] == ["queued"]
+    shop.now += timedelta(hours=3)
+    shop.new_drain()
+    shop.go(5)
+    assert shop.sent == []
+    assert (end(flow), returned(flow)["message_id"]) == (("timeout", ""), "")
+
+
+def test_what_was_delivered_in_time_wins_over_the_deadline_however_long_the_backlog(shop: World) -> None:
+    hear(shop)
+    flow = shop.start(text(OLGA, "x", "delivered", wait_minutes="5"))
+    shop.faults(delays_ms={"delivered": NEVER})
+    shop.go(3)
+    for number in range(150):
+        event = {"type": "sent", "id": f"wamid.o{number}", "gsId": f"other{number}", "destination": "79160000001"}
+        webhook(shop, {**event, "payload": {}})
+    webhook(shop, status("delivered", shop.messages()[-1].gupshup_id, at=shop.now))
+    shop.now += timedelta(minutes=10)
+    shop.new_drain()
+    shop.go(3)
+    assert end(flow) == ("delivered", "")
+
+
+def test_a_reply_that_overtakes_the_record_of_its_message_is_not_lost(shop: World) -> None:
+    hear(shop)
+    inner = shop.drain.work
+
+    def work(one: Any, task: Any) -> Any:
+        result = inner(one, task)
+        if one.name == "send":
+            with shop.runtime.db.write() as session:
+                shop.drain.inbound.claim(session, shop.drain.held, 10)
+        return result
+
+    with after_each_send(shop, lambda: webhook(shop, written(OLGA, "quick"), kind="message")):
+        shop.drain.work = work  # type: ignore[method-assign]
+        flow = shop.start(text(OLGA, "?", "replied", wait_minutes="5"))
+        shop.go(10)
+    assert returned(flow)["reply_text"] == "quick"
+
+
+def test_cleaning_up_one_portal_in_the_middle_of_its_work_stops_nothing(shop: World) -> None:
+    hear(shop)
+    shop.start(text(OLGA, "x"))
+    arrive(shop)
+    plan = stage(shop, "plan")
+    done = [shop.drain.work(plan, task) for task in claimed(shop, "plan")]
+    assert done
+    portals.uninstall(shop.runtime, 1, clean=True)
+    shop.drain.record(done)
+    assert shop.runs() == []
+
+
+def test_a_line_added_during_a_registration_is_offered_by_the_next_one(shop: World) -> None:
+    with shop.runtime.db.write() as session:
+        portals.register_again(session, session.get_one(Portal, 1), shop.runtime)
+    registry = Registry(shop.runtime, "slow")
+    with shop.runtime.db.read() as session:
+        (due,) = registry.claim(session, {1: 1}, 5)
+    result = registry.work(due)
+    shop.now += timedelta(seconds=1)
+    lines.add(shop.runtime, shop.portal.member_id, lines.NewLine("k", "second", "79005556677"))
+    with shop.runtime.db.write() as session:
+        registry.record(session, due, result)
+    shop.go(5)
+    robots = WsgiClient(shop.bx.portal_app).get("/emulator/robots", base_url=PORTAL).json["robots"]
+    offered = next(robot for robot in robots if robot["code"] == "robot.send_text")["fields"]["PROPERTIES"]["line"]
+    assert "second" in str(offered)
+
+
+def test_a_claim_that_was_not_committed_is_claimed_again(shop: World) -> None:
+    hear(shop)
+    plan = stage(shop, "plan")
+    claim, broken = plan.claim, []
+
+    def once(session: Any, held: Any, room: int) -> Any:
+        tasks = claim(session, held, room)
+        if tasks and not broken:
+            broken.append(1)
+            raise OperationalError("COMMIT", {}, Exception("server closed the connection"))
+        return tasks
+
+    plan.claim = once
+    flow = shop.start(text(OLGA, "x"))
+    with contextlib.suppress(OperationalError):  # the loop of a real drain waits a moment here
+        shop.go(3)
+    shop.go(10)
+    assert broken
+    assert end(flow) == ("accepted", "")
+
+
+def test_a_lease_whose_taking_was_not_heard_of_is_taken_again(shop: World) -> None:
+    shop.go(30)
+    shop.drain.held.clear()
+    with shop.runtime.db.write() as session:
+        leases.release(session, shop.drain.name)
+    with shop.runtime.db.write() as session:
+        leases.take(session, shop.drain.name, {1}, shop.now)
+    flow = shop.start(template())
+    shop.go(3)
+    assert end(flow) == ("accepted", "")
+
+
+def test_a_message_claimed_in_nobodys_hands_becomes_unclear(shop: World) -> None:
+    flow = shop.start(template(until="delivered", wait_minutes="5"))
+    arrive(shop)
+    plan = stage(shop, "plan")
+    shop.drain.record([shop.drain.work(plan, task) for task in claimed(shop, "plan")])
+    assert claimed(shop, "send")  # committed, and then forgotten
+    shop.go(400)
+    assert end(flow) == ("unknown", "")
+    assert shop.sent == []
+
+
+def test_a_run_that_ended_while_its_portal_was_unpaid_is_answered_afterwards(shop: World) -> None:
+    shop.faults(delays_ms={"delivered": NEVER})
+    flow = shop.start(template(until="delivered", wait_minutes="1"))
+    shop.go(3)
+    with shop.runtime.db.write() as session:
+        session.get_one(Portal, 1).status = "inactive"
+    shop.go(120)
+    assert end(flow) == ("", "")
+    with shop.runtime.db.write() as session:
+        session.get_one(Portal, 1).status = "active"
+    shop.go(120)
+    assert end(flow) == ("timeout", "")
+
+
+def test_a_row_that_no_key_opens_is_set_aside_and_stops_nobody(shop: World) -> None:
+    hear(shop, OLGA, PHONES[0])
+    shop.faults(delays_ms={"delivered": NEVER})
+    shop.start(text(PHONES[0], "a", "delivered", wait_minutes="1"))
+    shop.go(3)
+    waits = shop.start(text(OLGA, "b", "delivered", wait_minutes="1"))
+    shop.go(3)
+    shop.start(text(PHONES[0], "c"))
+    arrive(shop)
+    with shop.runtime.db.write() as session:
+        session.execute(sql("UPDATE run SET event_token = 'garbage' WHERE id = (SELECT min(id) FROM run)"))
+        session.execute(sql("UPDATE run SET properties = 'garbage' WHERE state = 'stored'"))
+    plain = shop.start(text(OLGA, "d"))
+    shop.go(90)
+    assert (end(waits)[0], end(plain)[0]) == ("timeout", "accepted")
