@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session
 
 from gupshup import webhooks
 from messaging import endings, replies, statuses
-from messaging.models import Conversation, InboundEvent, Line, Message, Reply, shard_of
-from messaging.runs import conversation_with
+from messaging.models import InboundEvent, Line, Message, Reply, shard_of
+from messaging.runs import conversation_of, conversation_with
 from messaging.runtime import Runtime
 
 PARK = timedelta(minutes=10)
@@ -137,9 +137,11 @@ def _apply_one(session: Session, runtime: Runtime, line: Line, row: InboundEvent
 
 
 def _status(session: Session, runtime: Runtime, line: Line, row: InboundEvent, event: webhooks.Status) -> str:
+    if event.kind == "mismatch":
+        return _spelled(session, runtime, line, event)
     status = _STATUS_OF.get(event.kind)
     if status is None:
-        return "done"  # deleted, mismatch: about what the client did, not about our message
+        return "done"  # deleted: about what the client did, not about our message
     message = _message_of(session, line, event)
     if message is None and (message := _adopted(session, runtime, line, event)) is None:
         return "wait"
@@ -153,6 +155,16 @@ def _status(session: Session, runtime: Runtime, line: Line, row: InboundEvent, e
         endings.by_status(session, runtime, message)
         if status == "accepted":
             replies.overtaken(session, runtime, message)
+    return "done"
+
+
+def _spelled(session: Session, runtime: Runtime, line: Line, event: webhooks.Status) -> str:
+    """WhatsApp writes this client's number in another way; the client's answers will come from that one."""
+    conversation = (
+        conversation_of(session, line.id, runtime.phone_key(event.destination)) if event.destination else None
+    )
+    if conversation is not None and event.wa_id and event.wa_id != event.destination:
+        conversation.alias_key = runtime.phone_key(event.wa_id)
     return "done"
 
 
@@ -177,10 +189,7 @@ def _adopted(session: Session, runtime: Runtime, line: Line, event: webhooks.Sta
     """
     if not event.destination or not (event.gs_id or event.ref):
         return None
-    key = runtime.phone_key(event.destination)
-    conversation = session.scalar(
-        select(Conversation).where(Conversation.line_id == line.id, Conversation.phone_key == key)
-    )
+    conversation = conversation_of(session, line.id, runtime.phone_key(event.destination))
     if conversation is None:
         return None
     open_ones = session.scalars(

@@ -116,15 +116,19 @@ class Template(Base):
 
 
 class Conversation(Base):
-    """One client on one line. `last_inbound_at` is the provider's time of the client's last message."""
+    """One client on one line. `last_inbound_at` is the provider's time of the client's last message.
+
+    alias_key: the same number as WhatsApp spells it, where that differs (Mexico, Brazil, Argentina).
+    """
 
     __tablename__ = "conversation"
-    __table_args__ = (UniqueConstraint("line_id", "phone_key"), Index("ix_conversation_phone", "phone_key"))
+    __table_args__ = (UniqueConstraint("line_id", "phone_key"), Index("ix_conversation_alias", "line_id", "alias_key"))
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     line_id: Mapped[int] = mapped_column(ForeignKey("line.id"))
     phone: Mapped[str] = mapped_column(Sealed)
     phone_key: Mapped[str] = mapped_column(String(32))
+    alias_key: Mapped[str | None] = mapped_column(String(32))
     last_inbound_at: Mapped[datetime | None] = mapped_column(Moment)
     last_activity_at: Mapped[datetime | None] = mapped_column(Moment)
 

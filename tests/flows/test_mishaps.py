@@ -199,3 +199,16 @@ def test_a_row_that_no_key_opens_is_set_aside_and_stops_nobody(shop: World) -> N
     plain = shop.start(text(OLGA, "d"))
     shop.go(90)
     assert (end(waits)[0], end(plain)[0]) == ("timeout", "accepted")
+
+
+def test_a_client_whose_number_whatsapp_spells_otherwise_is_one_client(shop: World) -> None:
+    flow = shop.start(template("+52 55 1234 5678", until="replied"))
+    shop.go(2)
+    assert shop.sent[-1].destination == "525512345678"
+    webhook(shop, {"type": "mismatch", "payload": {"wa_id": "5215512345678", "phone": "525512345678"}})
+    webhook(shop, written("5215512345678", "Sí"), kind="message")
+    shop.go(2)
+    assert returned(flow)["reply_text"] == "Sí"
+    follow_up = shop.start(text("+52 55 1234 5678", "Gracias"))
+    shop.go(2)
+    assert end(follow_up) == ("accepted", "")

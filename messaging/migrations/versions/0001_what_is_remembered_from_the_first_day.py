@@ -105,6 +105,7 @@ def upgrade() -> None:
         sa.Column("line_id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("phone", sa.Text(), nullable=False),
         sa.Column("phone_key", sa.String(length=32), nullable=False),
+        sa.Column("alias_key", sa.String(length=32), nullable=True),
         sa.Column("last_inbound_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_activity_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
@@ -115,7 +116,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("line_id", "phone_key"),
     )
     with op.batch_alter_table("conversation", schema=None) as batch_op:
-        batch_op.create_index("ix_conversation_phone", ["phone_key"], unique=False)
+        batch_op.create_index("ix_conversation_alias", ["line_id", "alias_key"], unique=False)
 
     op.create_table(
         "inbound_event",
@@ -432,7 +433,7 @@ def downgrade() -> None:
 
     op.drop_table("inbound_event")
     with op.batch_alter_table("conversation", schema=None) as batch_op:
-        batch_op.drop_index("ix_conversation_phone")
+        batch_op.drop_index("ix_conversation_alias")
 
     op.drop_table("conversation")
     with op.batch_alter_table("line", schema=None) as batch_op:
