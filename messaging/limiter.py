@@ -13,7 +13,8 @@ from messaging.runtime import Runtime
 
 RATE_PER_S = 2.0
 BURST = 50
-PATIENCE_S = 20.0
+#: Longer than this nobody stands at the gate: a hand that sleeps is a hand another portal lacks.
+PATIENCE_S = 2.0
 
 # KEYS[1] bucket; ARGV: rate, burst, cost. Returns milliseconds to wait; nothing is taken unless it is 0.
 _TAKE = """

@@ -138,7 +138,8 @@ def plan(runtime: Runtime, run: Run) -> Outcome:
         log.warning("Bitrix24 refused", trace=run.trace, code=error.code)
         return Refused("no_phone", CARD_CLOSED.format(code=error.code))
     except Bx24Error as error:
-        return Postponed(getattr(error, "retry_after", None) or _backoff(run.plan_tries), error.code)
+        # A busy portal's runs come back less and less often: each try costs, and only two a second get through.
+        return Postponed(max(getattr(error, "retry_after", 0.0), _backoff(run.plan_tries)), error.code)
     except (gupshup.errors.Rejected, gupshup.errors.Misconfigured) as error:
         why = gupshup.errors.refusal(error.code, error.reason)
         return Refused(why.code, Text(why.en, why.ru))
