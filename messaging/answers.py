@@ -24,6 +24,8 @@ from messaging.runtime import Runtime
 
 REPEAT_S = 30
 LOCKED_S = 20
+LOCKED_TRIES = 10
+LONG_LOCKED_S = 300
 REAUTH_S = 60
 BACKOFF_MAX_S = 60
 log = structlog.get_logger(__name__)
@@ -118,7 +120,8 @@ class Answers:
         if code == "423":
             # Locked: this one was lost for all we know. Neither counted nor final.
             run.answer_tries += 1
-            run.answer_at = now + timedelta(seconds=LOCKED_S) if run.answer_tries < 10 else None
+            wait_s = LOCKED_S if run.answer_tries < LOCKED_TRIES else LONG_LOCKED_S
+            run.answer_at = now + timedelta(seconds=wait_s) if run.answer_tries < 10 * LOCKED_TRIES else None
         else:
             run.answers_sent += 1
             done = run.answers_sent >= 2 or code == "404"

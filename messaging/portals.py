@@ -89,6 +89,12 @@ def install(runtime: Runtime, auth: Auth, info: AppInfo, language: str) -> Porta
         return portal
 
 
+def awaits_user(runtime: Runtime, member_id: str) -> bool:
+    """Whether the portal's own token died, so that an administrator's fresh one is welcome."""
+    with runtime.db.read() as session:
+        return session.scalar(select(Portal.status).where(Portal.member_id == member_id)) == "reauth"
+
+
 def recognise(runtime: Runtime, auth: Auth) -> Portal | None:
     """The portal a call comes from, or None: unknown, uninstalled, or the token does not fit.
 

@@ -32,6 +32,8 @@ from robots import ROBOTS, Client, client
 
 #: How often a file that cannot be had just now is asked for again: half a minute in all.
 FILE_TRIES = 5
+#: And for a portal whose token's user has left: until another's is there, two minutes in all.
+USER_TRIES = 7
 log = structlog.get_logger(__name__)
 
 
@@ -134,7 +136,12 @@ def plan(runtime: Runtime, run: Run) -> Outcome:
     except PortalInactive as error:
         log.warning("Bitrix24 refused", trace=run.trace, code=error.code)
         return refused("portal_inactive")
-    except (Rejected, Unauthorized) as error:
+    except Unauthorized as error:
+        # The next call's own pair heals the portal; this one is not to blame, and asked again a few times.
+        if run.plan_tries < USER_TRIES:
+            return Postponed(_backoff(run.plan_tries), error.code)
+        return Refused("no_phone", CARD_CLOSED.format(code=error.code))
+    except Rejected as error:
         log.warning("Bitrix24 refused", trace=run.trace, code=error.code)
         return Refused("no_phone", CARD_CLOSED.format(code=error.code))
     except Bx24Error as error:

@@ -6,7 +6,9 @@ committed before the lock opens. If Redis loses the lock, the auth server still 
 """
 
 import contextlib
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlsplit
 
 import structlog
@@ -14,14 +16,16 @@ from redis.exceptions import LockError, RedisError
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from bx24.client import Client
-from bx24.errors import AuthDead, PortalInactive, Unavailable
+from bx24.client import Client, Reply
+from bx24.errors import AuthDead, PortalInactive, Unauthorized, Unavailable
 from bx24.oauth import Grant
 from messaging.limiter import Gate
 from messaging.models import Portal
 from messaging.runtime import Runtime
 
 LOCK_S = 90
+#: The token is good, its user is not: dismissed, or without access to the app.
+USER_GONE = ("authorization_error", "user_access_error")
 EARLY = timedelta(seconds=60)
 log = structlog.get_logger(__name__)
 
@@ -40,6 +44,8 @@ class PortalTokens:
     def token(self) -> str:
         """An access token that has a minute to live at least. Raises PortalInactive, AuthDead, Unavailable."""
         portal = self._portal()
+        if portal.status == "reauth":
+            raise AuthDead("reauth", "the portal waits for a new token")
         if not portal.access_token or portal.status != "active":
             raise PortalInactive("NOT_INSTALLED", f"the portal is {portal.status}")
         if portal.token_expires_at and portal.token_expires_at - EARLY <= self.runtime.clock():
@@ -82,6 +88,14 @@ class PortalTokens:
         with self.runtime.db.write() as session:
             session.get_one(Portal, self.portal_id).client_endpoint = info.client_endpoint
         log.info("portal moved", portal=self.portal_id, endpoint=info.client_endpoint)
+
+    def user_gone(self, error: Unauthorized) -> None:
+        """The token's user was dismissed or shut out: a robot's own pair, or an administrator opening the app, heals."""
+        with self.runtime.db.write() as session:
+            portal = session.get_one(Portal, self.portal_id, with_for_update=True)
+            if portal.status == "active":
+                portal.status, portal.status_reason = "reauth", str(error)[:200]
+        log.error("the token's user may not any more", portal=self.portal_id, code=error.code)
 
     def _portal(self) -> Portal:
         with self.runtime.db.read() as session:
@@ -135,6 +149,22 @@ def put_pair(portal: Portal, access: str, refresh: str, expires_at: datetime, us
     portal.token_version = (portal.token_version or 0) + 1
 
 
-def portal_client(runtime: Runtime, portal_id: int) -> Client:
+class PortalClient(Client):
+    """The REST door of one portal. It notices when the token's user has left: then another user's pair is awaited."""
+
+    def __init__(self, runtime: Runtime, portal_id: int) -> None:
+        self._source = PortalTokens(runtime, portal_id)
+        super().__init__(runtime.bx_session, self._source, gate=Gate(runtime, portal_id))
+
+    def call(self, method: str, params: Mapping[str, Any] | None = None) -> Reply:
+        try:
+            return super().call(method, params)
+        except Unauthorized as error:
+            if error.code.lower() in USER_GONE:
+                self._source.user_gone(error)
+            raise
+
+
+def portal_client(runtime: Runtime, portal_id: int) -> PortalClient:
     """The REST door of one portal: its tokens, its share of the limiter."""
-    return Client(runtime.bx_session, PortalTokens(runtime, portal_id), gate=Gate(runtime, portal_id))
+    return PortalClient(runtime, portal_id)

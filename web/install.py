@@ -73,7 +73,9 @@ def main() -> Response:
     except PayloadError as error:
         return refuse(400, error)
     try:
-        viewer, _ = identify(call)
+        viewer, info = identify(call)
+        if viewer.is_admin and portals.awaits_user(runtime(), viewer.member_id):
+            portals.install(runtime(), call.auth, info, call.lang)  # the pair that was missing
     except portals.Unverified as error:
         log.warning("frame refused", reason=str(error), member_id=call.member_id)
         return _refusal("unverified", call.lang, 403)

@@ -10,6 +10,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import Client as WsgiClient
 
+from bx24.emulator import lifecycle
 from messaging import leases, lines, portals, sweeper
 from messaging.models import Portal
 from messaging.registry import Registry
@@ -19,6 +20,7 @@ from tests.flows.scenes import (
     after_each_send,
     end,
     hear,
+    portal_faults,
     returned,
     status,
     template,
@@ -26,7 +28,7 @@ from tests.flows.scenes import (
     webhook,
     written,
 )
-from tests.world import PORTAL, World
+from tests.world import APP, PORTAL, World
 
 NEVER = 10**9
 """Milliseconds until a status that does not come."""
@@ -212,3 +214,27 @@ def test_a_client_whose_number_whatsapp_spells_otherwise_is_one_client(shop: Wor
     follow_up = shop.start(text("+52 55 1234 5678", "Gracias"))
     shop.go(2)
     assert end(follow_up) == ("accepted", "")
+
+
+def test_when_the_user_who_installed_has_left_the_next_robots_own_pair_heals_the_portal(shop: World) -> None:
+    portal_faults(shop, dismissed=[1])
+    first = shop.start(template(until="delivered"), auth_user_id=3)
+    shop.go(5)
+    assert [message.status for message in shop.messages()] == ["delivered"]
+    assert end(first) == ("", "")
+    second = shop.start(template("", until="delivered"), auth_user_id=3)
+    shop.go(90)
+    assert [end(flow) for flow in (first, second)] == [("delivered", ""), ("delivered", "")]
+
+
+def test_an_administrator_who_opens_the_app_heals_the_portal(shop: World) -> None:
+    portal_faults(shop, dismissed=[1])
+    flow = shop.start(template(until="delivered"), auth_user_id=3)
+    shop.go(5)
+    assert end(flow) == ("", "")
+    with shop.bx.lock:
+        made = lifecycle.frame(shop.portal, f"{APP}/bx24/app", user_id=3)
+    page = shop.app.post(made.url.removeprefix(APP), data=made.form)
+    assert page.status_code == 200
+    shop.go(90)
+    assert end(flow) == ("delivered", "")
