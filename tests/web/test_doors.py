@@ -222,7 +222,7 @@ _PATHS = ["/bx24/install", "/bx24/app", "/bx24/events", "/robots/send_text", "/a
 
 
 def test_no_body_makes_bitrix24s_doors_answer_5xx(shop: World) -> None:
-    @settings(max_examples=60)
+    @settings(max_examples=100)
     @given(st.sampled_from(_PATHS), st.one_of(_BYTES, _FORMS))
     def knock(path: str, body: bytes) -> None:
         for query in ("", "?DOMAIN=acme.example&LANG=%00"):
@@ -238,7 +238,7 @@ def test_no_property_makes_a_run_fail_to_be_stored_or_answered(shop: World) -> N
     count = 0
     fields = ["params][0", "language", "phone", "line", "wait_minutes", "until", "template", "if_empty", "header"]
 
-    @settings(max_examples=40)
+    @settings(max_examples=100)
     @given(st.dictionaries(st.sampled_from(fields), _VALUES, min_size=1, max_size=4), _VALUES)
     def call(properties: dict[str, str], odd: str) -> None:
         nonlocal count
@@ -322,7 +322,7 @@ def test_no_webhook_is_answered_with_anything_but_200_and_nothing(shop: World) -
     later(shop, 0.1)
     path = path_of(shop, shop.line)
 
-    @settings(max_examples=70)
+    @settings(max_examples=120)
     @given(st.one_of(_BYTES, _webhooks()))
     def post(body: bytes) -> None:
         answer = shop.app.post(path, data=body)
