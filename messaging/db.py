@@ -5,12 +5,13 @@ SQLite runs in WAL with `synchronous=FULL`, foreign keys on, and every writing t
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, Text, create_engine, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
@@ -118,6 +119,13 @@ def _tune_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
 def _begin_as_writer(connection: Any) -> None:
     reads = connection.get_execution_options().get("reads_only", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def insert_once(session: Session, model: Any, row: Mapping[str, Any]) -> int | None:
+    """Insert a row and return its id, or None if a unique key says that it is there already."""
+    insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
+    inserted: int | None = session.scalar(insert(model).values(**row).on_conflict_do_nothing().returning(model.id))
+    return inserted
 
 
 class Database:

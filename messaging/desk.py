@@ -31,9 +31,11 @@ class RunDesk:
         return self.runtime.clock()
 
     def window_until(self) -> datetime | None:
-        if self.conversation is None or self.conversation.last_inbound_at is None:
+        last = self.conversation.last_inbound_at if self.conversation else None
+        # What was written before the line was connected (again) went to somebody else's account: it opens nothing here.
+        if last is None or last < self.line.connected_at.replace(microsecond=0):
             return None
-        until = self.conversation.last_inbound_at + WINDOW
+        until = last + WINDOW
         return until if self.now() < until else None
 
     def contact(self, reference: str) -> Card:

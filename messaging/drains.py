@@ -5,7 +5,7 @@ many portals share few processes and few share many; what belongs to one portal 
 locks. When nothing is left for IDLE_S it gives its shards back and the worker to RQ.
 
     stage       claims                          works (thread)            records
-    inbound     stored webhooks, applied at once
+    inbound     stored webhooks, applied at once, before any deadline is looked at
     register    portals that are due            REST: robots, events      report
     fetch       files of replies                Gupshup's file server     copy kept, run ended
     plan        stored runs                     CRM, templates            message or refusal

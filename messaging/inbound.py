@@ -6,17 +6,15 @@ console) and is kept as `odd`.
 """
 
 from datetime import timedelta
-from typing import Any
 
 import structlog
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from gupshup import webhooks
 from messaging import endings, replies, statuses
+from messaging.db import insert_once
 from messaging.models import InboundEvent, Line, Message, Reply, shard_of
 from messaging.runs import conversation_of, conversation_with
 from messaging.runtime import Runtime
@@ -48,10 +46,7 @@ def store(runtime: Runtime, line: Line, body: bytes) -> bool:
         "due_at": now,
     }
     with runtime.db.write() as session:
-        insert: Any = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-        stored = session.execute(
-            insert(InboundEvent).values(**row).on_conflict_do_nothing().returning(InboundEvent.id)
-        ).scalar()
+        stored = insert_once(session, InboundEvent, row)
     runtime.counters.add("webhooks", first.type_label)
     if isinstance(first, webhooks.Unknown):
         runtime.counters.add("webhooks_unknown")

@@ -49,9 +49,11 @@ def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
             secret = secrets.token_urlsafe(32)
             line = Line(portal_id=portal.id, app_name=new.app_name, secret=secret, secret_digest=crypto.digest(secret))
             session.add(line)
+        if line.status != "connected":
+            line.connected_at = runtime.clock()  # a new key for a connected line leaves its clients' windows open
         line.phone, line.api_key, line.status = digits, new.api_key.strip(), "connected"
         line.app_id, line.name = new.app_id or line.app_id or "", new.name or line.name or new.app_name
-        line.connected_at, line.templates_synced_at = runtime.clock(), None
+        line.templates_synced_at = None
         session.flush()
         if portal.default_line_id is None:
             portal.default_line_id = line.id

@@ -12,8 +12,6 @@ from typing import Any
 
 import structlog
 from sqlalchemy import or_, select
-from sqlalchemy.dialects.postgresql import insert as postgresql_insert
-from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import Session
 
 import gupshup.errors
@@ -24,6 +22,7 @@ from bx24 import payloads
 from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
 from messaging import crypto, endings, lines, portals, replies, tokens
+from messaging.db import insert_once
 from messaging.desk import RunDesk
 from messaging.downloads import Unfetched
 from messaging.models import Conversation, Line, Message, Portal, Run, shard_of
@@ -70,8 +69,7 @@ def store(runtime: Runtime, portal: Portal, side: str, action: Action, call: pay
         "deadline_at": now + timedelta(minutes=_wait_minutes(call.properties)),
     }
     with runtime.db.write() as session:
-        insert: Any = sqlite_insert if session.get_bind().dialect.name == "sqlite" else postgresql_insert
-        stored = session.execute(insert(Run).values(**row).on_conflict_do_nothing().returning(Run.id)).scalar()
+        stored = insert_once(session, Run, row)
     runtime.counters.add("runs_received", side, action.name)
     log.info("run stored" if stored else "run repeated", trace=row["trace"], run=stored, action=action.name)
     return stored is not None

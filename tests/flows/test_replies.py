@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from messaging import lines
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
@@ -104,6 +105,7 @@ def test_without_a_word_from_the_client_a_session_message_is_refused(shop: World
 
 
 def test_the_window_is_open_24_hours_less_a_minute_by_the_providers_clock(shop: World) -> None:
+    shop.go(3 * 3600)  # the line has been connected for a while
     said_at = shop.now - timedelta(hours=1)
     webhook(shop, written(OLGA, "час назад"), kind="message", timestamp=int(said_at.timestamp() * 1000))
     webhook(shop, written(OLGA, "два часа назад"), kind="message", timestamp=int(said_at.timestamp() * 1000) - 3600_000)
@@ -155,3 +157,16 @@ def test_a_reply_on_another_line_ends_nothing(shop: World) -> None:
     shop.reply(OLGA, "Не туда")
     shop.go(1)
     assert end(flow) == ("", "")
+
+
+def test_what_a_client_wrote_before_the_line_was_connected_opens_no_window(shop: World) -> None:
+    hear(shop)
+    same = lines.NewLine(shop.gupshup_app["api_key"], shop.line.app_name, shop.line.phone, shop.gupshup_app["app_id"])
+    lines.add(shop.runtime, shop.portal.member_id, same)  # a new key for a connected line changes nothing
+    assert end(shop.run("robot.send_text", text="Добрый день")) == ("accepted", "")
+    lines.remove(shop.runtime, shop.line.id)
+    shop.go(60)
+    lines.add(shop.runtime, shop.portal.member_id, same)
+    assert end(shop.run("robot.send_text", text="Добрый день")) == ("failed", "window_closed")
+    hear(shop)
+    assert end(shop.run("robot.send_text", text="Добрый день")) == ("accepted", "")
