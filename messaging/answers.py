@@ -9,16 +9,18 @@ without a word (Bitrix24 docs: bizproc-event-send; reference section 5.4). So
 
 from collections import defaultdict
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session, load_only
 
 from bx24.client import MAX_BATCH, BatchReply
 from bx24.errors import AuthDead, Bx24Error, PortalInactive, Postponed, Rejected, Throttled
-from messaging import endings, tokens
+from messaging import endings, rows, tokens
+from messaging.db import Moment
+from messaging.limiter import BURST, RATE_PER_S
 from messaging.models import Portal, Run
 from messaging.runtime import Runtime
 
@@ -28,6 +30,14 @@ LOCKED_TRIES = 10
 LONG_LOCKED_S = 300
 REAUTH_S = 60
 BACKOFF_MAX_S = 60
+#: Between two calls of a portal: a bucket nearly empty, and one that fills. 80 answers a second then cost 25 calls in 1,000.
+LINGER_S = 0.25
+LONG_LINGER_S = 1.0
+#: A repetition waits until no first answer has been due for so long, but no longer than PATIENCE.
+QUIET = timedelta(seconds=2)
+PATIENCE = timedelta(minutes=5)
+#: Bitrix24 stops a method that used 480 s (420 s for some) in ten minutes.
+OPERATING_S = 400.0
 log = structlog.get_logger(__name__)
 
 
@@ -50,17 +60,42 @@ class Batch:
     answers: tuple[Answer, ...]
 
 
-Result = BatchReply | Bx24Error
+@dataclass(frozen=True)
+class Sent:
+    """What the portal said, and how full its bucket of requests was then (limiter.BURST is its brim)."""
+
+    reply: BatchReply
+    level: int
+
+
+Result = Sent | Bx24Error
+
+
+@dataclass
+class Rest:
+    """A portal between two calls: not before `until`. level: of its bucket; failures: calls in a row that failed."""
+
+    until: datetime
+    level: int = 0
+    failures: int = 0
+    first_at: datetime | None = None
 
 
 class Answers:
-    """The answering stage of a drain: one call in flight per portal."""
+    """The answering stage of a drain: one call in flight per portal.
+
+    An answer after an idle moment goes at once. Then the portal rests a little, the longer the fuller its bucket, so that the
+    next call carries more: 2 calls a second are all there is, for everything we ask of that portal.
+    """
 
     name = "answer"
 
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
         self.busy: set[int] = set()
+        #: Seconds until a portal that rests may be called again; None: none rests.
+        self.again_in: float | None = None
+        self._rests: dict[int, Rest] = {}
 
     @staticmethod
     def hands(threads: int) -> int:
@@ -68,50 +103,90 @@ class Answers:
 
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[Batch]:
         """Due answers by portal; first ones before repetitions."""
-        due = endings.readable(
-            session,
-            select(Run)
-            .join(Portal)
-            .where(
-                Run.shard.in_(held),
-                Run.answer_at.is_not(None),
-                Run.answer_at <= self.runtime.clock(),
-                Run.portal_id.not_in(self.busy),
-                Portal.status != "inactive",
-            )
-            .order_by(Run.answers_sent, Run.answer_at)
-            .limit(MAX_BATCH * 4),
-        )
-        by_portal: dict[int, list[Answer]] = defaultdict(list)
-        for run in due:
-            line = run.log_line if run.answers_sent == 0 else ""
-            by_portal[run.portal_id].append(Answer(run.id, run.trace, run.event_token, run.answer, line))
-        batches = [Batch(portal, tuple(answers[:MAX_BATCH])) for portal, answers in list(by_portal.items())[:room]]
+        now = self.runtime.clock()
+        resting = {portal_id: rest for portal_id, rest in self._rests.items() if rest.until > now}
+        self.again_in = min(((rest.until - now).total_seconds() for rest in resting.values()), default=None)
+        asked = {"now": now, "shards": list(held), "not": list(self.busy | resting.keys()), "limit": MAX_BATCH * 8}
+        due = session.execute(_DUE, asked).all()
+        by_portal: defaultdict[int, list[Any]] = defaultdict(list)
+        for row in due:
+            by_portal[row.portal_id].append(row)
+        chosen = {
+            portal_id: ids
+            for portal_id, rows_due in by_portal.items()
+            if (ids := self._choose(portal_id, rows_due, now))
+        }
+        taken = dict(list(chosen.items())[:room])
+        batches = self._batches(session, taken)
         self.busy |= {batch.portal_id for batch in batches}
         return batches
+
+    def _choose(self, portal_id: int, due: list[Any], now: datetime) -> list[int]:
+        """Whom the next call answers. Repetitions take the room that is left, or go when the portal is quiet."""
+        rest = self._rests.setdefault(portal_id, Rest(now))
+        first = [row.id for row in due if row.answers_sent == 0]
+        again = [row for row in due if row.answers_sent > 0]
+        if not first:
+            is_quiet = rest.first_at is None or now - rest.first_at > QUIET
+            return [row.id for row in again[:MAX_BATCH]] if is_quiet or now - again[0].answer_at > PATIENCE else []
+        rest.first_at = now
+        is_full = len(first) >= MAX_BATCH
+        rest.until = now + timedelta(seconds=_gap_s(rest.level, is_full))
+        room = MAX_BATCH - len(first) * (2 if len(first) * 2 <= MAX_BATCH else 1)
+        return [*first[:MAX_BATCH], *(row.id for row in again[: max(0, room)])]
+
+    @staticmethod
+    def _batches(session: Session, taken: dict[int, list[int]]) -> list[Batch]:
+        ids = [run_id for chosen in taken.values() for run_id in chosen]
+        if not ids:
+            return []
+        by_portal: defaultdict[int, list[Answer]] = defaultdict(list)
+        for run in endings.readable(session, _ANSWERS, {"ids": ids}):
+            line = run.log_line if run.answers_sent == 0 else ""
+            by_portal[run.portal_id].append(Answer(run.id, run.trace, run.event_token, run.answer, line))
+        return [Batch(portal_id, tuple(answers)) for portal_id, answers in by_portal.items()]
 
     def work(self, batch: Batch) -> Result:
         """One REST call; runs on a thread."""
         try:
-            return tokens.portal_client(self.runtime, batch.portal_id).batch(commands(batch.answers))
+            client = tokens.portal_client(self.runtime, batch.portal_id)
+            return Sent(client.batch(commands(batch.answers)), client.limit.level)
         except Bx24Error as error:
             return error
 
-    def record(self, session: Session, batch: Batch, result: Result) -> None:
+    def record(self, session: Session, done: list[tuple[Batch, Result]]) -> None:
         """Write down which answers Bitrix24 took."""
-        self.busy.discard(batch.portal_id)
-        for answer in batch.answers:
-            run = session.get(Run, answer.run_id, with_for_update=True, populate_existing=True)
-            if run is None:
-                continue  # wiped together with its portal
-            if isinstance(result, Bx24Error):
-                self._refused(run, result)
-                continue
-            error = result.errors.get(f"s{answer.run_id}")
-            if error is not None:
-                self._refused(run, error)
-            else:
-                self._taken(run, result.errors.get(f"l{answer.run_id}"))
+        ids = [answer.run_id for batch, _ in done for answer in batch.answers]
+        found = {run.id: run for run in rows.runs(session, ids)}
+        for batch, result in done:
+            self.busy.discard(batch.portal_id)
+            self._rested(batch.portal_id, result)
+            for answer in batch.answers:
+                if run := found.get(answer.run_id):  # else wiped together with its portal
+                    self._record(run, result)
+
+    def _record(self, run: Run, result: Result) -> None:
+        if isinstance(result, Bx24Error):
+            self._refused(run, result)
+        elif error := result.reply.errors.get(f"s{run.id}"):
+            self._refused(run, error)
+        else:
+            self._taken(run, result.reply.errors.get(f"l{run.id}"))
+
+    def _rested(self, portal_id: int, result: Result) -> None:
+        """A portal that does not answer is left alone for a while, or its runs would keep all hands waiting."""
+        now = self.runtime.clock()
+        rest = self._rests.setdefault(portal_id, Rest(now))
+        if isinstance(result, Bx24Error):
+            rest.failures += 1
+            wait_s = _wait_s(result, rest.failures, self.runtime) or 0.0
+            rest.until = max(rest.until, now + timedelta(seconds=wait_s))
+            return
+        rest.level, rest.failures = result.level, 0
+        spent = [time for time in result.reply.times.values() if (time.operating or 0.0) >= OPERATING_S]
+        if spent and spent[-1].operating_reset_at:
+            rest.until = spent[-1].operating_reset_at
+            log.warning("the portal's time budget is used up", portal=portal_id, until=rest.until.isoformat())
 
     def _taken(self, run: Run, probe: Bx24Error | None) -> None:
         now = self.runtime.clock()
@@ -147,6 +222,36 @@ class Answers:
             )
             .execution_options(synchronize_session=False)
         )
+
+
+# Made once: building a statement costs more than running it.
+_NOW = bindparam("now", type_=Moment)
+_DUE = (
+    select(Run.id, Run.portal_id, Run.answers_sent, Run.answer_at)
+    .join(Portal)
+    .where(
+        Run.shard.in_(bindparam("shards", expanding=True)),
+        Run.answer_at.is_not(None),
+        Run.answer_at <= _NOW,
+        Run.portal_id.not_in(bindparam("not", expanding=True)),
+        Portal.status != "inactive",
+    )
+    .order_by(Run.answers_sent > 0, Run.answer_at)
+    .limit(bindparam("limit"))
+)
+_ANSWERS = (
+    select(Run)
+    .where(Run.id.in_(bindparam("ids", expanding=True)))
+    .order_by(Run.answers_sent, Run.answer_at)
+    .options(load_only(*rows.PLAIN_RUN, Run.event_token, Run.answer, Run.log_line))
+)
+
+
+def _gap_s(level: int, is_full: bool) -> float:
+    """Seconds between two calls to a portal with so many requests in its bucket, of which 2 a second leak."""
+    if is_full:
+        return 0.0 if level < BURST / 2 else 1 / RATE_PER_S
+    return LINGER_S if level < BURST / 5 else LONG_LINGER_S
 
 
 def commands(answers: tuple[Answer, ...]) -> dict[str, tuple[str, dict[str, Any]]]:

@@ -1,5 +1,6 @@
 """`activities.base.Desk` for one run: what an action may ask while it plans."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from activities.base import Card, Shared
@@ -8,7 +9,7 @@ from messaging.cards import contact_card
 from messaging.files import Files
 from messaging.models import Conversation, Line, Run
 from messaging.runtime import Runtime
-from messaging.templates import Templates
+from messaging.templates import Templates, is_fresh, the_one
 
 #: WhatsApp's customer service window, with a minute to spare for the way there (contract section 8).
 WINDOW = timedelta(hours=24) - timedelta(minutes=1)
@@ -53,3 +54,35 @@ class RunDesk:
 
     def template(self, reference: str, language: str) -> TemplateInfo | None:
         return Templates(self.runtime, self.line).find(reference, language)
+
+
+class Elsewhere(Exception):
+    """This cannot be answered from memory: a thread must ask the portal or Gupshup.
+
+    together: runs of one portal with the same word here are answered by one asking; "": each asks for itself.
+    """
+
+    def __init__(self, together: str = "") -> None:
+        super().__init__(together)
+        self.together = together
+
+
+class QuickDesk(RunDesk):
+    """A desk that asks nobody: what it knows is enough for most runs, and they need no thread."""
+
+    #: (line, reference) → the templates that bear it, as the cache has them.
+    known: Callable[[Line, str], list[TemplateInfo]]
+
+    def contact(self, reference: str) -> Card:
+        raise Elsewhere
+
+    def file(self, reference: str, media: str, name: str = "") -> Shared:
+        raise Elsewhere
+
+    def template(self, reference: str, language: str) -> TemplateInfo | None:
+        if not self.line.app_id:
+            return None
+        found = self.known(self.line, reference) if is_fresh(self.runtime, self.line) else []
+        if not found:
+            raise Elsewhere(f"templates of line {self.line.id}")
+        return the_one(reference, language, found)

@@ -17,7 +17,7 @@ import queue
 import secrets
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -37,19 +37,25 @@ from messaging import endings, leases, outbox, sweeper
 from messaging.answers import Answers
 from messaging.fetching import Fetching
 from messaging.inbound import BATCH, Inbound
+from messaging.models import shard_of
 from messaging.outbox import Outbox
 from messaging.planning import Planning
 from messaging.registry import Registry
 from messaging.runtime import Runtime
+from messaging.sharing import Sharing
 
 IDLE_S = 2.0
 TICK_S = 0.5
 SWEEP_S = 2.0
 GROUP = 200
 #: Batches of arrived events per round; then the sends get their turn.
-MOST_BATCHES = 20
+MOST_BATCHES = 4
+#: With so many tasks in flight, what comes back within GATHER_S is recorded together.
+GATHER_FROM = 8
+GATHER_S = 0.01
 STOP_S = 40.0
 log = structlog.get_logger(__name__)
+Submit = Callable[["Stage", Any], None]
 
 #: Set by the worker when it is asked to stop: finish what is in flight, claim nothing.
 STOP = threading.Event()
@@ -59,7 +65,7 @@ class Stage(Protocol):
     """One kind of work. Claim and record run in the drain's transactions, work on a thread without one."""
 
     name: str
-    busy: set[int]
+    busy: set[Any]
 
     def hands(self, threads: int) -> int:
         """How many of its tasks may be in flight, so that no stage starves another."""
@@ -68,7 +74,7 @@ class Stage(Protocol):
 
     def work(self, task: Any) -> Any: ...
 
-    def record(self, session: Session, task: Any, result: Any) -> None: ...
+    def record(self, session: Session, done: list[tuple[Any, Any]]) -> None: ...
 
     def lost(self, session: Session, task: Any) -> None: ...
 
@@ -89,29 +95,38 @@ class Drain:
         self.runtime = runtime
         self.name = secrets.token_hex(6)
         self.inbound = Inbound(runtime, self.name)
-        self.stages: list[Stage] = [
-            Registry(runtime, self.name),
-            Fetching(runtime, self.name),
-            Planning(runtime, self.name),
-            Outbox(runtime, self.name),
-            Answers(runtime, self.name),
-        ]
+        self.planning = Planning(runtime, self.name)
+        self.outbox = Outbox(runtime, self.name)
+        self.answers = Answers(runtime, self.name)
+        #: Work of every day, looked for in each round; the rest, and what only time makes due, twice a second.
+        self.quick: list[Stage] = [self.planning, self.outbox, self.answers]
+        self.rare: list[Stage] = [Registry(runtime, self.name), Fetching(runtime, self.name)]
+        self.stages: list[Stage] = [*self.rare, *self.quick]
         self.held: dict[int, int] = {}
         self.threads = threads
-        self._in_flight = 0
+        self.sharing = Sharing(self)
+        #: Tasks in flight, by shard.
+        self.flying: Counter[int] = Counter()
         self._hands: Counter[str] = Counter()
         self._back: queue.SimpleQueue[Finished | set[int]] = queue.SimpleQueue()
         self._kept: list[Finished] = []
         self._rung: set[int] = set()
-        self._pending = False
         self._left = threading.Event()
         self._renewed_at: datetime | None = None
+        self._looked_at: datetime | None = None
+        self._round_at = 0.0
+        self._pending = False
+
+    @property
+    def in_flight(self) -> int:
+        """How many tasks threads are working on, or are not recorded yet."""
+        return self._hands.total()
 
     # --- one round, also what tests call -----------------------------------------------------------------------
 
     def hold(self, shards: set[int]) -> None:
         """Take those of these shards that are free; what a dead owner had in flight there becomes unclear."""
-        wanted = shards - self.held.keys()
+        wanted = shards - self.held.keys() - self.sharing.given
         if not wanted:
             return
         with self.runtime.db.write() as session:
@@ -133,67 +148,121 @@ class Drain:
             del self.held[shard]
         self._renewed_at = now
 
-    def claim(self, submit: Callable[[Stage, Any], None]) -> int:
-        """Claim what is due on our shards and hand it to `submit`. Returns how much was found.
+    def round(self, finished: list[Finished], submit: Submit, thorough: bool = True) -> int:
+        """Record what came back and claim what is due on our shards, all in one transaction. Returns how much was found.
 
         What has arrived goes first, then the deadlines, then what may leave: an answer that came in time wins, and
-        nothing leaves after its wait.
+        nothing leaves after its wait. `thorough`: look also for what only time, or another process, has made due.
+        While the database is away, results are kept: forgetting them would make known outcomes unclear.
         """
-        with self.runtime.db.read() as session:
-            due = sweeper.due_shards(session, self.runtime) & self.held.keys() if self.held else set()
-        self._pending = bool(due)
-        if not due:
-            return 0
-        held = {shard: self.held[shard] for shard in due}
-        found = self._take_in(held)
-        if self.inbound.applied < BATCH:
-            found += self._end_overdue(held)
-        return found + sum(self._claim_stage(stage, held, submit) for stage in self.stages)
+        finished = [*self._kept, *finished]
+        self._kept = []
+        before = [(stage, set(stage.busy)) for stage in self.stages]
+        try:
+            with self.runtime.db.write() as session:
+                self._record(session, finished)
+                found, tasks = self._claim(session, finished, thorough)
+        except Exception as error:
+            for stage, busy in before:
+                stage.busy = busy  # a claim that was not committed leaves no trace in memory either
+            if isinstance(error, OperationalError):
+                self._keep(finished, error)
+                raise  # the database's trouble, nobody's fault
+            log.exception("a round failed, step by step now")
+            self.record(finished)
+            return self.claim(submit, thorough)
+        self._free(finished)
+        self._start(tasks, submit)
+        return found
 
-    def _take_in(self, held: dict[int, int]) -> int:
+    def _claim(self, session: Session, finished: list[Finished], thorough: bool) -> tuple[int, list[tuple[Stage, Any]]]:
+        held = self._ours(session)
+        if not held:
+            return 0, []
+        found = self._take_in(session, held)
+        if thorough:
+            found += self._look(session, held) + self._end_overdue(session, held)
+        tasks: list[tuple[Stage, Any]] = []
+        freed = Counter(one.stage.name for one in finished)
+        for stage in [*(self.rare if thorough else ()), *self.quick]:
+            tasks += [(stage, task) for task in self._claim_stage(session, stage, held, freed[stage.name])]
+        return found + self.planning.done + len(tasks), tasks
+
+    def _ours(self, session: Session) -> dict[int, int]:
+        """The shards we hold as the database sees it: a process that was frozen claims nothing more."""
+        if not self.held:
+            return {}
+        valid = leases.valid(session, self.name, self.runtime.clock())
+        return {
+            shard: fence for shard, fence in self.held.items() if shard in valid and not self.sharing.leaving(shard)
+        }
+
+    def _claim_stage(self, session: Session, stage: Stage, held: dict[int, int], freed: int) -> list[Any]:
+        room = stage.hands(self.threads) - self._hands[stage.name] + freed
+        tasks = stage.claim(session, held, max(0, room))
+        if stage is self.planning:
+            self.outbox.ready |= self.planning.fed
+            self.planning.fed.clear()
+        return tasks
+
+    def _take_in(self, session: Session, held: dict[int, int]) -> int:
         """Apply what has arrived, all of it if that takes a bounded time."""
         found = 0
         for _ in range(MOST_BATCHES):
-            self.inbound.applied = 0
-            self._claimed(self.inbound, held, 1)
+            self.inbound.claim(session, held, 1)
             found += self.inbound.applied
             if self.inbound.applied < BATCH:
                 break
         return found
 
-    def _end_overdue(self, held: dict[int, int]) -> int:
-        try:
-            with self.runtime.db.write() as session:
-                outbox.lost_in_flight(session, held, self.runtime.clock())
-                return endings.overdue(session, self.runtime, set(held))
-        except OperationalError:
-            raise  # the database's trouble
-        except Exception:
-            log.exception("ending what is overdue failed, the stages go on")
-            return 0
+    def _look(self, session: Session, held: dict[int, int]) -> int:
+        self.outbox.look(session, held)
+        return 0
 
-    def _claim_stage(self, stage: Stage, held: dict[int, int], submit: Callable[[Stage, Any], None]) -> int:
-        room = stage.hands(self.threads) - self._hands[stage.name]
-        tasks = self._claimed(stage, held, room) if room > 0 else []
-        self._in_flight += len(tasks)
-        self._hands[stage.name] += len(tasks)
-        for task in tasks:
+    def _end_overdue(self, session: Session, held: dict[int, int]) -> int:
+        if self.inbound.applied >= BATCH:
+            return 0  # what arrived in time is not known yet
+        outbox.lost_in_flight(session, held, self.runtime.clock())
+        return endings.overdue(session, self.runtime, set(held))
+
+    def _start(self, tasks: list[tuple[Stage, Any]], submit: Submit) -> None:
+        for stage, task in tasks:
+            self._hands[stage.name] += 1
+            self.flying[shard_of(task.portal_id)] += 1
+            self.sharing.started(shard_of(task.portal_id))
             submit(stage, task)
-        return len(tasks)
 
-    def _claimed(self, stage: Stage, held: dict[int, int], room: int) -> list[Any]:
-        """What a stage claims; a claim that was not committed leaves no trace in its memory either."""
-        busy = set(stage.busy)
+    def claim(self, submit: Submit, thorough: bool = True) -> int:
+        """Claim step by step, each in a transaction of its own, so that what fails spoils only itself."""
+        found = 0
+        tasks: list[tuple[Stage, Any]] = []
+        steps: list[Callable[[Session, dict[int, int]], int]] = [self._take_in]
+        if thorough:
+            steps += [self._end_overdue, self._look]
+        for stage in [*(self.rare if thorough else ()), *self.quick]:
+            steps.append(lambda session, held, stage=stage: self._step(session, stage, held, tasks))  # type: ignore[misc]
+        for step in steps:
+            found += self._alone(step)
+        self._start(tasks, submit)
+        return found
+
+    def _step(self, session: Session, stage: Stage, held: dict[int, int], tasks: list[tuple[Stage, Any]]) -> int:
+        claimed = self._claim_stage(session, stage, held, 0)
+        tasks += [(stage, task) for task in claimed]
+        return len(claimed) + (self.planning.done if stage is self.planning else 0)
+
+    def _alone(self, step: Callable[[Session, dict[int, int]], int]) -> int:
+        before = [(stage, set(stage.busy)) for stage in self.stages]
         try:
             with self.runtime.db.write() as session:
-                return stage.claim(session, held, room)
-        except OperationalError:
-            stage.busy = busy
-            raise  # the database's trouble, not this stage's
-        except Exception:
-            stage.busy = busy
-            log.exception("claiming failed, the other stages go on", stage=stage.name)
-            return []
+                return step(session, self._ours(session))
+        except Exception as error:
+            for stage, busy in before:
+                stage.busy = busy
+            if isinstance(error, OperationalError):
+                raise
+            log.exception("a step failed, the others go on")
+            return 0
 
     def work(self, stage: Stage, task: Any) -> Finished:
         """Do one task; whatever it raises is a fault of ours and becomes its result."""
@@ -203,19 +272,25 @@ class Drain:
             log.exception("a task failed", stage=stage.name)
             return Finished(stage, task, error)
 
-    def record(self, finished: list[Finished]) -> None:
-        """Record what came back in one transaction; if that fails, one by one, so that a bad row spoils only itself.
+    def _record(self, session: Session, finished: list[Finished]) -> None:
+        done: defaultdict[int, list[tuple[Any, Any]]] = defaultdict(list)
+        for one in finished:
+            if isinstance(one.result, Exception) and not _is_result(one.result):
+                one.stage.lost(session, one.task)
+            else:
+                done[self.stages.index(one.stage)].append((one.task, one.result))
+        for index, group in done.items():
+            self.stages[index].record(session, group)
 
-        While the database is away, results are kept: forgetting them would make known outcomes unclear.
-        """
+    def record(self, finished: list[Finished]) -> None:
+        """Record what came back; if that fails, one by one, so that a bad row spoils only itself."""
         finished = [*self._kept, *finished]
         self._kept = []
         if not finished:
             return
         try:
             with self.runtime.db.write() as session:
-                for one in finished:
-                    _record(session, one)
+                self._record(session, finished)
             self._free(finished)
         except OperationalError as error:
             self._keep(finished, error)
@@ -227,7 +302,7 @@ class Drain:
     def _record_alone(self, one: Finished) -> None:
         try:
             with self.runtime.db.write() as session:
-                _record(session, one)
+                self._record(session, [one])
         except OperationalError as error:
             self._keep([one], error)
             return
@@ -244,25 +319,30 @@ class Drain:
             log.exception("giving up failed as well", stage=one.stage.name)
 
     def _free(self, finished: list[Finished]) -> None:
-        self._in_flight -= len(finished)
         for one in finished:
             self._hands[one.stage.name] -= 1
+            self.flying[shard_of(one.task.portal_id)] -= 1
 
     def _keep(self, finished: list[Finished], error: Exception) -> None:
-        log.error("database is away, results are kept", count=len(finished), error=type(error).__name__)
+        if finished:
+            log.error("database is away, results are kept", count=len(finished), error=type(error).__name__)
         self._kept += finished
 
     def settle(self, rounds: int = 100) -> None:
         """Everything that is due now, here and on this thread, until nothing is left: for tests and the command line."""
+        finished: list[Finished] = []
         for _ in range(rounds):
             self.renew()
             with self.runtime.db.read() as session:
                 self.hold(sweeper.due_shards(session, self.runtime))
-            finished: list[Finished] = []
-            found = self.claim(lambda stage, task, done=finished: done.append(self.work(stage, task)))  # type: ignore[misc]
-            self.record(finished)
-            if not found:
+            done: list[Finished] = []
+            found = self.round(finished, self._into(done))
+            finished = done
+            if not found and not finished:
                 return
+
+    def _into(self, done: list[Finished]) -> Submit:
+        return lambda stage, task: done.append(self.work(stage, task))
 
     # --- the job ---------------------------------------------------------------------------------------------------
 
@@ -283,50 +363,77 @@ class Drain:
         self._sweep()
         found = 1
         while not STOP.is_set():
-            finished = self._collect(0.0 if found else TICK_S)
-            self.record(finished)
+            finished = self._collect(self._wait_s(found))
             now = time.monotonic()
             try:
-                found = self._round(pool, sweep=now - swept_at >= SWEEP_S)
+                found = self._next(pool, finished, sweep=now - swept_at >= SWEEP_S)
             except SQLAlchemyError as error:
                 log.error("database is away, again in a moment", error=type(error).__name__)
+                STOP.wait(TICK_S)
                 found = 0
                 continue
             swept_at = now if now - swept_at >= SWEEP_S else swept_at
-            if found or finished or self._in_flight or self._pending:
+            if found or finished or self.in_flight or self._pending:
                 idle_since = now
             elif now - idle_since >= IDLE_S and not self.runtime.bells.gone(self.name):
                 return
-            if self._in_flight >= self.threads:
-                self.runtime.bells.summon_help()
 
-    def _round(self, pool: ThreadPoolExecutor, sweep: bool) -> int:
-        """Prolong the leases, look for shards now and then, claim until nothing more is found."""
+    def _wait_s(self, found: int) -> float:
+        """How long to wait for something to happen: not at all while there is more, else until somebody's time has come."""
+        if found:
+            return 0.0
+        times = [wait for wait in (self.outbox.again_in, self.answers.again_in) if wait is not None]
+        return min([TICK_S, *times])
+
+    def _next(self, pool: ThreadPoolExecutor, finished: list[Finished], sweep: bool) -> int:
+        """Prolong the leases, look for shards now and then, and do a round if there may be something to do."""
         self.renew()
         rung, self._rung = self._rung, set()
         self.hold(rung)
         if sweep:
             self._sweep()
-        return self.claim(lambda stage, task: self._start(pool, stage, task))
+        now = self.runtime.clock()
+        thorough = self._looked_at is None or now - self._looked_at >= timedelta(seconds=TICK_S)
+        if thorough:
+            self._looked_at = now
+            self.sharing.think()
+        if not (finished or rung or self._kept or self._is_due()):
+            return 0
+        return self.round(finished, lambda stage, task: self._hand(pool, stage, task), thorough)
 
-    def _start(self, pool: ThreadPoolExecutor, stage: Stage, task: Any) -> None:
+    def _is_due(self) -> bool:
+        """Whether anything is due on our shards: asked without the write lock, so that an idle drain is in nobody's way."""
+        if not self.held:
+            return False
+        with self.runtime.db.read() as session:
+            due = sweeper.due_shards(session, self.runtime)
+        self._pending = bool(due & self.held.keys())
+        return self._pending
+
+    def _hand(self, pool: ThreadPoolExecutor, stage: Stage, task: Any) -> None:
         pool.submit(lambda: self._back.put(self.work(stage, task)))
 
     def _collect(self, wait_s: float) -> list[Finished]:
-        """What has come back, waiting for the first at most so long; a bell also ends the waiting."""
+        """What has come back, waiting for the first at most so long; a bell also ends the waiting.
+
+        Under load a little longer: what comes back within GATHER_S is recorded together.
+        """
         finished: list[Finished] = []
+        began = time.monotonic()
+        until = self._round_at + GATHER_S if self.in_flight >= GATHER_FROM else 0.0
+        wait_s = max(wait_s, until - began)
         try:
-            one = self._back.get(timeout=wait_s) if wait_s else self._back.get_nowait()
-            while True:
+            while len(finished) < GROUP:
+                one = self._back.get(timeout=wait_s) if wait_s > 0 else self._back.get_nowait()
                 if isinstance(one, Finished):
                     finished.append(one)
                 else:
                     self._rung |= one
-                if len(finished) >= GROUP:
-                    break
-                one = self._back.get_nowait()
+                wait_s = until - time.monotonic()
         except queue.Empty:
             pass
+        self._round_at = time.monotonic()
+        self.sharing.waited(self._round_at - began)
         return finished
 
     def _sweep(self) -> None:
@@ -360,7 +467,7 @@ class Drain:
     def _leave(self) -> None:
         """Record what is still in flight, give the shards back, let the next bell summon another drain."""
         until = time.monotonic() + STOP_S
-        while self._in_flight and time.monotonic() < until:
+        while (self.in_flight or self._kept) and time.monotonic() < until:
             # The leases until the last result: whoever took the shards now would call these sends unclear.
             with suppress(SQLAlchemyError):
                 self.renew()
@@ -371,13 +478,6 @@ class Drain:
         self.held.clear()
         self.runtime.bells.gone(self.name)
         self.runtime.counters.flush(self.runtime.redis)
-
-
-def _record(session: Session, one: Finished) -> None:
-    if isinstance(one.result, Exception) and not _is_result(one.result):
-        one.stage.lost(session, one.task)
-    else:
-        one.stage.record(session, one.task, one.result)
 
 
 def _is_result(error: Exception) -> bool:

@@ -1,7 +1,7 @@
 """How a run ends: its answer is written once, together with the end, and handed to Bitrix24 from there.
 
-Whoever ends a run (a status, a reply, a deadline, a refusal, a removed line) does it here; the row's own state decides
-who was first, so a run has one outcome, whatever races.
+Whoever ends a run (a status, a reply, a deadline, a refusal, a removed line) does it here, holding its row: the row's own
+state decides who was first, so a run has one outcome, whatever races.
 """
 
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from activities import ACTIONS
@@ -17,8 +17,9 @@ from activities.base import UNTIL
 from activities.errors import CATALOGUE, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN
 from bx24.i18n import Text
 from gupshup.errors import refusal
-from messaging import statuses
+from messaging import rows, statuses
 from messaging.crypto import Undecryptable
+from messaging.db import Moment
 from messaging.models import Message, Reply, Run
 from messaging.runtime import Runtime
 
@@ -47,13 +48,14 @@ def end(
     values: Mapping[str, Any] | None = None,
 ) -> bool:
     """End a run once; False if it had ended. A message that has not been handed over by now never will be."""
-    if not _claim_end(session, run):
+    rows.hold(session, run)
+    if run.state == "ended":
         return False
     now = runtime.clock()
     message = run.message
     if message is not None and message.status == "queued":
         _drop(session, message)
-    language = run.portal.language
+    language = rows.know_portals(session, {run.portal_id})[run.portal_id].language
     words = text.to(language) if text else ""
     known = {"status": outcome, "error_code": code, "error_text": words, **_send_values(message), **(values or {})}
     # Every result of the action is answered, empty if it does not apply: a condition in a workflow must not meet
@@ -66,23 +68,6 @@ def end(
     if code:
         runtime.counters.add("refusals", run.line_id or "", code)
     log.info("run ended", trace=run.trace, run=run.id, outcome=outcome, code=code)
-    return True
-
-
-def _claim_end(session: Session, run: Run) -> bool:
-    """Be the one who ends it: asked of the row, not of our copy, which another process may have overtaken."""
-    if run.state == "ended":
-        return False
-    session.flush()
-    claimed = session.execute(
-        update(Run)
-        .where(Run.id == run.id, Run.state != "ended")
-        .values(state="ended")
-        .execution_options(synchronize_session=False)
-    )
-    if not claimed.rowcount:  # type: ignore[attr-defined]  # a CursorResult, typed as Result
-        session.refresh(run)
-        return False
     return True
 
 
@@ -143,17 +128,17 @@ def by_status(session: Session, runtime: Runtime, message: Message) -> None:
         end(session, runtime, run, message.status)
 
 
-def readable(session: Session, query: Any) -> list[Run]:
+def readable(session: Session, query: Any, asked: Mapping[str, Any] | None = None) -> list[Run]:
     """The runs of a query; one that no known key opens is set aside, so that it stops nobody else's.
 
     It cannot be answered either: its event token is sealed with the same key.
     """
     try:
-        return list(session.scalars(query))
+        return list(session.scalars(query, asked))
     except Undecryptable:
         pass
     found = []
-    for run_id in session.scalars(query.with_only_columns(Run.id)).all():
+    for run_id in session.scalars(query.with_only_columns(Run.id), asked).all():
         try:
             found.append(session.get_one(Run, run_id, populate_existing=True))
         except Undecryptable:
@@ -167,23 +152,33 @@ def readable(session: Session, query: Any) -> list[Run]:
     return found
 
 
+# Made once: building a statement costs more than running it.
+_SHARDS: BindParameter[Any] = bindparam("shards", expanding=True)
+_LATE = (
+    select(Run)
+    .where(Run.shard.in_(_SHARDS), Run.state != "ended", Run.deadline_at <= bindparam("now", type_=Moment))
+    .limit(bindparam("limit"))
+)
+_UNCLEAR = (
+    select(Message)
+    .join(Run)
+    .where(
+        Message.shard.in_(_SHARDS),
+        Message.status == "unknown",
+        Message.claimed_at <= bindparam("unclear_since", type_=Moment),
+        Run.state != "ended",
+    )
+    .limit(bindparam("limit"))
+)
+
+
 def overdue(session: Session, runtime: Runtime, shards: set[int], limit: int = 200) -> int:
     """End the waits that are over, and the unclear sends that stayed unclear. Returns how many."""
     now = runtime.clock()
-    late = readable(
-        session, select(Run).where(Run.shard.in_(shards), Run.state != "ended", Run.deadline_at <= now).limit(limit)
-    )
-    unclear = session.scalars(
-        select(Message)
-        .join(Run)
-        .where(
-            Message.shard.in_(shards),
-            Message.status == "unknown",
-            Message.claimed_at <= now - timedelta(seconds=runtime.config.unknown_after_s),
-            Run.state != "ended",
-        )
-        .limit(limit)
-    ).all()
+    unclear_since = now - timedelta(seconds=runtime.config.unknown_after_s)
+    asked = {"shards": list(shards), "now": now, "unclear_since": unclear_since, "limit": limit}
+    late = readable(session, _LATE, asked)
+    unclear = session.scalars(_UNCLEAR, asked).all()
     ended = sum(_end_late(session, runtime, run) for run in late)
     return ended + sum(end(session, runtime, message.run, "unknown", text=UNKNOWN) for message in unclear)
 
@@ -211,6 +206,7 @@ def end_all(session: Session, runtime: Runtime, which: ColumnElement[bool], code
     """End all open runs of a line or portal as failed, with one reason."""
     locked = select(Run).where(which, Run.state != "ended").order_by(Run.id).with_for_update()
     open_runs = session.scalars(locked).all()
+    rows.hold_all(session, open_runs)
     return sum(end(session, runtime, run, "failed", code, CATALOGUE[code].format(value="")) for run in open_runs)
 
 

@@ -64,7 +64,11 @@ class Fetching:
         except Refused as refusal:
             return refusal
 
-    def record(self, session: Session, fetch: Fetch, result: str | Refused) -> None:
+    def record(self, session: Session, done: list[tuple[Fetch, str | Refused]]) -> None:
+        for fetch, result in done:
+            self._record(session, fetch, result)
+
+    def _record(self, session: Session, fetch: Fetch, result: str | Refused) -> None:
         self.busy.discard(fetch.reply_id)
         reply = session.get(Reply, fetch.reply_id, with_for_update=True)
         if reply is None:

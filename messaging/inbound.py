@@ -5,16 +5,17 @@ An event whose message is not known yet waits for it up to PARK; after that it i
 console) and is kept as `odd`.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from gupshup import webhooks
-from messaging import endings, replies, statuses
-from messaging.db import insert_once
+from messaging import endings, replies, rows, statuses
+from messaging.db import Moment, insert_once
 from messaging.models import InboundEvent, Line, Message, Reply, shard_of
 from messaging.runs import conversation_of, conversation_with
 from messaging.runtime import Runtime
@@ -68,28 +69,34 @@ class Inbound:
         return 1
 
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[None]:
-        rows = session.scalars(
-            select(InboundEvent)
-            .where(
-                InboundEvent.shard.in_(held),
-                InboundEvent.state == "stored",
-                InboundEvent.due_at <= self.runtime.clock(),
-            )
-            .order_by(InboundEvent.id)
-            .limit(BATCH)
-        ).all()
-        for row in rows:
-            self._apply(session, row)
-        self.applied = len(rows)
+        asked = {"shards": list(held), "now": self.runtime.clock()}
+        events = session.scalars(_DUE, asked).all()
+        if events:
+            self._apply_all(session, events)
+        self.applied = len(events)
         return []
+
+    def _apply_all(self, session: Session, events: Sequence[InboundEvent]) -> None:
+        """All together; if that fails for a fault of ours, one by one, so that a bad one spoils only itself."""
+        try:
+            with session.begin_nested():
+                apply(session, self.runtime, events)
+            return
+        except OperationalError:
+            raise  # the database's trouble, not an event's: all of them again later
+        except Exception:
+            log.exception("a group of events could not be applied, one by one now", count=len(events))
+        for event in events:
+            rows.let_go(session)  # what was held inside the savepoint is free again
+            self._apply(session, event)
 
     def _apply(self, session: Session, row: InboundEvent) -> None:
         """One event that cannot be applied for a fault of ours waits and is then put aside; the others go on."""
         try:
             with session.begin_nested():
-                apply(session, self.runtime, row)
+                apply(session, self.runtime, [row])
         except OperationalError:
-            raise  # the database's trouble, not the event's: all of them again later
+            raise
         except Exception:
             log.exception("an event could not be applied", event_id=row.id, label=row.label)
             if self.runtime.clock() - row.received_at < STUBBORN:
@@ -107,22 +114,67 @@ class Inbound:
         """Nothing can get lost on threads."""
 
 
-def apply(session: Session, runtime: Runtime, row: InboundEvent) -> None:
-    """Apply one stored webhook; it ends `done`, `odd`, or waits for its message."""
-    line = session.get_one(Line, row.line_id)
-    states = [_apply_one(session, runtime, line, row, event) for event in webhooks.parse(row.body.encode())]
-    if "wait" not in states:
-        row.state = "odd" if "odd" in states else "done"
-    elif runtime.clock() - row.received_at >= PARK:
-        row.state = "odd"
-    else:
-        waited = (runtime.clock() - row.received_at).total_seconds()
-        row.due_at = runtime.clock() + timedelta(seconds=min(60.0, 2 + waited))
+# Made once: building a statement costs more than running it.
+_DUE = (
+    select(InboundEvent)
+    .where(
+        InboundEvent.shard.in_(bindparam("shards", expanding=True)),
+        InboundEvent.state == "stored",
+        InboundEvent.due_at <= bindparam("now", type_=Moment),
+    )
+    .order_by(InboundEvent.id)
+    .limit(BATCH)
+)
+_LINES = (
+    select(Line).where(Line.id.in_(bindparam("ids", expanding=True))).options(defer(Line.api_key), defer(Line.secret))
+)
 
 
-def _apply_one(session: Session, runtime: Runtime, line: Line, row: InboundEvent, event: webhooks.Event) -> str:
+class Known:
+    """The messages a group of events speaks of, found in one question and held; by the provider's ids."""
+
+    def __init__(self, session: Session, events: Iterable[webhooks.Event]) -> None:
+        statuses_of = [event for event in events if isinstance(event, webhooks.Status)]
+        gupshup_ids = {event.gs_id or event.ref for event in statuses_of} - {""}
+        whatsapp_ids = {event.whatsapp_id or event.ref for event in statuses_of} - {""}
+        known = gupshup_ids or whatsapp_ids
+        self._found = rows.messages_by_provider(session, gupshup_ids, whatsapp_ids) if known else []
+
+    def find(self, line: Line, event: webhooks.Status) -> Message | None:
+        """By Gupshup's id, else by WhatsApp's id as an earlier event told it."""
+        mine = [message for message in self._found if message.line_id == line.id]
+        by_gupshup, by_whatsapp = event.gs_id or event.ref, event.whatsapp_id or event.ref
+        return next(
+            (message for message in mine if by_gupshup and message.gupshup_id == by_gupshup),
+            next((message for message in mine if by_whatsapp and message.whatsapp_id == by_whatsapp), None),
+        )
+
+    def add(self, message: Message) -> None:
+        """One that got its id only now: later events of the group find it too."""
+        self._found.append(message)
+
+
+def apply(session: Session, runtime: Runtime, group: Sequence[InboundEvent]) -> None:
+    """Apply stored webhooks in their order; each ends `done`, `odd`, or waits for its message."""
+    parsed = [(row, webhooks.parse(row.body.encode())) for row in group]
+    lines = {line.id: line for line in session.scalars(_LINES, {"ids": list({row.line_id for row in group})})}
+    known = Known(session, [event for _, events in parsed for event in events])
+    for row, events in parsed:
+        states = [_apply_one(session, runtime, lines[row.line_id], row, event, known) for event in events]
+        if "wait" not in states:
+            row.state = "odd" if "odd" in states else "done"
+        elif runtime.clock() - row.received_at >= PARK:
+            row.state = "odd"
+        else:
+            waited = (runtime.clock() - row.received_at).total_seconds()
+            row.due_at = runtime.clock() + timedelta(seconds=min(60.0, 2 + waited))
+
+
+def _apply_one(
+    session: Session, runtime: Runtime, line: Line, row: InboundEvent, event: webhooks.Event, known: Known
+) -> str:
     if isinstance(event, webhooks.Status):
-        return _status(session, runtime, line, row, event)
+        return _status(session, runtime, line, row, event, known)
     if isinstance(event, webhooks.Reply):
         return _reply(session, runtime, line, row, event)
     if isinstance(event, webhooks.TemplateEvent):
@@ -131,15 +183,19 @@ def _apply_one(session: Session, runtime: Runtime, line: Line, row: InboundEvent
     return "odd" if isinstance(event, webhooks.Unknown) else "done"
 
 
-def _status(session: Session, runtime: Runtime, line: Line, row: InboundEvent, event: webhooks.Status) -> str:
+def _status(
+    session: Session, runtime: Runtime, line: Line, row: InboundEvent, event: webhooks.Status, known: Known
+) -> str:
     if event.kind == "mismatch":
         return _spelled(session, runtime, line, event)
     status = _STATUS_OF.get(event.kind)
     if status is None:
         return "done"  # deleted: about what the client did, not about our message
-    message = _message_of(session, line, event)
-    if message is None and (message := _adopted(session, runtime, line, event)) is None:
-        return "wait"
+    message = known.find(line, event)
+    if message is None:
+        if (message := _adopted(session, runtime, line, event)) is None:
+            return "wait"
+        known.add(message)
     # An old event may carry WhatsApp's id alone: that must not be taken for Gupshup's.
     message.gupshup_id = message.gupshup_id or event.gs_id[:100] or None
     message.whatsapp_id = message.whatsapp_id or event.whatsapp_id[:200] or None
@@ -163,19 +219,6 @@ def _spelled(session: Session, runtime: Runtime, line: Line, event: webhooks.Sta
     return "done"
 
 
-def _message_of(session: Session, line: Line, event: webhooks.Status) -> Message | None:
-    """By Gupshup's id, else by WhatsApp's id as an earlier event told it."""
-    for column, value in (
-        (Message.gupshup_id, event.gs_id or event.ref),
-        (Message.whatsapp_id, event.whatsapp_id or event.ref),
-    ):
-        if value:
-            found = session.scalar(select(Message).where(column == value, Message.line_id == line.id).with_for_update())
-            if found is not None:
-                return found
-    return None
-
-
 def _adopted(session: Session, runtime: Runtime, line: Line, event: webhooks.Status) -> Message | None:
     """An unclear send this event may belong to: only when exactly one is open to that client (reference section 12).
 
@@ -187,16 +230,13 @@ def _adopted(session: Session, runtime: Runtime, line: Line, event: webhooks.Sta
     conversation = conversation_of(session, line.id, runtime.phone_key(event.destination))
     if conversation is None:
         return None
-    open_ones = session.scalars(
-        select(Message)
-        .where(
-            Message.conversation_id == conversation.id,
-            Message.status.in_(("unknown", "sending")),
-            Message.gupshup_id.is_(None),
-            Message.claimed_at <= (event.at or runtime.clock()) + SKEW,
-        )
-        .with_for_update()
-    ).all()
+    open_ones = rows.messages(
+        session,
+        (Message.conversation_id == conversation.id)
+        & Message.status.in_(("unknown", "sending"))
+        & Message.gupshup_id.is_(None)
+        & (Message.claimed_at <= (event.at or runtime.clock()) + SKEW),
+    )
     if event.session is not None:
         open_ones = [message for message in open_ones if message.is_session == event.session]
     if len(open_ones) != 1 or open_ones[0].status != "unknown":

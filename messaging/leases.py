@@ -7,9 +7,10 @@ fence it holds.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from messaging.db import Moment
 from messaging.models import SHARDS, Lease
 
 LEASE_S = 10.0
@@ -48,6 +49,18 @@ def renew(session: Session, owner: str, now: datetime) -> set[int]:
         .returning(Lease.shard)
     )
     return set(kept.scalars())
+
+
+def valid(session: Session, owner: str, now: datetime) -> set[int]:
+    """The shards that are ours this very moment; nobody can take them before the end of this transaction."""
+    return set(session.scalars(_VALID, {"owner": owner, "now": now}))
+
+
+_VALID = (
+    select(Lease.shard)
+    .where(Lease.owner == bindparam("owner"), Lease.expires_at > bindparam("now", type_=Moment))
+    .with_for_update(read=True)
+)
 
 
 def release(session: Session, owner: str, shards: set[int] | None = None) -> None:

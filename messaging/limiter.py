@@ -16,7 +16,7 @@ BURST = 50
 #: Longer than this nobody stands at the gate: a hand that sleeps is a hand another portal lacks.
 PATIENCE_S = 2.0
 
-# KEYS[1] bucket; ARGV: rate, burst, cost. Returns milliseconds to wait; nothing is taken unless it is 0.
+# KEYS[1] bucket; ARGV: rate, burst. Returns milliseconds to wait and the level; nothing is taken unless it is 0.
 _TAKE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -24,11 +24,11 @@ local level = tonumber(redis.call('HGET', KEYS[1], 'level') or '0')
 local at = tonumber(redis.call('HGET', KEYS[1], 'at') or now)
 level = math.max(0, level - (now - at) / 1000 * ARGV[1])
 if level + 1 > tonumber(ARGV[2]) then
-  return math.ceil((level + 1 - ARGV[2]) / ARGV[1] * 1000)
+  return {math.ceil((level + 1 - ARGV[2]) / ARGV[1] * 1000), math.floor(level)}
 end
 redis.call('HSET', KEYS[1], 'level', level + 1, 'at', now)
 redis.call('PEXPIRE', KEYS[1], 120000)
-return 0
+return {0, math.floor(level) + 1}
 """
 
 
@@ -40,6 +40,8 @@ class Gate:
         self.key = f"waba24:limit:{portal_id}"
         self.sleep = sleep
         self.counters = runtime.counters
+        #: How full the bucket was after the last request, of BURST.
+        self.level = 0
 
     def __call__(self) -> None:
         waited = 0.0
@@ -52,6 +54,8 @@ class Gate:
 
     def _take(self) -> float:
         try:
-            return float(self.redis.eval(_TAKE, 1, self.key, RATE_PER_S, BURST)) / 1000
+            wait_ms, level = self.redis.eval(_TAKE, 1, self.key, RATE_PER_S, BURST)
         except RedisError:
             return 0.0  # Bitrix24 refuses what is too much; standing still without Redis would cost more
+        self.level = int(level)
+        return float(wait_ms) / 1000

@@ -1,11 +1,12 @@
 """Lines: a portal's numbers at Gupshup."""
 
 import secrets
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import structlog
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session, defer
 
 from activities.errors import refused
 from gupshup.client import Account
@@ -108,45 +109,66 @@ def by_secret(session: Session, secret: str) -> Line | None:
     return session.scalar(select(Line).where(Line.secret_digest == crypto.digest(secret)))
 
 
-def choose(session: Session, portal: Portal, wanted: str, keys: list[str]) -> tuple[Line, Conversation | None]:
+def choose(
+    portal: Portal, wanted: str, keys: Collection[str], conversations: Sequence[Conversation]
+) -> tuple[Line, Conversation | None]:
     """The line to send from, and the newest conversation with one of these phones (index keys) on it.
 
-    wanted: empty, or a line's id, phone or name. Raises Refused line_not_found, line_not_connected.
+    wanted: empty, or a line's id, phone or name; conversations: those `conversations_with` finds.
+    Raises Refused line_not_found, line_not_connected.
     """
     if wanted:
-        line = _named(session, portal, wanted)
-        return line, _newest(session, [line.id], keys)
-    connected = [line.id for line in portal.lines if line.status == "connected"]
-    newest = _newest(session, connected, keys)
+        line = _named(portal, wanted)
+        return line, _newest(conversations, {line.id}, keys)
+    connected = {line.id: line for line in portal.lines if line.status == "connected"}
+    newest = _newest(conversations, connected.keys(), keys)
     if newest is not None:
-        return session.get_one(Line, newest.line_id), newest
+        return connected[newest.line_id], newest
     if portal.default_line_id not in connected:
         raise refused("line_not_connected")
-    return session.get_one(Line, portal.default_line_id), None
+    return connected[portal.default_line_id], None
 
 
-def _named(session: Session, portal: Portal, wanted: str) -> Line:
+def _named(portal: Portal, wanted: str) -> Line:
     digits = "".join(char for char in wanted if char.isdigit())
-    matches = [Line.name == wanted, Line.app_name == wanted]
-    if wanted.isdecimal() and len(wanted) < 10:
-        matches.append(Line.id == int(wanted))
-    if len(digits) >= 7:
-        matches.append(Line.phone == digits)
-    found = session.scalars(
-        select(Line).where(Line.portal_id == portal.id, or_(*matches)).order_by(Line.status, Line.id)
-    ).first()
-    if found is None:
+    number = int(wanted) if wanted.isdecimal() and len(wanted) < 10 else None
+    found = [
+        line
+        for line in portal.lines
+        if wanted in (line.name, line.app_name) or line.id == number or (len(digits) >= 7 and line.phone == digits)
+    ]
+    if not found:
         raise refused("line_not_found", value=wanted)
-    if found.status != "connected":
+    # One that was removed bears the name of its successor.
+    connected = [line for line in found if line.status == "connected"]
+    if not connected:
         raise refused("line_not_connected")
-    return found
+    return connected[0]
 
 
-def _newest(session: Session, line_ids: list[int], keys: list[str]) -> Conversation | None:
-    return session.scalars(
-        select(Conversation)
-        .where(Conversation.line_id.in_(line_ids), Conversation.phone_key.in_(keys))
-        # A conversation in which nothing happened is the oldest: PostgreSQL would put its NULL first.
-        .order_by(func.coalesce(Conversation.last_activity_at, Conversation.last_inbound_at).desc().nulls_last())
-        .limit(1)
-    ).first()
+def _newest(
+    conversations: Sequence[Conversation], line_ids: Collection[int], keys: Collection[str]
+) -> Conversation | None:
+    # One in which nothing has happened yet is none: its first message may still be on its way, or was refused.
+    happened = {
+        one: at
+        for one in conversations
+        if one.line_id in line_ids
+        and (one.phone_key in keys or one.alias_key in keys)
+        and (at := one.last_activity_at or one.last_inbound_at)
+    }
+    return max(happened, key=lambda one: happened[one], default=None)
+
+
+def conversations_with(session: Session, line_ids: Collection[int], keys: Collection[str]) -> list[Conversation]:
+    """The conversations of these lines with these phones (index keys), also as WhatsApp spells the numbers."""
+    either = or_(Conversation.phone_key.in_(keys), Conversation.alias_key.in_(keys))
+    return list(
+        session.scalars(
+            select(Conversation)
+            .where(Conversation.line_id.in_(line_ids), either)
+            .options(defer(Conversation.phone))
+            .order_by(Conversation.id)
+            .execution_options(populate_existing=True)
+        )
+    )

@@ -10,19 +10,23 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import exists, select, update
-from sqlalchemy.orm import Session, aliased, joinedload
+from sqlalchemy import BindParameter, bindparam, exists, select, update
+from sqlalchemy.orm import Session, aliased, defer
 
 from gupshup.client import Account
 from gupshup.errors import GupshupError, NotWritten, Throttled, Unclear
-from messaging import endings, lines, replies, statuses
-from messaging.models import SHARDS, InboundEvent, Lease, Line, Message, Run
+from messaging import endings, lines, replies, rows, statuses
+from messaging.db import Moment
+from messaging.models import Conversation, InboundEvent, Lease, Line, Message, Run, shard_of
 from messaging.runtime import Runtime
 
 #: A message waits for earlier runs of its portal that are not planned yet, so that robots keep their order; but not
 #: for ever: one run whose card cannot be read must not hold up the others.
 ORDER_PATIENCE = timedelta(seconds=60)
 BACKOFF_MAX_S = 60
+PORTION_S = 0.05
+#: More lines than this have their turn in the next round: each is a part of one question.
+LINES_A_ROUND = 64
 #: No send takes this long: connect 5 s, read 30 s.
 LOST_AFTER = timedelta(seconds=120)
 log = structlog.get_logger(__name__)
@@ -30,11 +34,16 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Bucket:
-    """A line's pace: so many messages a second, so many at once; both may be changed at any time."""
+    """A line's pace: so many messages a second, so many at once; both may be changed at any time.
+
+    A line that has more to send than it may goes on in portions of PORTION_S, not one by one: each going costs a
+    transaction.
+    """
 
     tokens: float
     at: datetime
     paused_until: datetime | None = None
+    saturated: bool = False
 
     def fill(self, line: Line, now: datetime) -> int:
         """Let time flow in; how many messages may leave now."""
@@ -42,7 +51,20 @@ class Bucket:
             return 0
         self.tokens = min(line.burst, self.tokens + max(0.0, (now - self.at).total_seconds()) * line.pace)
         self.at = now
-        return int(self.tokens)
+        return int(self.tokens) if self.tokens >= self._portion(line) else 0
+
+    def _portion(self, line: Line) -> float:
+        return max(1.0, min(line.burst, line.pace * PORTION_S)) if self.saturated else 1.0
+
+    def take(self, count: int, more: bool) -> None:
+        """So many leave; `more`: there may be others that could not."""
+        self.tokens -= count
+        self.saturated = more
+
+    def wait_s(self, line: Line, now: datetime) -> float:
+        """Seconds until the next may leave."""
+        paused = (self.paused_until - now).total_seconds() if self.paused_until else 0.0
+        return max(paused, (self._portion(line) - self.tokens) / line.pace, 0.001)
 
 
 @dataclass(frozen=True)
@@ -53,10 +75,12 @@ class Sending:
     run_id: int
     trace: str
     fence: int
+    portal_id: int
     line_id: int
     account: Account
     phone: str
     payload: dict[str, Any]
+    attempts: int
 
 
 Result = str | GupshupError
@@ -73,77 +97,81 @@ class Outbox:
 
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
-        self.owner = owner
         self.busy: set[int] = set()
+        #: Lines that may have something ready; the others are looked at when the drain looks thoroughly.
+        self.ready: set[int] = set()
+        #: Seconds until a line that waits for its pace alone may go on; None: none does.
+        self.again_in: float | None = None
         self._buckets: dict[int, Bucket] = {}
         self._turn = 0
 
+    def look(self, session: Session, held: dict[int, int]) -> None:
+        """Find all lines with something queued; what was delayed or held up is found here again."""
+        self.ready |= {row.id for row in session.execute(_QUEUED_LINES) if shard_of(row.portal_id) in held}
+
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[Sending]:
-        """Claim what may leave now, at most `room`: lines in fair turns, as their paces allow, the oldest calls first."""
+        """Messages whose turn it is: fair turns between the lines, within each the oldest calls first."""
         now = self.runtime.clock()
+        self.again_in = None
+        turns = [(line, may) for line in self._lines(session, held) if (may := self._may(line, now))]
         chosen: list[int] = []
-        turns = [
-            (line, bucket) for line in self._lines(session, held) if (bucket := self._bucket(line, now)).tokens >= 1
-        ]
-        for position, (line, bucket) in enumerate(turns):
-            share = -(-(room - len(chosen)) // (len(turns) - position))
-            may = min(share, bucket.fill(line, now))
-            ready = session.scalars(_ready(line.id, now).limit(may)).all() if may else []
-            bucket.tokens -= len(ready)
-            chosen += ready
-        if not chosen:
-            return []
-        claimed = session.execute(
-            update(Message)
-            .where(Message.id.in_(chosen), Message.status == "queued", self._leased(), _wanted(now))
-            .values(status="sending", claimed_at=now, attempts=Message.attempts + 1)
-            .returning(Message.id)
-            .execution_options(synchronize_session=False)
-        ).scalars()
-        return self._load(session, list(claimed), held)
+        if turns:
+            limits = _shares([may for _, may in turns], room)
+            asked = {line.id: limit for (line, _), limit in zip(turns, limits, strict=True) if limit}
+            found = self._find(session, asked, now) if asked else []
+            for line_id, limit in asked.items():
+                mine = [message_id for message_id, of in found if of == line_id]
+                self._buckets[line_id].take(len(mine), more=len(mine) == limit)
+                chosen += mine
+                if len(mine) < limit:
+                    self.ready.discard(line_id)
+        return self._claimed(session, chosen, {line.id: line for line, _ in turns}, now) if chosen else []
 
     def _lines(self, session: Session, held: dict[int, int]) -> list[Line]:
-        """The connected lines that have something queued; another one goes first each time."""
-        queued = exists().where(Message.line_id == Line.id, Message.status == "queued")
-        mine = (Line.portal_id % SHARDS).in_(held)
-        lines = session.scalars(select(Line).where(mine, Line.status == "connected", queued).order_by(Line.id)).all()
+        """The connected lines that may have something ready; another one goes first each time."""
+        if not self.ready:
+            return []
+        found = session.scalars(_LINES, {"ids": sorted(self.ready)})
+        lines = [line for line in found if shard_of(line.portal_id) in held]
+        self.ready &= {line.id for line in lines}
         self._turn += 1
         start = self._turn % len(lines) if lines else 0
-        return [*lines[start:], *lines[:start]]
+        return [*lines[start:], *lines[:start]][:LINES_A_ROUND]
 
-    def _leased(self) -> Any:
-        return exists().where(
-            Lease.shard == Message.shard, Lease.owner == self.owner, Lease.expires_at > self.runtime.clock()
-        )
+    def _may(self, line: Line, now: datetime) -> int:
+        """How many of this line's messages may leave now; if none, when the next ones may is remembered."""
+        bucket = self._buckets.setdefault(line.id, Bucket(float(line.burst), now))
+        may = bucket.fill(line, now)
+        if not may:
+            wait = bucket.wait_s(line, now)
+            self.again_in = wait if self.again_in is None else min(self.again_in, wait)
+        return may
 
-    def _load(self, session: Session, ids: list[int], held: dict[int, int]) -> list[Sending]:
-        messages = session.scalars(
-            select(Message)
-            .where(Message.id.in_(ids))
-            .options(joinedload(Message.run), joinedload(Message.line), joinedload(Message.conversation))
-            .order_by(Message.run_id)
-            .execution_options(populate_existing=True)
-        ).all()
-        for message in messages:
-            message.fence = held[message.shard]
+    @staticmethod
+    def _find(session: Session, limits: dict[int, int], now: datetime) -> list[tuple[int, int]]:
+        """(message, line) that are ready, at most so many of each line."""
+        asked = ({"line": line_id, "limit": limit, **_times(now)} for line_id, limit in limits.items())
+        return [(row.id, row.line_id) for each in asked for row in session.execute(_READY, each)]
+
+    @staticmethod
+    def _claimed(session: Session, chosen: list[int], lines_by_id: dict[int, Line], now: datetime) -> list[Sending]:
+        claimed = session.scalars(_CLAIM, {"ids": chosen, **_times(now)}).all()
+        accounts = {line_id: lines.account(line) for line_id, line in lines_by_id.items()}
         return [
             Sending(
-                message_id=message.id,
-                run_id=message.run_id,
-                trace=message.run.trace,
-                fence=message.fence,
-                line_id=message.line_id,
-                account=lines.account(message.line),
-                phone=message.conversation.phone,
-                payload=message.payload,
+                message_id=row.id,
+                run_id=row.run_id,
+                trace=row.trace,
+                fence=row.fence,
+                portal_id=row.portal_id,
+                line_id=row.line_id,
+                account=accounts[row.line_id],
+                phone=row.phone,
+                payload=row.payload,
+                attempts=row.attempts,
             )
-            for message in messages
+            for row in session.execute(_CLAIMED, {"ids": claimed})
         ]
-
-    def _bucket(self, line: Line, now: datetime) -> Bucket:
-        bucket = self._buckets.setdefault(line.id, Bucket(float(line.burst), now))
-        bucket.fill(line, now)
-        return bucket
 
     def work(self, sending: Sending) -> Result:
         """Hand one message to Gupshup; runs on a thread, touches no database."""
@@ -154,39 +182,43 @@ class Outbox:
         except GupshupError as error:
             return error
 
-    def record(self, session: Session, sending: Sending, result: Result) -> None:
-        """Write down what became of it."""
-        message = session.get(Message, sending.message_id, with_for_update=True, populate_existing=True)
-        if message is None:
-            return  # wiped together with its portal
+    def record(self, session: Session, done: list[tuple[Sending, Result]]) -> None:
+        """Write down what became of them."""
+        found = {m.id: m for m in rows.messages_by_id(session, [sending.message_id for sending, _ in done])}
         now = self.runtime.clock()
-        if isinstance(result, str):
-            self._accepted(session, message, result, now)
-        elif isinstance(result, NotWritten | Throttled):
-            self._again(message, sending, result, now)
-        elif isinstance(result, Unclear):
-            self._unclear(message, result)
-        else:
-            message.error_code, message.error_reason = result.code, result.reason[:500]
-            statuses.raise_to(message, "failed", now)
-            endings.by_status(session, self.runtime, message)
-        status = message.status
-        log.info("message handed over", trace=sending.trace, run=sending.run_id, status=status, to=sending.phone)
+        accepted = []
+        for sending, result in done:
+            self.ready.add(sending.line_id)  # its lane is free again
+            message = found.get(sending.message_id)
+            if message is None:
+                continue  # wiped together with its portal
+            if isinstance(result, str):
+                accepted.append((message, result))
+            elif isinstance(result, NotWritten | Throttled):
+                self._again(message, sending, result, now)
+            elif isinstance(result, Unclear):
+                self._unclear(message, result)
+            else:
+                message.error_code, message.error_reason = result.code, result.reason[:500]
+                statuses.raise_to(message, "failed", now)
+                endings.by_status(session, self.runtime, message)
+        self._accepted(session, accepted, now)
+        for sending, _ in done:
+            status = found[sending.message_id].status if sending.message_id in found else "wiped"
+            log.info("message handed over", trace=sending.trace, run=sending.run_id, status=status, to=sending.phone)
 
-    def _accepted(self, session: Session, message: Message, gupshup_id: str, now: datetime) -> None:
-        message.gupshup_id = message.gupshup_id or gupshup_id
-        message.conversation.last_activity_at = now
-        statuses.raise_to(message, "accepted", now)
+    def _accepted(self, session: Session, accepted: list[tuple[Message, str]], now: datetime) -> None:
+        for message, gupshup_id in accepted:
+            message.gupshup_id = message.gupshup_id or gupshup_id
+            statuses.raise_to(message, "accepted", now)
+            self.runtime.counters.seconds_to_provider(message.line_id, (now - message.run.stored_at).total_seconds())
+            endings.by_status(session, self.runtime, message)
+            replies.overtaken(session, self.runtime, message)
+        if not accepted:
+            return
+        session.execute(_TALKED, {"ids": [message.conversation_id for message, _ in accepted], "now": now})
         # Events that overtook this record wait for it.
-        session.execute(
-            update(InboundEvent)
-            .where(InboundEvent.ref == gupshup_id, InboundEvent.state == "stored")
-            .values(due_at=now)
-            .execution_options(synchronize_session=False)
-        )
-        self.runtime.counters.seconds_to_provider(message.line_id, (now - message.run.stored_at).total_seconds())
-        endings.by_status(session, self.runtime, message)
-        replies.overtaken(session, self.runtime, message)
+        session.execute(_OVERTAKING, {"refs": [gupshup_id for _, gupshup_id in accepted], "now": now})
 
     def _again(self, message: Message, sending: Sending, error: NotWritten | Throttled, now: datetime) -> None:
         """Nothing was written, so it may be tried again; a 429 makes the whole line pause."""
@@ -212,40 +244,104 @@ class Outbox:
         )
 
 
-def _ready(line_id: int, now: datetime) -> Any:
-    """A line's queued messages that nothing earlier stands in front of, oldest robot call first.
+def _shares(wanted: list[int], room: int) -> list[int]:
+    """Share the free hands: who wants less than its part leaves the rest to those behind."""
+    shares = []
+    for position, may in enumerate(wanted):
+        share = -(-room // (len(wanted) - position))
+        shares.append(min(share, may))
+        room -= shares[-1]
+    return shares
 
-    In front of a message stand: earlier ones to the same client, one in flight to that client, and earlier runs of its
-    portal that are not planned yet and may turn out to go to the same client.
-    """
-    earlier, flying, unplanned = aliased(Message), aliased(Message), aliased(Run)
-    return (
-        select(Message.id)
-        .where(
-            Message.line_id == line_id,
-            Message.status == "queued",
-            Message.send_at <= now,
-            _wanted(now),
-            ~exists().where(
-                earlier.conversation_id == Message.conversation_id,
-                earlier.run_id < Message.run_id,
-                earlier.status == "queued",
-            ),
-            ~exists().where(flying.conversation_id == Message.conversation_id, flying.status == "sending"),
-            ~exists().where(
-                unplanned.portal_id == Message.portal_id,
-                unplanned.state == "stored",
-                unplanned.id < Message.run_id,
-                unplanned.stored_at > now - ORDER_PATIENCE,
-            ),
-        )
-        .order_by(Message.run_id)
+
+# Statements are made once: SQLAlchemy spends more on building one than on running it. Parameters: line, limit, ids, `_times`.
+def _times(now: datetime) -> dict[str, datetime]:
+    return {"now": now, "patient": now - ORDER_PATIENCE}
+
+
+_NOW = bindparam("now", type_=Moment)
+#: Whether its run still waits: a message whose wait is over must never leave, however long the queue stood still.
+_WANTED = exists().where(Run.id == Message.run_id, Run.state != "ended", Run.deadline_at > _NOW)
+_EARLIER, _FLYING, _UNPLANNED = aliased(Message), aliased(Message), aliased(Run)
+#: A line's queued messages that nothing earlier stands in front of, oldest robot call first. In front of a message stand:
+#: earlier ones to the same client, one in flight to that client, and earlier runs of its portal that are not planned yet
+#: and may turn out to go to the same client.
+_READY = (
+    select(Message.id, Message.line_id)
+    .where(
+        Message.line_id == bindparam("line"),
+        Message.status == "queued",
+        Message.send_at <= _NOW,
+        _WANTED,
+        ~exists().where(
+            _EARLIER.conversation_id == Message.conversation_id,
+            _EARLIER.run_id < Message.run_id,
+            _EARLIER.status == "queued",
+        ),
+        ~exists().where(_FLYING.conversation_id == Message.conversation_id, _FLYING.status == "sending"),
+        ~exists().where(
+            _UNPLANNED.shard == Message.shard,
+            _UNPLANNED.portal_id == Message.portal_id,
+            _UNPLANNED.state == "stored",
+            _UNPLANNED.id < Message.run_id,
+            _UNPLANNED.stored_at > bindparam("patient", type_=Moment),
+        ),
     )
-
-
-def _wanted(now: datetime) -> Any:
-    """Whether its run still waits: a message whose wait is over must never leave, however long the queue stood still."""
-    return exists().where(Run.id == Message.run_id, Run.state != "ended", Run.deadline_at > now)
+    .order_by(Message.run_id)
+    .limit(bindparam("limit"))
+)
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_CLAIM = (
+    update(Message)
+    .where(Message.id.in_(_IDS), Message.status == "queued", _WANTED)
+    .values(
+        status="sending",
+        claimed_at=_NOW,
+        attempts=Message.attempts + 1,
+        fence=select(Lease.fence).where(Lease.shard == Message.shard).scalar_subquery(),
+    )
+    .returning(Message.id)
+    .execution_options(synchronize_session=False)
+)
+_CLAIMED = (
+    select(
+        Message.id,
+        Message.run_id,
+        Run.trace,
+        Message.fence,
+        Message.portal_id,
+        Message.line_id,
+        Conversation.phone,
+        Message.payload,
+        Message.attempts,
+    )
+    .join(Run, Run.id == Message.run_id)
+    .join(Conversation, Conversation.id == Message.conversation_id)
+    .where(Message.id.in_(_IDS))
+    .order_by(Message.run_id)
+)
+_LINES = (
+    select(Line)
+    .where(Line.id.in_(_IDS), Line.status == "connected")
+    .order_by(Line.id)
+    .options(defer(Line.secret))
+    .execution_options(populate_existing=True)
+)
+_QUEUED_LINES = select(Line.id, Line.portal_id).where(
+    exists().where(Message.line_id == Line.id, Message.status == "queued")
+)
+_TALKED = (
+    update(Conversation)
+    .where(Conversation.id.in_(_IDS))
+    .values(last_activity_at=_NOW)
+    .execution_options(synchronize_session=False)
+)
+_OVERTAKING = (
+    update(InboundEvent)
+    .where(InboundEvent.ref.in_(bindparam("refs", expanding=True)), InboundEvent.state == "stored")
+    .values(due_at=_NOW)
+    .execution_options(synchronize_session=False)
+)
 
 
 def lost_in_flight(session: Session, shards: Iterable[int], now: datetime) -> int:

@@ -1,66 +1,272 @@
-"""The planning stage of a drain: stored runs become messages or refusals (messaging.runs)."""
+"""The planning stage of a drain: stored runs become messages or refusals (messaging.runs).
 
-import structlog
-from sqlalchemy import or_, select
-from sqlalchemy.orm import Session
+Most runs can be planned from what the database holds: they are, in groups, in the drain's own transaction. The others must
+ask the portal or Gupshup, on a thread: a contact, a file, a template not seen before, or the phone of the card's client. For
+that, up to fifty runs of a portal go together, for two REST calls answer fifty of them as well as one.
+"""
 
-from messaging import endings, runs
-from messaging.models import Run
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import BindParameter, bindparam, exists, or_, select
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm.attributes import set_committed_value
+
+from activities import phones
+from activities.errors import Refused
+from bx24.client import MAX_BATCH
+from gupshup.templates import TemplateInfo
+from messaging import endings, lines, rows, runs, templates
+from messaging.db import Moment
+from messaging.desk import Elsewhere, QuickDesk
+from messaging.models import Lease, Line, Run
 from messaging.runtime import Runtime
 
 TRIES = 4
-log = structlog.get_logger(__name__)
+#: Runs planned in one transaction: some 40 ms, in which nothing else of this process happens.
+GROUP = 64
+#: Answers of the template cache that are kept in memory.
+KNOWN = 2000
+
+
+@dataclass(frozen=True)
+class Flying:
+    """A run that a thread plans; `together` as in `desk.Elsewhere`."""
+
+    run_id: int
+    portal_id: int
+    together: str
+
+
+@dataclass(frozen=True)
+class Task:
+    """Runs of one portal that a thread plans: one, or those that one asking answers."""
+
+    runs: tuple[Run, ...]
+    together: str
+
+    @property
+    def portal_id(self) -> int:
+        return self.runs[0].portal_id
+
+    def flying(self) -> set[Flying]:
+        return {Flying(run.id, run.portal_id, self.together) for run in self.runs}
 
 
 class Planning:
-    """One run at a time per thread; which runs are being planned is known to this process alone, for it holds the shard."""
+    """Which runs are being planned on a thread is known to this process alone, for it holds their shards."""
 
     name = "plan"
 
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
-        self.busy: set[int] = set()
+        self.busy: set[Flying] = set()
+        #: How many runs became something in the last claim, without a thread.
+        self.done = 0
+        #: Lines that got a message in the last claim or record.
+        self.fed: set[int] = set()
+        #: How many of a portal's runs wait for their cards behind those that are being read.
+        self._behind: Counter[int] = Counter()
+        self._known: dict[tuple[int, datetime | None, str], list[TemplateInfo]] = {}
+        self._hands = 4
+
+    def hands(self, threads: int) -> int:
+        self._hands = max(4, threads // 4)
+        return self._hands
+
+    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Task]:
+        """Plan what can be planned at once; the rest is for threads, at most `room` of them, and not all for one portal."""
+        self.done = 0
+        due = self._due(session, held)
+        if not due:
+            return []
+        around = self._around(session, due)
+        slow = self._plan_quickly(session, due, around)
+        tasks = self._tasks(slow, room)
+        taken = {run.id for task in tasks for run in task.runs}
+        self.busy |= {flying for task in tasks for flying in task.flying()}
+        for run, _ in slow:
+            if run.id not in taken:
+                self._wait(run)
+        session.flush()
+        for task in tasks:
+            for run in task.runs:
+                session.expunge(run)  # for the thread, which has no session
+        return tasks
+
+    def _due(self, session: Session, held: dict[int, int]) -> list[Run]:
+        asked: dict[str, Any] = {
+            "now": self.runtime.clock(),
+            "busy": [flying.run_id for flying in self.busy],
+            "shards": list(held),
+            "limit": GROUP,
+        }
+        ids = session.scalars(_DUE_RUNS, asked).all()
+        if len(ids) == GROUP:
+            ids = self._fairly(session, asked)
+        return endings.readable(session, _RUNS, {"ids": ids}) if ids else []
+
+    def _wait(self, run: Run) -> None:
+        """No thread is free for it: it is looked at again when its turn may have come, not each round."""
+        self._behind[run.portal_id] += 1
+        wait_s = min(30.0, 1 + self._behind[run.portal_id] / MAX_BATCH)
+        run.plan_at = self.runtime.clock() + timedelta(seconds=wait_s)
+
+    def _tasks(self, slow: list[tuple[Run, str]], room: int) -> list[Task]:
+        """A portal that answers slowly must not have all hands; the same is not asked twice at once."""
+        flying = {(one.portal_id, one.together) for one in self.busy}
+        groups: defaultdict[tuple[int, str], list[Run]] = defaultdict(list)
+        for run, together in slow:
+            groups[run.portal_id, together or str(run.id)].append(run)
+        hands = Counter(portal_id for portal_id, _ in flying)
+        tasks: list[Task] = []
+        for (portal_id, together), group in groups.items():
+            is_free = (portal_id, together) not in flying and hands[portal_id] < max(2, self._hands // 2)
+            if len(tasks) < room and is_free:
+                hands[portal_id] += 1
+                tasks.append(Task(tuple(group[:MAX_BATCH]), together))
+                self._behind[portal_id] = 0
+        return tasks
 
     @staticmethod
-    def hands(threads: int) -> int:
-        return max(4, threads // 4)
+    def _fairly(session: Session, asked: dict[str, Any]) -> list[int]:
+        """More than one group waits: each shard gets its part, so that one portal's burst does not stand before all."""
+        shards = set(session.scalars(_WAITING_SHARDS)) & set(asked["shards"])
+        each = max(1, GROUP // len(shards))
+        return [
+            run_id
+            for shard in shards
+            for run_id in session.scalars(_DUE_RUNS, {**asked, "shards": [shard], "limit": each})
+        ]
 
-    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Run]:
-        now = self.runtime.clock()
-        due = endings.readable(
-            session,
-            select(Run)
-            .where(
-                Run.shard.in_(held),
-                Run.state == "stored",
-                or_(Run.plan_at.is_(None), Run.plan_at <= now),
-                Run.deadline_at > now,
-                Run.id.not_in(self.busy),
-            )
-            .order_by(Run.id)
-            .limit(room),
-        )
-        self.busy |= {run.id for run in due}
+    def _around(self, session: Session, due: list[Run]) -> runs.Around:
+        rows.hold_all(session, due)
+        around = runs.Around(session, self.runtime, due)
         for run in due:
-            _ = run.portal  # read now: the thread that plans has no session
-        session.expunge_all()
-        return due
+            set_committed_value(run, "portal", around.portals[run.portal_id])
+            set_committed_value(run, "message", None)
+        return around
 
-    def work(self, run: Run) -> runs.Outcome:
-        return runs.plan(self.runtime, run)
+    def _plan_quickly(self, session: Session, due: list[Run], around: runs.Around) -> list[tuple[Run, str]]:
+        """Plan and record in place; the runs that cannot be, and what they have to ask together with others."""
+        outcomes: dict[int, runs.Outcome] = {}
+        drafts: list[runs.Draft] = []
+        slow: list[tuple[Run, str]] = []
 
-    def record(self, session: Session, run: Run, outcome: runs.Outcome) -> None:
-        self.busy.discard(run.id)
-        runs.record(session, self.runtime, run.id, outcome)
+        def trying(run: Run, step: Callable[[], None]) -> None:
+            try:
+                step()
+            except Refused as refusal:
+                outcomes[run.id] = refusal
+            except Elsewhere as asking:
+                slow.append((run, asking.together))
+            except OperationalError:
+                raise
+            except Exception:  # the thread has the words for it
+                slow.append((run, ""))
 
-    def lost(self, session: Session, run: Run) -> None:
+        for run in due:
+            trying(run, partial(self._draft, run, drafts))
+        around.know({key for draft in drafts for key in draft.keys})
+        for draft in drafts:
+            trying(draft.run, partial(self._finish, session, draft, around, outcomes))
+        self._write(session, [(run, outcomes[run.id]) for run in due if run.id in outcomes], around)
+        self.done = len(outcomes)
+        return slow
+
+    def _draft(self, run: Run, drafts: list[runs.Draft]) -> None:
+        if runs.heals(run):
+            raise Elsewhere
+        drafts.append(runs.draft_of(self.runtime, run, _typed))
+
+    def _finish(
+        self, session: Session, draft: runs.Draft, around: runs.Around, outcomes: dict[int, runs.Outcome]
+    ) -> None:
+        line, conversation = lines.choose(
+            around.portals[draft.run.portal_id], draft.line, draft.keys, around.conversations
+        )
+        desk = QuickDesk(self.runtime, draft.run, line, conversation, draft.region)
+        desk.known = lambda line, reference: self._templates(session, line, reference)
+        outcomes[draft.run.id] = draft.planned(line, conversation, desk)
+
+    def _templates(self, session: Session, line: Line, reference: str) -> list[TemplateInfo]:
+        key = (line.id, line.templates_synced_at, reference)
+        if key not in self._known:
+            if len(self._known) >= KNOWN:
+                self._known.clear()
+            self._known[key] = templates.look(session, line, reference)
+        return self._known[key]
+
+    def work(self, task: Task) -> list[runs.Outcome]:
+        return runs.plan_all(self.runtime, task.runs)
+
+    def record(self, session: Session, done: list[tuple[Task, list[runs.Outcome]]]) -> None:
+        """Write down what the threads found."""
+        told: dict[int, runs.Outcome] = {}
+        for task, outcomes in done:
+            self._forget(task)
+            told |= {run.id: outcome for run, outcome in zip(task.runs, outcomes, strict=True)}
+        found = [(run, told[run.id]) for run in rows.runs(session, told)]  # those missing were wiped with their portal
+        if not found:
+            return
+        around = runs.Around(session, self.runtime, [run for run, _ in found])
+        around.know({self.runtime.phone_key(o.phone) for _, o in found if isinstance(o, runs.Planned)})
+        self._write(session, found, around)
+
+    def _write(self, session: Session, outcomes: list[tuple[Run, runs.Outcome]], around: runs.Around) -> None:
+        around.make({(o.line_id, o.phone) for _, o in outcomes if isinstance(o, runs.Planned)})
+        for run, outcome in outcomes:
+            runs.record(session, self.runtime, run, outcome, around)
+        self.fed |= {outcome.line_id for _, outcome in outcomes if isinstance(outcome, runs.Planned)}
+
+    def _forget(self, task: Task) -> None:
+        self.busy -= task.flying()
+
+    def lost(self, session: Session, task: Task) -> None:
         """A fault of ours. Planning only reads, so it may be repeated; then the robot is told, with a number to quote."""
-        self.busy.discard(run.id)
-        stored = session.get(Run, run.id)
-        if stored is None:
-            return  # wiped together with its portal
-        if stored.state == "stored" and stored.plan_tries < TRIES:
-            runs.record(session, self.runtime, run.id, runs.Postponed(2.0**stored.plan_tries, "internal"))
-        elif stored.state == "stored":
-            code, text = endings.internal(stored)
-            endings.end(session, self.runtime, stored, "failed", code, text)
+        self._forget(task)
+        for stored in rows.runs(session, [run.id for run in task.runs]):
+            if stored.state != "stored":
+                continue
+            if stored.plan_tries < TRIES:
+                runs.postpone(self.runtime, stored, runs.Postponed(2.0**stored.plan_tries, "internal"))
+            else:
+                code, text = endings.internal(stored)
+                endings.end(session, self.runtime, stored, "failed", code, text)
+
+
+_NOW = bindparam("now", type_=Moment)
+_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+#: Parameters: now, busy (ids of runs on threads). Statements are made once, for building one costs more than running it.
+_DUE = (
+    (Run.state == "stored")
+    & or_(Run.plan_at.is_(None), Run.plan_at <= _NOW)
+    & (Run.deadline_at > _NOW)
+    & Run.id.not_in(bindparam("busy", expanding=True))
+)
+_DUE_RUNS = (
+    select(Run.id)
+    .where(Run.shard.in_(bindparam("shards", expanding=True)), _DUE)
+    .order_by(Run.id)
+    .limit(bindparam("limit"))
+)
+_WAITING_SHARDS = select(Lease.shard).where(exists().where(Run.shard == Lease.shard, Run.state == "stored"))
+_RUNS = (
+    select(Run)
+    .where(Run.id.in_(_IDS))
+    .order_by(Run.id)
+    .options(load_only(*rows.PLAIN_RUN, Run.properties, Run.auth))
+    .with_for_update()
+)
+
+
+def _typed(given: str) -> list[str]:
+    """The numbers that were typed in; whom a card means, only the portal knows."""
+    if not given.strip():
+        raise Elsewhere("cards")
+    return phones.split(given)

@@ -113,7 +113,11 @@ class Registry:
         except Bx24Error as error:
             return error
 
-    def record(self, session: Session, due: Due, result: Result) -> None:
+    def record(self, session: Session, done: list[tuple[Due, Result]]) -> None:
+        for due, result in done:
+            self._record(session, due, result)
+
+    def _record(self, session: Session, due: Due, result: Result) -> None:
         self.busy.discard(due.portal_id)
         portal = session.get(Portal, due.portal_id, with_for_update=True)
         if portal is None:

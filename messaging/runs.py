@@ -5,7 +5,7 @@ message or a refusal; it only reads and asks, so a crash in the middle is repair
 """
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,9 +19,10 @@ from activities import ACTIVITIES, Person, phones
 from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action, Plan, load
 from activities.errors import CARD_CLOSED, Refused, refused
 from bx24 import payloads
+from bx24.client import MAX_BATCH
 from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
-from messaging import crypto, endings, lines, portals, replies, tokens
+from messaging import crypto, endings, lines, portals, replies, rows, tokens
 from messaging.db import insert_once
 from messaging.desk import RunDesk
 from messaging.downloads import Unfetched
@@ -33,6 +34,8 @@ from robots import ROBOTS, Client, client
 FILE_TRIES = 5
 #: And for a portal whose token's user has left: until another's is there, two minutes in all.
 USER_TRIES = 7
+#: Entity type id and item id of a CRM item.
+Pair = tuple[int, int]
 log = structlog.get_logger(__name__)
 
 
@@ -122,10 +125,31 @@ class Postponed:
 Outcome = Planned | Refused | Postponed
 
 
-def plan(runtime: Runtime, run: Run) -> Outcome:
-    """Check the fields, find line and phone, build the message. Reads and asks only."""
+def plan_all(runtime: Runtime, runs: Sequence[Run]) -> list[Outcome]:
+    """Plan runs of one portal whose clients the CRM knows: their cards come in batches, not one by one."""
+    cards = Cards(runtime, runs[0].portal_id)
+    if len(runs) == 1:
+        return [plan(runtime, runs[0], cards)]
+    for run in runs:
+        _heal(runtime, run)
     try:
-        return _plan(runtime, run)
+        items = cards.look([pair for run in runs if (pair := _crm_item(run))])
+        cards.look([person for item in items for person in client.linked(item)])
+    except Bx24Error:
+        log.info("cards not read ahead", portal=runs[0].portal_id)  # each run asks again and finds its own words
+    return [plan(runtime, run, cards) for run in runs]
+
+
+def plan(runtime: Runtime, run: Run, cards: "Cards") -> Outcome:
+    """Check the fields, find line and phone, build the message, asking whoever must be asked; on a thread. Only reads."""
+    try:
+        _heal(runtime, run)
+        draft = draft_of(runtime, run, lambda given: _candidates(run, given, cards))
+        with runtime.db.read() as session:
+            portal = session.get_one(Portal, run.portal_id)
+            known = lines.conversations_with(session, [line.id for line in portal.lines], draft.keys)
+            line, conversation = lines.choose(portal, draft.line, draft.keys, known)
+        return draft.planned(line, conversation, RunDesk(runtime, run, line, conversation, draft.region))
     except Unfetched as refusal:
         again = refusal.passing and run.plan_tries < FILE_TRIES
         return Postponed(_backoff(run.plan_tries), refusal.code) if again else refusal
@@ -156,32 +180,52 @@ def _backoff(tries: int) -> float:
     return float(min(60, 2**tries))
 
 
-def _plan(runtime: Runtime, run: Run) -> Planned:
+@dataclass(frozen=True)
+class Draft:
+    """A run's checked fields, before line and conversation are known. keys: index key → phone (digits), in their order."""
+
+    run: Run
+    action: Action
+    values: dict[str, Any]
+    region: str
+    keys: dict[str, str]
+
+    @property
+    def line(self) -> str:
+        """The line as the robot names it; empty: by itself."""
+        return str(self.values["line"]).strip()
+
+    def planned(self, line: Line, conversation: Conversation | None, desk: RunDesk) -> Planned:
+        """The plan on this line. Raises Refused and what the desk raises."""
+        plan = self.action.plan(self.values, desk)
+        if plan.message is not None and plan.message.is_session and desk.window_until() is None:
+            raise refused("window_closed")
+        return Planned(
+            line_id=line.id,
+            phone=self._phone(conversation),
+            until=plan.until,
+            deadline_at=self.run.stored_at + plan.wait,
+            accept=list(plan.accept),
+            message=_columns(plan),
+            note=plan.note,
+            values=plan.values,
+        )
+
+    def _phone(self, conversation: Conversation | None) -> str:
+        """The typed number that has this conversation, possibly under WhatsApp's spelling; else the first one."""
+        keys = (conversation.phone_key, conversation.alias_key or "") if conversation else ()
+        return next((self.keys[key] for key in keys if key in self.keys), next(iter(self.keys.values())))
+
+
+def draft_of(runtime: Runtime, run: Run, candidates: Callable[[str], list[str]]) -> Draft:
+    """Check the fields. candidates: what was typed in → the numbers in question. Raises Refused."""
     action = action_of(run.side, run.action)
     assert action is not None, f"no action {run.action}"
-    _heal(runtime, run)
     schema = action.schema(Client if run.side == "robots" else Person)
     values = load(schema, action.tidy(endings.properties_of(run)))
     region = phones.region_of(run.portal.region, run.portal.language)
-    numbers = phones.valid(_candidates(runtime, run, values["phone"]), region)
-    keys = {runtime.phone_key(number): number for number in numbers}
-    with runtime.db.read() as session:
-        portal = session.get_one(Portal, run.portal_id)
-        line, conversation = lines.choose(session, portal, values["line"].strip(), list(keys))
-    desk = RunDesk(runtime, run, line, conversation, region)
-    plan = action.plan(values, desk)
-    if plan.message is not None and plan.message.is_session and desk.window_until() is None:
-        raise refused("window_closed")
-    return Planned(
-        line_id=line.id,
-        phone=keys[conversation.phone_key] if conversation else numbers[0],
-        until=plan.until,
-        deadline_at=run.stored_at + plan.wait,
-        accept=list(plan.accept),
-        message=_columns(plan),
-        note=plan.note,
-        values=plan.values,
-    )
+    numbers = phones.valid(candidates(values["phone"]), region)
+    return Draft(run, action, values, region, {runtime.phone_key(number): number for number in numbers})
 
 
 def _columns(plan: Plan) -> dict[str, Any] | None:
@@ -196,70 +240,136 @@ def _columns(plan: Plan) -> dict[str, Any] | None:
     }
 
 
+def heals(run: Run) -> bool:
+    """Whether this run brings the fresh token its portal waits for."""
+    return bool(run.auth) and run.portal.status == "reauth"
+
+
 def _heal(runtime: Runtime, run: Run) -> None:
-    if run.auth and run.portal.status == "reauth":
+    if heals(run):
         portals.adopt(runtime, run.portal_id, payloads.Auth(**run.auth))
 
 
-def _candidates(runtime: Runtime, run: Run, given: str) -> list[str]:
+def _candidates(run: Run, given: str, cards: "Cards") -> list[str]:
     """The numbers in question: those typed in, else the CRM client's. Raises Refused no_phone."""
     if given.strip():
         return phones.split(given)
-    entity, item = _crm_item(run)
-    if entity is None or item is None:
+    item = _crm_item(run)
+    if item is None:
         raise refused("no_phone")
-    rest = tokens.portal_client(runtime, run.portal_id)
-
-    def fetch(items: list[tuple[int, int]]) -> dict[tuple[int, int], dict[str, Any]]:
-        reply = rest.batch(
-            {f"{kind}_{number}": ("crm.item.get", {"entityTypeId": kind, "id": number}) for kind, number in items}
-        )
-        _raise_passing(reply.errors.values())
-        return {pair: (reply.results.get(f"{pair[0]}_{pair[1]}") or {}).get("item") or {} for pair in items}
-
-    found = [number for text in client.phones(entity, item, fetch) for number in phones.split(text)]
+    found = [number for text in client.phones(*item, cards.fetch) for number in phones.split(text)]
     if not found:
         raise refused("no_phone")
     return found
 
 
-def _crm_item(run: Run) -> tuple[int | None, int | None]:
+def _crm_item(run: Run) -> Pair | None:
     module, entity, kind, item = run.document
-    return payloads.entity_type_id((module, entity, kind)), payloads.item_id((module, entity, item))
+    pair = payloads.entity_type_id((module, entity, kind)), payloads.item_id((module, entity, item))
+    return None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
 
 
-def _raise_passing(errors: Any) -> None:
-    """A card that is gone has no phone; one that is closed to us is reported; a busy portal is asked again."""
-    for error in errors:
-        if error.code.upper() not in ("NOT_FOUND", "ERROR_NOT_FOUND", "100"):
-            raise error
+class Cards:
+    """CRM items of one portal as far as they were asked for, fifty in a call."""
+
+    def __init__(self, runtime: Runtime, portal_id: int) -> None:
+        self._rest = tokens.portal_client(runtime, portal_id)
+        self._found: dict[Pair, dict[str, Any]] = {}
+        self._closed: dict[Pair, Bx24Error] = {}
+
+    def fetch(self, items: Sequence[Pair]) -> dict[Pair, dict[str, Any]]:
+        """`robots.client.Fetch`. Raises Bx24Error, also for a single card that is closed to us or cannot be read now."""
+        self.look(items)
+        for item in items:
+            if item in self._closed:
+                raise self._closed[item]
+        return {item: self._found[item] for item in items}
+
+    def look(self, items: Sequence[Pair]) -> list[dict[str, Any]]:
+        """Read what is not known yet; the cards that could be read. A card that is gone is empty, it has no phone."""
+        asked = [item for item in dict.fromkeys(items) if item not in self._found and item not in self._closed]
+        for start in range(0, len(asked), MAX_BATCH):
+            self._read(asked[start : start + MAX_BATCH])
+        return [self._found[item] for item in items if item in self._found]
+
+    def _read(self, items: Sequence[Pair]) -> None:
+        reply = self._rest.batch(
+            {f"{kind}_{number}": ("crm.item.get", {"entityTypeId": kind, "id": number}) for kind, number in items}
+        )
+        for kind, number in items:
+            error = reply.errors.get(f"{kind}_{number}")
+            if error is not None and error.code.upper() not in ("NOT_FOUND", "ERROR_NOT_FOUND", "100"):
+                self._closed[kind, number] = error
+            else:
+                self._found[kind, number] = (reply.results.get(f"{kind}_{number}") or {}).get("item") or {}
 
 
-def record(session: Session, runtime: Runtime, run_id: int, outcome: Outcome) -> None:
-    """Write down what planning found. A run that was ended meanwhile stays as it is."""
-    run = session.get(Run, run_id, with_for_update=True)
-    if run is None or run.state != "stored":
+class Around:
+    """What a group of runs needs around it: portals with their lines, and the conversations with its phones.
+
+    Lines are locked against removal until the end of the transaction.
+    """
+
+    def __init__(self, session: Session, runtime: Runtime, runs: Sequence[Run]) -> None:
+        self.session = session
+        self.runtime = runtime
+        self.portals = rows.know_portals(session, {run.portal_id for run in runs})
+        self.lines = rows.know_lines(session, self.portals.values())
+        self.conversations: list[Conversation] = []
+
+    def know(self, keys: Collection[str]) -> None:
+        """Read the conversations with these phones (index keys) on any of the lines."""
+        self.conversations = lines.conversations_with(self.session, self.lines, keys) if keys else []
+
+    def make(self, wanted: Iterable[tuple[int, str]]) -> None:
+        """Make the conversations (line, phone) that are the first word, all in one statement."""
+        for line_id, phone in sorted(wanted):
+            if self._with(line_id, self.runtime.phone_key(phone)) is None:
+                key = self.runtime.phone_key(phone)
+                self.conversations.append(Conversation(line_id=line_id, phone=phone, phone_key=key))
+        self.session.add_all(self.conversations)
+        self.session.flush()
+
+    def with_phone(self, line_id: int, phone: str) -> Conversation:
+        """The conversation of this line with this phone (digits); `know` and `make` have seen to it that there is one."""
+        found = self._with(line_id, self.runtime.phone_key(phone))
+        assert found is not None, "a conversation that was not made"
+        return found
+
+    def _with(self, line_id: int, key: str) -> Conversation | None:
+        mine = (one for one in self.conversations if one.line_id == line_id and key in (one.phone_key, one.alias_key))
+        return next(mine, None)
+
+
+def record(session: Session, runtime: Runtime, run: Run, outcome: Outcome, around: Around) -> None:
+    """Write down what planning found. A run that was ended meanwhile stays as it is; its row is held."""
+    if run.state != "stored":
         return
     if isinstance(outcome, Refused):
         endings.end(session, runtime, run, "failed", outcome.code, outcome.text)
     elif isinstance(outcome, Postponed):
-        run.plan_tries += 1
-        run.plan_at = runtime.clock() + timedelta(seconds=outcome.after_s)
-        log.warning("run postponed", trace=run.trace, reason=outcome.reason, after_s=outcome.after_s)
+        postpone(runtime, run, outcome)
     else:
-        _start(session, runtime, run, outcome)
+        _start(session, runtime, run, outcome, around)
 
 
-def _start(session: Session, runtime: Runtime, run: Run, planned: Planned) -> None:
+def postpone(runtime: Runtime, run: Run, outcome: Postponed) -> None:
+    """Plan it again later."""
+    run.plan_tries += 1
+    run.plan_at = runtime.clock() + timedelta(seconds=outcome.after_s)
+    log.warning("run postponed", trace=run.trace, reason=outcome.reason, after_s=outcome.after_s)
+
+
+def _start(session: Session, runtime: Runtime, run: Run, planned: Planned, around: Around) -> None:
     now = runtime.clock()
-    line = session.get_one(Line, planned.line_id, with_for_update={"read": True})  # not removed meanwhile
+    line = around.lines[planned.line_id]
     if line.status != "connected":
         refusal = refused("line_not_connected")
         endings.end(session, runtime, run, "failed", refusal.code, refusal.text)
         return
-    conversation = conversation_with(session, runtime, line.id, planned.phone)
+    conversation = around.with_phone(line.id, planned.phone)
     run.line_id, run.conversation_id = line.id, conversation.id
-    run.note = planned.note.to(run.portal.language) if planned.note else ""
+    run.note = planned.note.to(around.portals[run.portal_id].language) if planned.note else ""
     if planned.values is not None:
         endings.end(session, runtime, run, "ok", values=planned.values)
         return
@@ -267,17 +377,19 @@ def _start(session: Session, runtime: Runtime, run: Run, planned: Planned) -> No
     if planned.message is None:
         replies.early(session, runtime, run)
         return
-    run.message = Message(
+    message = Message(
+        run_id=run.id,
         portal_id=run.portal_id,
         shard=run.shard,
         line_id=line.id,
-        conversation=conversation,
+        conversation_id=conversation.id,
         status="queued",
         created_at=now,
         send_at=now,
         **planned.message,
     )
-    log.info("run planned", trace=run.trace, run=run.id, line=line.id, kind=run.message.kind)
+    session.add(message)
+    log.info("run planned", trace=run.trace, run=run.id, line=line.id, kind=message.kind)
 
 
 def conversation_with(session: Session, runtime: Runtime, line_id: int, phone: str) -> Conversation:

@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from activities.errors import refused
 from gupshup.errors import GupshupError
@@ -65,17 +66,13 @@ class Templates:
         """By Gupshup id or element name, as `activities.base.Desk.template` says."""
         if not self.line.app_id:
             return None
-        if self._age() > FRESH:
+        if not is_fresh(self.runtime, self.line):
             self._refresh()
         found = self._look(reference)
-        if not found and self._age() > ASK_EVERY:
+        if not found and _age(self.runtime, self.line) > ASK_EVERY:
             self._refresh()
             found = self._look(reference)
-        return _the_one(reference, language, found)
-
-    def _age(self) -> timedelta:
-        synced = self.line.templates_synced_at
-        return self.runtime.clock() - synced if synced else timedelta.max
+        return the_one(reference, language, found)
 
     def _refresh(self) -> None:
         """A list that cannot be had now is no reason to fail a robot whose template is in the cache."""
@@ -89,16 +86,29 @@ class Templates:
 
     def _look(self, reference: str) -> list[TemplateInfo]:
         with self.runtime.db.read() as session:
-            rows = session.scalars(
-                select(Template).where(
-                    Template.line_id == self.line.id,
-                    (Template.template_id == reference) | (Template.name == reference),
-                )
-            ).all()
-        return [TemplateInfo.from_dict(row.data) for row in rows]
+            return look(session, self.line, reference)
 
 
-def _the_one(reference: str, language: str, found: list[TemplateInfo]) -> TemplateInfo:
+def _age(runtime: Runtime, line: Line) -> timedelta:
+    return runtime.clock() - line.templates_synced_at if line.templates_synced_at else timedelta.max
+
+
+def is_fresh(runtime: Runtime, line: Line) -> bool:
+    """Whether the cache of this line may be used without asking."""
+    return _age(runtime, line) <= FRESH
+
+
+def look(session: Session, line: Line, reference: str) -> list[TemplateInfo]:
+    """What the cache has under an id or a name."""
+    bears = (Template.template_id == reference) | (Template.name == reference)
+    return [
+        TemplateInfo.from_dict(data)
+        for data in session.scalars(select(Template.data).where(Template.line_id == line.id, bears))
+    ]
+
+
+def the_one(reference: str, language: str, found: list[TemplateInfo]) -> TemplateInfo:
+    """The template that is meant, among those that bear the name or id. Raises Refused."""
     if language:
         found = [info for info in found if info.id == reference or info.language.lower() == language.lower()] or [
             info for info in found if info.language.lower().split("_")[0] == language.lower().split("_")[0]

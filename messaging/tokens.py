@@ -154,7 +154,8 @@ class PortalClient(Client):
 
     def __init__(self, runtime: Runtime, portal_id: int) -> None:
         self._source = PortalTokens(runtime, portal_id)
-        super().__init__(runtime.bx_session, self._source, gate=Gate(runtime, portal_id))
+        self.limit = Gate(runtime, portal_id)
+        super().__init__(runtime.bx_session, self._source, gate=self.limit)
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> Reply:
         try:

@@ -102,6 +102,26 @@ class Bells:
             with _best_effort():
                 self.redis.hset("waba24:owners", mapping=owners)
 
+    def tell_load(self, drain: str, tasks_per_s: float) -> None:
+        """How much this drain does."""
+        with _best_effort():
+            self.redis.hset("waba24:loads", drain, str(round(tasks_per_s, 1)))
+
+    def loads(self) -> dict[str, float]:
+        """What the drains that are alive do; one that has not told yet does nothing."""
+        try:
+            alive: Any = self.redis.zrangebyscore("waba24:drains", self._now(), "+inf")
+            told: Any = self.redis.hmget("waba24:loads", alive) if alive else []
+        except RedisError:
+            return {}
+        return {name.decode(): float(load or 0) for name, load in zip(alive, told, strict=True)}
+
+    def offer(self, shard: int, drain: str) -> None:
+        """This shard is free; ring at the drain that is to take it."""
+        with _best_effort():
+            self.redis.hdel("waba24:owners", str(shard))
+            self.redis.rpush(f"waba24:bell:{drain}", shard)
+
     def gone(self, drain: str) -> bool:
         """The drain stops listening; True if bells rang meanwhile, so that it must go on instead.
 
@@ -110,6 +130,7 @@ class Bells:
         """
         try:
             self.redis.zrem("waba24:drains", drain)
+            self.redis.hdel("waba24:loads", drain)
             return bool(self.redis.llen(f"waba24:bell:{drain}") or self.redis.llen("waba24:bell"))
         except RedisError:
             return True

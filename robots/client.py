@@ -19,13 +19,15 @@ def phones(entity_type_id: int, item_id: int, fetch: Fetch) -> list[str]:
     own = _phones_of(item)
     if own:
         return own
-    people = _linked(item)
+    people = linked(item)
     found = fetch(people) if people else {}
     return next((numbers for person in people if (numbers := _phones_of(found.get(person, {})))), [])
 
 
-def _linked(item: Mapping[str, Any]) -> list[tuple[int, int]]:
-    """Contacts in their order, the main one first, then the company."""
+def linked(item: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Who is asked for a phone when the item has none: contacts in their order, the main one first, then the company."""
+    if _phones_of(item):
+        return []
     contacts = [item.get("contactId"), *_as_list(item.get("contactIds"))]
     people = [(CONTACT, number) for contact in contacts if (number := _id(contact))]
     company = _id(item.get("companyId"))

@@ -210,7 +210,7 @@ def _robots(runtime: Runtime) -> click.Group:
             raise _fail(error) from None
         result = registry.work(due)
         with runtime.db.write() as session:
-            registry.record(session, due, result)
+            registry.record(session, [(due, result)])
             report = session.get_one(Portal, due.portal_id).registration or {}
         click.echo(json.dumps(report, ensure_ascii=False))
         if report.get("failed") or report.get("error"):

@@ -1,0 +1,103 @@
+"""Several drains share the load: one that cannot keep up hands shards to one that has less to do.
+
+Each drain tells Redis how much it does. Who is busy all the time, and busier than the others, stops claiming for some of its
+shards, lets what is in flight there come back (whoever took them earlier would call those sends unclear), gives back their
+leases and rings at the drain that does least. Alone, it summons another drain, if a worker is free. A single shard is never
+divided (docs/decisions/0002).
+"""
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import structlog
+
+from messaging import leases
+
+if TYPE_CHECKING:
+    from messaging.drains import Drain
+
+THINK_S = 0.5
+#: Share of the time in which the loop worked instead of waiting, or share of the hands in use, that means "cannot keep up".
+SATURATED = 0.75
+#: What was given away is not taken back so soon, or shards would wander.
+GIVEN_S = 5.0
+#: Below this part of our load a difference is not worth a hand-over.
+WORTH = 0.15
+log = structlog.get_logger(__name__)
+
+
+class Sharing:
+    """What one drain knows of its own load, and which shards are on their way to another."""
+
+    def __init__(self, drain: "Drain") -> None:
+        self._drain = drain
+        self._started: Counter[int] = Counter()
+        self._leaving: dict[int, str] = {}
+        self._given: dict[int, float] = {}
+        self._thought_at = time.monotonic()
+        self._waited_s = 0.0
+
+    @property
+    def given(self) -> set[int]:
+        """Shards that were given away a moment ago."""
+        return set(self._given)
+
+    def leaving(self, shard: int) -> bool:
+        """Whether nothing more is claimed there."""
+        return shard in self._leaving
+
+    def started(self, shard: int) -> None:
+        """A task of this shard was begun."""
+        self._started[shard] += 1
+
+    def waited(self, seconds: float) -> None:
+        """The loop had nothing to do for so long."""
+        self._waited_s += seconds
+
+    def think(self) -> None:
+        """Twice a second: finish what was begun, tell our load, begin a hand-over if it is worth one."""
+        now = time.monotonic()
+        self._given = {shard: at for shard, at in self._given.items() if now - at < GIVEN_S}
+        self._hand_over(now)
+        elapsed = now - self._thought_at
+        if elapsed < THINK_S:
+            return
+        loads = {shard: count / elapsed for shard, count in self._started.items()}
+        is_saturated = self._waited_s < (1 - SATURATED) * elapsed or (
+            self._drain.in_flight >= SATURATED * self._drain.threads
+        )
+        self._thought_at, self._waited_s, self._started = now, 0.0, Counter()
+        bells = self._drain.runtime.bells
+        bells.tell_load(self._drain.name, sum(loads.values()))
+        if is_saturated and not self._leaving:
+            self._offer(loads, bells.loads())
+
+    def _offer(self, loads: dict[int, float], of_drains: dict[str, float]) -> None:
+        others = {drain: load for drain, load in of_drains.items() if drain != self._drain.name}
+        if not others:
+            if len(loads) > 1:
+                self._drain.runtime.bells.summon_help()
+            return
+        total = sum(loads.values())
+        surplus = total - (total + sum(others.values())) / (len(others) + 1)
+        if surplus < WORTH * total:
+            return
+        to = min(others, key=lambda drain: others[drain])
+        for shard, load in sorted(loads.items(), key=lambda pair: -pair[1]):
+            if load <= surplus and shard in self._drain.held and len(self._drain.held) > len(self._leaving) + 1:
+                self._leaving[shard] = to
+                surplus -= load
+
+    def _hand_over(self, now: float) -> None:
+        """Give back the leases of shards that have nothing in flight any more."""
+        ready = {shard for shard in self._leaving if not self._drain.flying[shard]}
+        if not ready:
+            return
+        with self._drain.runtime.db.write() as session:
+            leases.release(session, self._drain.name, ready)
+        for shard in ready:
+            self._drain.held.pop(shard, None)
+            self._drain.runtime.bells.offer(shard, self._leaving.pop(shard))
+            self._given[shard] = now
+        log.info("shards handed over", count=len(ready))
