@@ -22,7 +22,7 @@ from gupshup.messages import MSG_PATH
 from gupshup.reading import as_dict, as_id, as_list, as_text, digits, parse_json, storable
 from gupshup.refusals import names_bad_settings
 from gupshup.templates import TemplateInfo, parse
-from gupshup.transport import session
+from gupshup.transport import exchange, session
 
 __all__ = ["MODES", "Account", "Client", "session"]
 
@@ -126,14 +126,8 @@ class Client:
     ) -> dict[str, Any]:
         headers = {"apikey": _key(account), "Accept": "application/json"}
         try:
-            response = self._session.request(
-                method,
-                self._base_url + path,
-                headers=headers,
-                data=data,
-                params=params,
-                timeout=self._timeout,
-                allow_redirects=False,
+            response = exchange(
+                self._session, method, self._base_url + path, headers, data=data, params=params, timeout=self._timeout
             )
         except (requests.RequestException, HTTPError, HTTPException, OSError) as error:
             # "from None": the error carries the request, and the request carries the key.

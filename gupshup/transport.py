@@ -1,15 +1,17 @@
 """The HTTP session, and the question every failed send asks of it: was anything written?"""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.client import HTTPException
 from http.cookiejar import DefaultCookiePolicy
 from importlib.metadata import PackageNotFoundError, version
 from ssl import SSLCertVerificationError
 from typing import Any
+from urllib.parse import urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.structures import CaseInsensitiveDict
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, Retry
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ClosedPoolError, ConnectTimeoutError, EmptyPoolError, HTTPError, NewConnectionError
@@ -65,6 +67,35 @@ def session(pool: int) -> requests.Session:
     made.mount("https://", adapter)
     made.mount("http://", adapter)
     return made
+
+
+def exchange(
+    http: requests.Session,
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    *,
+    data: Mapping[str, str] | None,
+    params: Mapping[str, str] | None,
+    timeout: tuple[float, float],
+) -> requests.Response:
+    """One request and its whole answer; no redirect is followed.
+
+    Handed to the session's adapter as it is: what Session.request does besides (cookies, proxies, hooks, the history of
+    redirects) we have switched off, and it is a third of the cost of a send.
+    """
+    request = requests.PreparedRequest()
+    request.method = method
+    request.url = f"{url}?{urlencode(params)}" if params else url
+    request.headers = CaseInsensitiveDict({**{name: str(value) for name, value in http.headers.items()}, **headers})
+    if data is not None:
+        request.body = urlencode(data).encode()
+        request.headers["Content-Type"] = "application/x-www-form-urlencoded"
+        request.headers["Content-Length"] = str(len(request.body))
+    adapter = http.get_adapter(request.url)
+    response = adapter.send(request, stream=True, timeout=timeout, verify=http.verify is not False, cert=http.cert)
+    response.content  # noqa: B018  # read here: the connection goes back, and what breaks off is told from the rest
+    return response
 
 
 @contextmanager
