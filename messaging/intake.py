@@ -16,7 +16,7 @@ from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import structlog
-from sqlalchemy import Column, Connection, Engine, Select, Table, select
+from sqlalchemy import Column, Connection, Engine, Table
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import InstrumentedAttribute
@@ -86,23 +86,11 @@ class Ledger:
     def __init__(
         self, model: Any, key: tuple[str, ...], rests_on: tuple[InstrumentedAttribute[Any], ...], order: int
     ) -> None:
-        table: Table = model.__table__
-        self.name = table.name
-        self.columns: dict[str, Column[Any]] = {column.name: column for column in table.columns}
+        self.table: Table = model.__table__
+        self.columns: dict[str, Column[Any]] = {column.name: column for column in self.table.columns}
         self.key = key
+        self.rests_on = rests_on
         self.order = order
-        self._ident = rests_on[0]
-        self._standing = {alone: _locked(rests_on, wait=alone) for alone in (True, False)}
-
-    def standing(self, connection: Connection, bases: Iterable[tuple[Any, ...]], alone: bool) -> set[tuple[Any, ...]]:
-        """Which of these are as they were recognised. alone: wait for what is locked; a group goes on without it."""
-        ids = sorted({basis[0] for basis in bases})
-        return {tuple(row) for row in connection.execute(self._standing[alone].where(self._ident.in_(ids)))}
-
-
-def _locked(columns: tuple[InstrumentedAttribute[Any], ...], wait: bool) -> Select[Any]:
-    # FOR KEY SHARE: an uninstall locks what it closes; until it is through, nothing is stored for it.
-    return select(*columns).order_by(columns[0]).with_for_update(read=True, key_share=True, skip_locked=not wait)
 
 
 class Binder:
@@ -126,16 +114,28 @@ class Binder:
         )
         quote = dialect.identifier_preparer.quote
         names = [quote(name) for name in (*self._given, *constants)]
-        mark = "?" if dialect.paramstyle == "qmark" else "%s"
-        self._head = f"INSERT INTO {quote(ledger.name)} ({', '.join(names)}) VALUES "
+        mark = self._mark = "?" if dialect.paramstyle == "qmark" else "%s"
+        self._head = f"INSERT INTO {quote(ledger.table.name)} ({', '.join(names)}) VALUES "
         self._row = f"({', '.join([mark] * len(names))})"
         returned = ", ".join(quote(name) for name in ("id", *ledger.key))
         self._tail = f" ON CONFLICT DO NOTHING RETURNING {returned}"
+        basis = ", ".join(quote(attribute.key) for attribute in ledger.rests_on)
+        owner = quote(ledger.rests_on[0].class_.__tablename__)
+        self._standing = f"SELECT {basis} FROM {owner} WHERE id IN "
+        # FOR KEY SHARE: an uninstall locks what it closes; until it is through, nothing is stored for it.
+        self._locked = "" if dialect.name == "sqlite" else " ORDER BY id FOR KEY SHARE"
 
     def bound(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple([process(values[name]) if process else values[name] for name, process in self._bind]) + (
             self._constants
         )
+
+    def standing(self, connection: Connection, bases: Iterable[tuple[Any, ...]], alone: bool) -> set[tuple[Any, ...]]:
+        """Which of these are as they were recognised. alone: wait for what is locked; a group goes on without it."""
+        ids = tuple({basis[0] for basis in bases})
+        lock = self._locked + (" SKIP LOCKED" if self._locked and not alone else "")
+        statement = f"{self._standing}({', '.join([self._mark] * len(ids))}){lock}"
+        return {tuple(row) for row in connection.exec_driver_sql(statement, ids)}
 
     def insert(self, connection: Connection, rows: list[tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:
         """Insert what is not there yet; the ids of the new ones by their key."""
@@ -251,8 +251,8 @@ class Intake:
 
 
 def _insert(connection: Connection, rows: list[Arrival], alone: bool) -> dict[Arrival, int | Exception | None]:
-    ledger, binder = rows[0].ledger, rows[0].binder
-    standing = ledger.standing(connection, [one.basis for one in rows], alone)
+    binder = rows[0].binder
+    standing = binder.standing(connection, [one.basis for one in rows], alone)
     outcomes: dict[Arrival, int | Exception | None] = {one: Stale() for one in rows}
     good = [one for one in rows if one.basis in standing]
     if good:
