@@ -129,29 +129,24 @@ class _TakingTurns(sqlite3.Connection):
         self._turn = os.open(self._queue, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._has_turn = False
 
-    def begin_as_writer(self) -> None:
-        """BEGIN IMMEDIATE, when it is our turn. Raises sqlite3.OperationalError where a thread would wait for itself."""
+    def take_turn(self) -> None:
+        """Wait for our turn. Raises sqlite3.OperationalError where a thread would wait for itself."""
         turns: set[str] = self._here.__dict__.setdefault("turns", set())
         if self._queue in turns:
             raise sqlite3.OperationalError("database is locked by a transaction of this very thread")
         fcntl.flock(self._turn, fcntl.LOCK_EX)
         turns.add(self._queue)
         self._has_turn = True
-        try:
-            self.execute("BEGIN IMMEDIATE")
-        except BaseException:
-            self._pass_on()
-            raise
 
     def commit(self) -> None:
         super().commit()
-        self._pass_on()
+        self.pass_on()
 
     def rollback(self) -> None:
         try:
             super().rollback()
         finally:
-            self._pass_on()
+            self.pass_on()
 
     def close(self) -> None:
         super().close()
@@ -159,7 +154,8 @@ class _TakingTurns(sqlite3.Connection):
             os.close(self._turn)
             self._turn = -1
 
-    def _pass_on(self) -> None:
+    def pass_on(self) -> None:
+        """Our turn is over, if it was ours."""
         if self._has_turn:
             self._has_turn = False
             self._here.turns.discard(self._queue)
@@ -183,8 +179,16 @@ def _begin_as_writer(connection: Any) -> None:
     driver = connection.connection.driver_connection
     if reads or not isinstance(driver, _TakingTurns):
         connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
-    else:
-        driver.begin_as_writer()
+        return
+    try:
+        driver.take_turn()
+    except sqlite3.OperationalError as error:
+        raise OperationalError("BEGIN IMMEDIATE", None, error) from None
+    try:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    except BaseException:
+        driver.pass_on()
+        raise
 
 
 def insert_once(session: Session, model: Any, row: Mapping[str, Any]) -> int | None:
