@@ -11,13 +11,12 @@ import json
 import os
 import sqlite3
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Engine, Integer, Text, create_engine, event
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, sessionmaker
@@ -189,13 +188,6 @@ def _begin_as_writer(connection: Any) -> None:
     except BaseException:
         driver.pass_on()
         raise
-
-
-def insert_once(session: Session, model: Any, row: Mapping[str, Any]) -> int | None:
-    """Insert a row and return its id, or None if a unique key says that it is there already."""
-    insert: Any = sqlite.insert if session.get_bind().dialect.name == "sqlite" else postgresql.insert
-    inserted: int | None = session.scalar(insert(model).values(**row).on_conflict_do_nothing().returning(model.id))
-    return inserted
 
 
 class Database:
