@@ -7,9 +7,12 @@ Null and empty arrays never arrive: PHP's http_build_query leaves them out.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote, unquote_plus, unquote_to_bytes
 
+#: Longer names are not remembered: a stranger would fill our memory with them.
+KNOWN_KEY = 100
 Form = dict[str, Any]
 """str, or a Form again, under every key, in the order of arrival."""
 
@@ -35,10 +38,9 @@ def parse_form(body: bytes, *, max_keys: int = 2000, max_depth: int = 6) -> Form
     counters: dict[int, int] = {}
     for pair in body.split(b"&"):
         key, _, value = pair.partition(b"=")
-        name = _decode(key)
-        if name.count("[") > max_depth:
+        path, depth = _known_path(key) if len(key) <= KNOWN_KEY else _read_path(key)
+        if depth > max_depth:
             raise PayloadError("body", f"is nested deeper than {max_depth}")
-        path = _path(name)
         if path[0]:
             _put(form, path, _decode(value), counters)
     return form
@@ -76,7 +78,27 @@ def _flat(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def _decode(part: bytes) -> str:
+    if not part.isascii():
+        return _decode_odd(part)
+    if b"+" in part:
+        part = part.replace(b"+", b" ")
+    text = (unquote_to_bytes(part) if b"%" in part else part).decode("utf-8", "replace")
+    return text.replace("\x00", "") if "\x00" in text else text
+
+
+def _decode_odd(part: bytes) -> str:
+    """Bytes that should have been escaped count as they are, those beside them by themselves."""
     return unquote_plus(part.decode("utf-8", "replace"), "utf-8", "replace").replace("\x00", "")
+
+
+def _read_path(key: bytes) -> tuple[tuple[str, ...], int]:
+    """A field's name as a path, and how many brackets it has."""
+    name = _decode(key)
+    return tuple(_path(name)), name.count("[")
+
+
+#: Names repeat from call to call, and reading them is half of the work.
+_known_path = lru_cache(2048)(_read_path)
 
 
 def _path(key: str) -> list[str]:
@@ -92,7 +114,7 @@ def _path(key: str) -> list[str]:
     return path
 
 
-def _put(form: Form, path: list[str], value: str, counters: dict[int, int]) -> None:
+def _put(form: Form, path: tuple[str, ...], value: str, counters: dict[int, int]) -> None:
     """counters: per node, the number `a[]` takes next; looking for the greatest key each time would be quadratic."""
     node = form
     for i, part in enumerate(path):

@@ -93,7 +93,9 @@ def exchange(
         request.headers["Content-Type"] = "application/x-www-form-urlencoded"
         request.headers["Content-Length"] = str(len(request.body))
     adapter = http.get_adapter(request.url)
-    response = adapter.send(request, stream=True, timeout=timeout, verify=http.verify is not False, cert=http.cert)
+    response = adapter.send(
+        request, stream=True, timeout=timeout, verify=True if http.verify is None else http.verify, cert=http.cert
+    )
     response.content  # noqa: B018  # read here: the connection goes back, and what breaks off is told from the rest
     return response
 

@@ -7,6 +7,7 @@ console) and is kept as `odd`.
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import bindparam, select
@@ -15,7 +16,8 @@ from sqlalchemy.orm import Session, defer
 
 from gupshup import webhooks
 from messaging import endings, replies, rows, statuses
-from messaging.db import Moment, insert_once
+from messaging.db import Moment
+from messaging.intake import Hook, Ledger
 from messaging.models import InboundEvent, Line, Message, Reply, shard_of
 from messaging.runs import conversation_of, conversation_with
 from messaging.runtime import Runtime
@@ -31,12 +33,20 @@ _STATUS_OF = {"enqueued": "accepted", "sent": "sent", "delivered": "delivered", 
 log = structlog.get_logger(__name__)
 
 
-def store(runtime: Runtime, line: Line, body: bytes) -> bool:
-    """Store one webhook; False if the same event was stored before."""
+LEDGER = Ledger(InboundEvent, key=("line_id", "key"), rests_on=(Line.id, Line.secret_digest), order=2)
+#: Gupshup repeats what was refused, and waits 10 s at most: a short trouble of the database is waited for, no more.
+PATIENCE_S = 2.0
+
+
+def store(runtime: Runtime, line: Line | Hook, body: bytes) -> bool:
+    """Store one webhook; False if the same event was stored before.
+
+    Raises intake.Stale if the line is gone, intake.Unavailable if the database stays away.
+    """
     events = webhooks.parse(body)
     first = events[0]
     now = runtime.clock()
-    row = {
+    row: dict[str, Any] = {
         "line_id": line.id,
         "shard": shard_of(line.portal_id),
         "key": webhooks.key(first),
@@ -46,8 +56,7 @@ def store(runtime: Runtime, line: Line, body: bytes) -> bool:
         "received_at": now,
         "due_at": now,
     }
-    with runtime.db.write() as session:
-        stored = insert_once(session, InboundEvent, row)
+    stored = runtime.intake.store(LEDGER, row, (line.id, line.secret_digest), row["shard"], PATIENCE_S)
     runtime.counters.add("webhooks", first.type_label)
     if isinstance(first, webhooks.Unknown):
         runtime.counters.add("webhooks_unknown")

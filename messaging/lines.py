@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, defer
 from activities.errors import refused
 from gupshup.client import Account
 from messaging import crypto, endings, portals
+from messaging.intake import Hook
 from messaging.models import Conversation, Line, Portal, Run
 from messaging.runtime import Runtime
 
@@ -104,9 +105,25 @@ def webhook_url(runtime: Runtime, line: Line) -> str:
     return f"{runtime.config.public_url}/gupshup/{line.secret}"
 
 
-def by_secret(session: Session, secret: str) -> Line | None:
-    """The line whose webhook this is; found by digest, so the comparison gives no timing away."""
-    return session.scalar(select(Line).where(Line.secret_digest == crypto.digest(secret)))
+def by_secret(runtime: Runtime, secret: str) -> Hook | None:
+    """The line whose webhook this is; found by digest, so the comparison gives no timing away.
+
+    Remembered: `inbound.store` looks whether it is still there. Unknown ones are asked for each time.
+    """
+    digest = crypto.digest(secret)
+    known = runtime.intake.hooks.get(digest)
+    if known is None:
+        with runtime.db.read() as session:
+            found = session.execute(select(Line.id, Line.portal_id).where(Line.secret_digest == digest)).one_or_none()
+        if found is not None:
+            known = Hook(found.id, found.portal_id, digest)
+            runtime.intake.hooks.put(digest, known)
+    return known
+
+
+def forget(runtime: Runtime, hook: Hook) -> None:
+    """The line is not as it was remembered: ask again."""
+    runtime.intake.hooks.forget(hook.secret_digest)
 
 
 def choose(

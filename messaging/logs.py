@@ -8,6 +8,7 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
+from functools import lru_cache
 from typing import Any
 
 import structlog
@@ -17,6 +18,8 @@ _SECRET_VALUES = re.compile(
     r"((?:access_token|refresh_token|auth|code|client_secret|apikey|AUTH_ID|REFRESH_ID)=)[^&\s\"']+", re.IGNORECASE
 )
 _WEBHOOK = re.compile(r"(/(?:gupshup|files)/)[^/\s\"'?]+")
+#: What every one of the patterns beside it needs.
+_SUSPECT = re.compile(r"\d|=|/(?:gupshup|files)/")
 _PHONE = re.compile(r"(?<!\d)(\+?\d{3})\d{4,10}(\d{2})(?!\d)")
 _TYPED_PHONE = re.compile(r"(?<!\w)\+?\d[\d ()-]{8,18}\d(?!\w)")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -25,6 +28,8 @@ _LONG = re.compile(r"\b(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{40,}\b")
 
 def scrub(text: str) -> str:
     """A text without phones, tokens and webhook secrets."""
+    if not _SUSPECT.search(text):
+        return text  # most texts: four searches less for each
     text = _SECRET_VALUES.sub(r"\1***", text)
     text = _WEBHOOK.sub(r"\1***", text)
     text = _LONG.sub("***", text)
@@ -39,9 +44,14 @@ def _masked(found: re.Match[str]) -> str:
     return f"{text[:3]}***{text[-2:]}"
 
 
+@lru_cache(1024)
+def _is_secret(name: str) -> bool:
+    return bool(_SECRET_NAMES.search(name))
+
+
 def _mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for name, value in event.items():
-        if _SECRET_NAMES.search(name):
+        if _is_secret(name):
             event[name] = "***"
         elif isinstance(value, str) and name not in ("timestamp", "trace", "logger", "level"):
             event[name] = scrub(value)

@@ -7,7 +7,7 @@ of the scrape. A flushed Redis makes the counters begin again at zero, which Pro
 
 import threading
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -50,11 +50,11 @@ class Counters:
         self.add("to_provider", line, bucket)
         self.add("to_provider_sum", line, by=max(0.0, seconds))
 
-    def flush_sometimes(self, redis: Redis, now: datetime) -> None:
+    def flush_sometimes(self, redis: Callable[[], Redis], now: datetime) -> None:
         """Flush at most once a second: for web processes, after a request."""
         if self._flushed_at is None or (now - self._flushed_at).total_seconds() >= 1:
             self._flushed_at = now
-            self.flush(redis)
+            self.flush(redis())
 
     def flush(self, redis: Redis) -> None:
         """Add what was counted to the common sum; kept for the next time if Redis is away."""

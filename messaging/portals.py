@@ -17,7 +17,8 @@ from bx24.errors import Bx24Error
 from bx24.oauth import AppInfo
 from bx24.payloads import Auth
 from messaging import endings, files, tokens
-from messaging.crypto import same
+from messaging.crypto import digest, same
+from messaging.intake import Caller
 from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Reply, Run, Template
 from messaging.runtime import Runtime
 
@@ -93,6 +94,28 @@ def awaits_user(runtime: Runtime, member_id: str) -> bool:
     """Whether the portal's own token died, so that an administrator's fresh one is welcome."""
     with runtime.db.read() as session:
         return session.scalar(select(Portal.status).where(Portal.member_id == member_id)) == "reauth"
+
+
+def caller(runtime: Runtime, auth: Auth) -> Caller | None:
+    """The portal of a robot call, remembered from an earlier one; else as `recognise` says.
+
+    What is remembered only ever accepts, and `runs.store` reads in its transaction whether the portal is still like that.
+    """
+    given = digest(auth.application_token)
+    known = runtime.intake.callers.get(auth.member_id)
+    if known is not None and same(known.token_digest, given):
+        return known
+    portal = recognise(runtime, auth)
+    if portal is None:
+        return None
+    known = Caller(portal.id, portal.status, portal.token_version, given)
+    runtime.intake.callers.put(auth.member_id, known)
+    return known
+
+
+def forget(runtime: Runtime, auth: Auth) -> None:
+    """The portal is not as it was remembered: recognise it anew."""
+    runtime.intake.callers.forget(auth.member_id)
 
 
 def recognise(runtime: Runtime, auth: Auth) -> Portal | None:

@@ -23,9 +23,9 @@ from bx24.client import MAX_BATCH
 from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
 from messaging import crypto, endings, lines, portals, replies, rows, tokens
-from messaging.db import insert_once
 from messaging.desk import RunDesk
 from messaging.downloads import Unfetched
+from messaging.intake import Caller, Ledger
 from messaging.models import Conversation, Line, Message, Portal, Run, shard_of
 from messaging.runtime import Runtime
 from robots import ROBOTS, Client, client
@@ -51,10 +51,20 @@ def code_of(side: str, name: str) -> str:
     return f"{side.removesuffix('s') if side == 'robots' else 'activity'}.{name}"
 
 
-def store(runtime: Runtime, portal: Portal, side: str, action: Action, call: payloads.RunCall) -> bool:
-    """Store a run; False if its event token was stored before: then it is the same run, not a second message."""
+LEDGER = Ledger(
+    Run, key=("portal_id", "token_digest"), rests_on=(Portal.id, Portal.status, Portal.token_version), order=1
+)
+#: Bitrix24 calls once and looks at no answer: while the database is away a call is kept waiting so long, in seconds.
+PATIENCE_S = 10.0
+
+
+def store(runtime: Runtime, portal: Portal | Caller, side: str, action: Action, call: payloads.RunCall) -> bool:
+    """Store a run; False if its event token was stored before: then it is the same run, not a second message.
+
+    Raises intake.Stale if the portal is no longer as it was recognised, intake.Unavailable if the database stays away.
+    """
     now = runtime.clock()
-    row = {
+    row: dict[str, Any] = {
         "trace": secrets.token_hex(6),
         "portal_id": portal.id,
         "shard": shard_of(portal.id),
@@ -71,14 +81,14 @@ def store(runtime: Runtime, portal: Portal, side: str, action: Action, call: pay
         "plan_at": now,
         "deadline_at": now + timedelta(minutes=_wait_minutes(call.properties)),
     }
-    with runtime.db.write() as session:
-        stored = insert_once(session, Run, row)
+    basis = (portal.id, portal.status, portal.token_version)
+    stored = runtime.intake.store(LEDGER, row, basis, row["shard"], PATIENCE_S)
     runtime.counters.add("runs_received", side, action.name)
     log.info("run stored" if stored else "run repeated", trace=row["trace"], run=stored, action=action.name)
     return stored is not None
 
 
-def _kept_auth(portal: Portal, auth: payloads.Auth) -> dict[str, Any] | None:
+def _kept_auth(portal: Portal | Caller, auth: payloads.Auth) -> dict[str, Any] | None:
     """The call's own pair is kept only for a portal whose token died: it is what heals it."""
     if portal.status != "reauth":
         return None

@@ -20,9 +20,10 @@ from messaging.config import Config
 from messaging.crypto import Vault
 from messaging.db import Database, open_engine
 from messaging.guard import file_session, guard
+from messaging.intake import Intake
 from messaging.metrics import Counters
 from messaging.models import Setting
-from messaging.wakeups import Bells
+from messaging.wakeups import Bells, Unrung
 
 INDEX_KEY = "phone_index_key"
 
@@ -39,6 +40,7 @@ class Runtime:
     gs_session: requests.Session
     redis_url: str
     file_session: requests.Session = field(default_factory=file_session)
+    unrung: Unrung = field(default_factory=Unrung)
     _redis: Redis | None = field(default=None, repr=False)
 
     @cached_property
@@ -54,6 +56,11 @@ class Runtime:
     @cached_property
     def bells(self) -> Bells:
         return Bells(self.redis)
+
+    @cached_property
+    def intake(self) -> Intake:
+        """How what comes in reaches the database."""
+        return Intake(self.db.engine, self.unrung.add)
 
     @cached_property
     def counters(self) -> Counters:

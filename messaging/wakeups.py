@@ -9,7 +9,8 @@ into the database and rings again.
     waba24:summoned   set while a drain job is queued and has not begun
 """
 
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -49,6 +50,35 @@ def _best_effort() -> Iterator[None]:
         yield
     except RedisError as error:
         log.warning("Redis is away, the database goes on", error=type(error).__name__)
+
+
+class Unrung:
+    """Shards that were given work and not rung for yet: one round trip for all of them, by whoever has time first."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._shards: set[int] = set()
+        self._ringing = False
+
+    def add(self, shards: Iterable[int]) -> None:
+        with self._lock:
+            self._shards |= set(shards)
+
+    def ring(self, bells: "Callable[[], Bells]") -> None:
+        """Ring for what was added, until nothing is left; nobody waits for a ringing that is under way."""
+        while shards := self._taken():
+            try:
+                bells().ring(shards)
+            finally:
+                self._ringing = False
+
+    def _taken(self) -> set[int]:
+        with self._lock:
+            if self._ringing or not self._shards:
+                return set()
+            shards, self._shards = self._shards, set()
+            self._ringing = True
+            return shards
 
 
 class Bells:

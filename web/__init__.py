@@ -1,12 +1,15 @@
 """HTTP in, pages out. No rules live here: requests are parsed, handed to messaging, answered."""
 
-from flask import Flask
+import structlog
+from flask import Flask, Response
 
+from messaging.queue_server import QueueServerError
 from messaging.runtime import Runtime
 from web import commands, files, health, install, runs, webhooks
 
 #: Bitrix24's settings frames carry `document_fields` of hundreds of kilobytes (reference section 6.1).
 MAX_BODY = 4 * 1024 * 1024
+log = structlog.get_logger(__name__)
 
 
 def build(runtime: Runtime) -> Flask:
@@ -19,8 +22,18 @@ def build(runtime: Runtime) -> Flask:
         app.register_blueprint(module.blueprint)
     commands.attach(app)
 
-    @app.teardown_request
-    def _count(_: BaseException | None) -> None:
-        runtime.counters.flush_sometimes(runtime.redis, runtime.clock())
+    @app.after_request
+    def _when_answered(response: Response) -> Response:
+        response.call_on_close(lambda: _afterwards(runtime))
+        return response
 
     return app
+
+
+def _afterwards(runtime: Runtime) -> None:
+    """What the caller need not wait for: bells and counters. What is lost here, the sweeper finds."""
+    try:
+        runtime.unrung.ring(lambda: runtime.bells)
+        runtime.counters.flush_sometimes(lambda: runtime.redis, runtime.clock())
+    except QueueServerError as error:
+        log.warning("Redis is away, the database goes on", error=str(error))

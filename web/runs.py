@@ -5,12 +5,14 @@ Stored, then 200: Bitrix24 does not look at our answer and never calls again.
 
 from flask import Blueprint, Response
 
+from activities.base import Action
 from bx24.payloads import PayloadError, RunCall
 from messaging import portals, runs
-from messaging.models import shard_of
+from messaging.intake import Stale, Unavailable
 from web.context import empty, form, refuse, runtime
 
 blueprint = Blueprint("runs", __name__)
+RECOGNISED_ANEW = 5
 
 
 @blueprint.post("/<any(robots, activities):side>/<name>")
@@ -22,11 +24,23 @@ def run(side: str, name: str) -> Response:
         call = RunCall.parse(form())
     except PayloadError as error:
         return refuse(400, error)
-    portal = portals.recognise(runtime(), call.auth)
-    if portal is None:
-        return refuse(403, "unknown portal or wrong application_token")
-    if call.code != runs.code_of(side, name):
-        return refuse(400, f"code {call.code} at the address of {name}")
-    if runs.store(runtime(), portal, side, action, call):
-        runtime().bells.ring([shard_of(portal.id)])
-    return empty()
+    return _stored(side, name, action, call)
+
+
+def _stored(side: str, name: str, action: Action, call: RunCall) -> Response:
+    """A portal that was not any more as it was remembered is recognised anew; it may change only so often meanwhile."""
+    for _ in range(RECOGNISED_ANEW):
+        caller = portals.caller(runtime(), call.auth)
+        if caller is None:
+            return refuse(403, "unknown portal or wrong application_token")
+        if call.code != runs.code_of(side, name):
+            return refuse(400, f"code {call.code} at the address of {name}")
+        try:
+            runs.store(runtime(), caller, side, action, call)
+        except Stale:
+            portals.forget(runtime(), call.auth)
+        except Unavailable as error:
+            return refuse(503, f"the database is away: {error}")
+        else:
+            return empty()
+    return refuse(503, "the portal changes all the time")

@@ -7,7 +7,7 @@ or failing endpoint delays all events of the app (Gupshup docs: subscriptions an
 from flask import Blueprint, Response, request
 
 from messaging import inbound, lines
-from messaging.models import shard_of
+from messaging.intake import Stale, Unavailable
 from web.context import empty, refuse, runtime
 
 blueprint = Blueprint("webhooks", __name__)
@@ -23,10 +23,14 @@ def probe(secret: str) -> Response:
 @blueprint.post("/gupshup/<secret>")
 def receive(secret: str) -> Response:
     request.max_content_length = MAX_BODY  # whatever the payload: a refusal would be repeated, and delay the others
-    with runtime().db.read() as session:
-        line = lines.by_secret(session, secret)
-    if line is None:
-        return refuse(404, "unknown webhook secret")
-    if inbound.store(runtime(), line, request.get_data(cache=False)):
-        runtime().bells.ring([shard_of(line.portal_id)])
-    return empty()
+    body = request.get_data(cache=False)
+    while (line := lines.by_secret(runtime(), secret)) is not None:
+        try:
+            inbound.store(runtime(), line, body)
+        except Stale:
+            lines.forget(runtime(), line)  # wiped since it was remembered
+        except Unavailable as error:
+            return refuse(503, f"the database is away: {error}")
+        else:
+            return empty()
+    return refuse(404, "unknown webhook secret")

@@ -1,0 +1,156 @@
+"""What comes in: groups that wait for one commit, rows that fail, portals that go, a database that is away."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.exc import OperationalError
+
+from bx24.forms import build_query
+from messaging import portals
+from tests.crash.rig import until
+from tests.flows.scenes import OLGA, events, path_of
+from tests.world import World
+
+
+def post(world: World, token: str) -> int:
+    """One robot call; its status."""
+    document = {"0": "crm", "1": "CCrmDocumentDeal", "2": "DEAL_1"}
+    body = {
+        "workflow_id": token,
+        "code": "robot.send_template",
+        "document_id": document,
+        "document_type": {**document, "2": "DEAL"},
+        "event_token": token,
+        "properties": {"template": "welcome", "language": "ru", "phone": OLGA},
+        "use_subscription": "Y",
+        "auth": world.portal.event_auth(1, with_refresh=True),
+    }
+    answer = world.flask.test_client().post("/robots/send_template", data=build_query(body), buffered=True)
+    return answer.status_code
+
+
+def notify(world: World, path: str, name: str) -> int:
+    body = {"type": "message-event", "payload": {"id": name, "gsId": name, "type": "sent", "destination": OLGA}}
+    return world.flask.test_client().post(path, json=body, buffered=True).status_code
+
+
+@contextmanager
+def on_begin(world: World, act: Any) -> Iterator[None]:
+    """`act` happens at the begin of each transaction of the engine."""
+
+    def listener(_: Any) -> None:
+        act()
+
+    event.listen(world.runtime.db.engine, "begin", listener)
+    try:
+        yield
+    finally:
+        event.remove(world.runtime.db.engine, "begin", listener)
+
+
+def together(world: World, tokens: list[str]) -> tuple[list[int], int]:
+    """The first call is held in its transaction until all others wait; their statuses, and how many transactions it took."""
+    assert post(world, "known") == 200  # from now on nobody asks the database who calls
+    begun: list[int] = []
+    first = threading.Event()
+
+    def gate() -> None:
+        begun.append(1)
+        if len(begun) == 1:
+            first.set()
+            until("the others wait", lambda: world.runtime.intake.waiting == len(tokens) - 1, 10, 0.002)
+
+    with on_begin(world, gate), ThreadPoolExecutor(len(tokens)) as pool:
+        answers = [pool.submit(post, world, tokens[0])]
+        assert first.wait(10)
+        answers += [pool.submit(post, world, token) for token in tokens[1:]]
+        return [answer.result() for answer in answers], len(begun)
+
+
+def test_calls_that_wait_together_share_one_transaction_and_one_bell(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rung: list[set[int]] = []
+    monkeypatch.setattr(shop.runtime.bells, "ring", rung.append)
+    before = len(shop.runs())
+    statuses, transactions = together(shop, ["a", "b", "c", "c", "d", "a"])
+    assert (statuses, transactions) == ([200] * 6, 2)
+    stored = shop.runs()[before:]
+    assert sorted(run.workflow_id for run in stored) == ["a", "b", "c", "d", "known"]
+    assert len({run.trace for run in stored}) == 5
+    assert rung == [{1}] * 3, "known, a, and one bell for all the others"
+
+
+def test_a_bad_row_spoils_only_itself(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = shop.runtime.intake.store
+
+    def spoiled(ledger: Any, values: dict[str, Any], *rest: Any) -> int | None:
+        return store(ledger, {**values, "waits": None} if values["workflow_id"] == "bad" else values, *rest)
+
+    monkeypatch.setattr(shop.runtime.intake, "store", spoiled)
+    statuses, _ = together(shop, ["a", "b", "bad", "c"])
+    assert statuses == [200, 200, 500, 200]
+    assert sorted(run.workflow_id for run in shop.runs()) == ["a", "b", "c", "known"]
+
+
+def test_a_portal_that_was_uninstalled_elsewhere_is_refused_whatever_is_remembered(shop: World) -> None:
+    path = path_of(shop, shop.line)
+    assert (post(shop, "before"), notify(shop, path, "before")) == (200, 200)
+    portals.uninstall(shop.runtime, 1, clean=True)
+    assert (post(shop, "after"), notify(shop, path, "after")) == (403, 404)
+    assert (shop.runs(), events(shop)) == ([], [])
+    shop.install()
+    assert post(shop, "again") == 200
+
+
+def test_a_call_waits_for_a_database_that_is_away_for_a_moment(shop: World) -> None:
+    path = path_of(shop, shop.line)
+    assert (post(shop, "known"), notify(shop, path, "known")) == (200, 200)
+    intake, waited = shop.runtime.intake, [0.0]
+    intake.now = lambda: waited[0]
+    back_after = [3.0]
+
+    def pause(seconds: float) -> None:
+        waited[0] += seconds
+
+    def away() -> None:
+        if waited[0] < back_after[0]:
+            raise OperationalError("BEGIN", {}, Exception("server closed the connection"))
+
+    intake.pause = pause
+    with on_begin(shop, away):
+        assert post(shop, "patient") == 200
+        waited[0] = 0.0
+        assert notify(shop, path, "refused") == 503, "Gupshup repeats it"
+        waited[0], back_after[0] = 0.0, 60.0
+        assert post(shop, "lost") == 503
+    assert [run.workflow_id for run in shop.runs()] == ["known", "patient"]
+    assert (post(shop, "afterwards"), notify(shop, path, "refused")) == (200, 200)
+
+
+@pytest.mark.parametrize("tables_url", ["sqlite"], indirect=True)
+def test_writers_on_sqlite_take_turns_and_a_thread_never_waits_for_itself(world: World) -> None:
+    database = world.runtime.db
+    order: list[str] = []
+
+    def write() -> None:
+        with database.write() as session:
+            session.connection()  # a session begins with its first statement
+            order.append("other")
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as outer:
+            outer.connection()
+            other = pool.submit(write)
+            with pytest.raises(OperationalError, match="this very thread"), database.write() as inner:
+                inner.connection()
+            order.append("mine")
+        other.result(10)
+    assert order == ["mine", "other"]
