@@ -18,7 +18,7 @@ from bx24.oauth import AppInfo
 from bx24.payloads import Auth
 from messaging import endings, files, tokens
 from messaging.crypto import same
-from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Reply, Run, Template
+from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Reply, Run, Tally, Template
 from messaging.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -175,7 +175,7 @@ def _uninstalled(session: Session, runtime: Runtime, portal_id: int, clean: bool
 def _wipe(session: Session, portal: Portal) -> None:
     lines = select(Line.id).where(Line.portal_id == portal.id)
     portal.default_line_id = None
-    for model in (Reply, Message, InboundEvent, Template):
+    for model in (Reply, Message, InboundEvent, Template, Tally):
         session.execute(delete(model).where(model.line_id.in_(lines)))
     session.execute(delete(Run).where(Run.portal_id == portal.id))
     session.execute(delete(Conversation).where(Conversation.line_id.in_(lines)))
