@@ -172,7 +172,8 @@ def old_tallies(session: Session, runtime: Runtime, limit: int) -> int:
     """Daily figures after three years."""
     before = (runtime.clock() - TALLIES_KEPT).date()
     key = (Tally.day, Tally.line_id, Tally.status)
-    old = session.execute(select(*key).where(Tally.day < before).order_by(*key).limit(limit)).tuples().all()
+    rows = session.execute(select(*key).where(Tally.day < before).order_by(*key).limit(limit))
+    old = [tuple(row) for row in rows]
     if old:
         session.execute(delete(Tally).where(tuple_(*key).in_(old)).execution_options(synchronize_session=False))
     return len(old)

@@ -233,6 +233,7 @@ def _ready(line_id: int, now: datetime) -> Any:
             ),
             ~exists().where(flying.conversation_id == Message.conversation_id, flying.status == "sending"),
             ~exists().where(
+                unplanned.shard == Message.shard,  # follows from the portal, and opens the index of stored runs
                 unplanned.portal_id == Message.portal_id,
                 unplanned.state == "stored",
                 unplanned.id < Message.run_id,
