@@ -53,9 +53,14 @@ class Housekeeper:
         if (self._rests_until and now < self._rests_until) or not self._has_turn():
             return 0
         done = sum(self._do(duty) for duty in DUTIES for _ in range(ROUNDS))
-        if not done and not self._count():
-            self._rests_until = now + REST
+        counting = self._count()
+        self._rests_until = None if done or counting else now + REST
         return done
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether the last call found nothing left to do."""
+        return self._rests_until is not None
 
     def _has_turn(self) -> bool:
         redis = self.runtime.redis
