@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import Text, case, delete, exists, literal_column, or_, select, tuple_, type_coerce, update
+from sqlalchemy import Text, delete, exists, literal_column, or_, select, tuple_, type_coerce, update
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -106,7 +106,6 @@ def run_texts(session: Session, runtime: Runtime, limit: int) -> int:
     ids = _ids(session, over.order_by(Run.ended_at), limit)
     if not ids:
         return 0
-    has_message = exists().where(Message.run_id == Run.id)
     session.execute(
         update(Run)
         .where(Run.id.in_(ids))
@@ -118,17 +117,19 @@ def run_texts(session: Session, runtime: Runtime, limit: int) -> int:
             answer=None,
             log_line=WIPED,
             note="",
-            # Its message tells to whom it went; the index that finds the runs of a conversation stays small.
-            conversation_id=case((has_message, None), else_=Run.conversation_id),
         )
         .execution_options(synchronize_session=False)
     )
-    session.execute(
+    wiped = session.scalars(
         update(Message)
         .where(Message.run_id.in_(ids))
         .values(payload=None, choices=None, whatsapp_id=None)
+        .returning(Message.run_id)
         .execution_options(synchronize_session=False)
-    )
+    ).all()
+    # Their messages tell to whom they went; the index that finds the runs of a conversation stays small.
+    known = update(Run).where(Run.id.in_(wiped)).values(conversation_id=None)
+    session.execute(known.execution_options(synchronize_session=False))
     return len(ids)
 
 

@@ -24,6 +24,8 @@ MANY = 6_000
 LARGE = "run|message|inbound_event|reply|conversation"
 #: The first row, the last row: one step into the primary key, whatever a plan calls it.
 END_OF_TABLE = re.compile(r"FROM (\w+) ORDER BY \1\.id( DESC)?\s+LIMIT", re.DOTALL)
+#: A stretch of the primary key: as long as a day, or a piece of it (in these small tables perhaps all of it).
+STRETCH = re.compile(r"WHERE (\w+)\.id >= ")
 #: The partial indexes that are as small as what waits: reading one through is what they are for.
 QUEUES = {
     *("ix_run_stored", "ix_run_deadline", "ix_run_answer", "ix_run_replied", "ix_reply_fetch", "ix_inbound_due"),
@@ -117,7 +119,7 @@ def test_nothing_reads_a_large_table_through(shop: World) -> None:
 
 def _through(connection: Connection, statement: str, parameters: Any) -> list[str]:
     """The lines of the plan that read a large table, or all of a portal's runs."""
-    if END_OF_TABLE.search(statement):
+    if END_OF_TABLE.search(statement) or STRETCH.search(statement):
         return []
     if connection.dialect.name == "sqlite":
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
