@@ -45,6 +45,9 @@ class Config:
     worker_processes: int = 1
     worker_threads: int = 64
     unknown_after_s: int = 600
+    keep_events_days: int = 14
+    keep_texts_days: int = 90
+    keep_days: int = 400
     bind: str = "127.0.0.1:8000"
     metrics_token: str = field(default="", repr=False)
 
@@ -182,6 +185,27 @@ class Environment(Schema):
         load_default=600,
         validate=validate.Range(1, 86400),
     )
+    KEEP_EVENTS_DAYS = _var(
+        fields.Integer,
+        "days after which Gupshup's webhooks are deleted, once they are applied",
+        "14",
+        load_default=14,
+        validate=validate.Range(2, 3650),
+    )
+    KEEP_TEXTS_DAYS = _var(
+        fields.Integer,
+        "days after the end of a run until its texts, and clients' replies, are wiped",
+        "90",
+        load_default=90,
+        validate=validate.Range(30, 3650),
+    )
+    KEEP_DAYS = _var(
+        fields.Integer,
+        "days after the end of a run until it is deleted with its message; not less than KEEP_TEXTS_DAYS",
+        "400",
+        load_default=400,
+        validate=validate.Range(30, 3650),
+    )
     BIND = _var(
         fields.String,
         "host:port on which `make serve` listens; a reverse proxy with TLS stands before it",
@@ -211,6 +235,9 @@ class Environment(Schema):
             worker_processes=data["WORKER_PROCESSES"],
             worker_threads=data["WORKER_THREADS"],
             unknown_after_s=data["UNKNOWN_AFTER_S"],
+            keep_events_days=data["KEEP_EVENTS_DAYS"],
+            keep_texts_days=data["KEEP_TEXTS_DAYS"],
+            keep_days=data["KEEP_DAYS"],
             bind=data["BIND"],
             metrics_token=data["METRICS_TOKEN"],
         )
@@ -227,7 +254,7 @@ def load(environ: Mapping[str, str], env_file: Path | None = None, serving: bool
     schema = Environment()
     errors = schema.validate(values)
     problems = {name: " ".join(texts) for name, texts in errors.items()}
-    for name, text in [*_insecure(values), *_missing(values, serving)]:
+    for name, text in [*_insecure(values), *_missing(values, serving), *_too_short(values)]:
         problems.setdefault(name, text)
     if problems:
         raise ConfigError([_problem(schema, name, problems[name]) for name in schema.fields if name in problems])
@@ -250,6 +277,12 @@ def _insecure(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name in ("PUBLIC_URL", "BX24_AUTH_SERVERS", "GUPSHUP_API_URL", "GUPSHUP_PARTNER_URL"):
         if any(url.strip().startswith("http://") for url in values.get(name, "").split(",")):
             yield name, "must begin with https:// (http:// only with ALLOW_HTTP=1, for emulators)."
+
+
+def _too_short(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    days = [values.get(name, default) for name, default in (("KEEP_DAYS", "400"), ("KEEP_TEXTS_DAYS", "90"))]
+    if all(text.strip().isdecimal() for text in days) and int(days[0]) < int(days[1]):
+        yield "KEEP_DAYS", f"is less than KEEP_TEXTS_DAYS ({days[1]}): a run's texts cannot outlive the run."
 
 
 def _problem(schema: Schema, name: str, text: str) -> str:

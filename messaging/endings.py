@@ -23,6 +23,9 @@ from messaging.db import Moment
 from messaging.models import Message, Reply, Run
 from messaging.runtime import Runtime
 
+#: An unclear send is answered as soon as it is old enough, so those older still are answered already, or end with their wait.
+#: Without this bound each look would go through all that ever were unclear.
+UNCLEAR_FOR = timedelta(days=2)
 log = structlog.get_logger(__name__)
 
 _WINDOW = {
@@ -166,6 +169,7 @@ _UNCLEAR = (
         Message.shard.in_(_SHARDS),
         Message.status == "unknown",
         Message.claimed_at <= bindparam("unclear_since", type_=Moment),
+        Message.claimed_at > bindparam("unclear_until", type_=Moment),
         Run.state != "ended",
     )
     .limit(bindparam("limit"))
@@ -176,7 +180,13 @@ def overdue(session: Session, runtime: Runtime, shards: set[int], limit: int = 2
     """End the waits that are over, and the unclear sends that stayed unclear. Returns how many."""
     now = runtime.clock()
     unclear_since = now - timedelta(seconds=runtime.config.unknown_after_s)
-    asked = {"shards": list(shards), "now": now, "unclear_since": unclear_since, "limit": limit}
+    asked = {
+        "shards": list(shards),
+        "now": now,
+        "unclear_since": unclear_since,
+        "unclear_until": unclear_since - UNCLEAR_FOR,
+        "limit": limit,
+    }
     late = readable(session, _LATE, asked)
     unclear = session.scalars(_UNCLEAR, asked).all()
     ended = sum(_end_late(session, runtime, run) for run in late)

@@ -275,7 +275,7 @@ def forget(runtime: Runtime, portal_id: int) -> int:
 def _expired(runtime: Runtime) -> list[str]:
     """Rows first: a link must answer 404, never find its file gone."""
     with runtime.db.write() as session:
-        due = select(File.id).where(File.expires_at <= runtime.clock()).order_by(File.expires_at).limit(500)
+        due = select(File.id).where(File.expires_at <= runtime.clock()).order_by(File.expires_at).limit(100)
         ids = list(session.scalars(due))
         return list(session.scalars(delete(File).where(File.id.in_(ids)).returning(File.path))) if ids else []
 

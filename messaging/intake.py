@@ -104,6 +104,7 @@ class Binder:
         processors = {}
         for name, column in ledger.columns.items():
             processors[name] = column.type.dialect_impl(dialect).bind_processor(dialect)
+        self._key = [(name, processors[name]) for name in ledger.key]
         self._bind = [(name, processors[name]) for name in self._given]
         constants = {
             name: column.default.arg
@@ -131,6 +132,10 @@ class Binder:
         return tuple([process(values[name]) if process else values[name] for name, process in self._bind]) + (
             self._constants
         )
+
+    def key_of(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """The key as the database keeps it: digests are shortened there."""
+        return tuple([process(values[name]) if process else values[name] for name, process in self._key])
 
     def standing(self, connection: Connection, bases: Iterable[tuple[Any, ...]], alone: bool) -> set[tuple[Any, ...]]:
         """Which of these are as they were recognised. alone: wait for what is locked; a group goes on without it."""
@@ -216,8 +221,7 @@ class Intake:
         binder = self._binders.get(ledger)
         if binder is None:
             binder = self._binders[ledger] = Binder(self.engine, ledger, values)
-        key = tuple(values[name] for name in ledger.key)
-        return Arrival(ledger, binder, basis, key, binder.bound(values), shard)
+        return Arrival(ledger, binder, basis, binder.key_of(values), binder.bound(values), shard)
 
     def _with_others(self, arrival: Arrival) -> None:
         """Be committed by somebody's group, or lead the next one."""

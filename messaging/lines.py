@@ -12,7 +12,7 @@ from activities.errors import refused
 from gupshup.client import Account
 from messaging import crypto, endings, portals
 from messaging.intake import Hook
-from messaging.models import Conversation, Line, Portal, Run
+from messaging.models import Conversation, Line, Portal, Run, shard_of
 from messaging.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -77,7 +77,9 @@ def _removed(session: Session, runtime: Runtime, line_id: int) -> int:
     if line is None:
         raise LookupError(f"there is no line {line_id}; `lines list` shows them")
     line.status, line.api_key = "removed", None
-    ended = endings.end_all(session, runtime, Run.line_id == line_id, "line_not_connected")
+    # The shard follows from the line, and opens the index of open runs.
+    mine = (Run.shard == shard_of(line.portal_id)) & (Run.line_id == line_id)
+    ended = endings.end_all(session, runtime, mine, "line_not_connected")
     portal = line.portal
     if portal.default_line_id == line.id:
         remaining = [other.id for other in portal.lines if other.status == "connected" and other.id != line.id]

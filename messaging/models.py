@@ -1,21 +1,25 @@
 """What we remember.
 
-    Portal 1─* Line 1─* Conversation 1─* Message 1─1 Run        Line 1─* InboundEvent, Reply, Template
+    Portal 1─* Line 1─* Conversation 1─* Message 1─1 Run        Line 1─* InboundEvent, Reply, Template, Tally
        └─* Run                                                  Lease: which process works on which shard
 
 `shard` (portal id modulo SHARDS) stands in each table that is a queue: everything of one portal is worked by one
 process at a time, so pace, order and "one call in flight" are plain local state there.
 Phones, texts, tokens and keys are Sealed; a phone is found by `phone_key`, a keyed digest.
+
+Rows stay for a year and more, a queue is empty again in a moment: what a queue is read by is a partial index, so that its
+size is the queue's and not the table's. Its condition is written as the queries write theirs (`=` and OR, never IN: SQLite
+uses a partial index only if a term of the query stands in it word for word); `tests/messaging/test_plans.py` looks.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import Boolean, Date, Float, ForeignKey, Index, Integer, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import JSON
 
-from messaging.db import Key, Moment, Sealed, SealedJson
+from messaging.db import Digest, Key, Moment, Sealed, SealedJson, Word
 
 SHARDS = 64
 
@@ -122,7 +126,10 @@ class Conversation(Base):
     """
 
     __tablename__ = "conversation"
-    __table_args__ = (UniqueConstraint("line_id", "phone_key"), Index("ix_conversation_alias", "line_id", "alias_key"))
+    __table_args__ = (
+        UniqueConstraint("line_id", "phone_key"),
+        _partial("ix_conversation_alias", "line_id", "alias_key", where="alias_key IS NOT NULL"),
+    )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     line_id: Mapped[int] = mapped_column(ForeignKey("line.id"))
@@ -138,6 +145,7 @@ class Run(Base):
 
     state: `stored` (accepted, nothing done), `waiting` (planned, its message or reply is awaited), `ended`.
     `answer` is written once, together with `ended`; `answer_at` says when to hand it to Bitrix24 (again).
+    Its texts are wiped long before the row goes (messaging.housekeeping); `event_token` is empty then.
     """
 
     __tablename__ = "run"
@@ -147,7 +155,8 @@ class Run(Base):
         _partial("ix_run_deadline", "shard", "deadline_at", where="state <> 'ended'"),
         _partial("ix_run_answer", "shard", "answer_at", where="answer_at IS NOT NULL"),
         _partial("ix_run_replied", "conversation_id", "id", where="state = 'waiting' AND until = 'replied'"),
-        Index("ix_run_workflow", "portal_id", "workflow_id"),
+        _partial("ix_run_conversation", "conversation_id", where="conversation_id IS NOT NULL"),
+        _partial("ix_run_texts", "ended_at", where="state = 'ended' AND event_token <> ''"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -158,17 +167,17 @@ class Run(Base):
     action: Mapped[str] = mapped_column(String(40))
     workflow_id: Mapped[str] = mapped_column(String(64), default="")
     event_token: Mapped[str] = mapped_column(Sealed)
-    token_digest: Mapped[str] = mapped_column(String(64))
+    token_digest: Mapped[str] = mapped_column(Digest)
     document: Mapped[list[str]] = mapped_column(JSON)
     properties: Mapped[Any] = mapped_column(SealedJson)
     auth: Mapped[Any] = mapped_column(SealedJson, nullable=True)
     waits: Mapped[bool] = mapped_column(Boolean, default=True)
     stored_at: Mapped[datetime] = mapped_column(Moment)
     deadline_at: Mapped[datetime] = mapped_column(Moment)
-    state: Mapped[str] = mapped_column(String(8), default="stored")
+    state: Mapped[str] = mapped_column(Word(8), default="stored")
     plan_at: Mapped[datetime | None] = mapped_column(Moment)
     plan_tries: Mapped[int] = mapped_column(Integer, default=0)
-    until: Mapped[str] = mapped_column(String(10), default="accepted")
+    until: Mapped[str] = mapped_column(Word(10), default="accepted")
     line_id: Mapped[int | None] = mapped_column(ForeignKey("line.id"))
     conversation_id: Mapped[int | None] = mapped_column(ForeignKey("conversation.id"))
     accept: Mapped[list[str] | None] = mapped_column(JSON)
@@ -199,10 +208,12 @@ class Message(Base):
         UniqueConstraint("run_id"),
         _partial("ix_message_queued", "shard", "send_at", where="status = 'queued'"),
         _partial("ix_message_turn", "line_id", "run_id", where="status = 'queued'"),
-        _partial("ix_message_lane", "conversation_id", "run_id", where="status IN ('queued', 'sending')"),
-        _partial("ix_message_flight", "shard", "status", where="status IN ('sending', 'unknown')"),
-        Index("ix_message_gupshup", "gupshup_id"),
-        Index("ix_message_whatsapp", "whatsapp_id"),
+        _partial("ix_message_lane", "conversation_id", "run_id", where="status = 'queued' OR status = 'sending'"),
+        _partial(
+            "ix_message_flight", "shard", "status", "claimed_at", where="status = 'sending' OR status = 'unknown'"
+        ),
+        _partial("ix_message_gupshup", "gupshup_id", where="gupshup_id IS NOT NULL"),
+        _partial("ix_message_whatsapp", "whatsapp_id", where="whatsapp_id IS NOT NULL"),
         Index("ix_message_conversation", "conversation_id", "id"),
     )
 
@@ -216,7 +227,7 @@ class Message(Base):
     is_session: Mapped[bool] = mapped_column(Boolean)
     payload: Mapped[Any] = mapped_column(SealedJson, nullable=True)
     choices: Mapped[Any] = mapped_column(SealedJson, nullable=True)
-    status: Mapped[str] = mapped_column(String(10), default="queued")
+    status: Mapped[str] = mapped_column(Word(10), default="queued")
     created_at: Mapped[datetime] = mapped_column(Moment)
     send_at: Mapped[datetime] = mapped_column(Moment)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
@@ -247,19 +258,19 @@ class InboundEvent(Base):
     __table_args__ = (
         UniqueConstraint("line_id", "key"),
         _partial("ix_inbound_due", "shard", "due_at", where="state = 'stored'"),
-        Index("ix_inbound_ref", "ref"),
+        _partial("ix_inbound_ref", "ref", where="state = 'stored'"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     line_id: Mapped[int] = mapped_column(ForeignKey("line.id"))
     shard: Mapped[int] = mapped_column(Integer)
-    key: Mapped[str] = mapped_column(String(64))
+    key: Mapped[str] = mapped_column(Digest)
     body: Mapped[str] = mapped_column(Sealed)
     label: Mapped[str] = mapped_column(String(60), default="")
     ref: Mapped[str | None] = mapped_column(String(200))
     received_at: Mapped[datetime] = mapped_column(Moment)
     due_at: Mapped[datetime] = mapped_column(Moment)
-    state: Mapped[str] = mapped_column(String(8), default="stored")
+    state: Mapped[str] = mapped_column(Word(8), default="stored")
 
 
 class File(Base):
@@ -294,7 +305,8 @@ class Reply(Base):
         UniqueConstraint("line_id", "provider_id"),
         _partial("ix_reply_fetch", "shard", "fetch_at", where="fetch_at IS NOT NULL"),
         Index("ix_reply_conversation", "conversation_id", "id"),
-        Index("ix_reply_run", "run_id"),
+        _partial("ix_reply_run", "run_id", where="run_id IS NOT NULL"),
+        _partial("ix_reply_texts", "received_at", where="content <> ''"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -309,6 +321,17 @@ class Reply(Base):
     fetch_at: Mapped[datetime | None] = mapped_column(Moment)
     fetch_tries: Mapped[int] = mapped_column(Integer, default=0)
     run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))
+
+
+class Tally(Base):
+    """How many messages of a line, planned on a day (UTC), have come how far. Kept when the messages go."""
+
+    __tablename__ = "tally"
+
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    line_id: Mapped[int] = mapped_column(ForeignKey("line.id"), primary_key=True)
+    status: Mapped[str] = mapped_column(String(10), primary_key=True)
+    count: Mapped[int] = mapped_column(Integer)
 
 
 class Lease(Base):

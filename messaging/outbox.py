@@ -280,7 +280,7 @@ _READY = (
         ),
         ~exists().where(_FLYING.conversation_id == Message.conversation_id, _FLYING.status == "sending"),
         ~exists().where(
-            _UNPLANNED.shard == Message.shard,
+            _UNPLANNED.shard == Message.shard,  # follows from the portal, and opens the index of stored runs
             _UNPLANNED.portal_id == Message.portal_id,
             _UNPLANNED.state == "stored",
             _UNPLANNED.id < Message.run_id,

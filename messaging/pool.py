@@ -13,6 +13,7 @@ from rq import Queue, SimpleWorker
 from sqlalchemy.exc import SQLAlchemyError
 
 from messaging import config, drains, files, jobs, logs, queue_server, sweeper
+from messaging.housekeeping import Housekeeper
 from messaging.processes import Child, Supervisor
 from messaging.runtime import Runtime
 from messaging.wakeups import QUEUE
@@ -84,6 +85,7 @@ class Tick:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self._purged_at: datetime | None = None
+        self._housekeeper = Housekeeper(runtime)
 
     def __call__(self) -> None:
         try:
@@ -91,6 +93,7 @@ class Tick:
                 queue_server.ensure(self.runtime.config.data_dir)
             sweeper.sweep(self.runtime)
             self._purge()
+            self._housekeeper.tick()
         except (RedisError, SQLAlchemyError, OSError, queue_server.QueueServerError) as error:
             log.error("the tick failed, again in a moment", error=type(error).__name__)
 

@@ -19,7 +19,7 @@ from bx24.payloads import Auth
 from messaging import endings, files, tokens
 from messaging.crypto import digest, same
 from messaging.intake import Caller
-from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Reply, Run, Template
+from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Reply, Run, Tally, Template, shard_of
 from messaging.runtime import Runtime
 
 log = structlog.get_logger(__name__)
@@ -189,8 +189,10 @@ def _uninstalled(session: Session, runtime: Runtime, portal_id: int, clean: bool
     portal.token_version += 1  # a refresh that is under way must not bring tokens back
     portal.status, portal.status_reason, portal.installed = "inactive", "uninstalled", False
     portal.registration_due_at = None
-    endings.end_all(session, runtime, Run.portal_id == portal_id, "portal_inactive")
-    session.execute(update(Run).where(Run.portal_id == portal_id).values(answer_at=None, auth=None))
+    mine = (Run.shard == shard_of(portal_id)) & (Run.portal_id == portal_id)
+    endings.end_all(session, runtime, mine, "portal_inactive")
+    # Only what is due: a year of runs would keep SQLite's one write lock for minutes. `auth` went with the end.
+    session.execute(update(Run).where(mine, Run.answer_at.is_not(None)).values(answer_at=None))
     if clean:
         _wipe(session, portal)
 
@@ -198,7 +200,7 @@ def _uninstalled(session: Session, runtime: Runtime, portal_id: int, clean: bool
 def _wipe(session: Session, portal: Portal) -> None:
     lines = select(Line.id).where(Line.portal_id == portal.id)
     portal.default_line_id = None
-    for model in (Reply, Message, InboundEvent, Template):
+    for model in (Reply, Message, InboundEvent, Template, Tally):
         session.execute(delete(model).where(model.line_id.in_(lines)))
     session.execute(delete(Run).where(Run.portal_id == portal.id))
     session.execute(delete(Conversation).where(Conversation.line_id.in_(lines)))

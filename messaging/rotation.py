@@ -28,11 +28,12 @@ def _rotate_column(runtime: Runtime, table: Table, column: Column[Any]) -> int:
     count = 0
     while True:
         with runtime.db.write() as session:
-            query = select(key, type_coerce(column, Text)).where(column.is_not(None)).order_by(key).limit(CHUNK)
+            sealed = type_coerce(column, Text)
+            query = select(key, sealed).where(sealed.is_not(None), sealed != "").order_by(key).limit(CHUNK)
             rows = session.execute(query if last is None else query.where(key > last)).all()
             for row_key, token in rows:
                 value = type_coerce(runtime.vault.rotate(token), Text)
-                kept = type_coerce(column, Text) == token  # somebody may have written a newer value meanwhile
+                kept = sealed == token  # somebody may have written a newer value meanwhile
                 session.execute(update(table).where(key == row_key, kept).values({column: value}))
         if not rows:
             return count

@@ -45,6 +45,9 @@ WRONG = {
     "WORKER_PROCESSES": "0",
     "WORKER_THREADS": "many",
     "UNKNOWN_AFTER_S": "-1",
+    "KEEP_EVENTS_DAYS": "0",
+    "KEEP_TEXTS_DAYS": "29",
+    "KEEP_DAYS": "5",
 }
 
 
@@ -96,6 +99,12 @@ def test_no_secret_is_shown_when_a_config_is_printed() -> None:
     assert not [secret for secret in ("s3cret", KEY, "t0ken", "pw") if secret in shown]
 
 
+def test_texts_cannot_outlive_their_runs() -> None:
+    (said,) = problems({"KEEP_DAYS": "60"})
+    assert said.startswith("KEEP_DAYS: is less than KEEP_TEXTS_DAYS (90)")
+    assert config.load({"KEEP_DAYS": "60", "KEEP_TEXTS_DAYS": "60"}).keep_days == 60
+
+
 def test_the_example_is_what_the_code_says_and_can_be_used_as_it_is(tmp_path: Path) -> None:
     written = (ROOT / ".env.example").read_text()
     assert written == config.example_file()
@@ -110,6 +119,7 @@ def test_every_variable_of_the_contract_is_there() -> None:
         *("PUBLIC_URL", "BX24_CLIENT_ID", "BX24_CLIENT_SECRET", "BX24_AUTH_SERVERS", "GUPSHUP_API_URL"),
         *("GUPSHUP_PARTNER_URL", "DATABASE_URL", "REDIS_URL", "DATA_DIR", "SECRET_KEY", "ALLOW_HTTP", "LOG_FORMAT"),
         *("LOG_LEVEL", "WORKER_PROCESSES", "WORKER_THREADS", "UNKNOWN_AFTER_S", "METRICS_TOKEN"),
+        *("KEEP_EVENTS_DAYS", "KEEP_TEXTS_DAYS", "KEEP_DAYS"),
     }
     assert names <= set(Environment().fields)
 

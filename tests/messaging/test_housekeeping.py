@@ -1,0 +1,188 @@
+"""What is forgotten and when (docs/decisions/0015): nothing younger goes, nothing open goes, in small steps, in turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import event, func, select, text, update
+
+from messaging import housekeeping, rotation
+from messaging.housekeeping import BATCH, TURN, Housekeeper
+from messaging.models import Conversation, InboundEvent, Message, Reply, Run, Tally
+from messaging.story import story
+from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, hear, later, template
+from tests.rows import copies
+from tests.world import World
+
+TABLES: tuple[Any, ...] = (Run, Message, Reply, InboundEvent, Conversation)
+
+
+def kept(world: World) -> dict[str, int]:
+    """Rows by table, and how many runs and replies still have their texts."""
+    with world.runtime.db.read() as session:
+        rows = {model.__tablename__: session.scalar(select(func.count()).select_from(model)) or 0 for model in TABLES}
+        rows["texts"] = session.scalar(text("SELECT count(*) FROM run WHERE event_token <> ''")) or 0
+        rows["said"] = session.scalar(text("SELECT count(*) FROM reply WHERE content <> ''")) or 0
+    return rows
+
+
+def keep_house(world: World) -> None:
+    """Until there is nothing left to do."""
+    world.runtime.redis.delete(TURN)
+    housekeeper = Housekeeper(world.runtime)
+    while not housekeeper.is_resting:
+        housekeeper.tick()
+
+
+def a_past(shop: World) -> None:
+    """A message that was delivered and answered, one that is read and replied to, a free reply, a wait that ended."""
+    begin(shop, template(until="delivered"), template(PHONES[0], until="replied"))
+    begin(shop, ("robot.wait_reply", {"phone": PHONES[1], "wait_minutes": 1}))
+    later(shop, 2, 5)
+    shop.reply(PHONES[0], "Да")
+    later(shop, 5, 65, 40, 40)
+    hear(shop, OLGA)
+
+
+AGES = [
+    # days later: runs, messages, replies, events left; texts, said
+    (13, {"run": 3, "message": 2, "reply": 2, "conversation": 3, "texts": 3, "said": 2}),
+    (15, {"run": 3, "message": 2, "reply": 2, "conversation": 3, "texts": 3, "said": 2, "inbound_event": 0}),
+    (89, {"run": 3, "message": 2, "reply": 2, "conversation": 3, "texts": 3, "said": 2, "inbound_event": 0}),
+    (91, {"run": 3, "message": 2, "reply": 2, "conversation": 3, "texts": 0, "said": 0, "inbound_event": 0}),
+    (399, {"run": 3, "message": 2, "reply": 2, "conversation": 3, "texts": 0, "said": 0, "inbound_event": 0}),
+    (401, {"run": 0, "message": 0, "reply": 0, "conversation": 0, "texts": 0, "said": 0, "inbound_event": 0}),
+]
+
+
+def test_webhooks_go_first_then_texts_then_rows(shop: World) -> None:
+    a_past(shop)
+    born, before = shop.now, kept(shop)
+    for days, expected in AGES:
+        shop.now = born + timedelta(days=days)
+        keep_house(shop)
+        assert kept(shop) == {**before, **expected}, days
+        if days == 91:
+            with shop.runtime.db.read() as session:
+                told = [story(message) for message in session.scalars(select(Message))]
+            assert {one["outcome"] for one in told} == {"delivered", "replied"}, "the story outlives the texts"
+            assert rotation.rotate(shop.runtime) > 0, "what is wiped is no obstacle to new keys"
+
+
+#: What holds a run back, however old it is.
+OPEN = {
+    "it waits": {"state": "waiting"},
+    "it is not planned": {"state": "stored"},
+    "its answer is due, or to be repeated": {"answer_at": True},
+    "it ended lately": {"ended_at": True},
+}
+
+
+@pytest.mark.parametrize("why", OPEN)
+def test_a_run_is_kept_whole_while(why: str, shop: World) -> None:
+    a_past(shop)
+    before = kept(shop)
+    shop.now += timedelta(days=401)
+    values = {name: shop.now - timedelta(days=29) if value is True else value for name, value in OPEN[why].items()}
+    with shop.runtime.db.write() as session:
+        session.execute(update(Run).values(**values))
+    keep_house(shop)
+    now = kept(shop)
+    assert {name: now[name] for name in ("run", "message", "texts")} == {"run": 3, "message": 2, "texts": 3}
+    assert (now["reply"], now["conversation"]) == (1, before["conversation"]), "the free reply goes, no conversation"
+
+
+def test_in_small_steps_that_a_crash_or_a_second_housekeeper_does_not_disturb(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    a_past(shop)
+    many = 4 * BATCH
+    with shop.runtime.db.engine.begin() as connection:
+        top = connection.scalar(text("SELECT max(id) FROM run"))
+        copies(connection, "run", 1, many, token_digest="'t' || n")
+        copies(connection, "message", 1, many, run_id=f"{top} + n", gupshup_id="'g' || n")
+    shop.now += timedelta(days=401)
+    first, second = Housekeeper(shop.runtime), Housekeeper(shop.runtime)
+    with deletions(shop) as sizes:
+        first.tick()
+    assert max(sizes) == BATCH
+    assert second.tick() == 0, "not its turn"
+    shop.runtime.redis.flushall()
+    left = kept(shop)["run"]
+    assert second.tick() > 0
+    assert kept(shop)["run"] < left
+
+    def dies(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(housekeeping, "_silent", dies)
+    left = kept(shop)["message"]
+    with pytest.raises(KeyboardInterrupt):
+        keep_house(shop)
+    assert kept(shop)["message"] == left, "a batch goes whole or not at all"
+    monkeypatch.undo()
+    keep_house(shop)
+    assert set(kept(shop).values()) == {0}
+
+
+@contextmanager
+def deletions(world: World) -> Iterator[list[int]]:
+    """How many rows each statement that deletes or wipes has touched."""
+    sizes: list[int] = []
+
+    def seen(_c: Any, cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith(("DELETE", "UPDATE")) and "RETURNING" not in statement:
+            sizes.append(cursor.rowcount)
+
+    event.listen(world.runtime.db.engine, "after_cursor_execute", seen)
+    yield sizes
+    event.remove(world.runtime.db.engine, "after_cursor_execute", seen)
+
+
+def test_a_call_is_known_again_until_its_token_is_wiped(shop: World) -> None:
+    flow = shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA, seconds=60)
+    assert end(flow) == ("accepted", "")
+    posted = next(request for request in shop.net.seen if "/robots/send_template" in str(request.url))
+
+    def again() -> int:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert shop.app.post("/robots/send_template", data=posted.body, headers=headers).status_code == 200
+        return len(shop.runs())
+
+    assert again() == 1
+    shop.now += timedelta(days=89)
+    keep_house(shop)
+    assert again() == 1
+    shop.now += timedelta(days=2)
+    keep_house(shop)
+    assert again() == 2
+
+
+@ONE_DATABASE
+def test_figures_outlive_their_messages(shop: World) -> None:
+    begin(shop, template(until="delivered"), template(PHONES[0]), template(PHONES[1]))
+    shop.faults(next=["401"])
+    later(shop, 2)
+    day = shop.now.date()
+
+    def figures() -> dict[str, int]:
+        with shop.runtime.db.read() as session:
+            return {row.status: row.count for row in session.scalars(select(Tally).where(Tally.day == day))}
+
+    keep_house(shop)
+    early = figures()
+    assert sum(early.values()) == 3
+    later(shop, 60)
+    shop.now += timedelta(days=1)
+    keep_house(shop)
+    settled = figures()
+    assert settled != early, "counted again the day after"
+    assert settled == {"failed": 1, "delivered": 2}
+    shop.now += timedelta(days=401)
+    keep_house(shop)
+    assert kept(shop)["message"] == 0
+    assert figures() == settled

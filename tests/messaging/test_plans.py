@@ -1,0 +1,140 @@
+"""No statement of ours reads a large table through: a year of rows must cost what a day does.
+
+The statements are those the product makes while a shop lives through a day; they are explained on tables of thousands of rows.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, event, text
+
+from bx24.emulator import lifecycle
+from messaging import lines, pool
+from tests.flows.scenes import OLGA, PHONES, begin, hear, later, status, template, webhook
+from tests.flows.scenes import text as words
+from tests.rows import copies
+from tests.world import APP, PORTAL, World
+
+MANY = 6_000
+LARGE = "run|message|inbound_event|reply|conversation"
+#: The first row, the last row: one step into the primary key, whatever a plan calls it.
+END_OF_TABLE = re.compile(r"FROM (\w+) ORDER BY \1\.id( DESC)?\s+LIMIT", re.DOTALL)
+#: A stretch of the primary key: as long as a day, or a piece of it (in these small tables perhaps all of it).
+STRETCH = re.compile(r"WHERE (\w+)\.id >= ")
+#: The partial indexes that are as small as what waits: reading one through is what they are for.
+QUEUES = {
+    *("ix_run_stored", "ix_run_deadline", "ix_run_answer", "ix_run_replied", "ix_reply_fetch", "ix_inbound_due"),
+    *("ix_message_queued", "ix_message_turn", "ix_message_lane", "ix_inbound_ref"),
+}
+
+
+@contextmanager
+def listening(world: World) -> Iterator[dict[str, Any]]:
+    """Every statement made meanwhile about a large table, with the parameters of the last time."""
+    heard: dict[str, Any] = {}
+
+    def hear(_conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        if not many and not statement.startswith(("INSERT", "PRAGMA")) and re.search(rf"\b({LARGE})\b", statement):
+            heard[statement] = parameters
+
+    event.listen(world.runtime.db.engine, "before_cursor_execute", hear)
+    yield heard
+    event.remove(world.runtime.db.engine, "before_cursor_execute", hear)
+
+
+def a_day(shop: World) -> None:
+    """Sends with every ending, replies, a lost worker, an unclear send, figures, questions, housekeeping, a removed line."""
+    hear(shop, OLGA, PHONES[0])
+    buttons = ("robot.send_buttons", {"text": "?", "phone": OLGA, "buttons": ["Да|yes", "Нет|no"], "until": "replied"})
+    begin(
+        shop, template(until="delivered"), words(PHONES[0], until="read"), buttons, template(PHONES[1], template="no")
+    )
+    begin(shop, ("robot.wait_reply", {"phone": PHONES[0]}), ("robot.check_window", {"phone": OLGA}))
+    shop.go(2)
+    shop.reply(OLGA, "Да", context_gs_id=shop.sent[-1].id)
+    shop.reply(PHONES[0], "Нет")
+    shop.reply(PHONES[0], "Картинка", type="image")
+    webhook(shop, status("delivered", "nobody-knows"))
+    webhook(shop, status("failed", shop.sent[0].id, code=470, reason="late"))
+    webhook(shop, {"type": "mismatch", "destination": OLGA, "wa_id": "5219"})
+    shop.go(2)
+    shop.faults(next=["502"])
+    shop.start(template(PHONES[2], until="delivered"))
+    shop.start(("robot.wait_reply", {"phone": OLGA, "wait_minutes": 5}))
+    later(shop, 1, 40, 700)
+    shop.new_drain()
+    shop.settle()
+    pool.Tick(shop.runtime)()
+    assert shop.app.get("/metrics").status_code == 200
+    with shop.bx.lock:
+        page = lifecycle.frame(shop.portal, f"{APP}/bx24/app")
+    assert shop.app.post(page.url.removeprefix(APP), data=page.form).status_code == 200
+    shown = shop.flask.test_cli_runner().invoke(args=["messages", "show", "1", "--json"])
+    assert json.loads(shown.output)["id"] == 1
+    shop.start(template(PHONES[3]))
+    lines.remove(shop.runtime, shop.line.id)
+    shop.go(40)
+    assert shop.control.post("/emulator/uninstall", json={"clean": 0}, base_url=PORTAL).json["sent"] == 1
+
+
+def a_year(shop: World) -> None:
+    """Rows long done around the few that live."""
+    hear(shop)
+    begin(shop, template(until="delivered"))
+    later(shop, 2, 40, 40)
+    shop.reply(OLGA, "Да")
+    shop.settle()
+    old = "'2026-06-01 09:00:00.000000'"
+    talk = "(SELECT min(id) FROM conversation) + n % 900"
+    with shop.runtime.db.engine.begin() as connection:
+        event_id = connection.scalar(text("SELECT min(id) FROM inbound_event WHERE state = 'done'"))
+        top = connection.scalar(text("SELECT max(id) FROM run"))
+        copies(connection, "conversation", 1, 1_000, phone_key="'k' || n")
+        times = dict.fromkeys(("stored_at", "deadline_at", "ended_at", "plan_at", "answered_at"), old)
+        copies(connection, "run", 1, MANY, token_digest="'t' || n", conversation_id=talk, trace="'r' || n", **times)
+        ids = {"run_id": f"{top} + n", "gupshup_id": "'g' || n", "whatsapp_id": "'w' || n", "conversation_id": talk}
+        times = dict.fromkeys(("created_at", "send_at", "claimed_at"), old)
+        copies(connection, "message", 1, MANY, **ids, **times)
+        copies(connection, "inbound_event", event_id, MANY, key="'e' || n", ref="'g' || n", received_at=old, due_at=old)
+        copies(connection, "reply", 1, MANY, provider_id="'p' || n", run_id=f"{top} + n", conversation_id=talk)
+        connection.execute(text("ANALYZE"))
+
+
+def test_nothing_reads_a_large_table_through(shop: World) -> None:
+    a_year(shop)
+    with listening(shop) as heard:
+        a_day(shop)
+    assert len(heard) > 60, "the day was shorter than it should be"
+    with shop.runtime.db.engine.connect() as connection:
+        found = {
+            statement: bad for statement, values in heard.items() if (bad := _through(connection, statement, values))
+        }
+    assert found == {}, "\n".join(f"{bad}\n    {statement}" for statement, bad in found.items())
+
+
+def _through(connection: Connection, statement: str, parameters: Any) -> list[str]:
+    """The lines of the plan that read a large table, or all of a portal's runs."""
+    if END_OF_TABLE.search(statement) or STRETCH.search(statement):
+        return []
+    if connection.dialect.name == "sqlite":
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+        return [line for line in plan if _is_through(line)]
+    plan = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
+    through = rf"Seq Scan on ({LARGE})\b|Index (Only )?Scan using (?!{'|'.join(QUEUES)})\w+ on ({LARGE})\b"
+    return [
+        line
+        for line, following in zip(plan, [*plan[1:], ""], strict=True)
+        if (found := re.search(through, line)) and (found[0].startswith("Seq") or "Index Cond" not in following)
+    ]
+
+
+def _is_through(line: str) -> bool:
+    """SQLite: a table read through, by itself or by an index as large; or all runs a portal ever had."""
+    if not re.match(rf"SCAN ({LARGE})(_\d+)?\b", line):
+        return "sqlite_autoindex_run_1 (portal_id=?)" in line
+    return not QUEUES & set(line.split())
