@@ -10,6 +10,7 @@ locks. When nothing is left for IDLE_S it gives its shards back and the worker t
     fetch       files of replies                Gupshup's file server     copy kept, run ended
     plan        stored runs                     CRM, templates            message or refusal
     send        queued messages                 Gupshup                   accepted, failed, unknown, again
+    probe       stopped lines that are due      Gupshup, or the portal    goes on, still stopped; told
     answer      ended runs, by portal           one REST batch            answered, again
 """
 
@@ -33,12 +34,13 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
-from messaging import endings, leases, outbox, sweeper
+from messaging import circuit, endings, leases, outbox, sweeper
 from messaging.answers import Answers
 from messaging.fetching import Fetching
 from messaging.inbound import BATCH, Inbound
 from messaging.outbox import Outbox
 from messaging.planning import Planning
+from messaging.probing import Probing
 from messaging.registry import Registry
 from messaging.runtime import Runtime
 
@@ -95,6 +97,7 @@ class Drain:
             Planning(runtime, self.name),
             Outbox(runtime, self.name),
             Answers(runtime, self.name),
+            Probing(runtime, self.name),
         ]
         self.held: dict[int, int] = {}
         self.threads = threads
@@ -165,7 +168,8 @@ class Drain:
         try:
             with self.runtime.db.write() as session:
                 outbox.lost_in_flight(session, held, self.runtime.clock())
-                return endings.overdue(session, self.runtime, set(held))
+                late = endings.overdue(session, self.runtime, set(held))
+                return late + circuit.answer_queued(session, self.runtime, held)
         except OperationalError:
             raise  # the database's trouble
         except Exception:

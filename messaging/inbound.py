@@ -13,7 +13,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from gupshup import webhooks
-from messaging import endings, replies, statuses
+from messaging import circuit, endings, replies, statuses
 from messaging.db import insert_once
 from messaging.models import InboundEvent, Line, Message, Reply, shard_of
 from messaging.runs import conversation_of, conversation_with
@@ -148,6 +148,7 @@ def _status(session: Session, runtime: Runtime, line: Line, row: InboundEvent, e
     if statuses.raise_to(message, status, event.at or row.received_at):
         log.info("status", trace=message.run.trace, run=message.run_id, status=status, code=event.code or "")
         endings.by_status(session, runtime, message)
+        circuit.heard(session, runtime, message)
         if status == "accepted":
             replies.overtaken(session, runtime, message)
     return "done"

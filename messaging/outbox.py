@@ -14,8 +14,8 @@ from sqlalchemy import exists, select, update
 from sqlalchemy.orm import Session, aliased, joinedload
 
 from gupshup.client import Account
-from gupshup.errors import GupshupError, NotWritten, Throttled, Unclear
-from messaging import endings, lines, replies, statuses
+from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
+from messaging import circuit, endings, lines, replies, statuses
 from messaging.models import SHARDS, InboundEvent, Lease, Line, Message, Run
 from messaging.runtime import Runtime
 
@@ -26,23 +26,6 @@ BACKOFF_MAX_S = 60
 #: No send takes this long: connect 5 s, read 30 s.
 LOST_AFTER = timedelta(seconds=120)
 log = structlog.get_logger(__name__)
-
-
-@dataclass
-class Bucket:
-    """A line's pace: so many messages a second, so many at once; both may be changed at any time."""
-
-    tokens: float
-    at: datetime
-    paused_until: datetime | None = None
-
-    def fill(self, line: Line, now: datetime) -> int:
-        """Let time flow in; how many messages may leave now."""
-        if self.paused_until and now < self.paused_until:
-            return 0
-        self.tokens = min(line.burst, self.tokens + max(0.0, (now - self.at).total_seconds()) * line.pace)
-        self.at = now
-        return int(self.tokens)
 
 
 @dataclass(frozen=True)
@@ -63,7 +46,7 @@ Result = str | GupshupError
 
 
 class Outbox:
-    """The sending stage of a drain. Its buckets live as long as the drain holds the lines."""
+    """The sending stage of a drain. Paces and lanes (`runtime.paces`) live as long as the process."""
 
     name = "send"
 
@@ -75,7 +58,6 @@ class Outbox:
         self.runtime = runtime
         self.owner = owner
         self.busy: set[int] = set()
-        self._buckets: dict[int, Bucket] = {}
         self._turn = 0
 
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[Sending]:
@@ -83,12 +65,14 @@ class Outbox:
         now = self.runtime.clock()
         chosen: list[int] = []
         turns = [
-            (line, bucket) for line in self._lines(session, held) if (bucket := self._bucket(line, now)).tokens >= 1
+            (line, bucket)
+            for line in self._lines(session, held)
+            if (bucket := self.runtime.paces.bucket(line, now)).tokens >= 1
         ]
         for position, (line, bucket) in enumerate(turns):
             share = -(-(room - len(chosen)) // (len(turns) - position))
             may = min(share, bucket.fill(line, now))
-            ready = session.scalars(_ready(line.id, now).limit(may)).all() if may else []
+            ready = self._ready(session, line, now, may) if may else []
             bucket.tokens -= len(ready)
             chosen += ready
         if not chosen:
@@ -101,6 +85,18 @@ class Outbox:
             .execution_options(synchronize_session=False)
         ).scalars()
         return self._load(session, list(claimed), held)
+
+    def _ready(self, session: Session, line: Line, now: datetime, may: int) -> list[int]:
+        """A line's messages that may leave; those whose client's lane is not free yet are put off until it is."""
+        paces, ready = self.runtime.paces, []
+        for message_id, client in session.execute(_ready(line.id, now).where(circuit.sendable(line)).limit(may)).all():
+            opens = paces.lane_opens(client, now)
+            if opens <= now:
+                paces.leaves([client], now)
+                ready.append(message_id)
+            else:
+                session.execute(update(Message).where(Message.id == message_id).values(send_at=opens))
+        return ready
 
     def _lines(self, session: Session, held: dict[int, int]) -> list[Line]:
         """The connected lines that have something queued; another one goes first each time."""
@@ -140,11 +136,6 @@ class Outbox:
             for message in messages
         ]
 
-    def _bucket(self, line: Line, now: datetime) -> Bucket:
-        bucket = self._buckets.setdefault(line.id, Bucket(float(line.burst), now))
-        bucket.fill(line, now)
-        return bucket
-
     def work(self, sending: Sending) -> Result:
         """Hand one message to Gupshup; runs on a thread, touches no database."""
         try:
@@ -170,6 +161,7 @@ class Outbox:
             message.error_code, message.error_reason = result.code, result.reason[:500]
             statuses.raise_to(message, "failed", now)
             endings.by_status(session, self.runtime, message)
+            circuit.failed(session, self.runtime, message, isinstance(result, Misconfigured))
         status = message.status
         log.info("message handed over", trace=sending.trace, run=sending.run_id, status=status, to=sending.phone)
 
@@ -191,8 +183,8 @@ class Outbox:
     def _again(self, message: Message, sending: Sending, error: NotWritten | Throttled, now: datetime) -> None:
         """Nothing was written, so it may be tried again; a 429 makes the whole line pause."""
         wait_s = error.retry_after or float(min(BACKOFF_MAX_S, 2 ** (message.attempts - 1)))
-        if isinstance(error, Throttled) and (bucket := self._buckets.get(message.line_id)):
-            bucket.paused_until = now + timedelta(seconds=wait_s)
+        if isinstance(error, Throttled):
+            self.runtime.paces.too_fast(message.line, now, wait_s, message.claimed_at)
         if message.status == "sending" and message.fence == sending.fence:
             message.status, message.send_at = "queued", now + timedelta(seconds=wait_s)
         log.warning("not handed over, again later", trace=sending.trace, code=error.code, after_s=wait_s)
@@ -220,7 +212,7 @@ def _ready(line_id: int, now: datetime) -> Any:
     """
     earlier, flying, unplanned = aliased(Message), aliased(Message), aliased(Run)
     return (
-        select(Message.id)
+        select(Message.id, Message.conversation_id)
         .where(
             Message.line_id == line_id,
             Message.status == "queued",

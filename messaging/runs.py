@@ -21,7 +21,7 @@ from activities.errors import CARD_CLOSED, Refused, refused
 from bx24 import payloads
 from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
-from messaging import crypto, endings, lines, portals, replies, tokens
+from messaging import circuit, crypto, endings, lines, portals, replies, tokens
 from messaging.db import insert_once
 from messaging.desk import RunDesk
 from messaging.downloads import Unfetched
@@ -168,6 +168,7 @@ def _plan(runtime: Runtime, run: Run) -> Planned:
     with runtime.db.read() as session:
         portal = session.get_one(Portal, run.portal_id)
         line, conversation = lines.choose(session, portal, values["line"].strip(), list(keys))
+    circuit.refuse(line, action, runtime.clock())
     desk = RunDesk(runtime, run, line, conversation, region)
     plan = action.plan(values, desk)
     if plan.message is not None and plan.message.is_session and desk.window_until() is None:
@@ -262,6 +263,9 @@ def _start(session: Session, runtime: Runtime, run: Run, planned: Planned) -> No
     run.note = planned.note.to(run.portal.language) if planned.note else ""
     if planned.values is not None:
         endings.end(session, runtime, run, "ok", values=planned.values)
+        return
+    if planned.message is not None and (why := circuit.admit(line, run, now)) is not None:
+        endings.end(session, runtime, run, "failed", why.code, why.text)
         return
     run.state, run.until, run.deadline_at, run.accept = "waiting", planned.until, planned.deadline_at, planned.accept
     if planned.message is None:

@@ -22,6 +22,7 @@ from messaging.db import Database, open_engine
 from messaging.guard import file_session, guard
 from messaging.metrics import Counters
 from messaging.models import Setting
+from messaging.pace import Paces
 from messaging.wakeups import Bells
 
 INDEX_KEY = "phone_index_key"
@@ -58,6 +59,11 @@ class Runtime:
     @cached_property
     def counters(self) -> Counters:
         return Counters()
+
+    @cached_property
+    def paces(self) -> Paces:
+        """How fast this process sends on each line and to each client."""
+        return Paces(self.counters.line_slowed)
 
     @cached_property
     def auth_servers(self) -> AuthServers:

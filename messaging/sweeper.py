@@ -5,7 +5,8 @@ from datetime import timedelta
 from sqlalchemy import select, union
 from sqlalchemy.orm import Session
 
-from messaging.models import InboundEvent, Lease, Message, Portal, Reply, Run, shard_of
+from messaging import circuit
+from messaging.models import SHARDS, InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
 from messaging.runtime import Runtime
 
 
@@ -28,6 +29,7 @@ def due_shards(session: Session, runtime: Runtime) -> set[int]:
             .join(Lease, Lease.shard == Message.shard)
             .where(Message.status == "sending", (Lease.owner == "") | (Lease.expires_at < now)),
             select(Reply.shard).where(Reply.fetch_at.is_not(None), Reply.fetch_at <= now),
+            select(Line.portal_id % SHARDS).where(circuit.due(now)),
             select(InboundEvent.shard).where(InboundEvent.state == "stored", InboundEvent.due_at <= now),
         )
     )
