@@ -30,6 +30,7 @@ from activities.errors import LINE_STOPPED, Refused
 from bx24.i18n import Text
 from gupshup import consequences
 from gupshup.consequences import Probe, Stop
+from gupshup.errors import GupshupError
 from gupshup.refusals import refusal
 from messaging import endings, logs
 from messaging.models import SHARDS, Line, Message, Run
@@ -63,10 +64,22 @@ def failed(session: Session, runtime: Runtime, message: Message, misconfigured: 
     if stop is None and message.line.trial_run_id != message.run_id:
         return
     line = _locked(session, message.line_id)
+    is_trial = line.trial_run_id == message.run_id
     if stop is not None:
-        _trip(session, line, stop, message, now)
-    elif line.trial_run_id == message.run_id:
+        _trip(session, line, stop, message.claimed_at or now, now, is_trial)
+    elif is_trial:
         _undecided(line, now)
+
+
+def list_refused(runtime: Runtime, line_id: int, error: GupshupError, asked_at: datetime) -> None:
+    """The line's templates were asked for and refused: a 401 there is one of the key, anything else is not of the line.
+
+    Without this a line whose robots all send templates would never be stopped: none of them would get as far as a send.
+    """
+    stop = consequences.stop_of(error.code, error.reason) if error.code == "gupshup_401" else None
+    if stop is not None:
+        with runtime.db.write() as session:
+            _trip(session, _locked(session, line_id), stop, asked_at, runtime.clock())
 
 
 def heard(session: Session, runtime: Runtime, message: Message) -> None:
@@ -77,11 +90,10 @@ def heard(session: Session, runtime: Runtime, message: Message) -> None:
         resume(session, runtime, _locked(session, message.line_id), "trial passed")
 
 
-def _trip(session: Session, line: Line, stop: Stop, message: Message, now: datetime) -> None:
-    is_trial = line.trial_run_id == message.run_id
+def _trip(session: Session, line: Line, stop: Stop, left_at: datetime, now: datetime, is_trial: bool = False) -> None:
     if line.status != "connected" or (line.stopped_at is not None and not is_trial):
         return  # known: what was in flight when it stopped comes back refused as well
-    if line.resumed_at is not None and message.claimed_at is not None and message.claimed_at < line.resumed_at:
+    if line.resumed_at is not None and left_at < line.resumed_at:
         return  # it left before the line went on, with the former key or the empty wallet
     news = line.stopped_at is None or line.stop_code != stop.refusal.code
     if line.stopped_at is None:

@@ -149,6 +149,6 @@ def _notice(line: Line, due_at: datetime) -> Notice:
     portal = line.portal
     words = STOPPED if line.news == "stopped" else RESUMED
     text = words.format(line=line.name or line.app_name, phone=line.phone, why=circuit.why(line), code=line.stop_code)
-    # One tag per line: that it works again takes the place of its having stopped.
-    tag = f"waba24|line|{line.id}"
+    since = line.stopped_at or line.resumed_at or due_at
+    tag = f"waba24|line|{line.id}|{line.news}|{int(since.timestamp())}"
     return Notice(line.id, portal.id, portal.token_user_id or 0, text.to(portal.language), tag, due_at)

@@ -18,7 +18,7 @@ from .base import METHODS, Call, Page, RestError
 if TYPE_CHECKING:
     from ..portal import Portal
 
-MODULES = (answers, batch, bindings, catalogue, disk, entities, items, placements, robots)
+MODULES = (answers, batch, bindings, catalogue, disk, entities, items, notices, placements, robots)
 """Importing them fills METHODS."""
 
 
