@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
+import requests
 from sqlalchemy import select, update
+from urllib3.exceptions import NewConnectionError
 
 from bx24.emulator import lifecycle
 from messaging import lines
@@ -19,13 +21,14 @@ from tests.flows.scenes import (
     end,
     ends,
     hear,
+    host,
     later,
     status,
     template,
     tries,
     webhook,
 )
-from tests.world import APP, World, returned
+from tests.world import APP, PORTAL, World, returned
 
 REVOKED, EMPTY = {"key_revoked": True}, {"wallet_empty": True}
 HEALED: dict[str, Any] = {"key_revoked": False, "wallet_empty": False, "account_code": None}
@@ -270,17 +273,15 @@ def test_without_the_permission_nobody_is_told_and_nothing_is_blocked(shop: Worl
 
 @ONE_DATABASE
 def test_a_portal_that_is_away_is_told_later(shop: World) -> None:
-    shop.faults(**EMPTY)
-    flow = shop.start(template())
-    shop.go(0.1)
-    shop.net.broken["acme.example"] = OSError("away")
-    shop.go(2)
-    assert _line(shop).stopped_at is not None
+    away = requests.exceptions.ConnectionError(NewConnectionError(None, "refused"))
+    shop.net.broken[host(PORTAL)] = lambda request: away if "im.notify" in str(request.url) else None
+    _stop(shop)
     assert _told(shop) == []
+    assert json.loads(_command(shop, "list", "--json"))[0]["told"] != ""
     shop.net.broken.clear()
-    shop.go(130)
-    assert end(flow)[0] == "accepted"
+    later(shop, 60, 1)
     assert len(_told(shop)) == 1
+    assert json.loads(_command(shop, "list", "--json"))[0]["told"] == ""
 
 
 @ONE_DATABASE
