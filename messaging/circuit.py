@@ -113,7 +113,7 @@ def _trip(session: Session, line: Line, stop: Stop, left_at: datetime, now: date
     line.trial_run_id = None
     _probe_later(line, stop, now)
     if news:
-        _tell(line, "stopped", now)
+        tell(line, "stopped", now)
     log.error("line stopped", line=line.id, code=line.stop_code, reason=line.stop_reason, tries=line.probe_tries)
 
 
@@ -239,10 +239,8 @@ def resume(session: Session, runtime: Runtime, line: Line, reason: str, by_hand:
     log.warning("line goes on", line=line.id, code=line.stop_code, reason=reason)
     forget(line, runtime.clock())
     line.probe_tries = tries
-    if untold:
-        line.news, line.news_at = "", None
-    else:
-        _tell(line, "resumed", runtime.clock())
+    if not untold:
+        tell(line, "resumed", runtime.clock())
     session.flush()
     return True
 
@@ -252,9 +250,11 @@ def forget(line: Line, now: datetime) -> None:
     line.stopped_at, line.stop_code, line.stop_reason = None, "", ""
     line.probe_at = line.trial_at = line.trial_run_id = None
     line.probe_tries, line.resumed_at = 0, now
+    line.news, line.news_at, line.news_tries, line.news_error = "", None, 0, ""
 
 
-def _tell(line: Line, news: str, now: datetime) -> None:
+def tell(line: Line, news: str, now: datetime) -> None:
+    """The administrator is to hear that the line is `stopped` or `resumed`."""
     line.news, line.news_at, line.news_tries, line.news_error = news, now, 0, ""
 
 

@@ -120,7 +120,9 @@ class Probing:
     def _told(self, session: Session, notice: Notice, result: Result) -> None:
         line = session.get_one(Line, notice.line_id, with_for_update=True, populate_existing=True)
         if line.news_at != notice.due_at:
-            return  # there is other news meanwhile
+            if result is None and not line.news and line.stopped_at is None and line.status == "connected":
+                circuit.tell(line, "resumed", self.runtime.clock())  # it went on while they read that it had stopped
+            return
         if result is None:
             line.news_at, line.news_error = None, ""
             log.info("administrator told", line=line.id, news=line.news)
