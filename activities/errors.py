@@ -103,6 +103,10 @@ UNKNOWN = Text(
     "Неизвестно, ушло ли сообщение: связь оборвалась во время передачи. Само оно не повторяется. "
     "Загляните в чат с клиентом, прежде чем отправлять ещё раз.",
 )
+LINE_STOPPED = Text(
+    "Nothing was sent: the line “{line}” is stopped. {why}",
+    "Не отправлено: линия «{line}» остановлена. {why}",
+)
 CARD_CLOSED = Text(
     "Bitrix24 did not let the app read the card, so the phone is unknown ({code}). Give the app the CRM permission, "
     "or have an administrator with access to this card open the app.",

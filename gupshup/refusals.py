@@ -48,13 +48,17 @@ class _Row:
 
 
 def _rows(words: str, kind: Kind, scope: Scope, en: str, ru: str) -> dict[str, _Row]:
-    """One row for each code; "1005-1008" is a range with both ends."""
-    row = _Row(kind, scope, en, ru)
+    """One row for each code."""
+    return dict.fromkeys(codes_of(words), _Row(kind, scope, en, ru))
+
+
+def codes_of(words: str) -> list[str]:
+    """The codes a line of a table names; "1005-1008" is a range with both ends."""
     codes: list[str] = []
     for word in words.split():
         first, dash, last = word.partition("-")
         codes += [str(number) for number in range(int(first), int(last) + 1)] if dash else [word]
-    return dict.fromkeys(codes, row)
+    return codes
 
 
 _REASON_LENGTH = 300

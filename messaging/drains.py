@@ -10,6 +10,7 @@ locks. When nothing is left for IDLE_S it gives its shards back and the worker t
     fetch       files of replies                Gupshup's file server     copy kept, run ended
     plan        stored runs                     CRM, templates            message or refusal
     send        queued messages                 Gupshup                   accepted, failed, unknown, again
+    probe       stopped lines that are due      Gupshup, or the portal    goes on, still stopped; told
     answer      ended runs, by portal           one REST batch            answered, again
 """
 
@@ -33,13 +34,14 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
-from messaging import endings, leases, outbox, sweeper
+from messaging import circuit, endings, leases, outbox, sweeper
 from messaging.answers import Answers
 from messaging.fetching import Fetching
 from messaging.inbound import BATCH, Inbound
 from messaging.models import shard_of
 from messaging.outbox import Outbox
 from messaging.planning import Planning
+from messaging.probing import Probing
 from messaging.registry import Registry
 from messaging.runtime import Runtime
 from messaging.sharing import Sharing
@@ -100,7 +102,11 @@ class Drain:
         self.answers = Answers(runtime, self.name)
         #: Work of every day, looked for in each round; the rest, and what only time makes due, twice a second.
         self.quick: list[Stage] = [self.planning, self.outbox, self.answers]
-        self.rare: list[Stage] = [Registry(runtime, self.name), Fetching(runtime, self.name)]
+        self.rare: list[Stage] = [
+            Registry(runtime, self.name),
+            Fetching(runtime, self.name),
+            Probing(runtime, self.name),
+        ]
         self.stages: list[Stage] = [*self.rare, *self.quick]
         self.held: dict[int, int] = {}
         self.threads = threads
@@ -223,7 +229,8 @@ class Drain:
         if self.inbound.applied >= BATCH:
             return 0  # what arrived in time is not known yet
         outbox.lost_in_flight(session, held, self.runtime.clock())
-        return endings.overdue(session, self.runtime, set(held))
+        late = endings.overdue(session, self.runtime, set(held))
+        return late + circuit.answer_queued(session, self.runtime, held)
 
     def _start(self, tasks: list[tuple[Stage, Any]], submit: Submit) -> None:
         for stage, task in tasks:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, defer
 
 from gupshup import webhooks
-from messaging import endings, replies, rows, statuses
+from messaging import circuit, endings, replies, rows, statuses
 from messaging.db import Moment
 from messaging.intake import Hook, Ledger
 from messaging.models import InboundEvent, Line, Message, Reply, shard_of
@@ -213,6 +213,7 @@ def _status(
     if statuses.raise_to(message, status, event.at or row.received_at):
         log.info("status", trace=message.run.trace, run=message.run_id, status=status, code=event.code or "")
         endings.by_status(session, runtime, message)
+        circuit.heard(session, runtime, message)
         if status == "accepted":
             replies.overtaken(session, runtime, message)
     return "done"

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session, defer
 
 from activities.errors import refused
 from gupshup.client import Account
-from messaging import crypto, endings, portals
+from messaging import circuit, crypto, endings, portals
 from messaging.intake import Hook
 from messaging.models import Conversation, Line, Portal, Run, shard_of
 from messaging.runtime import Runtime
@@ -53,6 +53,9 @@ def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
             session.add(line)
         if line.status != "connected":
             line.connected_at = runtime.clock()  # a new key for a connected line leaves its clients' windows open
+            circuit.forget(line, runtime.clock())
+        elif (line.phone, line.api_key) != (digits, new.api_key.strip()):
+            circuit.resume(session, runtime, line, "connected anew", by_hand=True)
         line.phone, line.api_key, line.status = digits, new.api_key.strip(), "connected"
         line.app_id, line.name = new.app_id or line.app_id or "", new.name or line.name or new.app_name
         line.templates_synced_at = None
@@ -77,6 +80,7 @@ def _removed(session: Session, runtime: Runtime, line_id: int) -> int:
     if line is None:
         raise LookupError(f"there is no line {line_id}; `lines list` shows them")
     line.status, line.api_key = "removed", None
+    circuit.forget(line, runtime.clock())
     # The shard follows from the line, and opens the index of open runs.
     mine = (Run.shard == shard_of(line.portal_id)) & (Run.line_id == line_id)
     ended = endings.end_all(session, runtime, mine, "line_not_connected")
@@ -87,6 +91,20 @@ def _removed(session: Session, runtime: Runtime, line_id: int) -> int:
     portals.register_again(session, portal, runtime)
     log.info("line removed", portal=portal.id, line=line.id, ended=ended)
     return ended
+
+
+def resume(runtime: Runtime, line_id: int, reason: str = "by hand", only_asked: bool = False) -> bool:
+    """Let a stopped line go on; False if it was not stopped. only_asked: not if a trial alone can tell that it works.
+
+    Raises LookupError for an unknown or removed line.
+    """
+    with runtime.db.write() as session:
+        line = session.get(Line, line_id, with_for_update=True)
+        if line is None or line.status != "connected":
+            raise LookupError(f"there is no connected line {line_id}; `lines list` shows them")
+        if only_asked and not circuit.is_asked(line):
+            return False
+        return circuit.resume(session, runtime, line, reason, by_hand=True)
 
 
 def portal_by_member(session: Session, member_id: str) -> Portal:

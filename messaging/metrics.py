@@ -7,7 +7,7 @@ of the scrape. A flushed Redis makes the counters begin again at zero, which Pro
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -17,7 +17,8 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select
 
 from messaging.db import Database
-from messaging.models import InboundEvent, Message, Run, Tally
+from messaging.models import InboundEvent, Line, Message, Run, Tally
+from messaging.pace import effective, share_at
 
 HASH = "waba24:metrics"
 BUCKETS_S = (0.03, 0.1, 0.15, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
@@ -31,12 +32,17 @@ HELP = {
 }
 
 
+#: Lines that were made slower: id → "share of the set pace|since when" (messaging.pace).
+SLOWED = "waba24:slowed"
+
+
 class Counters:
     """Counts of this process that have not reached Redis yet."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._counts: dict[str, float] = defaultdict(float)
+        self._slowed: dict[str, str] = {}
         self._flushed_at: datetime | None = None
 
     def add(self, name: str, *labels: object, by: float = 1) -> None:
@@ -50,6 +56,11 @@ class Counters:
         self.add("to_provider", line, bucket)
         self.add("to_provider_sum", line, by=max(0.0, seconds))
 
+    def line_slowed(self, line_id: int, share: float, at: datetime) -> None:
+        """From now on a line uses this part of its pace; how it rises again anybody can tell from that."""
+        with self._lock:
+            self._slowed[str(line_id)] = f"{share}|{at.isoformat()}"
+
     def flush_sometimes(self, redis: Callable[[], Redis], now: datetime) -> None:
         """Flush at most once a second: for web processes, after a request."""
         if self._flushed_at is None or (now - self._flushed_at).total_seconds() >= 1:
@@ -60,17 +71,21 @@ class Counters:
         """Add what was counted to the common sum; kept for the next time if Redis is away."""
         with self._lock:
             counts, self._counts = self._counts, defaultdict(float)
-        if not counts:
+            slowed, self._slowed = self._slowed, {}
+        if not counts and not slowed:
             return
         try:
             pipe = redis.pipeline(transaction=False)
             for key, value in counts.items():
                 pipe.hincrbyfloat(HASH, key, value)
+            for line, share in slowed.items():
+                pipe.hset(SLOWED, line, share)
             pipe.execute()
         except RedisError:
             with self._lock:
                 for key, value in counts.items():
                     self._counts[key] += value
+                self._slowed = {**slowed, **self._slowed}
 
 
 class Figures(Collector):
@@ -108,7 +123,20 @@ class Figures(Collector):
                 count, oldest = session.execute(select(func.count(), func.min(column)).where(condition)).one()
                 depth.add_metric([queue], count)
                 age.add_metric([queue], (self.now - oldest).total_seconds() if oldest else 0)
-        yield from (messages, depth, age)
+            lines = session.scalars(select(Line).where(Line.status == "connected").order_by(Line.id)).all()
+        yield from (messages, depth, age, *self._lines(lines))
+
+    def _lines(self, lines: Sequence[Line]) -> Iterator[Metric]:
+        stopped = GaugeMetricFamily("waba24_lines_stopped", "Lines that send nothing, by code", labels=("line", "code"))
+        pace = GaugeMetricFamily("waba24_line_pace", "Messages a second a line may send now", labels=("line",))
+        slowed: dict[bytes, bytes] = self.redis.hgetall(SLOWED)  # type: ignore[assignment]  # bytes, as above
+        for line in lines:
+            if line.stopped_at is not None:
+                stopped.add_metric([str(line.id), line.stop_code], 1)
+            share, _, at = slowed.get(str(line.id).encode(), b"").decode().partition("|")
+            now_share = share_at(float(share), datetime.fromisoformat(at), self.now) if at else 1.0
+            pace.add_metric([str(line.id)], effective(line.pace, now_share))
+        yield from (stopped, pace)
 
 
 def _histogram(counts: list[tuple[list[str], float]]) -> Metric:

@@ -81,10 +81,21 @@ class Portal(Base):
 
 
 class Line(Base):
-    """One Gupshup app with its number. status: `connected` or `removed`."""
+    """One Gupshup app with its number. status: `connected` or `removed`.
+
+    A connected line may be stopped (messaging.circuit): `stopped_at`, the code that stopped it and the provider's words.
+    probe_at: when a drain asks or looks again. trial_at: from when on one message may leave to try it; trial_run_id: that one.
+    news: what the portal's administrator is still to be told at `news_at`, `stopped` or `resumed`; news_error: why nobody was.
+    """
 
     __tablename__ = "line"
-    __table_args__ = (UniqueConstraint("secret_digest"), Index("ix_line_portal", "portal_id"))
+    __table_args__ = (
+        UniqueConstraint("secret_digest"),
+        Index("ix_line_portal", "portal_id"),
+        _partial("ix_line_stopped", "stopped_at", where="stopped_at IS NOT NULL"),
+        _partial("ix_line_probe", "probe_at", where="probe_at IS NOT NULL"),
+        _partial("ix_line_news", "news_at", where="news_at IS NOT NULL"),
+    )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"))
@@ -100,6 +111,18 @@ class Line(Base):
     status: Mapped[str] = mapped_column(String(16), default="connected")
     connected_at: Mapped[datetime] = mapped_column(Moment)
     templates_synced_at: Mapped[datetime | None] = mapped_column(Moment)
+    stopped_at: Mapped[datetime | None] = mapped_column(Moment)
+    stop_code: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
+    stop_reason: Mapped[str] = mapped_column(String(300), default="", server_default=text("''"))
+    resumed_at: Mapped[datetime | None] = mapped_column(Moment)
+    probe_at: Mapped[datetime | None] = mapped_column(Moment)
+    probe_tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    trial_at: Mapped[datetime | None] = mapped_column(Moment)
+    trial_run_id: Mapped[int | None] = mapped_column(Key)
+    news: Mapped[str] = mapped_column(String(8), default="", server_default=text("''"))
+    news_at: Mapped[datetime | None] = mapped_column(Moment)
+    news_tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    news_error: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"))
 
     portal: Mapped[Portal] = relationship(back_populates="lines")
 

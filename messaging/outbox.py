@@ -14,8 +14,8 @@ from sqlalchemy import BindParameter, bindparam, exists, select, update
 from sqlalchemy.orm import Session, aliased, defer
 
 from gupshup.client import Account
-from gupshup.errors import GupshupError, NotWritten, Throttled, Unclear
-from messaging import endings, lines, replies, rows, statuses
+from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
+from messaging import circuit, endings, lines, replies, rows, statuses
 from messaging.db import Moment
 from messaging.models import Conversation, InboundEvent, Lease, Line, Message, Run, shard_of
 from messaging.runtime import Runtime
@@ -24,47 +24,11 @@ from messaging.runtime import Runtime
 #: for ever: one run whose card cannot be read must not hold up the others.
 ORDER_PATIENCE = timedelta(seconds=60)
 BACKOFF_MAX_S = 60
-PORTION_S = 0.05
 #: More lines than this have their turn in the next round: each is a part of one question.
 LINES_A_ROUND = 64
 #: No send takes this long: connect 5 s, read 30 s.
 LOST_AFTER = timedelta(seconds=120)
 log = structlog.get_logger(__name__)
-
-
-@dataclass
-class Bucket:
-    """A line's pace: so many messages a second, so many at once; both may be changed at any time.
-
-    A line that has more to send than it may goes on in portions of PORTION_S, not one by one: each going costs a
-    transaction.
-    """
-
-    tokens: float
-    at: datetime
-    paused_until: datetime | None = None
-    saturated: bool = False
-
-    def fill(self, line: Line, now: datetime) -> int:
-        """Let time flow in; how many messages may leave now."""
-        if self.paused_until and now < self.paused_until:
-            return 0
-        self.tokens = min(line.burst, self.tokens + max(0.0, (now - self.at).total_seconds()) * line.pace)
-        self.at = now
-        return int(self.tokens) if self.tokens >= self._portion(line) else 0
-
-    def _portion(self, line: Line) -> float:
-        return max(1.0, min(line.burst, line.pace * PORTION_S)) if self.saturated else 1.0
-
-    def take(self, count: int, more: bool) -> None:
-        """So many leave; `more`: there may be others that could not."""
-        self.tokens -= count
-        self.saturated = more
-
-    def wait_s(self, line: Line, now: datetime) -> float:
-        """Seconds until the next may leave."""
-        paused = (self.paused_until - now).total_seconds() if self.paused_until else 0.0
-        return max(paused, (self._portion(line) - self.tokens) / line.pace, 0.001)
 
 
 @dataclass(frozen=True)
@@ -87,7 +51,7 @@ Result = str | GupshupError
 
 
 class Outbox:
-    """The sending stage of a drain. Its buckets live as long as the drain holds the lines."""
+    """The sending stage of a drain. Paces and lanes (`runtime.paces`) live as long as the process."""
 
     name = "send"
 
@@ -102,7 +66,6 @@ class Outbox:
         self.ready: set[int] = set()
         #: Seconds until a line that waits for its pace alone may go on; None: none does.
         self.again_in: float | None = None
-        self._buckets: dict[int, Bucket] = {}
         self._turn = 0
 
     def look(self, session: Session, held: dict[int, int]) -> None:
@@ -114,18 +77,27 @@ class Outbox:
         now = self.runtime.clock()
         self.again_in = None
         turns = [(line, may) for line in self._lines(session, held) if (may := self._may(line, now))]
-        chosen: list[int] = []
-        if turns:
-            limits = _shares([may for _, may in turns], room)
-            asked = {line.id: limit for (line, _), limit in zip(turns, limits, strict=True) if limit}
-            found = self._find(session, asked, now) if asked else []
-            for line_id, limit in asked.items():
-                mine = [message_id for message_id, of in found if of == line_id]
-                self._buckets[line_id].take(len(mine), more=len(mine) == limit)
-                chosen += mine
-                if len(mine) < limit:
-                    self.ready.discard(line_id)
+        shares = zip(turns, _shares([may for _, may in turns], room), strict=True)
+        chosen = [
+            message_id for (line, _), share in shares if share for message_id in self._ready(session, line, now, share)
+        ]
         return self._claimed(session, chosen, {line.id: line for line, _ in turns}, now) if chosen else []
+
+    def _ready(self, session: Session, line: Line, now: datetime, share: int) -> list[int]:
+        """A line's messages that may leave; those whose client's lane is not free yet are put off until it is."""
+        if line.stopped_at is not None and line.trial_run_id is None:
+            self.ready.discard(line.id)
+            return []
+        query = _READY if line.stopped_at is None else _READY_TRIAL
+        asked = {"line": line.id, "limit": share, "trial": line.trial_run_id, **_times(now)}
+        found = session.execute(query, asked).all()
+        leaving, early = self.runtime.paces.sort(found, now)
+        if early:
+            session.execute(update(Message), [{"id": message_id, "send_at": opens} for message_id, opens in early])
+        self.runtime.paces.bucket(line, now).take(len(leaving), more=len(found) == share)
+        if len(found) < share:
+            self.ready.discard(line.id)
+        return leaving
 
     def _lines(self, session: Session, held: dict[int, int]) -> list[Line]:
         """The connected lines that may have something ready; another one goes first each time."""
@@ -140,18 +112,12 @@ class Outbox:
 
     def _may(self, line: Line, now: datetime) -> int:
         """How many of this line's messages may leave now; if none, when the next ones may is remembered."""
-        bucket = self._buckets.setdefault(line.id, Bucket(float(line.burst), now))
-        may = bucket.fill(line, now)
+        bucket = self.runtime.paces.bucket(line, now)
+        may = bucket.may(line, now)
         if not may:
-            wait = bucket.wait_s(line, now)
+            wait = max(0.001, (bucket.next_at(line, now) - now).total_seconds())
             self.again_in = wait if self.again_in is None else min(self.again_in, wait)
         return may
-
-    @staticmethod
-    def _find(session: Session, limits: dict[int, int], now: datetime) -> list[tuple[int, int]]:
-        """(message, line) that are ready, at most so many of each line."""
-        asked = ({"line": line_id, "limit": limit, **_times(now)} for line_id, limit in limits.items())
-        return [(row.id, row.line_id) for each in asked for row in session.execute(_READY, each)]
 
     @staticmethod
     def _claimed(session: Session, chosen: list[int], lines_by_id: dict[int, Line], now: datetime) -> list[Sending]:
@@ -202,6 +168,7 @@ class Outbox:
                 message.error_code, message.error_reason = result.code, result.reason[:500]
                 statuses.raise_to(message, "failed", now)
                 endings.by_status(session, self.runtime, message)
+                circuit.failed(session, self.runtime, message, isinstance(result, Misconfigured))
         self._accepted(session, accepted, now)
         for sending, _ in done:
             status = found[sending.message_id].status if sending.message_id in found else "wiped"
@@ -223,8 +190,8 @@ class Outbox:
     def _again(self, message: Message, sending: Sending, error: NotWritten | Throttled, now: datetime) -> None:
         """Nothing was written, so it may be tried again; a 429 makes the whole line pause."""
         wait_s = error.retry_after or float(min(BACKOFF_MAX_S, 2 ** (message.attempts - 1)))
-        if isinstance(error, Throttled) and (bucket := self._buckets.get(message.line_id)):
-            bucket.paused_until = now + timedelta(seconds=wait_s)
+        if isinstance(error, Throttled):
+            self.runtime.paces.too_fast(message.line, now, wait_s, message.claimed_at)
         if message.status == "sending" and message.fence == sending.fence:
             message.status, message.send_at = "queued", now + timedelta(seconds=wait_s)
         log.warning("not handed over, again later", trace=sending.trace, code=error.code, after_s=wait_s)
@@ -267,7 +234,7 @@ _EARLIER, _FLYING, _UNPLANNED = aliased(Message), aliased(Message), aliased(Run)
 #: earlier ones to the same client, one in flight to that client, and earlier runs of its portal that are not planned yet
 #: and may turn out to go to the same client.
 _READY = (
-    select(Message.id, Message.line_id)
+    select(Message.id, Message.conversation_id)
     .where(
         Message.line_id == bindparam("line"),
         Message.status == "queued",
@@ -290,6 +257,8 @@ _READY = (
     .order_by(Message.run_id)
     .limit(bindparam("limit"))
 )
+#: Of a stopped line: the one message that is to show whether it works again (messaging.circuit).
+_READY_TRIAL = _READY.where(Message.run_id == bindparam("trial"))
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _CLAIM = (
     update(Message)

@@ -22,7 +22,7 @@ from bx24 import payloads
 from bx24.client import MAX_BATCH
 from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
-from messaging import crypto, endings, lines, portals, replies, rows, tokens
+from messaging import circuit, crypto, endings, lines, portals, replies, rows, tokens
 from messaging.desk import RunDesk
 from messaging.downloads import Unfetched
 from messaging.intake import Caller, Ledger
@@ -207,6 +207,7 @@ class Draft:
 
     def planned(self, line: Line, conversation: Conversation | None, desk: RunDesk) -> Planned:
         """The plan on this line. Raises Refused and what the desk raises."""
+        circuit.refuse(line, self.action, desk.now())
         plan = self.action.plan(self.values, desk)
         if plan.message is not None and plan.message.is_session and desk.window_until() is None:
             raise refused("window_closed")
@@ -382,6 +383,9 @@ def _start(session: Session, runtime: Runtime, run: Run, planned: Planned, aroun
     run.note = planned.note.to(around.portals[run.portal_id].language) if planned.note else ""
     if planned.values is not None:
         endings.end(session, runtime, run, "ok", values=planned.values)
+        return
+    if planned.message is not None and (why := circuit.admit(line, run, now)) is not None:
+        endings.end(session, runtime, run, "failed", why.code, why.text)
         return
     run.state, run.until, run.deadline_at, run.accept = "waiting", planned.until, planned.deadline_at, planned.accept
     if planned.message is None:

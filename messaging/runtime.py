@@ -23,6 +23,7 @@ from messaging.guard import file_session, guard
 from messaging.intake import Intake
 from messaging.metrics import Counters
 from messaging.models import Setting
+from messaging.pace import Paces
 from messaging.wakeups import Bells, Unrung
 
 INDEX_KEY = "phone_index_key"
@@ -65,6 +66,11 @@ class Runtime:
     @cached_property
     def counters(self) -> Counters:
         return Counters()
+
+    @cached_property
+    def paces(self) -> Paces:
+        """How fast this process sends on each line and to each client."""
+        return Paces(self.counters.line_slowed)
 
     @cached_property
     def auth_servers(self) -> AuthServers:

@@ -5,9 +5,10 @@ from datetime import timedelta
 from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
+from messaging import circuit
 from messaging.db import Moment
 from messaging.endings import UNCLEAR_FOR
-from messaging.models import InboundEvent, Lease, Message, Portal, Reply, Run, shard_of
+from messaging.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
 from messaging.runtime import Runtime
 
 
@@ -21,7 +22,8 @@ def due_shards(session: Session, runtime: Runtime) -> set[int]:
     unclear_since = now - timedelta(seconds=runtime.config.unknown_after_s)
     asked = {"now": now, "unclear_since": unclear_since, "unclear_until": unclear_since - UNCLEAR_FOR}
     due = set(session.scalars(_DUE, asked))
-    return due | {shard_of(portal_id) for portal_id in session.scalars(_REGISTRATIONS, asked)}
+    rare = [*session.scalars(_REGISTRATIONS, asked), *session.scalars(_PROBES, asked)]
+    return due | {shard_of(portal_id) for portal_id in rare}
 
 
 # Made once: building this statement costs more than running it.
@@ -47,6 +49,7 @@ _DUE = select(Lease.shard).where(
         exists().where(InboundEvent.shard == Lease.shard, InboundEvent.state == "stored", InboundEvent.due_at <= _NOW),
     )
 )
+_PROBES = select(Line.portal_id).where(circuit.due(_NOW))
 _REGISTRATIONS = select(Portal.id).where(Portal.registration_due_at <= _NOW, Portal.status == "active")
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from activities.errors import refused
 from gupshup.errors import GupshupError
 from gupshup.templates import TemplateInfo
-from messaging import lines
+from messaging import circuit, lines
 from messaging.models import Line, Template
 from messaging.runtime import Runtime
 
@@ -45,9 +45,11 @@ class _Question:
 
 
 def _try(runtime: Runtime, line: Line) -> GupshupError | None:
+    asked_at = runtime.clock()
     try:
         sync(runtime, line)
     except GupshupError as error:
+        circuit.list_refused(runtime, line.id, error, asked_at)
         return error
     return None
 

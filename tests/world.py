@@ -32,7 +32,7 @@ from messaging.config import Config
 from messaging.crypto import Vault
 from messaging.db import Database, open_engine
 from messaging.drains import Drain
-from messaging.models import InboundEvent, Lease, Message, Portal, Reply, Run
+from messaging.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run
 from messaging.runtime import Runtime
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -219,6 +219,8 @@ class World:
                 (InboundEvent.due_at, InboundEvent.state == "stored", timedelta()),
                 (Reply.fetch_at, Reply.fetch_at.is_not(None), timedelta()),
                 (Portal.registration_due_at, Portal.registration_due_at.is_not(None), timedelta()),
+                (Line.probe_at, Line.probe_at.is_not(None), timedelta()),
+                (Line.news_at, Line.news_at.is_not(None), timedelta()),
                 (Lease.expires_at, Lease.owner.not_in(("", self.drain.name)), timedelta(milliseconds=1)),
             ):
                 first = session.scalar(select(func.min(column)).where(condition))

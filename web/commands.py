@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import func, or_, select
 
 from gupshup.errors import GupshupError
-from messaging import lines, portals, rotation, schema
+from messaging import circuit, lines, portals, rotation, schema
 from messaging.models import Line, Message, Portal, Run, shard_of
 from messaging.registry import Due, Registry
 from messaging.runtime import Runtime
@@ -135,8 +135,7 @@ def _lines(runtime: Runtime) -> click.Group:
             ended = lines.remove(runtime, line_id)
         except LookupError as error:
             raise _fail(error) from None
-        with runtime.db.read() as session:
-            runtime.bells.ring([shard_of(session.get_one(Line, line_id).portal_id)])
+        _ring(runtime, line_id)
         click.echo(f"line {line_id} removed, {ended} waiting runs ended")
 
     @group.command("default")
@@ -160,8 +159,19 @@ def _lines(runtime: Runtime) -> click.Group:
 
     @group.command()
     @click.argument("line_id", type=int)
+    def resume(line_id: int) -> None:
+        """Let a stopped line go on now, without waiting for its next probe."""
+        try:
+            was_stopped = lines.resume(runtime, line_id)
+        except LookupError as error:
+            raise _fail(error) from None
+        _ring(runtime, line_id)
+        click.echo(f"line {line_id} goes on" if was_stopped else f"line {line_id} was not stopped")
+
+    @group.command()
+    @click.argument("line_id", type=int)
     def check(line_id: int) -> None:
-        """Ask Gupshup whether key, name and app id fit."""
+        """Ask Gupshup whether key, name and app id fit; a line that was stopped for its key goes on."""
         with runtime.db.read() as session:
             line = _connected(session.get(Line, line_id), line_id)
         try:
@@ -169,8 +179,20 @@ def _lines(runtime: Runtime) -> click.Group:
         except GupshupError as error:
             raise click.ClickException(f"Gupshup refuses: {error.code} {error.reason}") from None
         click.echo(f"line {line_id}: Gupshup accepts the key")
+        if lines.resume(runtime, line_id, "checked by hand", only_asked=True):
+            _ring(runtime, line_id)
+            click.echo(f"line {line_id} goes on")
+        elif line.stopped_at is not None:
+            click.echo(
+                f"line {line_id} stays stopped ({line.stop_code}): if that is repaired, `lines resume {line_id}`"
+            )
 
     return group
+
+
+def _ring(runtime: Runtime, line_id: int) -> None:
+    with runtime.db.read() as session:
+        runtime.bells.ring([shard_of(session.get_one(Line, line_id).portal_id)])
 
 
 def _connected(line: Line | None, line_id: int) -> Line:
@@ -189,6 +211,7 @@ def _line_row(runtime: Runtime, line: Line) -> dict[str, Any]:
         "status": line.status,
         "default": "yes" if line.portal.default_line_id == line.id else "",
         "pace": line.pace,
+        **circuit.shown(line),
         "webhook_url": lines.webhook_url(runtime, line),
     }
 

@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from bx24.errors import Bx24Error
 from bx24.i18n import Text, language
 from bx24.payloads import EventCall, FrameCall, PayloadError, parse_query
-from messaging import portals
+from messaging import circuit, portals
 from messaging.ages import first_since
 from messaging.models import Portal, Run, shard_of
 from web import words
@@ -95,8 +95,9 @@ def main() -> Response:
             .where(Run.stored_at >= since)
         )
         lines = list(portal.lines)
-    texts = _texts(words.APP, call.lang)
-    return page("app.html", viewer, t=texts, lang=language(call.lang), portal=portal, lines=lines, runs=runs)
+    texts, lang = _texts(words.APP, call.lang), language(call.lang)
+    stops = {line.id: circuit.why(line).to(lang) for line in lines if line.stopped_at is not None}
+    return page("app.html", viewer, t=texts, lang=lang, portal=portal, lines=lines, stops=stops, runs=runs)
 
 
 @blueprint.post("/events")

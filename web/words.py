@@ -28,6 +28,11 @@ APP = {
     "problems": Text("Bitrix24 refused", "Битрикс24 отказал"),
     "default": Text("default", "по умолчанию"),
     "connected": Text("works", "работает"),
+    "stopped": Text("stopped", "остановлена"),
+    "not_told": Text(
+        "The notification in Bitrix24 did not get through. Give the app the permission “im” and install it again",
+        "Уведомление в Битрикс24 не прошло. Дайте приложению право «Чат и уведомления» (im) и переустановите его",
+    ),
     "removed": Text("removed", "отключена"),
     "runs": Text("Robot calls in the last 24 hours", "Запусков роботов за сутки"),
 }

@@ -236,6 +236,10 @@ def state(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def notices(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
+    return {"notices": [vars(notice) for notice in portal.notices]}
+
+
 def faults(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     changes = dict(data)
     if changes.pop("expire_tokens", False):
@@ -260,5 +264,6 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "calls": (calls, "GET"),
     "robots": (robots, "GET"),
     "state": (state, "GET"),
+    "notices": (notices, "GET"),
     "faults": (faults, "POST"),
 }

@@ -12,7 +12,7 @@ from .delivery import Queue
 from .engine import Engine
 from .faults import Faults
 from .limits import Bucket, Operating
-from .state import USERS, Counters, EventBinding, Grant, Installation, PlacementBinding, RobotRecord, User
+from .state import USERS, Counters, EventBinding, Grant, Installation, Notice, PlacementBinding, RobotRecord, User
 from .workflow import PlacedRobot, Workflow
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Portal:
         self.robots: dict[str, RobotRecord] = {}
         self.events: list[EventBinding] = []
         self.placements: list[PlacementBinding] = []
+        self.notices: list[Notice] = []
         self.stages = [Stage(name) for name in STAGES]
         self._next_id = 100
 

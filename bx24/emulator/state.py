@@ -14,7 +14,7 @@ Post = Callable[[str, dict[str, str], bytes], tuple[int, str]]
 
 ACCESS_LIFETIME_S = 3600
 REFRESH_LIFETIME_S = 180 * 24 * 3600
-DEFAULT_SCOPE = ("bizproc", "crm", "disk", "placement", "user_brief")
+DEFAULT_SCOPE = ("bizproc", "crm", "disk", "im", "placement", "user_brief")
 
 
 @dataclass(frozen=True)
@@ -137,6 +137,17 @@ class PlacementBinding:
     group_name: str
     lang_all: dict[str, Any]
     options: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A system notification in one user's list; a new one with the same tag takes the place of the older ones."""
+
+    id: int
+    user_id: int
+    message: str
+    tag: str
+    sub_tag: str
 
 
 @dataclass

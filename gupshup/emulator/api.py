@@ -70,8 +70,9 @@ def send() -> ResponseReturnValue:
 
 
 def _key_apps() -> list[App]:
-    apps = current().accounts.of_key(request.headers.get("apikey", ""))
-    if not apps:
+    emulator = current()
+    apps = emulator.accounts.of_key(request.headers.get("apikey", ""))
+    if not apps or any(emulator.faults.flag(app.name, "key_revoked") for app in apps):
         raise Refused(401, "Authentication Failed")
     return apps
 

@@ -26,6 +26,7 @@ REASONS: dict[int, str] = {
         "Message failed to send because more than 24 hours have passed since the customer last replied to this number"
     ),
     471: "Message failed to send because there were too many messages sent from this phone number in a short period",
+    368: "Temporarily blocked for policies violations",
     500: "Internal Server Error",
     503: "Failed connection",
     BOT_FAILED: "Last Mapped Bot Failed: sandbox number not proxied or src.name missing",
@@ -49,7 +50,9 @@ REASONS: dict[int, str] = {
     VALUE_INVALID: "Parameter value is not valid",
     SAME_NUMBER: "Recipient cannot be sender",
     131026: "Message undeliverable",
+    131031: "Business Account locked",
     131042: "Business eligibility payment issue",
+    131045: "Message failed to send due to a phone number registration error",
     131047: "Re-engagement message: more than 24 hours have passed since the recipient last replied",
     131048: "Spam rate limit hit",
     131049: "This message was not delivered to maintain healthy ecosystem engagement",

@@ -35,7 +35,9 @@ DELAYS: Mapping[str, int] = {"enqueued": 50, "sent": 150, "delivered": 300}
 _SETTINGS: Mapping[str, type | tuple[type, ...]] = {
     "latency_ms": int,
     "auto_read_ms": (int, type(None)),
+    "key_revoked": bool,
     "wallet_empty": bool,
+    "account_code": (int, type(None)),
     "window_code": int,
     "not_on_whatsapp": list,
     "not_on_whatsapp_suffix": (str, type(None)),
@@ -60,7 +62,9 @@ _WORDS: Mapping[str, tuple[object, ...]] = {
 _DEFAULTS: Mapping[str, object] = {
     "latency_ms": 0,
     "auto_read_ms": None,
+    "key_revoked": False,
     "wallet_empty": False,
+    "account_code": None,
     "window_code": 470,
     "not_on_whatsapp": [],
     "not_on_whatsapp_suffix": "0000",

@@ -107,6 +107,8 @@ class Emulator:
         name, number = draft.app.name, draft.destination
         if self.faults.flag(name, "wallet_empty"):
             return life.Failure.of(codes.WALLET_LOW)
+        if self.faults.get(name, "account_code") is not None:
+            return life.Failure.of(self.faults.number(name, "account_code"))
         if draft.failure:
             return life.Failure(*draft.failure)
         wanted = self.faults.destination(name, number)

@@ -81,13 +81,13 @@ def test_app_info(bench: Bench) -> None:
     assert status == 200
     assert body["result"] == {
         "client_id": "local.test",
-        "scope": "bizproc,crm,disk,placement,user_brief",
+        "scope": "bizproc,crm,disk,im,placement,user_brief",
         "expires": "2026-09-21T15:13:20+00:00",
         "install": {
             "installed": False,
             "version": "1",
             "status": "L",
-            "scope": "bizproc,crm,disk,placement,user_brief",
+            "scope": "bizproc,crm,disk,im,placement,user_brief",
             "domain": "acme.example",
             "uri": PORTAL,
             "client_endpoint": f"{PORTAL}/rest/",

@@ -49,7 +49,7 @@ def test_every_field_of_a_call(bench: Bench, robot: str) -> None:
     assert auth == {
         "auth[expires]": "1790003600",
         "auth[expires_in]": "3600",
-        "auth[scope]": "bizproc,crm,disk,placement,user_brief",
+        "auth[scope]": "bizproc,crm,disk,im,placement,user_brief",
         "auth[domain]": "acme.example",
         "auth[client_endpoint]": f"{PORTAL}/rest/",
         "auth[server_endpoint]": f"{AUTH}/rest/",

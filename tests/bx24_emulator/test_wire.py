@@ -172,7 +172,7 @@ def test_browsers_may_call_from_the_apps_page(bench: Bench) -> None:
 def test_the_apps_own_view(bench: Bench) -> None:
     info = bench.ok("app.info")
     assert (info["STATUS"], info["INSTALLED"], info["LANGUAGE_ID"], info["DAYS"]) == ("L", False, "ru", None)
-    assert bench.ok("scope") == ["bizproc", "crm", "disk", "placement", "user_brief"]
+    assert bench.ok("scope") == ["bizproc", "crm", "disk", "im", "placement", "user_brief"]
     assert "bizproc.event.send" in bench.ok("methods")
     assert bench.ok("methods", {"SCOPE": "disk"}) == ["disk.file.get", "disk.file.getexternallink"]
     assert "disk" in bench.ok("scope", {"FULL": True})

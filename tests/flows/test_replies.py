@@ -33,7 +33,7 @@ BUTTONS = {
 
 def test_a_reply_ends_the_run_it_quotes_else_the_oldest_and_only_one(shop: World) -> None:
     flows = begin(shop, *(template(until="replied") for _ in range(4)))
-    shop.go(2)
+    shop.go(5)
     assert ends(flows) == [("", "")] * 4
     shop.faults(duplicate=True)
     shop.reply(OLGA, "Про третье", context_gs_id=shop.sent[2].id)
@@ -144,7 +144,7 @@ def test_the_window_of_one_line_is_not_the_window_of_another(shop: World) -> Non
     here = shop.start(text(line=str(first.id)))
     there = shop.start(text(line=str(second.id)))
     automatic = shop.start(text(words="сама"))
-    shop.go(1)
+    shop.go(3)
     assert ends([here, there, automatic]) == [("accepted", ""), ("failed", "window_closed"), ("accepted", "")]
     assert {message.app.name for message in shop.sent} == {"acmeshop"}
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from messaging import logs
+from messaging import lines, logs
 from messaging.models import Portal
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, portal_faults, template
 from tests.flows.scenes import text as words
@@ -35,7 +35,8 @@ def _story(world: World) -> None:
         template("8 916 позвоните", **order),
     )
     world.faults(next=["drop_after_accept", "401"])
-    world.go(2)
+    world.go(4)
+    lines.resume(world.runtime, world.line.id)  # the 401 has stopped it
     world.reply(OLGA, REPLY, client_name=NAME)
     world.reply(SHORT_PHONE, REPLY)
     world.app.post(path_of(world, world.line), data=f'{{"broken": "{OLGA} {REPLY}'.encode())

@@ -204,6 +204,8 @@ def test_a_window_can_be_shut_on_demand(open_world):
         ({"not_on_whatsapp_suffix": "6789"}, 1002),
         ({"destinations": {CLIENT: {"code": 131049}}}, 131049),
         ({"destinations": {CLIENT: {"code": 131049}}, "wallet_empty": True}, 1003),
+        ({"account_code": 131048}, 131048),
+        ({"account_code": 131031, "destinations": {CLIENT: {"code": 131049}}}, 131031),
     ],
 )
 def test_faults_choose_the_code(open_world, fault, code):

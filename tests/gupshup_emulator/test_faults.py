@@ -85,3 +85,13 @@ def test_faults_of_one_app_leave_the_other_alone(world):
 def test_an_unknown_fault_is_an_error_and_changes_nothing(world, wrong):
     assert world.http.post("/emulator/faults", json=wrong).status_code == 400
     assert world.http.get("/emulator/faults").get_json() == {}
+
+
+def test_a_revoked_key_opens_nothing_until_it_is_healed(world):
+    world.post("/faults", app="shopbot", key_revoked=True)
+    template_list = "/wa/app/app-shopbot/template"
+    assert world.form("template/msg", template={"id": "x"}).status_code == 401
+    assert world.http.get(template_list, headers={"apikey": KEY}).status_code == 401
+    world.post("/faults", app="shopbot", key_revoked=False)
+    assert world.http.get(template_list, headers={"apikey": KEY}).status_code == 200
+    assert world.form("template/msg", template={"id": "x"}).status_code == 202

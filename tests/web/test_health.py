@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 from sqlalchemy import text
 
-from messaging import tallies
+from messaging import lines, tallies
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, template
 from tests.flows.scenes import text as words
 from tests.world import World
@@ -90,8 +90,11 @@ def test_the_figures_are_those_of_what_happened(shop: World) -> None:
         words(PHONES[1]),
         template(PHONES[2], template="nothing"),
     )
+    shop.go(3)
     shop.faults(next=["401"])
-    shop.go(2)
+    shop.start(template(PHONES[4]))
+    shop.go(1)
+    lines.resume(shop.runtime, shop.line.id)  # the 401 has stopped it
     shop.reply(OLGA, "Да")
     shop.app.post(path_of(shop, shop.line), data=b"broken")
     shop.go(40)
@@ -102,19 +105,19 @@ def test_the_figures_are_those_of_what_happened(shop: World) -> None:
     for _ in tallies.count(shop.runtime, shop.now.date()):
         pass
     figures, line = _figures(shop), str(shop.line.id)
-    assert _of(figures, "waba24_runs_received_total", side="robots", action="send_template") == 4
-    assert _of(figures, "waba24_runs_received_total") == 6
-    assert _of(figures, "waba24_messages", line=line, status="delivered") == 2
+    assert _of(figures, "waba24_runs_received_total", side="robots", action="send_template") == 5
+    assert _of(figures, "waba24_runs_received_total") == 7
+    assert _of(figures, "waba24_messages", line=line, status="delivered") == 3
     assert _of(figures, "waba24_messages", line=line, status="failed") == 1
     assert _of(figures, "waba24_messages", line=line, status="queued") == 1
-    assert _of(figures, "waba24_seconds_to_provider_count", line=line) == 2
+    assert _of(figures, "waba24_seconds_to_provider_count", line=line) == 3
     assert _of(figures, "waba24_queue_depth", queue="messages") == 1
     assert 19 <= _of(figures, "waba24_queue_oldest_seconds", queue="messages") <= 22
     assert _of(figures, "waba24_queue_depth", queue="answers") == 0
     assert _of(figures, "waba24_webhooks_total", type="message.text") == 2
-    assert _of(figures, "waba24_webhooks_total", type="message-event.delivered") == 2
+    assert _of(figures, "waba24_webhooks_total", type="message-event.delivered") == 3
     assert _of(figures, "waba24_webhooks_unknown_total") == 1
-    assert _of(figures, "waba24_answers_total") == 5, "a repetition is no second answer"
+    assert _of(figures, "waba24_answers_total") == 6, "a repetition is no second answer"
     assert _of(figures, "waba24_rest_calls_total") > 0
     assert _of(figures, "waba24_refusals_total", code="window_closed") == 1
     assert _of(figures, "waba24_refusals_total", code="gupshup_401", line=line) == 1

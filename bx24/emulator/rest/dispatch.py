@@ -12,13 +12,13 @@ from flask import Flask, Response, request
 from .. import php
 from ..state import count
 from ..wire import drop_html, timing
-from . import answers, batch, bindings, catalogue, disk, entities, items, placements, robots
+from . import answers, batch, bindings, catalogue, disk, entities, items, notices, placements, robots
 from .base import METHODS, Call, Page, RestError
 
 if TYPE_CHECKING:
     from ..portal import Portal
 
-MODULES = (answers, batch, bindings, catalogue, disk, entities, items, placements, robots)
+MODULES = (answers, batch, bindings, catalogue, disk, entities, items, notices, placements, robots)
 """Importing them fills METHODS."""
 
 

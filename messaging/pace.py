@@ -1,0 +1,208 @@
+"""How fast: a token bucket per line, which refusals slow down, and a lane per client. Plain data, the clock is handed in.
+
+Reference section 9: Gupshup and WhatsApp answer too much with 429 or 130429; to one client WhatsApp takes ten messages a minute
+and lends 45 in advance, then refuses with 131056.
+
+Kept in the process that holds the line's shard, and lost with it: the next owner begins at the set pace and with rested
+lanes, and hears of it from the provider if that was too much.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+#: No line is made slower than this by refusals, messages a second: else one bad minute would look like a standstill.
+SLOWEST = 1.0
+#: What comes back of the set pace, and how often, while nobody refuses: from half to all in 100 seconds.
+STEP, STEP_S = 0.05, 10.0
+#: A line at its limit sends what has gathered in so many seconds.
+PORTION_S = 0.05
+#: Pause of a line whose messages fail later with 130429: "seconds", says the reference.
+LATE_PAUSE_S = 2.0
+
+LANE_BURST = 10
+LANE_GAP_S = 1.0
+LANE_SLOT_S = 6.0
+#: Slots of a client whom WhatsApp refused a message with 131056: 6, 12, 24 … seconds.
+LANE_SLOT_MAX_S = 600.0
+LANE_FORGIVES_S = 1800.0
+#: More lanes than this, and the rested ones are forgotten.
+LANES_KEPT = 5000
+
+
+class Paced(Protocol):
+    """What is read of a line: messages a second, and how many at once. Both may be changed at any time."""
+
+    id: int
+    pace: float
+    burst: int
+
+
+def share_at(share: float, lowered_at: datetime | None, now: datetime) -> float:
+    """Which part of the set pace may be used now, of `share` at `lowered_at`: a step more for each STEP_S in peace."""
+    if lowered_at is None:
+        return 1.0
+    steps = max(0, int((now - lowered_at).total_seconds() / STEP_S))
+    return min(1.0, share + steps * STEP)
+
+
+def effective(pace: float, share: float) -> float:
+    """Messages a second: this part of the set pace, but not below SLOWEST (or below the setting, if that is slower)."""
+    return max(min(pace, SLOWEST), pace * share)
+
+
+@dataclass
+class Bucket:
+    """One line's pace. A part of the set pace is kept, not a number, so that a new setting counts at once."""
+
+    tokens: float
+    at: datetime
+    paused_until: datetime | None = None
+    share: float = 1.0
+    lowered_at: datetime | None = None
+    saturated: bool = False
+
+    def rate(self, line: Paced, now: datetime) -> float:
+        """Messages a second at this moment."""
+        return effective(line.pace, share_at(self.share, self.lowered_at, now))
+
+    def fill(self, line: Paced, now: datetime) -> int:
+        """Let time flow in; how many messages may leave now."""
+        if self.paused_until and now < self.paused_until:
+            return 0
+        rate = self.rate(line, now)
+        most = max(1.0, line.burst * rate / line.pace)
+        self.tokens = min(most, self.tokens + max(0.0, (now - self.at).total_seconds()) * rate)
+        self.at = max(self.at, now)
+        return int(self.tokens)
+
+    def may(self, line: Paced, now: datetime) -> int:
+        """How many messages may leave now: none, if it is worth waiting for a portion."""
+        filled = self.fill(line, now)
+        return filled if self.tokens >= self._portion(line, now) else 0
+
+    def _portion(self, line: Paced, now: datetime) -> float:
+        """A line that has more to send than it may sends in portions, not one by one: each costs a transaction."""
+        return max(1.0, min(line.burst, self.rate(line, now) * PORTION_S)) if self.saturated else 1.0
+
+    def take(self, count: int, more: bool) -> None:
+        """So many leave; `more`: others would like to."""
+        self.tokens -= count
+        self.saturated = more
+
+    def next_at(self, line: Paced, now: datetime) -> datetime:
+        """When the next message, or portion, may leave; never before now."""
+        if self.may(line, now) >= 1:
+            return now
+        begin = max(now, self.at, self.paused_until or now)
+        return begin + timedelta(seconds=max(0.0, self._portion(line, now) - self.tokens) / self.rate(line, now))
+
+    def refused(self, line: Paced, now: datetime, pause_s: float, sent_at: datetime | None = None) -> bool:
+        """The provider says "too fast": pause, and half the pace. False if that was known when the message left.
+
+        A whole burst comes back refused at once: only what left after the last lowering lowers again.
+        """
+        self.paused_until = max(self.paused_until or now, now + timedelta(seconds=pause_s))
+        # What flows in during the pause would leave in one burst at its end.
+        self.tokens, self.at = min(self.tokens, 1.0), self.paused_until
+        if self.lowered_at is not None and sent_at is not None and sent_at <= self.lowered_at:
+            return False
+        share = share_at(self.share, self.lowered_at, now) / 2
+        self.share, self.lowered_at = max(share, min(1.0, SLOWEST / line.pace)), now
+        return True
+
+
+@dataclass
+class Lane:
+    """One client's lane: LANE_GAP_S between messages inside a burst of LANE_BURST, LANE_SLOT_S after it."""
+
+    credit: float = float(LANE_BURST)
+    filled_at: datetime | None = None
+    last: datetime | None = None
+    held_until: datetime | None = None
+    refused_at: datetime | None = None
+    strikes: int = 0
+
+    def next_at(self, now: datetime) -> datetime:
+        """The earliest moment at which the next message may leave; never before now."""
+        short = 1.0 - self._credit(now)
+        earliest = now + timedelta(seconds=short * LANE_SLOT_S) if short > 0 else now
+        if self.last is not None:
+            earliest = max(earliest, self.last + timedelta(seconds=LANE_GAP_S))
+        return max(earliest, self.held_until or now)
+
+    def sent(self, now: datetime) -> None:
+        """A message leaves now."""
+        self.credit, self.filled_at, self.last = self._credit(now) - 1.0, now, now
+
+    def refused(self, now: datetime, sent_at: datetime | None = None) -> None:
+        """131056: the next slot is twice as far away each time; what left before the last refusal says nothing new."""
+        if self.refused_at is not None and sent_at is not None and sent_at <= self.refused_at:
+            return
+        self.strikes = 1 if self._forgiven(now) else self.strikes + 1
+        self.held_until = now + timedelta(seconds=min(LANE_SLOT_MAX_S, LANE_SLOT_S * 2 ** (self.strikes - 1)))
+        self.credit, self.filled_at, self.refused_at = 1.0, self.held_until, now
+
+    def rested(self, now: datetime) -> bool:
+        """Whether it says nothing that a new one would not."""
+        return self._forgiven(now) and self._credit(now) >= LANE_BURST
+
+    def _credit(self, now: datetime) -> float:
+        if self.filled_at is None:
+            return self.credit
+        flown = max(0.0, (now - self.filled_at).total_seconds()) / LANE_SLOT_S
+        return min(float(LANE_BURST), self.credit + flown)
+
+    def _forgiven(self, now: datetime) -> bool:
+        return self.refused_at is None or (now - self.refused_at).total_seconds() > LANE_FORGIVES_S
+
+
+@dataclass
+class Paces:
+    """All buckets and lanes of one process. lowered: told (line id, share, moment) when a line became slower."""
+
+    lowered: Callable[[int, float, datetime], None] = lambda line, share, at: None
+    buckets: dict[int, Bucket] = field(default_factory=dict)
+    lanes: dict[int, Lane] = field(default_factory=dict)
+    _most: int = LANES_KEPT
+
+    def bucket(self, line: Paced, now: datetime) -> Bucket:
+        """The line's bucket, filled up to now; a new one is full."""
+        bucket = self.buckets.setdefault(line.id, Bucket(float(line.burst), now))
+        bucket.fill(line, now)
+        return bucket
+
+    def too_fast(self, line: Paced, now: datetime, pause_s: float, sent_at: datetime | None) -> None:
+        """429, or 130429 later on."""
+        bucket = self.bucket(line, now)
+        if bucket.refused(line, now, pause_s, sent_at):
+            self.lowered(line.id, bucket.share, now)
+
+    def too_many(self, conversation_id: int, now: datetime, sent_at: datetime | None) -> None:
+        """131056 for this conversation."""
+        self.lanes.setdefault(conversation_id, Lane()).refused(now, sent_at)
+
+    def lane_opens(self, conversation_id: int, now: datetime) -> datetime:
+        """When the next message to this client may leave; `now` if it may now."""
+        lane = self.lanes.get(conversation_id)
+        return now if lane is None else lane.next_at(now)
+
+    def sort(self, ready: Iterable[tuple[int, int]], now: datetime) -> tuple[list[int], list[tuple[int, datetime]]]:
+        """(message, conversation) → the messages that leave now, and those that may later, with the moment they may."""
+        leaving, early = [], []
+        for message_id, conversation_id in ready:
+            opens = self.lane_opens(conversation_id, now)
+            if opens <= now:
+                self.leaves(conversation_id, now)
+                leaving.append(message_id)
+            else:
+                early.append((message_id, opens))
+        return leaving, early
+
+    def leaves(self, conversation_id: int, now: datetime) -> None:
+        """A message to this client leaves now."""
+        self.lanes.setdefault(conversation_id, Lane()).sent(now)
+        if len(self.lanes) > self._most:
+            self.lanes = {key: lane for key, lane in self.lanes.items() if not lane.rested(now)}
+            self._most = max(LANES_KEPT, 2 * len(self.lanes))

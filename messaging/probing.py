@@ -1,0 +1,161 @@
+"""The stage of a drain that looks after stopped lines: asks Gupshup whether one works again, tells its administrator.
+
+Neither blocks anything. A crash between a question and its record asks once more; between a notice and its record tells
+once more, under the same tag, so that Bitrix24 shows one. Who is told: the user whose token the portal works with, that
+is the administrator who installed the app (docs/decisions/0016).
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session, joinedload
+
+from bx24.errors import AuthDead, Bx24Error
+from bx24.i18n import Text
+from bx24.notices import notify
+from gupshup.client import Account
+from gupshup.errors import GupshupError
+from messaging import circuit, lines, tokens
+from messaging.models import SHARDS, Line
+from messaging.runtime import Runtime
+
+TELL_TRIES = 6
+STOPPED = Text(
+    "WhatsApp: the line “{line}” (+{phone}) is stopped, nothing is sent from it. {why} Code {code}. "
+    "Robots on this line end with this error meanwhile. The line goes on by itself when it works again.",
+    "WhatsApp: линия «{line}» (+{phone}) остановлена, с неё ничего не отправляется. {why} Код {code}. "
+    "Роботы на этой линии пока завершаются с этой ошибкой. Когда всё заработает, линия включится сама.",
+)
+RESUMED = Text(
+    "WhatsApp: the line “{line}” (+{phone}) works again. What was refused meanwhile is not sent again by itself.",
+    "WhatsApp: линия «{line}» (+{phone}) снова работает. То, что за это время не ушло, само не отправится.",
+)
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Question:
+    """Does Gupshup accept this line's key, app name and number now? `since`: the stop it is about."""
+
+    line_id: int
+    portal_id: int
+    account: Account
+    since: datetime
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One sentence for a portal's administrator."""
+
+    line_id: int
+    portal_id: int
+    user_id: int
+    text: str
+    tag: str
+    due_at: datetime
+
+
+Task = Question | Notice
+Result = GupshupError | Bx24Error | None
+
+
+class Probing:
+    """One task in flight per line."""
+
+    name = "probe"
+
+    def __init__(self, runtime: Runtime, owner: str) -> None:
+        self.runtime = runtime
+        self.busy: set[int] = set()
+
+    @staticmethod
+    def hands(threads: int) -> int:
+        return 2
+
+    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Task]:
+        now = self.runtime.clock()
+        found = session.scalars(
+            select(Line)
+            .where(circuit.due(now), (Line.portal_id % SHARDS).in_(held), Line.id.not_in(self.busy))
+            .options(joinedload(Line.portal))
+            .order_by(Line.id)
+            .limit(room)
+        ).all()
+        tasks = [task for line in found if (task := self._task(session, line, now)) is not None]
+        self.busy |= {task.line_id for task in tasks}
+        return tasks
+
+    def _task(self, session: Session, line: Line, now: datetime) -> Task | None:
+        if line.news_at is not None and line.news_at <= now:
+            return _notice(line, line.news_at)
+        if circuit.is_asked(line) and line.stopped_at is not None:
+            # Without the app id the question goes the way of a message, so app name and number are asked about, too.
+            return Question(line.id, line.portal_id, replace(lines.account(line), app_id=""), line.stopped_at)
+        circuit.judge(session, self.runtime, line)
+        return None
+
+    def work(self, task: Task) -> Result:
+        """Ask, or tell; runs on a thread, touches no database but for the portal's token."""
+        try:
+            if isinstance(task, Question):
+                self.runtime.gupshup.check(task.account)
+            else:
+                notify(tokens.portal_client(self.runtime, task.portal_id), task.user_id, task.text, task.tag)
+        except (GupshupError, Bx24Error) as error:
+            return error
+        return None
+
+    def record(self, session: Session, done: list[tuple[Task, Result]]) -> None:
+        for task, result in done:
+            self._record(session, task, result)
+
+    def _record(self, session: Session, task: Task, result: Result) -> None:
+        self.busy.discard(task.line_id)
+        if session.get(Line, task.line_id) is None:
+            return  # wiped together with its portal
+        if isinstance(task, Question):
+            if result is not None:
+                log.warning("line is still stopped", line=task.line_id, code=result.code)
+            circuit.asked(session, self.runtime, task.line_id, task.since, passed=result is None)
+        else:
+            self._told(session, task, result)
+
+    def _told(self, session: Session, notice: Notice, result: Result) -> None:
+        line = session.get_one(Line, notice.line_id, with_for_update=True, populate_existing=True)
+        if line.news_at != notice.due_at:
+            if result is None and not line.news and line.stopped_at is None and line.status == "connected":
+                circuit.tell(line, "resumed", self.runtime.clock())  # it went on while they read that it had stopped
+            return
+        if result is None:
+            line.news_at, line.news_error = None, ""
+            log.info("administrator told", line=line.id, news=line.news)
+            return
+        line.news_tries += 1
+        line.news_error = str(result)[:200]
+        passing = isinstance(result, AuthDead) or (isinstance(result, Bx24Error) and result.retryable)
+        again = passing and line.news_tries < TELL_TRIES
+        line.news_at = self.runtime.clock() + timedelta(minutes=2.0 ** (line.news_tries - 1)) if again else None
+        log.error("administrator could not be told", line=line.id, news=line.news, code=result.code, again=again)
+
+    def lost(self, session: Session, task: Task) -> None:
+        """A fault of ours: once more in a while."""
+        self.busy.discard(task.line_id)
+        line = session.get(Line, task.line_id, with_for_update=True)
+        if line is None:
+            return
+        later = self.runtime.clock() + timedelta(minutes=10)
+        if isinstance(task, Notice) and line.news_at is not None:
+            line.news_at = later
+        elif isinstance(task, Question) and line.probe_at is not None:
+            line.probe_at = later
+
+
+def _notice(line: Line, due_at: datetime) -> Notice:
+    portal = line.portal
+    words = STOPPED if line.news == "stopped" else RESUMED
+    text = words.format(line=line.name or line.app_name, phone=line.phone, why=circuit.why(line), code=line.stop_code)
+    since = line.stopped_at or line.resumed_at or due_at
+    tag = f"waba24|line|{line.id}|{line.news}|{int(since.timestamp())}"
+    return Notice(line.id, portal.id, portal.token_user_id or 0, text.to(portal.language), tag, due_at)
