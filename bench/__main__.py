@@ -15,6 +15,7 @@ from pathlib import Path
 from bench import burst, intake, latency, messages, report
 from bench.figures import NAMES, verdicts
 from bench.ground import Ground, say
+from messaging import logs
 
 PARTS: dict[str, Callable[[Ground], None]] = {
     "intake": intake.run,
@@ -41,6 +42,7 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> int:
     given = arguments()
+    logs.configure("text", "error")
     begun = time.monotonic()
     ground = Ground(scale=given.scale)
     with ground.open():
