@@ -21,7 +21,7 @@ PACE, BURST = 100_000.0, 100_000
 SECONDS = 12.0
 WARM, LEAST, MOST = 400, 200, 20_000
 RQ_JOBS = 15
-LIMIT_S = 60.0
+LIMIT_S = 90.0
 
 
 def run(ground: Ground) -> None:
