@@ -41,8 +41,10 @@ def _measure(ground: Ground, town: Any, database: str) -> dict[str, Any]:
     floor = max(len(calls) / PACE, len(calls) / ANSWERS_PER_S)
     limit = floor * LIMIT_FLOORS + 10
     rest_before = _rest(ground, shop)
-    say(f"burst: posting {len(calls):,} calls")
-    posted = load.flood(town.url, [call.encoded() for call in calls], seconds=limit)
+    encoded = [call.encoded() for call in calls]
+    posted = load.flood(
+        town.url, encoded, seconds=limit, progress=lambda count: say(f"burst: posted {count:,} of {len(calls):,}")
+    )
     if posted.other:
         ground.problem(f"burst, {database}: {posted.other} calls were not answered 200: {posted.statuses}")
     finished = posted.ok == len(calls) and _until_answered(town, posted, limit)

@@ -7,10 +7,9 @@ import os
 from celery import Celery
 
 from bench import one
-from messaging import jobs
 
 app = Celery("bench", broker=os.environ["BENCH_BROKER"])
 app.conf.update(task_ignore_result=True, worker_hijack_root_logger=False)
 app.task(one.carry, name="bench.carry")
 app.task(one.post, name="bench.post")
-jobs.runtime()  # once, before 128 threads ask for it
+one.opened()  # once, before 128 threads ask for it

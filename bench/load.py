@@ -103,12 +103,23 @@ async def _one(connection: _Connection, data: bytes) -> int:
     return await asyncio.wait_for(answered, LIMIT_S)
 
 
-def flood(url: str, requests: Iterable[bytes], connections: int = 16, seconds: float = 0.0) -> Result:
-    """Post as fast as it is accepted, on so many connections; all of `requests`, or for so many seconds."""
-    return asyncio.run(_flood(url, iter(requests), connections, seconds))
+def flood(
+    url: str,
+    requests: Iterable[bytes],
+    connections: int = 16,
+    seconds: float = 0.0,
+    progress: Callable[[int], None] = lambda count: None,
+) -> Result:
+    """Post as fast as it is accepted, on so many connections; all of `requests`, or for so many seconds.
+
+    progress: told every second how many were accepted.
+    """
+    return asyncio.run(_flood(url, iter(requests), connections, seconds, progress))
 
 
-async def _flood(url: str, requests: Iterator[bytes], connections: int, seconds: float) -> Result:
+async def _flood(
+    url: str, requests: Iterator[bytes], connections: int, seconds: float, progress: Callable[[int], None]
+) -> Result:
     result = Result(started=time.time())
     until = time.monotonic() + seconds if seconds else float("inf")
 
@@ -122,8 +133,15 @@ async def _flood(url: str, requests: Iterator[bytes], connections: int, seconds:
             result.note(status, time.perf_counter() - begun)
         connection.transport.close()
 
+    async def watch() -> None:
+        while True:
+            await asyncio.sleep(1)
+            progress(result.ok)
+
+    watching = asyncio.create_task(watch())
     await asyncio.gather(*(lane() for _ in range(connections)))
     result.ended = time.time()
+    watching.cancel()
     return result
 
 

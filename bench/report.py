@@ -90,6 +90,8 @@ def plot(messages: Mapping[str, Any]) -> bytes:
         title="Messages per second, from the stored run to Gupshup (200 ms each)",
         logarithmic=True,
         range=(1, 2000),
+        zero=1,
+        y_labels=[1, 3, 10, 30, 100, 300, 1000],
         print_values=True,
         legend_at_bottom=True,
         js=[],
