@@ -8,13 +8,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 
 from bench import burst, intake, latency, messages, report
 from bench.figures import NAMES, verdicts
-from bench.ground import Ground, say
+from bench.ground import Ground
 from messaging import logs
 
 PARTS: dict[str, Callable[[Ground], None]] = {
@@ -47,7 +46,8 @@ def main() -> int:
     ground = Ground(scale=given.scale)
     with ground.open():
         for name in given.only:
-            _run(ground, name)
+            with ground.attempt(name):
+                PARTS[name](ground)
     _memory(ground)
     found = verdicts(ground.parts)
     print(f"\n{'goal':<44} {'database':<11} {'wanted':<10} {'measured':<11}")
@@ -60,16 +60,6 @@ def main() -> int:
         report.write_docs(whole, ground.rows, found)
     print(f"\n{time.monotonic() - begun:.0f} s. " + ("; ".join(ground.problems) or "Nothing lost, nothing twice."))
     return 1 if ground.problems else 0
-
-
-def _run(ground: Ground, name: str) -> None:
-    """One part; what breaks in it does not take the others away."""
-    try:
-        PARTS[name](ground)
-    except Exception as error:
-        say("")
-        traceback.print_exc()
-        ground.problem(f"{name} could not be run to its end: {error}")
 
 
 def _memory(ground: Ground) -> None:

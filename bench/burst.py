@@ -25,11 +25,12 @@ LIMIT_FLOORS = 1.6
 
 def run(ground: Ground) -> None:
     """On each database, with both emulators."""
-    figures: dict[str, Any] = {}
-    ground.parts["burst"] = figures
-    for database in ground.databases:
-        with ground.town(database, emulated=True) as town:
-            figures[database] = _measure(ground, town, database)
+    ground.each_database("burst", lambda database: _database(ground, database))
+
+
+def _database(ground: Ground, database: str) -> dict[str, Any]:
+    with ground.town(database, emulated=True) as town:
+        return _measure(ground, town, database)
 
 
 def _measure(ground: Ground, town: Any, database: str) -> dict[str, Any]:

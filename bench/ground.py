@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -17,7 +18,7 @@ import requests
 from sqlalchemy import func, select
 
 from bench import load
-from bench.figures import Row
+from bench.figures import NAMES, Row
 from bench.machine import Peaks
 from messaging.models import Line, Run
 from tests.crash.rig import ROOT, Process, Shop, Town, Vendors, until
@@ -99,9 +100,22 @@ class Ground:
                 print(f"PostgreSQL is left out: {error}", flush=True)
             yield self
 
-    @property
-    def databases(self) -> list[str]:
-        return ["sqlite", "postgresql"] if self.postgres else ["sqlite"]
+    def each_database(self, part: str, measure: Callable[[str], dict[str, Any]]) -> None:
+        """Measure on each; what breaks on one does not take the other away."""
+        figures: dict[str, Any] = self.parts.setdefault(part, {})
+        for database in ["sqlite", "postgresql"] if self.postgres else ["sqlite"]:
+            with self.attempt(f"{part}, {NAMES[database]}"):
+                figures[database] = measure(database)
+
+    @contextmanager
+    def attempt(self, what: str) -> Iterator[None]:
+        """What cannot be done is told, and the next one has its turn."""
+        try:
+            yield
+        except Exception as error:
+            say("")
+            traceback.print_exc()
+            self.problem(f"{what} could not be measured to its end: {error}")
 
     def phones(self, count: int) -> list[str]:
         """Numbers nobody had before in this run of the benchmark: whoever gets two messages got one twice."""

@@ -20,15 +20,16 @@ ROUNDS, SECONDS, WARM_S = 3, 3.0, 1.5
 
 def run(ground: Ground) -> None:
     """On each database, the bare view beside it."""
-    figures: dict[str, Any] = {}
-    ground.parts["intake"] = figures
-    for database in ground.databases:
-        with ground.town(database) as town:
-            figures[database] = found = _measure(ground, town, database)
-        bare = found["bare"]
-        ground.row("intake", "bare Flask view, same gunicorn", database, _told(bare))
-        told = f"{_told(found)}, {number(found['of_bare'])}× bare, lost {found['lost']}"
-        ground.row("intake", "robot calls, 2 × 8 threads", database, told)
+    ground.each_database("intake", lambda database: _database(ground, database))
+
+
+def _database(ground: Ground, database: str) -> dict[str, Any]:
+    with ground.town(database) as town:
+        found = _measure(ground, town, database)
+    ground.row("intake", "bare Flask view, same gunicorn", database, _told(found["bare"]))
+    told = f"{_told(found)}, {number(found['of_bare'])}× bare, lost {found['lost']}"
+    ground.row("intake", "robot calls, 2 × 8 threads", database, told)
+    return found
 
 
 def _measure(ground: Ground, town: Any, database: str) -> dict[str, Any]:

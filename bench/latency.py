@@ -15,14 +15,16 @@ LIMIT_S = 90.0
 
 def run(ground: Ground) -> None:
     """On each database; portal and CRM are emulated, the phones are typed in."""
-    figures: dict[str, Any] = {}
-    ground.parts["latency"] = figures
-    for database in ground.databases:
-        with ground.town(database) as town:
-            figures[database] = found = _measure(ground, town)
-        p50, p99 = number(found["p50_ms"]), number(found["p99_ms"])
-        ground.row("latency", f"call to Gupshup, {PER_S:g}/s", database, f"p50 {p50} ms, p99 {p99} ms")
+    ground.each_database("latency", lambda database: _database(ground, database))
     ground.check_duplicates("latency")
+
+
+def _database(ground: Ground, database: str) -> dict[str, Any]:
+    with ground.town(database) as town:
+        found = _measure(ground, town)
+    p50, p99 = number(found["p50_ms"]), number(found["p99_ms"])
+    ground.row("latency", f"call to Gupshup, {PER_S:g}/s", database, f"p50 {p50} ms, p99 {p99} ms")
+    return found
 
 
 def _measure(ground: Ground, town: Any) -> dict[str, Any]:

@@ -26,17 +26,18 @@ LIMIT_S = 90.0
 
 def run(ground: Ground) -> None:
     """Ours with one process and with two, then the baselines, on each database; then these without any database."""
-    figures: dict[str, Any] = {}
-    ground.parts["messages"] = figures
-    for database in ground.databases:
-        with ground.town(database) as town:
-            figures[database] = _database(ground, town, database)
-    with ground.town("sqlite") as town:
-        figures["bare"] = _bare(ground, town)
+    ground.each_database("messages", lambda database: _database(ground, database))
+    with ground.attempt("messages without a database"), ground.town("sqlite") as town:
+        ground.parts["messages"]["bare"] = _bare(ground, town)
     ground.check_duplicates("messages")
 
 
-def _database(ground: Ground, town: Any, database: str) -> dict[str, Any]:
+def _database(ground: Ground, database: str) -> dict[str, Any]:
+    with ground.town(database) as town:
+        return _measure(ground, town, database)
+
+
+def _measure(ground: Ground, town: Any, database: str) -> dict[str, Any]:
     town.web()
     pool = ground.workers(town, 1)
     shops = ground.shops(town, PORTALS, PACE, BURST)
