@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,8 @@ from rq import Queue
 from tests.crash.rig import until
 
 Enqueue = Callable[[str, Sequence[Any]], None]
+#: Longer than a worker that was told to stop consuming still waits at the queue.
+POLL_S = 2.5
 BIN = Path(sys.executable).parent
 
 
@@ -59,9 +62,13 @@ def celery(town: Any, threads: int) -> Iterator[Enqueue]:
 
 
 def _send(app: Any, task: str, arguments: Sequence[Any]) -> None:
+    """Queue all before the first is taken, as our runs are stored before the clock starts: queueing is not measured."""
+    app.control.cancel_consumer("celery", reply=True, timeout=2.0)
+    time.sleep(POLL_S)
     with app.producer_or_acquire() as producer:
         for argument in arguments:
             app.send_task(task, (argument,), producer=producer)
+    app.control.add_consumer("celery", reply=True, timeout=2.0)
 
 
 def _redis_url(town: Any) -> str:
