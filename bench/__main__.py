@@ -6,6 +6,7 @@ Exit code 0, whatever the figures; 1 if a call was lost or a message sent twice,
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -41,6 +42,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
 
 def main() -> int:
     given = arguments()
+    # Also when started in the background, where Ctrl-C is ignored: processes in sessions of their own would stay behind.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     logs.configure("text", "error")
     begun = time.monotonic()
     ground = Ground(scale=given.scale)
@@ -70,4 +74,7 @@ def _memory(ground: Ground) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit("\nstopped; everything that was started has been ended")
