@@ -13,6 +13,7 @@ from bench.figures import NAMES, Row, Verdict, markdown
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 BEGIN, END = "<!-- make bench DOCS=1 writes from here -->", "<!-- to here -->"
+PLOTTED = "Messages per second, from the stored run to Gupshup: stock RQ, Celery, waba24 with one process and with two"
 #: Bars of the plot, from the slowest expected to the fastest: label, path below "messages".<database>.
 BARS = (("rq worker", "rq"), ("Celery 2 × 128", "celery"), ("waba24, 1 × 128", "ours_1"), ("waba24, 2 × 128", "ours_2"))
 
@@ -54,7 +55,8 @@ def between(page: str, text: str) -> str:
 
 
 def tables(found: Mapping[str, Any], rows: list[Row], verdicts: list[Verdict]) -> str:
-    """Machine, verdicts, figures, as Markdown."""
+    """Machine, verdicts, figures, the plot if there is one, as Markdown."""
+    plotted = [f"![{PLOTTED}](performance.svg)"] if "messages" in found["parts"] else []
     return "\n\n".join(
         [
             _where(found),
@@ -66,6 +68,7 @@ def tables(found: Mapping[str, Any], rows: list[Row], verdicts: list[Verdict]) -
                 ("part", "what", "database", "figures"),
                 ((row.part, row.what, NAMES[row.database], row.figures) for row in rows),
             ),
+            *plotted,
         ]
     )
 
