@@ -3,7 +3,7 @@
 # Needs: Python 3.11 or newer, make (GNU make 3.81 is enough), a POSIX shell. PYTHON=/path/to/python chooses one.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test coverage lint format lock browser clean run-environment dev-environment
+.PHONY: help demo serve test bench coverage lint format lock browser clean run-environment dev-environment bench-environment
 
 BIN := .venv/bin/python
 
@@ -32,6 +32,11 @@ serve: run-environment ## the app for a real portal: web and worker, configured 
 test: dev-environment browser ## every test, on two processes; ARGS="-k window -x" is handed to pytest
 	@$(BIN) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
+# SCALE=0.1 for a quick look; DOCS=1 writes table and plot into docs/.
+bench: bench-environment ## the benchmark, 10 minutes; JSON=out.json also writes figures, ONLY=intake,messages runs parts
+	@exec $(BIN) -m bench $(if $(JSON),--json "$(JSON)") $(if $(ONLY),--only "$(ONLY)") $(if $(SCALE),--scale "$(SCALE)") \
+		$(if $(DOCS),--write-docs)
+
 coverage: dev-environment browser ## every test, then which lines no test ran
 	@$(BIN) -m coverage run -m pytest -q $(ARGS)
 	@$(BIN) -m coverage report
@@ -57,6 +62,7 @@ COMPILE = $(BIN) -m uv pip compile --quiet --universal --python-version 3.11 --g
 
 lock: dev-environment ## write requirements/*.txt from setup.cfg; UPGRADE=1 for the newest releases
 	$(COMPILE) --output-file requirements/dev.txt --extra dev setup.cfg
+	$(COMPILE) --output-file requirements/bench.txt --constraint requirements/dev.txt --extra bench setup.cfg
 	$(COMPILE) --output-file requirements/run.txt --constraint requirements/dev.txt setup.cfg
 	@rm -rf waba24.egg-info
 
@@ -70,3 +76,6 @@ run-environment:
 
 dev-environment:
 	@$(FIND_PYTHON); exec "$$python" requirements/install.py dev
+
+bench-environment:
+	@$(FIND_PYTHON); exec "$$python" requirements/install.py bench

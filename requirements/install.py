@@ -1,4 +1,4 @@
-"""Create .venv and install one lock file into it: `python requirements/install.py run|dev`.
+"""Create .venv and install one lock file into it: `python requirements/install.py run|dev|bench`.
 
 Only the standard library, any Python from 3.11: this runs before anything is installed. Idempotent and safe to
 run twice at once: the work is done under a lock on .venv.lock, which the kernel frees when the holder dies. What
@@ -20,8 +20,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-# dev holds everything that run holds, in the same versions.
-LOCKS = {"run": ("run",), "dev": ("dev", "run")}
+# dev and bench hold everything that run holds, all three in the same versions.
+LOCKS = {"run": ("run",), "dev": ("dev", "run"), "bench": ("bench", "run")}
 
 
 def main(arguments: list[str]) -> int:
@@ -58,6 +58,8 @@ def _is_installed(name: str) -> bool:
 
 
 def _install(name: str) -> int:
+    # One resolution (`make lock`): what is installed and up to date stays so, whichever of its siblings comes now.
+    current = [known for known in LOCKS if _is_installed(known)]
     # Forget first: killed half-way, an environment of mixed versions must not count as installed.
     for known in LOCKS:
         _record(known).unlink(missing_ok=True)
@@ -69,7 +71,7 @@ def _install(name: str) -> int:
             f"pip could not install requirements/{name}.txt (its words are above).\n"
             "Check the connection to the package index, then run the same command again."
         )
-    for installed in LOCKS[name]:
+    for installed in {*LOCKS[name], *current}:
         shutil.copyfile(_lock_file(installed), _record(installed))
     return 0
 

@@ -36,10 +36,13 @@ class Engine:
         user_id: int,
         stage: str = "",
         variables: dict[str, Any] | None = None,
+        held: list[tuple[str, bytes]] | None = None,
     ) -> Workflow:
         now = self.portal.clock()
         number = f"{int(now):x}{secrets.token_hex(3)}.{secrets.randbelow(10**8):08d}"
-        flow = Workflow(number, document_id, document_type, steps, now, user_id, stage, variables=variables or {})
+        flow = Workflow(
+            number, document_id, document_type, steps, now, user_id, stage, variables=variables or {}, held=held
+        )
         self.workflows[flow.id] = flow
         self._say(flow, "started")
         self._next(flow)
@@ -97,6 +100,9 @@ class Engine:
             "ts": int(portal.clock()),
             "auth": portal.event_auth(user_id, with_refresh=True),
         }
+        if flow.held is not None:
+            flow.held.append((record.handler, php.encode(form)))
+            return
         portal.queue.send(
             record.handler,
             form,

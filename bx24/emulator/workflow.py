@@ -90,6 +90,8 @@ class Workflow:
     log: list[Line] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
+    held: list[tuple[str, bytes]] | None = None
+    """Where its robots' calls go instead of the queue, as (address, body): a load generator posts them itself."""
 
     @property
     def waiting(self) -> bool:

@@ -31,6 +31,7 @@ from sqlalchemy.orm import joinedload
 from messaging import config, lines, queue_server, schema
 from messaging.models import Lease, Line, Message, Portal, Run
 from messaging.runtime import Runtime, open_runtime
+from web.serve import halves
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT_ID, CLIENT_SECRET = "local.crash0123456789.01234567", "secret-of-a-crashing-app"
@@ -252,11 +253,14 @@ class Town:
 
     def up(self, pools: int = 1, **env: str) -> list[Process]:
         """The web, and so many worker pools beside it."""
-        web = ["-m", "gunicorn", "--bind", self.env["BIND"], "--worker-class", "gthread", "--workers", "2"]
-        self.start(*web, "--threads", "8", "--log-level", "warning", "app:create_app()")
+        self.web()
         started = self.pools(pools, **env)
         self.until_ready()
         return started
+
+    def web(self) -> Process:
+        """The web alone, as `make serve` starts it."""
+        return self.start(*halves(self.env["BIND"])[0].argv[1:])
 
     def pools(self, count: int = 1, **env: str) -> list[Process]:
         """Worker pools; returns when their workers wait for jobs."""

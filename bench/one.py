@@ -1,0 +1,91 @@
+"""One run carried alone, the usual way: a job per message. What stock RQ and Celery do in the benchmark.
+
+The same steps through the same modules as a drain, each in a transaction of its own: plan, record, claim, POST, record.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session, joinedload
+
+from gupshup.client import Account
+from messaging import jobs, lines, logs, rows, runs
+from messaging.models import Message, Run
+from messaging.outbox import Outbox, Sending
+from messaging.runtime import Runtime
+
+#: What the baselines without a database post: the size and shape of a template message.
+FORM = {"template": '{"id":"7c2a4f10-0000-4000-8000-000000000001","params":["Ольга","A-17"]}'}
+PATH = "/wa/api/v1/template/msg"
+
+
+@cache
+def opened() -> Runtime:
+    """The runtime of this process, its log set up as a worker's is: structlog's own default costs more."""
+    runtime = jobs.runtime()
+    logs.configure(runtime.config.log_format, runtime.config.log_level)
+    return runtime
+
+
+def carry(run_id: int) -> None:
+    """A stored run, from its plan to the recorded outcome of its message."""
+    carry_with(opened(), run_id)
+
+
+def carry_with(runtime: Runtime, run_id: int) -> None:
+    """`carry` over an opened runtime."""
+    with runtime.db.read() as session:
+        run = session.scalars(select(Run).where(Run.id == run_id).options(joinedload(Run.portal))).one()
+    outcome = runs.plan(runtime, run, runs.Cards(runtime, run.portal_id))
+    with runtime.db.write() as session:
+        _planned(session, runtime, run_id, outcome)
+    sending = _claim(runtime, run_id)
+    if sending is None:
+        return
+    outbox = Outbox(runtime, "")
+    result = outbox.work(sending)
+    with runtime.db.write() as session:
+        outbox.record(session, [(sending, result)])
+
+
+def _planned(session: Session, runtime: Runtime, run_id: int, outcome: runs.Outcome) -> None:
+    (run,) = rows.runs(session, [run_id])
+    around = runs.Around(session, runtime, [run])
+    if isinstance(outcome, runs.Planned):
+        around.know({runtime.phone_key(outcome.phone)})
+        around.make({(outcome.line_id, outcome.phone)})
+    runs.record(session, runtime, run, outcome, around)
+
+
+def _claim(runtime: Runtime, run_id: int) -> Sending | None:
+    """The run's message, ours from now on; None if it has none, or somebody else was faster."""
+    with runtime.db.write() as session:
+        claimed = session.scalar(
+            update(Message)
+            .where(Message.run_id == run_id, Message.status == "queued")
+            .values(status="sending", claimed_at=runtime.clock(), attempts=Message.attempts + 1)
+            .returning(Message.id)
+        )
+        if claimed is None:
+            return None
+        relations = (joinedload(Message.run), joinedload(Message.line), joinedload(Message.conversation))
+        message = session.scalars(select(Message).where(Message.id == claimed).options(*relations)).one()
+        return Sending(
+            message_id=message.id,
+            run_id=run_id,
+            trace=message.run.trace,
+            fence=message.fence,
+            portal_id=message.portal_id,
+            line_id=message.line_id,
+            account=lines.account(message.line),
+            phone=message.conversation.phone,
+            payload=message.payload,
+            attempts=message.attempts,
+        )
+
+
+def post(phone: str) -> None:
+    """The POST alone, without any database."""
+    opened().gupshup.send(Account("sk_bench", "benchshop", "79001112233"), phone, PATH, FORM)
