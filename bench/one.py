@@ -57,6 +57,7 @@ def _planned(session: Session, runtime: Runtime, run_id: int, outcome: runs.Outc
         around.know({runtime.phone_key(outcome.phone)})
         around.make({(outcome.line_id, outcome.phone)})
     runs.record(session, runtime, run, outcome, around)
+    around.write()
 
 
 def _claim(runtime: Runtime, run_id: int) -> Sending | None:

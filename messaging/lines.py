@@ -3,9 +3,10 @@
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import BindParameter, bindparam, or_, select
 from sqlalchemy.orm import Session, defer
 
 from activities.errors import refused
@@ -199,13 +200,17 @@ def _newest(
 
 def conversations_with(session: Session, line_ids: Collection[int], keys: Collection[str]) -> list[Conversation]:
     """The conversations of these lines with these phones (index keys), also as WhatsApp spells the numbers."""
-    either = or_(Conversation.phone_key.in_(keys), Conversation.alias_key.in_(keys))
-    return list(
-        session.scalars(
-            select(Conversation)
-            .where(Conversation.line_id.in_(line_ids), either)
-            .options(defer(Conversation.phone))
-            .order_by(Conversation.id)
-            .execution_options(populate_existing=True)
-        )
+    return list(session.scalars(_CONVERSATIONS, {"lines": list(line_ids), "keys": list(keys)}))
+
+
+_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
+_CONVERSATIONS = (
+    select(Conversation)
+    .where(
+        Conversation.line_id.in_(bindparam("lines", expanding=True)),
+        or_(Conversation.phone_key.in_(_KEYS), Conversation.alias_key.in_(_KEYS)),
     )
+    .options(defer(Conversation.phone))
+    .order_by(Conversation.id)
+    .execution_options(populate_existing=True)
+)

@@ -58,39 +58,56 @@ def _mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[st
     return event
 
 
+class _Sink:
+    """Where the lines of one of our modules go. The standard library's way there costs five times as much."""
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+
+    def info(self, line: str) -> None:
+        sys.stderr.write(f"{line}\n")
+
+    debug = warning = error = critical = exception = fatal = info
+
+
+def _named(logger: Any, _: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    event["logger"] = logger.name
+    return event
+
+
+def _as_text(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
+    """`time [level] event [module] name=value …`, and a traceback below."""
+    head = f"{event.pop('timestamp')} [{event.pop('level'):<8}] {event.pop('event'):<30} [{event.pop('logger')}]"
+    trace = event.pop("exception", "")
+    pairs = " ".join([f"{name}={_shown(event[name])}" for name in sorted(event)])
+    return f"{head} {pairs}" + (f"\n{trace}" if trace else "")
+
+
+def _shown(value: Any) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    return repr(text) if " " in text or "\n" in text else text
+
+
 def configure(format: str, level: str) -> None:
     """Send all logs of this process, libraries included, to standard error in `text` or `json`."""
+    renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False) if format == "json" else _as_text
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         _mask,
     ]
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared[:-2],
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            *shared[-2:],
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[_named, *shared, renderer],
+        logger_factory=_Sink,
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
-    )
-    renderer: Any = (
-        structlog.processors.JSONRenderer(ensure_ascii=False)
-        if format == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[structlog.stdlib.add_logger_name, *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )

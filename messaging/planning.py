@@ -188,7 +188,7 @@ class Planning:
         self, session: Session, draft: runs.Draft, around: runs.Around, outcomes: dict[int, runs.Outcome]
     ) -> None:
         line, conversation = lines.choose(
-            around.portals[draft.run.portal_id], draft.line, draft.keys, around.conversations
+            around.portals[draft.run.portal_id], draft.line, draft.keys, around.conversations(draft.keys)
         )
         desk = QuickDesk(self.runtime, draft.run, line, conversation, draft.region)
         desk.known = lambda line, reference: self._templates(session, line, reference)
@@ -222,6 +222,7 @@ class Planning:
         around.make({(o.line_id, o.phone) for _, o in outcomes if isinstance(o, runs.Planned)})
         for run, outcome in outcomes:
             runs.record(session, self.runtime, run, outcome, around)
+        around.write()
         self.fed |= {outcome.line_id for _, outcome in outcomes if isinstance(outcome, runs.Planned)}
 
     def _forget(self, task: Task) -> None:

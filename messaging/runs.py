@@ -5,13 +5,14 @@ message or a refusal; it only reads and asks, so a crash in the middle is repair
 """
 
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import or_, select
+from sqlalchemy import insert, or_, select
 from sqlalchemy.orm import Session
 
 import gupshup.errors
@@ -318,7 +319,7 @@ class Cards:
 class Around:
     """What a group of runs needs around it: portals with their lines, and the conversations with its phones.
 
-    Lines are locked against removal until the end of the transaction.
+    Lines are locked against removal until the end of the transaction. New messages are gathered and written at once.
     """
 
     def __init__(self, session: Session, runtime: Runtime, runs: Sequence[Run]) -> None:
@@ -326,20 +327,30 @@ class Around:
         self.runtime = runtime
         self.portals = rows.know_portals(session, {run.portal_id for run in runs})
         self.lines = rows.know_lines(session, self.portals.values())
-        self.conversations: list[Conversation] = []
+        self.messages: list[dict[str, Any]] = []
+        self._known: dict[str, list[Conversation]] = defaultdict(list)
 
     def know(self, keys: Collection[str]) -> None:
         """Read the conversations with these phones (index keys) on any of the lines."""
-        self.conversations = lines.conversations_with(self.session, self.lines, keys) if keys else []
+        asked = [key for key in keys if key not in self._known]
+        for one in lines.conversations_with(self.session, list(self.lines), asked) if asked else []:
+            for key in {one.phone_key, one.alias_key or one.phone_key}:
+                self._known[key].append(one)
+
+    def conversations(self, keys: Iterable[str]) -> list[Conversation]:
+        """Those that are known with these phones."""
+        return [one for key in keys for one in self._known.get(key, ())]
 
     def make(self, wanted: Iterable[tuple[int, str]]) -> None:
         """Make the conversations (line, phone) that are the first word, all in one statement."""
-        for line_id, phone in sorted(wanted):
-            if self._with(line_id, self.runtime.phone_key(phone)) is None:
-                key = self.runtime.phone_key(phone)
-                self.conversations.append(Conversation(line_id=line_id, phone=phone, phone_key=key))
-        self.session.add_all(self.conversations)
-        self.session.flush()
+        keyed = {(line_id, self.runtime.phone_key(phone)): phone for line_id, phone in wanted}
+        new = {pair: phone for pair, phone in sorted(keyed.items()) if self._with(*pair) is None}
+        if new:
+            made = [{"line_id": line_id, "phone": phone, "phone_key": key} for (line_id, key), phone in new.items()]
+            self.session.execute(insert(Conversation), made)
+            for _, key in new:
+                self._known.pop(key, None)
+            self.know({key for _, key in new})
 
     def with_phone(self, line_id: int, phone: str) -> Conversation:
         """The conversation of this line with this phone (digits); `know` and `make` have seen to it that there is one."""
@@ -348,8 +359,13 @@ class Around:
         return found
 
     def _with(self, line_id: int, key: str) -> Conversation | None:
-        mine = (one for one in self.conversations if one.line_id == line_id and key in (one.phone_key, one.alias_key))
-        return next(mine, None)
+        return next((one for one in self._known.get(key, ()) if one.line_id == line_id), None)
+
+    def write(self) -> None:
+        """Write the messages that were gathered."""
+        if self.messages:
+            self.session.execute(insert(Message), self.messages)
+        self.messages = []
 
 
 def record(session: Session, runtime: Runtime, run: Run, outcome: Outcome, around: Around) -> None:
@@ -391,19 +407,20 @@ def _start(session: Session, runtime: Runtime, run: Run, planned: Planned, aroun
     if planned.message is None:
         replies.early(session, runtime, run)
         return
-    message = Message(
-        run_id=run.id,
-        portal_id=run.portal_id,
-        shard=run.shard,
-        line_id=line.id,
-        conversation_id=conversation.id,
-        status="queued",
-        created_at=now,
-        send_at=now,
-        **planned.message,
+    around.messages.append(
+        {
+            "run_id": run.id,
+            "portal_id": run.portal_id,
+            "shard": run.shard,
+            "line_id": line.id,
+            "conversation_id": conversation.id,
+            "status": "queued",
+            "created_at": now,
+            "send_at": now,
+            **planned.message,
+        }
     )
-    session.add(message)
-    log.info("run planned", trace=run.trace, run=run.id, line=line.id, kind=message.kind)
+    log.info("run planned", trace=run.trace, run=run.id, line=line.id, kind=planned.message["kind"])
 
 
 def conversation_with(session: Session, runtime: Runtime, line_id: int, phone: str) -> Conversation:
