@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import bindparam, select, update
-from sqlalchemy.orm import Session, load_only
+from sqlalchemy.orm import Session
 
 from bx24.client import MAX_BATCH, BatchReply
 from bx24.errors import AuthDead, Bx24Error, PortalInactive, Postponed, Rejected, Throttled
@@ -22,6 +22,7 @@ from messaging import endings, rows, tokens
 from messaging.db import Moment
 from messaging.limiter import BURST, RATE_PER_S
 from messaging.models import Portal, Run
+from messaging.rows import RunRow
 from messaging.runtime import Runtime
 
 REPEAT_S = 30
@@ -140,8 +141,11 @@ class Answers:
         ids = [run_id for chosen in taken.values() for run_id in chosen]
         if not ids:
             return []
+        found, shut = rows.readable(session, _ANSWERS, ids)
+        for run_id in shut:
+            endings.set_aside(session, run_id)
         by_portal: defaultdict[int, list[Answer]] = defaultdict(list)
-        for run in endings.readable(session, _ANSWERS, {"ids": ids}):
+        for run in sorted(found, key=lambda run: (run.answers_sent, run.id)):
             line = run.log_line if run.answers_sent == 0 else ""
             by_portal[run.portal_id].append(Answer(run.id, run.trace, run.event_token, run.answer, line))
         return [Batch(portal_id, tuple(answers)) for portal_id, answers in by_portal.items()]
@@ -164,8 +168,9 @@ class Answers:
             for answer in batch.answers:
                 if run := found.get(answer.run_id):  # else wiped together with its portal
                     self._record(run, result)
+        rows.write(session, found.values())
 
-    def _record(self, run: Run, result: Result) -> None:
+    def _record(self, run: RunRow, result: Result) -> None:
         if isinstance(result, Bx24Error):
             self._refused(run, result)
         elif error := result.reply.errors.get(f"s{run.id}"):
@@ -188,7 +193,7 @@ class Answers:
             rest.until = spent[-1].operating_reset_at
             log.warning("the portal's time budget is used up", portal=portal_id, until=rest.until.isoformat())
 
-    def _taken(self, run: Run, probe: Bx24Error | None) -> None:
+    def _taken(self, run: RunRow, probe: Bx24Error | None) -> None:
         now = self.runtime.clock()
         code = probe.code if probe else ""
         run.answered_at = run.answered_at or now
@@ -205,7 +210,7 @@ class Answers:
             self.runtime.counters.add("answers", run.outcome)
         log.info("run answered", trace=run.trace, run=run.id, outcome=run.outcome, sends=run.answers_sent, probe=code)
 
-    def _refused(self, run: Run, error: Bx24Error) -> None:
+    def _refused(self, run: RunRow, error: Bx24Error) -> None:
         run.answer_tries += 1
         wait = _wait_s(error, run.answer_tries, self.runtime)
         run.answer_at = None if wait is None else self.runtime.clock() + timedelta(seconds=wait)
@@ -239,11 +244,8 @@ _DUE = (
     .order_by(Run.answers_sent > 0, Run.answer_at)
     .limit(bindparam("limit"))
 )
-_ANSWERS = (
-    select(Run)
-    .where(Run.id.in_(bindparam("ids", expanding=True)))
-    .order_by(Run.answers_sent, Run.answer_at)
-    .options(load_only(*rows.PLAIN_RUN, Run.event_token, Run.answer, Run.log_line))
+_ANSWERS = select(Run.id, Run.trace, Run.portal_id, Run.answers_sent, Run.event_token, Run.answer, Run.log_line).where(
+    Run.id.in_(bindparam("ids", expanding=True))
 )
 
 

@@ -35,6 +35,7 @@ from gupshup.refusals import refusal
 from messaging import endings, logs
 from messaging.models import SHARDS, Line, Message, Run
 from messaging.pace import LATE_PAUSE_S
+from messaging.rows import SomeMessage, SomeRun
 from messaging.runtime import Runtime
 from messaging.statuses import RANK
 
@@ -50,18 +51,19 @@ log = structlog.get_logger(__name__)
 # --- it stops ----------------------------------------------------------------------------------------------------------
 
 
-def failed(session: Session, runtime: Runtime, message: Message, misconfigured: bool = False) -> None:
+def failed(session: Session, runtime: Runtime, message: SomeMessage, misconfigured: bool = False) -> None:
     """A message was refused, at once or by an event: draw the consequences for its line and its client.
 
     misconfigured: the send itself was answered 401, 403 or "no such app".
     """
     code, now = message.error_code, runtime.clock()
+    of_message = session.get_one(Line, message.line_id)
     if consequences.slows_line(code):
-        runtime.paces.too_fast(message.line, now, LATE_PAUSE_S, message.claimed_at)
+        runtime.paces.too_fast(of_message, now, LATE_PAUSE_S, message.claimed_at)
     if consequences.slows_client(code):
         runtime.paces.too_many(message.conversation_id, now, message.claimed_at)
     stop = consequences.stop_of(code, message.error_reason, misconfigured)
-    if stop is None and message.line.trial_run_id != message.run_id:
+    if stop is None and of_message.trial_run_id != message.run_id:
         return
     line = _locked(session, message.line_id)
     is_trial = line.trial_run_id == message.run_id
@@ -82,11 +84,11 @@ def list_refused(runtime: Runtime, line_id: int, error: GupshupError, asked_at: 
             _trip(session, _locked(session, line_id), stop, asked_at, runtime.clock())
 
 
-def heard(session: Session, runtime: Runtime, message: Message) -> None:
-    """A message's status has changed by an event."""
+def heard(session: Session, runtime: Runtime, message: SomeMessage, line: Line) -> None:
+    """A message's status has changed by an event on its line."""
     if message.status == "failed":
         failed(session, runtime, message)
-    elif RANK.get(message.status, 0) >= RANK["sent"] and message.line.trial_run_id == message.run_id:
+    elif RANK.get(message.status, 0) >= RANK["sent"] and line.trial_run_id == message.run_id:
         resume(session, runtime, _locked(session, message.line_id), "trial passed")
 
 
@@ -159,7 +161,7 @@ def refuse(line: Line, action: Action, now: datetime) -> None:
         raise refused(line)
 
 
-def admit(line: Line, run: Run, now: datetime) -> Refused | None:
+def admit(line: Line, run: SomeRun, now: datetime) -> Refused | None:
     """The same once more when the plan is recorded, on the locked row. The first run after the pause becomes the trial."""
     if line.stopped_at is None:
         return None

@@ -7,7 +7,8 @@ from activities.base import Card, Shared
 from gupshup.templates import TemplateInfo
 from messaging.cards import contact_card
 from messaging.files import Files
-from messaging.models import Conversation, Line, Run
+from messaging.models import Conversation, Line
+from messaging.rows import SomeRun
 from messaging.runtime import Runtime
 from messaging.templates import Templates, is_fresh, the_one
 
@@ -20,7 +21,9 @@ KEEP_AFTER = timedelta(days=1)
 class RunDesk:
     """Answers from the database, from the portal's CRM and from Gupshup; on a planning thread."""
 
-    def __init__(self, runtime: Runtime, run: Run, line: Line, conversation: Conversation | None, region: str) -> None:
+    def __init__(
+        self, runtime: Runtime, run: SomeRun, line: Line, conversation: Conversation | None, region: str
+    ) -> None:
         self.runtime = runtime
         self.run = run
         self.line = line

@@ -99,6 +99,7 @@ class Drain:
         self.inbound = Inbound(runtime, self.name)
         self.planning = Planning(runtime, self.name)
         self.outbox = Outbox(runtime, self.name)
+        self.outbox.fresh = self.planning.fresh
         self.answers = Answers(runtime, self.name)
         #: Work of every day, looked for in each round; the rest, and what only time makes due, twice a second.
         self.quick: list[Stage] = [self.planning, self.outbox, self.answers]
@@ -165,6 +166,7 @@ class Drain:
         self._kept = []
         before = [(stage, set(stage.busy)) for stage in self.stages]
         try:
+            self._prepare()
             with self.runtime.db.write() as session:
                 self._record(session, finished)
                 found, tasks = self._claim(session, finished, thorough)
@@ -180,6 +182,14 @@ class Drain:
         self._free(finished)
         self._start(tasks, submit)
         return found
+
+    def _prepare(self) -> None:
+        """What takes time and needs no lock: opening and reading events, planning. What is ours nobody else changes."""
+        held = {shard: fence for shard, fence in self.held.items() if not self.sharing.leaving(shard)}
+        if held:
+            with self.runtime.db.read() as session:
+                self.inbound.prepare(session, held)
+                self.planning.prepare(session, held)
 
     def _claim(self, session: Session, finished: list[Finished], thorough: bool) -> tuple[int, list[tuple[Stage, Any]]]:
         held = self._ours(session)
@@ -214,6 +224,9 @@ class Drain:
     def _take_in(self, session: Session, held: dict[int, int]) -> int:
         """Apply what has arrived, all of it if that takes a bounded time."""
         found = 0
+        if self.outbox.overtaken:
+            self.outbox.overtaken = False
+            self.inbound.read_again()
         for _ in range(MOST_BATCHES):
             self.inbound.claim(session, held, 1)
             found += self.inbound.applied

@@ -21,6 +21,7 @@ from messaging import rows, statuses
 from messaging.crypto import Undecryptable
 from messaging.db import Moment
 from messaging.models import Message, Reply, Run
+from messaging.rows import MessageRow, SomeMessage, SomeRun
 from messaging.runtime import Runtime
 
 #: An unclear send is answered as soon as it is old enough, so those older still are answered already, or end with their wait.
@@ -44,7 +45,7 @@ _HEADLINE = {
 def end(
     session: Session,
     runtime: Runtime,
-    run: Run,
+    run: SomeRun,
     outcome: str,
     code: str = "",
     text: Text | None = None,
@@ -74,8 +75,11 @@ def end(
     return True
 
 
-def _drop(session: Session, message: Message) -> None:
+def _drop(session: Session, message: SomeMessage) -> None:
     """Nothing may be sent any more, unless a drain has claimed it a moment ago."""
+    if isinstance(message, MessageRow):
+        message.status = "dropped"  # held, so nobody has
+        return
     session.execute(
         update(Message)
         .where(Message.id == message.id, Message.status == "queued")
@@ -85,7 +89,7 @@ def _drop(session: Session, message: Message) -> None:
     session.refresh(message, ["status"])
 
 
-def _send_values(message: Message | None) -> dict[str, str]:
+def _send_values(message: SomeMessage | None) -> dict[str, str]:
     if message is None:
         return {}
     handed = message.status != "dropped"
@@ -103,7 +107,7 @@ def iso(moment: datetime | None) -> str:
     return moment.isoformat(timespec="seconds") if moment else ""
 
 
-def _log_line(run: Run, outcome: str, words: str, known: Mapping[str, Any], language: str) -> str:
+def _log_line(run: SomeRun, outcome: str, words: str, known: Mapping[str, Any], language: str) -> str:
     to = f" → +{run.message.conversation.phone}" if run.message else ""
     # The error's text says all of it; a headline before it would say it twice.
     line = f"WhatsApp{to}: {words or headline(outcome, known).to(language)}"
@@ -119,7 +123,7 @@ def headline(outcome: str, known: Mapping[str, Any]) -> Text:
     return _HEADLINE[outcome]
 
 
-def by_status(session: Session, runtime: Runtime, message: Message) -> None:
+def by_status(session: Session, runtime: Runtime, message: SomeMessage) -> None:
     """The message's status has risen: end its run if that is what it waits for, or if the message failed."""
     run = message.run
     if run.state == "ended":
@@ -145,14 +149,19 @@ def readable(session: Session, query: Any, asked: Mapping[str, Any] | None = Non
         try:
             found.append(session.get_one(Run, run_id, populate_existing=True))
         except Undecryptable:
-            log.exception("a run cannot be read and is set aside", run=run_id)
-            session.execute(
-                update(Run)
-                .where(Run.id == run_id)
-                .values(state="ended", outcome="failed", error_code="internal", answer_at=None)
-                .execution_options(synchronize_session=False)
-            )
+            set_aside(session, run_id)
     return found
+
+
+def set_aside(session: Session, run_id: int) -> None:
+    """This run cannot be opened, and so neither be carried out nor answered."""
+    log.error("a run cannot be read and is set aside", run=run_id)
+    session.execute(
+        update(Run)
+        .where(Run.id == run_id)
+        .values(state="ended", outcome="failed", error_code="internal", answer_at=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 # Made once: building a statement costs more than running it.
@@ -220,11 +229,11 @@ def end_all(session: Session, runtime: Runtime, which: ColumnElement[bool], code
     return sum(end(session, runtime, run, "failed", code, CATALOGUE[code].format(value="")) for run in open_runs)
 
 
-def internal(run: Run) -> tuple[str, Text]:
+def internal(run: SomeRun) -> tuple[str, Text]:
     """Code and text for a fault of ours."""
     return "internal", CATALOGUE["internal"].format(trace=run.trace)
 
 
-def properties_of(run: Run) -> dict[str, Any]:
+def properties_of(run: SomeRun) -> dict[str, Any]:
     """What the robot brought; {} if it was wiped."""
     return dict(run.properties or {})

@@ -6,6 +6,7 @@ console) and is kept as `odd`.
 """
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -19,6 +20,7 @@ from messaging import circuit, endings, replies, rows, statuses
 from messaging.db import Moment
 from messaging.intake import Hook, Ledger
 from messaging.models import InboundEvent, Line, Message, Reply, shard_of
+from messaging.rows import EventRow, MessageRow
 from messaging.runs import conversation_of, conversation_with
 from messaging.runtime import Runtime
 
@@ -29,6 +31,8 @@ BATCH = 100
 STUBBORN = timedelta(minutes=1)
 #: How far a provider's clock may run before ours when an event is matched to an unclear send.
 SKEW = timedelta(seconds=60)
+#: An event says nothing about an unclear send of long ago: it is about a later message, from Gupshup's console say.
+ADOPTABLE = timedelta(hours=24)
 _STATUS_OF = {"enqueued": "accepted", "sent": "sent", "delivered": "delivered", "read": "read", "failed": "failed"}
 log = structlog.get_logger(__name__)
 
@@ -63,6 +67,14 @@ def store(runtime: Runtime, line: Line | Hook, body: bytes) -> bool:
     return stored is not None
 
 
+@dataclass(frozen=True)
+class Arrived:
+    """A stored webhook, opened and read."""
+
+    row: EventRow
+    events: list[webhooks.Event]
+
+
 class Inbound:
     """The stage of a drain that applies stored events. It needs no network, so it does its work while claiming."""
 
@@ -71,47 +83,66 @@ class Inbound:
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
         self.applied = 0
+        self._prepared: list[Arrived] | None = None
         self.busy: set[int] = set()
 
     @staticmethod
     def hands(threads: int) -> int:
         return 1
 
-    def claim(self, session: Session, held: dict[int, int], room: int) -> list[None]:
+    def prepare(self, session: Session, held: dict[int, int]) -> bool:
+        """Read and open what has arrived; nothing is locked or written. False if nothing has."""
+        self._prepared = self._read(session, held)
+        return bool(self._prepared)
+
+    def read_again(self) -> None:
+        """More is due than was read ahead."""
+        self._prepared = None
+
+    def _read(self, session: Session, held: dict[int, int]) -> list[Arrived]:
         asked = {"shards": list(held), "now": self.runtime.clock()}
-        events = session.scalars(_DUE, asked).all()
-        if events:
-            self._apply_all(session, events)
-        self.applied = len(events)
+        found = [EventRow(rows.values_of(row)) for row in session.execute(_DUE, asked)]
+        return [Arrived(row, webhooks.parse(row.body.encode())) for row in found]
+
+    def claim(self, session: Session, held: dict[int, int], room: int) -> list[None]:
+        """Apply what was read ahead, or what has arrived since."""
+        arrived = self._prepared if self._prepared is not None else self._read(session, held)
+        self._prepared = None
+        if arrived:
+            self._apply_all(session, [one for one in arrived if one.row.shard in held])
+        self.applied = len(arrived)
         return []
 
-    def _apply_all(self, session: Session, events: Sequence[InboundEvent]) -> None:
+    def _apply_all(self, session: Session, arrived: Sequence[Arrived]) -> None:
         """All together; if that fails for a fault of ours, one by one, so that a bad one spoils only itself."""
         try:
             with session.begin_nested():
-                apply(session, self.runtime, events)
+                apply(session, self.runtime, arrived)
             return
         except OperationalError:
             raise  # the database's trouble, not an event's: all of them again later
         except Exception:
-            log.exception("a group of events could not be applied, one by one now", count=len(events))
-        for event in events:
+            log.exception("a group of events could not be applied, one by one now", count=len(arrived))
+        for one in arrived:
             rows.let_go(session)  # what was held inside the savepoint is free again
-            self._apply(session, event)
+            self._apply(session, Arrived(one.row.as_read(), one.events))
 
-    def _apply(self, session: Session, row: InboundEvent) -> None:
+    def _apply(self, session: Session, one: Arrived) -> None:
         """One event that cannot be applied for a fault of ours waits and is then put aside; the others go on."""
         try:
             with session.begin_nested():
-                apply(session, self.runtime, [row])
+                apply(session, self.runtime, [one])
+            return
         except OperationalError:
             raise
         except Exception:
-            log.exception("an event could not be applied", event_id=row.id, label=row.label)
-            if self.runtime.clock() - row.received_at < STUBBORN:
-                row.due_at = self.runtime.clock() + timedelta(seconds=5)
-            else:
-                row.state = "odd"
+            log.exception("an event could not be applied", event_id=one.row.id, label=one.row.label)
+        row = one.row.as_read()
+        if self.runtime.clock() - row.received_at < STUBBORN:
+            row.due_at = self.runtime.clock() + timedelta(seconds=5)
+        else:
+            row.state = "odd"
+        rows.write(session, [row])
 
     def work(self, task: None) -> None:
         """Nothing happens on threads."""
@@ -125,7 +156,17 @@ class Inbound:
 
 # Made once: building a statement costs more than running it.
 _DUE = (
-    select(InboundEvent)
+    select(
+        InboundEvent.id,
+        InboundEvent.line_id,
+        InboundEvent.shard,
+        InboundEvent.key,
+        InboundEvent.body,
+        InboundEvent.label,
+        InboundEvent.received_at,
+        InboundEvent.due_at,
+        InboundEvent.state,
+    )
     .where(
         InboundEvent.shard.in_(bindparam("shards", expanding=True)),
         InboundEvent.state == "stored",
@@ -143,13 +184,23 @@ class Known:
     """The messages a group of events speaks of, found in one question and held; by the provider's ids."""
 
     def __init__(self, session: Session, events: Iterable[webhooks.Event]) -> None:
-        statuses_of = [event for event in events if isinstance(event, webhooks.Status)]
-        gupshup_ids = {event.gs_id or event.ref for event in statuses_of} - {""}
-        whatsapp_ids = {event.whatsapp_id or event.ref for event in statuses_of} - {""}
-        known = gupshup_ids or whatsapp_ids
-        self._found = rows.messages_by_provider(session, gupshup_ids, whatsapp_ids) if known else []
+        self._session = session
+        self._events = [event for event in events if isinstance(event, webhooks.Status)]
+        self._found: list[MessageRow] = []
+        self.read()
 
-    def find(self, line: Line, event: webhooks.Status) -> Message | None:
+    def read(self) -> None:
+        """Read them, or read them anew: the ORM may have changed them meanwhile."""
+        gupshup_ids = {event.gs_id or event.ref for event in self._events} - {""}
+        whatsapp_ids = {event.whatsapp_id or event.ref for event in self._events} - {""}
+        known = gupshup_ids or whatsapp_ids
+        self._found = rows.messages_by_provider(self._session, gupshup_ids, whatsapp_ids) if known else []
+
+    def write(self) -> None:
+        """Write what was changed."""
+        rows.write(self._session, [row for message in self._found for row in (message, message.run)])
+
+    def find(self, line: Line, event: webhooks.Status) -> MessageRow | None:
         """By Gupshup's id, else by WhatsApp's id as an earlier event told it."""
         mine = [message for message in self._found if message.line_id == line.id]
         by_gupshup, by_whatsapp = event.gs_id or event.ref, event.whatsapp_id or event.ref
@@ -158,18 +209,18 @@ class Known:
             next((message for message in mine if by_whatsapp and message.whatsapp_id == by_whatsapp), None),
         )
 
-    def add(self, message: Message) -> None:
+    def add(self, message: MessageRow) -> None:
         """One that got its id only now: later events of the group find it too."""
         self._found.append(message)
 
 
-def apply(session: Session, runtime: Runtime, group: Sequence[InboundEvent]) -> None:
+def apply(session: Session, runtime: Runtime, group: Sequence[Arrived]) -> None:
     """Apply stored webhooks in their order; each ends `done`, `odd`, or waits for its message."""
-    parsed = [(row, webhooks.parse(row.body.encode())) for row in group]
-    lines = {line.id: line for line in session.scalars(_LINES, {"ids": list({row.line_id for row in group})})}
-    known = Known(session, [event for _, events in parsed for event in events])
-    for row, events in parsed:
-        states = [_apply_one(session, runtime, lines[row.line_id], row, event, known) for event in events]
+    lines = {line.id: line for line in session.scalars(_LINES, {"ids": list({one.row.line_id for one in group})})}
+    known = Known(session, [event for one in group for event in one.events])
+    for one in group:
+        row = one.row
+        states = [_apply_one(session, runtime, lines[row.line_id], row, event, known) for event in one.events]
         if "wait" not in states:
             row.state = "odd" if "odd" in states else "done"
         elif runtime.clock() - row.received_at >= PARK:
@@ -177,24 +228,28 @@ def apply(session: Session, runtime: Runtime, group: Sequence[InboundEvent]) -> 
         else:
             waited = (runtime.clock() - row.received_at).total_seconds()
             row.due_at = runtime.clock() + timedelta(seconds=min(60.0, 2 + waited))
+    known.write()
+    rows.write(session, [one.row for one in group])
 
 
 def _apply_one(
-    session: Session, runtime: Runtime, line: Line, row: InboundEvent, event: webhooks.Event, known: Known
+    session: Session, runtime: Runtime, line: Line, row: EventRow, event: webhooks.Event, known: Known
 ) -> str:
     if isinstance(event, webhooks.Status):
         return _status(session, runtime, line, row, event, known)
     if isinstance(event, webhooks.Reply):
-        return _reply(session, runtime, line, row, event)
+        known.write()
+        state = _reply(session, runtime, line, row, event)
+        session.flush()
+        known.read()
+        return state
     if isinstance(event, webhooks.TemplateEvent):
         line.templates_synced_at = None
         return "done"
     return "odd" if isinstance(event, webhooks.Unknown) else "done"
 
 
-def _status(
-    session: Session, runtime: Runtime, line: Line, row: InboundEvent, event: webhooks.Status, known: Known
-) -> str:
+def _status(session: Session, runtime: Runtime, line: Line, row: EventRow, event: webhooks.Status, known: Known) -> str:
     if event.kind == "mismatch":
         return _spelled(session, runtime, line, event)
     status = _STATUS_OF.get(event.kind)
@@ -202,6 +257,7 @@ def _status(
         return "done"  # deleted: about what the client did, not about our message
     message = known.find(line, event)
     if message is None:
+        known.write()
         if (message := _adopted(session, runtime, line, event)) is None:
             return "wait"
         known.add(message)
@@ -213,7 +269,7 @@ def _status(
     if statuses.raise_to(message, status, event.at or row.received_at):
         log.info("status", trace=message.run.trace, run=message.run_id, status=status, code=event.code or "")
         endings.by_status(session, runtime, message)
-        circuit.heard(session, runtime, message)
+        circuit.heard(session, runtime, message, line)
         if status == "accepted":
             replies.overtaken(session, runtime, message)
     return "done"
@@ -229,7 +285,7 @@ def _spelled(session: Session, runtime: Runtime, line: Line, event: webhooks.Sta
     return "done"
 
 
-def _adopted(session: Session, runtime: Runtime, line: Line, event: webhooks.Status) -> Message | None:
+def _adopted(session: Session, runtime: Runtime, line: Line, event: webhooks.Status) -> MessageRow | None:
     """An unclear send this event may belong to: only when exactly one is open to that client (reference section 12).
 
     Guessing among two would tell one robot what became of another's message. A send in flight this very moment counts as
@@ -240,12 +296,13 @@ def _adopted(session: Session, runtime: Runtime, line: Line, event: webhooks.Sta
     conversation = conversation_of(session, line.id, runtime.phone_key(event.destination))
     if conversation is None:
         return None
+    at = event.at or runtime.clock()
     open_ones = rows.messages(
         session,
         (Message.conversation_id == conversation.id)
         & Message.status.in_(("unknown", "sending"))
         & Message.gupshup_id.is_(None)
-        & (Message.claimed_at <= (event.at or runtime.clock()) + SKEW),
+        & Message.claimed_at.between(at - ADOPTABLE, at + SKEW),
     )
     if event.session is not None:
         open_ones = [message for message in open_ones if message.is_session == event.session]
@@ -255,7 +312,7 @@ def _adopted(session: Session, runtime: Runtime, line: Line, event: webhooks.Sta
     return open_ones[0]
 
 
-def _reply(session: Session, runtime: Runtime, line: Line, row: InboundEvent, event: webhooks.Reply) -> str:
+def _reply(session: Session, runtime: Runtime, line: Line, row: EventRow, event: webhooks.Reply) -> str:
     if not event.phone:
         return "odd"  # a client with a username only (BSUID): kept, but no conversation of ours has such a name
     known = select(Reply.id).where(Reply.line_id == line.id, Reply.provider_id == event.provider_id[:200])

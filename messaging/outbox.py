@@ -18,6 +18,7 @@ from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, U
 from messaging import circuit, endings, lines, replies, rows, statuses
 from messaging.db import Moment
 from messaging.models import Conversation, InboundEvent, Lease, Line, Message, Run, shard_of
+from messaging.rows import MessageRow
 from messaging.runtime import Runtime
 
 #: A message waits for earlier runs of its portal that are not planned yet, so that robots keep their order; but not
@@ -64,8 +65,12 @@ class Outbox:
         self.busy: set[int] = set()
         #: Lines that may have something ready; the others are looked at when the drain looks thoroughly.
         self.ready: set[int] = set()
+        #: Events had come before the record they wait for: they are due now.
+        self.overtaken = False
         #: Seconds until a line that waits for its pace alone may go on; None: none does.
         self.again_in: float | None = None
+        #: What planning knows of the messages it has just written, by run.
+        self.fresh: dict[int, tuple[str, Any]] = {}
         self._turn = 0
 
     def look(self, session: Session, held: dict[int, int]) -> None:
@@ -119,9 +124,12 @@ class Outbox:
             self.again_in = wait if self.again_in is None else min(self.again_in, wait)
         return may
 
-    @staticmethod
-    def _claimed(session: Session, chosen: list[int], lines_by_id: dict[int, Line], now: datetime) -> list[Sending]:
+    def _claimed(
+        self, session: Session, chosen: list[int], lines_by_id: dict[int, Line], now: datetime
+    ) -> list[Sending]:
         claimed = session.scalars(_CLAIM, {"ids": chosen, **_times(now)}).all()
+        found = session.execute(_CLAIMED, {"ids": claimed}).all()
+        contents = self._contents(session, [row.run_id for row in found])
         accounts = {line_id: lines.account(line) for line_id, line in lines_by_id.items()}
         return [
             Sending(
@@ -132,12 +140,19 @@ class Outbox:
                 portal_id=row.portal_id,
                 line_id=row.line_id,
                 account=accounts[row.line_id],
-                phone=row.phone,
-                payload=row.payload,
+                phone=contents[row.run_id][0],
+                payload=contents[row.run_id][1],
                 attempts=row.attempts,
             )
-            for row in session.execute(_CLAIMED, {"ids": claimed})
+            for row in found
         ]
+
+    def _contents(self, session: Session, run_ids: list[int]) -> dict[int, tuple[str, Any]]:
+        """Phone and payload by run: from memory, if they were planned here a moment ago."""
+        known = {run_id: self.fresh.pop(run_id) for run_id in run_ids if run_id in self.fresh}
+        if unknown := [run_id for run_id in run_ids if run_id not in known]:
+            known.update({row.run_id: (row.phone, row.payload) for row in session.execute(_CONTENTS, {"ids": unknown})})
+        return known
 
     def work(self, sending: Sending) -> Result:
         """Hand one message to Gupshup; runs on a thread, touches no database."""
@@ -161,7 +176,7 @@ class Outbox:
             if isinstance(result, str):
                 accepted.append((message, result))
             elif isinstance(result, NotWritten | Throttled):
-                self._again(message, sending, result, now)
+                self._again(session, message, sending, result, now)
             elif isinstance(result, Unclear):
                 self._unclear(message, result)
             else:
@@ -170,11 +185,12 @@ class Outbox:
                 endings.by_status(session, self.runtime, message)
                 circuit.failed(session, self.runtime, message, isinstance(result, Misconfigured))
         self._accepted(session, accepted, now)
+        rows.write(session, [row for message in found.values() for row in (message, message.run)])
         for sending, _ in done:
             status = found[sending.message_id].status if sending.message_id in found else "wiped"
             log.info("message handed over", trace=sending.trace, run=sending.run_id, status=status, to=sending.phone)
 
-    def _accepted(self, session: Session, accepted: list[tuple[Message, str]], now: datetime) -> None:
+    def _accepted(self, session: Session, accepted: list[tuple[MessageRow, str]], now: datetime) -> None:
         for message, gupshup_id in accepted:
             message.gupshup_id = message.gupshup_id or gupshup_id
             statuses.raise_to(message, "accepted", now)
@@ -185,18 +201,21 @@ class Outbox:
             return
         session.execute(_TALKED, {"ids": [message.conversation_id for message, _ in accepted], "now": now})
         # Events that overtook this record wait for it.
-        session.execute(_OVERTAKING, {"refs": [gupshup_id for _, gupshup_id in accepted], "now": now})
+        overtook = session.execute(_OVERTAKING, {"refs": [gupshup_id for _, gupshup_id in accepted], "now": now})
+        self.overtaken = self.overtaken or bool(overtook.rowcount)  # type: ignore[attr-defined]  # a CursorResult
 
-    def _again(self, message: Message, sending: Sending, error: NotWritten | Throttled, now: datetime) -> None:
+    def _again(
+        self, session: Session, message: MessageRow, sending: Sending, error: NotWritten | Throttled, now: datetime
+    ) -> None:
         """Nothing was written, so it may be tried again; a 429 makes the whole line pause."""
         wait_s = error.retry_after or float(min(BACKOFF_MAX_S, 2 ** (message.attempts - 1)))
         if isinstance(error, Throttled):
-            self.runtime.paces.too_fast(message.line, now, wait_s, message.claimed_at)
+            self.runtime.paces.too_fast(session.get_one(Line, message.line_id), now, wait_s, message.claimed_at)
         if message.status == "sending" and message.fence == sending.fence:
             message.status, message.send_at = "queued", now + timedelta(seconds=wait_s)
         log.warning("not handed over, again later", trace=sending.trace, code=error.code, after_s=wait_s)
 
-    def _unclear(self, message: Message, error: Unclear) -> None:
+    def _unclear(self, message: MessageRow, error: Unclear) -> None:
         message.error_code, message.error_reason = error.code, error.reason[:500]
         if message.status == "sending":
             message.status = "unknown"
@@ -280,14 +299,16 @@ _CLAIMED = (
         Message.fence,
         Message.portal_id,
         Message.line_id,
-        Conversation.phone,
-        Message.payload,
         Message.attempts,
     )
     .join(Run, Run.id == Message.run_id)
-    .join(Conversation, Conversation.id == Message.conversation_id)
     .where(Message.id.in_(_IDS))
     .order_by(Message.run_id)
+)
+_CONTENTS = (
+    select(Message.run_id, Conversation.phone, Message.payload)
+    .join(Conversation, Conversation.id == Message.conversation_id)
+    .where(Message.run_id.in_(_IDS))
 )
 _LINES = (
     select(Line)

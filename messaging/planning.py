@@ -1,12 +1,13 @@
 """The planning stage of a drain: stored runs become messages or refusals (messaging.runs).
 
-Most runs can be planned from what the database holds: they are, in groups, in the drain's own transaction. The others must
+Most runs can be planned from what the database holds: they are, in groups, on the drain's own thread, before its transaction
+begins, for planning is what takes the time. The others must
 ask the portal or Gupshup, on a thread: a contact, a file, a template not seen before, or the phone of the card's client. For
 that, up to fifty runs of a portal go together, for two REST calls answer fifty of them as well as one.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -14,8 +15,7 @@ from typing import Any
 
 from sqlalchemy import BindParameter, bindparam, exists, or_, select
 from sqlalchemy.exc import OperationalError
-from sqlalchemy.orm import Session, load_only
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.orm import Session
 
 from activities import phones
 from activities.errors import Refused
@@ -25,6 +25,7 @@ from messaging import endings, lines, rows, runs, templates
 from messaging.db import Moment
 from messaging.desk import Elsewhere, QuickDesk
 from messaging.models import Lease, Line, Run
+from messaging.rows import RunRow, SomeRun
 from messaging.runtime import Runtime
 
 TRIES = 4
@@ -32,6 +33,8 @@ TRIES = 4
 GROUP = 64
 #: Answers of the template cache that are kept in memory.
 KNOWN = 2000
+#: Messages planned and not claimed yet whose payload is kept in memory; more, and they are read again.
+FRESH = 1000
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Flying:
 class Task:
     """Runs of one portal that a thread plans: one, or those that one asking answers."""
 
-    runs: tuple[Run, ...]
+    runs: tuple[RunRow, ...]
     together: str
 
     @property
@@ -56,6 +59,17 @@ class Task:
 
     def flying(self) -> set[Flying]:
         return {Flying(run.id, run.portal_id, self.together) for run in self.runs}
+
+
+@dataclass
+class Prepared:
+    """A group of due runs with what planning found, not yet written. slow: runs for a thread, with what they ask together."""
+
+    due: list[RunRow]
+    around: runs.Around
+    outcomes: dict[int, runs.Outcome]
+    slow: list[tuple[RunRow, str]]
+    shut: list[int]
 
 
 class Planning:
@@ -70,36 +84,21 @@ class Planning:
         self.done = 0
         #: Lines that got a message in the last claim or record.
         self.fed: set[int] = set()
+        #: Phone and payload of the messages planned last, by run: what is sent at once need not be read and opened again.
+        self.fresh: dict[int, tuple[str, Any]] = {}
         #: How many of a portal's runs wait for their cards behind those that are being read.
         self._behind: Counter[int] = Counter()
         self._known: dict[tuple[int, datetime | None, str], list[TemplateInfo]] = {}
         self._hands = 4
+        self._prepared: Prepared | None = None
 
     def hands(self, threads: int) -> int:
         self._hands = max(4, threads // 4)
         return self._hands
 
-    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Task]:
-        """Plan what can be planned at once; the rest is for threads, at most `room` of them, and not all for one portal."""
-        self.done = 0
-        due = self._due(session, held)
-        if not due:
-            return []
-        around = self._around(session, due)
-        slow = self._plan_quickly(session, due, around)
-        tasks = self._tasks(slow, room)
-        taken = {run.id for task in tasks for run in task.runs}
-        self.busy |= {flying for task in tasks for flying in task.flying()}
-        for run, _ in slow:
-            if run.id not in taken:
-                self._wait(run)
-        session.flush()
-        for task in tasks:
-            for run in task.runs:
-                session.expunge(run)  # for the thread, which has no session
-        return tasks
-
-    def _due(self, session: Session, held: dict[int, int]) -> list[Run]:
+    def prepare(self, session: Session, held: dict[int, int]) -> bool:
+        """Plan what is due and can be planned at once; nothing is locked or written. False if nothing is due."""
+        self._prepared = None
         asked: dict[str, Any] = {
             "now": self.runtime.clock(),
             "busy": [flying.run_id for flying in self.busy],
@@ -109,18 +108,45 @@ class Planning:
         ids = session.scalars(_DUE_RUNS, asked).all()
         if len(ids) == GROUP:
             ids = self._fairly(session, asked)
-        return endings.readable(session, _RUNS, {"ids": ids}) if ids else []
+        if ids:
+            due, shut = rows.runs_to_plan(session, ids)
+            self._prepared = self._plan_quickly(session, due, shut)
+        return bool(ids)
 
-    def _wait(self, run: Run) -> None:
+    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Task]:
+        """Write what was planned; the rest is for threads, at most `room` of them, and not all for one portal."""
+        self.done = 0
+        if self._prepared is None and not self.prepare(session, held):
+            return []
+        prepared, self._prepared = self._prepared, None
+        assert prepared is not None
+        for run_id in prepared.shut:
+            endings.set_aside(session, run_id)
+        still = set(session.scalars(_STILL_STORED, {"ids": [run.id for run in prepared.due]}))
+        mine = [run for run in prepared.due if run.id in still and run.shard in held]
+        planned = [(run, prepared.outcomes[run.id]) for run in mine if run.id in prepared.outcomes]
+        tasks = self._tasks([(run, together) for run, together in prepared.slow if run in mine], room)
+        taken = {run.id for task in tasks for run in task.runs}
+        for run, _ in prepared.slow:
+            if run.id not in taken:
+                self._wait(run)
+        if planned:
+            self._write(session, planned, prepared.around.enter(session))
+        rows.write(session, mine)
+        self.done = len(planned)
+        self.busy |= {flying for task in tasks for flying in task.flying()}
+        return tasks
+
+    def _wait(self, run: RunRow) -> None:
         """No thread is free for it: it is looked at again when its turn may have come, not each round."""
         self._behind[run.portal_id] += 1
         wait_s = min(30.0, 1 + self._behind[run.portal_id] / MAX_BATCH)
         run.plan_at = self.runtime.clock() + timedelta(seconds=wait_s)
 
-    def _tasks(self, slow: list[tuple[Run, str]], room: int) -> list[Task]:
+    def _tasks(self, slow: list[tuple[RunRow, str]], room: int) -> list[Task]:
         """A portal that answers slowly must not have all hands; the same is not asked twice at once."""
         flying = {(one.portal_id, one.together) for one in self.busy}
-        groups: defaultdict[tuple[int, str], list[Run]] = defaultdict(list)
+        groups: defaultdict[tuple[int, str], list[RunRow]] = defaultdict(list)
         for run, together in slow:
             groups[run.portal_id, together or str(run.id)].append(run)
         hands = Counter(portal_id for portal_id, _ in flying)
@@ -144,42 +170,32 @@ class Planning:
             for run_id in session.scalars(_DUE_RUNS, {**asked, "shards": [shard], "limit": each})
         ]
 
-    def _around(self, session: Session, due: list[Run]) -> runs.Around:
-        rows.hold_all(session, due)
+    def _plan_quickly(self, session: Session, due: list[RunRow], shut: list[int]) -> Prepared:
         around = runs.Around(session, self.runtime, due)
-        for run in due:
-            set_committed_value(run, "portal", around.portals[run.portal_id])
-            set_committed_value(run, "message", None)
-        return around
-
-    def _plan_quickly(self, session: Session, due: list[Run], around: runs.Around) -> list[tuple[Run, str]]:
-        """Plan and record in place; the runs that cannot be, and what they have to ask together with others."""
-        outcomes: dict[int, runs.Outcome] = {}
+        prepared = Prepared(due, around, {}, [], shut)
         drafts: list[runs.Draft] = []
-        slow: list[tuple[Run, str]] = []
 
-        def trying(run: Run, step: Callable[[], None]) -> None:
+        def trying(run: SomeRun, step: Callable[[], None]) -> None:
             try:
                 step()
             except Refused as refusal:
-                outcomes[run.id] = refusal
+                prepared.outcomes[run.id] = refusal
             except Elsewhere as asking:
-                slow.append((run, asking.together))
+                prepared.slow.append((run, asking.together))  # type: ignore[arg-type]  # of `due`, all of them RunRows
             except OperationalError:
                 raise
             except Exception:  # the thread has the words for it
-                slow.append((run, ""))
+                prepared.slow.append((run, ""))  # type: ignore[arg-type]
 
         for run in due:
+            run.portal = around.portals[run.portal_id]
             trying(run, partial(self._draft, run, drafts))
         around.know({key for draft in drafts for key in draft.keys})
         for draft in drafts:
-            trying(draft.run, partial(self._finish, session, draft, around, outcomes))
-        self._write(session, [(run, outcomes[run.id]) for run in due if run.id in outcomes], around)
-        self.done = len(outcomes)
-        return slow
+            trying(draft.run, partial(self._finish, session, draft, around, prepared.outcomes))
+        return prepared
 
-    def _draft(self, run: Run, drafts: list[runs.Draft]) -> None:
+    def _draft(self, run: RunRow, drafts: list[runs.Draft]) -> None:
         if runs.heals(run):
             raise Elsewhere
         drafts.append(runs.draft_of(self.runtime, run, _typed))
@@ -214,16 +230,21 @@ class Planning:
         found = [(run, told[run.id]) for run in rows.runs(session, told)]  # those missing were wiped with their portal
         if not found:
             return
-        around = runs.Around(session, self.runtime, [run for run, _ in found])
+        around = runs.Around(session, self.runtime, [run for run, _ in found]).enter(session)
         around.know({self.runtime.phone_key(o.phone) for _, o in found if isinstance(o, runs.Planned)})
         self._write(session, found, around)
+        rows.write(session, [run for run, _ in found])
 
-    def _write(self, session: Session, outcomes: list[tuple[Run, runs.Outcome]], around: runs.Around) -> None:
+    def _write(self, session: Session, outcomes: Sequence[tuple[RunRow, runs.Outcome]], around: runs.Around) -> None:
         around.make({(o.line_id, o.phone) for _, o in outcomes if isinstance(o, runs.Planned)})
         for run, outcome in outcomes:
             runs.record(session, self.runtime, run, outcome, around)
+            if isinstance(outcome, runs.Planned) and outcome.message is not None:
+                self.fed.add(outcome.line_id)
+                self.fresh[run.id] = (outcome.phone, outcome.message["payload"])
         around.write()
-        self.fed |= {outcome.line_id for _, outcome in outcomes if isinstance(outcome, runs.Planned)}
+        if len(self.fresh) > FRESH:
+            self.fresh.clear()
 
     def _forget(self, task: Task) -> None:
         self.busy -= task.flying()
@@ -239,6 +260,7 @@ class Planning:
             else:
                 code, text = endings.internal(stored)
                 endings.end(session, self.runtime, stored, "failed", code, text)
+            rows.write(session, [stored])
 
 
 _NOW = bindparam("now", type_=Moment)
@@ -257,13 +279,7 @@ _DUE_RUNS = (
     .limit(bindparam("limit"))
 )
 _WAITING_SHARDS = select(Lease.shard).where(exists().where(Run.shard == Lease.shard, Run.state == "stored"))
-_RUNS = (
-    select(Run)
-    .where(Run.id.in_(_IDS))
-    .order_by(Run.id)
-    .options(load_only(*rows.PLAIN_RUN, Run.properties, Run.auth))
-    .with_for_update()
-)
+_STILL_STORED = select(Run.id).where(Run.id.in_(_IDS), Run.state == "stored").order_by(Run.id).with_for_update()
 
 
 def _typed(given: str) -> list[str]:

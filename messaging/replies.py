@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from gupshup import webhooks
 from messaging import endings
 from messaging.models import Message, Reply, Run
+from messaging.rows import SomeMessage, SomeRun
 from messaging.runtime import Runtime
 
 #: How many of a client's last interactive messages are searched for a tap that names none of them.
@@ -110,7 +111,7 @@ def waiting_for(
     return next((run for run in waiting if accepts(run.accept, values)), None)
 
 
-def early(session: Session, runtime: Runtime, run: Run) -> None:
+def early(session: Session, runtime: Runtime, run: SomeRun) -> None:
     """A `wait_reply` has begun: take a reply that came since the workflow's last message, if one is free.
 
     It listens from the moment it was stored, so what came between then and now counts too.
@@ -138,7 +139,7 @@ def early(session: Session, runtime: Runtime, run: Run) -> None:
         give(session, runtime, reply, run)
 
 
-def overtaken(session: Session, runtime: Runtime, message: Message) -> None:
+def overtaken(session: Session, runtime: Runtime, message: SomeMessage) -> None:
     """A client may answer before Gupshup has answered us: the reply then waits for the send to be recorded."""
     run = message.run
     if run.until != "replied" or run.state != "waiting" or message.claimed_at is None:
@@ -155,7 +156,7 @@ def overtaken(session: Session, runtime: Runtime, message: Message) -> None:
         give(session, runtime, reply, run)
 
 
-def give(session: Session, runtime: Runtime, reply: Reply, run: Run) -> None:
+def give(session: Session, runtime: Runtime, reply: Reply, run: SomeRun) -> None:
     """This reply ends this run; at once, or when its file is ours."""
     reply.run_id = run.id
     if reply.fetch_at is None:

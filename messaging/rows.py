@@ -1,29 +1,38 @@
-"""Rows in groups: loaded, locked and fresh in one question, without the sealed columns nobody asks for.
+"""Rows in groups: read and locked in one question, changed as plain objects, written in one statement for each kind of change.
 
 Whoever decides on a run's or a message's state holds its row: locked until the end of the transaction, read after the lock.
-On SQLite the one writer holds everything. Row by row this would be the larger part of what a message costs us.
+On SQLite the one writer holds everything; so what costs time (opening sealed values, planning) is done before it.
+
+The day's work goes through here because the ORM's own way with a row (identity map, unit of work) was the larger part of what
+a message cost us. The rare ways (an uninstall, a deadline) use the ORM; `Run` and `RunRow` have the same attributes.
 """
 
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, ClassVar, Self
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, or_, select
-from sqlalchemy.orm import Session, contains_eager, load_only
+from sqlalchemy import BindParameter, ColumnElement, Table, Update, bindparam, or_, select, type_coerce, update
+from sqlalchemy.orm import Session, load_only
 from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.types import Text
 
-from messaging.models import Conversation, Line, Message, Portal, Run
+from messaging.crypto import Undecryptable, Vault
+from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Run
 
 #: What planning and ending a run read of it; the rest is sealed and opened by whoever needs it.
-PLAIN_RUN = (
+_PLAIN_RUN = (
     Run.id, Run.trace, Run.portal_id, Run.shard, Run.side, Run.action, Run.workflow_id, Run.document, Run.waits,
     Run.stored_at, Run.deadline_at, Run.state, Run.plan_at, Run.plan_tries, Run.until, Run.line_id, Run.conversation_id,
-    Run.accept, Run.outcome, Run.error_code, Run.note, Run.answer_at, Run.answer_tries, Run.answers_sent, Run.answered_at,
+    Run.accept, Run.outcome, Run.error_code, Run.note, Run.ended_at, Run.answer_at, Run.answer_tries, Run.answers_sent,
+    Run.answered_at,
 )  # fmt: skip
 _PLAIN_MESSAGE = (
-    Message.id, Message.run_id, Message.portal_id, Message.shard, Message.line_id, Message.conversation_id, Message.kind,
-    Message.is_session, Message.status, Message.created_at, Message.send_at, Message.attempts, Message.fence,
-    Message.claimed_at, Message.accepted_at, Message.sent_at, Message.delivered_at, Message.read_at, Message.failed_at,
-    Message.gupshup_id, Message.whatsapp_id, Message.error_code, Message.error_reason,
+    Message.id, Message.run_id, Message.portal_id, Message.line_id, Message.conversation_id, Message.is_session,
+    Message.status, Message.send_at, Message.attempts, Message.fence, Message.claimed_at, Message.accepted_at,
+    Message.sent_at, Message.delivered_at, Message.read_at, Message.failed_at, Message.gupshup_id, Message.whatsapp_id,
+    Message.error_code, Message.error_reason,
 )  # fmt: skip
 _PLAIN_LINE = (
     Line.id, Line.portal_id, Line.name, Line.phone, Line.app_name, Line.app_id, Line.status, Line.pace, Line.burst,
@@ -33,45 +42,170 @@ _PLAIN_LINE = (
 _PLAIN_PORTAL = (Portal.id, Portal.status, Portal.language, Portal.region, Portal.default_line_id)
 
 
-def held(session: Session) -> set[int]:
-    """Ids of the runs whose rows this transaction holds."""
-    ids: set[int] = session.info.setdefault("held_runs", set())
-    return ids
+class Row:
+    """A row as it was read; what is set on it is written by `write`. Names that are no columns of it are not."""
+
+    table: ClassVar[Table]
+
+    def __init__(self, values: Mapping[str, Any], unread: Iterable[str] = ()) -> None:
+        """unread: columns that may be set without having been read."""
+        self.__dict__.update(values)
+        self._was: dict[str, Any] = dict(values) | dict.fromkeys(unread, _UNREAD)
+
+    def changes(self) -> dict[str, Any]:
+        """The columns that were changed since it was read or written."""
+        now = self.__dict__
+        return {name: now[name] for name, was in self._was.items() if name in now and now[name] is not was}
+
+    def written(self, changes: Mapping[str, Any]) -> None:
+        self._was.update(changes)
+
+    def as_read(self) -> Self:
+        """The same row without the changes."""
+        return type(self)({name: was for name, was in self._was.items() if was is not _UNREAD})
 
 
-def hold(session: Session, run: Run) -> None:
-    """Hold one run: a copy that was read before the lock may be older than the row."""
-    if run.id not in held(session):
-        session.refresh(run, ["state"], with_for_update=True)
-        held(session).add(run.id)
+_UNREAD = object()
 
 
-def hold_all(session: Session, runs: Iterable[Run]) -> None:
-    """These were read with their locks; their portals are read at once."""
-    runs = list(runs)
-    held(session).update(run.id for run in runs)
-    know_portals(session, {run.portal_id for run in runs})
+class RunRow(Row):
+    """A run. `portal` and `message` are set by whoever reads it. Sealed columns only where they were asked for."""
+
+    table = Run.__table__  # type: ignore[assignment]  # a FromClause by its declaration
+    SEALED: ClassVar = ("answer", "log_line", "auth")
+
+    id: int
+    trace: str
+    portal_id: int
+    shard: int
+    side: str
+    action: str
+    workflow_id: str
+    document: list[str]
+    properties: Any
+    auth: Any
+    event_token: str
+    waits: bool
+    stored_at: datetime
+    deadline_at: datetime
+    state: str
+    plan_at: datetime | None
+    plan_tries: int
+    until: str
+    line_id: int | None
+    conversation_id: int | None
+    accept: list[str] | None
+    outcome: str
+    error_code: str
+    answer: Any
+    note: str
+    log_line: str
+    ended_at: datetime | None
+    answer_at: datetime | None
+    answer_tries: int
+    answers_sent: int
+    answered_at: datetime | None
+    portal: Portal
+    message: "MessageRow | None" = None
+
+    def __init__(self, values: Mapping[str, Any], unread: Iterable[str] = ()) -> None:
+        super().__init__(values, [name for name in self.SEALED if name not in values])
 
 
-def let_go(session: Session) -> None:
-    """A savepoint was rolled back: on PostgreSQL the locks taken since are gone."""
-    held(session).clear()
+class Client:
+    """The client of a conversation: the phone is opened when it is asked for."""
+
+    def __init__(self, vault: Vault, sealed: str) -> None:
+        self._vault, self._sealed = vault, sealed
+
+    @property
+    def phone(self) -> str:
+        return self._vault.open(self._sealed)
 
 
+class MessageRow(Row):
+    """A message with its run and its client."""
+
+    table = Message.__table__  # type: ignore[assignment]  # a FromClause by its declaration
+
+    id: int
+    run_id: int
+    portal_id: int
+    line_id: int
+    conversation_id: int
+    is_session: bool
+    status: str
+    send_at: datetime
+    attempts: int
+    fence: int
+    claimed_at: datetime | None
+    accepted_at: datetime | None
+    sent_at: datetime | None
+    delivered_at: datetime | None
+    read_at: datetime | None
+    failed_at: datetime | None
+    gupshup_id: str | None
+    whatsapp_id: str | None
+    error_code: str
+    error_reason: str
+    run: RunRow
+    conversation: Client
+
+
+class EventRow(Row):
+    """A stored webhook."""
+
+    table = InboundEvent.__table__  # type: ignore[assignment]  # a FromClause by its declaration
+
+    id: int
+    line_id: int
+    shard: int
+    key: str
+    body: str
+    label: str
+    received_at: datetime
+    due_at: datetime
+    state: str
+
+
+def values_of(row: Any) -> dict[str, Any]:
+    """A row of a Core select by the names of its columns."""
+    return dict(row._mapping)
+
+
+SomeRun = Run | RunRow
+SomeMessage = Message | MessageRow
+
+
+def write(session: Session, changed: Iterable[Row]) -> None:
+    """Write what was changed: one statement for all rows with the same columns changed."""
+    groups: defaultdict[tuple[Table, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
+    for row in changed:
+        if changes := row.changes():
+            names = tuple(sorted(changes))
+            groups[row.table, names].append({"row_id": row.__dict__["id"], **{f"new_{n}": changes[n] for n in names}})
+            row.written(changes)
+    for (table, names), parameters in groups.items():
+        session.connection().execute(_update(table, names), parameters)
+
+
+@lru_cache(256)
+def _update(table: Table, names: tuple[str, ...]) -> Update:
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+    return update(table).where(table.c.id == bindparam("row_id")).values(values)
+
+
+# --- reading -------------------------------------------------------------------------------------------------------------
 # Statements are made once: SQLAlchemy spends more on building one than on running it.
+
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
+_NAMES_OF_MESSAGE = [column.key for column in _PLAIN_MESSAGE]
 _MESSAGES = (
-    select(Message)
-    .join(Message.run)
-    .join(Message.conversation)
+    select(*_PLAIN_MESSAGE, *_PLAIN_RUN, type_coerce(Conversation.phone, Text).label("sealed_phone"))
+    .join_from(Message, Run, Run.id == Message.run_id)
+    .join(Conversation, Conversation.id == Message.conversation_id)
     .order_by(Message.run_id)
-    .options(
-        load_only(*_PLAIN_MESSAGE),
-        contains_eager(Message.run).load_only(*PLAIN_RUN),
-        contains_eager(Message.conversation).load_only(Conversation.id, Conversation.line_id, Conversation.phone),
-    )
-    .with_for_update(of=[Message, Run])
-    .execution_options(populate_existing=True)
+    .with_for_update(of=[Message.__table__, Run.__table__])
 )
 _MESSAGES_BY_ID = _MESSAGES.where(Message.id.in_(_IDS))
 _MESSAGES_BY_PROVIDER = _MESSAGES.where(
@@ -80,53 +214,73 @@ _MESSAGES_BY_PROVIDER = _MESSAGES.where(
         Message.whatsapp_id.in_(bindparam("whatsapp", expanding=True)),
     )
 )
-_RUNS_BY_ID = (
-    select(Run)
-    .where(Run.id.in_(_IDS))
-    .order_by(Run.id)
-    .options(load_only(*PLAIN_RUN))
-    .with_for_update()
-    .execution_options(populate_existing=True)
-)
+_RUNS_BY_ID = select(*_PLAIN_RUN).where(Run.id.in_(_IDS)).order_by(Run.id).with_for_update()
+_RUNS_TO_PLAN = select(*_PLAIN_RUN, Run.properties, Run.auth).where(Run.id.in_(_IDS)).order_by(Run.id)
 _PORTALS = select(Portal).where(Portal.id.in_(_IDS)).options(load_only(*_PLAIN_PORTAL))
 _LINES = (
     select(Line)
     .where(Line.portal_id.in_(_IDS))
     .order_by(Line.id)
     .options(load_only(*_PLAIN_LINE))
-    .with_for_update(read=True)
     .execution_options(populate_existing=True)
 )
+_LINES_LOCKED = _LINES.with_for_update(read=True)
 
 
-def runs(session: Session, ids: Iterable[int]) -> list[Run]:
+def runs(session: Session, ids: Iterable[int]) -> list[RunRow]:
     """These runs, held."""
-    found = session.scalars(_RUNS_BY_ID, {"ids": list(ids)}).all()
-    hold_all(session, found)
-    return list(found)
+    found = [RunRow(values_of(row)) for row in session.execute(_RUNS_BY_ID, {"ids": list(ids)})]
+    know_portals(session, {run.portal_id for run in found})
+    return found
 
 
-def messages(session: Session, which: ColumnElement[bool]) -> list[Message]:
-    """Messages with their runs, both held, and their conversations."""
-    return _tied(session, session.scalars(_MESSAGES.where(which)).all())
+def runs_to_plan(session: Session, ids: Iterable[int]) -> tuple[list[RunRow], list[int]]:
+    """These runs with their properties, not held; and the ids of those no known key opens."""
+    return readable(session, _RUNS_TO_PLAN, ids)
 
 
-def messages_by_id(session: Session, ids: Iterable[int]) -> list[Message]:
+def readable(session: Session, query: Any, ids: Iterable[int]) -> tuple[list[RunRow], list[int]]:
+    """Runs by their ids, and the ids of those that cannot be opened: one such must stop nobody else's."""
+    wanted, shut = list(ids), []
+    try:
+        return [RunRow(values_of(row)) for row in session.execute(query, {"ids": wanted})], []
+    except Undecryptable:
+        found = []
+    for run_id in wanted:
+        try:
+            found += [RunRow(values_of(row)) for row in session.execute(query, {"ids": [run_id]})]
+        except Undecryptable:
+            shut.append(run_id)
+    return found, shut
+
+
+def messages(session: Session, which: ColumnElement[bool]) -> list[MessageRow]:
+    """Messages with their runs, both held, and their clients."""
+    return _messages(session, _MESSAGES.where(which), {})
+
+
+def messages_by_id(session: Session, ids: Iterable[int]) -> list[MessageRow]:
     """The same for known ids."""
-    return _tied(session, session.scalars(_MESSAGES_BY_ID, {"ids": list(ids)}).all())
+    return _messages(session, _MESSAGES_BY_ID, {"ids": list(ids)})
 
 
-def messages_by_provider(session: Session, gupshup_ids: Iterable[str], whatsapp_ids: Iterable[str]) -> list[Message]:
+def messages_by_provider(session: Session, gupshup_ids: Iterable[str], whatsapp_ids: Iterable[str]) -> list[MessageRow]:
     """The same for ids the provider gave them."""
-    asked = {"gupshup": list(gupshup_ids), "whatsapp": list(whatsapp_ids)}
-    return _tied(session, session.scalars(_MESSAGES_BY_PROVIDER, asked).all())
+    return _messages(session, _MESSAGES_BY_PROVIDER, {"gupshup": list(gupshup_ids), "whatsapp": list(whatsapp_ids)})
 
 
-def _tied(session: Session, found: Sequence[Message]) -> list[Message]:
-    hold_all(session, [message.run for message in found])
-    for message in found:
-        set_committed_value(message.run, "message", message)
-    return list(found)
+def _messages(session: Session, query: Any, asked: Mapping[str, Any]) -> list[MessageRow]:
+    vault: Vault = session.get_bind().dialect.waba24_vault  # type: ignore[attr-defined]  # set by open_engine
+    names_of_run = [column.key for column in _PLAIN_RUN]
+    found = []
+    for *values, sealed in session.execute(query, asked):
+        message = MessageRow(dict(zip(_NAMES_OF_MESSAGE, values, strict=False)))
+        message.run = RunRow(dict(zip(names_of_run, values[len(_NAMES_OF_MESSAGE) :], strict=True)))
+        message.run.message = message
+        message.conversation = Client(vault, sealed)
+        found.append(message)
+    know_portals(session, {message.portal_id for message in found})
+    return found
 
 
 def know_portals(session: Session, ids: set[int]) -> dict[int, Portal]:
@@ -137,10 +291,33 @@ def know_portals(session: Session, ids: set[int]) -> dict[int, Portal]:
     return {portal_id: known[portal_id] for portal_id in ids if portal_id in known}
 
 
-def know_lines(session: Session, portals: Iterable[Portal]) -> dict[int, Line]:
-    """All lines of these portals, none of them removed before the end of this transaction; `portal.lines` is filled."""
+def know_lines(session: Session, portals: Iterable[Portal], lock: bool) -> dict[int, Line]:
+    """All lines of these portals; `portal.lines` is filled. lock: none is removed before the end of this transaction."""
     portals = list(portals)
-    found = session.scalars(_LINES, {"ids": [portal.id for portal in portals]}).all()
+    query = _LINES_LOCKED if lock else _LINES
+    found = session.scalars(query, {"ids": [portal.id for portal in portals]}).all()
     for portal in portals:
         set_committed_value(portal, "lines", [line for line in found if line.portal_id == portal.id])
     return {line.id: line for line in found}
+
+
+# --- the ORM's runs ------------------------------------------------------------------------------------------------------
+
+
+def hold(session: Session, run: SomeRun) -> None:
+    """Hold one run: a copy that was read before the lock may be older than the row."""
+    ids: set[int] = session.info.setdefault("held_runs", set())
+    if isinstance(run, Run) and run.id not in ids:
+        session.refresh(run, ["state"], with_for_update=True)
+        ids.add(run.id)
+
+
+def hold_all(session: Session, locked: Sequence[Run]) -> None:
+    """These were read with their locks; their portals are read at once."""
+    session.info.setdefault("held_runs", set()).update(run.id for run in locked)
+    know_portals(session, {run.portal_id for run in locked})
+
+
+def let_go(session: Session) -> None:
+    """A savepoint was rolled back: on PostgreSQL the locks taken since are gone."""
+    session.info.pop("held_runs", None)

@@ -13,6 +13,7 @@ from typing import Any
 
 import structlog
 from sqlalchemy import insert, or_, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 import gupshup.errors
@@ -28,6 +29,7 @@ from messaging.desk import RunDesk
 from messaging.downloads import Unfetched
 from messaging.intake import Caller, Ledger
 from messaging.models import Conversation, Line, Message, Portal, Run, shard_of
+from messaging.rows import SomeRun
 from messaging.runtime import Runtime
 from robots import ROBOTS, Client, client
 
@@ -136,7 +138,7 @@ class Postponed:
 Outcome = Planned | Refused | Postponed
 
 
-def plan_all(runtime: Runtime, runs: Sequence[Run]) -> list[Outcome]:
+def plan_all(runtime: Runtime, runs: Sequence[SomeRun]) -> list[Outcome]:
     """Plan runs of one portal whose clients the CRM knows: their cards come in batches, not one by one."""
     cards = Cards(runtime, runs[0].portal_id)
     if len(runs) == 1:
@@ -151,7 +153,7 @@ def plan_all(runtime: Runtime, runs: Sequence[Run]) -> list[Outcome]:
     return [plan(runtime, run, cards) for run in runs]
 
 
-def plan(runtime: Runtime, run: Run, cards: "Cards") -> Outcome:
+def plan(runtime: Runtime, run: SomeRun, cards: "Cards") -> Outcome:
     """Check the fields, find line and phone, build the message, asking whoever must be asked; on a thread. Only reads."""
     try:
         _heal(runtime, run)
@@ -195,7 +197,7 @@ def _backoff(tries: int) -> float:
 class Draft:
     """A run's checked fields, before line and conversation are known. keys: index key → phone (digits), in their order."""
 
-    run: Run
+    run: SomeRun
     action: Action
     values: dict[str, Any]
     region: str
@@ -229,7 +231,7 @@ class Draft:
         return next((self.keys[key] for key in keys if key in self.keys), next(iter(self.keys.values())))
 
 
-def draft_of(runtime: Runtime, run: Run, candidates: Callable[[str], list[str]]) -> Draft:
+def draft_of(runtime: Runtime, run: SomeRun, candidates: Callable[[str], list[str]]) -> Draft:
     """Check the fields. candidates: what was typed in → the numbers in question. Raises Refused."""
     action = action_of(run.side, run.action)
     assert action is not None, f"no action {run.action}"
@@ -252,17 +254,17 @@ def _columns(plan: Plan) -> dict[str, Any] | None:
     }
 
 
-def heals(run: Run) -> bool:
+def heals(run: SomeRun) -> bool:
     """Whether this run brings the fresh token its portal waits for."""
     return bool(run.auth) and run.portal.status == "reauth"
 
 
-def _heal(runtime: Runtime, run: Run) -> None:
+def _heal(runtime: Runtime, run: SomeRun) -> None:
     if heals(run):
         portals.adopt(runtime, run.portal_id, payloads.Auth(**run.auth))
 
 
-def _candidates(run: Run, given: str, cards: "Cards") -> list[str]:
+def _candidates(run: SomeRun, given: str, cards: "Cards") -> list[str]:
     """The numbers in question: those typed in, else the CRM client's. Raises Refused no_phone."""
     if given.strip():
         return phones.split(given)
@@ -275,7 +277,7 @@ def _candidates(run: Run, given: str, cards: "Cards") -> list[str]:
     return found
 
 
-def _crm_item(run: Run) -> Pair | None:
+def _crm_item(run: SomeRun) -> Pair | None:
     module, entity, kind, item = run.document
     pair = payloads.entity_type_id((module, entity, kind)), payloads.item_id((module, entity, item))
     return None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
@@ -316,19 +318,30 @@ class Cards:
                 self._found[kind, number] = (reply.results.get(f"{kind}_{number}") or {}).get("item") or {}
 
 
+_MESSAGE: Any = Message.__table__
+
+
 class Around:
     """What a group of runs needs around it: portals with their lines, and the conversations with its phones.
 
-    Lines are locked against removal until the end of the transaction. New messages are gathered and written at once.
+    Made while planning, without locks; taken along into the transaction that writes (`enter`), where lines are read again and
+    locked against removal. New messages are gathered and written at once.
     """
 
-    def __init__(self, session: Session, runtime: Runtime, runs: Sequence[Run]) -> None:
+    def __init__(self, session: Session, runtime: Runtime, runs: Sequence[SomeRun]) -> None:
         self.session = session
         self.runtime = runtime
         self.portals = rows.know_portals(session, {run.portal_id for run in runs})
-        self.lines = rows.know_lines(session, self.portals.values())
+        self.lines = rows.know_lines(session, self.portals.values(), lock=False)
         self.messages: list[dict[str, Any]] = []
         self._known: dict[str, list[Conversation]] = defaultdict(list)
+
+    def enter(self, session: Session) -> "Around":
+        """From now on in the transaction that writes."""
+        self.session = session
+        portals = rows.know_portals(session, set(self.portals))
+        self.lines = rows.know_lines(session, portals.values(), lock=True)
+        return self
 
     def know(self, keys: Collection[str]) -> None:
         """Read the conversations with these phones (index keys) on any of the lines."""
@@ -347,7 +360,9 @@ class Around:
         new = {pair: phone for pair, phone in sorted(keyed.items()) if self._with(*pair) is None}
         if new:
             made = [{"line_id": line_id, "phone": phone, "phone_key": key} for (line_id, key), phone in new.items()]
-            self.session.execute(insert(Conversation), made)
+            insert: Any = sqlite.insert if self.session.get_bind().dialect.name == "sqlite" else postgresql.insert
+            statement = insert(Conversation.__table__).on_conflict_do_nothing()  # a client may have written meanwhile
+            self.session.connection().execute(statement, made)
             for _, key in new:
                 self._known.pop(key, None)
             self.know({key for _, key in new})
@@ -364,11 +379,11 @@ class Around:
     def write(self) -> None:
         """Write the messages that were gathered."""
         if self.messages:
-            self.session.execute(insert(Message), self.messages)
+            self.session.connection().execute(insert(_MESSAGE), self.messages)
         self.messages = []
 
 
-def record(session: Session, runtime: Runtime, run: Run, outcome: Outcome, around: Around) -> None:
+def record(session: Session, runtime: Runtime, run: SomeRun, outcome: Outcome, around: Around) -> None:
     """Write down what planning found. A run that was ended meanwhile stays as it is; its row is held."""
     if run.state != "stored":
         return
@@ -380,17 +395,17 @@ def record(session: Session, runtime: Runtime, run: Run, outcome: Outcome, aroun
         _start(session, runtime, run, outcome, around)
 
 
-def postpone(runtime: Runtime, run: Run, outcome: Postponed) -> None:
+def postpone(runtime: Runtime, run: SomeRun, outcome: Postponed) -> None:
     """Plan it again later."""
     run.plan_tries += 1
     run.plan_at = runtime.clock() + timedelta(seconds=outcome.after_s)
     log.warning("run postponed", trace=run.trace, reason=outcome.reason, after_s=outcome.after_s)
 
 
-def _start(session: Session, runtime: Runtime, run: Run, planned: Planned, around: Around) -> None:
+def _start(session: Session, runtime: Runtime, run: SomeRun, planned: Planned, around: Around) -> None:
     now = runtime.clock()
-    line = around.lines[planned.line_id]
-    if line.status != "connected":
+    line = around.lines.get(planned.line_id)
+    if line is None or line.status != "connected":
         refusal = refused("line_not_connected")
         endings.end(session, runtime, run, "failed", refusal.code, refusal.text)
         return

@@ -8,7 +8,7 @@ dropped  was never handed over; nothing changes it any more
 
 from datetime import datetime
 
-from messaging.models import Message
+from messaging.rows import SomeMessage
 
 RANK = {"queued": 0, "sending": 1, "unknown": 2, "accepted": 3, "sent": 4, "delivered": 5, "read": 6}
 FINAL = frozenset({"failed", "dropped"})
@@ -16,7 +16,7 @@ FINAL = frozenset({"failed", "dropped"})
 UNTIL = {"accepted": 3, "sent": 4, "delivered": 5, "read": 6, "replied": 7}
 
 
-def raise_to(message: Message, status: str, at: datetime) -> bool:
+def raise_to(message: SomeMessage, status: str, at: datetime) -> bool:
     """Raise a message's status; False if it stood as high already. The provider's time is kept in any case.
 
     A `failed` after `delivered` or `read` is recorded and changes nothing: the client has the message.
@@ -33,7 +33,7 @@ def raise_to(message: Message, status: str, at: datetime) -> bool:
     return True
 
 
-def _keep_time(message: Message, status: str, at: datetime) -> None:
+def _keep_time(message: SomeMessage, status: str, at: datetime) -> None:
     column = f"{status}_at"
     if status in ("accepted", "sent", "delivered", "read", "failed") and getattr(message, column) is None:
         setattr(message, column, at)
