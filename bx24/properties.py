@@ -85,6 +85,10 @@ class Properties(Schema):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         check_codes(self.codes())
+        self._read_as = [
+            (code, code.lower(), isinstance(field, fields.List), _choices(field) is not None)
+            for code, field in ((_code(name, field), field) for name, field in self.fields.items())
+        ]
 
     def codes(self) -> list[str]:
         """Property codes in the order of the card."""
@@ -98,12 +102,13 @@ class Properties(Schema):
         for key, value in given.items():
             by_lower.setdefault(str(key).lower(), value)
         tidy: dict[str, Any] = {}
-        for name, field in self.fields.items():
-            code = _code(name, field)
-            raw = given[code] if code in given else by_lower.get(code.lower())
-            value = _entries(raw) if isinstance(field, fields.List) else _first(raw)
+        for code, lower, is_list, is_choice in self._read_as:
+            raw = given[code] if code in given else by_lower.get(lower)
+            if raw is None:
+                continue
+            value = _entries(raw) if is_list else _first(raw)
             if not _is_blank(value):
-                tidy[code] = _stripped(value) if _choices(field) is not None else value
+                tidy[code] = _stripped(value) if is_choice else value
         return tidy
 
 
@@ -251,6 +256,8 @@ def _entries(raw: Any) -> list[Any]:
 
     An empty entry among filled ones stays (as ""): it holds the place of a template's variable.
     """
+    if isinstance(raw, list):
+        return [_first(entry) or "" for entry in raw]
     if isinstance(raw, Mapping):
         numbered = all(re.fullmatch(r"[0-9]{1,9}", str(key)) for key in raw)
         raw = [raw[key] for key in (sorted(raw, key=lambda key: int(str(key))) if numbered else raw)]
@@ -260,6 +267,8 @@ def _entries(raw: Any) -> list[Any]:
 
 def _first(raw: Any) -> Any:
     """A single property as a string. Bitrix24 sends the first element where an expression yields several; so do we."""
+    if isinstance(raw, str):
+        return raw  # as nearly all are: looking for what else it may be costs twenty times as much
     while isinstance(raw, Mapping | list | tuple):
         raw = next(iter(raw.values() if isinstance(raw, Mapping) else raw), None)
     if isinstance(raw, bool):

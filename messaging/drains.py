@@ -217,7 +217,8 @@ class Drain:
         room = stage.hands(self.threads) - self._hands[stage.name] + freed
         tasks = stage.claim(session, held, max(0, room))
         if stage is self.planning:
-            self.outbox.ready |= self.planning.fed
+            for line_id, run_ids in self.planning.fed.items():
+                self.outbox.new.setdefault(line_id, []).extend(run_ids)
             self.planning.fed.clear()
         return tasks
 
@@ -475,13 +476,15 @@ class Drain:
         """The ear: bells end the waiting of the loop. Without Redis the loop looks by itself."""
         while not STOP.is_set() and not self._left.is_set():
             try:
-                rung = self.runtime.bells.listen(self.name, 1.0)
+                rung, own = self.runtime.bells.listen(self.name, 1.0)
             except RedisError:
                 STOP.wait(1.0)
                 continue
             if rung and self._left.is_set():
                 self.runtime.bells.ring(rung)  # heard too late: for the next drain
             elif rung:
+                if own:
+                    self.sharing.taken(rung)
                 self._back.put(rung)
 
     def _leave(self) -> None:

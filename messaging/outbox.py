@@ -4,6 +4,7 @@ A message is claimed in the database (`sending`, attempt, time, fence) before an
 one of four: accepted; certainly not written (again later); certainly refused (failed); unclear (unknown, never again).
 """
 
+from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -48,6 +49,15 @@ class Sending:
     attempts: int
 
 
+@dataclass(frozen=True)
+class Content:
+    """What of a message is sealed, and its trace."""
+
+    trace: str
+    phone: str
+    payload: dict[str, Any]
+
+
 Result = str | GupshupError
 
 
@@ -70,7 +80,11 @@ class Outbox:
         #: Seconds until a line that waits for its pace alone may go on; None: none does.
         self.again_in: float | None = None
         #: What planning knows of the messages it has just written, by run.
-        self.fresh: dict[int, tuple[str, Any]] = {}
+        self.fresh: dict[int, Content] = {}
+        #: Runs whose messages were planned since the last claim, by line.
+        self.new: dict[int, list[int]] = {}
+        #: Lines of a portal with messages that wait for something other than time and pace.
+        self._blocked: defaultdict[int, set[int]] = defaultdict(set)
         self._turn = 0
 
     def look(self, session: Session, held: dict[int, int]) -> None:
@@ -81,34 +95,68 @@ class Outbox:
         """Messages whose turn it is: fair turns between the lines, within each the oldest calls first."""
         now = self.runtime.clock()
         self.again_in = None
-        turns = [(line, may) for line in self._lines(session, held) if (may := self._may(line, now))]
-        shares = zip(turns, _shares([may for _, may in turns], room), strict=True)
-        chosen = [
-            message_id for (line, _), share in shares if share for message_id in self._ready(session, line, now, share)
-        ]
+        new, self.new = self.new, {}
+        lines = self._lines(session, held, self.ready | new.keys())
+        for line in lines:
+            if line.id in new:  # planned by now, what may have stood in front of others
+                self.ready |= self._blocked.pop(line.portal_id, set())
+        turns = [(line, may) for line in lines if (may := self._may(line, now))]
+        shares = _shares([may for _, may in turns], room)
+        quick = {line.id: new[line.id] for line, _ in turns if line.id not in self.ready and line.stopped_at is None}
+        ready = self._of_runs(session, [run_id for run_ids in quick.values() for run_id in run_ids], now)
+        self.ready |= new.keys() - quick.keys()
+        chosen: list[int] = []
+        for (line, _), share in zip(turns, shares, strict=True):
+            if line.id in quick:
+                chosen += self._take_new(session, line, now, ready[line.id], share, len(quick[line.id]))
+            elif share:
+                chosen += self._take(session, line, now, share)
         return self._claimed(session, chosen, {line.id: line for line, _ in turns}, now) if chosen else []
 
-    def _ready(self, session: Session, line: Line, now: datetime, share: int) -> list[int]:
-        """A line's messages that may leave; those whose client's lane is not free yet are put off until it is."""
+    @staticmethod
+    def _of_runs(session: Session, run_ids: list[int], now: datetime) -> defaultdict[int, list[tuple[int, int]]]:
+        """Those of the messages just planned that nothing stands in front of, by line, in one question for all lines."""
+        found: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        for row in session.execute(_READY_RUNS, {"runs": run_ids, **_times(now)}) if run_ids else ():
+            found[row.line_id].append((row.id, row.conversation_id))
+        return found
+
+    def _take_new(
+        self, session: Session, line: Line, now: datetime, ready: list[tuple[int, int]], share: int, planned: int
+    ) -> list[int]:
+        if len(ready) < planned:
+            self._blocked[line.portal_id].add(line.id)
+        if len(ready) > share:
+            self.ready.add(line.id)
+        return self._leaving(session, line, now, ready[:share], more=len(ready) > share)
+
+    def _take(self, session: Session, line: Line, now: datetime, share: int) -> list[int]:
+        """The oldest of a line's messages that may leave."""
         if line.stopped_at is not None and line.trial_run_id is None:
             self.ready.discard(line.id)
             return []
         query = _READY if line.stopped_at is None else _READY_TRIAL
         asked = {"line": line.id, "limit": share, "trial": line.trial_run_id, **_times(now)}
-        found = session.execute(query, asked).all()
-        leaving, early = self.runtime.paces.sort(found, now)
-        if early:
-            session.execute(update(Message), [{"id": message_id, "send_at": opens} for message_id, opens in early])
-        self.runtime.paces.bucket(line, now).take(len(leaving), more=len(found) == share)
+        found = [(row.id, row.conversation_id) for row in session.execute(query, asked)]
         if len(found) < share:
             self.ready.discard(line.id)
+        return self._leaving(session, line, now, found, more=len(found) == share)
+
+    def _leaving(
+        self, session: Session, line: Line, now: datetime, ready: list[tuple[int, int]], more: bool
+    ) -> list[int]:
+        """Those that leave now; the others, whose client's lane is not free yet, are put off until it is."""
+        leaving, early = self.runtime.paces.sort(ready, now)
+        if early:
+            session.execute(update(Message), [{"id": message_id, "send_at": opens} for message_id, opens in early])
+        self.runtime.paces.bucket(line, now).take(len(leaving), more=more)
         return leaving
 
-    def _lines(self, session: Session, held: dict[int, int]) -> list[Line]:
-        """The connected lines that may have something ready; another one goes first each time."""
-        if not self.ready:
+    def _lines(self, session: Session, held: dict[int, int], wanted: set[int]) -> list[Line]:
+        """The connected ones of these lines; another one goes first each time."""
+        if not wanted:
             return []
-        found = session.scalars(_LINES, {"ids": sorted(self.ready)})
+        found = session.scalars(_LINES, {"ids": sorted(wanted)})
         lines = [line for line in found if shard_of(line.portal_id) in held]
         self.ready &= {line.id for line in lines}
         self._turn += 1
@@ -127,31 +175,31 @@ class Outbox:
     def _claimed(
         self, session: Session, chosen: list[int], lines_by_id: dict[int, Line], now: datetime
     ) -> list[Sending]:
-        claimed = session.scalars(_CLAIM, {"ids": chosen, **_times(now)}).all()
-        found = session.execute(_CLAIMED, {"ids": claimed}).all()
-        contents = self._contents(session, [row.run_id for row in found])
+        claimed = session.execute(_CLAIM, {"ids": chosen, **_times(now)}).all()
+        contents = self._contents(session, [row.run_id for row in claimed])
         accounts = {line_id: lines.account(line) for line_id, line in lines_by_id.items()}
         return [
             Sending(
                 message_id=row.id,
                 run_id=row.run_id,
-                trace=row.trace,
+                trace=contents[row.run_id].trace,
                 fence=row.fence,
                 portal_id=row.portal_id,
                 line_id=row.line_id,
                 account=accounts[row.line_id],
-                phone=contents[row.run_id][0],
-                payload=contents[row.run_id][1],
+                phone=contents[row.run_id].phone,
+                payload=contents[row.run_id].payload,
                 attempts=row.attempts,
             )
-            for row in found
+            for row in sorted(claimed, key=lambda row: row.run_id)
         ]
 
-    def _contents(self, session: Session, run_ids: list[int]) -> dict[int, tuple[str, Any]]:
-        """Phone and payload by run: from memory, if they were planned here a moment ago."""
+    def _contents(self, session: Session, run_ids: list[int]) -> dict[int, Content]:
+        """By run: from memory, if it was planned here a moment ago."""
         known = {run_id: self.fresh.pop(run_id) for run_id in run_ids if run_id in self.fresh}
         if unknown := [run_id for run_id in run_ids if run_id not in known]:
-            known.update({row.run_id: (row.phone, row.payload) for row in session.execute(_CONTENTS, {"ids": unknown})})
+            for row in session.execute(_CONTENTS, {"ids": unknown}):
+                known[row.run_id] = Content(row.trace, row.phone, row.payload)
         return known
 
     def work(self, sending: Sending) -> Result:
@@ -169,7 +217,6 @@ class Outbox:
         now = self.runtime.clock()
         accepted = []
         for sending, result in done:
-            self.ready.add(sending.line_id)  # its lane is free again
             message = found.get(sending.message_id)
             if message is None:
                 continue  # wiped together with its portal
@@ -186,6 +233,8 @@ class Outbox:
                 circuit.failed(session, self.runtime, message, isinstance(result, Misconfigured))
         self._accepted(session, accepted, now)
         rows.write(session, [row for message in found.values() for row in (message, message.run)])
+        # Their lanes are free again: who waits behind?
+        self.ready |= set(session.scalars(_LANES, {"ids": [message.conversation_id for message in found.values()]}))
         for sending, _ in done:
             status = found[sending.message_id].status if sending.message_id in found else "wiped"
             log.info("message handed over", trace=sending.trace, run=sending.run_id, status=status, to=sending.phone)
@@ -249,13 +298,12 @@ _NOW = bindparam("now", type_=Moment)
 #: Whether its run still waits: a message whose wait is over must never leave, however long the queue stood still.
 _WANTED = exists().where(Run.id == Message.run_id, Run.state != "ended", Run.deadline_at > _NOW)
 _EARLIER, _FLYING, _UNPLANNED = aliased(Message), aliased(Message), aliased(Run)
-#: A line's queued messages that nothing earlier stands in front of, oldest robot call first. In front of a message stand:
+#: Queued messages that nothing earlier stands in front of, oldest robot call first. In front of a message stand:
 #: earlier ones to the same client, one in flight to that client, and earlier runs of its portal that are not planned yet
 #: and may turn out to go to the same client.
-_READY = (
-    select(Message.id, Message.conversation_id)
+_READY_ALL = (
+    select(Message.id, Message.conversation_id, Message.line_id)
     .where(
-        Message.line_id == bindparam("line"),
         Message.status == "queued",
         Message.send_at <= _NOW,
         _WANTED,
@@ -274,8 +322,9 @@ _READY = (
         ),
     )
     .order_by(Message.run_id)
-    .limit(bindparam("limit"))
 )
+_READY = _READY_ALL.where(Message.line_id == bindparam("line")).limit(bindparam("limit"))
+_READY_RUNS = _READY_ALL.where(Message.run_id.in_(bindparam("runs", expanding=True)))
 #: Of a stopped line: the one message that is to show whether it works again (messaging.circuit).
 _READY_TRIAL = _READY.where(Message.run_id == bindparam("trial"))
 _IDS: BindParameter[Any] = bindparam("ids", expanding=True)
@@ -288,28 +337,16 @@ _CLAIM = (
         attempts=Message.attempts + 1,
         fence=select(Lease.fence).where(Lease.shard == Message.shard).scalar_subquery(),
     )
-    .returning(Message.id)
+    .returning(Message.id, Message.run_id, Message.fence, Message.portal_id, Message.line_id, Message.attempts)
     .execution_options(synchronize_session=False)
 )
-_CLAIMED = (
-    select(
-        Message.id,
-        Message.run_id,
-        Run.trace,
-        Message.fence,
-        Message.portal_id,
-        Message.line_id,
-        Message.attempts,
-    )
-    .join(Run, Run.id == Message.run_id)
-    .where(Message.id.in_(_IDS))
-    .order_by(Message.run_id)
-)
 _CONTENTS = (
-    select(Message.run_id, Conversation.phone, Message.payload)
+    select(Message.run_id, Run.trace, Conversation.phone, Message.payload)
+    .join(Run, Run.id == Message.run_id)
     .join(Conversation, Conversation.id == Message.conversation_id)
     .where(Message.run_id.in_(_IDS))
 )
+_LANES = select(Message.line_id).where(Message.conversation_id.in_(_IDS), Message.status == "queued").distinct()
 _LINES = (
     select(Line)
     .where(Line.id.in_(_IDS), Line.status == "connected")

@@ -25,6 +25,7 @@ from messaging import endings, lines, rows, runs, templates
 from messaging.db import Moment
 from messaging.desk import Elsewhere, QuickDesk
 from messaging.models import Lease, Line, Run
+from messaging.outbox import Content
 from messaging.rows import RunRow, SomeRun
 from messaging.runtime import Runtime
 
@@ -82,10 +83,10 @@ class Planning:
         self.busy: set[Flying] = set()
         #: How many runs became something in the last claim, without a thread.
         self.done = 0
-        #: Lines that got a message in the last claim or record.
-        self.fed: set[int] = set()
-        #: Phone and payload of the messages planned last, by run: what is sent at once need not be read and opened again.
-        self.fresh: dict[int, tuple[str, Any]] = {}
+        #: Runs that became messages, by line, since somebody last looked.
+        self.fed: defaultdict[int, list[int]] = defaultdict(list)
+        #: The messages planned last, by run: what is sent at once need not be read and opened again.
+        self.fresh: dict[int, Content] = {}
         #: How many of a portal's runs wait for their cards behind those that are being read.
         self._behind: Counter[int] = Counter()
         self._known: dict[tuple[int, datetime | None, str], list[TemplateInfo]] = {}
@@ -240,8 +241,8 @@ class Planning:
         for run, outcome in outcomes:
             runs.record(session, self.runtime, run, outcome, around)
             if isinstance(outcome, runs.Planned) and outcome.message is not None:
-                self.fed.add(outcome.line_id)
-                self.fresh[run.id] = (outcome.phone, outcome.message["payload"])
+                self.fed[outcome.line_id].append(run.id)
+                self.fresh[run.id] = Content(run.trace, outcome.phone, outcome.message["payload"])
         around.write()
         if len(self.fresh) > FRESH:
             self.fresh.clear()

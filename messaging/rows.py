@@ -13,7 +13,20 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, ClassVar, Self
 
-from sqlalchemy import BindParameter, ColumnElement, Table, Update, bindparam, or_, select, type_coerce, update
+from sqlalchemy import (
+    ARRAY,
+    BindParameter,
+    ColumnElement,
+    Table,
+    Update,
+    bindparam,
+    column,
+    func,
+    or_,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.orm import Session, load_only
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.types import Text
@@ -185,8 +198,22 @@ def write(session: Session, changed: Iterable[Row]) -> None:
             names = tuple(sorted(changes))
             groups[row.table, names].append({"row_id": row.__dict__["id"], **{f"new_{n}": changes[n] for n in names}})
             row.written(changes)
+    connection = session.connection()
     for (table, names), parameters in groups.items():
-        session.connection().execute(_update(table, names), parameters)
+        if connection.dialect.name == "postgresql":
+            columns = {key: [each[key] for each in parameters] for key in parameters[0]}
+            connection.execute(_update_together(table, names), columns)
+        else:
+            connection.execute(_update(table, names), parameters)
+
+
+@lru_cache(256)
+def _update_together(table: Table, names: tuple[str, ...]) -> Update:
+    """PostgreSQL takes the values of all rows as arrays: row by row each would be a statement of its own."""
+    arrays = [bindparam("row_id", type_=ARRAY(table.c.id.type))]
+    arrays += [bindparam(f"new_{name}", type_=ARRAY(table.c[name].type)) for name in names]
+    new = func.unnest(*arrays).table_valued(column("row_id"), *(column(name) for name in names), name="new")
+    return update(table).where(table.c.id == new.c.row_id).values({name: new.c[name] for name in names})
 
 
 @lru_cache(256)

@@ -319,6 +319,7 @@ class Cards:
 
 
 _MESSAGE: Any = Message.__table__
+_CONVERSATION: Any = Conversation.__table__
 
 
 class Around:
@@ -361,11 +362,16 @@ class Around:
         if new:
             made = [{"line_id": line_id, "phone": phone, "phone_key": key} for (line_id, key), phone in new.items()]
             insert: Any = sqlite.insert if self.session.get_bind().dialect.name == "sqlite" else postgresql.insert
-            statement = insert(Conversation.__table__).on_conflict_do_nothing()  # a client may have written meanwhile
-            self.session.connection().execute(statement, made)
-            for _, key in new:
-                self._known.pop(key, None)
-            self.know({key for _, key in new})
+            # A client may have written meanwhile. RETURNING: without it PostgreSQL gets a statement for each row.
+            statement = (
+                insert(_CONVERSATION).on_conflict_do_nothing().returning(*_CONVERSATION.c["id", "line_id", "phone_key"])
+            )
+            for row in self.session.connection().execute(statement, made).all():
+                self._known[row.phone_key].append(Conversation(id=row.id, line_id=row.line_id, phone_key=row.phone_key))
+            if missing := {key for line_id, key in new if self._with(line_id, key) is None}:
+                for key in missing:
+                    self._known.pop(key, None)
+                self.know(missing)
 
     def with_phone(self, line_id: int, phone: str) -> Conversation:
         """The conversation of this line with this phone (digits); `know` and `make` have seen to it that there is one."""
@@ -379,7 +385,7 @@ class Around:
     def write(self) -> None:
         """Write the messages that were gathered."""
         if self.messages:
-            self.session.connection().execute(insert(_MESSAGE), self.messages)
+            self.session.connection().execute(insert(_MESSAGE).returning(_MESSAGE.c.id), self.messages).all()
         self.messages = []
 
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 THINK_S = 0.5
 #: Share of the time in which the loop worked instead of waiting, or share of the hands in use, that means "cannot keep up".
 SATURATED = 0.75
-#: What was given away is not taken back so soon, or shards would wander.
-GIVEN_S = 5.0
+#: What was given away is not taken back so soon, and nothing else is given away, or shards would wander.
+GIVEN_S = 3.0
 #: Below this part of our load a difference is not worth a hand-over.
 WORTH = 0.15
 log = structlog.get_logger(__name__)
@@ -37,11 +37,17 @@ class Sharing:
         self._given: dict[int, float] = {}
         self._thought_at = time.monotonic()
         self._waited_s = 0.0
+        self._moved_at = -GIVEN_S
 
     @property
     def given(self) -> set[int]:
         """Shards that were given away a moment ago."""
         return set(self._given)
+
+    def taken(self, shards: set[int]) -> None:
+        """These rang at our own bell: they are ours, or offered to us, even if we gave them away a moment ago."""
+        for shard in shards & self._given.keys():
+            self._given.pop(shard, None)
 
     def leaving(self, shard: int) -> bool:
         """Whether nothing more is claimed there."""
@@ -70,7 +76,7 @@ class Sharing:
         self._thought_at, self._waited_s, self._started = now, 0.0, Counter()
         bells = self._drain.runtime.bells
         bells.tell_load(self._drain.name, sum(loads.values()))
-        if is_saturated and not self._leaving:
+        if is_saturated and not self._leaving and now - self._moved_at >= GIVEN_S:
             self._offer(loads, bells.loads())
 
     def _offer(self, loads: dict[int, float], of_drains: dict[str, float]) -> None:
@@ -88,6 +94,7 @@ class Sharing:
             if load <= surplus and shard in self._drain.held and len(self._drain.held) > len(self._leaving) + 1:
                 self._leaving[shard] = to
                 surplus -= load
+                self._moved_at = time.monotonic()
 
     def _hand_over(self, now: float) -> None:
         """Give back the leases of shards that have nothing in flight any more."""

@@ -165,10 +165,11 @@ class Bells:
         except RedisError:
             return True
 
-    def listen(self, drain: str, bound_s: float) -> set[int]:
-        """Wait for bells, at most `bound_s` seconds; the shards that rang."""
+    def listen(self, drain: str, bound_s: float) -> tuple[set[int], bool]:
+        """Wait for bells, at most `bound_s` seconds; the shards that rang, and whether they rang at this drain alone."""
         first: Any = self.redis.blpop([f"waba24:bell:{drain}", "waba24:bell"], timeout=bound_s)
         if not first:
-            return set()
+            return set(), False
         rest = self.redis.lpop(first[0].decode(), BELL_CAP) or []
-        return {int(shard) for shard in [first[1], *rest]}
+        own = first[0].decode() != "waba24:bell"
+        return {int(shard) for shard in [first[1], *rest]}, own
