@@ -210,9 +210,13 @@ def write(session: Session, changed: Iterable[Row]) -> None:
 @lru_cache(256)
 def _update_together(table: Table, names: tuple[str, ...]) -> Update:
     """PostgreSQL takes the values of all rows as arrays: row by row each would be a statement of its own."""
-    arrays = [bindparam("row_id", type_=ARRAY(table.c.id.type))]
-    arrays += [bindparam(f"new_{name}", type_=ARRAY(table.c[name].type)) for name in names]
-    new = func.unnest(*arrays).table_valued(column("row_id"), *(column(name) for name in names), name="new")
+    arrays = [bindparam("row_id", type_=ARRAY(table.c.id.type, dimensions=1))]
+    arrays += [bindparam(f"new_{name}", type_=ARRAY(table.c[name].type, dimensions=1)) for name in names]
+    new = (
+        func.unnest(*arrays)
+        .table_valued(column("row_id"), *(column(name) for name in names))
+        .render_derived(name="new")
+    )
     return update(table).where(table.c.id == new.c.row_id).values({name: new.c[name] for name in names})
 
 
