@@ -40,7 +40,7 @@ T = TypeVar("T")
 BUSY_TIMEOUT_MS = 20_000
 FROZEN_MS = 30_000
 #: Of each connection. The kernel caches the file as well, once for all processes.
-CACHE_KB = 512
+CACHE_KB = 256
 Key = BigInteger().with_variant(Integer, "sqlite")
 
 

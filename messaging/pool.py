@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy.exc import SQLAlchemyError
 
-from messaging import config, drains, files, jobs, logs, queue_server, sweeper
+from messaging import config, drains, files, jobs, leases, logs, queue_server, sweeper
 from messaging.housekeeping import Housekeeper
 from messaging.processes import LEAN, Child, Supervisor
 from messaging.runtime import Runtime
@@ -77,8 +77,21 @@ def supervise() -> int:
 
     # Its pid is handed on: a worker that asked for its parent only after the start could be an orphan by then.
     argv = [sys.executable, *LEAN, "worker.py", "child", str(os.getpid())]
-    children = [Child(f"worker-{number}", argv) for number in range(1, runtime.config.worker_processes + 1)]
-    return Supervisor(children, Tick(runtime), TICK_S).run()
+    place = leases.new_place()
+    env = {**os.environ, leases.PLACE: place}
+    children = [Child(f"worker-{number}", argv, env) for number in range(1, runtime.config.worker_processes + 1)]
+    return Supervisor(children, Tick(runtime), TICK_S, died=lambda pid: bury(runtime, place, pid)).run()
+
+
+def bury(runtime: Runtime, place: str, pid: int) -> None:
+    """Give back what a dead worker held, so that another begins at once; should that fail, its leases run out by themselves."""
+    try:
+        with runtime.db.write() as session:
+            prefix = leases.release_dead(session, place, pid)
+        runtime.bells.buried(prefix)
+        sweeper.sweep(runtime)
+    except (RedisError, SQLAlchemyError, OSError, queue_server.QueueServerError) as error:
+        log.error("the shards of a dead worker become free later", error=type(error).__name__)
 
 
 class Tick:
