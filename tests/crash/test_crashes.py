@@ -105,7 +105,7 @@ def test_the_shards_of_a_killed_worker_do_not_wait_for_its_lease(town: Town) -> 
     until("the shards of the dead one are free", lambda: not town.owners() & former, LEASE_S - RENEW_S, 0.02)
     town.gupshup_faults(latency_ms=0)
     town.until_answered(calls)
-    assert 1 <= len(unclear(check(town, calls))) <= 8
+    assert len(unclear(check(town, calls))) <= 8, "what was in flight, unless its events have told since"
 
 
 def test_a_killed_redis_is_started_again(town: Town) -> None:
