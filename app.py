@@ -5,9 +5,13 @@ from pathlib import Path
 
 from flask import Flask
 
-import web
-from messaging import config, logs
-from messaging.runtime import Runtime, open_runtime
+from messaging.lean import leave_out
+
+leave_out("chardet", "charset_normalizer", "rich")  # not greenlet: the tests' browser runs on it, beside this app
+
+import web  # noqa: E402
+from messaging import config, logs  # noqa: E402
+from messaging.runtime import Runtime, open_runtime  # noqa: E402
 
 
 def create_app(runtime: Runtime | None = None) -> Flask:

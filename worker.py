@@ -6,7 +6,11 @@ machines. SIGTERM finishes what is in flight and ends with 0; a second signal en
 
 import sys
 
-from messaging import pool
+from messaging.lean import leave_out
+
+leave_out("chardet", "charset_normalizer", "greenlet", "rich")
+
+from messaging import pool  # noqa: E402
 
 if __name__ == "__main__":
     sys.exit(pool.work(int(sys.argv[2])) if sys.argv[1:2] == ["child"] else pool.supervise())

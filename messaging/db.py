@@ -39,6 +39,8 @@ from messaging.crypto import Vault
 T = TypeVar("T")
 BUSY_TIMEOUT_MS = 20_000
 FROZEN_MS = 30_000
+#: Of each connection. The kernel caches the file as well, once for all processes.
+CACHE_KB = 256
 Key = BigInteger().with_variant(Integer, "sqlite")
 
 
@@ -142,6 +144,7 @@ def open_engine(url: str, vault: Vault, pool: int = 8) -> Engine:
         **turns,
         pool_size=pool,
         max_overflow=8,
+        pool_use_lifo=True,
         hide_parameters=True,
         pool_pre_ping=parsed.get_backend_name() != "sqlite",
     )
@@ -217,6 +220,7 @@ def _tune_sqlite(connection: Any, _: ConnectionPoolEntry) -> None:
         "synchronous=FULL",
         "foreign_keys=ON",
         "temp_store=MEMORY",
+        f"cache_size=-{CACHE_KB}",
     ):
         connection.execute(f"PRAGMA {pragma}")
 

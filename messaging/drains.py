@@ -15,7 +15,6 @@ locks. When nothing is left for IDLE_S it gives its shards back and the worker t
 """
 
 import queue
-import secrets
 import threading
 import time
 from collections import Counter, defaultdict
@@ -95,7 +94,7 @@ class Drain:
 
     def __init__(self, runtime: Runtime, threads: int) -> None:
         self.runtime = runtime
-        self.name = secrets.token_hex(6)
+        self.name = leases.owner_name()
         self.inbound = Inbound(runtime, self.name)
         self.planning = Planning(runtime, self.name)
         self.outbox = Outbox(runtime, self.name)

@@ -2,9 +2,12 @@
 
 A process that dies stops renewing; after LEASE_S its shards are free. The next owner finds what the dead one had in
 flight by its older fence. A process that was only frozen meanwhile can claim nothing more: every claim asks for the
-fence it holds.
+fence it holds. A supervisor that saw its worker end does not wait for LEASE_S: it gives back what that one held.
 """
 
+import os
+import secrets
+import socket
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, select, update
@@ -15,6 +18,8 @@ from messaging.models import SHARDS, Lease
 
 LEASE_S = 10.0
 RENEW_S = 3.0
+#: Environment variable: whose worker this process is, see `new_place`.
+PLACE = "WABA24_PLACE"
 
 
 def ensure(session: Session, now: datetime) -> None:
@@ -67,3 +72,28 @@ def release(session: Session, owner: str, shards: set[int] | None = None) -> Non
     """Give shards back, all by default."""
     statement = update(Lease).where(Lease.owner == owner).values(owner="")
     session.execute(statement if shards is None else statement.where(Lease.shard.in_(shards)))
+
+
+def new_place() -> str:
+    """A name for one supervisor and its workers: at most 27 characters. Two containers may share host name and pids."""
+    return f"{socket.gethostname()[:20]}-{secrets.token_hex(3)}"
+
+
+def owner_name() -> str:
+    """A name for a new owner: place, pid, and something drawn, since a process may have several owners one after another."""
+    place = os.environ.get(PLACE) or new_place()
+    return f"{_of_process(place, os.getpid())}{secrets.token_hex(4)}"
+
+
+def _of_process(place: str, pid: int) -> str:
+    return f"{place}-{pid}-"
+
+
+def release_dead(session: Session, place: str, pid: int) -> str:
+    """Give back what a process held that has ended for certain (waited for: it cannot be frozen and come back).
+
+    Returns what the names of its owners began with.
+    """
+    prefix = _of_process(place, pid)
+    session.execute(update(Lease).where(Lease.owner.startswith(prefix, autoescape=True)).values(owner=""))
+    return prefix

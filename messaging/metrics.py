@@ -1,91 +1,22 @@
 """Figures that are always visible (contract section 6).
 
-Events are counted where they happen, in memory, and added to one Redis hash a few times a second, so that web and
-worker processes show one sum; what the database knows better (statuses, queue depth, ages) is asked there at the moment
-of the scrape. A flushed Redis makes the counters begin again at zero, which Prometheus understands.
+Events are counted where they happen (messaging.counters), so that web and worker processes show one sum; what the database
+knows better (statuses, queue depth, ages) is asked there at the moment of the scrape. A flushed Redis makes the counters
+begin again at zero, which Prometheus understands. A worker shows nothing: it never imports this, nor Prometheus' client.
 """
 
-import threading
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis import Redis
-from redis.exceptions import RedisError
 from sqlalchemy import func, select
 
+from messaging.counters import BUCKETS_S, HASH, HELP, SLOWED
 from messaging.db import Database
 from messaging.models import InboundEvent, Line, Message, Run, Tally
 from messaging.pace import effective, share_at
-
-HASH = "waba24:metrics"
-BUCKETS_S = (0.03, 0.1, 0.15, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
-HELP = {
-    "runs_received": ("Robot and activity calls stored", ("side", "action")),
-    "webhooks": ("Webhooks by type", ("type",)),
-    "webhooks_unknown": ("Webhooks that were kept but not understood", ()),
-    "answers": ("Answers handed to Bitrix24", ("outcome",)),
-    "rest_calls": ("REST calls to Bitrix24", ("method",)),
-    "refusals": ("Messages refused, by code", ("line", "code")),
-}
-
-
-#: Lines that were made slower: id → "share of the set pace|since when" (messaging.pace).
-SLOWED = "waba24:slowed"
-
-
-class Counters:
-    """Counts of this process that have not reached Redis yet."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._counts: dict[str, float] = defaultdict(float)
-        self._slowed: dict[str, str] = {}
-        self._flushed_at: datetime | None = None
-
-    def add(self, name: str, *labels: object, by: float = 1) -> None:
-        """Count one event; `labels` in the order of HELP."""
-        with self._lock:
-            self._counts["|".join([name, *map(str, labels)])] += by
-
-    def seconds_to_provider(self, line: object, seconds: float) -> None:
-        """One message reached Gupshup so many seconds after its robot call."""
-        bucket = next((str(bound) for bound in BUCKETS_S if seconds <= bound), "+Inf")
-        self.add("to_provider", line, bucket)
-        self.add("to_provider_sum", line, by=max(0.0, seconds))
-
-    def line_slowed(self, line_id: int, share: float, at: datetime) -> None:
-        """From now on a line uses this part of its pace; how it rises again anybody can tell from that."""
-        with self._lock:
-            self._slowed[str(line_id)] = f"{share}|{at.isoformat()}"
-
-    def flush_sometimes(self, redis: Callable[[], Redis], now: datetime) -> None:
-        """Flush at most once a second: for web processes, after a request."""
-        if self._flushed_at is None or (now - self._flushed_at).total_seconds() >= 1:
-            self._flushed_at = now
-            self.flush(redis())
-
-    def flush(self, redis: Redis) -> None:
-        """Add what was counted to the common sum; kept for the next time if Redis is away."""
-        with self._lock:
-            counts, self._counts = self._counts, defaultdict(float)
-            slowed, self._slowed = self._slowed, {}
-        if not counts and not slowed:
-            return
-        try:
-            pipe = redis.pipeline(transaction=False)
-            for key, value in counts.items():
-                pipe.hincrbyfloat(HASH, key, value)
-            for line, share in slowed.items():
-                pipe.hset(SLOWED, line, share)
-            pipe.execute()
-        except RedisError:
-            with self._lock:
-                for key, value in counts.items():
-                    self._counts[key] += value
-                self._slowed = {**slowed, **self._slowed}
 
 
 class Figures(Collector):

@@ -1,5 +1,6 @@
 """The worker pool: supervised RQ workers, and the tick that rings for whatever the database knows to be due."""
 
+import gc
 import os
 import signal
 import sys
@@ -12,7 +13,7 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy.exc import SQLAlchemyError
 
-from messaging import config, drains, files, jobs, logs, queue_server, sweeper
+from messaging import config, drains, files, jobs, leases, logs, queue_server, sweeper
 from messaging.housekeeping import Housekeeper
 from messaging.processes import Child, Supervisor
 from messaging.runtime import Runtime
@@ -44,6 +45,7 @@ def work(supervisor: int) -> int:
     logs.configure(runtime.config.log_format, runtime.config.log_level)
     # The loop gives up the GIL at each question to the database; with a hundred busy hands it would wait 5 ms to get it back.
     sys.setswitchinterval(SWITCH_S)
+    gc.freeze()  # what was imported stays: not looking through it again, the collector comes sooner to what is garbage
     threading.Thread(target=_die_with_parent, args=(supervisor,), daemon=True).start()
     worker = DrainWorker([Queue(QUEUE, connection=runtime.redis)], connection=runtime.redis, worker_ttl=WORKER_TTL_S)
     worker.work(logging_level="WARNING")
@@ -78,8 +80,21 @@ def supervise() -> int:
 
     # Its pid is handed on: a worker that asked for its parent only after the start could be an orphan by then.
     argv = [sys.executable, "worker.py", "child", str(os.getpid())]
-    children = [Child(f"worker-{number}", argv) for number in range(1, runtime.config.worker_processes + 1)]
-    return Supervisor(children, Tick(runtime), TICK_S).run()
+    place = leases.new_place()
+    env = {**os.environ, leases.PLACE: place}
+    children = [Child(f"worker-{number}", argv, env) for number in range(1, runtime.config.worker_processes + 1)]
+    return Supervisor(children, Tick(runtime), TICK_S, died=lambda pid: bury(runtime, place, pid)).run()
+
+
+def bury(runtime: Runtime, place: str, pid: int) -> None:
+    """Give back what a dead worker held, so that another begins at once; should that fail, its leases run out by themselves."""
+    try:
+        with runtime.db.write() as session:
+            prefix = leases.release_dead(session, place, pid)
+        runtime.bells.buried(prefix)
+        sweeper.sweep(runtime)
+    except (RedisError, SQLAlchemyError, OSError, queue_server.QueueServerError) as error:
+        log.error("the shards of a dead worker become free later", error=type(error).__name__)
 
 
 class Tick:

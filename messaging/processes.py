@@ -49,14 +49,21 @@ class Child:
 class Supervisor:
     """Runs children until SIGTERM or SIGINT; a child that dies is started again after RESTART_S.
 
-    `tick` is called every `tick_s` seconds while all is well.
+    `tick` is called every `tick_s` seconds while all is well; `died` with the pid of a child that has ended by itself, once
+    the next one is on its way. That pid was waited for: nothing of it can come back.
     """
 
     def __init__(
-        self, children: list[Child], tick: Callable[[], None] = lambda: None, tick_s: float = 1.0, stop_s: float = 45.0
+        self,
+        children: list[Child],
+        tick: Callable[[], None] = lambda: None,
+        tick_s: float = 1.0,
+        stop_s: float = 45.0,
+        died: Callable[[int], None] = lambda pid: None,
     ) -> None:
         self.children = children
         self.tick = tick
+        self.died = died
         self.tick_s = tick_s
         self.stop_s = stop_s
         self._asked = 0
@@ -96,7 +103,9 @@ class Supervisor:
         for child in self.children:
             if child.process is not None and not child.is_running and time.monotonic() - child.started_at > RESTART_S:
                 log.error("process died, starting it again", name=child.name, exit=child.process.returncode)
+                pid = child.process.pid
                 child.start()
+                self.died(pid)
 
     def stop(self) -> int:
         """Ask everybody to finish; after `stop_s`, or on a second signal, end at once."""

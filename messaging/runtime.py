@@ -17,11 +17,11 @@ from bx24.oauth import AuthServers
 from messaging import crypto, leases, queue_server
 from messaging.clock import Clock, utc_now
 from messaging.config import Config
+from messaging.counters import Counters
 from messaging.crypto import Vault
 from messaging.db import Database, open_engine
 from messaging.guard import file_session, guard
 from messaging.intake import Intake
-from messaging.metrics import Counters
 from messaging.models import Setting
 from messaging.pace import Paces
 from messaging.wakeups import Bells, Unrung

@@ -165,6 +165,15 @@ class Bells:
         except RedisError:
             return True
 
+    def buried(self, prefix: str) -> None:
+        """Drains whose names begin so are dead: nobody rings at them any more, and the next bell summons another drain."""
+        with _best_effort():
+            names: Any = self.redis.zrange("waba24:drains", 0, -1)
+            for name in names:
+                if name.decode().startswith(prefix):
+                    self.redis.zrem("waba24:drains", name)
+                    self.redis.hdel("waba24:loads", name)
+
     def listen(self, drain: str, bound_s: float) -> tuple[set[int], bool]:
         """Wait for bells, at most `bound_s` seconds; the shards that rang, and whether they rang at this drain alone."""
         first: Any = self.redis.blpop([f"waba24:bell:{drain}", "waba24:bell"], timeout=bound_s)

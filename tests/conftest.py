@@ -24,6 +24,15 @@ __all__ = ["postgres_database_url", "postgres_url"]
 settings.register_profile("waba24", deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 settings.load_profile("waba24")
 
+#: Tests of real processes mostly wait. Begun last, they would keep one of two test processes busy while the other idles.
+FIRST = ("crash", "pages")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first; the rest in its order."""
+    items.sort(key=lambda item: item.path.parent.name not in FIRST)
+
+
 SHARED_MEMORY = Path("/dev/shm")
 
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 
+from messaging.leases import LEASE_S, RENEW_S
 from tests.crash.rig import Call, Story, Town, kill, text_of, until
 
 #: CRASH_SEED=n plays another order of kills.
@@ -90,6 +91,21 @@ def test_kill_9_at_random(town: Town) -> None:
     assert len(unclear(stories)) <= 3 * 8
     assert {story.message.error_code for story in unclear(stories) if story.message} <= {"worker_died"}
     assert sent >= 200 - 3 * 8
+
+
+def test_the_shards_of_a_killed_worker_do_not_wait_for_its_lease(town: Town) -> None:
+    (pool,) = town.up()
+    shop = town.open_shop(pace=40)
+    town.gupshup_faults(latency_ms=300)
+    calls = town.calls(shop, 60)
+    town.until_sent(3)
+    former = town.owners()
+    kill(pool.find("worker.py child")[0])
+    # Its last renewal is 3 s old at most: by themselves its leases would run out later than that.
+    until("the shards of the dead one are free", lambda: not town.owners() & former, LEASE_S - RENEW_S, 0.02)
+    town.gupshup_faults(latency_ms=0)
+    town.until_answered(calls)
+    assert len(unclear(check(town, calls))) <= 8, "what was in flight, unless its events have told since"
 
 
 def test_a_killed_redis_is_started_again(town: Town) -> None:
