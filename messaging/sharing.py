@@ -8,6 +8,7 @@ divided (docs/decisions/0002).
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,14 +29,15 @@ log = structlog.get_logger(__name__)
 
 
 class Sharing:
-    """What one drain knows of its own load, and which shards are on their way to another."""
+    """What one drain knows of its own load, and which shards are on their way to another. now: seconds that only rise."""
 
-    def __init__(self, drain: "Drain") -> None:
+    def __init__(self, drain: "Drain", now: Callable[[], float] = time.monotonic) -> None:
         self._drain = drain
+        self._now = now
         self._started: Counter[int] = Counter()
         self._leaving: dict[int, str] = {}
         self._given: dict[int, float] = {}
-        self._thought_at = time.monotonic()
+        self._thought_at = now()
         self._waited_s = 0.0
         self._moved_at = -GIVEN_S
 
@@ -63,7 +65,7 @@ class Sharing:
 
     def think(self) -> None:
         """Twice a second: finish what was begun, tell our load, begin a hand-over if it is worth one."""
-        now = time.monotonic()
+        now = self._now()
         self._given = {shard: at for shard, at in self._given.items() if now - at < GIVEN_S}
         self._hand_over(now)
         elapsed = now - self._thought_at
