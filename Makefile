@@ -21,7 +21,7 @@ fi
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-		awk -F'|' '{ printf "make %-8s %s\n", $$1, $$2 }'
+		awk -F'|' '{ printf "make %-10s %s\n", $$1, $$2 }'
 
 demo: run-environment ## everything on this machine with both emulators; ONCE=1 ends after the scenario
 	@exec $(BIN) demo.py
@@ -40,6 +40,9 @@ crash: dev-environment ## kill -9 at random under 2,000 calls, both databases, 1
 bench: bench-environment ## the benchmark, 10 minutes; JSON=out.json also writes figures, ONLY=intake,messages runs parts
 	@exec $(BIN) -m bench $(if $(JSON),--json "$(JSON)") $(if $(ONLY),--only "$(ONLY)") $(if $(SCALE),--scale "$(SCALE)") \
 		$(if $(DOCS),--write-docs)
+
+simulation: dev-environment ## 1,000 portals on a simulated clock, some minutes; ARGS="--postgresql --seed 7", --help tells more
+	@exec $(BIN) -m bench.simulation $(ARGS)
 
 coverage: dev-environment browser ## every test, then which lines no test ran
 	@$(BIN) -m coverage run -m pytest -q $(ARGS)
