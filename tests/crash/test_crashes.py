@@ -112,9 +112,11 @@ def tell(where: str, order: list[str], stories: list[Story]) -> None:
     """What was played and what came of it; shown by `make crash`."""
     outcomes = Counter(story.answer["status"] for story in stories)
     sent = Counter(len(story.accepted) for story in stories)
+    hurt = sum(bool(story.message and story.message.error_code == "worker_died") for story in stories)
     print(
         f"\n{where}: seed {SEED}, {len(stories)} calls, {len(order)} blows; sent once {sent[1]}, twice or more "
-        f"{sum(count for times, count in sent.items() if times > 1)}, not at all {sent[0]}; answers {dict(outcomes)}; "
+        f"{sum(count for times, count in sent.items() if times > 1)}, not at all {sent[0]}; "
+        f"in a killed worker's hands {hurt}; answers {dict(outcomes)}, "
         f"told {sum(len(story.answers) for story in stories)} times; {'; '.join(order)}"
     )
 
