@@ -255,7 +255,9 @@ class SteppedDrain(Drain):
         finished, took_s = self._clock.aside(lambda: self.work(stage, task))
         self._clock.after(took_s, lambda: self._come_back(finished))
 
-    def hear(self, rung: set[int]) -> None:
+    def hear(self, rung: set[int], own: bool) -> None:
+        if own:
+            self.sharing.taken(rung)
         self._rung |= rung
 
     def begin(self) -> None:
@@ -312,8 +314,11 @@ class Process:
 
     def listen(self) -> None:
         """The ear: what rang meanwhile."""
-        if self.drain is not None and (rung := self.runtime.bells.listen(self.drain.name, 1.0)):
-            self.drain.hear(rung)
+        if self.drain is None:
+            return
+        rung, own = self.runtime.bells.listen(self.drain.name, 1.0)
+        if rung:
+            self.drain.hear(rung, own)
             self._rung = True
             self._wake()
 
