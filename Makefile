@@ -3,7 +3,7 @@
 # Needs: Python 3.11 or newer, make (GNU make 3.81 is enough), a POSIX shell. PYTHON=/path/to/python chooses one.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test bench coverage lint format lock browser clean run-environment dev-environment bench-environment
+.PHONY: help demo serve test crash bench simulation coverage lint format lock browser clean run-environment dev-environment bench-environment
 
 BIN := .venv/bin/python
 
@@ -21,7 +21,7 @@ fi
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | \
-		awk -F'|' '{ printf "make %-8s %s\n", $$1, $$2 }'
+		awk -F'|' '{ printf "make %-10s %s\n", $$1, $$2 }'
 
 demo: run-environment ## everything on this machine with both emulators; ONCE=1 ends after the scenario
 	@exec $(BIN) demo.py
@@ -32,10 +32,17 @@ serve: run-environment ## the app for a real portal: web and worker, configured 
 test: dev-environment browser ## every test, on two processes; ARGS="-k window -x" is handed to pytest
 	@$(BIN) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
+crash: dev-environment ## kill -9 at random under 2,000 calls, both databases, 10 minutes; SEED=7 plays another order, CALLS=500 less
+	@CRASH_CALLS=$(or $(CALLS),2000) $(if $(SEED),CRASH_SEED=$(SEED)) \
+		$(BIN) -m pytest -q -s tests/crash/test_crashes.py -k at_random $(ARGS)
+
 # SCALE=0.1 for a quick look; DOCS=1 writes table and plot into docs/.
 bench: bench-environment ## the benchmark, 10 minutes; JSON=out.json also writes figures, ONLY=intake,messages runs parts
 	@exec $(BIN) -m bench $(if $(JSON),--json "$(JSON)") $(if $(ONLY),--only "$(ONLY)") $(if $(SCALE),--scale "$(SCALE)") \
 		$(if $(DOCS),--write-docs)
+
+simulation: dev-environment ## 1,000 portals on a simulated clock, some minutes; ARGS="--postgresql --seed 7", --help tells more
+	@exec $(BIN) -m bench.simulation $(ARGS)
 
 coverage: dev-environment browser ## every test, then which lines no test ran
 	@$(BIN) -m coverage run -m pytest -q $(ARGS)

@@ -3,9 +3,6 @@
 Bitrix24 docs: limits. 2 requests leak per second, 50 fit in; over it the portal answers 503 QUERY_LIMIT_EXCEEDED.
 """
 
-import time
-from collections.abc import Callable
-
 from redis.exceptions import RedisError
 
 from bx24.errors import Throttled
@@ -35,10 +32,10 @@ return {0, math.floor(level) + 1}
 class Gate:
     """Called before each REST request of one portal: waits for a place, or raises Throttled when it would be long."""
 
-    def __init__(self, runtime: Runtime, portal_id: int, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, runtime: Runtime, portal_id: int) -> None:
         self.redis = runtime.redis
         self.key = f"waba24:limit:{portal_id}"
-        self.sleep = sleep
+        self.sleep = runtime.sleep
         self.counters = runtime.counters
         #: How full the bucket was after the last request, of BURST.
         self.level = 0

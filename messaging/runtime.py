@@ -4,6 +4,8 @@ Web, worker, command line and tests each open one; nothing reads the environment
 """
 
 import secrets
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -42,6 +44,8 @@ class Runtime:
     redis_url: str
     file_session: requests.Session = field(default_factory=file_session)
     unrung: Unrung = field(default_factory=Unrung)
+    #: How a hand stands at the limiter's gate, in seconds.
+    sleep: Callable[[float], None] = time.sleep
     _redis: Redis | None = field(default=None, repr=False)
 
     @cached_property

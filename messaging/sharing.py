@@ -8,6 +8,7 @@ divided (docs/decisions/0002).
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
@@ -28,14 +29,15 @@ log = structlog.get_logger(__name__)
 
 
 class Sharing:
-    """What one drain knows of its own load, and which shards are on their way to another."""
+    """What one drain knows of its own load, and which shards are on their way to another. now: seconds that only rise."""
 
-    def __init__(self, drain: "Drain") -> None:
+    def __init__(self, drain: "Drain", now: Callable[[], float] = time.monotonic) -> None:
         self._drain = drain
+        self._now = now
         self._started: Counter[int] = Counter()
         self._leaving: dict[int, str] = {}
         self._given: dict[int, float] = {}
-        self._thought_at = time.monotonic()
+        self._thought_at = now()
         self._waited_s = 0.0
         self._moved_at = -GIVEN_S
 
@@ -45,7 +47,10 @@ class Sharing:
         return set(self._given)
 
     def taken(self, shards: set[int]) -> None:
-        """These rang at our own bell: they are ours, or offered to us, even if we gave them away a moment ago."""
+        """These rang at our own bell: they are ours, or offered to us, even if we gave them away a moment ago.
+
+        Called by the ear's thread.
+        """
         for shard in shards & self._given.keys():
             self._given.pop(shard, None)
 
@@ -63,8 +68,11 @@ class Sharing:
 
     def think(self) -> None:
         """Twice a second: finish what was begun, tell our load, begin a hand-over if it is worth one."""
-        now = time.monotonic()
-        self._given = {shard: at for shard, at in self._given.items() if now - at < GIVEN_S}
+        now = self._now()
+        # Over a copy, and the dictionary stays the same: the ear takes from it meanwhile.
+        for shard, at in list(self._given.items()):
+            if now - at >= GIVEN_S:
+                self._given.pop(shard, None)
         self._hand_over(now)
         elapsed = now - self._thought_at
         if elapsed < THINK_S:
@@ -94,7 +102,7 @@ class Sharing:
             if load <= surplus and shard in self._drain.held and len(self._drain.held) > len(self._leaving) + 1:
                 self._leaving[shard] = to
                 surplus -= load
-                self._moved_at = time.monotonic()
+                self._moved_at = self._now()
 
     def _hand_over(self, now: float) -> None:
         """Give back the leases of shards that have nothing in flight any more."""

@@ -36,14 +36,17 @@ class PortalTokens:
     def __init__(self, runtime: Runtime, portal_id: int) -> None:
         self.runtime = runtime
         self.portal_id = portal_id
+        self._asked: Portal | None = None
 
     @property
     def endpoint(self) -> str:
-        return self._portal().client_endpoint
+        # Asked for right after the token: the same row, not another transaction for each REST call.
+        portal, self._asked = self._asked or self._portal(), None
+        return portal.client_endpoint
 
     def token(self) -> str:
         """An access token that has a minute to live at least. Raises PortalInactive, AuthDead, Unavailable."""
-        portal = self._portal()
+        portal = self._asked = self._portal()
         if portal.status == "reauth":
             raise AuthDead("reauth", "the portal waits for a new token")
         if not portal.access_token or portal.status != "active":
@@ -54,6 +57,7 @@ class PortalTokens:
 
     def renew(self, stale: str) -> str:
         """A token other than `stale`: somebody else's fresh one, else a refreshed one."""
+        self._asked = None
         name = f"waba24:refresh:{self.portal_id}"
         try:
             lock = self.runtime.redis.lock(name, timeout=LOCK_S, blocking_timeout=LOCK_S)
@@ -79,6 +83,7 @@ class PortalTokens:
 
     def moved(self, endpoint: str) -> None:
         """The portal says it lives elsewhere: believed only if the auth server says so too."""
+        self._asked = None
         portal = self._portal()
         info = self.runtime.auth_servers.app_info(portal.server_endpoint or None, portal.access_token or "")
         same_host = urlsplit(info.client_endpoint).netloc == urlsplit(endpoint).netloc
