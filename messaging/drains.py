@@ -54,6 +54,8 @@ MOST_BATCHES = 4
 #: With so many tasks in flight, what comes back within GATHER_S is recorded together.
 GATHER_FROM = 8
 GATHER_S = 0.01
+#: With half the hands busy: a round costs some 4 ms besides what it costs per message.
+LONG_GATHER_S = 0.025
 STOP_S = 40.0
 log = structlog.get_logger(__name__)
 Submit = Callable[["Stage", Any], None]
@@ -440,7 +442,8 @@ class Drain:
         """
         finished: list[Finished] = []
         began = time.monotonic()
-        until = self._round_at + GATHER_S if self.in_flight >= GATHER_FROM else 0.0
+        gather_s = GATHER_S if self.in_flight < self.threads // 2 else LONG_GATHER_S
+        until = self._round_at + gather_s if self.in_flight >= GATHER_FROM else 0.0
         wait_s = max(wait_s, until - began)
         try:
             while len(finished) < GROUP:

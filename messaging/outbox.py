@@ -220,6 +220,7 @@ class Outbox:
             message = found.get(sending.message_id)
             if message is None:
                 continue  # wiped together with its portal
+            message.conversation.phone = sending.phone  # known, it need not be opened again
             if isinstance(result, str):
                 accepted.append((message, result))
             elif isinstance(result, NotWritten | Throttled):

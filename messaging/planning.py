@@ -35,7 +35,7 @@ GROUP = 64
 #: Answers of the template cache that are kept in memory.
 KNOWN = 2000
 #: Messages planned and not claimed yet whose payload is kept in memory; more, and they are read again.
-FRESH = 1000
+FRESH = 4000
 
 
 @dataclass(frozen=True)
@@ -90,6 +90,8 @@ class Planning:
         #: How many of a portal's runs wait for their cards behind those that are being read.
         self._behind: Counter[int] = Counter()
         self._known: dict[tuple[int, datetime | None, str], list[TemplateInfo]] = {}
+        #: The portal of each shard that had its turn last, while more waits than one group.
+        self._turns: dict[int, int] = {}
         self._hands = 4
         self._prepared: Prepared | None = None
 
@@ -104,10 +106,10 @@ class Planning:
             "now": self.runtime.clock(),
             "busy": [flying.run_id for flying in self.busy],
             "shards": list(held),
-            "limit": GROUP,
+            "limit": GROUP + 1,
         }
-        ids = session.scalars(_DUE_RUNS, asked).all()
-        if len(ids) == GROUP:
+        ids = sorted(session.scalars(_DUE_RUNS, asked))
+        if len(ids) > GROUP:
             ids = self._fairly(session, asked)
         if ids:
             due, shut = rows.runs_to_plan(session, ids)
@@ -160,16 +162,18 @@ class Planning:
                 self._behind[portal_id] = 0
         return tasks
 
-    @staticmethod
-    def _fairly(session: Session, asked: dict[str, Any]) -> list[int]:
-        """More than one group waits: each shard gets its part, so that one portal's burst does not stand before all."""
-        shards = set(session.scalars(_WAITING_SHARDS)) & set(asked["shards"])
+    def _fairly(self, session: Session, asked: dict[str, Any]) -> list[int]:
+        """More than one group waits: each shard gets its part, and its portals go in turns, so that one portal's burst does
+        not stand before all."""
+        shards = sorted(set(session.scalars(_WAITING_SHARDS)) & set(asked["shards"]))
         each = max(1, GROUP // len(shards))
-        return [
-            run_id
-            for shard in shards
-            for run_id in session.scalars(_DUE_RUNS, {**asked, "shards": [shard], "limit": each})
-        ]
+        ids: list[int] = []
+        for shard in shards:
+            of_shard = {**asked, "shard": shard, "after": self._turns.get(shard, 0), "limit": each}
+            found = session.execute(_DUE_IN_TURN, of_shard).all()
+            self._turns[shard] = found[-1].portal_id if len(found) == each else 0
+            ids += [row.id for row in found]
+        return sorted(ids)
 
     def _plan_quickly(self, session: Session, due: list[RunRow], shut: list[int]) -> Prepared:
         around = runs.Around(session, self.runtime, due)
@@ -244,8 +248,8 @@ class Planning:
                 self.fed[outcome.line_id].append(run.id)
                 self.fresh[run.id] = Content(run.trace, outcome.phone, outcome.message["payload"])
         around.write()
-        if len(self.fresh) > FRESH:
-            self.fresh.clear()
+        while len(self.fresh) > FRESH:
+            del self.fresh[next(iter(self.fresh))]
 
     def _forget(self, task: Task) -> None:
         self.busy -= task.flying()
@@ -276,7 +280,13 @@ _DUE = (
 _DUE_RUNS = (
     select(Run.id)
     .where(Run.shard.in_(bindparam("shards", expanding=True)), _DUE)
-    .order_by(Run.id)
+    .limit(bindparam("limit"))  # without an order: sorting would read all that waits
+)
+#: In the order of the index, so that what is read ends with the limit.
+_DUE_IN_TURN = (
+    select(Run.id, Run.portal_id)
+    .where(Run.shard == bindparam("shard"), Run.portal_id > bindparam("after"), _DUE)
+    .order_by(Run.portal_id, Run.id)
     .limit(bindparam("limit"))
 )
 _WAITING_SHARDS = select(Lease.shard).where(exists().where(Run.shard == Lease.shard, Run.state == "stored"))

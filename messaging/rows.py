@@ -10,7 +10,7 @@ a message cost us. The rare ways (an uninstall, a deadline) use the ORM; `Run` a
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Self
 
 from sqlalchemy import (
@@ -131,7 +131,7 @@ class Client:
     def __init__(self, vault: Vault, sealed: str) -> None:
         self._vault, self._sealed = vault, sealed
 
-    @property
+    @cached_property
     def phone(self) -> str:
         return self._vault.open(self._sealed)
 
