@@ -124,11 +124,17 @@ class Drain:
         self._looked_at: datetime | None = None
         self._round_at = 0.0
         self._pending = False
+        self._called = False
 
     @property
     def in_flight(self) -> int:
         """How many tasks threads are working on, or are not recorded yet."""
         return self._hands.total()
+
+    @property
+    def crowded(self) -> bool:
+        """Whether more waits than this process can take just now."""
+        return self.planning.crowded or bool(self.outbox.ready)
 
     # --- one round, also what tests call -----------------------------------------------------------------------
 
@@ -418,10 +424,14 @@ class Drain:
         thorough = self._looked_at is None or now - self._looked_at >= timedelta(seconds=TICK_S)
         if thorough:
             self._looked_at = now
-            self.sharing.think()
+        self.sharing.think()
         if not (finished or rung or self._kept or self._is_due()):
             return 0
-        return self.round(finished, lambda stage, task: self._hand(pool, stage, task), thorough)
+        found = self.round(finished, lambda stage, task: self._hand(pool, stage, task), thorough)
+        if self.planning.crowded and not self._called:
+            self._called = True
+            self.runtime.bells.summon_help()  # at once: what has gathered is more than one group
+        return found
 
     def _is_due(self) -> bool:
         """Whether anything is due on our shards: asked without the write lock, so that an idle drain is in nobody's way."""

@@ -90,6 +90,8 @@ class Planning:
         #: How many of a portal's runs wait for their cards behind those that are being read.
         self._behind: Counter[int] = Counter()
         self._known: dict[tuple[int, datetime | None, str], list[TemplateInfo]] = {}
+        #: Whether more was due than one group.
+        self.crowded = False
         #: The portal of each shard that had its turn last, while more waits than one group.
         self._turns: dict[int, int] = {}
         self._hands = 4
@@ -109,7 +111,8 @@ class Planning:
             "limit": GROUP + 1,
         }
         ids = sorted(session.scalars(_DUE_RUNS, asked))
-        if len(ids) > GROUP:
+        self.crowded = len(ids) > GROUP
+        if self.crowded:
             ids = self._fairly(session, asked)
         if ids:
             due, shut = rows.runs_to_plan(session, ids)

@@ -22,7 +22,6 @@ from messaging.wakeups import QUEUE
 TICK_S = 1.0
 PURGE_EVERY = timedelta(hours=1)
 ORPHAN_S = 1.0
-SWITCH_S = 0.0005
 #: An idle RQ worker looks after abandoned jobs when its blocking pop returns; the default leaves that to 405 s.
 WORKER_TTL_S = 90
 log = structlog.get_logger(__name__)
@@ -43,8 +42,6 @@ def work(supervisor: int) -> int:
     """One worker process: run drains until asked to stop, or until the supervisor (its pid) is gone."""
     runtime = jobs.runtime()
     logs.configure(runtime.config.log_format, runtime.config.log_level)
-    # The loop gives up the GIL at each question to the database; with a hundred busy hands it would wait 5 ms to get it back.
-    sys.setswitchinterval(SWITCH_S)
     gc.freeze()  # what was imported stays: not looking through it again, the collector comes sooner to what is garbage
     threading.Thread(target=_die_with_parent, args=(supervisor,), daemon=True).start()
     worker = DrainWorker([Queue(QUEUE, connection=runtime.redis)], connection=runtime.redis, worker_ttl=WORKER_TTL_S)

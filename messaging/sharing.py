@@ -24,7 +24,7 @@ SATURATED = 0.75
 #: What was given away is not taken back so soon, and nothing else is given away, or shards would wander.
 GIVEN_S = 3.0
 #: Below this part of our load a difference is not worth a hand-over.
-WORTH = 0.15
+WORTH = 0.25
 log = structlog.get_logger(__name__)
 
 
@@ -40,6 +40,7 @@ class Sharing:
         self._thought_at = now()
         self._waited_s = 0.0
         self._moved_at = -GIVEN_S
+        self._loads: dict[int, float] = {}
 
     @property
     def given(self) -> set[int]:
@@ -67,7 +68,7 @@ class Sharing:
         self._waited_s += seconds
 
     def think(self) -> None:
-        """Twice a second: finish what was begun, tell our load, begin a hand-over if it is worth one."""
+        """Each round; twice a second thoroughly: finish what was begun, tell our load, begin a hand-over if it is worth one."""
         now = self._now()
         # Over a copy, and the dictionary stays the same: the ear takes from it meanwhile.
         for shard, at in list(self._given.items()):
@@ -77,14 +78,20 @@ class Sharing:
         elapsed = now - self._thought_at
         if elapsed < THINK_S:
             return
-        loads = {shard: count / elapsed for shard, count in self._started.items()}
+        # Half of it is what was before: half a second says little.
+        shards = self._loads.keys() | self._started.keys()
+        self._loads = {
+            s: (self._loads.get(s, 0.0) + self._started[s] / elapsed) / 2 for s in shards & self._drain.held.keys()
+        }
+        loads = {shard: load for shard, load in self._loads.items() if load >= 0.1}
         is_saturated = self._waited_s < (1 - SATURATED) * elapsed or (
             self._drain.in_flight >= SATURATED * self._drain.threads
         )
         self._thought_at, self._waited_s, self._started = now, 0.0, Counter()
         bells = self._drain.runtime.bells
         bells.tell_load(self._drain.name, sum(loads.values()))
-        if is_saturated and not self._leaving and now - self._moved_at >= GIVEN_S:
+        # At the end of a burst there is nothing left that would be worth it.
+        if is_saturated and self._drain.crowded and not self._leaving and now - self._moved_at >= GIVEN_S:
             self._offer(loads, bells.loads())
 
     def _offer(self, loads: dict[int, float], of_drains: dict[str, float]) -> None:
