@@ -100,7 +100,7 @@ class Outbox:
         for line in lines:
             if line.id in new:  # planned by now, what may have stood in front of others
                 self.ready |= self._blocked.pop(line.portal_id, set())
-        turns = [(line, may) for line in lines if (may := self._may(line, now))]
+        turns = self._in_turn([(line, may) for line in lines if (may := self._may(line, now))], room)
         shares = _shares([may for _, may in turns], room)
         quick = {line.id: new[line.id] for line, _ in turns if line.id not in self.ready and line.stopped_at is None}
         ready = self._of_runs(session, [run_id for run_ids in quick.values() for run_id in run_ids], now)
@@ -153,15 +153,24 @@ class Outbox:
         return leaving
 
     def _lines(self, session: Session, held: dict[int, int], wanted: set[int]) -> list[Line]:
-        """The connected ones of these lines; another one goes first each time."""
+        """The connected ones of these lines."""
         if not wanted:
             return []
         found = session.scalars(_LINES, {"ids": sorted(wanted)})
         lines = [line for line in found if shard_of(line.portal_id) in held]
         self.ready &= {line.id for line in lines}
-        self._turn += 1
-        start = self._turn % len(lines) if lines else 0
-        return [*lines[start:], *lines[:start]][:LINES_A_ROUND]
+        return lines
+
+    def _in_turn(self, turns: list[tuple[Line, int]], room: int) -> list[tuple[Line, int]]:
+        """The next LINES_A_ROUND of the lines that may send; another one goes first each time.
+
+        Lines that wait for their pace take nobody's place: a hundred of them would keep a quick one waiting for seconds.
+        """
+        if len(turns) > LINES_A_ROUND and room:
+            self.again_in = 0.0  # the others in the next round; without a free hand whoever comes back begins it
+        start = self._turn % len(turns) if turns else 0
+        self._turn += LINES_A_ROUND if len(turns) > LINES_A_ROUND else 1
+        return [*turns[start:], *turns[:start]][:LINES_A_ROUND]
 
     def _may(self, line: Line, now: datetime) -> int:
         """How many of this line's messages may leave now; if none, when the next ones may is remembered."""
