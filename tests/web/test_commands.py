@@ -25,7 +25,7 @@ def _run(world: World, *args: str) -> Result:
 def _json(world: World, *args: str) -> Any:
     result = _run(world, *args)
     assert result.exit_code == 0, result.output
-    return json.loads(result.output)
+    return json.loads(result.stdout)
 
 
 def _add(world: World, *more: str, member_id: str = "") -> Result:
@@ -50,7 +50,7 @@ def test_a_line_is_added_without_asking_anybody_and_shown_as_one_object(shop: Wo
     before = len(shop.net.seen)
     added = _add(shop, "--phone", "+7 (900) 555-66-77", "--app-id", "11111111-1111-4111-8111-111111111111")
     assert added.exit_code == 0
-    shown = json.loads(added.output)
+    shown = json.loads(added.stdout)
     assert set(shown) == {"id", "phone", "app_name", "webhook_url"}
     assert (shown["phone"], shown["app_name"]) == ("79005556677", "newshop")
     assert len(shop.net.seen) == before
