@@ -55,7 +55,7 @@ def test_a_line_is_added_without_asking_anybody_and_shown_as_one_object(shop: Wo
     assert (shown["phone"], shown["app_name"]) == ("79005556677", "newshop")
     assert len(shop.net.seen) == before
     assert shop.app.post(shown["webhook_url"].removeprefix(APP), data=b"{}").status_code == 200
-    again = json.loads(_add(shop, "--phone", "79005556688").output)
+    again = json.loads(_add(shop, "--phone", "79005556688").stdout)
     assert (again["id"], again["webhook_url"]) == (shown["id"], shown["webhook_url"]), "the same app: its new number"
     assert "the-key" not in _run(shop, "lines", "list").output
 
