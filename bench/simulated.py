@@ -248,6 +248,7 @@ class SteppedDrain(Drain):
     def __init__(self, runtime: Runtime, threads: int, clock: Clock, back: Callable[[Any], None]) -> None:
         super().__init__(runtime, threads)
         self.sharing = Sharing(self, clock.now)
+        self.now = clock.now
         self._clock = clock
         self._come_back = back
 

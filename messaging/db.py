@@ -131,8 +131,11 @@ class SealedJson(TypeDecorator[Any]):
         return json.loads(_vault(dialect).open(value)) if value else None
 
 
-def open_engine(url: str, vault: Vault, pool: int = 8) -> Engine:
-    """Open the database. `pool`: how many threads of this process use it at once."""
+def open_engine(url: str, vault: Vault, pool: int = 8, ping: bool = True) -> Engine:
+    """Open the database. `pool`: how many threads of this process use it at once.
+
+    ping: ask each connection whether it is alive before it is used. Who repeats what a dead one breaks off, saves that.
+    """
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
@@ -146,7 +149,7 @@ def open_engine(url: str, vault: Vault, pool: int = 8) -> Engine:
         max_overflow=8,
         pool_use_lifo=True,
         hide_parameters=True,
-        pool_pre_ping=parsed.get_backend_name() != "sqlite",
+        pool_pre_ping=ping and parsed.get_backend_name() != "sqlite",
     )
     engine.dialect.waba24_vault = vault  # type: ignore[attr-defined]
     if parsed.get_backend_name() == "sqlite":

@@ -97,6 +97,8 @@ class Drain:
     def __init__(self, runtime: Runtime, threads: int) -> None:
         self.runtime = runtime
         self.name = leases.owner_name()
+        #: What the loop's waiting is measured by; another one in a simulation.
+        self.now = time.monotonic
         self.inbound = Inbound(runtime, self.name)
         self.planning = Planning(runtime, self.name)
         self.outbox = Outbox(runtime, self.name)
@@ -125,6 +127,9 @@ class Drain:
         self._round_at = 0.0
         self._pending = False
         self._called = False
+        self._more = False
+        self._due_at: float | None = None
+        self._asked_at = -TICK_S
 
     @property
     def in_flight(self) -> int:
@@ -410,8 +415,7 @@ class Drain:
         """How long to wait for something to happen: not at all while there is more, else until somebody's time has come."""
         if found:
             return 0.0
-        times = [wait for wait in (self.outbox.again_in, self.answers.again_in) if wait is not None]
-        return min([TICK_S, *times])
+        return TICK_S if self._due_at is None else min(TICK_S, max(0.0, self._due_at - self.now()))
 
     def _next(self, pool: ThreadPoolExecutor, finished: list[Finished], sweep: bool) -> int:
         """Prolong the leases, look for shards now and then, and do a round if there may be something to do."""
@@ -425,18 +429,25 @@ class Drain:
         if thorough:
             self._looked_at = now
         self.sharing.think()
-        if not (finished or rung or self._kept or self._is_due()):
+        if not (finished or rung or self._kept or self._is_time() or self._is_due()):
             return 0
         found = self.round(finished, lambda stage, task: self._hand(pool, stage, task), thorough)
+        times = [wait for wait in (self.outbox.again_in, self.answers.again_in) if wait is not None]
+        self._more, self._due_at = found > 0, self.now() + min(times) if times else None
         if self.planning.crowded and not self._called:
             self._called = True
             self.runtime.bells.summon_help()  # at once: what has gathered is more than one group
         return found
 
+    def _is_time(self) -> bool:
+        """Whether there was more than one round took, or a line's pace or a portal's rest is over."""
+        return self._more or (self._due_at is not None and self.now() >= self._due_at)
+
     def _is_due(self) -> bool:
         """Whether anything is due on our shards: asked without the write lock, so that an idle drain is in nobody's way."""
-        if not self.held:
+        if not self.held or self.now() - self._asked_at < TICK_S:
             return False
+        self._asked_at = self.now()
         with self.runtime.db.read() as session:
             due = sweeper.due_shards(session, self.runtime)
         self._pending = bool(due & self.held.keys())

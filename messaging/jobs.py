@@ -12,7 +12,7 @@ from messaging.runtime import Runtime, open_runtime
 @cache
 def runtime() -> Runtime:
     """The runtime of this worker process."""
-    return open_runtime(config.load(os.environ, Path(".env")))
+    return open_runtime(config.load(os.environ, Path(".env")), ping=False)
 
 
 def drain() -> None:

@@ -156,8 +156,11 @@ class Outbox:
         """The connected ones of these lines."""
         if not wanted:
             return []
-        found = session.scalars(_LINES, {"ids": sorted(wanted)})
-        lines = [line for line in found if shard_of(line.portal_id) in held]
+        known = rows.known_lines(session)
+        found = [line for line_id, line in known.items() if line_id in wanted and line.status == "connected"]
+        if missing := sorted(wanted - known.keys()):
+            found += session.scalars(_LINES, {"ids": missing})
+        lines = sorted((line for line in found if shard_of(line.portal_id) in held), key=lambda line: line.id)
         self.ready &= {line.id for line in lines}
         return lines
 

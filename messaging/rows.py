@@ -255,7 +255,14 @@ _LINES = (
     .options(load_only(*_PLAIN_LINE))
     .execution_options(populate_existing=True)
 )
-_LINES_LOCKED = _LINES.with_for_update(read=True)
+_LINES_LOCKED = (
+    select(Line)
+    .where(Line.portal_id.in_(_IDS))
+    .order_by(Line.id)
+    .options(load_only(*_PLAIN_LINE, Line.api_key))  # whoever plans a message sends it a moment later
+    .execution_options(populate_existing=True)
+    .with_for_update(read=True)
+)
 
 
 def runs(session: Session, ids: Iterable[int]) -> list[RunRow]:
@@ -322,6 +329,17 @@ def know_portals(session: Session, ids: set[int]) -> dict[int, Portal]:
     return {portal_id: known[portal_id] for portal_id in ids if portal_id in known}
 
 
+def remember_portals(session: Session, portals: Mapping[int, Portal]) -> None:
+    """These were read a moment ago, before the transaction; what is read of them here may be that old."""
+    session.info.setdefault("portals", {}).update(portals)
+
+
+def known_lines(session: Session) -> dict[int, Line]:
+    """The lines this transaction has read and locked, with their keys."""
+    lines: dict[int, Line] = session.info.setdefault("lines", {})
+    return lines
+
+
 def know_lines(session: Session, portals: Iterable[Portal], lock: bool) -> dict[int, Line]:
     """All lines of these portals; `portal.lines` is filled. lock: none is removed before the end of this transaction."""
     portals = list(portals)
@@ -329,6 +347,8 @@ def know_lines(session: Session, portals: Iterable[Portal], lock: bool) -> dict[
     found = session.scalars(query, {"ids": [portal.id for portal in portals]}).all()
     for portal in portals:
         set_committed_value(portal, "lines", [line for line in found if line.portal_id == portal.id])
+    if lock:
+        known_lines(session).update({line.id: line for line in found})
     return {line.id: line for line in found}
 
 

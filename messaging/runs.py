@@ -340,8 +340,8 @@ class Around:
     def enter(self, session: Session) -> "Around":
         """From now on in the transaction that writes."""
         self.session = session
-        portals = rows.know_portals(session, set(self.portals))
-        self.lines = rows.know_lines(session, portals.values(), lock=True)
+        rows.remember_portals(session, self.portals)
+        self.lines = rows.know_lines(session, self.portals.values(), lock=True)
         return self
 
     def know(self, keys: Collection[str]) -> None:

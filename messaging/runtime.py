@@ -123,15 +123,15 @@ class Runtime:
         self.file_session.close()
 
 
-def open_runtime(config: Config, clock: Clock = utc_now) -> Runtime:
-    """Open database and doors for this process; Redis is opened when first needed."""
+def open_runtime(config: Config, clock: Clock = utc_now, ping: bool = True) -> Runtime:
+    """Open database and doors for this process; Redis is opened when first needed. ping: see `db.open_engine`."""
     config.data_dir.mkdir(parents=True, exist_ok=True)
     vault = crypto.vault_for(config)
     pool = config.worker_threads + 8
     return Runtime(
         config=config,
         vault=vault,
-        db=Database(open_engine(config.database_url, vault, pool=16)),
+        db=Database(open_engine(config.database_url, vault, pool=16, ping=ping)),
         clock=clock,
         bx_session=guard(bx24.client.session(pool), config.allow_http),
         gs_session=gupshup.client.session(pool),

@@ -1,6 +1,7 @@
 """Promises live in the database: what is due there is found there, whatever Redis remembers."""
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.orm import Session
@@ -31,22 +32,35 @@ _NOW = bindparam("now", type_=Moment)
 _RUN, _MESSAGE = Run.shard == Lease.shard, Message.shard == Lease.shard
 _ANSWERABLE = exists().where(Portal.id == Run.portal_id, Portal.status != "inactive")
 _STILL_OPEN = exists().where(Run.id == Message.run_id, Run.state != "ended")
+
+
+def _any(model: Any, *conditions: Any) -> Any:
+    """Whether there is such a row, by one step into its index.
+
+    Not EXISTS: PostgreSQL may turn that into a hash of all rows that wait, 40 ms when ten thousand do.
+    """
+    return select(model.id).where(*conditions).limit(1).scalar_subquery().is_not(None)
+
+
 _DUE = select(Lease.shard).where(
     or_(
-        exists().where(_RUN, Run.state == "stored", Run.plan_at <= _NOW),
-        exists().where(_RUN, Run.state != "ended", Run.deadline_at <= _NOW),
-        exists().where(_RUN, Run.answer_at.is_not(None), Run.answer_at <= _NOW, _ANSWERABLE),
-        exists().where(_MESSAGE, Message.status == "queued", Message.send_at <= _NOW),
-        exists().where(
+        _any(Run, _RUN, Run.state == "stored", Run.plan_at <= _NOW),
+        _any(Run, _RUN, Run.state != "ended", Run.deadline_at <= _NOW),
+        _any(Run, _RUN, Run.answer_at.is_not(None), Run.answer_at <= _NOW, _ANSWERABLE),
+        _any(Message, _MESSAGE, Message.status == "queued", Message.send_at <= _NOW),
+        _any(
+            Message,
             _MESSAGE,
             Message.status == "unknown",
             _STILL_OPEN,
             Message.claimed_at <= bindparam("unclear_since", type_=Moment),
             Message.claimed_at > bindparam("unclear_until", type_=Moment),
         ),
-        ((Lease.owner == "") | (Lease.expires_at < _NOW)) & exists().where(_MESSAGE, Message.status == "sending"),
-        exists().where(Reply.shard == Lease.shard, Reply.fetch_at.is_not(None), Reply.fetch_at <= _NOW),
-        exists().where(InboundEvent.shard == Lease.shard, InboundEvent.state == "stored", InboundEvent.due_at <= _NOW),
+        ((Lease.owner == "") | (Lease.expires_at < _NOW)) & _any(Message, _MESSAGE, Message.status == "sending"),
+        _any(Reply, Reply.shard == Lease.shard, Reply.fetch_at.is_not(None), Reply.fetch_at <= _NOW),
+        _any(
+            InboundEvent, InboundEvent.shard == Lease.shard, InboundEvent.state == "stored", InboundEvent.due_at <= _NOW
+        ),
     )
 )
 _PROBES = select(Line.portal_id).where(circuit.due(_NOW))
