@@ -19,7 +19,7 @@ PORTALS = 10
 #: Far above what any process reaches, so that no line's pace is measured.
 PACE, BURST = 100_000.0, 100_000
 SECONDS = 12.0
-WARM, LEAST, MOST = 400, 200, 20_000
+WARM, LEAST, MOST = 1_500, 200, 20_000
 RQ_JOBS = 15
 LIMIT_S = 90.0
 
