@@ -206,6 +206,8 @@ class Drain:
     def _claim(self, session: Session, finished: list[Finished], thorough: bool) -> tuple[int, list[tuple[Stage, Any]]]:
         held = self._ours(session)
         if not held:
+            # What the stages wait for is somebody else's now: remembered, it would wake the loop for ever.
+            self.outbox.again_in = self.answers.again_in = None
             return 0, []
         found = self._take_in(session, held)
         if thorough:

@@ -51,7 +51,7 @@ class Sending:
 
 @dataclass(frozen=True)
 class Content:
-    """What of a message is sealed, and its trace."""
+    """What of a message is sealed, and the trace of its run."""
 
     trace: str
     phone: str
@@ -188,13 +188,13 @@ class Outbox:
         self, session: Session, chosen: list[int], lines_by_id: dict[int, Line], now: datetime
     ) -> list[Sending]:
         claimed = session.execute(_CLAIM, {"ids": chosen, **_times(now)}).all()
-        contents = self._contents(session, [row.run_id for row in claimed])
+        contents = self._contents(session, {row.run_id: row.trace for row in claimed})
         accounts = {line_id: lines.account(line) for line_id, line in lines_by_id.items()}
         return [
             Sending(
                 message_id=row.id,
                 run_id=row.run_id,
-                trace=contents[row.run_id].trace,
+                trace=row.trace,
                 fence=row.fence,
                 portal_id=row.portal_id,
                 line_id=row.line_id,
@@ -206,12 +206,16 @@ class Outbox:
             for row in sorted(claimed, key=lambda row: row.run_id)
         ]
 
-    def _contents(self, session: Session, run_ids: list[int]) -> dict[int, Content]:
-        """By run: from memory, if it was planned here a moment ago."""
-        known = {run_id: self.fresh.pop(run_id) for run_id in run_ids if run_id in self.fresh}
-        if unknown := [run_id for run_id in run_ids if run_id not in known]:
+    def _contents(self, session: Session, traces: dict[int, str]) -> dict[int, Content]:
+        """By run: from memory, if it was planned here a moment ago.
+
+        Its trace must be the run's: SQLite gives the ids of wiped runs to new ones, and a stranger's message must not leave.
+        """
+        remembered = {run_id: self.fresh.pop(run_id) for run_id in traces if run_id in self.fresh}
+        known = {run_id: content for run_id, content in remembered.items() if content.trace == traces[run_id]}
+        if unknown := [run_id for run_id in traces if run_id not in known]:
             for row in session.execute(_CONTENTS, {"ids": unknown}):
-                known[row.run_id] = Content(row.trace, row.phone, row.payload)
+                known[row.run_id] = Content(traces[row.run_id], row.phone, row.payload)
         return known
 
     def work(self, sending: Sending) -> Result:
@@ -350,12 +354,19 @@ _CLAIM = (
         attempts=Message.attempts + 1,
         fence=select(Lease.fence).where(Lease.shard == Message.shard).scalar_subquery(),
     )
-    .returning(Message.id, Message.run_id, Message.fence, Message.portal_id, Message.line_id, Message.attempts)
+    .returning(
+        Message.id,
+        Message.run_id,
+        Message.fence,
+        Message.portal_id,
+        Message.line_id,
+        Message.attempts,
+        select(Run.trace).where(Run.id == Message.run_id).scalar_subquery().label("trace"),
+    )
     .execution_options(synchronize_session=False)
 )
 _CONTENTS = (
-    select(Message.run_id, Run.trace, Conversation.phone, Message.payload)
-    .join(Run, Run.id == Message.run_id)
+    select(Message.run_id, Conversation.phone, Message.payload)
     .join(Conversation, Conversation.id == Message.conversation_id)
     .where(Message.run_id.in_(_IDS))
 )

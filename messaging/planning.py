@@ -1,9 +1,9 @@
 """The planning stage of a drain: stored runs become messages or refusals (messaging.runs).
 
 Most runs can be planned from what the database holds: they are, in groups, on the drain's own thread, before its transaction
-begins, for planning is what takes the time. The others must
-ask the portal or Gupshup, on a thread: a contact, a file, a template not seen before, or the phone of the card's client. For
-that, up to fifty runs of a portal go together, for two REST calls answer fifty of them as well as one.
+begins, for planning is what takes the time. The others must ask the portal or Gupshup, on a thread: a contact, a file, a
+template not seen before, or the phone of the card's client. For that, up to fifty runs of a portal go together, for two
+REST calls answer fifty of them as well as one.
 """
 
 from collections import Counter, defaultdict

@@ -63,6 +63,7 @@ class Row:
     def __init__(self, values: Mapping[str, Any], unread: Iterable[str] = ()) -> None:
         """unread: columns that may be set without having been read."""
         self.__dict__.update(values)
+        self._read = values
         self._was: dict[str, Any] = dict(values) | dict.fromkeys(unread, _UNREAD)
 
     def changes(self) -> dict[str, Any]:
@@ -74,8 +75,8 @@ class Row:
         self._was.update(changes)
 
     def as_read(self) -> Self:
-        """The same row without the changes."""
-        return type(self)({name: was for name, was in self._was.items() if was is not _UNREAD})
+        """The same row without the changes, those that were written and rolled back as well."""
+        return type(self)(self._read)
 
 
 _UNREAD = object()
