@@ -11,12 +11,13 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, select
+from sqlalchemy import Text, bindparam, select, type_coerce
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, defer
 
 from gupshup import webhooks
 from messaging import circuit, endings, replies, rows, statuses
+from messaging.crypto import Undecryptable
 from messaging.db import Moment
 from messaging.intake import Hook, Ledger
 from messaging.models import InboundEvent, Line, Message, Reply, shard_of
@@ -69,7 +70,7 @@ def store(runtime: Runtime, line: Line | Hook, body: bytes) -> bool:
 
 @dataclass(frozen=True)
 class Arrived:
-    """A stored webhook, opened and read."""
+    """A stored webhook, opened and read. events: none if no known key opens it."""
 
     row: EventRow
     events: list[webhooks.Event]
@@ -101,8 +102,15 @@ class Inbound:
 
     def _read(self, session: Session, held: dict[int, int]) -> list[Arrived]:
         asked = {"shards": list(held), "now": self.runtime.clock()}
-        found = [EventRow(rows.values_of(row)) for row in session.execute(_DUE, asked)]
-        return [Arrived(row, webhooks.parse(row.body.encode())) for row in found]
+        return [self._opened(EventRow(rows.values_of(row))) for row in session.execute(_DUE, asked)]
+
+    def _opened(self, row: EventRow) -> Arrived:
+        """One that cannot be opened is put aside, so that it stops nobody else's."""
+        try:
+            return Arrived(row, webhooks.parse(self.runtime.vault.open(row.sealed_body).encode()))
+        except Undecryptable:
+            log.error("an event cannot be read and is put aside", event_id=row.id, label=row.label)
+            return Arrived(row, [])
 
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[None]:
         """Apply what was read ahead, or what has arrived since."""
@@ -161,7 +169,7 @@ _DUE = (
         InboundEvent.line_id,
         InboundEvent.shard,
         InboundEvent.key,
-        InboundEvent.body,
+        type_coerce(InboundEvent.body, Text).label("sealed_body"),
         InboundEvent.label,
         InboundEvent.received_at,
         InboundEvent.due_at,
@@ -222,7 +230,7 @@ def apply(session: Session, runtime: Runtime, group: Sequence[Arrived]) -> None:
         row = one.row
         states = [_apply_one(session, runtime, lines[row.line_id], row, event, known) for event in one.events]
         if "wait" not in states:
-            row.state = "odd" if "odd" in states else "done"
+            row.state = "odd" if "odd" in states or not states else "done"
         elif runtime.clock() - row.received_at >= PARK:
             row.state = "odd"
         else:

@@ -175,7 +175,7 @@ class EventRow(Row):
     line_id: int
     shard: int
     key: str
-    body: str
+    sealed_body: str
     label: str
     received_at: datetime
     due_at: datetime

@@ -13,9 +13,11 @@ from werkzeug.test import Client as WsgiClient
 from bx24.emulator import lifecycle
 from messaging import leases, lines, portals, sweeper
 from messaging.models import Portal
+from messaging.outbox import Content
 from messaging.registry import Registry
 from tests.flows.scenes import (
     OLGA,
+    ONE_DATABASE,
     PHONES,
     after_each_send,
     end,
@@ -187,6 +189,31 @@ def test_a_run_that_ended_while_its_portal_was_unpaid_is_answered_afterwards(sho
     assert end(flow) == ("timeout", "")
 
 
+@ONE_DATABASE
+def test_what_a_drain_remembers_of_a_wiped_run_is_not_sent_in_the_name_of_its_successor(shop: World) -> None:
+    hear(shop)
+    flow = shop.start(text(OLGA, "mine"))
+    arrive(shop)
+    assert claimed(shop, "plan") == []  # planned by a process that then dies
+    (message,) = shop.messages()
+    shop.now += timedelta(seconds=20)
+    shop.new_drain()
+    shop.drain.planning.fresh[message.run_id] = Content(
+        "another", "79990000000", {"path": "/wa/api/v1/msg", "form": {}}
+    )
+    shop.go(5)
+    assert [(one.destination, one.message["text"]) for one in shop.sent] == [(OLGA, "mine")]
+    assert end(flow) == ("accepted", "")
+
+
+@ONE_DATABASE
+def test_a_drain_that_lost_its_shards_waits_for_nobodys_pace(shop: World) -> None:
+    shop.drain.outbox.again_in = shop.drain.answers.again_in = 0.001
+    shop.drain.held.clear()
+    assert shop.drain.round([], lambda stage, task: None) == 0
+    assert (shop.drain.outbox.again_in, shop.drain.answers.again_in) == (None, None)
+
+
 def test_a_row_that_no_key_opens_is_set_aside_and_stops_nobody(shop: World) -> None:
     hear(shop, OLGA, PHONES[0])
     shop.faults(delays_ms={"delivered": NEVER})
@@ -202,6 +229,21 @@ def test_a_row_that_no_key_opens_is_set_aside_and_stops_nobody(shop: World) -> N
     plain = shop.start(text(OLGA, "d"))
     shop.go(90)
     assert (end(waits)[0], end(plain)[0]) == ("timeout", "accepted")
+
+
+@ONE_DATABASE
+def test_an_event_that_no_key_opens_is_put_aside_and_stops_nobody(shop: World) -> None:
+    flow = shop.start(template(until="delivered", wait_minutes="5"))
+    shop.faults(delays_ms={"delivered": NEVER})
+    shop.go(3)
+    webhook(shop, status("sent", "somebody-elses", at=shop.now))
+    with shop.runtime.db.write() as session:
+        session.execute(sql("UPDATE inbound_event SET body = 'garbage' WHERE state = 'stored'"))
+    webhook(shop, status("delivered", shop.messages()[-1].gupshup_id, at=shop.now))
+    shop.go(3)
+    assert end(flow) == ("delivered", "")
+    with shop.runtime.db.read() as session:
+        assert session.scalars(sql("SELECT state FROM inbound_event WHERE body = 'garbage'")).all() == ["odd"]
 
 
 def test_a_client_whose_number_whatsapp_spells_otherwise_is_one_client(shop: World) -> None:

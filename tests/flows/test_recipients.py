@@ -6,7 +6,7 @@ from typing import Any
 
 from bx24.emulator import crm
 from messaging import lines
-from tests.flows.scenes import OLGA, PHONES, begin, end, ends, hear, later, template
+from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, ends, hear, later, template
 from tests.world import World, returned
 
 WORK, COMPANY = "74951234567", "74950001122"
@@ -45,6 +45,19 @@ def test_the_phone_is_found_from_the_item_a_robot_runs_on(shop: World) -> None:
     expected[crm.DEAL, 10] = "invalid_phone"
     assert found == expected
     assert len(shop.sent) == sum(who.isdigit() for who in expected.values())
+
+
+@ONE_DATABASE
+def test_the_cards_of_many_robots_are_read_together(shop: World) -> None:
+    for number in range(100, 140):
+        shop.portal.crm.add(crm.CONTACT, number, name="Клиент", phones=[f"8 916 333 {number:04d}"])
+        shop.portal.crm.add(crm.DEAL, number, title="Сделка", contactIds=[number])
+    flows = [shop.start(template(phone=""), entity=crm.DEAL, item=number) for number in (*range(100, 140), 404)]
+    before = len(shop.net.seen)
+    later(shop, 0.1, 3, 3)
+    read = [one for one in shop.net.seen[before:] if b"crm.item.get" in bytes(one.body or b"")]
+    assert len(read) <= 4, "two calls for up to fifty of them: their deals, their contacts"
+    assert [_to(flow) for flow in flows] == [*(f"7916333{number:04d}" for number in range(100, 140)), "no_phone"]
 
 
 def _to(flow: Any) -> str:
