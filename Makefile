@@ -3,7 +3,7 @@
 # Needs: Python 3.11 or newer, make (GNU make 3.81 is enough), a POSIX shell. PYTHON=/path/to/python chooses one.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test crash bench simulation coverage lint format lock browser clean run-environment dev-environment bench-environment
+.PHONY: help demo serve test crash bench simulation coverage lint format texts lock browser clean run-environment dev-environment bench-environment
 
 BIN := .venv/bin/python
 
@@ -57,6 +57,9 @@ lint: dev-environment ## ruff (lint and format check), mypy, import contracts
 format: dev-environment ## let ruff format the code and repair what it can
 	$(BIN) -m ruff check --fix .
 	$(BIN) -m ruff format .
+
+texts: dev-environment ## collect the pages' texts into the Russian catalogue and compile it; fails while one has no translation
+	@$(BIN) -m web.catalogue
 
 browser: dev-environment ## find or install the Chromium that the tests of pages drive
 	@$(BIN) -m tests.browser

@@ -5,7 +5,7 @@ from flask import Flask, Response
 
 from messaging.queue_server import QueueServerError
 from messaging.runtime import Runtime
-from web import commands, files, health, install, runs, webhooks
+from web import commands, files, frames, health, install, pages, runs, texts, webhooks
 
 #: Bitrix24's settings frames carry `document_fields` of hundreds of kilobytes (reference section 6.1).
 MAX_BODY = 4 * 1024 * 1024
@@ -18,9 +18,13 @@ def build(runtime: Runtime) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
     app.extensions["waba24"] = runtime
-    for module in (install, runs, webhooks, files, health):
+    texts.attach(app)
+    for module in (frames, install, pages, runs, webhooks, files, health):
         app.register_blueprint(module.blueprint)
     commands.attach(app)
+
+    # A page names each of its files with a mark of the content (texts.static): a browser need never ask again.
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 365 * 24 * 3600
 
     @app.after_request
     def _when_answered(response: Response) -> Response:

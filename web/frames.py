@@ -2,7 +2,8 @@
 
 A frame's POST carries no signature, so its user is asked of the auth server each time. What the page then sends back is a
 token we signed (portal, user, admin, 60 minutes) in a header: third-party cookies are blocked in many browsers, and a
-header cannot be forged from another site.
+header cannot be forged from another site. When it has expired, the page gets a new user token from Bitrix24 and a new one
+of ours for it (`renew`).
 """
 
 from collections.abc import Callable
@@ -11,39 +12,58 @@ from functools import wraps
 from typing import Any
 from urllib.parse import urlsplit
 
-from flask import Response, make_response, render_template, request
-from itsdangerous import BadData, URLSafeTimedSerializer
+import structlog
+from flask import Blueprint, Response, g, jsonify, make_response, render_template, request
+from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
+from sqlalchemy import select
 
+from bx24.errors import Bx24Error
+from bx24.i18n import language
 from bx24.oauth import AppInfo
-from bx24.payloads import FrameCall
+from bx24.payloads import Auth, FrameCall
 from messaging import portals
-from web.context import runtime
+from messaging.models import Portal
+from web.context import empty, runtime
 
 HEADER = "X-Waba24-Frame"
 LIFETIME_S = 3600
+#: How long after its end a token still says which portal it was of, so that the same page can be given a new one.
+RENEWABLE_S = 24 * 3600
+
+blueprint = Blueprint("frames", __name__, url_prefix="/frame")
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who looks at a page. `origin`: of the verified portal, for frame-ancestors and postMessage."""
+    """Who looks at a page, in which language. `origin`: of the verified portal, for frame-ancestors and postMessage.
+
+    sid: Bitrix24's APP_SID of this opening, without which the parent window ignores us.
+    """
 
     member_id: str
     user_id: int
     is_admin: bool
     origin: str
     language: str
+    sid: str = ""
 
 
 def identify(call: FrameCall) -> tuple[Viewer, AppInfo]:
     """The verified user of a frame, and what the auth server said. Raises portals.Unverified, bx24.errors.Bx24Error."""
-    info = portals.verify(runtime(), call.auth)
+    return _identified(call.auth, call.lang, call.app_sid)
+
+
+def _identified(auth: Auth, lang: str, sid: str) -> tuple[Viewer, AppInfo]:
+    info = portals.verify(runtime(), auth)
     parts = urlsplit(info.client_endpoint)
     viewer = Viewer(
         member_id=info.member_id,
         user_id=info.user_id or 0,
-        is_admin=portals.is_admin(runtime(), info, call.auth.access_token),
+        is_admin=portals.is_admin(runtime(), info, auth.access_token),
         origin=f"{parts.scheme}://{parts.netloc}",
-        language=call.lang,
+        language=language(lang),
+        sid=sid,
     )
     return viewer, info
 
@@ -54,31 +74,76 @@ def _serializer() -> URLSafeTimedSerializer:
 
 def issue(viewer: Viewer) -> str:
     """A token the page sends back in HEADER."""
-    return _serializer().dumps([viewer.member_id, viewer.user_id, int(viewer.is_admin)])
+    return _serializer().dumps(
+        [viewer.member_id, viewer.user_id, int(viewer.is_admin), viewer.origin, viewer.language, viewer.sid]
+    )
+
+
+def read(token: str, max_age: int = LIFETIME_S) -> Viewer:
+    """Whose token it is. Raises BadData for a forged or expired one."""
+    try:
+        member_id, user_id, is_admin, origin, lang, sid = _serializer().loads(token, max_age=max_age)
+    except ValueError as error:  # of an earlier version of this program
+        raise SignatureExpired(str(error)) from None
+    return Viewer(member_id, user_id, bool(is_admin), origin, lang, sid)
 
 
 def require_frame(view: Callable[..., Response]) -> Callable[..., Response]:
-    """The view gets the `member_id` of a valid frame token as its first argument; everybody else 401."""
+    """The view gets the Viewer of a valid frame token as its first argument; everybody else 401."""
 
     @wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Response:
         try:
-            member_id, _, _ = _serializer().loads(request.headers.get(HEADER, ""), max_age=LIFETIME_S)
-        except (BadData, ValueError):
-            return make_response("", 401)
-        return view(member_id, *args, **kwargs)
+            viewer = read(request.headers.get(HEADER, ""))
+        except BadData:
+            return empty(401)
+        speak(viewer.language)
+        return view(viewer, *args, **kwargs)
 
     return checked
+
+
+@blueprint.post("/session")
+def renew() -> Response:
+    """A new token for a page whose own has expired: the user proves himself by a fresh token of Bitrix24.
+
+    Header HEADER: the old token, which says the portal; JSON body {"access_token"}. Answers {"token"} or 401.
+    """
+    try:
+        old = read(request.headers.get(HEADER, ""), max_age=RENEWABLE_S)
+    except BadData:
+        return empty(401)
+    given = request.get_json(silent=True)
+    access = str(given.get("access_token") or "") if isinstance(given, dict) else ""
+    try:
+        viewer, _ = _identified(Auth(member_id=old.member_id, access_token=access), old.language, old.sid)
+    except (portals.Unverified, Bx24Error) as error:
+        log.warning("frame session not renewed", reason=str(error), member_id=old.member_id)
+        return empty(401)
+    return jsonify(token=issue(viewer))
+
+
+def portal_of(viewer: Viewer) -> Portal | None:
+    """The viewer's portal, unless the app was removed from it meanwhile."""
+    with runtime().db.read() as session:
+        portal = session.scalar(select(Portal).where(Portal.member_id == viewer.member_id))
+    return portal if portal is not None and portal.status != "inactive" else None
+
+
+def speak(lang: str) -> None:
+    """The language of this answer's texts: "ru" or "en"."""
+    g.language = lang
 
 
 def page(template: str, viewer: Viewer | None, status: int = 200, **values: Any) -> Response:
     """Render a page; only the verified portal may frame it, and nothing is loaded from elsewhere."""
     # A refusal carries no data and no control; blocked, it would be a blank frame that explains nothing.
     ancestors = viewer.origin if viewer else "*"
-    token = issue(viewer) if viewer else ""
-    response = make_response(render_template(template, viewer=viewer, frame_token=token, **values), status)
+    frame = {"token": issue(viewer), "origin": viewer.origin, "sid": viewer.sid} if viewer else None
+    values.setdefault("lang", g.get("language", "en"))
+    response = make_response(render_template(template, viewer=viewer, frame=frame, **values), status)
     response.headers["Content-Security-Policy"] = (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
         f"form-action 'self'; base-uri 'none'; frame-ancestors {ancestors}"
     )
     response.headers["Referrer-Policy"] = "no-referrer"
@@ -87,4 +152,4 @@ def page(template: str, viewer: Viewer | None, status: int = 200, **values: Any)
     return response
 
 
-__all__ = ["Viewer", "identify", "issue", "page", "require_frame"]
+__all__ = ["Viewer", "identify", "issue", "page", "portal_of", "require_frame", "speak"]

@@ -1,21 +1,17 @@
 """The install page, the main page, and Bitrix24's events."""
 
-from datetime import timedelta
-from typing import Any
-
 import structlog
 from flask import Blueprint, Response, jsonify, request
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from bx24.errors import Bx24Error
-from bx24.i18n import Text, language
+from bx24.i18n import language
 from bx24.payloads import EventCall, FrameCall, PayloadError, parse_query
-from messaging import circuit, portals
-from messaging.ages import first_since
-from messaging.models import Portal, Run, shard_of
-from web import words
+from messaging import portals
+from messaging.models import Portal, shard_of
 from web.context import empty, form, refuse, runtime
-from web.frames import Viewer, identify, page, require_frame
+from web.frames import Viewer, identify, page, portal_of, require_frame, speak
+from web.pages import start
 
 blueprint = Blueprint("bx24", __name__, url_prefix="/bx24")
 log = structlog.get_logger(__name__)
@@ -47,15 +43,16 @@ def install() -> Response:
         log.warning("install not verified", code=error.code)
         return _refusal("unavailable", call.lang, 403)
     runtime().bells.ring([shard_of(portal.id)])
-    return page("install.html", viewer, t=_texts(words.INSTALL, call.lang), lang=language(call.lang), sid=call.app_sid)
+    speak(viewer.language)
+    return page("install.html", viewer)
 
 
 @blueprint.get("/install/status")
 @require_frame
-def install_status(member_id: str) -> Response:
+def install_status(viewer: Viewer) -> Response:
     """What the install page asks for: are the robots registered, and what failed."""
     with runtime().db.read() as session:
-        portal = session.scalar(select(Portal).where(Portal.member_id == member_id))
+        portal = session.scalar(select(Portal).where(Portal.member_id == viewer.member_id))
     if portal is None:
         return empty(404)
     report = portal.registration or {}
@@ -83,21 +80,9 @@ def main() -> Response:
     except Bx24Error as error:
         log.warning("frame not verified", code=error.code)
         return _refusal("unavailable", call.lang, 403)
-    with runtime().db.read() as session:
-        portal = session.scalar(select(Portal).where(Portal.member_id == viewer.member_id))
-        if portal is None or portal.status == "inactive":
-            return _refusal("not_installed", call.lang, 403, viewer)
-        since = runtime().clock() - timedelta(days=1)
-        runs = session.scalar(
-            select(func.count())
-            # By id, not by the index of portals: that would go through all the portal's runs of a year.
-            .where(Run.id >= first_since(session, Run.id, Run.stored_at, since), Run.portal_id + 0 == portal.id)
-            .where(Run.stored_at >= since)
-        )
-        lines = list(portal.lines)
-    texts, lang = _texts(words.APP, call.lang), language(call.lang)
-    stops = {line.id: circuit.why(line).to(lang) for line in lines if line.stopped_at is not None}
-    return page("app.html", viewer, t=texts, lang=lang, portal=portal, lines=lines, stops=stops, runs=runs)
+    speak(viewer.language)
+    portal = portal_of(viewer)
+    return _refusal("not_installed", call.lang, 403, viewer) if portal is None else start.draw(viewer, portal)
 
 
 @blueprint.post("/events")
@@ -136,9 +121,5 @@ def _installed(call: EventCall) -> Response:
 
 
 def _refusal(reason: str, lang: str, status: int, viewer: Viewer | None = None) -> Response:
-    texts = {"title": words.REFUSED["title"], "text": words.REFUSED[reason]}
-    return page("refused.html", viewer, status, t=_texts(texts, lang), lang=language(lang))
-
-
-def _texts(texts: dict[str, Text], lang: str) -> dict[str, Any]:
-    return {name: text.to(lang) for name, text in texts.items()}
+    speak(language(lang))
+    return page("refused.html", viewer, status, reason=reason)

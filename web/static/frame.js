@@ -19,3 +19,11 @@ export function frame(origin, sid) {
     },
   };
 }
+
+export const openFrame = ({ origin, sid }) => {
+  const door = frame(origin, sid);
+  return {
+    refreshAuth: () => new Promise((done) => door.send('refreshAuth', undefined, (json) => done({ accessToken: JSON.parse(json).AUTH_ID }))),
+    openPath: (path) => door.send('openPath', { path }),
+  };
+};

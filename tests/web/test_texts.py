@@ -1,0 +1,28 @@
+"""The pages' texts: each has a Russian one, and what is compiled is what is written."""
+
+from __future__ import annotations
+
+import re
+
+from web import catalogue
+
+
+def test_every_text_of_the_pages_has_a_russian_one_and_no_old_ones_are_left() -> None:
+    now = catalogue.current()
+    assert catalogue.missing(now) == []
+    assert catalogue.PO.read_bytes() == catalogue.po(now), "run `make texts`"
+
+
+def test_the_compiled_catalogue_is_that_of_the_texts() -> None:
+    assert catalogue.MO.read_bytes() == catalogue.mo(), "run `make texts`"
+
+
+def test_both_languages_fill_in_the_same_places() -> None:
+    """A place of another name would be an error 500 in one language only."""
+    for message in catalogue.stored():
+        if not message.id:
+            continue
+        english = message.id if isinstance(message.id, str) else message.id[-1]
+        forms = [message.string] if isinstance(message.string, str) else list(message.string)
+        for form in forms:
+            assert set(re.findall(r"%\((\w+)\)s|%%", form)) == set(re.findall(r"%\((\w+)\)s|%%", english)), english

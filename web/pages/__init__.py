@@ -1,0 +1,9 @@
+"""The app's own pages: first steps, lines, robots, templates, messages, health. Each module draws one of them.
+
+All of them are read inside a frame of Bitrix24 (web.frames) and share one shell (web.pages.shell).
+"""
+
+from web.pages import start
+from web.pages.shell import blueprint
+
+__all__ = ["blueprint", "start"]

@@ -1,0 +1,55 @@
+"""What the app's pages share: the blueprint, navigation, who may read and who may change.
+
+A page is one template that extends `base`: the whole document when the portal opens the frame, only what goes into
+<main> when htmx asks. Everyone who may open the app reads; only the portal's administrators change anything.
+"""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from flask import Blueprint, Response, request
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _l
+
+from messaging.models import Portal
+from web.frames import Viewer, page, portal_of, require_frame
+
+blueprint = Blueprint("pages", __name__, url_prefix="/app")
+
+#: Section → its name in the navigation; the endpoint is `pages.<section>`.
+SECTIONS: dict[str, LazyString] = {
+    "start": _l("First steps"),
+}
+View = Callable[..., Response]
+
+
+def reads(view: View) -> View:
+    """For everyone who may open the app. The view gets the viewer and his portal."""
+
+    @wraps(view)
+    def checked(viewer: Viewer, *args: Any, **kwargs: Any) -> Response:
+        portal = portal_of(viewer)
+        if portal is None:
+            return show("pages/problem.html", viewer, status=403, problem="not_installed")
+        return view(viewer, portal, *args, **kwargs)
+
+    return require_frame(checked)
+
+
+def changes(view: View) -> View:
+    """For administrators of the portal only; the view gets the viewer and his portal."""
+
+    @wraps(view)
+    def checked(viewer: Viewer, portal: Portal, *args: Any, **kwargs: Any) -> Response:
+        if not viewer.is_admin:
+            return show("pages/problem.html", viewer, status=403, problem="not_admin")
+        return view(viewer, portal, *args, **kwargs)
+
+    return reads(checked)
+
+
+def show(template: str, viewer: Viewer, *, status: int = 200, section: str = "", **values: Any) -> Response:
+    """A page of the app: with its shell, or what goes into <main> when a page that is open asks for it."""
+    base = "pages/fragment.html" if request.headers.get("HX-Request") else "pages/shell.html"
+    return page(template, viewer, status, base=base, section=section, sections=SECTIONS, **values)

@@ -1,0 +1,66 @@
+// What htmx leaves to us on the app's pages: the session's header, an ended session, focus, times, dialogs, the frame's height.
+import { headers, parent, renew } from './session.js';
+import { localise } from './times.js';
+
+const main = document.getElementById('main');
+const said = document.getElementById('said');
+
+/** Say something to screen readers and show it for a while. @param {string} text */
+export function say(text) {
+  said.textContent = text;
+  const toast = Object.assign(document.createElement('div'), { className: 'toast', textContent: text });
+  document.body.append(toast);
+  setTimeout(() => toast.remove(), 5000);
+}
+
+document.body.addEventListener('htmx:configRequest', (event) => Object.assign(event.detail.headers, headers()));
+
+document.body.addEventListener('htmx:beforeSwap', (event) => {
+  const { xhr, requestConfig } = event.detail;
+  if (xhr.status === 401) {
+    again(requestConfig);
+  } else if (xhr.getResponseHeader('Content-Type')?.startsWith('text/html')) {
+    event.detail.shouldSwap = true; // our refusals are pages too: what happened, and what to do
+    event.detail.isError = false;
+  }
+});
+
+/** The session has ended: renew it and repeat the request once; what was typed stays where it is. */
+async function again({ verb, path, parameters, elt, target, headers: sent }) {
+  if (sent['X-Waba24-Again'] || !(await renew())) {
+    say(main.dataset.ended);
+    return;
+  }
+  window.htmx.ajax(verb, path, { source: elt, target, values: parameters, headers: { 'X-Waba24-Again': '1' } });
+}
+
+document.body.addEventListener('htmx:sendError', () => say(main.dataset.offline));
+
+document.body.addEventListener('htmx:afterSwap', (event) => {
+  localise(event.detail.target);
+  if (event.detail.target !== main) return;
+  const { section } = main.firstElementChild.dataset;
+  for (const link of document.querySelectorAll('.top a')) {
+    if (link.dataset.section === section) link.setAttribute('aria-current', 'page');
+    else link.removeAttribute('aria-current');
+  }
+  const place = main.querySelector('[data-focus], [role=alert], h1');
+  place?.setAttribute('tabindex', '-1');
+  place?.focus();
+  window.scrollTo(0, 0);
+});
+
+// <button data-dialog="id"> opens a <dialog>, <button data-close> closes the one it is in.
+document.addEventListener('click', (event) => {
+  const opener = event.target.closest('[data-dialog]');
+  if (opener) document.getElementById(opener.dataset.dialog).showModal();
+  event.target.closest('[data-close]')?.closest('dialog')?.close();
+  const path = event.target.closest('[data-open-path]')?.dataset.openPath;
+  if (path) {
+    event.preventDefault();
+    parent.openPath(path);
+  }
+});
+
+localise();
+parent.followHeight?.(document.body);

@@ -1,0 +1,42 @@
+// The page's session with our server: a signed token in a header, renewed through Bitrix24 when it has ended.
+import { openFrame } from './frame.js';
+
+const HEADER = 'X-Waba24-Frame';
+const given = JSON.parse(document.getElementById('frame').textContent);
+let token = given.token;
+let renewing = null;
+
+/** The door to Bitrix24's window around this page. */
+export const parent = openFrame(given);
+
+/** The headers every request of ours carries. */
+export const headers = () => ({ [HEADER]: token });
+
+/** Ask Bitrix24 for a new token of the user and our server for one of ours. Resolves to whether it worked. */
+export function renew() {
+  renewing ??= fetchToken().finally(() => { renewing = null; });
+  return renewing;
+}
+
+async function fetchToken() {
+  const fresh = await parent.refreshAuth();
+  if (!fresh) return false;
+  const answer = await fetch('/frame/session', {
+    method: 'POST',
+    headers: { ...headers(), 'Content-Type': 'application/json' },
+    body: JSON.stringify({ access_token: fresh.accessToken }),
+  }).catch(() => null);
+  if (!answer?.ok) return false;
+  token = (await answer.json()).token;
+  return true;
+}
+
+/**
+ * fetch() with the session; once more with a new token when the old one has ended.
+ * @param {string} path @param {RequestInit} [options] @returns {Promise<Response>}
+ */
+export async function call(path, options = {}) {
+  const ask = () => fetch(path, { ...options, headers: { ...options.headers, ...headers() } });
+  const answer = await ask();
+  return answer.status === 401 && (await renew()) ? ask() : answer;
+}

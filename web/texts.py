@@ -1,0 +1,72 @@
+"""Words and small drawings of the pages: language, icons, badges, times, phones. Jinja gets them as globals.
+
+Texts are English in the code (`_()`), Russian in translations/ru (`make texts` renews and compiles it).
+"""
+
+from datetime import UTC, date, datetime
+from functools import lru_cache
+from hashlib import sha256
+from pathlib import Path
+
+import phonenumbers
+from flask import Flask, g, url_for
+from flask_babel import Babel, format_datetime, format_decimal
+from markupsafe import Markup
+
+STATIC = Path(__file__).parent / "static"
+
+
+def attach(app: Flask) -> None:
+    """Give the app its languages and the templates their helpers."""
+    Babel(app, default_locale="en", locale_selector=lambda: g.get("language", "en"))
+    app.jinja_env.globals.update(icon=icon, badge=badge, moment=moment, number=number, phone=phone, static=static)
+
+
+@lru_cache(maxsize=64)
+def _mark(name: str) -> str:
+    return sha256((STATIC / name).read_bytes()).hexdigest()[:10]
+
+
+def static(name: str) -> str:
+    """The address of a file of ours. The mark of its content lets browsers keep it for ever."""
+    return url_for("static", filename=name, v=_mark(name))
+
+
+def icon(name: str, small: bool = False) -> Markup:
+    """A drawing of static/icons.svg; the words beside it say what it means."""
+    return Markup('<svg class="i{}" aria-hidden="true"><use href="{}#{}"/></svg>').format(
+        " i-s" if small else "", static("icons.svg"), name
+    )
+
+
+def badge(kind: str, sign: str, words: object) -> Markup:
+    """A state in word and icon. kind: ok, bad, warn, info or "" (grey)."""
+    return Markup('<span class="badge {}">{}{}</span>').format(kind, icon(sign), words)
+
+
+def moment(at: datetime | date | None, style: str = "auto") -> Markup:
+    """A point in time. The page's script shows it in the reader's zone; without one it stands in UTC.
+
+    style: auto (“today, 14:05”), full (date and time), clock (to a tenth of a second), date.
+    """
+    if at is None:
+        return Markup("—")
+    if not isinstance(at, datetime):
+        at = datetime(at.year, at.month, at.day, tzinfo=UTC)
+    shown = format_datetime(at, "dd.MM.yyyy HH:mm" if g.get("language") == "ru" else "d MMM yyyy, HH:mm")
+    return Markup('<time datetime="{}" data-show="{}">{} UTC</time>').format(at.isoformat(), style, shown)
+
+
+def number(value: float) -> str:
+    """12 480 in Russian, 12,480 in English."""
+    return str(format_decimal(value))
+
+
+def phone(digits: str) -> Markup:
+    """A phone as people write it, +7 912 345-67-89; what is none stands as it is."""
+    try:
+        parsed = phonenumbers.parse(f"+{digits.lstrip('+')}")
+        shown = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    except phonenumbers.NumberParseException:
+        shown = digits
+    return Markup('<bdi class="nowrap">{}</bdi>').format(shown)
