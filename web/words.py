@@ -12,6 +12,10 @@ INSTALL = {
         "Не всё удалось зарегистрировать; попытка повторится сама. Приложение откроется.",
     ),
     "finish": Text("Open the app", "Открыть приложение"),
+    "silent": Text(
+        "Bitrix24 did not open the app by itself. Reload the portal's page.",
+        "Битрикс24 не открыл приложение сам. Обновите страницу портала.",
+    ),
 }
 APP = {
     "title": Text("waba24: WhatsApp for Bitrix24", "waba24: WhatsApp для Битрикс24"),
