@@ -14,16 +14,16 @@ export class Editable {
   /**
    * @param {object} how
    * @param {HTMLElement} how.root        the contenteditable element, empty
+   * @param {string} how.value
    * @param {boolean} how.multiline
    * @param {(expression: string) => HTMLElement | null} how.chip  null: unknown, stays text
    * @param {(value: string) => void} how.onChange  after each change made by the user
    * @param {() => void} [how.onBrace]    `{` has been typed
    * @param {(text: string) => void} [how.onPaste]
    */
-  constructor({ root, multiline, chip, onChange, onBrace = () => {}, onPaste = () => {} }) {
+  constructor({ root, value, multiline, chip, onChange, onBrace = () => {}, onPaste = () => {} }) {
     Object.assign(this, { root, multiline, chip, onChange, onBrace, onPaste });
-    this.value = '';
-    this.selection = { start: 0, end: 0 };
+    this._take(value, { start: value.length, end: value.length });
     this._past = [];
     this._future = [];
     this._typed = 0;
@@ -94,6 +94,7 @@ export class Editable {
   _take(value, selection) {
     this.value = value;
     this.selection = selection;
+    this._caret = selection.end;
     this._draw();
     if (document.activeElement === this.root) this._select(selection);
   }
@@ -230,6 +231,7 @@ export class Editable {
       this._remember(event.inputType?.startsWith('insert') ? 'type' : 'edit');
       this.value = value;
       this._onSelection();
+      this._caret = this.selection.end;
       this.root.classList.toggle('is-empty', value === '');
     }
     if (!event.isComposing) this._settle();
@@ -360,9 +362,11 @@ export class Editable {
 
   // --- undo: the browser's own forgets everything when chips are drawn
 
+  /** Keep the state before a change; typing on at the same place is one change. */
   _remember(kind) {
     const now = performance.now();
-    const isSame = (kind === 'type' || kind === 'delete') && this._kind === kind && now - this._typed < TYPING_MS;
+    const isOn = this.selection.start === this._caret && this.selection.end === this._caret;
+    const isSame = isOn && kind === this._kind && kind !== 'edit' && now - this._typed < TYPING_MS;
     if (!isSame) this._past.push({ value: this.value, selection: this.selection });
     if (this._past.length > KEEP) this._past.shift();
     this._future = [];
@@ -420,7 +424,7 @@ function offsetOf(root, container, at) {
   let before = 0;
   for (const node of root.childNodes) {
     if (node === container && node.nodeType === Node.TEXT_NODE) return before + at;
-    if (isGap(node) && node.contains(container)) return before + Math.min(Math.max(at - GAP.length, 0), read(node).length);
+    if (isGap(node) && node.contains(container)) return before + (container.data ?? '').slice(0, at).replace(GAP, '').length;
     if (node.contains(container)) return before + (isChip(node) ? (at ? read(node).length : 0) : offsetOf(node, container, at));
     before += read(node).length;
   }

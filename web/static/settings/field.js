@@ -45,27 +45,25 @@ export function expressionField(how) {
 
 class Field {
   constructor({ value = '', fit = 'text', onInput, onFocus, onBlur, onMacro, announce, ...how }) {
-    Object.assign(this, how, { fit, onMacro, onInput, onFocus, onBlur });
+    Object.assign(this, how, { value, fit, onMacro, onInput, onFocus, onBlur });
     this.problem = '';
     this.isText = false;
     this._level = 0;
     this._ranges = [];
     this._draw(announce);
     this.editable = new Editable({
-      root: this.region, multiline: Boolean(how.multiline), chip: (expression) => this._chip(expression),
+      root: this.region, value, multiline: Boolean(how.multiline), chip: (expression) => this._chip(expression),
       onChange: (changed) => this._onChange(changed), onBrace: () => this._pick(true),
       onPaste: (text) => this._onPaste(text),
     });
     this._listen();
-    this.setValue(value);
+    this._show();
   }
 
   setValue(value) {
     this.value = value;
     this.editable.setValue(value);
-    this._source();
-    this._count(false);
-    this._note();
+    this._show();
   }
 
   setProblem(text) {
@@ -97,6 +95,12 @@ class Field {
   }
 
   // --- what is drawn
+
+  _show() {
+    this._source();
+    this._count(false);
+    this._note();
+  }
 
   _draw(announce) {
     const { id, label, texts, multiline, required, placeholder } = this;
