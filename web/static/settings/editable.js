@@ -1,6 +1,6 @@
 // The editable region under a field: text nodes and chips, and one string that is the truth.
-// Positions are offsets in that string, never nodes: the region may be drawn anew at any moment without moving the caret.
-// Plain typing is the browser's own (input methods, spelling, dictation); whatever touches a chip is done on the string.
+// Positions are offsets in that string, never nodes: the region may be drawn anew without moving the caret.
+// Plain typing is the browser's own (input methods, spelling, dictation); what touches a chip is done on the string.
 
 import { split } from './expressions.js';
 import { el } from './dom.js';
@@ -298,10 +298,11 @@ export class Editable {
     return hasChip ? { start, end: isWrapped ? end - 1 : end } : null;
   }
 
-  /** The chip or character that starts, or ends, at an offset, and where it is drawn; null at the ends of a paragraph. */
+  /** The chip or character that starts, or ends, at an offset, and where it is drawn; null at a paragraph's ends. */
   _atom(offset, side) {
     const chip = this._chipAt(offset, side);
-    const stretch = chip ?? (side === 'start' ? { start: offset, end: offset + 1 } : { start: offset - 1, end: offset });
+    const first = side === 'start' ? offset : offset - 1;
+    const stretch = chip ?? { start: first, end: first + 1 };
     const isEnd = stretch.start < 0 || stretch.end > this.value.length || (!chip && this.value[stretch.start] === '\n');
     if (isEnd) return null;
     const { top, bottom } = this._rect(stretch.start, stretch.end);
@@ -424,9 +425,14 @@ function offsetOf(root, container, at) {
   let before = 0;
   for (const node of root.childNodes) {
     if (node === container && node.nodeType === Node.TEXT_NODE) return before + at;
-    if (isGap(node) && node.contains(container)) return before + (container.data ?? '').slice(0, at).replace(GAP, '').length;
-    if (node.contains(container)) return before + (isChip(node) ? (at ? read(node).length : 0) : offsetOf(node, container, at));
+    if (node.contains(container)) return before + offsetWithin(node, container, at);
     before += read(node).length;
   }
   return before;
+}
+
+function offsetWithin(node, container, at) {
+  if (isGap(node)) return (container.data ?? '').slice(0, at).replace(GAP, '').length;
+  if (isChip(node)) return at ? read(node).length : 0;
+  return offsetOf(node, container, at);
 }
