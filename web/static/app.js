@@ -76,4 +76,5 @@ const before = document.querySelector(`.top a[data-section="${CSS.escape(remembe
 
 localise();
 parent.followHeight(main);
-before?.click();
+// Not a click: htmx binds the links only when the document is ready, and the browser itself would follow the address.
+if (before) window.htmx.ajax('GET', before.pathname, { source: before, target: main });
