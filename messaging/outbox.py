@@ -101,7 +101,7 @@ class Outbox:
         for line in lines:
             if line.id in new:  # planned by now, what may have stood in front of others
                 self.ready |= self._blocked.pop(line.portal_id, set())
-        lines = self._flowing(session, lines, new)
+        lines = self._flowing(session, held, lines, new)
         turns = self._in_turn([(line, may) for line in lines if (may := self._may(line, now))], room)
         shares = _shares([may for _, may in turns], room)
         quick = {line.id: new[line.id] for line, _ in turns if line.id not in self.ready and line.stopped_at is None}
@@ -166,7 +166,9 @@ class Outbox:
         self.ready &= {line.id for line in lines}
         return lines
 
-    def _flowing(self, session: Session, lines: list[Line], new: dict[int, list[int]]) -> list[Line]:
+    def _flowing(
+        self, session: Session, held: dict[int, int], lines: list[Line], new: dict[int, list[int]]
+    ) -> list[Line]:
         """Those that are not paused. What is queued on the others is put off until `lines.unpause`."""
         paused = {line.id for line in lines if line.paused_at is not None}
         if not paused:
@@ -178,7 +180,8 @@ class Outbox:
         self.ready -= paused
         for line_id in paused & new.keys():
             del new[line_id]
-        return [line for line in lines if line.id not in paused]
+        # Asked again: others may have stood behind what was just planned onto a paused line.
+        return [line for line in self._lines(session, held, self.ready | new.keys()) if line.paused_at is None]
 
     def _in_turn(self, turns: list[tuple[Line, int]], room: int) -> list[tuple[Line, int]]:
         """The next LINES_A_ROUND of the lines that may send; another one goes first each time.

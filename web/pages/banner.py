@@ -62,11 +62,11 @@ def _silent(line: Line, at: datetime) -> Banner:
                 "Gupshup has told nothing of its messages since %(since)s. Robots that wait for statuses or replies wait on."
             )
         )
-        % {"since": moment(at)},
+        % {"since": moment(at, "full")},
         line.id,
     )
 
 
 def since(at: datetime | None) -> Markup:
     """Since when something is so."""
-    return Markup(_("Since %(since)s.")) % {"since": moment(at)}
+    return Markup(_("Since %(since)s.")) % {"since": moment(at, "full")}

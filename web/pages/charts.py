@@ -13,7 +13,7 @@ from markupsafe import Markup
 from web.texts import number
 
 WIDTH, HEIGHT = 720, 180
-LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 24
+LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 6
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,8 @@ class Row:
     name: str
     result: Result | None
     line_id: int | None = None
+    #: Whether the page counts its rows: then a row that changes says how far it is.
+    counted: bool = False
 
     @property
     def title(self) -> LazyString:
@@ -81,7 +83,11 @@ def said(name: str, result: Result) -> Markup:
         return phone(facts["phone"])
     if (name == "templates" and result.state == "done") or result.code == "none_approved":
         return _templates(facts)
-    times = {key: moment(_time(facts[key])) for key in ("heard", "since", "paid", "last") if facts.get(key)}
+    times = {
+        key: moment(_time(facts[key]), "auto" if key != "since" or name == "installed" else "full")
+        for key in ("heard", "since", "paid", "last")
+        if facts.get(key)
+    }
     return Markup(_sentence(name, result)) % {**_texts(facts), **times}
 
 

@@ -42,6 +42,14 @@ _PROBLEMS = {
     "not_a_number": _l("Enter a number, for example 10"),
     "out_of_range": _l("Enter a number from %(least)s to %(most)s"),
 }
+_LABELS = {
+    "api_key": "App API Key",
+    "app_name": "App name",
+    "phone": _l("Number"),
+    "app_id": "App ID",
+    "name": _l("What you call it"),
+    "pace": _l("Messages a second"),
+}
 LineView = Callable[..., Response]
 
 
@@ -153,9 +161,9 @@ def _form(viewer: Viewer, given: NewLine, problems: dict[str, str]) -> Response:
     return show(
         "pages/lines_new.html",
         viewer,
-        status=422 if errors else 200,
         section="lines",
         given=given,
+        labels=_LABELS,
         errors={one.name: errors[one.name] for one in fields(NewLine) if one.name in errors},
     )
 
@@ -191,6 +199,7 @@ def _line_page(viewer: Viewer, portal: Portal, line_id: int, **more: Any) -> Res
         "why": circuit.why(line).to(viewer.language) if line.stopped_at is not None else "",
         "key_end": (line.api_key or "")[-4:],
         "usual_pace": USUAL_PACE,
+        "labels": _LABELS,
         "errors": {},
         "typed": {},
         "said": "",
@@ -205,15 +214,19 @@ def check(viewer: Viewer, portal: Portal, line: Line, name: str) -> Response:
     """Ask, and draw one row anew; the page puts it into its place."""
     if name not in CHECKS:
         return show("pages/problem.html", viewer, status=404, problem="not_found")
-    row = Row(name, checks.ask(runtime(), line, name), line.id)
-    all_rows = steps(portal, line)
+    return _row(viewer, portal, line, name)
+
+
+def _row(viewer: Viewer, portal: Portal, line: Line, name: str, refused: str = "") -> Response:
+    row = Row(name, checks.ask(runtime(), line, name), line.id, counted="counted" in request.args)
     return page(
         "pages/lines_check.html",
         viewer,
         row=row,
         line=line,
         address=_address(viewer, line, row),
-        progress=progress(all_rows),
+        refused=refused,
+        progress=progress(steps(portal, line)) if row.counted else "",
     )
 
 
@@ -235,16 +248,7 @@ def subscribe(viewer: Viewer, portal: Portal, line: Line) -> Response:
     except GupshupError as error:
         refused = _("Gupshup did not take it: %(said)s. Put the address into its console by hand.", said=error.reason)
     checks.forget(runtime(), line.id)
-    row = Row("webhook", checks.ask(runtime(), line, "webhook"), line.id)
-    return page(
-        "pages/lines_check.html",
-        viewer,
-        row=row,
-        line=line,
-        address=_address(viewer, line, row),
-        refused=refused,
-        progress=progress(steps(portal, line)),
-    )
+    return _row(viewer, portal, line, "webhook", refused)
 
 
 @blueprint.get("/lines/<int:line_id>/hours", endpoint="line_hours")
@@ -401,7 +405,7 @@ def _refused(viewer: Viewer, portal: Portal, line: Line, name: str, typed: str, 
     if code == "out_of_range":
         words = {"least": number(PACES[0]), "most": number(PACES[1])}
     shown = {"typed": {} if name == "api_key" else {name: typed}, "errors": {name: str(_PROBLEMS[code]) % words}}
-    return _line_page(viewer, portal, line.id, status=422, **shown)
+    return _line_page(viewer, portal, line.id, **shown)
 
 
 def _changed(line: Line) -> None:

@@ -39,7 +39,7 @@ def start(viewer: Viewer, portal: Portal) -> Response:
 def rows(portal: Portal, line: Line | None) -> list[Row]:
     """The seven steps with what was found last."""
     known = checks.last(runtime(), line.id) if line is not None else {}
-    steps = [Row(name, known.get(name), line.id if line is not None else None) for name in checks.CHECKS]
+    steps = [Row(name, known.get(name), line.id if line is not None else None, counted=True) for name in checks.CHECKS]
     return [Row("installed", _installed(portal)), *steps]
 
 

@@ -68,8 +68,8 @@ setInterval(() => {
   if (document.visibilityState === 'visible') window.htmx.trigger(document.body, 'tick');
 }, POLL_MS);
 
-document.body.addEventListener('htmx:oobAfterSwap', (event) => {
-  localise(event.detail.target);
+document.body.addEventListener('htmx:oobAfterSwap', () => {
+  localise();
   hideAgain();
 });
 hideAgain();
