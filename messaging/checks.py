@@ -187,6 +187,9 @@ def _subscribed(runtime: Runtime, line: Line, heard: datetime | None) -> tuple[s
     except Throttled:
         return ("done", "heard") if came else ("wrong", "busy")
     except Misconfigured:
+        key = last(runtime, line.id).get("key")
+        if key is not None and key.code == "key_refused":
+            return "blocked", "key"
         # Apps that are not live yet have no subscriptions (gupshup.md 1.4): then the console is the only way.
         return ("done", "heard") if came else ("wrong", "paste")
     ours = [one for one in known if one.get("url") == lines.webhook_url(runtime, line)]

@@ -17,7 +17,7 @@ from messaging.models import InboundEvent, Message
 from messaging.runtime import Runtime
 
 HOURS = 24
-NEWEST = 10_000
+NEWEST = 3_000
 #: Gupshup tells of `sent` within seconds; a line whose messages all stay `accepted` for so long hears nothing.
 SILENT_AFTER = timedelta(minutes=10)
 _HOUR_S = 3600
@@ -45,7 +45,7 @@ def silent_since(session: Session, now: datetime, line_ids: Sequence[int]) -> di
     """Lines of whose messages Gupshup has told nothing lately, though it took them: since when."""
     rows = session.execute(
         select(Message.line_id, Message.status, func.min(Message.accepted_at).label("since"))
-        .where(Message.id > _newest(session, Message.id), Message.line_id.in_(line_ids))
+        .where(Message.id >= _newest(session, Message.id), Message.line_id.in_(line_ids))
         .where(Message.accepted_at > now - timedelta(hours=HOURS), Message.accepted_at < now - SILENT_AFTER)
         .group_by(Message.line_id, Message.status)
     ).all()
@@ -57,7 +57,7 @@ def heard_at(session: Session, line_id: int) -> datetime | None:
     """When the line's last webhook came, if it is one of the newest of all; None: long ago, or never."""
     return session.scalar(
         select(InboundEvent.received_at)
-        .where(InboundEvent.id > _newest(session, InboundEvent.id), InboundEvent.line_id == line_id)
+        .where(InboundEvent.id >= _newest(session, InboundEvent.id), InboundEvent.line_id == line_id)
         .order_by(InboundEvent.id.desc())
         .limit(1)
     )
@@ -67,12 +67,12 @@ def last_messages(session: Session, line_id: int, limit: int = 50) -> Sequence[A
     """The line's last messages, newest first, as far as they are among the newest of all."""
     return session.execute(
         select(Message.status, Message.error_code, Message.accepted_at, Message.sent_at, Message.failed_at)
-        .where(Message.id > _newest(session, Message.id), Message.line_id == line_id)
+        .where(Message.id >= _newest(session, Message.id), Message.line_id == line_id)
         .order_by(Message.id.desc())
         .limit(limit)
     ).all()
 
 
 def _newest(session: Session, key: InstrumentedAttribute[int]) -> int:
-    """The id behind which the newest rows of a table lie."""
+    """The id from which on the newest rows of a table lie."""
     return (session.scalar(select(key).order_by(key.desc()).limit(1)) or 0) - NEWEST

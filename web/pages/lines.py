@@ -98,20 +98,20 @@ def table(viewer: Viewer, portal: Portal, said: str = "") -> Response:
     with runtime().db.read() as session:
         found = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.status, Line.id)).all()
         default = session.get_one(Portal, portal.id).default_line_id
-        listed = [_listed(session, line, default, viewer) for line in found]
+        silent = hours.silent_since(session, runtime().clock(), [line.id for line in found])
+        listed = [_listed(session, line, default, viewer, line.id in silent) for line in found]
     return show("pages/lines.html", viewer, section="lines", listed=listed, said=said)
 
 
-def _listed(session: Session, line: Line, default: int | None, viewer: Viewer) -> Listed:
+def _listed(session: Session, line: Line, default: int | None, viewer: Viewer, is_silent: bool) -> Listed:
     today = select(func.sum(Tally.count)).where(
         Tally.day == runtime().clock().date(), Tally.line_id == line.id, Tally.status.in_(_HANDED)
     )
     queued = select(func.count()).where(Message.line_id == line.id, Message.status == "queued")
-    silent = hours.silent_since(session, runtime().clock(), [line.id])
     return Listed(
         line,
         line.id == default,
-        _state(line, viewer, is_silent=line.id in silent),
+        _state(line, viewer, is_silent),
         session.scalar(today) or 0,
         session.scalar(queued) or 0,
     )
@@ -186,7 +186,8 @@ def _line_page(viewer: Viewer, portal: Portal, line_id: int, **more: Any) -> Res
     with runtime().db.read() as session:
         line = session.get_one(Line, line_id)
         default = session.get_one(Portal, portal.id).default_line_id
-        listed = _listed(session, line, default, viewer)
+        silent = hours.silent_since(session, runtime().clock(), [line.id])
+        listed = _listed(session, line, default, viewer, bool(silent))
         waiting = session.scalar(
             select(func.count()).where(Run.shard == shard_of(portal.id), Run.line_id == line.id, Run.state != "ended")
         )
