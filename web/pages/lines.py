@@ -233,7 +233,7 @@ def _row(viewer: Viewer, portal: Portal, line: Line, name: str, refused: str = "
 
 def _address(viewer: Viewer, line: Line, row: Row) -> str:
     """The webhook's secret address, for those who are to put it into Gupshup's console."""
-    if row.name != "webhook" or row.state == "done" or not viewer.is_admin:
+    if row.name != "webhook" or row.state != "wrong" or not viewer.is_admin:
         return ""
     return lines.webhook_url(runtime(), line)
 
