@@ -1,0 +1,180 @@
+// Bitrix24's expressions `{=Document:CONTACT.NAME}` in a text, and the catalogue that knows what they are called.
+// The pattern is the host's own (bizproc, CBPActivity): what it would not evaluate is text here, too.
+
+/** @typedef {{text: string} | {expression: string}} Part */
+/**
+ * @typedef {object} Item
+ * @property {string} expression
+ * @property {string} id
+ * @property {string} name
+ * @property {string} type        Bitrix24's, lower case, '' unknown
+ * @property {boolean} multiple
+ * @property {boolean} technical  shown only on request
+ * @property {string} twin        the other expression of the same field, or ''
+ */
+/** @typedef {{id: string, title: string, items: Item[]}} Group */
+/** @typedef {'text' | 'phone' | 'file' | 'header' | 'number'} Fit */
+
+const EXPRESSION = /\{=\s*([a-z0-9_]+)\s*:\s*([a-z0-9_.]+)((?:\s*>\s*[a-z0-9_:]+(?:\s*,\s*[a-z0-9_]+)?)?)\s*\}/gi;
+const DISPLAY = /\{\{([^{}\n]{1,255})\}\}/g;
+
+/** The text cut into plain parts and expressions; joined again they are the very same string. @returns {Part[]} */
+export function split(value) {
+  const parts = [];
+  let end = 0;
+  for (const match of value.matchAll(EXPRESSION)) {
+    if (match.index > end) parts.push({ text: value.slice(end, match.index) });
+    parts.push({ expression: match[0] });
+    end = match.index + match[0].length;
+  }
+  if (end < value.length) parts.push({ text: value.slice(end) });
+  return parts;
+}
+
+/** The string of split()'s parts. */
+export const join = (parts) => parts.map((part) => part.expression ?? part.text).join('');
+
+/** What an expression names, without its modifiers. @returns {{object: string, id: string, modifiers: string[]} | null} */
+export function parse(expression) {
+  EXPRESSION.lastIndex = 0;
+  const match = EXPRESSION.exec(expression);
+  EXPRESSION.lastIndex = 0;
+  if (!match || match[0] !== expression) return null;
+  return { object: match[1], id: match[2], modifiers: match[3].split(/[>,]/).map((part) => part.trim()).filter(Boolean) };
+}
+
+/** The host editor's way of showing a field, `{{Contact: Name}}`: it is no expression. @returns {{text, name, start}[]} */
+export const displayForms = (value) =>
+  [...value.matchAll(DISPLAY)].map((match) => ({ text: match[0], name: match[1].trim(), start: match.index }));
+
+/** Characters as people and WhatsApp count them: code points, not UTF-16 units. */
+export const length = (text) => [...text].length;
+
+/** `fill('{n} of {all}', {n: 1, all: 2})`. */
+export const fill = (text, values) =>
+  String(text ?? '').replace(/\{(\w+)\}/g, (whole, key) => (Object.hasOwn(values, key) ? String(values[key]) : whole));
+
+/** The form of a text that goes with a number: `key` + One, Few or Many, with {n} filled in. */
+export function plural(texts, key, n, lang = document.documentElement.lang || 'en') {
+  const form = { one: 'One', few: 'Few' }[new Intl.PluralRules(lang).select(n)] ?? 'Many';
+  return fill(texts[key + form], { n: n.toLocaleString(lang) });
+}
+
+/** What may be inserted: the groups of bx24/fields_catalogue.py, searched and named. */
+export class Catalogue {
+  /** @param {Group[]} groups  @param {Record<string, string>} texts */
+  constructor(groups, texts) {
+    this.groups = groups;
+    this.texts = texts;
+    this._items = new Map();
+    for (const item of groups.flatMap((group) => group.items)) {
+      for (const expression of [item.expression, item.twin]) {
+        const key = expression && keyOf(expression);
+        // The field by its own name wins over its technical twin, which stands in a later group.
+        if (key && !this._items.has(key)) this._items.set(key, item);
+      }
+    }
+  }
+
+  /** Whether the document's fields are known at all: without them nothing can be called missing. */
+  get isEmpty() {
+    return this._items.size === 0;
+  }
+
+  /** @returns {Item | null} */
+  item(expression) {
+    return this._items.get(keyOf(expression)) ?? null;
+  }
+
+  /** What to call an expression: «Contact: Name», with a modifier «Amount · as text»; '' when it is unknown here. */
+  name(expression) {
+    const named = parse(expression);
+    const item = this.item(expression);
+    if (!named || (!item && !this.isEmpty)) return '';
+    const modifiers = named.modifiers.map((word) => (word === 'printable' ? this.texts.modifierPrintable : word));
+    return [item?.name ?? named.id, ...modifiers].join(' · ');
+  }
+
+  /** The item the host's editor shows as `{{name}}`, or null. */
+  byName(name) {
+    const wanted = fold(name);
+    return [...this._items.values()].find((item) => fold(item.name) === wanted) ?? null;
+  }
+
+  /** What a value of this item looks like, or ''. */
+  shape(item) {
+    return this.texts[shapeKey(item)] ?? '';
+  }
+
+  /**
+   * Groups with what matches all words of the query by name, group or id, typed in either keyboard layout.
+   * Without a query the frequent ones are shown twice; a search finds each once.
+   * @param {{fit?: Fit, technical?: boolean}} [how] @returns {Group[]}
+   */
+  find(query, { fit = 'text', technical = false } = {}) {
+    const ways = [query, swapLayout(query)].map((way) => fold(way).split(' ').filter(Boolean));
+    const isSearch = ways[0].length > 0;
+    const seen = new Set();
+    const found = fitted(this.groups, fit, this.texts).map((group) => ({
+      ...group,
+      items: group.items.filter((item) => {
+        if (isSearch && seen.has(item.expression)) return false;
+        const isWanted = isSearch ? ways.some((words) => matches(item, group, words)) : true;
+        const isExact = fold(item.id) === fold(query);
+        if (!isWanted || (item.technical && !technical && !isExact)) return false;
+        seen.add(item.expression);
+        return true;
+      }),
+    }));
+    return found.filter((group) => group.items.length);
+  }
+}
+
+const FIRST = { phone: 'phone', file: 'file', header: 'file' };
+const TITLES = { phone: 'groupPhones', file: 'groupFiles' };
+const TEXTS = ['', 'string', 'text', 'url', 'uf:url', 'web'];
+const NUMBERS = ['int', 'integer', 'double', 'money', 'uf:money'];
+const ONLY = { file: ['file', ...TEXTS], header: ['file', ...TEXTS], number: [...NUMBERS, ...TEXTS] };
+
+/** The groups without what cannot go into such a field; what it is made for stands in a group of its own on top. */
+function fitted(groups, fit, texts) {
+  const first = FIRST[fit];
+  const isFit = (item) => !ONLY[fit] || ONLY[fit].includes(item.type);
+  const isFirst = (item) => first && kind(item) === first;
+  const all = groups.flatMap((group) => group.items).filter(isFirst);
+  const best = [...new Map(all.map((item) => [item.expression, item])).values()];
+  const rest = groups.map((group) => ({ ...group, items: group.items.filter((item) => isFit(item) && !isFirst(item)) }));
+  return best.length ? [{ id: `best-${first}`, title: texts[TITLES[first]], items: best }, ...rest] : rest;
+}
+
+/** `phone` also by its id: PHONE_WORK of a lead is a string. */
+function kind(item) {
+  return /(^|[._])PHONE(_|$)/.test(item.id) ? 'phone' : item.type;
+}
+
+function shapeKey(item) {
+  if (/(^|\.)OPPORTUNITY$/.test(item.id)) return 'shapeMoney';
+  return {
+    money: 'shapeMoney', 'uf:money': 'shapeMoney', date: 'shapeDate', datetime: 'shapeDatetime', user: 'shapeUser',
+    employee: 'shapeUser', bool: 'shapeYesNo', phone: 'shapePhone', file: 'shapeFile',
+  }[item.type];
+}
+
+function keyOf(expression) {
+  const named = parse(expression);
+  return named && `${named.object.toLowerCase()}:${named.id}`;
+}
+
+const fold = (text) => text.toLowerCase().replaceAll('ё', 'е').replace(/\s+/g, ' ').trim();
+
+function matches(item, group, words) {
+  const text = fold(`${item.name} ${group.title} ${item.id}`);
+  return words.every((word) => text.includes(word));
+}
+
+const LATIN = '`qwertyuiop[]asdfghjkl;\'zxcvbnm,.';
+const RUSSIAN = 'ёйцукенгшщзхъфывапролджэячсмитьбю';
+const SWAP = new Map([...LATIN].flatMap((key, at) => [[key, RUSSIAN[at]], [RUSSIAN[at], key]]));
+
+/** What the same keys would have typed in the other layout: «ntktajy» is «телефон». */
+export const swapLayout = (text) => [...text.toLowerCase()].map((key) => SWAP.get(key) ?? key).join('');
