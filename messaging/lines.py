@@ -163,7 +163,7 @@ def choose(
     if newest is not None:
         return connected[newest.line_id], newest
     if portal.default_line_id not in connected:
-        raise refused("line_not_connected")
+        raise refused("line_not_connected", at="line")
     return connected[portal.default_line_id], None
 
 
@@ -176,11 +176,11 @@ def _named(portal: Portal, wanted: str) -> Line:
         if wanted in (line.name, line.app_name) or line.id == number or (len(digits) >= 7 and line.phone == digits)
     ]
     if not found:
-        raise refused("line_not_found", value=wanted)
+        raise refused("line_not_found", at="line", value=wanted)
     # One that was removed bears the name of its successor.
     connected = [line for line in found if line.status == "connected"]
     if not connected:
-        raise refused("line_not_connected")
+        raise refused("line_not_connected", at="line")
     return connected[0]
 
 

@@ -86,6 +86,24 @@ class Templates:
             if self.line.templates_synced_at is None:
                 raise
 
+    def listed(self, refresh: bool = False) -> tuple[list[TemplateInfo], GupshupError | None]:
+        """All of the line, by name and language, and why they could not be asked for anew.
+
+        They are asked for when the cache is stale, or at once with `refresh`, unless that was done just now.
+        """
+        error = None
+        wanted = not is_fresh(self.runtime, self.line) or (refresh and _age(self.runtime, self.line) > ASK_EVERY)
+        if self.line.app_id and wanted:
+            try:
+                _ASKED[self.line.id].ask(self.runtime, self.line)
+                self.line.templates_synced_at = self.runtime.clock()
+            except GupshupError as failure:
+                log.warning("template list not refreshed", line=self.line.id, code=failure.code, reason=failure.reason)
+                error = failure
+        with self.runtime.db.read() as session:
+            stored = session.scalars(select(Template.data).where(Template.line_id == self.line.id))
+            return sorted(map(TemplateInfo.from_dict, stored), key=lambda info: (info.name, info.language)), error
+
     def _look(self, reference: str) -> list[TemplateInfo]:
         with self.runtime.db.read() as session:
             return look(session, self.line, reference)
@@ -116,13 +134,13 @@ def the_one(reference: str, language: str, found: list[TemplateInfo]) -> Templat
             info for info in found if info.language.lower().split("_")[0] == language.lower().split("_")[0]
         ]
     if not found:
-        raise refused("template_not_found", value=f"{reference} ({language})" if language else reference)
+        raise refused("template_not_found", at="template", value=f"{reference} ({language})" if language else reference)
     sendable = [info for info in found if info.sendable]
     if not sendable:
-        raise refused("template_not_approved", value=reference, status=found[0].status)
+        raise refused("template_not_approved", at="template", value=reference, status=found[0].status)
     if len({info.language for info in sendable}) > 1:
         languages = ", ".join(sorted(info.language for info in sendable))
-        raise refused("template_ambiguous", value=reference, languages=languages)
+        raise refused("template_ambiguous", at="language", value=reference, languages=languages)
     return sendable[0]
 
 
