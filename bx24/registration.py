@@ -117,6 +117,22 @@ def sync(client: Client, offers: Iterable[Offer], *, user_id: int) -> Report:
     return report
 
 
+def listed(client: Client) -> frozenset[str]:
+    """The codes the portal has at this moment, robots and activities. Raises Bx24Error."""
+    report = Report()
+    codes = frozenset(_listed(client, report))
+    for error in report.failed.values():
+        raise error
+    return codes
+
+
+def repair(client: Client, offer: Offer, *, user_id: int) -> Report:
+    """Add or update one of ours and leave all others alone."""
+    report = Report()
+    _upsert(client, {offer.code: offer}, _listed(client, report), user_id, report)
+    return report
+
+
 def bind_events(client: Client, url: str, events: Iterable[str]) -> Report:
     """Bind each event to `url`, once, and unbind handlers of ours on other hosts: an old PUBLIC_URL is nobody's now."""
     report = Report()

@@ -17,7 +17,7 @@ from activities.base import Action
 from bx24.errors import AuthDead, Bx24Error, PortalInactive
 from bx24.i18n import Text
 from bx24.properties import Properties, describe
-from bx24.registration import Offer, Report, bind_events, sync
+from bx24.registration import Offer, Report, bind_events, listed, repair, sync
 from messaging import tokens
 from messaging.models import Line, Portal, shard_of
 from messaging.runs import code_of
@@ -158,6 +158,37 @@ class Registry:
         portal = session.get(Portal, due.portal_id, with_for_update=True)
         if portal is not None:
             self._again(portal, due, retry=True)
+
+
+def expected(runtime: Runtime, portal: Portal) -> list[Offer]:
+    """What the portal should have."""
+    with runtime.db.read() as session:
+        lines = line_options(session.get_one(Portal, portal.id).lines)
+    licence = str((portal.registration or {}).get("licence") or "")
+    return offers(runtime.config.public_url, portal.language, lines, "selfhosted" in licence)
+
+
+def present(runtime: Runtime, portal: Portal) -> frozenset[str]:
+    """The codes the portal has, asked now. Raises Bx24Error."""
+    return listed(tokens.portal_client(runtime, portal.id))
+
+
+def repair_one(runtime: Runtime, portal: Portal, code: str) -> str:
+    """Register one robot or activity again, now. Returns why Bitrix24 refused, "" if it did not.
+
+    Raises LookupError for a code that is not ours, Bx24Error when Bitrix24 could not be asked.
+    """
+    offer = next((offer for offer in expected(runtime, portal) if offer.code == code), None)
+    if offer is None:
+        raise LookupError(f"there is no robot or activity {code!r}")
+    report = repair(tokens.portal_client(runtime, portal.id), offer, user_id=portal.token_user_id or 1)
+    problem = str(report.failed[code])[:300] if code in report.failed else ""
+    with runtime.db.write() as session:
+        stored = session.get_one(Portal, portal.id, with_for_update=True)
+        failed = {known: why for known, why in (stored.registration or {}).get("failed", {}).items() if known != code}
+        stored.registration = {**(stored.registration or {}), "failed": failed | ({code: problem} if problem else {})}
+    log.info("robot repaired", portal=portal.id, code=code, ok=not problem)
+    return problem
 
 
 def line_options(lines: list[Line]) -> dict[str, str]:

@@ -109,6 +109,21 @@ class Templates:
             return look(session, self.line, reference)
 
 
+def refresh(runtime: Runtime, line: Line) -> None:
+    """Ask Gupshup for the line's list now; those who ask at the same moment share one question. Raises GupshupError."""
+    _ASKED[line.id].ask(runtime, line)
+
+
+def every(session: Session, line_ids: list[int]) -> list[tuple[int, TemplateInfo]]:
+    """(line id, template) of these lines as last listed, by name and language."""
+    rows = session.execute(
+        select(Template.line_id, Template.data)
+        .where(Template.line_id.in_(line_ids))
+        .order_by(Template.name, Template.language, Template.id)
+    )
+    return [(line_id, TemplateInfo.from_dict(data)) for line_id, data in rows]
+
+
 def _age(runtime: Runtime, line: Line) -> timedelta:
     return runtime.clock() - line.templates_synced_at if line.templates_synced_at else timedelta.max
 

@@ -1,29 +1,142 @@
-// The frame's side of Bitrix24's postMessage protocol (docs: sdk/bx24-js-sdk): "<method>:<json>:<callback>:<APP_SID>".
-// The portal's origin comes from the verified page, never from the message; window.name is left alone.
+// The only door of a page to Bitrix24's parent window. Bitrix24's official SDK does the talking (format of messages,
+// callback ids, origin check); here are the limits, and who may be talked to at all: the portal our server verified.
+import { AppFrame, AuthManager, MessageManager, ParentManager } from './vendor/b24jssdk-frame.js';
 
-export function frame(origin, sid) {
-  let last = 0;
-  const waiting = new Map();
-  window.addEventListener('message', (event) => {
-    if (event.origin !== origin || typeof event.data !== 'string') return;
-    const colon = event.data.indexOf(':');
-    const answer = waiting.get(event.data.slice(0, colon));
-    if (answer) answer(event.data.slice(colon + 1));
-  });
+const ANSWER_MS = 3000;
+const LOWEST = 350;
+const HIGHEST = 1200;
+const STEP = 8;
+const PAUSE_MS = 200;
+
+/**
+ * What the parent said about this frame.
+ * @typedef {{install: boolean, isAdmin: boolean, lang: string, placement: string, options: Object}} Init
+ */
+
+/** @returns {string} the origin in `window.name` ("host[:port]|1 or 0|APP_SID", Bitrix24 writes it), '' when none is */
+function namedOrigin() {
+  const [host, secure] = window.name.split('|');
+  return originOf(`${secure === '1' ? 'https' : 'http'}://${host}`);
+}
+
+function originOf(url) {
+  try {
+    return new URL(url).origin;
+  } catch {
+    return '';
+  }
+}
+
+const inBounds = (height) => Math.round(Math.min(HIGHEST, Math.max(LOWEST, height)));
+
+/** The SDK's managers, bound to one portal. `send` resolves null when nobody answers in time; 0 ms: never give up. */
+function connect(origin, sid) {
+  const app = new AppFrame({ DOMAIN: new URL(origin).host, PROTOCOL: origin.startsWith('https:'), APP_SID: sid });
+  const messages = new MessageManager(app);
+  messages.subscribe();
   return {
-    send(method, params, onAnswer) {
-      const id = `w${++last}`;
-      if (onAnswer) waiting.set(id, onAnswer);
-      const body = params === undefined ? '' : `${JSON.stringify(params)}:`;
-      window.parent.postMessage(`${method}:${body}${id}:${sid}`, origin);
+    auth: new AuthManager(app, messages),
+    parent: new ParentManager(messages),
+    async send(command, params = {}, limitMs = 900) {
+      const limit = limitMs ? { isSafely: true, safelyTime: limitMs } : {};
+      const answer = await messages.send(command, { ...params, ...limit }).catch(() => null);
+      return answer?.isSafely ? null : answer;
     },
   };
 }
 
-export const openFrame = ({ origin, sid }) => {
-  const door = frame(origin, sid);
+/** @returns {Promise<?Init>} null when nobody answers; the first run is acknowledged as the SDK does it */
+async function hello(portal) {
+  const data = await portal.send('getInitData', {}, ANSWER_MS);
+  if (!data) return null;
+  if (data.FIRST_RUN) portal.send('setInstall', { install: true });
   return {
-    refreshAuth: () => new Promise((done) => door.send('refreshAuth', undefined, (json) => done({ accessToken: JSON.parse(json).AUTH_ID }))),
-    openPath: (path) => door.send('openPath', { path }),
+    install: Boolean(data.INSTALL),
+    isAdmin: Boolean(data.IS_ADMIN),
+    lang: data.LANG || '',
+    placement: data.PLACEMENT || 'DEFAULT',
+    options: data.PLACEMENT_OPTIONS || {},
   };
-};
+}
+
+/**
+ * Open the door. When `origin` is not the portal that embeds us, nothing is sent, nothing is listened to, and every
+ * question is answered as by a parent that keeps silent.
+ * @param {{origin: string, sid: string}} page  verified portal and APP_SID, data of our server
+ */
+export function openFrame({ origin, sid }) {
+  const verified = originOf(origin);
+  const isTrusted = window.parent !== window && verified !== '' && verified === namedOrigin();
+  const portal = isTrusted ? connect(verified, sid) : null;
+  const ready = portal ? hello(portal) : Promise.resolve(null);
+  let canResize = isTrusted;
+
+  /** @returns {Promise<boolean>} whether the parent did it; after one refusal it is not asked again */
+  async function resize(height) {
+    const isAsked = await ready && canResize;
+    const answer = isAsked && await portal.send('resizeWindow', { width: '100%', height: inBounds(height) });
+    canResize &&= Boolean(answer);
+    return canResize;
+  }
+
+  return {
+    /** @type {Promise<?Init>} null after 3 s of silence, or at once when the parent is not the verified portal */
+    ready,
+
+    /** Write properties of the robot into the host's form, at once: scalars for single, arrays for multiple ones. */
+    setProperties(values) {
+      // The host never answers, so true says only that somebody could be told.
+      if (portal && Object.keys(values).length > 0) portal.send('setPropertyValue', values);
+      return isTrusted;
+    },
+
+    resize,
+
+    /** Keep the frame as high as `element`'s lower edge, until refused. Returns what stops it. */
+    followHeight: (element) => followHeight(element, resize),
+
+    /** @returns {Promise<?{accessToken: string, expiresAt: number}>} until when in unix seconds; null after 10 s */
+    async refreshAuth() {
+      const fresh = portal && await portal.auth.refreshAuth().catch(() => null);
+      return fresh ? { accessToken: fresh.access_token, expiresAt: fresh.expires } : null;
+    },
+
+    /** Ends the install: Bitrix24 reloads the whole page, so it is the last thing done. False: not in install mode. */
+    async installFinish() {
+      const init = await ready;
+      if (init?.install) portal.send('setInstallFinish');
+      return Boolean(init?.install);
+    },
+
+    /** Open a page of the portal beside us. Resolves when it is closed; false: the portal does not open such a path. */
+    async openPath(path) {
+      if (!portal || !/^\/(?!\/)/.test(path)) return false;
+      const answer = await portal.send('openPath', { path }, 0);
+      return answer?.result === 'close';
+    },
+
+    /** Close the slider we are in. Never answered. */
+    closeApplication() {
+      if (portal) portal.parent.closeApplication();
+    },
+  };
+}
+
+/** At most five requests a second, and only for a change that can be seen. */
+function followHeight(element, resize) {
+  let [asked, timer] = [window.innerHeight, 0];
+  const observer = new ResizeObserver(() => { timer ||= setTimeout(follow, PAUSE_MS); });
+  const stop = () => {
+    observer.disconnect();
+    clearTimeout(timer);
+  };
+  async function follow() {
+    timer = 0;
+    const height = inBounds(element.getBoundingClientRect().bottom + window.scrollY);
+    if (Math.abs(height - asked) <= STEP) return;
+    asked = height;
+    if (!await resize(height)) stop();
+  }
+  observer.observe(element);
+  return stop;
+}

@@ -1,15 +1,18 @@
 // Waits until the robots are registered, then finishes the install: Bitrix24 reloads the whole page, so that is last.
-import { frame } from './frame.js';
+import { openFrame } from './frame.js';
 
 const card = document.getElementById('install');
 const robots = document.getElementById('robots');
-const portal = frame(card.dataset.origin, card.dataset.sid);
-const finish = () => portal.send('setInstallFinish', {});
+const portal = openFrame(card.dataset);
 document.getElementById('finish').addEventListener('click', finish);
 
 function show(state, text) {
   robots.className = state;
   robots.textContent = text;
+}
+
+async function finish() {
+  if (!await portal.installFinish()) document.getElementById('problems').textContent = card.dataset.silent;
 }
 
 async function ask(attempt) {

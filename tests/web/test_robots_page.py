@@ -1,0 +1,76 @@
+"""The page of robots and activities: what the portal has, why it has not, and putting it right."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.flows.scenes import OLGA, ONE_DATABASE, portal_faults
+from tests.web.inside import EMPLOYEE, Frame, seen
+from tests.world import World
+
+pytestmark = ONE_DATABASE
+
+
+def test_after_the_install_everything_is_registered(shop: World) -> None:
+    page = Frame(shop).get("/app/robots")
+    assert page.status_code == 200
+    assert "Зарегистрировано 18 из 18." in seen(page)
+    assert "Не зарегистрирован" not in seen(page)
+
+
+def test_what_somebody_deleted_is_found_by_the_check_and_put_back_by_one_click(shop: World) -> None:
+    del shop.portal.robots["robot.send_list"]
+
+    checked = Frame(shop).post("/app/robots/check")
+    assert "Зарегистрировано 17 из 18." in seen(checked)
+    assert 'hx-vals=\'{"code": "robot.send_list"}\'' in checked.text
+
+    repaired = Frame(shop).post("/app/robots/repair", code="robot.send_list")
+    assert "Зарегистрировано 18 из 18." in seen(repaired)
+    assert "robot.send_list" in shop.portal.robots
+
+
+def test_repairing_all_is_done_by_a_worker_and_the_page_waits_for_it(shop: World) -> None:
+    shop.portal.robots.clear()
+    page = Frame(shop).post("/app/robots/repair")
+    assert "Роботы регистрируются" in seen(page)
+    shop.go(1)
+    assert "Роботы регистрируются" not in seen(Frame(shop).get("/app/robots"))
+    assert len(shop.portal.robots) == 18
+
+
+def test_an_employee_reads_and_changes_nothing(shop: World) -> None:
+    shop.portal.robots.clear()
+    page = Frame(shop, EMPLOYEE).get("/app/robots")
+    assert "Менять настройки могут администраторы портала" in seen(page)
+    assert "Восстановить всё" not in seen(page)
+    refused = Frame(shop, EMPLOYEE).post("/app/robots/repair")
+    assert refused.status_code == 403
+    assert shop.portal.robots == {}
+
+
+def test_a_code_that_is_not_ours_registers_nothing(shop: World) -> None:
+    assert Frame(shop).post("/app/robots/repair", code="robot.evil").status_code == 404
+    assert "robot.evil" not in shop.portal.robots
+
+
+@pytest.mark.parametrize(
+    ("lang", "words"), [("ru", "Не удалось спросить Битрикс24"), ("en", "Bitrix24 could not be asked")]
+)
+def test_a_portal_that_does_not_answer_says_what_to_do(shop: World, lang: str, words: str) -> None:
+    portal_faults(shop, html_502=20)
+    page = Frame(shop, lang=lang).post("/app/robots/check")
+    assert page.status_code == 200
+    assert words in seen(page)
+
+
+def test_the_week_counts_runs_and_those_that_failed(shop: World) -> None:
+    shop.run("robot.send_template", template="order_ready", phone=OLGA, params=["Анна", "512"])
+    shop.run("robot.send_template", template="nowhere", phone=OLGA)
+    page = Frame(shop).get("/app/robots/week")
+    assert "2, 1 не отправлен" in seen(page)
+
+
+def test_without_a_token_or_for_another_portal_there_is_nothing(shop: World) -> None:
+    assert shop.app.get("/app/robots").status_code == 401
+    assert Frame(shop, member_id="f" * 32).get("/app/robots").status_code == 403

@@ -1,0 +1,83 @@
+"""The page of templates: what the lines may send, found, looked at and refreshed."""
+
+from __future__ import annotations
+
+import pytest
+from werkzeug.test import Client
+
+from messaging.models import Line
+from tests.flows.scenes import ONE_DATABASE
+from tests.web.inside import Frame, seen
+from tests.world import GUPSHUP, World
+
+pytestmark = ONE_DATABASE
+
+
+@pytest.fixture
+def listed(shop: World) -> World:
+    """A line with its three templates, and one that WhatsApp paused."""
+    made = Client(shop.gs_app).post(
+        "/emulator/apps/acmeshop/templates",
+        json={
+            "name": "promo_may",
+            "language": "ru",
+            "body": "Скидка {{1}}",
+            "category": "MARKETING",
+            "status": "PAUSED",
+        },
+        base_url=GUPSHUP,
+    )
+    assert made.status_code == 201, made.json
+    Frame(shop).post("/app/templates/refresh")
+    return shop
+
+
+def test_a_new_line_has_no_list_until_gupshup_is_asked(shop: World) -> None:
+    assert "Шаблонов пока нет" in seen(Frame(shop).get("/app/templates"))
+    page = seen(Frame(shop).post("/app/templates/refresh"))
+    assert "3 шаблона" in page
+    assert "order_ready" in page
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        ({}, ["order_ready", "promo_may", "welcome", "welcome"]),
+        ({"text": "заявку"}, ["welcome"]),
+        ({"text": "СПАСИБО за"}, ["welcome"]),
+        ({"text": "promo"}, ["promo_may"]),
+        ({"language": "en_US"}, ["welcome"]),
+        ({"status": "PAUSED"}, ["promo_may"]),
+        ({"category": "MARKETING"}, ["promo_may"]),
+        ({"text": "такого нет"}, []),
+        ({"line": "999"}, []),
+    ],
+)
+def test_filters(listed: World, asked: dict[str, str], found: list[str]) -> None:
+    page = Frame(listed).get("/app/templates", **asked)
+    names = [part.split("<")[0] for part in page.text.split('hx-target="#main">')[1:]]
+    assert [name for name in names if name in ("order_ready", "promo_may", "welcome")] == found
+    assert ("Ничего не нашлось" in seen(page)) == (not found)
+
+
+def test_one_template_is_shown_as_the_client_sees_it_and_a_paused_one_says_so(listed: World) -> None:
+    page = Frame(listed).get("/app/templates")
+    address = next(
+        part.split('"')[0] for part in page.text.split('hx-get="')[1:] if part.split("</a>")[0].endswith(">promo_may")
+    )
+    shown = seen(Frame(listed).get(address))
+    assert "Скидка {{1}}" in shown
+    assert "WhatsApp приостановил его" in shown
+
+
+def test_a_key_that_is_refused_keeps_the_old_list_and_names_the_line(listed: World) -> None:
+    with listed.runtime.db.write() as session:
+        session.get_one(Line, listed.line.id).api_key = "not the key"
+    page = seen(Frame(listed).post("/app/templates/refresh"))
+    assert "не обновлён" in page
+    assert "order_ready" in page
+
+
+def test_another_portals_templates_are_not_there(listed: World) -> None:
+    assert Frame(listed, member_id="f" * 32).get("/app/templates").status_code == 403
+    assert Frame(listed).get("/app/templates/999/nothing").status_code == 404

@@ -1,0 +1,133 @@
+"""Robots and activities: which the portal has, which not and why, and repairing one or all."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Response, request
+from sqlalchemy import func, select
+
+from activities import ACTIVITIES
+from bx24.errors import Bx24Error
+from messaging import portals, registry
+from messaging.ages import first_since
+from messaging.models import Portal, Run, shard_of
+from messaging.runs import code_of
+from robots import ROBOTS
+from web.context import runtime
+from web.frames import Viewer, portal_of
+from web.pages.shell import blueprint, changes, reads, show
+
+WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A robot or an activity on the portal. state: registered, missing, refused (`why`), pending."""
+
+    code: str
+    state: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """An action with its two places."""
+
+    name: str
+    title: str
+    robot: Place
+    activity: Place
+
+
+@blueprint.get("/robots", endpoint="robots")
+@reads
+def robots(viewer: Viewer, portal: Portal) -> Response:
+    return _draw(viewer, portal)
+
+
+@blueprint.post("/robots/check")
+@reads
+def check(viewer: Viewer, portal: Portal) -> Response:
+    """Ask the portal now which it has."""
+    try:
+        return _draw(viewer, portal, present=registry.present(runtime(), portal))
+    except Bx24Error as error:
+        return _draw(viewer, portal, error=error)
+
+
+@blueprint.post("/robots/repair")
+@changes
+def repair(viewer: Viewer, portal: Portal) -> Response:
+    """`code`: one of them, now; without it all, by a drain within seconds."""
+    code = request.form.get("code", "")
+    if not code:
+        with runtime().db.write() as session:
+            portals.register_again(session, session.get_one(Portal, portal.id), runtime())
+        runtime().bells.ring([shard_of(portal.id)])
+        return _draw(viewer, portal_of(viewer) or portal)
+    try:
+        registry.repair_one(runtime(), portal, code)
+        return _draw(viewer, portal_of(viewer) or portal, present=registry.present(runtime(), portal))
+    except LookupError:
+        return show("pages/problem.html", viewer, status=404, problem="not_found")
+    except Bx24Error as error:
+        return _draw(viewer, portal, error=error)
+
+
+@blueprint.get("/robots/week")
+@reads
+def week(viewer: Viewer, portal: Portal) -> Response:
+    """How often each ran in seven days. By itself, because counting a busy week takes longer than a page may."""
+    with runtime().db.read() as session:
+        since = runtime().clock() - WEEK
+        rows = session.execute(
+            select(Run.action, func.count(), func.sum((Run.outcome == "failed").cast(Run.id.type)))
+            # By id, not by the index of portals: that would go through all the portal's runs of a year.
+            .where(Run.id >= first_since(session, Run.id, Run.stored_at, since), Run.portal_id + 0 == portal.id)
+            .where(Run.stored_at >= since)
+            .group_by(Run.action)
+        )
+        counts = {action: (total, int(failed or 0)) for action, total, failed in rows}
+    return show("pages/robots_week.html", viewer, rows=_rows(viewer, portal, None), counts=counts)
+
+
+def _draw(
+    viewer: Viewer, portal: Portal, present: frozenset[str] | None = None, error: Bx24Error | None = None
+) -> Response:
+    rows = _rows(viewer, portal, present)
+    places = [place for row in rows for place in (row.robot, row.activity)]
+    return show(
+        "pages/robots.html",
+        viewer,
+        section="robots",
+        portal=portal,
+        rows=rows,
+        registered=sum(place.state == "registered" for place in places),
+        total=len(places),
+        pending=portal.registration_due_at is not None,
+        asked=present is not None,
+        error=error,
+        whole=(portal.registration or {}).get("error", ""),
+    )
+
+
+def _rows(viewer: Viewer, portal: Portal, present: frozenset[str] | None) -> list[Row]:
+    return [
+        Row(
+            name,
+            action.title.to(viewer.language),
+            _place(portal, code_of("robots", name), present) if name in ROBOTS else Place("", "absent"),
+            _place(portal, code_of("activities", name), present),
+        )
+        for name, action in ACTIVITIES.items()
+    ]
+
+
+def _place(portal: Portal, code: str, present: frozenset[str] | None) -> Place:
+    """As the portal has just said; else as the last registration left it."""
+    failed = (portal.registration or {}).get("failed", {})
+    if present is not None:
+        return Place(code, "registered") if code in present else Place(code, "missing", failed.get(code, ""))
+    if code in failed:
+        return Place(code, "refused", failed[code])
+    return Place(code, "registered" if portal.registered_at is not None else "pending")

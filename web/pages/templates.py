@@ -1,0 +1,147 @@
+"""Templates: what the lines may send at any time, as Gupshup last listed them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from flask import Response, request
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _l
+
+from gupshup.errors import GupshupError
+from gupshup.templates import TemplateInfo
+from messaging import templates
+from messaging.models import Line, Portal
+from web.context import runtime
+from web.frames import Viewer
+from web.pages.shell import blueprint, reads, show
+
+log = structlog.get_logger(__name__)
+
+#: Status → word, sign and colour of its badge. What Gupshup may say beyond it is shown as it came.
+STATUSES: dict[str, tuple[LazyString, str, str]] = {
+    "APPROVED": (_l("Approved"), "check", "ok"),
+    "PENDING": (_l("In review"), "clock", "info"),
+    "IN_APPEAL": (_l("In appeal"), "clock", "info"),
+    "REJECTED": (_l("Rejected"), "cross", "bad"),
+    "FAILED": (_l("Not submitted to Meta"), "cross", "bad"),
+    "PAUSED": (_l("Paused"), "pause", "warn"),
+    "DISABLED": (_l("Disabled"), "cross", "bad"),
+    "DEACTIVATED": (_l("Disabled"), "cross", "bad"),
+    "DELETED": (_l("Deleted"), "cross", "bad"),
+    "DRAFT": (_l("Draft"), "help", ""),
+    "SANDBOX_REQUESTED": (_l("Sandbox"), "check", "info"),
+}
+CATEGORIES: dict[str, LazyString] = {
+    "MARKETING": _l("Marketing"),
+    "UTILITY": _l("Utility"),
+    "AUTHENTICATION": _l("Authentication"),
+}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What the list is narrowed to; "" is anything."""
+
+    text: str = ""
+    line: str = ""
+    language: str = ""
+    category: str = ""
+    status: str = ""
+
+    @classmethod
+    def asked(cls) -> "Filter":
+        return cls(**{name: request.args.get(name, "").strip()[:200] for name in cls.__dataclass_fields__})
+
+    def takes(self, line_id: int, info: TemplateInfo) -> bool:
+        wanted = {self.line: str(line_id), self.language: info.language, self.category: info.category}
+        return (
+            all(not asked or asked == value for asked, value in wanted.items())
+            and (not self.status or self.status == info.status)
+            and all(word in _searched(info) for word in self.text.casefold().split())
+        )
+
+
+def _searched(info: TemplateInfo) -> str:
+    return " ".join(
+        (info.name, info.header, info.body, info.footer, *(button.text for button in info.buttons))
+    ).casefold()
+
+
+@blueprint.get("/templates", endpoint="templates")
+@reads
+def listing(viewer: Viewer, portal: Portal) -> Response:
+    return _draw(viewer, portal, {})
+
+
+@blueprint.post("/templates/refresh")
+@reads
+def refresh(viewer: Viewer, portal: Portal) -> Response:
+    """Ask Gupshup for the list of every line now. Nothing is changed there, so everyone may."""
+    problems = {line.id: problem for line in _lines(portal) if (problem := _refreshed(line))}
+    return _draw(viewer, portal, problems)
+
+
+@blueprint.get("/templates/<int:line_id>/<template_id>")
+@reads
+def template(viewer: Viewer, portal: Portal, line_id: int, template_id: str) -> Response:
+    """One template as the client will see it."""
+    line = next((line for line in _lines(portal) if line.id == line_id), None)
+    found = [info for _, info in _stored([line]) if info.id == template_id] if line is not None else []
+    if not found:
+        return show("pages/problem.html", viewer, status=404, problem="not_found")
+    return show("pages/template.html", viewer, section="templates", info=found[0], line=line, **_words())
+
+
+def _refreshed(line: Line) -> GupshupError | None:
+    if not line.app_id:
+        return None
+    try:
+        templates.refresh(runtime(), line)
+    except GupshupError as error:
+        log.warning("template list not refreshed", line=line.id, code=error.code)
+        return error
+    return None
+
+
+def _draw(viewer: Viewer, portal: Portal, problems: dict[int, GupshupError]) -> Response:
+    lines, asked = _lines(portal), Filter.asked()
+    stored = _stored(lines)
+    return show(
+        "pages/templates.html",
+        viewer,
+        section="templates",
+        lines={line.id: line for line in lines},
+        rows=[(line_id, info) for line_id, info in stored if asked.takes(line_id, info)],
+        total=len(stored),
+        asked=asked,
+        line_names=[(line.id, line.name) for line in lines],
+        languages=[(language, language) for language in sorted({info.language for _, info in stored})],
+        categories_in_use=_in_use({info.category for _, info in stored}, CATEGORIES),
+        statuses_in_use=_in_use(
+            {info.status for _, info in stored}, {name: words for name, (words, *_) in STATUSES.items()}
+        ),
+        problems=problems,
+        unlisted=[line for line in lines if not line.app_id],
+        synced_at=min((line.templates_synced_at for line in lines if line.templates_synced_at), default=None),
+        **_words(),
+    )
+
+
+def _in_use(values: set[str], words: Mapping[str, LazyString]) -> list[tuple[str, Any]]:
+    return [(value, words.get(value, value)) for value in sorted(values) if value]
+
+
+def _words() -> dict[str, Any]:
+    return {"statuses": STATUSES, "categories": CATEGORIES}
+
+
+def _lines(portal: Portal) -> list[Line]:
+    with runtime().db.read() as session:
+        return [line for line in session.get_one(Portal, portal.id).lines if line.status == "connected"]
+
+
+def _stored(lines: list[Line]) -> list[tuple[int, TemplateInfo]]:
+    with runtime().db.read() as session:
+        return templates.every(session, [line.id for line in lines])
