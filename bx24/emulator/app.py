@@ -8,7 +8,7 @@ from urllib.parse import quote, urlencode
 from flask import Flask, Response, abort, redirect, request
 from flask.typing import ResponseReturnValue
 
-from . import control, host, pages
+from . import control, designer, host, pages, switches
 from .rest import dispatch
 from .rest.disk import FILES
 from .wire import drop_html, read_body
@@ -29,7 +29,9 @@ def create_portal_app(portal: Portal) -> Flask:
     dispatch.register(app, portal)
     control.register(app, portal)
     host.register(app, portal)
+    designer.register(app, portal)
     pages.register(app, portal)
+    switches.register(app, portal)
     return app
 
 

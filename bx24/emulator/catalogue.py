@@ -7,49 +7,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import crm
-from .state import localized
+from . import crm, document, php
+from .state import RobotRecord, localized
 
 if TYPE_CHECKING:
-    from .portal import Portal, Stage
+    from .portal import Portal
     from .workflow import PlacedRobot
 
-_FIELDS: tuple[tuple[str, str, str, str, bool], ...] = (
-    ("ID", "ID", "ID", "int", False),
-    ("TITLE", "Название", "Name", "string", False),
-    ("OPPORTUNITY", "Сумма", "Amount", "double", False),
-    ("CURRENCY_ID", "Валюта", "Currency", "select", False),
-    ("STAGE_ID", "Стадия", "Stage", "select", False),
-    ("ASSIGNED_BY_ID", "Ответственный", "Responsible", "user", False),
-    ("ASSIGNED_BY_PRINTABLE", "Ответственный (текст)", "Responsible (text)", "string", False),
-    ("COMMENTS", "Комментарий", "Comment", "text", False),
-    ("BEGINDATE", "Дата начала", "Start date", "datetime", False),
-    ("UF_CRM_CONTRACT", "Договор", "Contract", "file", False),
-    ("CONTACT.NAME", "Контакт: Имя", "Contact: First name", "string", False),
-    ("CONTACT.LAST_NAME", "Контакт: Фамилия", "Contact: Last name", "string", False),
-    ("CONTACT.PHONE", "Контакт: Телефон", "Contact: Phone", "phone", True),
-    ("CONTACT.PHONE_PRINTABLE", "Контакт: Телефон (текст)", "Contact: Phone (text)", "string", False),
-    ("COMPANY.TITLE", "Компания: Название", "Company: Name", "string", False),
-    ("COMPANY.PHONE_PRINTABLE", "Компания: Телефон (текст)", "Company: Phone (text)", "string", False),
-)
 
+def settings_options(portal: Portal, robot: PlacedRobot, earlier: list[PlacedRobot]) -> dict[str, Any]:
+    """PLACEMENT_OPTIONS of a settings page. `properties` have the stored shape: upper-case keys, language maps.
 
-def document_fields(lang: str) -> dict[str, dict[str, Any]]:
-    return {
-        code: {
-            "Name": russian if lang == "ru" else english,
-            "Type": kind,
-            "Multiple": multiple,
-            "Required": False,
-            "Options": None,
-        }
-        for code, russian, english, kind, multiple in _FIELDS
-    }
-
-
-def settings_options(portal: Portal, stage: Stage, index: int) -> dict[str, Any]:
-    """PLACEMENT_OPTIONS of a settings page. `properties` have the stored shape: upper-case keys, language maps."""
-    robot = stage.robots[index]
+    earlier: the robots of the stage that run before this one; their results are what it may use.
+    """
     record = portal.robots[robot.code]
     placed = {code.lower(): value for code, value in robot.values.items()}
     return {
@@ -58,8 +28,8 @@ def settings_options(portal: Portal, stage: Stage, index: int) -> dict[str, Any]
         "properties": record.properties(),
         "current_values": {code: placed.get(code.lower()) for code in record.properties()},
         "document_type": list(crm.document_type(crm.DEAL)),
-        "document_fields": document_fields(portal.lang),
-        "template": _template(portal, stage.robots[:index]),
+        "document_fields": document.fields(portal),
+        "template": _template(portal, earlier),
     }
 
 
@@ -83,3 +53,26 @@ def _template(portal: Portal, earlier: list[PlacedRobot]) -> dict[str, Any]:
         "global_constants": [],
         "return_activities": steps,
     }
+
+
+def offered(portal: Portal, triple: tuple[str, str, str]) -> list[RobotRecord]:
+    """The robots that may be placed on this document: activities are for the workflow designer, FILTER excludes."""
+    return [record for record in portal.robots.values() if record.is_robot and _passes(record, triple)]
+
+
+def _passes(record: RobotRecord, triple: tuple[str, str, str]) -> bool:
+    rules = record.fields.get("FILTER")
+    if not isinstance(rules, dict):
+        return True
+    include, exclude = (php.values(rules.get(key)) for key in ("INCLUDE", "EXCLUDE"))
+    if include and not any(_matches(rule, triple) for rule in include):
+        return False
+    return not any(_matches(rule, triple) for rule in exclude)
+
+
+def _matches(rule: Any, triple: tuple[str, str, str]) -> bool:
+    # A string names the edition, and this portal is a cloud one; a list is a prefix of the document's triple.
+    if isinstance(rule, str):
+        return rule == "b24"
+    wanted = [str(part) for part in php.values(rule)]
+    return bool(wanted) and wanted == list(triple[: len(wanted)])

@@ -253,6 +253,12 @@ def notices(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     return {"notices": [vars(notice) for notice in portal.notices]}
 
 
+def settle(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
+    """{"lang": "ru" | "en", "viewer": user id}, each optional; ValueError for others."""
+    portal.settle(lang=data.get("lang"), viewer=data.get("viewer"))
+    return {"lang": portal.lang, "viewer": portal.viewer_id}
+
+
 def faults(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     changes = dict(data)
     if changes.pop("expire_tokens", False):
@@ -280,4 +286,5 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "state": (state, "GET"),
     "notices": (notices, "GET"),
     "faults": (faults, "POST"),
+    "settle": (settle, "POST"),
 }

@@ -148,6 +148,9 @@ def seed() -> Crm:
         name="Ольга",
         lastName="Никитина",
         secondName="Игоревна",
+        post="Дизайнер",
+        birthdate="1988-04-17",
+        ufCrmBonus=320,
         companyId=1,
         phones=[("MOBILE", "+7 (912) 345-67-89")],
         emails=["olga@example.com"],
@@ -162,7 +165,13 @@ def seed() -> Crm:
     )
     crm.add(CONTACT, 3, name="Ирина", lastName="Тихая", companyId=0)
     crm.add(CONTACT, 4, name="John", lastName="Smith", companyId=0, phones=[("MOBILE", "+1 555 010 2030")])
-    crm.add(COMPANY, 1, title="ООО «Ромашка»", phones=[("WORK", "+7 495 000-11-22; +7 495 000-11-23")])
+    crm.add(
+        COMPANY,
+        1,
+        title="ООО «Ромашка»",
+        ufCrmInn="7700000001",
+        phones=[("WORK", "+7 495 000-11-22; +7 495 000-11-23")],
+    )
     crm.add(COMPANY, 2, title="ИП Безномерный")
     crm.add(
         LEAD,
@@ -186,7 +195,21 @@ def seed() -> Crm:
         contactId=1,
         companyId=1,
         begindate="2026-11-20T03:00:00+03:00",
+        closedate="2026-12-15T03:00:00+03:00",
+        dateCreate="2026-11-18T11:24:00+03:00",
+        probability=70,
+        sourceId="WEB",
+        sourceDescription="Форма «Рассчитать шкаф»",
         comments="Позвонить до обеда",
+        ufCrmOrderNo="А-1042",
+        ufCrmDelivery="2026-12-10",
+        ufCrmMeasureAt="2026-11-24T14:00:00+03:00",
+        ufCrmPrepaid="12480|RUB",
+        ufCrmColors=["белый", "дуб"],
+        ufCrmPayment="72",
+        ufCrmExpress=1,
+        ufCrmFitter=2,
+        ufCrm_1712043311="Москва, Садовая ул., 10\nдомофон 42",
         ufCrmContract={
             "id": 501,
             "url": "/bitrix/services/main/ajax.php?action=crm.controller.item.getFile&id=501",
@@ -203,9 +226,28 @@ def seed() -> Crm:
         currencyId="RUB",
         contactId=2,
         contactIds=[2, 4],
+        begindate="2026-11-21T03:00:00+03:00",
+        sourceId="ADVICE",
+        ufCrmOrderNo="А-1043",
+        ufCrmPrepaid="100000.50|RUB",
+        ufCrmColors=["графит"],
+        ufCrmPayment="71",
+        ufCrmExpress=0,
     )
     crm.add(
-        DEAL, 3, title="Ремонт офиса", stageId="NEW", categoryId=0, opportunity=95000, currencyId="RUB", companyId=1
+        DEAL,
+        3,
+        title="Ремонт офиса",
+        stageId="NEW",
+        categoryId=0,
+        opportunity=95000,
+        currencyId="RUB",
+        companyId=1,
+        assignedById=3,
+        ufCrmOrderNo="А-1044",
+        ufCrmDelivery="2027-01-20",
+        ufCrmColors=[],
+        ufCrmPayment="73",
     )
     crm.add(DEAL, 4, title="Консультация", stageId="NEW", categoryId=0, opportunity=0, currencyId="RUB")
     crm.add(

@@ -8,7 +8,7 @@ import secrets
 import string
 from typing import TYPE_CHECKING, Any
 
-from . import php, values
+from . import document, php, values
 from .state import RobotRecord
 from .words import say
 from .workflow import MAX_TIMEOUT_S, Answer, Line, PlacedRobot, Workflow
@@ -70,7 +70,7 @@ class Engine:
         flow.tokens.append(flow.event_token)
         waits = self._waits(record, step)
         self._post(flow, step, record, waits)
-        flow.status_text = say("waiting_for_app", self.portal.lang)
+        flow.status_text = self._status_text(flow, step)
         if waits != "Y":
             flow.event_id = ""
             self._say(flow, "robot_closed")
@@ -127,16 +127,24 @@ class Engine:
                 result[code] = values.outgoing(values.evaluate(raw, resolve), descriptor)
         return result
 
+    def _status_text(self, flow: Workflow, step: PlacedRobot) -> str:
+        if not step.status_text:
+            return say("waiting_for_app", self.portal.lang)
+        item = self.portal.crm.document(flow.document_id)
+        text = values.evaluate(step.status_text, lambda source, name: self._resolve(flow, item, source, name))
+        return values.printable(text) or say("waiting_for_app", self.portal.lang)
+
     def _resolve(self, flow: Workflow, item: dict[str, Any] | None, source: str, name: str) -> Any:
         if source == "Document":
-            return values.document_value(self.portal.crm, item, name)
+            return document.value(self.portal, item, name)
         if source in ("Template", "Variable", "Constant", "GlobalVar", "GlobalConst"):
             return flow.variables.get(name)
-        for index, step in enumerate(flow.steps):
-            if index <= flow.index and source in (step.name, step.title, step.code):
-                known = {key.lower(): value for key, value in flow.returned.get(step.name, {}).items()}
-                return known.get(name.lower())
-        return None
+        # A step by its own name first: two robots of one code may differ in nothing else.
+        reached = flow.steps[: flow.index + 1]
+        named = [step for step in reached if step.name == source]
+        named = named or [step for step in reached if source in (step.title, step.code)]
+        known = flow.returned.get(named[0].name, {}) if named else {}
+        return {key.lower(): value for key, value in known.items()}.get(name.lower())
 
     def _delivered(self, flow: Workflow, step: PlacedRobot, status: int, detail: str) -> None:
         if status == 200:

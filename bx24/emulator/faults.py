@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+SLOW_FRAME_S = 3.0
+
 
 @dataclass
 class Faults:
@@ -38,6 +40,12 @@ class Faults:
     """The auth server refuses to refresh: the app is not paid for."""
     refuse_resize: bool = False
     """The host page never answers `resizeWindow`, as in sliders."""
+    slow_frames: bool = False
+    """The app's page is asked for only after SLOW_FRAME_S."""
+    session_ended: bool = False
+    """`refreshAuth` fails: the host says so in its own page and never answers the frame."""
+    many_fields: bool = False
+    """The deal has 300 custom fields more."""
     retry_until_200: bool = False
     """Robot calls are repeated with the SAME event_token until 200. Bitrix24 never does; crash tests need it."""
     delay_s: float = 0.05

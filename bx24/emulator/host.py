@@ -1,4 +1,4 @@
-"""The page around the app's iframe: the main page, a placement, and a robot's settings with Save."""
+"""The page around the app's iframe: the main page, a placement; and what a frame asks its host to do."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from flask import Flask, abort, jsonify, redirect, render_template, request
+from flask import Flask, abort, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from . import catalogue, lifecycle, php
+from . import lifecycle
+from .faults import SLOW_FRAME_S
 from .pages import context
-from .values import is_yes
 
 if TYPE_CHECKING:
     from .portal import Portal
-    from .state import RobotRecord
-
-SETTINGS = "BIZPROC_ACTIVITY_PROPERTIES_DIALOG"
 
 
 def register(app: Flask, portal: Portal) -> None:
@@ -26,26 +23,16 @@ def register(app: Flask, portal: Portal) -> None:
         with portal.emulator.lock:
             return _app_page(portal)
 
-    @app.get("/robots/<stage_id>/<int:index>")
-    def settings(stage_id: str, index: int) -> ResponseReturnValue:
-        with portal.emulator.lock:
-            return _settings(portal, stage_id, index, [])
-
-    @app.post("/robots/<stage_id>/<int:index>")
-    def save(stage_id: str, index: int) -> ResponseReturnValue:
-        with portal.emulator.lock:
-            return _save(portal, stage_id, index)
-
     @app.post("/emulator/frame/<action>")
     def frame_action(action: str) -> ResponseReturnValue:
         with portal.emulator.lock:
             return _frame_action(portal, action, request.get_json(silent=True) or {})
 
 
-def viewer() -> int:
+def viewer(portal: Portal) -> int:
     """Who looks at the portal: `?user=2` is an ordinary employee."""
-    given = request.args.get("user", "1")
-    return int(given) if given.isdigit() else 1
+    given = request.args.get("user", "")
+    return int(given) if given.isdigit() else portal.viewer_id
 
 
 def uri() -> dict[str, str]:
@@ -67,15 +54,16 @@ def _app_page(portal: Portal) -> ResponseReturnValue:
         options = {**json.loads(request.args["params"])}
     options |= uri()
     made = lifecycle.frame(
-        portal, url, user_id=viewer(), placement=placement, options=options, lang=context(portal, "app")["lang"]
+        portal, url, user_id=viewer(portal), placement=placement, options=options, lang=context(portal, "app")["lang"]
     )
     return render_template(
-        "frame.html", frame=made, data=_data(portal, made, placement, options), height="", **context(portal, "app")
+        "frame.html", frame=made, data=frame_data(portal, made, placement, options), height="", **context(portal, "app")
     )
 
 
-def _data(portal: Portal, made: lifecycle.Frame, placement: str, options: dict[str, Any]) -> dict[str, Any]:
-    parts, row, user = urlsplit(made.url), portal.installation, portal.users.get(viewer())
+def frame_data(portal: Portal, made: lifecycle.Frame, placement: str, options: dict[str, Any]) -> dict[str, Any]:
+    """What static/host.js needs; `init` is the answer to `getInitData`."""
+    parts, row, user = urlsplit(made.url), portal.installation, portal.users.get(viewer(portal))
     init = {
         "LANG": context(portal, "app")["lang"],
         "DOMAIN": portal.domain,
@@ -98,96 +86,11 @@ def _data(portal: Portal, made: lifecycle.Frame, placement: str, options: dict[s
         "app_sid": made.app_sid,
         "app_origin": f"{parts.scheme}://{parts.netloc}",
         "placement": placement,
-        "user": viewer(),
+        "user": viewer(portal),
+        "delay_ms": int(SLOW_FRAME_S * 1000) if portal.faults.slow_frames else 0,
         "refuse_resize": portal.faults.refuse_resize,
         "slider": request.args.get("slider") == "1",
     }
-
-
-def _place(portal: Portal, stage_id: str, index: int) -> tuple[Any, Any, RobotRecord]:
-    stage = portal.stage(stage_id)
-    if stage is None or index >= len(stage.robots):
-        abort(404)
-    record = portal.robots.get(stage.robots[index].code)
-    if record is None:
-        abort(404)
-    return stage, stage.robots[index], record
-
-
-def _settings(portal: Portal, stage_id: str, index: int, problems: list[str]) -> ResponseReturnValue:
-    stage, robot, record = _place(portal, stage_id, index)
-    options = catalogue.settings_options(portal, stage, index) | uri()
-    made, data = None, None
-    if record.placement_handler:
-        made = lifecycle.frame(
-            portal,
-            record.placement_handler,
-            user_id=viewer(),
-            placement=SETTINGS,
-            options=options,
-            lang=context(portal, "board")["lang"],
-        )
-        data = _data(portal, made, SETTINGS, options)
-        data["properties"] = [code.lower() for code in record.properties()]
-    return render_template(
-        "settings.html",
-        frame=made,
-        data=data,
-        robot=robot,
-        record=record,
-        problems=problems,
-        saved=request.args.get("saved") == "1",
-        inputs=_inputs(robot.values, record),
-        **context(portal, "board"),
-    )
-
-
-def _inputs(placed: dict[str, Any], record: RobotRecord) -> list[tuple[str, str]]:
-    rows = []
-    known = {code.lower(): value for code, value in placed.items()}
-    for code in record.properties():
-        value = known.get(code.lower())
-        if isinstance(value, list):
-            rows += [(f"property_{code.lower()}[]", str(entry)) for entry in value]
-        elif value is not None:
-            rows.append((f"property_{code.lower()}", str(value)))
-    return rows
-
-
-def _save(portal: Portal, stage_id: str, index: int) -> ResponseReturnValue:
-    _, robot, record = _place(portal, stage_id, index)
-    values, problems = read_values(record, portal.lang)
-    if problems:
-        return _settings(portal, stage_id, index, problems)
-    robot.values = values
-    limit = request.form.get("timeout_s", "")
-    robot.timeout_s = int(limit) if limit.isdigit() else 0
-    return redirect(f"{request.path}?saved=1&lang={context(portal, 'board')['lang']}")
-
-
-def read_values(record: RobotRecord, lang: str) -> tuple[dict[str, Any], list[str]]:
-    """The form's values; empty items of a multiple property are dropped and the rest re-indexed, as the host does."""
-    found: dict[str, Any] = {}
-    problems = []
-    for code, descriptor in record.properties().items():
-        name = f"property_{code.lower()}"
-        several = request.form.getlist(f"{name}[]")
-        value: Any = request.form.get(name, "")
-        if is_yes(descriptor.get("MULTIPLE")):
-            value = [entry for entry in (several or [value]) if entry != ""]
-        if is_yes(descriptor.get("REQUIRED")) and not value:
-            problems.append(code)
-        options = {key for key, _ in php.items(descriptor.get("OPTIONS"))}
-        if (
-            str(descriptor.get("TYPE")).lower() == "select"
-            and isinstance(value, str)
-            and value
-            and "{=" not in value
-            and value not in options
-        ):
-            problems.append(code)
-        found[code] = value
-    return found, problems
 
 
 def _frame_action(portal: Portal, action: str, data: dict[str, Any]) -> ResponseReturnValue:
@@ -196,6 +99,8 @@ def _frame_action(portal: Portal, action: str, data: dict[str, Any]) -> Response
     if action == "refresh":
         if portal.user(user_id) is None or not row.active:
             return jsonify({"error": "ACCESS_DENIED"}), 403
+        if portal.faults.session_ended:
+            return jsonify(None)
         grant = portal.emulator.tokens.issue(portal, user_id)
         return jsonify({"AUTH_ID": grant.access_token, "AUTH_EXPIRES": "3600", "REFRESH_ID": grant.refresh_token})
     if action == "finish":

@@ -49,6 +49,8 @@ class Portal:
         self.lang = lang
         self.member_id = secrets.token_hex(16)
         self.clock = emulator.clock
+        self.viewer_id = 1
+        """Who looks at the portal's pages unless an address says `?user=`."""
         self.users: dict[int, User] = {user.id: user for user in USERS}
         self.crm = crm.seed()
         self.faults = Faults()
@@ -80,6 +82,15 @@ class Portal:
     def new_id(self) -> int:
         self._next_id += 1
         return self._next_id
+
+    def settle(self, *, lang: str | None = None, viewer: object = None) -> None:
+        """Language of the portal, and who looks at its pages. Raises ValueError for others than it knows."""
+        if lang is not None and lang not in ("ru", "en"):
+            raise ValueError(f"lang: ru or en expected, not {lang}")
+        if viewer is not None and (not str(viewer).isdigit() or int(str(viewer)) not in self.users):
+            raise ValueError(f"viewer: one of {sorted(self.users)} expected, not {viewer}")
+        self.lang = lang or self.lang
+        self.viewer_id = int(str(viewer)) if viewer is not None else self.viewer_id
 
     def user(self, user_id: int) -> User | None:
         user = self.users.get(user_id)

@@ -103,6 +103,9 @@ class RobotRecord:
     def name(self, lang: str) -> str:
         return localized(self.fields.get("NAME"), lang) or self.code
 
+    def description(self, lang: str) -> str:
+        return localized(self.fields.get("DESCRIPTION"), lang)
+
 
 def _descriptors(value: Any) -> dict[str, dict[str, Any]]:
     return {str(code): item for code, item in value.items()} if isinstance(value, dict) else {}

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 from . import php
-from .crm import COMPANY, CONTACT, Crm
 
 RESERVED = frozenset(
     {
@@ -41,9 +40,20 @@ def evaluate(value: Any, resolve: Resolver) -> Any:
         return value
     whole = _EXPRESSION.fullmatch(value.strip())
     if whole:
-        found = resolve(whole.group(1), whole.group(2))
-        return printable(found) if whole.group(3) and "printable" in whole.group(3) else found
-    return _EXPRESSION.sub(lambda match: printable(resolve(match.group(1), match.group(2))), value)
+        return _found(whole, resolve)
+    return _EXPRESSION.sub(lambda match: printable(_found(match, resolve)), value)
+
+
+def _found(match: re.Match[str], resolve: Resolver) -> Any:
+    source, name, modifiers = match.groups()
+    if "printable" not in (modifiers or ""):
+        return resolve(source, name)
+    # Of a document field the printable form is its twin: a title for a key, a name for a user.
+    return printable(resolve(source, name.removesuffix("_PRINTABLE") + "_PRINTABLE" if source == "Document" else name))
+
+
+def is_expression(value: str) -> bool:
+    return _EXPRESSION.search(value) is not None
 
 
 def _spread(value: Any) -> list[Any]:
@@ -119,37 +129,3 @@ def _typed(value: Any, kind: str, descriptor: dict[str, Any]) -> Any:
 def _leading_int(text: str) -> int | None:
     found = re.match(r"\s*-?\d+", text)
     return int(found.group()) if found else None
-
-
-def document_value(crm: Crm, item: dict[str, Any] | None, field: str) -> Any:
-    """`{=Document:FIELD}`: `CONTACT.NAME` and `COMPANY.TITLE` reach the client, PHONE is the multi-field itself."""
-    if item is None:
-        return None
-    name, _, rest = field.partition(".")
-    if rest and name.upper() in ("CONTACT", "COMPANY"):
-        kind, key = (CONTACT, "contactId") if name.upper() == "CONTACT" else (COMPANY, "companyId")
-        return document_value(crm, crm.get(kind, item.get(key) or 0), rest)
-    upper = field.upper()
-    if upper.startswith("PHONE") or upper.startswith("EMAIL"):
-        return _multi(item, upper)
-    wanted = upper.replace("_", "").removesuffix("PRINTABLE")
-    if wanted == "ID":
-        return str(item["id"])
-    aliases = {"STATUSID": "STAGEID", "ASSIGNEDBY": "ASSIGNEDBYID"}
-    wanted = aliases.get(wanted, wanted)
-    value = next((value for key, value in item.items() if key.upper() == wanted), None)
-    if wanted == "ASSIGNEDBYID" and value:
-        return f"user_{value}"
-    return value.get("id") if isinstance(value, dict) else value
-
-
-def _multi(item: dict[str, Any], field: str) -> Any:
-    kind, _, value_type = field.partition("_")
-    rows = [row for row in item.get("fm", []) if row["typeId"] == kind]
-    if value_type == "PRINTABLE":
-        return ", ".join(row["value"] for row in rows)
-    if value_type:
-        return [row["value"] for row in rows if row["valueType"] == value_type]
-    if not rows:
-        return None
-    return {"n" + str(row["id"]): {"VALUE": row["value"], "VALUE_TYPE": row["valueType"]} for row in rows}

@@ -22,6 +22,8 @@ class PlacedRobot:
     timeout_s: int = 0
     use_subscription: str | None = None
     auth_user_id: int | None = None
+    status_text: str = ""
+    """What the workflow shows while the step waits; empty: the portal's own words."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -31,6 +33,8 @@ class PlacedRobot:
             "values": self.values,
             "timeout_s": self.timeout_s,
             "use_subscription": self.use_subscription,
+            "auth_user_id": self.auth_user_id,
+            "status_text": self.status_text,
         }
 
 

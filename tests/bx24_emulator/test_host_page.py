@@ -190,6 +190,7 @@ def test_settings_are_written_into_the_robots_form_and_saved(emulator: Emulator,
     assert call(frame, "setTitle", {"title": "x"}, wait=200) == "silence"
     assert call(frame, "getInterface")["command"] == ["setPropertyValue"]
     page.get_by_label("Время ожидания").fill("90")
+    page.get_by_label("Единица").select_option("секунд")
     page.get_by_role("button", name="Сохранить").click()
     page.get_by_role("status").get_by_text("Сохранено").wait_for()
     saved = emulator.portal.stages[0].robots[0]

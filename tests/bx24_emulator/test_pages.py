@@ -150,8 +150,9 @@ def test_save_keeps_what_the_page_wrote_and_drops_empty_items(placed: Bench) -> 
     page = placed.http("GET", "/robots/PREPARATION/0").text
     assert 'name="property_text" value="&lt;b&gt;"' in page
     assert page.count('name="property_params[]"') == 2
-    data = {"property_text": "новый", "property_params[]": ["", "x", ""], "property_until": "sent", "timeout_s": "60"}
-    assert placed.http("POST", "/robots/PREPARATION/0", data=data).status_code == 302
+    data = {"property_text": "новый", "property_params[]": ["", "x", ""], "property_until": "sent"}
+    data |= {"timeout_duration": "1", "timeout_type": "m", "property_unknown": "x"}
+    assert placed.http("POST", "/robots/PREPARATION/0", data=data).status_code == 303
     robot = placed.portal.stages[1].robots[0]
     assert robot.values == {"text": "новый", "params": ["x"], "once": "", "until": "sent"}
     assert robot.timeout_s == 60
@@ -159,12 +160,16 @@ def test_save_keeps_what_the_page_wrote_and_drops_empty_items(placed: Bench) -> 
 
 @pytest.mark.parametrize(
     ("data", "problem"),
-    [({}, "text"), ({"property_text": "x", "property_until": "never"}, "until")],
+    [
+        ({}, "Поле «Текст» пустое"),
+        ({"property_text": "x", "property_until": "never"}, "Поле «Until»: такого варианта нет"),
+        ({"property_text": "x", "timeout_duration": "скоро"}, "Поле «Время ожидания»: это не целое число"),
+    ],
 )
 def test_save_refuses_like_the_host(placed: Bench, data: dict[str, str], problem: str) -> None:
     before = dict(placed.portal.stages[1].robots[0].values)
     page = placed.http("POST", "/robots/PREPARATION/0", data=data)
-    assert re.search(rf'role="alert">[^<]*{problem}', page.text)
+    assert re.search(rf'class="alert" role="alert"><h2>Робот не сохранён</h2><ul><li>{problem}', page.text)
     assert placed.portal.stages[1].robots[0].values == before
 
 
@@ -175,7 +180,7 @@ def test_no_such_robot(placed: Bench, path: str) -> None:
 
 def test_an_expression_passes_where_a_key_is_expected(placed: Bench) -> None:
     data = {"property_text": "x", "property_until": "{=Variable:until}"}
-    assert placed.http("POST", "/robots/PREPARATION/0", data=data).status_code == 302
+    assert placed.http("POST", "/robots/PREPARATION/0", data=data).status_code == 303
 
 
 def test_actions_of_the_frame(bench: Bench) -> None:

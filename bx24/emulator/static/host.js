@@ -88,7 +88,14 @@ const commands = {
   getInterface: (params, reply) => reply({ command: data.properties ? ["setPropertyValue"] : [], event: [] }),
   refreshAuth: async (params, reply) => {
     const fresh = await ask("refresh");
-    if (fresh) reply(fresh);
+    if (fresh) {
+      reply(fresh);
+      return;
+    }
+    // The frame gets no answer; the host tells the person.
+    const told = document.getElementById("host-told");
+    told.hidden = false;
+    told.textContent = told.dataset.ended;
   },
   setInstall: async (params, reply) => {
     await ask("install");
@@ -150,4 +157,7 @@ window.addEventListener("message", (event) => {
 });
 
 if (new URLSearchParams(location.search).get("slider") === "1") document.body.classList.add("in-slider");
-document.getElementById("app-form").submit();
+setTimeout(() => {
+  document.getElementById("frame-wait").textContent = "";
+  document.getElementById("app-form").submit();
+}, data.delay_ms);

@@ -1,0 +1,167 @@
+"""A robot's values in the portal's own form: hidden inputs, native controls, and what Save makes of them.
+
+Source: bizproc/lib/basetype (extractValue, renderControl) and BX.Bizproc.Automation of the product.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import php
+from .state import localized
+from .values import RESERVED, is_expression, is_yes
+from .words import say
+
+if TYPE_CHECKING:
+    from werkzeug.datastructures import MultiDict
+
+    from .state import RobotRecord
+
+Descriptors = dict[str, dict[str, Any]]
+_TRUE, _FALSE = ("y", "yes", "true", "1"), ("n", "no", "false", "0")
+
+
+@dataclass(frozen=True)
+class Control:
+    """One property as the portal draws it when the robot has no settings page of its own.
+
+    options: key and title of each choice of a select or a yes/no; values: at least one, so that there is a row to fill.
+    """
+
+    name: str
+    label: str
+    hint: str
+    kind: str
+    multiple: bool
+    required: bool
+    values: list[str]
+    options: list[tuple[str, str]]
+    problem: str
+
+
+def properties(record: RobotRecord) -> Descriptors:
+    """The registered properties without the codes that the step itself uses: the portal ignores those."""
+    return {code: item for code, item in record.properties().items() if code not in RESERVED}
+
+
+def hidden(record: RobotRecord, values: dict[str, Any]) -> list[tuple[str, str]]:
+    """Name and value of the hidden inputs a settings page starts from: scalars and lists bear different names."""
+    rows = []
+    known = {code.lower(): value for code, value in values.items()}
+    for code in properties(record):
+        value = known.get(code.lower())
+        if isinstance(value, list):
+            rows += [(f"property_{code.lower()}[]", str(entry)) for entry in value]
+        elif value is not None:
+            rows.append((f"property_{code.lower()}", str(value)))
+    return rows
+
+
+def drawn(record: RobotRecord, values: dict[str, Any], problems: dict[str, str], lang: str) -> list[Control]:
+    """The native controls; a property that was never set shows its default."""
+    known = {code.lower(): value for code, value in values.items()}
+    return [
+        _control(code, item, known.get(code.lower(), item.get("DEFAULT")), problems.get(code, ""), lang)
+        for code, item in properties(record).items()
+    ]
+
+
+def _control(code: str, item: dict[str, Any], value: Any, problem: str, lang: str) -> Control:
+    multiple, required = is_yes(item.get("MULTIPLE")), is_yes(item.get("REQUIRED"))
+    entries = [str(entry) for entry in php.values(value)] if php.is_array(value) else [str(value or "")]
+    entries = entries or [""]
+    options = _options(item, lang)
+    if options:
+        # An expression set from elsewhere stays a choice: drawing the list must not lose it.
+        options += [(entry, entry) for entry in entries if entry and entry not in dict(options)]
+        options = [("", say("not_set", lang)), *options]
+    return Control(
+        f"property_{code.lower()}" + ("[]" if multiple else ""),
+        label(code, item, lang),
+        localized(item.get("DESCRIPTION"), lang),
+        _kind(item),
+        multiple,
+        required,
+        entries if multiple else entries[:1],
+        options,
+        problem,
+    )
+
+
+def label(code: str, item: dict[str, Any], lang: str) -> str:
+    return localized(item.get("NAME"), lang) or code
+
+
+def _kind(item: dict[str, Any]) -> str:
+    return str(item.get("TYPE") or "string").lower()
+
+
+def _options(item: dict[str, Any], lang: str) -> list[tuple[str, str]]:
+    kind = _kind(item)
+    if kind == "bool":
+        return [("Y", say("yes", lang)), ("N", say("no", lang))]
+    return [(key, localized(title, lang)) for key, title in php.items(item.get("OPTIONS"))] if kind == "select" else []
+
+
+def read(record: RobotRecord, form: MultiDict[str, str], lang: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Values by code and problems by code. Inputs of unknown codes are ignored.
+
+    Empty items of a multiple property are dropped and the rest re-indexed; of a list sent to a single property the
+    first item counts; of a scalar and a list for one property the later one, as in PHP.
+    """
+    found: dict[str, Any] = {}
+    problems: dict[str, str] = {}
+    for code, item in properties(record).items():
+        entries = _sent(form, f"property_{code.lower()}")
+        checked = [_checked(item, entry) for entry in entries if entry != ""]
+        good = [entry for entry in checked if entry is not None]
+        found[code] = [entry for entry in entries if entry != ""] if None in checked else good
+        if not is_yes(item.get("MULTIPLE")):
+            found[code] = found[code][0] if found[code] and entries[0] != "" else ""
+        if None in checked:
+            problems[code] = say(f"bad_{_kind(item)}", lang, label=label(code, item, lang))
+        elif is_yes(item.get("REQUIRED")) and not found[code]:
+            problems[code] = say("bad_empty", lang, label=label(code, item, lang))
+    return found, problems
+
+
+def _sent(form: MultiDict[str, str], name: str) -> list[str]:
+    last = next((key for key in reversed(list(form)) if key in (name, f"{name}[]")), name)
+    # A browser's form writes line ends as CR LF; the portal reads the inputs by script and keeps them as they are.
+    return [entry.replace("\r\n", "\n") for entry in form.getlist(last)]
+
+
+def _checked(item: dict[str, Any], entry: str) -> str | None:
+    """The entry as it is stored, None when its type refuses it. Expressions pass everywhere."""
+    check = _CHECKS.get(_kind(item))
+    return entry if check is None or is_expression(entry) else check(item, entry)
+
+
+def _integer(_: dict[str, Any], entry: str) -> str | None:
+    text = entry.replace(" ", "")
+    return text if re.fullmatch(r"[-+]?\d+", text) else None
+
+
+def _number(_: dict[str, Any], entry: str) -> str | None:
+    text = entry.replace(" ", "").replace(",", ".")
+    return text if re.fullmatch(r"[-+]?\d+(\.\d+)?", text) else None
+
+
+def _yes_or_no(_: dict[str, Any], entry: str) -> str | None:
+    text = entry.strip().lower()
+    return "Y" if text in _TRUE else "N" if text in _FALSE else None
+
+
+def _key(item: dict[str, Any], entry: str) -> str | None:
+    return entry if entry in {key for key, _ in php.items(item.get("OPTIONS"))} else None
+
+
+_CHECKS: dict[str, Callable[[dict[str, Any], str], str | None]] = {
+    "int": _integer,
+    "double": _number,
+    "bool": _yes_or_no,
+    "select": _key,
+}

@@ -1,0 +1,32 @@
+"""The portal's switches as a page: the troubles a settings page must live with, the language, and who looks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from flask import Flask, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+
+from .pages import context
+
+if TYPE_CHECKING:
+    from .portal import Portal
+
+SWITCHES = ("refuse_resize", "slow_frames", "session_ended", "many_fields")
+"""Names in `Faults`."""
+
+
+def register(app: Flask, portal: Portal) -> None:
+    @app.get("/switches")
+    def switches() -> str:
+        with portal.emulator.lock:
+            shown = [(name, bool(getattr(portal.faults, name))) for name in SWITCHES]
+            saved = request.args.get("saved") == "1"
+            return render_template("switches.html", switches=shown, saved=saved, **context(portal, "switches"))
+
+    @app.post("/switches")
+    def save() -> ResponseReturnValue:
+        with portal.emulator.lock:
+            portal.faults.update({name: name in request.form for name in SWITCHES})
+            portal.settle(lang=request.form.get("lang"), viewer=request.form.get("viewer"))
+            return redirect(f"/switches?saved=1&lang={portal.lang}", 303)
