@@ -86,23 +86,21 @@ class Templates:
             if self.line.templates_synced_at is None:
                 raise
 
-    def listed(self, refresh: bool = False) -> tuple[list[TemplateInfo], GupshupError | None]:
+    def listed(self, anew: bool = False) -> tuple[list[TemplateInfo], GupshupError | None]:
         """All of the line, by name and language, and why they could not be asked for anew.
 
-        They are asked for when the cache is stale, or at once with `refresh`, unless that was done just now.
+        They are asked for when the cache is stale, or at once with `anew`, unless that was done just now.
         """
         error = None
-        wanted = not is_fresh(self.runtime, self.line) or (refresh and _age(self.runtime, self.line) > ASK_EVERY)
+        wanted = not is_fresh(self.runtime, self.line) or (anew and _age(self.runtime, self.line) > ASK_EVERY)
         if self.line.app_id and wanted:
             try:
-                _ASKED[self.line.id].ask(self.runtime, self.line)
-                self.line.templates_synced_at = self.runtime.clock()
+                refresh(self.runtime, self.line)
             except GupshupError as failure:
                 log.warning("template list not refreshed", line=self.line.id, code=failure.code, reason=failure.reason)
                 error = failure
         with self.runtime.db.read() as session:
-            stored = session.scalars(select(Template.data).where(Template.line_id == self.line.id))
-            return sorted(map(TemplateInfo.from_dict, stored), key=lambda info: (info.name, info.language)), error
+            return [info for _, info in every(session, [self.line.id])], error
 
     def _look(self, reference: str) -> list[TemplateInfo]:
         with self.runtime.db.read() as session:

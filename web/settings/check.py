@@ -42,7 +42,8 @@ GOOD: dict[str, Value] = {
 }  # fmt: skip
 #: Of these nothing can be said once an expression is in them; in texts what stands around it is checked.
 _WHOLE = frozenset(
-    "line phone until wait_minutes template language file kind contact contact_phone contact_email latitude longitude".split()
+    {"line", "phone", "until", "wait_minutes", "template", "language", "file", "kind", "contact", "contact_phone"}
+    | {"contact_email", "latitude", "longitude"}
 )
 _STANDS_IN = 0x4E00  # one letter each, so that two expressions do not look like the same button twice
 _NOT_SENT = re.compile(r"^(?:Not sent: |Не отправили: )")
@@ -122,9 +123,9 @@ def _refusals(
     except Refused as refusal:
         yield refusal
         tidy = {**written, "latitude": GOOD["latitude"], "longitude": GOOD["longitude"]}
-    for refusal in _of_fields(schema, tidy):
-        yield refusal
-        tidy[refusal.at] = GOOD[refusal.at]
+    for missing in _of_fields(schema, tidy):
+        yield missing
+        tidy[missing.at] = GOOD[missing.at]
     values = schema.load(tidy)
     line = None
     try:

@@ -76,7 +76,7 @@ def saved(side: str, action: Action, current: Any) -> dict[str, Value | None]:
     current: `current_values` as they came, a map or PHP's empty `[]`; values are texts, lists, maps of lists, or null.
     """
     given = current if isinstance(current, Mapping) else {}
-    by_lower = {str(key).lower(): value for key, value in reversed(given.items())}
+    by_lower = {str(key).lower(): value for key, value in given.items()}
     described = describe(schema_of(side, action), options={"line": {}})
     return {
         code: _entries(by_lower.get(code.lower())) if one["Multiple"] == "Y" else _single(by_lower.get(code.lower()))

@@ -6,11 +6,13 @@ from flask_babel import gettext as _
 
 from activities.errors import Refused
 from activities.send_template import unsupported
+from bx24.i18n import Text
 from gupshup.templates import TemplateInfo
 from messaging import circuit, lines
 from messaging.models import Line, Portal
 from messaging.runtime import Runtime
 from messaging.templates import Templates
+from web.pages.templates import CATEGORIES, STATUSES
 
 
 def of_lines(portal: Portal, lang: str) -> list[dict[str, Any]]:
@@ -43,14 +45,14 @@ def of_templates(runtime: Runtime, portal: Portal, wanted: str, refresh: bool, l
     return {
         "line": {"id": str(line.id), "name": line.name, "listed": bool(line.app_id)},
         "templates": [_template(info, lang) for info in infos],
-        "problem": _problem(line, error and (error.refusal.ru if lang == "ru" else error.refusal.en)),
+        "problem": _problem(line, Text(error.refusal.en, error.refusal.ru).to(lang) if error else ""),
     }
 
 
-def _problem(line: Line, error: str | None) -> str:
-    if not line.app_id:
-        return _("This line has no app id, so its templates cannot be listed. Write the template's id by hand.")
-    return error or ""
+def _problem(line: Line, error: str) -> str:
+    if line.app_id:
+        return error
+    return str(_("This line has no app id, so its templates cannot be listed. Write the template's id by hand."))
 
 
 def _template(info: TemplateInfo, lang: str) -> dict[str, Any]:
@@ -61,11 +63,11 @@ def _template(info: TemplateInfo, lang: str) -> dict[str, Any]:
         "name": info.name,
         "language": info.language,
         "status": info.status,
-        "statusText": status_words(info.status),
+        "status_text": _status(info.status),
         "category": info.category,
-        "categoryText": category_words(info.category),
+        "category_text": _category(info.category),
         "usable": info.sendable and why is None,
-        "why": why.to(lang) if why else "" if info.sendable else info.reason or status_words(info.status),
+        "why": why.to(lang) if why else "" if info.sendable else info.reason or _status(info.status),
         "kind": info.kind.lower(),
         "media": info.is_media,
         "header": info.header,
@@ -92,23 +94,10 @@ def _buttons(info: TemplateInfo) -> list[dict[str, Any]]:
     return made
 
 
-def status_words(status: str) -> str:
-    """A template's status in words; a new one of Gupshup's as it came."""
-    words = {
-        "APPROVED": _("Approved"),
-        "SANDBOX_REQUESTED": _("Approved"),
-        "PENDING": _("In review"),
-        "IN_APPEAL": _("In review"),
-        "REJECTED": _("Rejected"),
-        "PAUSED": _("Paused"),
-        "DISABLED": _("Disabled"),
-        "FAILED": _("Not submitted"),
-        "DELETED": _("Deleted"),
-    }
-    return words.get(status, status)
+def _status(status: str) -> str:
+    """In words; a new one of Gupshup's as it came."""
+    return str(STATUSES[status][0]) if status in STATUSES else status
 
 
-def category_words(category: str) -> str:
-    """A template's category in words; a new one as it came."""
-    words = {"MARKETING": _("Marketing"), "UTILITY": _("Utility"), "AUTHENTICATION": _("Authentication")}
-    return words.get(category, category)
+def _category(category: str) -> str:
+    return str(CATEGORIES.get(category, category))

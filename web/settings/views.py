@@ -107,9 +107,7 @@ def templates(viewer: Viewer) -> Response:
         if portal is None:
             return empty(403)
         refresh = request.args.get("refresh") == "1"
-        return jsonify(
-            listing.of_templates(runtime(), portal, request.args.get("line", ""), refresh, viewer.language)
-        )
+        return jsonify(listing.of_templates(runtime(), portal, request.args.get("line", ""), refresh, viewer.language))
 
 
 @blueprint.post("/settings/check")
