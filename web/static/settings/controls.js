@@ -10,6 +10,9 @@ import { expressionField } from './field.js';
  * @property {ReturnType<import('./store.js').createStore>} store
  * @property {Map<string, Object>} controls by property: {setProblem(text, index), focus(index)}
  * @property {function()} redraw    the phone shows something else now
+ * @property {function()} recheck   the server knows more than before
+ * @property {function(string, Object=): Promise<?Object>} ask  our server, null when nobody answers
+ * @property {function(string)} announce
  * @property {function(?(number|string))} point  the variable whose field has the focus
  */
 

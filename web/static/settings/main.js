@@ -30,7 +30,9 @@ function start() {
 function makeForm(page, catalogue) {
   const { texts } = page;
   const touched = new Set();
-  const form = { page, texts, catalogue, controls: new Map(), announce, ask, redraw: () => screen.draw(), point: (n) => screen.point(n) };
+  const form = {
+    page, texts, catalogue, controls: new Map(), announce, ask, recheck: () => checks.now(), redraw: () => screen.draw(), point: (n) => screen.point(n),
+  };
   form.sender = () => senderOf(form);
   form.store = createStore({
     values: page.values, properties: page.properties, write: (values) => parent.setProperties(values),
@@ -44,7 +46,7 @@ function makeForm(page, catalogue) {
     ask: () => check(form),
     controls: form.controls,
     isShown: (code) => !form.store.isNew || touched.has(code),
-    words: { ready: () => readyWords(form), offline: say(texts, 'page.offline') },
+    words: { ready: () => readyWords(form, content), offline: say(texts, 'page.offline') },
   });
   const content = (CONTENTS[page.action] ?? sendTemplate)(form);
   const screen = beside(form, content);
@@ -86,8 +88,10 @@ async function check({ page, store }) {
   });
 }
 
-function readyWords({ texts, store, page }) {
-  return say(texts, 'page.ready');
+/** «Шаблон visit_reminder · Готово к сохранению». */
+function readyWords(form, content) {
+  const name = content.name?.() ?? '';
+  return [name && `${property(form, 'template').title} ${name}`, say(form.texts, 'page.ready')].filter(Boolean).join(' · ');
 }
 
 // --- to whom

@@ -15,6 +15,7 @@ export function sendTemplate(form) {
     model: () => part.model(),
     summary: () => part.summary(),
     lineChanged: () => part.load(false),
+    name: () => part.name(),
   };
 }
 
@@ -51,6 +52,7 @@ class TemplatePart {
     this.drawFields();
     this.drawWarning();
     this.form.redraw();
+    this.form.recheck();
   }
 
   drawLoading() {
