@@ -123,9 +123,11 @@ def _refusals(
     except Refused as refusal:
         yield refusal
         tidy = {**written, "latitude": GOOD["latitude"], "longitude": GOOD["longitude"]}
+    mended = {}
     for missing in _of_fields(schema, tidy):
         yield missing
-        tidy[missing.at] = GOOD[missing.at]
+        mended[missing.at] = GOOD[missing.at]
+    tidy |= mended
     values = schema.load(tidy)
     line = None
     try:
@@ -138,7 +140,8 @@ def _refusals(
             phones.valid(phones.split(values["phone"]), desk.region)
         except Refused as refusal:
             yield refusal
-    yield from _of_plan(action, values, desk)
+    # What stands in for a field that is wrong already is ours.
+    yield from (refused for refused in _of_plan(action, values, desk) if refused.at not in mended)
 
 
 def _of_fields(schema: Properties, tidy: Mapping[str, Any]) -> list[Refused]:

@@ -30,6 +30,7 @@ from web.settings import check, fields, listing, texts
 
 blueprint = Blueprint("settings", __name__)
 log = structlog.get_logger(__name__)
+_SIDES = ("robots", "activities")
 _compact = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -116,15 +117,15 @@ def checked(viewer: Viewer) -> Response:
     """JSON {side, action, values: code → text or texts} → {problems: [{field, code, index, text}], heading}."""
     given = request.get_json(silent=True)
     given = given if isinstance(given, dict) else {}
-    action = runs.action_of(str(given.get("side")), str(given.get("action")))
-    values = given.get("values")
+    side, values = given.get("side"), given.get("values")
+    action = runs.action_of(side, str(given.get("action"))) if isinstance(side, str) and side in _SIDES else None
     if action is None or not isinstance(values, dict):
         return empty(400)
     with runtime().db.read() as session:
         portal = _portal(session, viewer)
         if portal is None:
             return empty(403)
-        found = check.problems(runtime(), portal, str(given["side"]), action, values)
+        found = check.problems(runtime(), portal, str(side), action, values)
     heading = ngettext(
         "Fill in %(num)d field, otherwise the robot will fail",
         "Fill in %(num)d fields, otherwise the robot will fail",

@@ -2,6 +2,8 @@
 import { make, say, write } from './dom.js';
 import { problemLine, property, radios } from './controls.js';
 
+/** Days before months and 24 hours, as the rest of the product writes them. */
+export const LOCALES = { ru: 'ru', en: 'en-GB' };
 const UNITS = [['minutes', 1], ['hours', 60], ['days', 1440]];
 
 /** @param {import('./controls.js').Form} form @returns {HTMLElement[]} */
@@ -69,6 +71,6 @@ function momentOf({ texts, page }, value) {
   if (!/^\d+$/.test(value.trim()) || minutes < 1 || minutes > page.sizes.wait_minutes) return '';
   const at = new Date(Date.now() + minutes * 60_000);
   const options = { day: 'numeric', month: 'long', hour: '2-digit', minute: '2-digit' };
-  const moment = at.toLocaleString(document.documentElement.lang, options).replace(' в ', ', ');
+  const moment = at.toLocaleString(LOCALES[document.documentElement.lang], options).replace(/ (?:в|at) /, ', ');
   return say(texts, 'ending.moment', { moment });
 }

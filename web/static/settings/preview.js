@@ -1,4 +1,5 @@
 // The phone beside the form: what each action's values would look like on the client's screen.
+import { LOCALES } from './ending.js';
 import { parse as parseExpression, split } from './expressions.js';
 
 const VARIABLE = /\{\{\s*([0-9]{1,4}|[A-Za-z_][A-Za-z0-9_]*)\s*\}\}/g;
@@ -13,7 +14,7 @@ function nameOf({ catalogue }, expression) {
   return catalogue.name(expression) || parseExpression(expression)?.id || expression;
 }
 
-const clock = () => new Date().toLocaleTimeString(document.documentElement.lang, { hour: '2-digit', minute: '2-digit' });
+const clock = () => new Date().toLocaleTimeString(LOCALES[document.documentElement.lang], { hour: '2-digit', minute: '2-digit' });
 
 const base = (form) => ({ sender: form.sender(), header: null, body: [], footer: [], buttons: [], list: null, time: clock() });
 
