@@ -31,7 +31,7 @@ def of_lines(portal: Portal, lang: str) -> list[dict[str, Any]]:
     ]
 
 
-def of_templates(runtime: Runtime, portal: Portal, wanted: str, refresh: bool, lang: str) -> dict[str, Any]:
+def of_templates(runtime: Runtime, portal: Portal, wanted: str, anew: bool, lang: str) -> dict[str, Any]:
     """{line, templates, problem}: of the line with this id, phone or name, "" and what is unknown: of the default line.
 
     problem: why there are none, or only old ones, "" otherwise. line: {id, name, listed} or None; listed: whether Gupshup
@@ -41,7 +41,7 @@ def of_templates(runtime: Runtime, portal: Portal, wanted: str, refresh: bool, l
         line, _conversation = lines.choose(portal, "" if "{=" in wanted else wanted, (), ())
     except Refused as refusal:
         return {"line": None, "templates": [], "problem": refusal.text.to(lang)}
-    infos, error = Templates(runtime, line).listed(refresh)
+    infos, error = Templates(runtime, line).listed(anew)
     return {
         "line": {"id": str(line.id), "name": line.name, "listed": bool(line.app_id)},
         "templates": [_template(info, lang) for info in infos],

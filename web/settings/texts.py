@@ -128,7 +128,6 @@ def _texts() -> dict[str, str]:
         ),
         "page.offline": _("The settings were not checked: waba24 does not answer."),
         "page.try_again": _("Try again"),
-        "page.broken": _("This page could not be drawn. The saved values are untouched: Save loses nothing."),
         "line.auto": _("Automatic"),
         "line.auto_hint": _("The line of the last conversation, else the default one"),
         "line.default": _("default"),
@@ -157,7 +156,6 @@ def _texts() -> dict[str, str]:
             "An OLChat macro: the template it names will be sent. The robot “template” shows the same as fields."
         ),
         "text.window": _("Ordinary messages arrive only within 24 hours of the client's last message"),
-        "buttons.comes_back": _("The client's choice comes back as the button's id"),
         "file.source": _("Where the file is"),
         "file.link": _("link"),
         "file.disk": _("file on Drive"),

@@ -14,7 +14,7 @@ from flask_babel import ngettext
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import selectinload
 
 from activities.base import STATUS_RESULTS, Action
 from bx24.errors import Bx24Error
@@ -61,11 +61,10 @@ def settings(side: str, name: str) -> Response:
         log.warning("settings not verified", code=error.code)
         return _refusal("unavailable", call.lang, 403)
     speak(viewer.language)
-    with runtime().db.read() as session:
-        portal = _portal(session, viewer)
-        if portal is None:
-            return _refusal("not_installed", call.lang, 403, viewer)
-        return _drawn(viewer, portal, side, action, call.options)
+    portal = _portal(viewer)
+    if portal is None:
+        return _refusal("not_installed", call.lang, 403, viewer)
+    return _drawn(viewer, portal, side, action, call.options)
 
 
 def _drawn(viewer: Viewer, portal: Portal, side: str, action: Action, options: dict[str, Any]) -> Response:
@@ -103,12 +102,11 @@ def _drawn(viewer: Viewer, portal: Portal, side: str, action: Action, options: d
 @require_frame
 def templates(viewer: Viewer) -> Response:
     """?line= id, phone or name, empty: the default line; ?refresh=1 asks Gupshup anew. See listing.of_templates."""
-    with runtime().db.read() as session:
-        portal = _portal(session, viewer)
-        if portal is None:
-            return empty(403)
-        refresh = request.args.get("refresh") == "1"
-        return jsonify(listing.of_templates(runtime(), portal, request.args.get("line", ""), refresh, viewer.language))
+    portal = _portal(viewer)
+    if portal is None:
+        return empty(403)
+    anew = request.args.get("refresh") == "1"
+    return jsonify(listing.of_templates(runtime(), portal, request.args.get("line", ""), anew, viewer.language))
 
 
 @blueprint.post("/settings/check")
@@ -121,11 +119,10 @@ def checked(viewer: Viewer) -> Response:
     action = runs.action_of(side, str(given.get("action"))) if isinstance(side, str) and side in _SIDES else None
     if action is None or not isinstance(values, dict):
         return empty(400)
-    with runtime().db.read() as session:
-        portal = _portal(session, viewer)
-        if portal is None:
-            return empty(403)
-        found = check.problems(runtime(), portal, str(side), action, values)
+    portal = _portal(viewer)
+    if portal is None:
+        return empty(403)
+    found = check.problems(runtime(), portal, str(side), action, values)
     heading = ngettext(
         "Fill in %(num)d field, otherwise the robot will fail",
         "Fill in %(num)d fields, otherwise the robot will fail",
@@ -134,9 +131,11 @@ def checked(viewer: Viewer) -> Response:
     return jsonify(problems=[problem.to_dict(viewer.language) for problem in found], heading=heading if found else "")
 
 
-def _portal(session: Session, viewer: Viewer) -> Portal | None:
-    """The viewer's portal with its lines, unless the app was removed from it."""
-    portal = session.scalar(select(Portal).where(Portal.member_id == viewer.member_id))
+def _portal(viewer: Viewer) -> Portal | None:
+    """The viewer's portal with its lines, unless the app was removed from it. No session stays open: Gupshup may be slow."""
+    with runtime().db.read() as session:
+        lines = selectinload(Portal.lines)
+        portal = session.scalar(select(Portal).where(Portal.member_id == viewer.member_id).options(lines))
     return portal if portal is not None and portal.status != "inactive" else None
 
 

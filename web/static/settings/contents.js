@@ -1,10 +1,7 @@
-// What each action but the template's asks for. Every function gives the elements of its part and how the phone shows it.
-import { buttonsEditor } from './buttons.js';
-import { announce, icon, make, say, write } from './dom.js';
-import { length, split } from './expressions.js';
+// The content of the simpler actions. Every function gives the elements of its part and how the phone shows it.
+import { counted, notice, property, radios, selectField, shownText, textField } from './controls.js';
+import { announce, icon, make, say } from './dom.js';
 import { expressionField } from './field.js';
-import { listEditor } from './list.js';
-import { labelled, notice, property, radios, selectField, textField } from './controls.js';
 import * as preview from './preview.js';
 
 /**
@@ -29,63 +26,6 @@ function sendText(form) {
   });
   show();
   return { elements: [field.element, hint], model: () => preview.ofText(form), summary: () => counted(form, 'text') };
-}
-
-function counted(form, code) {
-  return { length: length(shownText(form, form.store.text(code))), limit: property(form, code).limit };
-}
-
-/** A text with its fields by name. */
-const shownText = (form, value) =>
-  split(value).map((part) => part.text ?? (form.catalogue.name(part.expression) || part.expression)).join('');
-
-function sendButtons(form) {
-  const { page: { sizes }, store, texts } = form;
-  const { title, hint } = property(form, 'buttons');
-  const editor = buttonsEditor({
-    id: 'f-buttons', label: title, value: store.entries('buttons'), titleLimit: sizes.button_title, max: sizes.buttons,
-    texts, onInput: (entries) => store.set('buttons', entries),
-  });
-  const text = textField(form, 'text', { multiline: true, placeholder: say(texts, 'text.placeholder') });
-  return {
-    elements: [textField(form, 'header').element, text.element, textField(form, 'footer').element,
-      edited(form, 'buttons', editor, hint)],
-    model: () => preview.ofButtons(form),
-    summary: () => counted(form, 'text'),
-  };
-}
-
-/** An editor tells its own problems; those it does not know of stand below it. */
-function edited(form, code, editor, hint) {
-  const line = make('p', { class: 'error', hidden: true });
-  const element = make('div', { class: 'field' }, editor.element, line,
-    hint ? make('p', { class: 'hint', text: hint }) : null);
-  form.controls.set(code, {
-    setProblem(text) {
-      write(line, editor.problems().length ? '' : text);
-      line.hidden = !line.textContent;
-    },
-    focus: () => editor.focus(),
-  });
-  return element;
-}
-
-function sendList(form) {
-  const { page: { sizes }, store, texts } = form;
-  const { title } = property(form, 'items');
-  const limits = {
-    rows: sizes.rows, title: sizes.row_title, description: sizes.row_description, section: sizes.section_title,
-  };
-  const editor = listEditor({
-    id: 'f-items', label: title, value: store.text('items'), limits, texts, onInput: (value) => store.set('items', value),
-  });
-  const text = textField(form, 'text', { multiline: true, placeholder: say(texts, 'text.placeholder') });
-  return {
-    elements: [textField(form, 'header').element, text.element, textField(form, 'footer').element,
-      textField(form, 'button').element, edited(form, 'items', editor, '')],
-    model: () => preview.ofList(form, editor.sections()),
-    summary: () => counted(form, 'text'),
-  };
 }
 
 /** The three ways to name a file are one property; the choice only says how to fill it in. */
@@ -167,6 +107,7 @@ function modeOf(store) {
   return TYPED.some((code) => store.text(code).trim()) ? 'typed' : 'crm';
 }
 
+/** As send_location.py reads pairs; there they are put right once more. */
 const NUMBER = '[+\\-−–]?\\d{1,3}(?:[.,]\\d+)?';
 const PAIR = new RegExp(`^\\s*[(\\[]?\\s*(${NUMBER})°?\\s*(?:,\\s+|;\\s*|\\s+)(${NUMBER})°?\\s*[)\\]]?\\s*$`);
 const DOTTED_PAIR = /^\s*([+\-−–]?\d{1,3}\.\d+)\s*,\s*([+\-−–]?\d{1,3}(?:\.\d+)?)\s*$/;
@@ -200,7 +141,7 @@ function waitReply(form) {
   const { store, texts, catalogue } = form;
   const { title, hint } = property(form, 'accept');
   const list = make('ul', { class: 'chips', 'aria-label': title });
-  const words = (entry) => split(entry).map((part) => part.text ?? (catalogue.name(part.expression) || part.expression)).join('');
+  const words = (entry) => shownText(form, entry);
   const any = make('p', { class: 'hint', text: say(texts, 'accept.any') });
   const draw = () => {
     const entries = store.entries('accept');
@@ -236,7 +177,8 @@ function waitReply(form) {
       add();
     }
   });
-  const button = make('button', { type: 'button', class: 'btn btn-s', text: say(texts, 'accept.add'), on: { click: add } });
+  const adding = say(texts, 'accept.add');
+  const button = make('button', { type: 'button', class: 'btn btn-s', text: adding, on: { click: add } });
   form.controls.set('accept', { setProblem: (text) => field.setProblem(text), focus: () => field.focus() });
   draw();
   return { elements: [field.element, make('div', { class: 'field' }, button, list, any,
@@ -249,6 +191,6 @@ function checkWindow({ texts }) {
 
 /** Action → its part of the form. */
 export const CONTENTS = {
-  send_text: sendText, send_buttons: sendButtons, send_list: sendList, send_file: sendFile, send_contact: sendContact,
-  send_location: sendLocation, wait_reply: waitReply, check_window: checkWindow,
+  send_text: sendText, send_file: sendFile, send_contact: sendContact, send_location: sendLocation, wait_reply: waitReply,
+  check_window: checkWindow,
 };

@@ -1,5 +1,6 @@
 // The form's building blocks: each knows its property, its label from the server, and where its problem is shown.
 import { icon, make, write } from './dom.js';
+import { length, split } from './expressions.js';
 import { expressionField } from './field.js';
 
 /**
@@ -108,3 +109,12 @@ export function problemLine(id) {
 export function notice(kind, ...content) {
   return make('div', { class: `alert ${kind}` }, icon('alert'), make('div', {}, ...content));
 }
+
+/** What stands under the phone about a text: how long it is, with its fields by name. */
+export function counted(form, code) {
+  return { length: length(shownText(form, form.store.text(code))), limit: property(form, code).limit };
+}
+
+/** A text with its fields by name. */
+export const shownText = (form, value) =>
+  split(value).map((part) => part.text ?? (form.catalogue.name(part.expression) || part.expression)).join('');

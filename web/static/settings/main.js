@@ -1,23 +1,29 @@
 // The settings page of a robot or an activity: whom, what, and when the workflow goes on. Bitrix24's Save stores it.
 import { call, parent } from '../session.js';
-import { CONTENTS } from './contents.js';
 import { notice, property, selectField, textField } from './controls.js';
 import { announce, make, say } from './dom.js';
 import { ending } from './ending.js';
 import { Catalogue } from './expressions.js';
 import { phone, summary } from './phone.js';
 import { problems } from './problems.js';
-import { sendTemplate } from './send_template.js';
 import { createStore } from './store.js';
 
 const read = (id) => JSON.parse(document.getElementById(id).textContent);
 
+/** The part of an action that is its own: nobody need load the others'. */
+const MODULES = {
+  send_template: () => import('./send_template.js'),
+  send_buttons: () => import('./choices.js'),
+  send_list: () => import('./choices.js'),
+};
+
 /** Draw everything; when that fails, the saved values stay on the page as they came and nothing is written. */
-function start() {
+async function start() {
   const raw = document.getElementById('raw');
   try {
     const page = read('settings');
-    const form = makeForm(page, new Catalogue(read('catalogue'), page.texts));
+    const { CONTENTS } = await (MODULES[page.action] ?? (() => import('./contents.js')))();
+    const form = makeForm(page, new Catalogue(read('catalogue'), page.texts), CONTENTS[page.action]);
     document.getElementById('place').replaceChildren(form.element);
     form.begin();
   } catch (error) {
@@ -27,11 +33,12 @@ function start() {
   }
 }
 
-function makeForm(page, catalogue) {
+function makeForm(page, catalogue, contentOf) {
   const { texts } = page;
   const touched = new Set();
   const form = {
-    page, texts, catalogue, controls: new Map(), announce, ask, recheck: () => checks.now(), redraw: () => screen.draw(), point: (n) => screen.point(n),
+    page, texts, catalogue, controls: new Map(), announce, ask,
+    recheck: () => checks.now(), redraw: () => screen.draw(), point: (n) => screen.point(n),
   };
   form.sender = () => senderOf(form);
   form.store = createStore({
@@ -46,9 +53,9 @@ function makeForm(page, catalogue) {
     ask: () => check(form),
     controls: form.controls,
     isShown: (code) => !form.store.isNew || touched.has(code),
-    words: { ready: () => readyWords(form, content), offline: say(texts, 'page.offline') },
+    words: { ready: () => readyWords(form, content), offline: () => say(texts, hasEnded ? 'page.ended' : 'page.offline') },
   });
-  const content = (CONTENTS[page.action] ?? sendTemplate)(form);
+  const content = contentOf(form);
   const screen = beside(form, content);
   const parts = [line(form, content), recipient(form), ...content.elements, ...ending(form),
     make('p', { class: 'hint save', text: say(texts, 'page.save') })];
@@ -56,15 +63,19 @@ function makeForm(page, catalogue) {
     submit: (event) => event.preventDefault(),
     focusout: ({ target }) => {
       form.store.flush();
-      const own = [...form.controls.keys()].find((code) => target.id?.startsWith(`f-${code}`));
-      if (own && !touched.has(own)) {
-        touched.add(own);
+      const code = codeOf(form, target);
+      if (code && !touched.has(code)) {
+        touched.add(code);
         checks.soon();
       }
     },
   } }, ...parts.filter(Boolean)), screen);
   return { element, begin: () => begin(form, element, checks, screen) };
 }
+
+/** The property an element belongs to by its id, f-<code> or f-<code>-<n>. */
+const codeOf = ({ controls }, { id = '' }) =>
+  [...controls.keys()].find((code) => id === `f-${code}` || id.startsWith(`f-${code}-`));
 
 function begin(form, element, checks, screen) {
   form.store.writeDefaults();
@@ -74,10 +85,12 @@ function begin(form, element, checks, screen) {
   parent.followHeight(element);
 }
 
+let hasEnded = false;
+
 /** @returns {Promise<?Object>} null when nobody answers */
 async function ask(path, options) {
   const answer = await call(path, options).catch(() => null);
-  if (answer?.status === 401) announce(read('settings').texts['page.ended']);
+  hasEnded = answer?.status === 401;
   return answer?.ok ? answer.json() : null;
 }
 
@@ -152,7 +165,7 @@ function recipient(form) {
 function beside(form, content) {
   const { texts } = form;
   if (!content.model) return { element: null, draw() {}, point() {} };
-  const screen = phone({ texts });
+  const screen = phone({ texts, onPoint: (n) => content.pointed?.(n) });
   const under = make('p', { class: 'hint' });
   const element = make('aside', { class: 'beside', id: 'phone', 'aria-label': say(texts, 'phone.label') }, screen.element, under);
   let due = 0;
@@ -175,12 +188,15 @@ function frame({ texts }, checks, form, screen) {
   const bar = make('div', { class: 'bar' }, checks.element);
   const element = make('div', { class: 'settings-box' }, bar, make('div', { class: 'settings-columns' }, form, screen.element));
   if (!screen.element) return element;
-  const button = make('button', { type: 'button', class: 'btn btn-s preview', 'aria-expanded': 'false', 'aria-controls': 'phone',
-    text: say(texts, 'page.preview'), on: { click: () => {
-      const isOpen = element.classList.toggle('is-previewed');
-      button.setAttribute('aria-expanded', String(isOpen));
-      if (isOpen) screen.element.scrollIntoView({ block: 'nearest' });
-    } } });
+  const toggle = () => {
+    const isOpen = element.classList.toggle('is-previewed');
+    button.setAttribute('aria-expanded', String(isOpen));
+    if (isOpen) window.scrollTo(0, 0);
+  };
+  const button = make('button', {
+    type: 'button', class: 'btn btn-s preview', 'aria-expanded': 'false', 'aria-controls': 'phone',
+    text: say(texts, 'page.preview'), on: { click: toggle },
+  });
   bar.append(button);
   return element;
 }

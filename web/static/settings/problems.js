@@ -5,10 +5,10 @@ const PAUSE_MS = 500;
 
 /**
  * @param {Object} how
- * @param {function(): Promise<{problems: {field: string, index: ?number, text: string}[], heading: string}>} how.ask
+ * @param {function(): Promise<?{problems: {field: string, index: ?number, text: string}[], heading: string}>} how.ask
  * @param {Map<string, {setProblem: function(string, ?number), focus: function(?number)}>} how.controls by property
  * @param {function(string): boolean} how.isShown  whether a missing value of this property is already told beside it
- * @param {{ready: string, offline: string}} how.words
+ * @param {{ready: function(): string, offline: function(): string}} how.words
  * @returns {{element: HTMLElement, soon: function(), now: function()}}
  */
 export function problems({ ask, controls, isShown, words }) {
@@ -29,8 +29,8 @@ export function problems({ ask, controls, isShown, words }) {
   function show(answer) {
     const found = answer?.problems ?? [];
     element.classList.toggle('is-good', Boolean(answer) && !found.length);
-    element.classList.toggle('is-bad', found.length > 0);
-    write(heading, answer ? answer.heading || words.ready() : words.offline);
+    element.classList.toggle('is-bad', !answer || found.length > 0);
+    write(heading, answer ? answer.heading || words.ready() : words.offline());
     list.replaceChildren(...found.map((problem) => link(problem)));
     line.tabIndex = found.length ? 0 : -1;
     if (!found.length) element.open = false;

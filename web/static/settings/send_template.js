@@ -1,14 +1,14 @@
-// The template, a field for each of its variables, its file and its buttons. What was saved stays until something is changed.
+// The template, a field for each of its variables, its file and its buttons; what was saved stays until it is changed.
+import { notice, property, radios, textField } from './controls.js';
 import { announce, make, say, write } from './dom.js';
 import { split } from './expressions.js';
 import { expressionField } from './field.js';
-import { notice, property, radios, textField } from './controls.js';
 import { ofTemplate } from './preview.js';
 import { numbered, unnumbered } from './store.js';
 import { chosen, templatePicker } from './templates.js';
 
 /** @param {import('./controls.js').Form} form @returns {import('./contents.js').Content} */
-export function sendTemplate(form) {
+function sendTemplate(form) {
   const part = new TemplatePart(form);
   return {
     elements: [part.element],
@@ -16,12 +16,14 @@ export function sendTemplate(form) {
     summary: () => part.summary(),
     lineChanged: () => part.load(false),
     name: () => part.name(),
+    pointed: (n) => part.pointed(n),
   };
 }
 
 class TemplatePart {
   constructor(form) {
-    Object.assign(this, { form, store: form.store, texts: form.texts, templates: [], previewed: null, moved: '' });
+    Object.assign(this, { form, store: form.store, texts: form.texts });
+    Object.assign(this, { templates: [], picker: null, previewed: null, moved: '' });
     // More than the template of the moment takes: another one may want them again.
     this.values = unnumbered(this.store.entries('params'));
     this.buttons = unnumbered(this.store.entries('button_params'));
@@ -78,27 +80,31 @@ class TemplatePart {
     });
     const language = textField(this.form, 'language');
     this.place.replaceChildren(field.element, language.element);
+    this.picker = null;
   }
 
   drawPicker() {
     const models = this.templates.map((one) => ({
       ...one, text: one.body, variables: one.variables.length, buttons: one.buttons.length,
     }));
-    const value = { template: this.store.text('template'), language: this.store.text('language') };
-    if (this.picker) {
-      this.picker.setTemplates(models);
-    } else {
-      this.picker = templatePicker({
-        id: 'f-template', label: property(this.form, 'template').title, templates: models, value, texts: this.texts,
-        onPick: ({ id }) => this.pick(this.templates.find((one) => one.id === id)),
-        onPreview: (one) => this.preview(one),
-        onRefresh: () => this.load(true),
-      });
-    }
-    this.line = make('p', { class: 'error', hidden: true });
-    this.place.replaceChildren(this.picker.element, this.line, ...(this.problem ? [notice('warn', this.problem)] : []));
+    if (this.picker) this.picker.setTemplates(models);
+    else this.makePicker(models);
+    this.note.replaceChildren(...(this.problem ? [notice('warn', this.problem)] : []));
+    // Put in once more it would lose the focus, and somebody has just pressed «Refresh» in it.
+    if (!this.picker.element.isConnected) this.place.replaceChildren(this.picker.element, this.line, this.note);
     this.control = { focus: () => this.picker.focus() };
     this.register();
+  }
+
+  makePicker(templates) {
+    this.picker = templatePicker({
+      id: 'f-template', label: property(this.form, 'template').title, templates, value: this.saved(), texts: this.texts,
+      onPick: ({ id }) => this.pick(this.templates.find((one) => one.id === id)),
+      onPreview: (one) => this.preview(one),
+      onRefresh: () => this.load(true),
+    });
+    this.line = make('p', { class: 'error', hidden: true });
+    this.note = make('div');
   }
 
   register() {
@@ -177,12 +183,12 @@ class TemplatePart {
       return;
     }
     const similar = this.similar(found);
-    const button = similar && make('button', { type: 'button', class: 'btn btn-s', text: say(this.texts, 'template.similar'), on: {
-      click: () => {
-        this.pick(similar);
-        this.picker.focus();
-      },
-    } });
+    const choose = () => {
+      this.pick(similar);
+      this.picker.focus();
+    };
+    const button = similar
+      && make('button', { type: 'button', class: 'btn btn-s', text: say(this.texts, 'template.similar'), on: { click: choose } });
     const none = similar ? null : make('span', { class: 'muted', text: say(this.texts, 'template.no_similar') });
     this.warning.replaceChildren(notice('warn', make('p', { text: words }), button ?? none));
   }
@@ -191,8 +197,8 @@ class TemplatePart {
   similar(gone) {
     const name = gone?.name ?? this.saved().template;
     const count = gone?.variables.length ?? this.values.length;
-    const score = (one) => 4 * (one.variables.length === count) + 2 * (one.language === (gone?.language ?? this.saved().language))
-      + (one.category === gone?.category) + (one.kind === gone?.kind) + 3 * alike(one.name, name);
+    const language = gone?.language ?? this.saved().language;
+    const score = (one) => 4 * (one.variables.length === count) + 2 * (one.language === language) + (one.category === gone?.category) + (one.kind === gone?.kind) + 3 * alike(one.name, name);
     const fitting = this.templates.filter((one) => one.usable && one.id !== gone?.id && one.variables.length >= count);
     return fitting.sort((one, other) => score(other) - score(one))[0] ?? null;
   }
@@ -201,10 +207,12 @@ class TemplatePart {
 
   drawFields() {
     const template = this.current();
-    const variables = template?.variables ?? this.values.map((_, at) => ({ n: at + 1, part: '', name: String(at + 1), sample: '' }));
+    const variables = template?.variables
+      ?? this.values.map((_, at) => ({ n: at + 1, part: '', name: String(at + 1), sample: '' }));
     this.inputs = variables.map((variable) => this.variable(variable));
     this.form.controls.set('params', this.entriesControl(this.inputs));
-    const buttons = template ? asking(template) : this.buttons.map((_, at) => ({ n: at + 1, type: 'URL', text: String(at + 1), value: '' }));
+    const buttons = template ? asking(template)
+      : this.buttons.map((_, at) => ({ n: at + 1, type: 'URL', text: String(at + 1), value: '' }));
     this.tails = buttons.map((button) => this.button(button));
     this.form.controls.set('button_params', this.entriesControl(this.tails));
     const elements = [
@@ -313,6 +321,11 @@ class TemplatePart {
     };
   }
 
+  /** The variable under the pointer in the phone, or null. */
+  pointed(n) {
+    this.inputs.forEach((input, at) => input.element.classList.toggle('is-pointed', String(at + 1) === n));
+  }
+
   /** What the summary on top calls it. */
   name() {
     return this.current()?.name ?? '';
@@ -330,3 +343,6 @@ function alike(one, other) {
   const others = other.toLowerCase().split(/[\W_]+/).filter(Boolean);
   return others.filter((word) => words.has(word)).length / Math.max(words.size, others.length, 1);
 }
+
+/** Action → its part of the form. */
+export const CONTENTS = { send_template: sendTemplate };

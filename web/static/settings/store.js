@@ -16,6 +16,9 @@ const PAUSE_MS = 300;
 export function createStore({ values, properties, write, onChange }) {
   const current = { ...values };
   const multiple = new Set(properties.filter((one) => one.multiple).map(({ code }) => code));
+  // Properties that never had a value have their defaults; the others stay as they are, empty ones too.
+  const missing = properties.filter(({ code, default: value }) => values[code] === null && value !== '');
+  for (const { code, default: value } of missing) current[code] = value;
   let waiting = {};
   let timer = 0;
 
@@ -52,10 +55,8 @@ export function createStore({ values, properties, write, onChange }) {
 
     flush,
 
-    /** Once, when the page opens: properties that never had a value get their defaults; the others stay as they are. */
+    /** Once, when the page opens. */
     writeDefaults() {
-      const missing = properties.filter(({ code, default: value }) => values[code] === null && value !== '');
-      for (const { code, default: value } of missing) current[code] = value;
       if (missing.length) write(Object.fromEntries(missing.map((one) => [one.code, one.default])));
     },
   };

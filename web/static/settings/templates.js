@@ -22,9 +22,16 @@ export function chosen(templates, { template, language }) {
   const byId = templates.find(({ id }) => id === wanted);
   if (byId) return { template: byId, languages: [] };
   const named = templates.filter(({ name }) => name === wanted);
-  const inLanguage = language ? named.filter((one) => one.language === language) : named;
+  const inLanguage = language ? spoken(named, language.trim().toLowerCase()) : named;
   if (inLanguage.length === 1) return { template: inLanguage[0], languages: [] };
   return { template: null, languages: inLanguage.length > 1 ? named.map((one) => one.language) : [] };
+}
+
+/** Those of the language, else those of its variants: «en» is also «en_US» (messaging/templates.py, `the_one`). */
+function spoken(templates, wanted) {
+  const exact = templates.filter(({ language }) => language.toLowerCase() === wanted);
+  const main = (language) => language.toLowerCase().split('_')[0];
+  return exact.length ? exact : templates.filter(({ language }) => main(language) === main(wanted));
 }
 
 /**
