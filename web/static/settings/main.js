@@ -61,6 +61,7 @@ function makeForm(page, catalogue, contentOf) {
     make('p', { class: 'hint save', text: say(texts, 'page.save') })];
   const element = frame(form, checks, make('form', { class: 'settings-form', on: {
     submit: (event) => event.preventDefault(),
+    focusin: () => checks.fold(),
     focusout: ({ target }) => {
       form.store.flush();
       const code = codeOf(form, target);

@@ -9,7 +9,7 @@ const PAUSE_MS = 500;
  * @param {Map<string, {setProblem: function(string, ?number), focus: function(?number)}>} how.controls by property
  * @param {function(string): boolean} how.isShown  whether a missing value of this property is already told beside it
  * @param {{ready: function(): string, offline: function(): string}} how.words
- * @returns {{element: HTMLElement, soon: function(), now: function()}}
+ * @returns {{element: HTMLElement, soon: function(), now: function(), fold: function()}}
  */
 export function problems({ ask, controls, isShown, words }) {
   const heading = make('span', { class: 'summary-words' });
@@ -56,6 +56,12 @@ export function problems({ ask, controls, isShown, words }) {
   return {
     element,
     now,
+
+    /** The list lies over the form; who works there has seen it. */
+    fold() {
+      element.open = false;
+    },
+
     soon() {
       clearTimeout(timer);
       timer = setTimeout(now, PAUSE_MS);

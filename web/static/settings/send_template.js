@@ -7,6 +7,9 @@ import { ofTemplate } from './preview.js';
 import { numbered, unnumbered } from './store.js';
 import { chosen, templatePicker } from './templates.js';
 
+/** Height of the sticky summary with some air. */
+const BAR = 56;
+
 /** @param {import('./controls.js').Form} form @returns {import('./contents.js').Content} */
 function sendTemplate(form) {
   const part = new TemplatePart(form);
@@ -103,8 +106,17 @@ class TemplatePart {
       onPreview: (one) => this.preview(one),
       onRefresh: () => this.load(true),
     });
+    this.picker.element.addEventListener('focusin', ({ target }) => {
+      if (target.role === 'combobox') requestAnimationFrame(() => this.reveal());
+    });
     this.line = make('p', { class: 'error', hidden: true });
     this.note = make('div');
+  }
+
+  /** In a low frame the list would open below its edge. Not scrollIntoView: that scrolls the portal's page too. */
+  reveal() {
+    const { top, bottom } = this.picker.element.getBoundingClientRect();
+    if (bottom > window.innerHeight) window.scrollBy(0, Math.min(bottom - window.innerHeight, top - BAR));
   }
 
   register() {
