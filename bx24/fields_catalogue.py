@@ -106,9 +106,9 @@ def groups(
 ) -> list[Group]:
     """The groups of the picker in its order, without the empty ones.
 
-    Every field stands in one of `client`, `item` and `all` (what is left: linked records and technical fields), and again
-    in `frequent`. learnt: field ids this portal uses most, they come first there. own: result ids that every step of
-    ours returns; steps that have them all come first.
+    Every field stands in one of `client`, `item` and `all` (what is left: linked records, technical fields), some again
+    in `frequent`. learnt: field ids this portal uses most, they come first there. own: result ids that every step
+    of ours returns; steps that have them all come first.
     """
     items = _paired(list(_described("Document", document_fields, lang)))
     shown = [item for item in items if not item.technical]

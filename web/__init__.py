@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 def build(runtime: Runtime) -> Flask:
     """Put the routes and commands on one Flask app."""
-    app = Flask("web", static_folder="static", template_folder="templates")
+    app = Flask("web", static_folder=None, template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
     app.extensions["waba24"] = runtime
@@ -22,9 +22,6 @@ def build(runtime: Runtime) -> Flask:
     for module in (frames, install, pages, settings, runs, webhooks, files, health):
         app.register_blueprint(module.blueprint)
     commands.attach(app)
-
-    # A page names each of its files with a mark of the content (texts.static): a browser need never ask again.
-    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 365 * 24 * 3600
 
     @app.after_request
     def _when_answered(response: Response) -> Response:

@@ -9,7 +9,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import phonenumbers
-from flask import Flask, g, url_for
+from flask import Flask, Response, g, send_from_directory, url_for
 from flask_babel import Babel, format_datetime, format_decimal
 from markupsafe import Markup
 
@@ -18,18 +18,34 @@ STATIC = Path(__file__).parent / "static"
 
 def attach(app: Flask) -> None:
     """Give the app its languages and the templates their helpers."""
+    app.add_url_rule("/static/<mark>/<path:filename>", "static", send_static)
     Babel(app, default_locale="en", locale_selector=lambda: g.get("language", "en"))
     app.jinja_env.globals.update(icon=icon, badge=badge, moment=moment, number=number, phone=phone, static=static)
 
 
-@lru_cache(maxsize=64)
-def _mark(name: str) -> str:
-    return sha256((STATIC / name).read_bytes()).hexdigest()[:10]
+@lru_cache(maxsize=1)
+def _mark() -> str:
+    """A mark of all static files together. It stands in the path: modules name each other by relative addresses."""
+    whole = sha256()
+    for path in sorted(path for path in STATIC.rglob("*") if path.is_file()):
+        whole.update(path.relative_to(STATIC).as_posix().encode() + b"\0" + path.read_bytes())
+    return whole.hexdigest()[:12]
 
 
 def static(name: str) -> str:
-    """The address of a file of ours. The mark of its content lets browsers keep it for ever."""
-    return url_for("static", filename=name, v=_mark(name))
+    """The address of a file of ours. It changes with the files, so browsers may keep what is behind it for ever."""
+    return url_for("static", mark=_mark(), filename=name)
+
+
+def send_static(mark: str, filename: str) -> Response:
+    """A file of ours; an old page that asks for what is no more under its mark gets today's, without keeping it."""
+    response = send_from_directory(STATIC, filename)
+    response.cache_control.public, response.cache_control.no_cache = True, None
+    if mark == _mark():
+        response.cache_control.max_age, response.cache_control.immutable = 365 * 24 * 3600, True
+    else:
+        response.cache_control.no_store = True
+    return response
 
 
 def icon(name: str, small: bool = False) -> Markup:

@@ -70,6 +70,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "done_deleted": ("Робот удалён: {title}", "Robot deleted: {title}"),
     "done_up": ("Робот стоит выше: {title}", "Robot moved up: {title}"),
     "done_down": ("Робот стоит ниже: {title}", "Robot moved down: {title}"),
+    "error": ("Ошибка", "Error"),
     "not_saved": ("Робот не сохранён", "The robot was not saved"),
     "bad_empty": ("Поле «{label}» пустое. Заполните его.", "The field “{label}” is empty. Fill it in."),
     "bad_int": (

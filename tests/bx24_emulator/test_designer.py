@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import ThreadingHTTPServer
@@ -175,6 +176,8 @@ def test_a_refused_save_opens_again_with_what_was_typed(emulator: Emulator, page
     write(page, params=["{=Document:TITLE}"], once="perhaps")
     page.get_by_role("button", name="Сохранить").click()
     alert = page.get_by_role("alert")
+    expect(alert).to_be_focused()
+    expect(page).to_have_title(re.compile("^Ошибка: Сказать"))
     expect(alert).to_contain_text("Поле «Текст» пустое. Заполните его.")
     expect(alert).to_contain_text("Поле «Once»: нужно Y или N.")
     typed = call(app_frame(page), "getInitData")["PLACEMENT_OPTIONS"]["current_values"]

@@ -40,6 +40,7 @@ document.body.addEventListener('htmx:afterSwap', (event) => {
   localise(event.detail.target);
   if (event.detail.target !== main) return;
   const { section } = main.firstElementChild.dataset;
+  if (section) remember(section);
   for (const link of document.querySelectorAll('.top a')) {
     if (link.dataset.section === section) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
@@ -62,5 +63,17 @@ document.addEventListener('click', (event) => {
   }
 });
 
+// A reload of the portal's page opens the frame anew: go back to the section that was open. Best effort, per tab.
+const PLACE = 'waba24.section';
+const remember = (section) => {
+  try {
+    if (section === undefined) return sessionStorage.getItem(PLACE);
+    sessionStorage.setItem(PLACE, section);
+  } catch { /* the browser keeps nothing for foreign frames */ }
+  return null;
+};
+const before = document.querySelector(`.top a[data-section="${CSS.escape(remember() ?? '')}"]:not([aria-current])`);
+
 localise();
-parent.followHeight?.(document.body);
+parent.followHeight(main);
+before?.click();

@@ -1,6 +1,6 @@
 // The editable region under a field: text nodes and chips, and one string that is the truth.
-// Positions are offsets in that string, never nodes: the region may be drawn anew at any moment without moving the caret.
-// Plain typing is the browser's own (input methods, spelling, dictation); whatever touches a chip is done on the string.
+// Positions are offsets in that string, never nodes: the region may be drawn anew without moving the caret.
+// Plain typing is the browser's own (input methods, spelling, dictation); what touches a chip is done on the string.
 
 import { split } from './expressions.js';
 import { el } from './nodes.js';
@@ -14,16 +14,16 @@ export class Editable {
   /**
    * @param {object} how
    * @param {HTMLElement} how.root        the contenteditable element, empty
+   * @param {string} how.value
    * @param {boolean} how.multiline
    * @param {(expression: string) => HTMLElement | null} how.chip  null: unknown, stays text
    * @param {(value: string) => void} how.onChange  after each change made by the user
    * @param {() => void} [how.onBrace]    `{` has been typed
    * @param {(text: string) => void} [how.onPaste]
    */
-  constructor({ root, multiline, chip, onChange, onBrace = () => {}, onPaste = () => {} }) {
+  constructor({ root, value, multiline, chip, onChange, onBrace = () => {}, onPaste = () => {} }) {
     Object.assign(this, { root, multiline, chip, onChange, onBrace, onPaste });
-    this.value = '';
-    this.selection = { start: 0, end: 0 };
+    this._take(value, { start: value.length, end: value.length });
     this._past = [];
     this._future = [];
     this._typed = 0;
@@ -94,6 +94,7 @@ export class Editable {
   _take(value, selection) {
     this.value = value;
     this.selection = selection;
+    this._caret = selection.end;
     this._draw();
     if (document.activeElement === this.root) this._select(selection);
   }
@@ -103,7 +104,7 @@ export class Editable {
     for (const part of split(this.value)) {
       const chip = part.expression && this.chip(part.expression);
       const text = part.text ?? part.expression;
-      if (chip) nodes.push(chip);
+      if (chip) nodes.push(...gapBefore(nodes), chip);
       else if (nodes.at(-1)?.nodeType === Node.TEXT_NODE) nodes.at(-1).data += text;
       else nodes.push(document.createTextNode(text));
     }
@@ -123,7 +124,7 @@ export class Editable {
   _isClean() {
     const { childNodes, lastChild } = this.root;
     return [...childNodes].every((node) => node.nodeType === Node.TEXT_NODE || isChip(node)
-      || (node.nodeName === 'BR' && node === lastChild));
+      || (isGap(node) && node.textContent === GAP) || (node.nodeName === 'BR' && node === lastChild));
   }
 
   _chips() {
@@ -174,6 +175,7 @@ export class Editable {
     let left = offset;
     for (const [index, node] of [...this.root.childNodes].entries()) {
       const size = read(node).length;
+      if (left === size && isGap(node.nextSibling)) return [node.nextSibling.firstChild, GAP.length];
       if (node.nodeType === Node.TEXT_NODE && left <= size) return [node, left];
       if (left < size || node === this.root.lastChild && node.nodeName === 'BR') return [this.root, index];
       left -= size;
@@ -200,9 +202,10 @@ export class Editable {
     act();
   }
 
-  /** Whether the browser may type here by itself: a caret inside a text node. */
+  /** Whether the browser may type here by itself: a caret in a text node, and no chip beside it to jump over. */
   _isPlain(start, end) {
-    return start === end && document.getSelection().anchorNode?.nodeType === Node.TEXT_NODE;
+    const isText = document.getSelection().anchorNode?.nodeType === Node.TEXT_NODE;
+    return isText && start === end && !this._chipAt(start, 'start') && !this._chipAt(start, 'end');
   }
 
   _type(data) {
@@ -217,7 +220,8 @@ export class Editable {
     const beside = this._chipAt(start, isForward ? 'start' : 'end');
     if (beside) return () => this._select(beside);
     const target = event.getTargetRanges()[0];
-    const stretch = target && this._offsets(target);
+    const isLineStart = !isForward && isGap(document.getSelection().anchorNode?.parentNode);
+    const stretch = isLineStart ? { start: start - 1, end: start } : target && this._offsets(target);
     return stretch && stretch.start < stretch.end ? () => this.replace('', stretch, 'delete') : null;
   }
 
@@ -227,6 +231,7 @@ export class Editable {
       this._remember(event.inputType?.startsWith('insert') ? 'type' : 'edit');
       this.value = value;
       this._onSelection();
+      this._caret = this.selection.end;
       this.root.classList.toggle('is-empty', value === '');
     }
     if (!event.isComposing) this._settle();
@@ -236,7 +241,7 @@ export class Editable {
 
   /** Nothing but text and chips may stay behind; the caret keeps its place in the string. */
   _settle() {
-    if (this._isClean() && this._chips().length === this.root.children.length - this.root.querySelectorAll('br').length) {
+    if (this._isClean()) {
       this._settleEnd();
     } else {
       this._onSelection();
@@ -254,9 +259,58 @@ export class Editable {
       event.preventDefault();
       if (isY || event.shiftKey) this._redo();
       else this._undo();
+    } else if ((event.key === 'Home' || event.key === 'End') && !isCommand && !event.altKey) {
+      this._onLineEnd(event);
     } else if (!isCommand && !event.altKey && !event.shiftKey) {
       this._onArrow(event);
     }
+  }
+
+  /** The browser's Home and End do not see that a line begins or ends with a chip. */
+  _onLineEnd(event) {
+    const found = document.getSelection();
+    const anchor = offsetOf(this.root, found.anchorNode, found.anchorOffset);
+    const from = offsetOf(this.root, found.focusNode, found.focusOffset);
+    const line = this._line(from);
+    if (!line) return;
+    event.preventDefault();
+    const to = event.key === 'Home' ? line.start : line.end;
+    if (event.shiftKey) found.setBaseAndExtent(...this._position(anchor), ...this._position(to));
+    else this._select({ start: to, end: to });
+  }
+
+  /** The stretch of the drawn line around an offset, or null where it holds no chip. */
+  _line(offset) {
+    let start = offset;
+    let end = offset;
+    const here = this._atom(offset, 'start') ?? this._atom(offset, 'end');
+    const isHere = (atom) => atom && atom.bottom > here.top + 1 && atom.top < here.bottom - 1;
+    let hasChip = false;
+    for (let atom = this._atom(start, 'end'); isHere(atom); atom = this._atom(start, 'end')) {
+      start = atom.start;
+      hasChip ||= atom.isChip;
+    }
+    for (let atom = this._atom(end, 'start'); isHere(atom); atom = this._atom(end, 'start')) {
+      end = atom.end;
+      hasChip ||= atom.isChip;
+    }
+    const isWrapped = this._atom(end, 'start') && this.value[end - 1] === ' ';
+    return hasChip ? { start, end: isWrapped ? end - 1 : end } : null;
+  }
+
+  /** The chip or character that starts, or ends, at an offset, and where it is drawn; null at a paragraph's ends. */
+  _atom(offset, side) {
+    const chip = this._chipAt(offset, side);
+    const first = side === 'start' ? offset : offset - 1;
+    const stretch = chip ?? { start: first, end: first + 1 };
+    const isEnd = stretch.start < 0 || stretch.end > this.value.length || (!chip && this.value[stretch.start] === '\n');
+    if (isEnd) return null;
+    const { top, bottom } = this._rect(stretch.start, stretch.end);
+    return { ...stretch, top, bottom, isChip: Boolean(chip) };
+  }
+
+  _rect(start, end) {
+    return this.range(start, end).getBoundingClientRect();
   }
 
   /** ← and → step over a chip, and leave a selected one on their side. */
@@ -265,7 +319,9 @@ export class Editable {
     this._onSelection();
     const { start, end } = this.selection;
     const isLeft = event.key === 'ArrowLeft';
-    const to = start !== end ? (isLeft ? start : end) : this._chipAt(start, isLeft ? 'end' : 'start')?.[isLeft ? 'start' : 'end'];
+    const chip = this._chipAt(start, isLeft ? 'end' : 'start');
+    const isGapLeft = isLeft && start === end && isGap(document.getSelection().anchorNode?.parentNode);
+    const to = start !== end ? (isLeft ? start : end) : isGapLeft ? start - 1 : isLeft ? chip?.start : chip?.end;
     if (to === undefined) return;
     event.preventDefault();
     this._select({ start: to, end: to });
@@ -307,9 +363,11 @@ export class Editable {
 
   // --- undo: the browser's own forgets everything when chips are drawn
 
+  /** Keep the state before a change; typing on at the same place is one change. */
   _remember(kind) {
     const now = performance.now();
-    const isSame = (kind === 'type' || kind === 'delete') && this._kind === kind && now - this._typed < TYPING_MS;
+    const isOn = this.selection.start === this._caret && this.selection.end === this._caret;
+    const isSame = isOn && kind === this._kind && kind !== 'edit' && now - this._typed < TYPING_MS;
     if (!isSame) this._past.push({ value: this.value, selection: this.selection });
     if (this._past.length > KEEP) this._past.shift();
     this._future = [];
@@ -337,7 +395,16 @@ export class Editable {
 
 const isChip = (node) => node?.nodeType === Node.ELEMENT_NODE && node.dataset.expression !== undefined;
 
-/** The string of the region. Newlines are characters here; a <br> only holds a line open, ours or the browser's. */
+// Before a chip that begins a line the browser draws no caret: an invisible character in an element of its own gives
+// it a place. It is no part of the string.
+const GAP = '\u200b';
+const isGap = (node) => node?.nodeType === Node.ELEMENT_NODE && node.dataset.gap !== undefined;
+
+function gapBefore(nodes) {
+  return nodes.at(-1)?.data?.endsWith('\n') ? [el('span', { 'data-gap': true }, GAP)] : [];
+}
+
+/** The string of the region. Newlines are characters in it; a <br> only holds a line open, ours or the browser's. */
 function readAll(root) {
   return [...root.childNodes].map(read).join('');
 }
@@ -347,6 +414,7 @@ function read(node) {
   if (node.nodeType !== Node.ELEMENT_NODE) return '';
   if (isChip(node)) return node.dataset.expression;
   if (node.nodeName === 'BR') return '';
+  if (isGap(node)) return node.textContent.replace(GAP, '');
   const isBlock = node.nodeName === 'DIV' || node.nodeName === 'P';
   return (isBlock && node.previousSibling ? '\n' : '') + readAll(node);
 }
@@ -357,8 +425,14 @@ function offsetOf(root, container, at) {
   let before = 0;
   for (const node of root.childNodes) {
     if (node === container && node.nodeType === Node.TEXT_NODE) return before + at;
-    if (node.contains(container)) return before + (isChip(node) ? (at ? read(node).length : 0) : offsetOf(node, container, at));
+    if (node.contains(container)) return before + offsetWithin(node, container, at);
     before += read(node).length;
   }
   return before;
+}
+
+function offsetWithin(node, container, at) {
+  if (isGap(node)) return (container.data ?? '').slice(0, at).replace(GAP, '').length;
+  if (isChip(node)) return at ? read(node).length : 0;
+  return offsetOf(node, container, at);
 }

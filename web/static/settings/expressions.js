@@ -34,16 +34,17 @@ export function split(value) {
 /** The string of split()'s parts. */
 export const join = (parts) => parts.map((part) => part.expression ?? part.text).join('');
 
-/** What an expression names, without its modifiers. @returns {{object: string, id: string, modifiers: string[]} | null} */
+/** What an expression consists of. @returns {{object: string, id: string, modifiers: string[]} | null} */
 export function parse(expression) {
   EXPRESSION.lastIndex = 0;
   const match = EXPRESSION.exec(expression);
   EXPRESSION.lastIndex = 0;
   if (!match || match[0] !== expression) return null;
-  return { object: match[1], id: match[2], modifiers: match[3].split(/[>,]/).map((part) => part.trim()).filter(Boolean) };
+  const modifiers = match[3].split(/[>,]/).map((part) => part.trim()).filter(Boolean);
+  return { object: match[1], id: match[2], modifiers };
 }
 
-/** The host editor's way of showing a field, `{{Contact: Name}}`: it is no expression. @returns {{text, name, start}[]} */
+/** The host editor's way of showing a field, `{{Contact: Name}}`, is no expression. @returns {{text, name, start}[]} */
 export const displayForms = (value) =>
   [...value.matchAll(DISPLAY)].map((match) => ({ text: match[0], name: match[1].trim(), start: match.index }));
 
@@ -143,7 +144,8 @@ function fitted(groups, fit, texts) {
   const isFirst = (item) => first && kind(item) === first;
   const all = groups.flatMap((group) => group.items).filter(isFirst);
   const best = [...new Map(all.map((item) => [item.expression, item])).values()];
-  const rest = groups.map((group) => ({ ...group, items: group.items.filter((item) => isFit(item) && !isFirst(item)) }));
+  const isOther = (item) => isFit(item) && !isFirst(item);
+  const rest = groups.map((group) => ({ ...group, items: group.items.filter(isOther) }));
   return best.length ? [{ id: `best-${first}`, title: texts[TITLES[first]], items: best }, ...rest] : rest;
 }
 

@@ -44,28 +44,27 @@ export function expressionField(how) {
 }
 
 class Field {
-  constructor({ value = '', fit = 'text', onInput, onFocus, onBlur, onMacro, announce, ...how }) {
-    Object.assign(this, how, { fit, onMacro, onInput, onFocus, onBlur });
+  constructor({ value, fit = 'text', onInput, onFocus, onBlur, onMacro, announce, ...how }) {
+    Object.assign(this, how, { value: value ?? '', fit, onMacro, onInput, onFocus, onBlur });
     this.problem = '';
     this.isText = false;
     this._level = 0;
     this._ranges = [];
     this._draw(announce);
     this.editable = new Editable({
-      root: this.region, multiline: Boolean(how.multiline), chip: (expression) => this._chip(expression),
+      root: this.region, value: this.value, multiline: Boolean(how.multiline),
+      chip: (expression) => this._chip(expression),
       onChange: (changed) => this._onChange(changed), onBrace: () => this._pick(true),
       onPaste: (text) => this._onPaste(text),
     });
     this._listen();
-    this.setValue(value);
+    this._show();
   }
 
   setValue(value) {
     this.value = value;
     this.editable.setValue(value);
-    this._source();
-    this._count(false);
-    this._note();
+    this._show();
   }
 
   setProblem(text) {
@@ -97,6 +96,12 @@ class Field {
   }
 
   // --- what is drawn
+
+  _show() {
+    this._source();
+    this._count(false);
+    this._note();
+  }
 
   _draw(announce) {
     const { id, label, texts, multiline, required, placeholder } = this;
@@ -145,7 +150,8 @@ class Field {
   _chip(expression) {
     const name = this.catalogue.name(expression);
     if (!name) return null;
-    const remove = el('span', { class: 'xf-remove', 'data-remove': true, title: fill(this.texts.chipRemove, { name }) }, '×');
+    const title = fill(this.texts.chipRemove, { name });
+    const remove = el('span', { class: 'xf-remove', 'data-remove': true, title }, '×');
     return el('span', {
       class: 'xf-chip', contenteditable: 'false', role: 'img', 'aria-label': fill(this.texts.chipLabel, { name }),
       'data-expression': expression, title: name,
@@ -154,8 +160,8 @@ class Field {
 
   _describe(target) {
     const ids = [[this.hintLine.textContent, 'hint'], [this.limit, 'count'], [this.problem, 'error'],
-      [this.notes.childElementCount, 'notes']];
-    setAttribute(target, 'aria-describedby', ids.filter(([is]) => is).map(([, id]) => `${this.id}-${id}`).join(' ') || null);
+      [this.notes.childElementCount, 'notes']].filter(([is]) => is).map(([, part]) => `${this.id}-${part}`);
+    setAttribute(target, 'aria-describedby', ids.join(' ') || null);
   }
 
   // --- changes
@@ -164,6 +170,8 @@ class Field {
     this.value = value;
     this._source();
     this._count(true);
+    // What is dotted is dotted by place, and the places have moved.
+    if (this.notes.childElementCount) this._note();
     this.onInput?.(value);
   }
 
@@ -198,7 +206,8 @@ class Field {
   /** Expressions count by their names: what they will bring is known to Bitrix24 alone. */
   _count(speaks) {
     const parts = split(this.value);
-    const used = parts.reduce((sum, part) => sum + length(part.text ?? (this.catalogue.name(part.expression) || part.expression)), 0);
+    const shown = (part) => part.text ?? (this.catalogue.name(part.expression) || part.expression);
+    const used = length(parts.map(shown).join(''));
     const level = !this.limit || used < this.limit * NEAR ? 0 : used < this.limit ? 1 : used === this.limit ? 2 : 3;
     const byName = level && parts.some((part) => part.expression) ? this.texts.countedByName : '';
     this.hintLine.textContent = [this.hint, byName].filter(Boolean).join(' ');
@@ -217,28 +226,38 @@ class Field {
 
   /** Say beside the field what will not become a value; dot it in the text where the browser can. */
   _note() {
-    const unknown = [];
-    const notes = new Map();
-    let at = 0;
-    for (const part of split(this.value)) {
-      const text = part.text ?? part.expression;
-      if (part.expression && !this.catalogue.name(part.expression)) {
-        unknown.push([at, at + text.length]);
-        notes.set(part.expression, () => [this._unknown(part.expression)]);
-      }
-      at += text.length;
+    const found = [...this._unknowns(), ...this._displayForms()];
+    const noted = new Map(found.map((one) => [one.text, one.words]));
+    // Pressing a button here takes the focus from the field, which notes again: the button has to stay for the click.
+    const key = [...noted.keys()].join('\n');
+    if (key !== this._noted) {
+      this.notes.replaceChildren(...[...noted.values()].slice(0, NOTES).map((words) => el('li', {}, ...words())));
     }
-    for (const form of displayForms(this.value)) {
-      const item = this.catalogue.byName(form.name);
-      if (!item) continue;
-      unknown.push([form.start, form.start + form.text.length]);
-      notes.set(form.text, () => [fill(this.texts.displayForm, { form: form.text }), ' ', this._offer(form, item)]);
-    }
-    this.notes.replaceChildren(...[...notes.values()].slice(0, NOTES).map((make) => el('li', {}, ...make())));
-    this.notes.hidden = !notes.size;
-    this._highlight(unknown);
+    this._noted = key;
+    this.notes.hidden = !noted.size;
+    this._highlight(found);
     this._describe(this.region);
     this._describe(this.source);
+  }
+
+  /** @returns {{text: string, start: number, words: () => (string | Node)[]}[]} */
+  _unknowns() {
+    const found = [];
+    let start = 0;
+    for (const { text, expression } of split(this.value)) {
+      if (expression && !this.catalogue.name(expression)) {
+        found.push({ text: expression, start, words: () => [this._unknown(expression)] });
+      }
+      start += (text ?? expression).length;
+    }
+    return found;
+  }
+
+  _displayForms() {
+    const known = displayForms(this.value).map((form) => ({ ...form, item: this.catalogue.byName(form.name) }));
+    return known.filter(({ item }) => item).map((form) => ({
+      ...form, words: () => [fill(this.texts.displayForm, { form: form.text }), ' ', this._offer(form)],
+    }));
   }
 
   _unknown(expression) {
@@ -247,10 +266,10 @@ class Field {
     return fill(this.texts[isField ? 'unknownField' : 'unknownValue'], { id: isField ? id : `${object}:${id}` });
   }
 
-  _offer(form, item) {
+  _offer({ text, item }) {
     const button = el('button', { type: 'button', class: 'xf-offer' }, this.texts.replaceByField);
     button.addEventListener('click', () => {
-      const value = this.value.replaceAll(form.text, () => item.expression);
+      const value = this.value.replaceAll(text, () => item.expression);
       this.setValue(value);
       this.onInput?.(value);
       this.focus();
@@ -258,13 +277,14 @@ class Field {
     return button;
   }
 
-  _highlight(stretches) {
+  _highlight(found) {
     if (!globalThis.Highlight) return;
     if (!CSS.highlights.has('xf-unknown')) CSS.highlights.set('xf-unknown', new Highlight());
     const shared = CSS.highlights.get('xf-unknown');
-    for (const range of this._ranges) shared.delete(range);
-    this._ranges = this.isText ? [] : stretches.map(([start, end]) => this.editable.range(start, end));
-    for (const range of this._ranges) shared.add(range);
+    for (const old of this._ranges) shared.delete(old);
+    const range = ({ text, start }) => this.editable.range(start, start + text.length);
+    this._ranges = this.isText ? [] : found.map(range);
+    for (const made of this._ranges) shared.add(made);
   }
 
   // --- the picker

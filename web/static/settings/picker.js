@@ -40,8 +40,8 @@ class Picker {
     // In the top layer of a dialog nothing outside of it can be reached.
     (anchor.closest('dialog') ?? document.body).append(this.element);
     this._listen();
-    this._search();
     this._place();
+    this._search();
     this.search.focus();
   }
 
