@@ -56,7 +56,9 @@ export function phone({ texts, onPoint = () => {} }) {
     scroll.replaceChildren(bubble(model, texts, state), ...notes(model, texts));
     const sheet = sheetOf(model, texts);
     panel.replaceChildren(...(sheet?.content ?? []));
+    if (sheet) watch(panel.querySelector('.options'));
     toggle.hidden = !sheet;
+    if (!sheet) open.checked = false;
     openText.textContent = sheet?.toggle ?? '';
     slide();
     highlight(state.lit);
@@ -71,13 +73,14 @@ export function phone({ texts, onPoint = () => {} }) {
   element.addEventListener('pointerover', ({ target }) => onPoint(target.closest('[data-n]')?.dataset.n ?? null));
   element.addEventListener('pointerleave', () => onPoint(null));
   watch(scroll);
-  watch(panel);
   return { element, show, highlight };
 }
 
 /** «212 / 1024 с примерами · 3 переменные · платное: маркетинг». `paid`: the category in the viewer's words, or ''. */
 export function summary(texts, { length, limit, variables = 0, paid = '' }) {
-  const count = say(texts, variables ? 'phone.length_with_samples' : 'phone.length', { length, limit });
+  // As strings: a counter has no thousands separators.
+  const of = { length: String(length), limit: String(limit) };
+  const count = say(texts, variables ? 'phone.length_with_samples' : 'phone.length', of);
   const words = variables ? [say(texts, 'phone.variables', { n: variables })] : [];
   return [count, ...words, ...(paid ? [say(texts, 'phone.paid', { category: paid })] : [])].join(' · ');
 }

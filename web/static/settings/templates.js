@@ -159,7 +159,7 @@ class Picker {
   reopen() {
     this.closed.hidden = true;
     this.opened.hidden = false;
-    this.search.value = '';
+    for (const field of [this.search, this.language, this.category]) field.value = '';
     this.search.focus();
   }
 
