@@ -58,7 +58,8 @@ export function phone({ texts, onPoint = () => {} }) {
     panel.replaceChildren(...(sheet?.content ?? []));
     if (sheet) watch(panel.querySelector('.options'));
     toggle.hidden = !sheet;
-    if (!sheet) open.checked = false;
+    // Another kind of message begins closed: the sheet would hide what has changed.
+    if (openText.textContent !== (sheet?.toggle ?? '')) open.checked = false;
     openText.textContent = sheet?.toggle ?? '';
     slide();
     highlight(state.lit);
