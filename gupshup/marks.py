@@ -32,8 +32,8 @@ def marks(text: str) -> list[Block]:
 
 
 def html(text: str) -> Markup:
-    """The same as HTML, one element per line."""
-    return Markup("").join(_block(block) for block in marks(text))
+    """The same as HTML, one element per line; nothing of no text."""
+    return Markup("").join(_block(block) for block in marks(text)) if text else Markup("")
 
 
 def _is_space(character: str) -> bool:

@@ -22,7 +22,7 @@ CSP = (
 
 
 class _Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         address = urlsplit(self.path)
         if address.path == "/":
             lang = parse_qs(address.query).get("lang", ["en"])[0]

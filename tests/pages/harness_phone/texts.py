@@ -80,7 +80,12 @@ TEXTS: dict[str, tuple[str | Plural, str | Plural]] = {
     "list.remove_section": ("Remove the section", "Убрать раздел"),
     "list.count": (
         {"one": "{n} of {max} rows", "other": "{n} of {max} rows"},
-        {"one": "{n} из {max} строк", "few": "{n} из {max} строк", "many": "{n} из {max} строк", "other": "{n} из {max} строк"},
+        {
+            "one": "{n} из {max} строк",
+            "few": "{n} из {max} строк",
+            "many": "{n} из {max} строк",
+            "other": "{n} из {max} строк",
+        },
     ),
     "list.none": ("Add at least one row", "Добавьте хотя бы одну строку"),
     "list.untitled": ("Give the row a title", "Назовите строку"),
@@ -109,7 +114,12 @@ TEXTS: dict[str, tuple[str | Plural, str | Plural]] = {
     ),
     "rows.left": (
         {"one": "{n} character left", "other": "{n} characters left"},
-        {"one": "остался {n} знак", "few": "осталось {n} знака", "many": "осталось {n} знаков", "other": "осталось {n} знака"},
+        {
+            "one": "остался {n} знак",
+            "few": "осталось {n} знака",
+            "many": "осталось {n} знаков",
+            "other": "осталось {n} знака",
+        },
     ),
     "rows.over": (
         {"one": "{n} character too many", "other": "{n} characters too many"},

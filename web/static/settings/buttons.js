@@ -1,7 +1,8 @@
 // Up to three buttons, stored as entries `Title` or `Title|id`.
 import { make, say, write } from './dom.js';
 import {
-  LINE_END, announcePlace, countedField, freeId, idField, measured, moveByKeys, pieces, plainField, rowTools, showProblem,
+  LINE_END, announcePlace, countedField, freeId, idField, measured, moveByKeys, pieces, plainField, quietButton,
+  rowTools, showProblem,
 } from './entries.js';
 
 /**
@@ -38,9 +39,7 @@ class Buttons {
     this.made = 0;
     this.list = make('ol', { class: 'rows-list' });
     this.count = make('span', { class: 'hint' });
-    this.add = make('button', {
-      type: 'button', class: 'quiet', text: say(this.texts, 'buttons.add'), on: { click: () => this.append() },
-    });
+    this.add = quietButton(say(this.texts, 'buttons.add'), () => this.append());
     this.rows = this.stored.flatMap((entry) => entry.split(LINE_END)).filter((line) => line.trim())
       .map((line) => this.row(line));
     if (!this.rows.length) this.rows.push(this.row(''));
@@ -49,7 +48,8 @@ class Buttons {
 
   row(line) {
     const [title, ...rest] = pieces(line);
-    const row = { raw: line || null, title, id: rest.length ? rest.join('|') : null, isNew: !line, isLeft: Boolean(line) };
+    const id = rest.length ? rest.join('|') : null;
+    const row = { raw: line || null, title, id, isNew: !line, isLeft: Boolean(line) };
     this.made += 1;
     row.view = this.view(row, `${this.id}-${this.made}`);
     return row;
@@ -66,7 +66,8 @@ class Buttons {
     const ids = idField({ id: `${key}-id`, texts, name, onInput: (typed) => this.identify(row, typed) });
     const onMove = (step) => this.move(row, step);
     const tools = rowTools({ texts, name, onMove, onRemove: () => this.remove(row), extra: [ids.button] });
-    const element = make('li', { class: 'entry' }, make('div', { class: 'entry-line' }, title.element, tools.element), ids.panel, error);
+    const line = make('div', { class: 'entry-line' }, title.element, tools.element);
+    const element = make('li', { class: 'entry' }, line, ids.panel, error);
     moveByKeys(element, onMove);
     element.addEventListener('focusout', () => {
       row.isLeft = true;
@@ -194,13 +195,14 @@ class Buttons {
     const at = filled.indexOf(row);
     const { length } = measured(row.title);
     const own = row.id?.trim() || String(at + 1);
-    if (!row.title.trim()) return at < 0 && filled.length ? {} : { text: say(texts, 'buttons.untitled'), isEmpty: true };
-    if (length > titleLimit) return { text: say(texts, 'rows.too_long', { n: length - titleLimit, limit: titleLimit }) };
+    const over = length - titleLimit;
+    const before = filled.slice(0, at);
+    if (at < 0) return {};
+    if (!row.title.trim()) return { text: say(texts, 'buttons.untitled'), isEmpty: true };
+    if (over > 0) return { text: say(texts, 'rows.too_long', { n: over, limit: titleLimit }) };
     if (pieces(row.title).length > 1 || pieces(row.id ?? '').length > 1) return { text: say(texts, 'rows.bar') };
-    if (filled.slice(0, at).some((other) => other.title.trim() === row.title.trim())) return { text: say(texts, 'buttons.equal') };
-    if (filled.slice(0, at).some((other, i) => (other.id?.trim() || String(i + 1)) === own)) {
-      return { text: say(texts, 'rows.equal_ids', { id: own }) };
-    }
-    return {};
+    if (before.some(({ title }) => title.trim() === row.title.trim())) return { text: say(texts, 'buttons.equal') };
+    const taken = before.some((other, i) => (other.id?.trim() || String(i + 1)) === own);
+    return taken ? { text: say(texts, 'rows.equal_ids', { id: own }) } : {};
   }
 }

@@ -48,55 +48,70 @@ function closing(text, opening) {
 }
 
 /**
+ * @typedef {Object} Field
+ * @property {HTMLElement} element
+ * @property {HTMLElement} [control] the element that gets `aria-invalid`, else `element`
+ * @property {function(): string} value @property {function()} focus
+ */
+
+/**
  * The factory of text fields when the page gives none.
- * @param {{id: string, label: string, value: string, placeholder?: string, describedBy?: string, onInput: function()}} options
- * @returns {{element: HTMLElement, control: HTMLElement, value: function(): string, focus: function()}} control: the element
- *   that gets `aria-invalid`
+ * @param {{id: string, label: string, value: string, placeholder: string, describedBy: string,
+ *   onInput: function()}} options
+ * @returns {Field}
  */
 export function plainField({ id, label, value, placeholder, describedBy, onInput }) {
   const input = make('input', {
-    type: 'text', class: 'input', id, placeholder, 'aria-label': label, 'aria-describedby': describedBy, autocomplete: 'off',
-    on: { input: onInput },
+    type: 'text', class: 'input', id, placeholder, 'aria-label': label, 'aria-describedby': describedBy,
+    autocomplete: 'off', on: { input: onInput },
   });
   input.value = value;
   return { element: input, control: input, value: () => input.value, focus: () => input.focus() };
 }
 
 /**
- * A field with its counter under the right edge.
- * @param {{id: string, label: string, value: string, limit: number, texts: Object, makeField: function, onInput: function()}} options
+ * A field of `makeField` with a counter. `options`: those of `makeField`.
+ * @returns {Field}
  */
-export function countedField({ id, label, value, limit, texts, makeField, onInput, placeholder, describedBy }) {
+export function countedField({ limit, texts, makeField, onInput, ...options }) {
   const count = make('span', { class: 'count' });
   let told = '';
-  const show = () => {
-    const { length, open } = measured(field.value());
+  const show = (text) => {
+    const { length, open } = measured(text);
     write(count, `${open ? '≥' : ''}${length}/${limit}`);
     count.classList.toggle('over', length > limit);
-    told = tell(texts, length, limit, told);
+    return length;
   };
-  const field = makeField({ id, label, value, placeholder, describedBy, onInput: () => { show(); onInput(); } });
+  const field = makeField({ ...options, onInput: () => {
+    told = tell(texts, show(field.value()), limit, told);
+    onInput();
+  } });
+  show(options.value);
   const element = make('div', { class: 'counted' }, field.element, count);
-  const { length, open } = measured(value);
-  write(count, `${open ? '≥' : ''}${length}/${limit}`);
-  count.classList.toggle('over', length > limit);
   return { ...field, element, control: field.control ?? field.element };
+}
+
+/** A button of words alone. */
+export function quietButton(text, press) {
+  return make('button', { type: 'button', class: 'quiet', text, on: { click: press } });
 }
 
 // Spoken at 90 % and at the limit, not at each key.
 function tell(texts, length, limit, told) {
   const level = length > limit ? 'over' : length === limit ? 'full' : length >= limit * 0.9 ? 'near' : '';
   if (level && level !== told) {
-    announce(level === 'over' ? say(texts, 'rows.over', { n: length - limit }) : say(texts, 'rows.left', { n: limit - length }));
+    announce(say(texts, level === 'over' ? 'rows.over' : 'rows.left', { n: Math.abs(limit - length) }));
   }
   return level;
 }
 
 /** ↑ ↓ ✕ of a row. @returns {{element: HTMLElement, edges: function(boolean, boolean)}} edges: is first, is last */
 export function rowTools({ texts, name, onMove, onRemove, extra = [] }) {
-  const button = (sign, key, press) => make('button', {
-    type: 'button', class: 'tool', 'aria-label': say(texts, key, { name }), title: say(texts, key, { name }), on: { click: press },
-  }, icon(sign));
+  const button = (sign, key, press) => {
+    const words = say(texts, key, { name });
+    const attributes = { type: 'button', class: 'tool', 'aria-label': words, title: words };
+    return make('button', { ...attributes, on: { click: press } }, icon(sign));
+  };
   const up = button('up', 'rows.up', () => move(up, -1));
   const down = button('down', 'rows.down', () => move(down, 1));
   const move = (tool, step) => {
@@ -106,7 +121,8 @@ export function rowTools({ texts, name, onMove, onRemove, extra = [] }) {
     up.setAttribute('aria-disabled', isFirst);
     down.setAttribute('aria-disabled', isLast);
   };
-  return { element: make('div', { class: 'tools' }, ...extra, up, down, button('close', 'rows.remove', onRemove)), edges };
+  const remove = button('close', 'rows.remove', onRemove);
+  return { element: make('div', { class: 'tools' }, ...extra, up, down, remove), edges };
 }
 
 /** The id of a row behind «⋯». @returns {{button: HTMLElement, panel: HTMLElement, show: function(string, string)}} */
@@ -116,7 +132,8 @@ export function idField({ id, texts, name, onInput }) {
     type: 'text', class: 'input', id, 'aria-describedby': `${id}-hint`, autocomplete: 'off', spellcheck: 'false',
     on: { input: () => onInput(input.value) },
   });
-  const panel = make('div', { class: 'id-panel', hidden: true }, make('label', { for: id, text: say(texts, 'rows.id') }), input, hint);
+  const label = make('label', { for: id, text: say(texts, 'rows.id') });
+  const panel = make('div', { class: 'id-panel', hidden: true }, label, input, hint);
   const button = make('button', {
     type: 'button', class: 'tool', 'aria-expanded': 'false', 'aria-label': say(texts, 'rows.more', { name }),
     title: say(texts, 'rows.more', { name }),
@@ -147,7 +164,8 @@ export function moveByKeys(element, onMove) {
 /** «„Да“ теперь вторая из трёх». */
 export function announcePlace(texts, name, position, count) {
   const word = (key, n) => say(texts, key).split(' ')[n - 1] ?? String(n);
-  announce(say(texts, 'rows.moved', { name, position: word('rows.ordinals', position), count: word('rows.counts', count) }));
+  const place = { position: word('rows.ordinals', position), count: word('rows.counts', count) };
+  announce(say(texts, 'rows.moved', { name, ...place }));
 }
 
 /** The first of prefix_1, prefix_2 … that is not taken. */

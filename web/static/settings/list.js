@@ -1,7 +1,8 @@
 // Up to ten rows in sections, stored as lines `# Section`, `Title`, `Title|Description`, `Title|Description|id`.
 import { make, say, write } from './dom.js';
 import {
-  LINE_END, announcePlace, countedField, freeId, idField, measured, moveByKeys, pieces, plainField, rowTools, showProblem,
+  LINE_END, announcePlace, countedField, freeId, idField, measured, moveByKeys, pieces, plainField, quietButton,
+  rowTools, showProblem,
 } from './entries.js';
 
 const LIMITS = { rows: 10, sections: 10, section: 24, title: 24, description: 72 };
@@ -22,8 +23,9 @@ export function listEditor({ id, label, value, limits = {}, texts, makeField = p
   const editor = new List({ id, stored: value, limits: { ...LIMITS, ...limits }, texts, makeField, onInput });
   const heading = make('span', { id: `${id}-label`, class: 'field-label', text: label });
   const foot = make('div', { class: 'entries-foot' }, editor.addSection, editor.count);
+  const attributes = { class: 'entries', role: 'group', 'aria-labelledby': `${id}-label`, id };
   return {
-    element: make('div', { class: 'entries', role: 'group', 'aria-labelledby': `${id}-label`, id }, heading, editor.place, foot),
+    element: make('div', attributes, heading, editor.place, foot),
     value: () => editor.value(),
     problems: () => editor.problems().map(({ field, text }) => ({ id: field, text })),
     sections: () => editor.shown(),
@@ -52,9 +54,7 @@ class List {
     this.made = 0;
     this.place = make('div', { class: 'sections' });
     this.count = make('span', { class: 'hint' });
-    this.addSection = make('button', {
-      type: 'button', class: 'quiet', text: say(this.texts, 'list.add_section'), on: { click: () => this.appendSection() },
-    });
+    this.addSection = quietButton(say(this.texts, 'list.add_section'), () => this.appendSection());
     this.sections = read(this.stored).map((given) => this.section(given));
     this.draw();
   }
@@ -76,22 +76,19 @@ class List {
       placeholder: say(texts, 'list.section_example'), describedBy: error.id, makeField: this.makeField,
       onInput: () => this.change(section, { title: title.value() }),
     });
-    const remove = make('button', {
-      type: 'button', class: 'quiet', text: say(texts, 'list.remove_section'), on: { click: () => this.removeSection(section) },
-    });
-    const add = make('button', {
-      type: 'button', class: 'quiet', text: say(texts, 'list.add'), on: { click: () => this.append(section) },
-    });
+    const remove = quietButton(say(texts, 'list.remove_section'), () => this.removeSection(section));
+    const add = quietButton(say(texts, 'list.add'), () => this.append(section));
     const list = make('ol', { class: 'rows-list' });
-    const head = make('div', { class: 'section-head' }, make('div', { class: 'entry-line' }, title.element, remove), error);
-    return { element: make('div', { class: 'section-box', role: 'group', 'aria-label': name }, head, list, add), head, list, add, title, error, key };
+    const line = make('div', { class: 'entry-line' }, title.element, remove);
+    const head = make('div', { class: 'section-head' }, line, error);
+    const element = make('div', { class: 'section-box', role: 'group', 'aria-label': name }, head, list, add);
+    return { element, head, list, add, title, error, key };
   }
 
   row(line) {
     const [title, description = '', ...rest] = pieces(line);
-    const row = {
-      raw: line || null, title, description, id: rest.length ? rest.join('|') : null, isNew: !line, isLeft: Boolean(line),
-    };
+    const id = rest.length ? rest.join('|') : null;
+    const row = { raw: line || null, title, description, id, isNew: !line, isLeft: Boolean(line) };
     row.view = this.rowView(row);
     return row;
   }
@@ -107,9 +104,8 @@ class List {
     });
     const title = field('title', limits.title, key);
     const description = field('description', limits.description, `${key}-description`);
-    const ids = idField({
-      id: `${key}-id`, texts, name, onInput: (typed) => this.change(row, { id: typed.trim() ? typed : null, isNew: false }),
-    });
+    const identify = (typed) => this.change(row, { id: typed.trim() ? typed : null, isNew: false });
+    const ids = idField({ id: `${key}-id`, texts, name, onInput: identify });
     const onMove = (step) => this.move(row, step);
     const tools = rowTools({ texts, name, onMove, onRemove: () => this.remove(row), extra: [ids.button] });
     const line = make('div', { class: 'entry-line two-fields' }, title.element, description.element, tools.element);
@@ -204,7 +200,8 @@ class List {
   }
 
   append(section) {
-    this.sections.slice(this.sections.indexOf(section) + 1).forEach(({ rows }) => rows.forEach((other) => this.pin(other)));
+    const below = this.sections.slice(this.sections.indexOf(section) + 1);
+    below.flatMap(({ rows }) => rows).forEach((other) => this.pin(other));
     const row = this.row('');
     section.rows.push(row);
     section.view.list.append(row.view.element);
@@ -239,7 +236,8 @@ class List {
 
   value() {
     if (this.untouched) return this.stored;
-    return this.sections.flatMap((section, at) => [...this.headLine(section, at), ...section.rows.filter(isFilled).map(line)]).join('\n');
+    const lines = (section, at) => [...this.headLine(section, at), ...section.rows.filter(isFilled).map(lineOf)];
+    return this.sections.flatMap(lines).join('\n');
   }
 
   headLine({ raw, title }, at) {
@@ -332,8 +330,9 @@ class List {
   twin(row, before, at) {
     const { texts } = this;
     const section = this.sections.find(({ rows }) => rows.includes(row));
-    const same = ({ title, description }) => title.trim() === row.title.trim() && description.trim() === row.description.trim();
-    if (before.some((other) => section.rows.includes(other) && same(other))) return { text: say(texts, 'list.equal') };
+    const same = (other, part) => other[part].trim() === row[part].trim();
+    const equal = (other) => section.rows.includes(other) && same(other, 'title') && same(other, 'description');
+    if (before.some(equal)) return { text: say(texts, 'list.equal') };
     const own = row.id?.trim() || String(at + 1);
     const taken = before.some((other, i) => (other.id?.trim() || String(i + 1)) === own);
     return taken ? { text: say(texts, 'rows.equal_ids', { id: own }) } : {};
@@ -344,7 +343,7 @@ function isFilled({ raw, title, description, id }) {
   return raw !== null || Boolean(title.trim() || description.trim() || id !== null);
 }
 
-function line({ raw, title, description, id }) {
+function lineOf({ raw, title, description, id }) {
   if (raw !== null) return raw;
   if (id !== null) return `${title}|${description}|${id}`;
   return description.trim() ? `${title}|${description}` : title;

@@ -3,15 +3,15 @@ import { icon, make, say } from './dom.js';
 import { marks, render } from './marks.js';
 
 /**
- * @typedef {Object} Part one of: {text, n?} as it is · {field, sample?, n?} a field of Bitrix24, `sample` shown instead of
- *   its name · {missing, n?} a variable without a value, `missing` being what to show · {fallback, n?} what stands in for
- *   an empty value. `n` names the variable for highlight() and onPoint().
+ * @typedef {Object} Part one of: {text, n?} as it is · {field, sample?, n?} a field of Bitrix24, `sample` shown instead
+ *   of its name · {missing, n?} a variable without a value, `missing` being what to show · {fallback, n?} what stands
+ *   in for an empty value. `n` names the variable for highlight() and onPoint().
  * @typedef {string|Part[]} Parts
- * @typedef {Object} Header `type` text: `parts` · image, video, audio, document: `name`, `size` (words) · location: `name`
- *   place, `parts` address, `point` coordinates · contact: `name`, `parts` company or phone
+ * @typedef {Object} Header `type` text: `parts` · image, video, audio, document: `name`, `size` (words) · location:
+ *   `name` place, `parts` address, `point` coordinates · contact: `name`, `parts` company or phone
  * @typedef {Object} Model
  * @property {string} sender
- * @property {?{type: string, parts: Parts, name: Parts, size: string, point: Parts}} header
+ * @property {?Header} header
  * @property {Parts} body
  * @property {Parts} footer
  * @property {{type: 'reply'|'url'|'phone'|'copy', title: Parts}[]} buttons in the message's order
@@ -56,7 +56,10 @@ export function phone({ texts, onPoint = () => {} }) {
     scroll.replaceChildren(bubble(model, texts, state), ...notes(model, texts));
     const sheet = sheetOf(model, texts);
     panel.replaceChildren(...(sheet?.content ?? []));
+    if (sheet) watch(panel.querySelector('.options'));
     toggle.hidden = !sheet;
+    // Another kind of message begins closed: the sheet would hide what has changed.
+    if (openText.textContent !== (sheet?.toggle ?? '')) open.checked = false;
     openText.textContent = sheet?.toggle ?? '';
     slide();
     highlight(state.lit);
@@ -71,13 +74,14 @@ export function phone({ texts, onPoint = () => {} }) {
   element.addEventListener('pointerover', ({ target }) => onPoint(target.closest('[data-n]')?.dataset.n ?? null));
   element.addEventListener('pointerleave', () => onPoint(null));
   watch(scroll);
-  watch(panel);
   return { element, show, highlight };
 }
 
 /** «212 / 1024 с примерами · 3 переменные · платное: маркетинг». `paid`: the category in the viewer's words, or ''. */
 export function summary(texts, { length, limit, variables = 0, paid = '' }) {
-  const count = say(texts, variables ? 'phone.length_with_samples' : 'phone.length', { length, limit });
+  // As strings: a counter has no thousands separators.
+  const of = { length: String(length), limit: String(limit) };
+  const count = say(texts, variables ? 'phone.length_with_samples' : 'phone.length', of);
   const words = variables ? [say(texts, 'phone.variables', { n: variables })] : [];
   return [count, ...words, ...(paid ? [say(texts, 'phone.paid', { category: paid })] : [])].join(' · ');
 }
@@ -101,7 +105,7 @@ function bubble(model, texts, state) {
   const made = make('article', { class: 'bubble', 'aria-label': model.sender },
     ...(model.header ? headerOf(model.header, texts) : []),
     plain(model.body) ? said.element : null,
-    plain(model.footer) ? make('p', { class: 'foot', dir: 'auto', 'data-read': '' }, ...unmarked(model.footer)) : null,
+    optional('p', model.footer, { class: 'foot', dir: 'auto' }),
     make('p', { class: 'meta' }, make('time', { text: model.time })),
   );
   if (model.header?.type === 'contact') made.append(contactChoices(texts));
@@ -137,11 +141,12 @@ function notes(model, texts) {
 }
 
 function headerOf(header, texts) {
-  const name = make('span', { dir: 'auto', 'data-read': '' }, ...unmarked(header.name));
-  if (header.type === 'text') return [make('p', { class: 'head', dir: 'auto', 'data-read': '' }, ...unmarked(header.parts))];
+  const name = readable('span', header.name, { dir: 'auto' });
+  if (header.type === 'text') return [readable('p', header.parts, { class: 'head', dir: 'auto' })];
   if (header.type === 'image' || header.type === 'video') return [tile(header, name, texts)];
   if (header.type === 'audio') {
-    return [make('div', { class: 'voice' }, icon('play'), make('span', { class: 'wave' }), hidden(say(texts, 'phone.audio')))];
+    const word = make('span', { class: 'wa-hidden', text: say(texts, 'phone.audio') });
+    return [make('div', { class: 'voice' }, icon('play'), make('span', { class: 'wave' }), word)];
   }
   if (header.type === 'document') return [file(header, name, texts)];
   return header.type === 'location' ? location(header, texts) : [person(header)];
@@ -156,29 +161,29 @@ function tile(header, name, texts) {
 function file(header, name, texts) {
   const shown = plain(header.name);
   const kind = /\.[A-Za-z0-9]{1,5}$/.test(shown) ? shown.split('.').at(-1).toUpperCase() : say(texts, 'phone.document');
-  const about = make('span', { class: 'two' }, name, make('small', { text: [kind, header.size].filter(Boolean).join(' · ') }));
-  return make('div', { class: 'doc' }, icon('file'), about);
+  const about = make('small', { text: [kind, header.size].filter(Boolean).join(' · ') });
+  return make('div', { class: 'doc' }, icon('file'), make('span', { class: 'two' }, name, about));
 }
 
 function location(header, texts) {
   const named = plain(header.name);
-  const place = make('strong', { 'data-read': '' }, ...(named ? unmarked(header.name) : [say(texts, 'phone.location')]));
-  const address = plain(header.parts) ? make('span', { 'data-read': '' }, ...unmarked(header.parts)) : null;
-  const point = !named && plain(header.point) ? make('small', { 'data-read': '' }, ...unmarked(header.point)) : null;
+  const place = readable('strong', named ? header.name : say(texts, 'phone.location'));
+  const address = optional('span', header.parts);
+  const point = named ? null : optional('small', header.point);
   return [make('div', { class: 'map' }, icon('pin')), make('p', { class: 'spot', dir: 'auto' }, place, address, point)];
 }
 
 function person(header) {
-  const words = pieces(header.name).filter((piece) => piece.known).map(({ shown }) => shown).join('').match(/[\p{L}\p{N}]+/gu);
-  const initials = (words ?? []).slice(0, 2).map((word) => [...word][0].toUpperCase()).join('');
-  const about = plain(header.parts) ? make('small', { 'data-read': '' }, ...unmarked(header.parts)) : null;
-  return make('div', { class: 'person' }, make('span', { class: 'face', 'aria-hidden': 'true', text: initials }),
-    make('span', { class: 'two', dir: 'auto' }, make('strong', { 'data-read': '' }, ...unmarked(header.name)), about));
+  const known = pieces(header.name).filter((piece) => piece.known).map(({ shown }) => shown).join('');
+  const words = known.match(/[\p{L}\p{N}]+/gu) ?? [];
+  const initials = words.slice(0, 2).map((word) => [...word][0].toUpperCase()).join('');
+  const face = make('span', { class: 'face', 'aria-hidden': 'true', text: initials });
+  return make('div', { class: 'person' }, face, two(readable('strong', header.name), optional('small', header.parts)));
 }
 
 function contactChoices(texts) {
   const words = ['phone.write', 'phone.save_contact'].map((key) => say(texts, key));
-  return make('div', { class: 'choices pair' }, ...words.map((text) => make('span', { class: 'choice' }, read(text))));
+  return make('div', { class: 'choices pair' }, ...words.map((text) => readable('span', text, { class: 'choice' })));
 }
 
 function choicesOf(model, texts) {
@@ -188,7 +193,7 @@ function choicesOf(model, texts) {
 }
 
 function choice(sign, parts) {
-  return make('span', { class: 'choice', dir: 'auto' }, icon(sign), make('span', { 'data-read': '' }, ...unmarked(parts)));
+  return make('span', { class: 'choice', dir: 'auto' }, icon(sign), readable('span', parts));
 }
 
 /** What slides up from below, or null when this message has no such thing. */
@@ -196,36 +201,40 @@ function sheetOf(model, texts) {
   if (model.list) {
     const rows = model.list.sections.flatMap((section) => sectionOf(section));
     const send = make('span', { class: 'send', text: say(texts, 'phone.send') });
-    const head = make('p', { class: 'panel-title', 'data-read': '' }, ...unmarked(model.list.button));
+    const head = readable('p', model.list.button, { class: 'panel-title' });
     return { toggle: say(texts, 'phone.list_open'), content: [head, make('div', { class: 'options' }, ...rows), send] };
   }
   if ((model.buttons ?? []).length <= ALL_SHOWN) return null;
   const all = model.buttons.map(({ type, title: parts }) => choice(SIGNS[type], parts));
-  const head = make('p', { class: 'panel-title', text: say(texts, 'phone.see_all'), 'data-read': '' });
+  const head = readable('p', say(texts, 'phone.see_all'), { class: 'panel-title' });
   return { toggle: say(texts, 'phone.all_open'), content: [head, make('div', { class: 'options' }, ...all)] };
 }
 
 function sectionOf({ title: name, rows }) {
-  const head = plain(name) ? [make('p', { class: 'section', dir: 'auto', 'data-read': '' }, ...unmarked(name))] : [];
+  const head = plain(name) ? [readable('p', name, { class: 'section', dir: 'auto' })] : [];
   return [...head, ...rows.map(rowOf)];
 }
 
 function rowOf(row) {
-  const about = plain(row.description) ? make('small', { 'data-read': '' }, ...unmarked(row.description)) : null;
-  const words = make('span', { class: 'two', dir: 'auto' }, make('strong', { 'data-read': '' }, ...unmarked(row.title)), about);
+  const words = two(readable('strong', row.title), optional('small', row.description));
   return make('div', { class: 'option' }, words, make('span', { class: 'radio', 'aria-hidden': 'true' }));
 }
 
-function read(text) {
-  return make('span', { 'data-read': '', text });
+/** An element that is read as one piece: the emulated phone marks the same ones (tests/pages/test_phone.py). */
+function readable(tag, parts, attributes = {}) {
+  return make(tag, { ...attributes, 'data-read': '' }, ...unmarked(parts));
+}
+
+function optional(tag, parts, attributes) {
+  return plain(parts) ? readable(tag, parts, attributes) : null;
+}
+
+function two(first, second) {
+  return make('span', { class: 'two', dir: 'auto' }, first, second);
 }
 
 function small(text) {
   return text ? make('small', { text }) : null;
-}
-
-function hidden(text) {
-  return make('span', { class: 'wa-hidden', text });
 }
 
 /** Each part with what is shown of it; `known`: whether this is what the client will read, or only a name for it. */
@@ -235,7 +244,8 @@ function pieces(parts) {
     if ('missing' in part) return { shown: part.missing, kind: 'missing', known: false, n: part.n };
     if ('fallback' in part) return { shown: part.fallback, kind: 'fallback', known: true, n: part.n };
     if (!('field' in part)) return { shown: part.text, kind: '', known: true, n: part.n };
-    return { shown: part.sample || part.field, kind: 'field', known: Boolean(part.sample), n: part.n, name: part.field };
+    const { field: name, sample, n } = part;
+    return { shown: sample || name, kind: 'field', known: Boolean(sample), n, name };
   });
 }
 
@@ -246,7 +256,7 @@ function unmarked(parts) {
 /** Marks work across parts: a text is read as a whole and then cut where its parts begin and end. */
 function withMarks(parts) {
   const cut = pieces(parts);
-  // A name that stands in for an unknown value must not bring marks of its own; most values begin and end with a letter.
+  // A name that stands in for an unknown value brings no marks of its own; most values begin and end with a letter.
   const text = cut.map(({ shown, known }) => (known ? shown : 'x'.repeat(shown.length))).join('');
   return render(marks(text), ({ at, text: { length } }) => slice(cut, at, at + length));
 }
@@ -256,7 +266,8 @@ function slice(cut, from, to) {
   let start = 0;
   for (const piece of cut) {
     const end = start + piece.shown.length;
-    if (end > from && start < to) fragment.append(draw(piece, piece.shown.slice(Math.max(from - start, 0), to - start)));
+    const shown = end > from && start < to ? piece.shown.slice(Math.max(from - start, 0), to - start) : '';
+    if (shown) fragment.append(draw(piece, shown));
     start = end;
   }
   return fragment;

@@ -74,26 +74,35 @@ class Picker {
   build() {
     const { id, texts } = this;
     this.search = make('input', {
-      type: 'text', class: 'input', id: `${id}-search`, role: 'combobox', autocomplete: 'off', 'aria-autocomplete': 'list',
-      'aria-expanded': 'false', 'aria-controls': `${id}-list`, 'aria-labelledby': `${id}-label`,
-      placeholder: say(texts, 'templates.search'),
-      on: { input: () => this.filter(), focus: () => this.open(), click: () => this.open(), keydown: (event) => this.key(event) },
+      type: 'text', class: 'input', id: `${id}-search`, role: 'combobox', autocomplete: 'off',
+      'aria-autocomplete': 'list', 'aria-expanded': 'false', 'aria-controls': `${id}-list`,
+      'aria-labelledby': `${id}-label`, placeholder: say(texts, 'templates.search'),
+      on: {
+        input: () => this.filter(),
+        focus: () => this.open(),
+        click: () => this.open(),
+        keydown: (event) => this.key(event),
+      },
     });
     this.language = this.select('templates.language', 'templates.all_languages');
     this.category = this.select('templates.category', 'templates.all_categories');
-    this.list = make('ul', { role: 'listbox', id: `${id}-list`, class: 'template-list', 'aria-label': this.label, hidden: true });
+    this.list = make('ul', {
+      role: 'listbox', id: `${id}-list`, class: 'template-list', 'aria-label': this.label, hidden: true,
+    });
     this.note = make('p', { class: 'hint' });
-    const tools = make('div', { class: 'template-tools' }, this.search, this.language, this.category, this.refreshButton());
-    this.opened.append(tools, this.note, this.list);
+    const tools = [this.search, this.language, this.category, this.refreshButton()];
+    this.opened.append(make('div', { class: 'template-tools' }, ...tools), this.note, this.list);
     // A press in the list must not take the focus from the search field: the list would close under the finger.
     this.list.addEventListener('mousedown', (event) => event.preventDefault());
-    this.list.addEventListener('click', ({ target }) => this.pick(this.options().indexOf(target.closest('[role="option"]'))));
+    this.list.addEventListener('click', ({ target }) => {
+      this.pick(this.options().indexOf(target.closest('[role="option"]')));
+    });
   }
 
   select(key, allKey) {
-    return make('select', { class: 'input', 'aria-label': say(this.texts, key), 'data-all': say(this.texts, allKey), on: {
-      change: () => this.filter(),
-    } });
+    const on = { change: () => this.filter() };
+    const words = { 'aria-label': say(this.texts, key), 'data-all': say(this.texts, allKey) };
+    return make('select', { class: 'input', ...words, on });
   }
 
   refreshButton() {
@@ -120,8 +129,9 @@ class Picker {
     this.templates = templates;
     fill(this.language, templates.map(({ language }) => [language, language]));
     fill(this.category, templates.map(({ category, category_text: words }) => [category, words]));
-    this.setValue(this.stored);
-    if (!this.list.hidden) this.filter();
+    // While somebody is searching, only the list changes under their hands.
+    if (this.list.hidden) this.setValue(this.stored);
+    else this.filter();
   }
 
   setValue(value) {
@@ -150,15 +160,19 @@ class Picker {
   unknown(languages) {
     const { template, language } = this.stored;
     const name = make('strong', { text: template });
-    if (template.includes('{=')) return [name, make('span', { class: 'hint', text: say(this.texts, 'templates.by_field') })];
+    const byField = make('span', { class: 'hint', text: say(this.texts, 'templates.by_field') });
+    if (template.includes('{=')) return [name, byField];
     if (!languages.length) {
       const rest = language ? ` · ${language}` : '';
       return [name, rest, status('alert', say(this.texts, 'templates.gone'), 'bad')];
     }
     const listed = say(this.texts, 'templates.several', { languages: languages.join(', ') });
-    const select = make('select', { class: 'input', 'aria-label': listed, 'aria-invalid': 'true', on: {
-      change: () => this.settle(this.templates.find((one) => one.name === template.trim() && one.language === select.value)),
-    } });
+    const pick = ({ target }) => {
+      const { template: found } = chosen(this.templates, { template, language: target.value });
+      if (found) this.settle(found);
+    };
+    const attributes = { class: 'input', 'aria-label': listed, 'aria-invalid': 'true', on: { change: pick } };
+    const select = make('select', attributes);
     fill(select, languages.map((one) => [one, one]), '—');
     return [name, select, make('span', { class: 'error', text: listed })];
   }
@@ -166,7 +180,7 @@ class Picker {
   reopen() {
     this.closed.hidden = true;
     this.opened.hidden = false;
-    this.search.value = '';
+    for (const field of [this.search, this.language, this.category]) field.value = '';
     this.search.focus();
   }
 
@@ -201,8 +215,8 @@ class Picker {
 
   count() {
     const { texts, shown, templates } = this;
-    const none = templates.some(({ usable }) => usable) ? say(texts, 'templates.no_match') : say(texts, 'templates.none');
-    const text = shown.length ? say(texts, 'templates.found', { n: shown.length }) : none;
+    const none = templates.some(({ usable }) => usable) ? 'templates.no_match' : 'templates.none';
+    const text = say(texts, shown.length ? 'templates.found' : none, { n: shown.length });
     write(this.note, text);
     announce(text);
   }
@@ -274,7 +288,8 @@ function fill(select, pairs, first = select.dataset.all) {
 
 function about(template) {
   const { name, language, category_text: category } = template;
-  return [make('strong', { text: name }), make('span', { text: ` · ${language} · ${category} · ` }), statusOf(template)];
+  const words = make('span', { text: ` · ${language} · ${category} · ` });
+  return [make('strong', { text: name }), words, statusOf(template)];
 }
 
 function statusOf({ status: code, status_text: words, usable }) {
