@@ -1,7 +1,7 @@
 """HTTP in, pages out. No rules live here: requests are parsed, handed to messaging, answered."""
 
 import structlog
-from flask import Flask, Response, request
+from flask import Flask, Response
 
 from messaging.queue_server import QueueServerError
 from messaging.runtime import Runtime
@@ -25,10 +25,6 @@ def build(runtime: Runtime) -> Flask:
 
     @app.after_request
     def _when_answered(response: Response) -> Response:
-        if request.endpoint == "static" and "v" not in request.args:
-            response.headers["Cache-Control"] = (
-                "no-cache"  # what a module imports bears no mark: asked again, mostly 304
-            )
         response.call_on_close(lambda: _afterwards(runtime))
         return response
 
