@@ -261,8 +261,8 @@ def explain(schema: Schema, raw: Mapping[str, Any], error: ValidationError) -> R
     value = next((value for key, value in raw.items() if str(key).lower() == code.lower()), None)
     title = field.metadata["title"]
     if field.error_messages["required"] in messages[code]:
-        return refused("value_missing", field=title)
-    return refused("value_invalid", field=title, value=_shown(value), remedy=_remedy(field))
+        return refused("value_missing", at=code, field=title)
+    return refused("value_invalid", at=code, field=title, value=_shown(value), remedy=_remedy(field))
 
 
 def _shown(value: object) -> str:

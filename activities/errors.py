@@ -116,17 +116,23 @@ CARD_CLOSED = Text(
 
 
 class Refused(Exception):
-    """A run that cannot be carried out. `code`: of the contract, section 4; `text`: for the workflow log."""
+    """A run that cannot be carried out. `code`: of the contract, section 4; `text`: for the workflow log.
 
-    def __init__(self, code: str, text: Text) -> None:
+    at: the property at fault, "" where none is; position: its entry, from 1. The settings page shows the text there.
+    """
+
+    def __init__(self, code: str, text: Text, at: str = "", position: int | None = None) -> None:
         super().__init__(f"{code}: {text}")
         self.code = code
         self.text = text
+        self.at = at
+        self.position = position
 
 
-def refused(code: str, **values: object) -> Refused:
-    """The refusal of the catalogue, its places filled in."""
-    return Refused(code, CATALOGUE[code].format(**{name: _short(value) for name, value in values.items()}))
+def refused(code: str, *, at: str = "", position: int | None = None, **values: object) -> Refused:
+    """The refusal of the catalogue, its places filled in. at, position: as in Refused."""
+    text = CATALOGUE[code].format(**{name: _short(value) for name, value in values.items()})
+    return Refused(code, text, at, position)
 
 
 def _short(value: object) -> object:
@@ -136,4 +142,4 @@ def _short(value: object) -> object:
 
 def from_invalid(error: InvalidMessage) -> Refused:
     """A message that breaks a limit of WhatsApp; the vendor's door already says which, in both languages."""
-    return Refused(error.code, Text(error.en, error.ru))
+    return Refused(error.code, Text(error.en, error.ru), error.field, error.position)

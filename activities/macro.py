@@ -157,6 +157,7 @@ def _fail(text: str, at: int, en: str, ru: str) -> NoReturn:
     fragment = text[at:].strip()
     raise refused(
         "value_invalid",
+        at="text",
         field=Text("Text", "Текст"),
         value=fragment if len(fragment) <= _FRAGMENT else fragment[: _FRAGMENT - 1] + "…",
         remedy=where.format(line=line, column=at - line_start + 1),

@@ -74,7 +74,7 @@ def valid(texts: list[str], region: str) -> list[str]:
     """The valid ones in their order, each once. Raises Refused invalid_phone if there is none."""
     found = list(dict.fromkeys(number for text in texts if (number := digits(text, region))))
     if not found:
-        raise refused("invalid_phone", value=", ".join(texts)[:60])
+        raise refused("invalid_phone", at="phone", value=", ".join(texts)[:60])
     return found
 
 

@@ -92,5 +92,5 @@ def _button(line: str, position: int) -> messages.Button:
             "Not sent: button {n} has more than one “|”. Write the title, “|” and the id: Yes|yes.",
             "Не отправили: у кнопки {n} больше одной черты «|». Напишите название, черту и код: Да|yes.",
         )
-        raise refused("buttons_invalid", problem=problem.format(n=position))
+        raise refused("buttons_invalid", at="buttons", position=position, problem=problem.format(n=position))
     return messages.Button(title, *ids)

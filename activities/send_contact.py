@@ -62,7 +62,7 @@ class SendContact(SendAction):
         if not _NOBODY.fullmatch(reference):
             return _of_crm(desk.contact(reference), desk.region)
         if not values["contact_name"].strip() and not values["contact_phone"].strip():
-            raise refused("value_missing", field=_CONTACT)
+            raise refused("value_missing", at="contact", field=_CONTACT)
         return messages.Contact(
             " ".join(values["contact_name"].split()),
             _phones(phones.split(values["contact_phone"]), desk.region),
@@ -100,5 +100,5 @@ def _emails(text: str) -> tuple[str, ...]:
     for entry in entries:
         if not re.fullmatch(r"[^@]+@[^@]+", entry):
             remedy = Text("Write it like name@example.com.", "Напишите его так: name@example.com.")
-            raise refused("value_invalid", field=_EMAIL, value=entry[:60], remedy=remedy)
+            raise refused("value_invalid", at="contact_email", field=_EMAIL, value=entry[:60], remedy=remedy)
     return tuple(dict.fromkeys(entries))

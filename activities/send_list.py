@@ -87,5 +87,5 @@ def _row(line: str, position: int) -> messages.Row:
             "Not sent: row {n} of the list has more than two “|”. Write Title|Description|id.",
             "Не отправили: в строке {n} списка больше двух черт «|». Напишите так: Название|Описание|код.",
         )
-        raise refused("list_invalid", problem=problem.format(n=position))
+        raise refused("list_invalid", at="items", position=position, problem=problem.format(n=position))
     return messages.Row(title, *rest)

@@ -69,7 +69,7 @@ class SendLocation(SendAction):
             found = dict(zip(_FIELDS, pairs[0], strict=True))
             for code, text in given.items():
                 if text and _pair(text) != pairs[0] and text.replace(",", ".") != found[code]:
-                    raise refused("value_invalid", field=_TITLES[code], value=text[:60], remedy=_TWICE)
+                    raise refused("value_invalid", at=code, field=_TITLES[code], value=text[:60], remedy=_TWICE)
             given = found
         others = {key: value for key, value in raw.items() if str(key).lower() not in _FIELDS}
         return {**others, **given}

@@ -96,9 +96,9 @@ class SendTemplate(SendAction):
         call = Call(
             template=values["template"].strip(),
             language=values["language"].strip(),
-            params=ordered(values["params"]),
+            params=ordered(values["params"], "params"),
             header=values["header"].strip(),
-            button_params=ordered(values["button_params"]),
+            button_params=ordered(values["button_params"], "button_params"),
             if_empty=values["if_empty"].strip(),
         )
         return compose(call, desk)
@@ -132,36 +132,44 @@ def compose(call: Call, desk: Desk) -> tuple[messages.Message, Choices]:
     info = desk.template(call.template, call.language)
     if info is None:
         return _unlisted(call), ()
-    if info.kind in _UNSUPPORTED or info.card_vars:
-        raise _problem(
-            "The template “{name}” has {what}; the robot cannot send such templates. Choose another one.",
-            "В шаблоне «{name}» есть {what}: такие шаблоны робот не отправляет. Выберите другой.",
-            name=info.name, what=_UNSUPPORTED.get(info.kind, _UNSUPPORTED["CAROUSEL"]),
-        )  # fmt: skip
-    values = _filled(call, call.params, len(info.header_vars) + len(info.body_vars), call.wording.params)
-    buttons = _filled(call, call.button_params, info.button_vars, call.wording.button_params)
+    why = unsupported(info)
+    if why is not None:
+        raise refused("template_params", at="template", problem=why)
+    values = _filled(call, call.params, len(info.header_vars) + len(info.body_vars), "params")
+    buttons = _filled(call, call.button_params, info.button_vars, "button_params")
     taps = [button.text for button in info.buttons if button.type == "QUICK_REPLY"]
     choices = tuple((str(position), title) for position, title in enumerate(taps, 1))
     postbacks = [position for position, _ in choices]
     return info.message(values, buttons, _header(call, info, desk), postbacks), choices
 
 
+def unsupported(info: TemplateInfo) -> Text | None:
+    """Why no robot can send this template, whatever its fields; None if one can."""
+    if info.kind not in _UNSUPPORTED and not info.card_vars:
+        return None
+    return Text(
+        "The template “{name}” has {what}; the robot cannot send such templates. Choose another one.",
+        "В шаблоне «{name}» есть {what}: такие шаблоны робот не отправляет. Выберите другой.",
+    ).format(name=info.name, what=_UNSUPPORTED.get(info.kind, _UNSUPPORTED["CAROUSEL"]))
+
+
 def _unlisted(call: Call) -> messages.Message:
     """A template nobody can look up: its id may be right, its header's kind cannot be known."""
     if call.header:
-        raise refused("template_not_found", value=call.template)
+        raise refused("template_not_found", at="template", value=call.template)
     return messages.Template(
         call.template, tuple(value.strip() or call.if_empty for value in [*call.params, *call.button_params])
     )
 
 
-def _filled(call: Call, given: Sequence[str], wanted: int, field: Text) -> list[str]:
+def _filled(call: Call, given: Sequence[str], wanted: int, at: str) -> list[str]:
     """One value for each variable, blanks replaced by `if_empty`. Raises Refused template_params."""
+    field = call.wording.params if at == "params" else call.wording.button_params
     if len(given) > wanted:
         raise _problem(
             "The template has {wanted} variables in “{field}”, {given} were given. Remove the surplus ones.",
             "У шаблона переменных в поле «{field}»: {wanted}, передано: {given}. Уберите лишние.",
-            wanted=wanted, given=len(given), field=field,
+            at, wanted=wanted, given=len(given), field=field,
         )  # fmt: skip
     padded = [*given, *[""] * (wanted - len(given))]
     filled = [value.strip() or call.if_empty for value in padded]
@@ -170,13 +178,13 @@ def _filled(call: Call, given: Sequence[str], wanted: int, field: Text) -> list[
             raise _problem(
                 "Variable {n} of the template (“{field}”) has no value. {remedy}",
                 "У переменной {n} шаблона («{field}») нет значения. {remedy}",
-                n=position, field=field, remedy=call.wording.remedy,
+                at, position, n=position, field=field, remedy=call.wording.remedy,
             )  # fmt: skip
     return filled
 
 
-def ordered(entries: list[str]) -> list[str]:
-    """The entries by their numbers `[n]` if all carry one, else as they stand.
+def ordered(entries: list[str], at: str = "params") -> list[str]:
+    """The entries by their numbers `[n]` if all carry one, else as they stand. at: whose entries they are.
 
     Bitrix24 drops empty entries of a multiple property on saving; numbers keep the later ones in their places.
     """
@@ -191,6 +199,7 @@ def ordered(entries: list[str]) -> list[str]:
             raise _problem(
                 "The number [{n}] stands twice or is not a variable's. Number the variables [1], [2], [3].",
                 "Номер [{n}] повторяется или не подходит. Нумеруйте переменные: [1], [2], [3].",
+                at,
                 n=number,
             )
         numbered[number] = match[2].strip()
@@ -208,12 +217,12 @@ def _header(call: Call, info: TemplateInfo, desk: Desk) -> messages.MediaHeader 
             "Give a link, the id of a file on Drive or the code of a CRM field.",
             "Шаблон «{name}» начинается с файла ({kind}), а поле «{field}» пустое. "
             "Укажите ссылку, ID файла на Диске или код поля CRM.",
-            name=info.name, kind=media, field=call.wording.header,
+            "header", name=info.name, kind=media, field=call.wording.header,
         )  # fmt: skip
     # What WhatsApp calls a GIF is a video without sound.
     shared = desk.file(call.header, "video" if media == "gif" else media)
     return messages.MediaHeader(media, shared.url, file_name=shared.name)
 
 
-def _problem(en: str, ru: str, **values: object) -> Refused:
-    return refused("template_params", problem=Text(en, ru).format(**values))
+def _problem(en: str, ru: str, at: str, position: int | None = None, **values: object) -> Refused:
+    return refused("template_params", at=at, position=position, problem=Text(en, ru).format(**values))

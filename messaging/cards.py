@@ -32,12 +32,10 @@ def contact_card(runtime: Runtime, portal_id: int, reference: str) -> Card:
 
     Raises Refused contact_not_found, and Bx24Error as REST does when a later try may succeed.
     """
-    found = _ID.fullmatch(re.split(r"[,;\n]", reference.strip())[0].strip())
-    if found is None:
-        raise _refusal(reference, _NO_ID)
+    number = contact_id(reference)
     reply = tokens.portal_client(runtime, portal_id).batch(
         {
-            "contact": ("crm.item.get", {"entityTypeId": CONTACT, "id": int(found[1])}),
+            "contact": ("crm.item.get", {"entityTypeId": CONTACT, "id": number}),
             "company": ("crm.item.get", {"entityTypeId": COMPANY, "id": Ref("$result[contact][item][companyId]")}),
         }
     )
@@ -62,8 +60,16 @@ def contact_card(runtime: Runtime, portal_id: int, reference: str) -> Card:
     )
 
 
+def contact_id(reference: str) -> int:
+    """The id in "12", "CONTACT_12", "C_12", the first of several. Raises Refused contact_not_found."""
+    found = _ID.fullmatch(re.split(r"[,;\n]", reference.strip())[0].strip())
+    if found is None:
+        raise _refusal(reference, _NO_ID)
+    return int(found[1])
+
+
 def _refusal(reference: str, reason: Text) -> Refused:
-    return refused("contact_not_found", value=reference.strip()[:60], reason=reason)
+    return refused("contact_not_found", at="contact", value=reference.strip()[:60], reason=reason)
 
 
 def _item(answer: Any) -> Mapping[str, Any]:

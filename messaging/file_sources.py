@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urljoin, urlsplit
 
-from activities.errors import refused
+from activities.errors import Refused, refused
 from bx24.client import Client
 from bx24.documents import ENTITY_TYPE_IDS, entity_type_id, item_id
 from bx24.errors import Rejected, Unauthorized
@@ -69,7 +69,18 @@ def locate(rest: Client, endpoint: str, document: Sequence[str], reference: str,
     if _FIELD.fullmatch(text) and len(document) == 4:
         entity = entity_type_id((document[0], document[1], document[2]))
         return _field(rest, endpoint, entity, item_id((document[0], document[1], document[3])), text, label)
-    raise refused("value_invalid", field=FIELD, value=label, remedy=_HOW)
+    raise not_understood(label)
+
+
+def understood(endpoint: str, reference: str) -> bool:
+    """Whether a file may be meant by this, as far as can be told without asking anybody."""
+    text = _unwrapped(reference, endpoint)
+    return any(pattern.fullmatch(text) for pattern in (_LINK, _DISK, _OTHER, _FIELD))
+
+
+def not_understood(label: str) -> Refused:
+    """What a reference that is none of these is answered."""
+    return refused("value_invalid", at="file", field=FIELD, value=label, remedy=_HOW)
 
 
 def _unwrapped(reference: str, endpoint: str) -> str:

@@ -268,7 +268,7 @@ def choose(
     if newest is not None:
         return connected[newest.line_id], newest
     if portal.default_line_id not in connected:
-        raise refused("line_not_connected")
+        raise refused("line_not_connected", at="line")
     return connected[portal.default_line_id], None
 
 
@@ -282,11 +282,11 @@ def _named(portal: Portal, wanted: str) -> Line:
         or (len(digits(wanted)) >= 7 and line.phone == digits(wanted))
     ]
     if not found:
-        raise refused("line_not_found", value=wanted)
+        raise refused("line_not_found", at="line", value=wanted)
     # One that was removed bears the name of its successor.
     connected = [line for line in found if line.status == "connected"]
     if not connected:
-        raise refused("line_not_connected")
+        raise refused("line_not_connected", at="line")
     return connected[0]
 
 

@@ -227,4 +227,5 @@ def _offer(
         returns=action.return_properties(schema),
         filter={"INCLUDE": ROBOT_DOCUMENTS} if side == "robots" else hidden,
         handler=f"{url}/{side}/{action.name}",
+        placement_handler=f"{url}/{side}/{action.name}/settings",
     )

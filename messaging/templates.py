@@ -87,6 +87,22 @@ class Templates:
             if self.line.templates_synced_at is None:
                 raise
 
+    def listed(self, anew: bool = False) -> tuple[list[TemplateInfo], GupshupError | None]:
+        """All of the line, by name and language, and why they could not be asked for anew.
+
+        They are asked for when the cache is stale, or at once with `anew`, unless that was done just now.
+        """
+        error = None
+        wanted = not is_fresh(self.runtime, self.line) or (anew and _age(self.runtime, self.line) > ASK_EVERY)
+        if self.line.app_id and wanted:
+            try:
+                refresh(self.runtime, self.line)
+            except GupshupError as failure:
+                log.warning("template list not refreshed", line=self.line.id, code=failure.code, reason=failure.reason)
+                error = failure
+        with self.runtime.db.read() as session:
+            return [info for _, info in every(session, [self.line.id])], error
+
     def _look(self, reference: str) -> list[TemplateInfo]:
         with self.runtime.db.read() as session:
             return look(session, self.line, reference)
@@ -132,13 +148,13 @@ def the_one(reference: str, language: str, found: list[TemplateInfo]) -> Templat
             info for info in found if info.language.lower().split("_")[0] == language.lower().split("_")[0]
         ]
     if not found:
-        raise refused("template_not_found", value=f"{reference} ({language})" if language else reference)
+        raise refused("template_not_found", at="template", value=f"{reference} ({language})" if language else reference)
     sendable = [info for info in found if info.sendable]
     if not sendable:
-        raise refused("template_not_approved", value=reference, status=found[0].status)
+        raise refused("template_not_approved", at="template", value=reference, status=found[0].status)
     if len({info.language for info in sendable}) > 1:
         languages = ", ".join(sorted(info.language for info in sendable))
-        raise refused("template_ambiguous", value=reference, languages=languages)
+        raise refused("template_ambiguous", at="language", value=reference, languages=languages)
     return sendable[0]
 
 

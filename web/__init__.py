@@ -5,7 +5,7 @@ from flask import Flask, Response
 
 from messaging.queue_server import QueueServerError
 from messaging.runtime import Runtime
-from web import commands, files, frames, health, install, pages, runs, texts, webhooks
+from web import commands, files, frames, health, install, pages, runs, settings, texts, webhooks
 
 #: Bitrix24's settings frames carry `document_fields` of hundreds of kilobytes (reference section 6.1).
 MAX_BODY = 4 * 1024 * 1024
@@ -19,7 +19,7 @@ def build(runtime: Runtime) -> Flask:
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
     app.extensions["waba24"] = runtime
     texts.attach(app)
-    for module in (frames, install, pages, runs, webhooks, files, health):
+    for module in (frames, install, pages, settings, runs, webhooks, files, health):
         app.register_blueprint(module.blueprint)
     commands.attach(app)
 

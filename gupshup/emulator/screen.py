@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from urllib.parse import unquote, urlsplit
@@ -13,9 +13,9 @@ from markupsafe import Markup
 from gupshup.emulator import catalogue
 from gupshup.emulator.catalogue import JsonObject
 from gupshup.emulator.choices import Choice, choices
-from gupshup.emulator.marks import paragraphs
 from gupshup.emulator.model import Message, Reply
 from gupshup.emulator.words import Words
+from gupshup.marks import html
 
 _NOTHING = Markup("")
 _MEDIA_KIND = {
@@ -61,8 +61,7 @@ class Bubble:
     media: Media | None = None
     place: Mapping[str, str] | None = None
     card: Mapping[str, str] | None = None
-    quick: list[Choice] = field(default_factory=list)
-    links: list[Link] = field(default_factory=list)
+    buttons: Sequence[Choice | Link] = ()
     rows: list[Choice] = field(default_factory=list)
     opener: str = ""
     asks_location: bool = False
@@ -132,12 +131,12 @@ def _message(message: Message, words: Words) -> Bubble:
     raw: JsonObject = message.message or {}
     kind = _text(raw, "type")
     drawn = Bubble(message.id, False, message.at, _MEDIA_KIND.get(kind, kind), media=_media(kind, raw))
-    drawn.body = paragraphs(_text(raw, "text") or _text(raw, "caption"))
+    drawn.body = html(_text(raw, "text") or _text(raw, "caption"))
     if kind == "quick_reply":
         _quick(drawn, _inner(raw, "content"), message)
     elif kind == "list":
         drawn.header, drawn.footer = _text(raw, "title"), _text(raw, "footer")
-        drawn.body, drawn.rows = paragraphs(_text(raw, "body")), choices(message)
+        drawn.body, drawn.rows = html(_text(raw, "body")), choices(message)
         drawn.opener = _text(_first(raw.get("globalButtons")), "title") or words["choose"]
     elif kind == "location":
         drawn.place = _place(raw)
@@ -152,7 +151,7 @@ def _message(message: Message, words: Words) -> Bubble:
         drawn.emoji = _text(raw, "emoji")
     elif kind == "location_request_message":
         drawn.kind, drawn.asks_location = "location", True
-        drawn.body = paragraphs(_text(_inner(raw, "body"), "text"))
+        drawn.body = html(_text(_inner(raw, "body"), "text"))
     return drawn
 
 
@@ -160,7 +159,7 @@ def _quick(drawn: Bubble, content: Mapping[str, object], message: Message) -> No
     drawn.kind = "buttons"
     drawn.header, drawn.footer = _text(content, "header"), _text(content, "caption")
     drawn.media = _media(_text(content, "type"), content)
-    drawn.body, drawn.quick = paragraphs(_text(content, "text")), choices(message)
+    drawn.body, drawn.buttons = html(_text(content, "text")), choices(message)
 
 
 def _template(message: Message, words: Words) -> Bubble:
@@ -170,14 +169,18 @@ def _template(message: Message, words: Words) -> Bubble:
         return drawn
     params = sent.get("params")
     shown = catalogue.render(known, [str(p) for p in params] if isinstance(params, list) else [])
-    drawn.header, drawn.body, drawn.footer = shown.header, paragraphs(shown.body), shown.footer
-    drawn.quick = choices(message)
-    drawn.links = [link for link in (_link(button, words) for button in shown.buttons) if link]
+    drawn.header, drawn.body, drawn.footer = shown.header, html(shown.body), shown.footer
+    presses = iter(choices(message))
+    drawn.buttons = [button for button in (_button(raw, presses, words) for raw in shown.buttons) if button]
     raw = message.message or {}
     kind = _text(raw, "type")
     drawn.media = _media(kind, _inner(raw, kind))
     drawn.place = _place(_inner(raw, "location")) if kind == "location" else None
     return drawn
+
+
+def _button(button: Mapping[str, object], presses: Iterator[Choice], words: Words) -> Choice | Link | None:
+    return next(presses) if _text(button, "type") == "QUICK_REPLY" else _link(button, words)
 
 
 def _link(button: Mapping[str, object], words: Words) -> Link | None:
@@ -193,7 +196,7 @@ def _link(button: Mapping[str, object], words: Words) -> Link | None:
 def _reply(reply: Reply, words: Words) -> Bubble:
     kind, raw = _text(reply.payload, "type"), _inner(reply.payload, "payload")
     drawn = Bubble(reply.id, True, reply.at, _MEDIA_KIND.get(kind, kind), media=_media(kind, raw))
-    drawn.body = paragraphs(_text(raw, "text") or _text(raw, "title") or _text(raw, "caption"))
+    drawn.body = html(_text(raw, "text") or _text(raw, "title") or _text(raw, "caption"))
     drawn.footer = _text(raw, "description")
     drawn.quote = summary(reply.quotes, words) if reply.quotes and kind != "reaction" else ""
     drawn.emoji = _text(raw, "emoji")

@@ -40,6 +40,7 @@ _WORDS: dict[str, tuple[str, str]] = {
     "attach": ("Attach a file", "Прикрепить файл"),
     "attach_send": ("Send the file", "Отправить файл"),
     "see_all": ("See all options", "Все варианты"),
+    "read_more": ("Read more", "Читать дальше"),
     "choose": ("Choose an option", "Выберите вариант"),
     "close": ("Close", "Закрыть"),
     "photo": ("Photo", "Фото"),

@@ -7,37 +7,11 @@ import re
 
 import pytest
 
-from gupshup.emulator.marks import paragraphs
-
 from .conftest import CLIENT, LIST, QUICK
 
 PAGE = f"/phone/{CLIENT}?lang=ru&app=shopbot"
 SCREEN = f"/phone/{CLIENT}/screen?lang=ru&app=shopbot"
 FETCH = {"X-Requested-With": "fetch"}
-
-
-@pytest.mark.parametrize(
-    ("text", "shown"),
-    [
-        ("*жирно*", "<strong>жирно</strong>"),
-        ("_курсив_ и ~нет~", "<em>курсив</em> и <s>нет</s>"),
-        ("*всё _сразу_*", "<strong>всё <em>сразу</em></strong>"),
-        ("2*3*4", "2*3*4"),
-        ("* не жирно *", None),
-        ("snake_case_name", "snake_case_name"),
-        ("`a*b*c`", "<code>a*b*c</code>"),
-        ("<b>*x*</b>", "&lt;b&gt;<strong>x</strong>&lt;/b&gt;"),
-    ],
-)
-def test_marks_are_drawn_and_everything_else_is_escaped(text, shown):
-    drawn = str(paragraphs(text))
-    assert "<strong>" not in drawn if shown is None else drawn == f'<span class="line">{shown}</span>'
-
-
-def test_quotes_and_lists_are_drawn_by_line():
-    drawn = str(paragraphs("- один\n2. два\n> сказал"))
-    assert drawn.count("item") == 2
-    assert '<span class="line quoted">сказал</span>' in drawn
 
 
 def test_opening_the_page_reads_what_was_delivered(world):

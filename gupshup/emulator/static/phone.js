@@ -2,6 +2,7 @@
 const desk = document.getElementById("desk");
 const screen = document.getElementById("screen");
 const seen = new Map();
+const unfolded = new Set();
 let refreshing = false;
 
 function openSheets() {
@@ -19,6 +20,17 @@ function replacePart(fresh) {
   if (atEnd) old.scrollTop = old.scrollHeight;
 }
 
+// A long text is folded after about 25 lines, as on a phone, until somebody unfolds it.
+function fold() {
+  for (const bubble of screen.querySelectorAll(".bubble.theirs")) {
+    const body = bubble.querySelector(".body");
+    if (!body) continue;
+    const text = document.createRange();
+    text.selectNodeContents(body);
+    bubble.classList.toggle("folded", !unfolded.has(bubble.id) && text.getBoundingClientRect().height > 485);
+  }
+}
+
 async function refresh() {
   if (refreshing || document.hidden) return;
   refreshing = true;
@@ -29,6 +41,7 @@ async function refresh() {
     // A sheet somebody is choosing from must not change under the finger.
     if (document.querySelector("details.sheet[open] input:checked")) return;
     page.querySelectorAll("[data-part]").forEach(replacePart);
+    fold();
   } catch {
     // The emulator was stopped: the page stays as it is and asks again.
   } finally {
@@ -54,6 +67,11 @@ async function send(event) {
 }
 
 document.addEventListener("submit", send);
+document.addEventListener("click", ({ target }) => {
+  if (!target.matches("[data-unfold]")) return;
+  unfolded.add(target.closest(".bubble").id);
+  fold();
+});
 document.addEventListener("change", (event) => {
   if (event.target.type === "file") event.target.form.requestSubmit();
 });
@@ -62,5 +80,6 @@ document.addEventListener("keydown", (event) => {
 });
 document.addEventListener("visibilitychange", refresh);
 
+fold();
 screen.scrollTop = screen.scrollHeight;
 setInterval(refresh, 1000);

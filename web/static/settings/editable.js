@@ -3,7 +3,7 @@
 // Plain typing is the browser's own (input methods, spelling, dictation); what touches a chip is done on the string.
 
 import { split } from './expressions.js';
-import { el } from './dom.js';
+import { el } from './nodes.js';
 
 const KEEP = 200;
 const TYPING_MS = 1000;

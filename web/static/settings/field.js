@@ -2,7 +2,7 @@
 
 import { Editable } from './editable.js';
 import { displayForms, fill, length, parse, plural, split } from './expressions.js';
-import { el, icon, setAttribute } from './dom.js';
+import { el, icon, setAttribute } from './nodes.js';
 import { openPicker } from './picker.js';
 
 const NEAR = 0.9;

@@ -1,7 +1,7 @@
 // The popover in which a field is chosen: a search box over a list in groups (ARIA's combobox with a listbox).
 
 import { plural } from './expressions.js';
-import { el, setAttribute } from './dom.js';
+import { el, setAttribute } from './nodes.js';
 
 const WIDTH = 320;
 const HEIGHT = 260;

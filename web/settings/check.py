@@ -1,0 +1,236 @@
+"""What a real run would refuse about these settings, told while they are being written.
+
+The rules are the actions' own: fields are checked and the message is planned, with stand-ins where the card will put in its
+values, on a desk that knows our database alone. Nobody is asked, nothing is fetched, stored or sent.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from marshmallow import ValidationError
+
+from activities import phones
+from activities.base import Action, Card, Shared, explain
+from activities.errors import Refused
+from activities.send_template import ordered
+from bx24.i18n import Text
+from bx24.properties import Properties
+from gupshup.templates import TemplateInfo
+from messaging import lines
+from messaging.cards import contact_id
+from messaging.file_sources import not_understood, understood
+from messaging.models import Line, Portal
+from messaging.runtime import Runtime
+from messaging.templates import look, the_one
+from web.settings.fields import Value, schema_of
+
+#: Bitrix24's own pattern of what it evaluates (bizproc, CBPActivity).
+EXPRESSION = re.compile(
+    r"\{=\s*[a-z0-9_]+\s*:\s*[a-z0-9_.]+(?:\s*>\s*[a-z0-9_:]+(?:\s*,\s*[a-z0-9_]+)?)?\s*\}", re.IGNORECASE
+)
+#: What passes every check: it stands in where a card's value cannot be known, and where a problem was found already.
+GOOD: dict[str, Value] = {
+    "line": "", "phone": "+79161234567", "until": "accepted", "wait_minutes": "60",
+    "text": "x", "header": "1", "footer": "", "button": "x", "buttons": ["x"], "items": "x",
+    "template": "x", "language": "", "params": [], "button_params": [], "if_empty": "", "accept": [],
+    "file": "1", "kind": "auto", "caption": "", "file_name": "",
+    "contact": "1", "contact_name": "x", "contact_phone": "+79161234567", "contact_email": "", "contact_company": "",
+    "latitude": "0", "longitude": "0", "place": "", "address": "",
+}  # fmt: skip
+#: Of these nothing can be said once an expression is in them; in texts what stands around it is checked.
+_WHOLE = frozenset(
+    {"line", "phone", "until", "wait_minutes", "template", "language", "file", "kind", "contact", "contact_phone"}
+    | {"contact_email", "latitude", "longitude"}
+)
+_STANDS_IN = 0x4E00  # one letter each, so that two expressions do not look like the same button twice
+_NOT_SENT = re.compile(r"^(?:Not sent: |Не отправили: )")
+MOST = 30
+
+
+class _Unjudged(Exception):
+    """Nobody can tell without asking somebody else."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """field: property code; index: its entry from 1, where the problem is one entry's."""
+
+    field: str
+    code: str
+    text: Text
+    index: int | None = None
+
+    def to_dict(self, lang: str) -> dict[str, Any]:
+        words = _NOT_SENT.sub("", self.text.to(lang))
+        return {"field": self.field, "code": self.code, "index": self.index, "text": words[:1].upper() + words[1:]}
+
+
+class Desk:
+    """`activities.base.Desk` of a server that answers from its database: the window is open, every file is there."""
+
+    msgid = ""
+
+    def __init__(self, runtime: Runtime, portal: Portal, line: Line | None) -> None:
+        self.runtime = runtime
+        self.portal = portal
+        self.line = line
+        self.region = phones.region_of(portal.region, portal.language)
+
+    def now(self) -> datetime:
+        return self.runtime.clock()
+
+    def window_until(self) -> datetime | None:
+        return self.now() + timedelta(hours=1)
+
+    def contact(self, reference: str) -> Card:
+        contact_id(reference)
+        return Card("x", "", ("+79161234567",))
+
+    def file(self, reference: str, media: str, name: str = "") -> Shared:
+        if not understood(self.portal.client_endpoint, reference):
+            raise not_understood(reference.strip()[:60])
+        return Shared("document" if media == "auto" else media, "https://file.example/x", name or "x", "", 1)
+
+    def template(self, reference: str, language: str) -> TemplateInfo | None:
+        if self.line is None or self.line.templates_synced_at is None:
+            raise _Unjudged
+        with self.runtime.db.read() as session:
+            return the_one(reference, language, look(session, self.line, reference))
+
+
+def problems(runtime: Runtime, portal: Portal, side: str, action: Action, given: Mapping[str, Any]) -> list[Problem]:
+    """All that can be told at once, in the order of the card. given: code → text or texts, as the page has them."""
+    schema = schema_of(side, action)
+    codes = schema.codes()
+    written = {code: value for code in codes if (value := _value(given.get(code))) is not None}
+    # The header of a template is a file, that of buttons a text.
+    whole = _WHOLE | ({"header"} if "template" in codes else set())
+    refusals = _refusals(runtime, portal, action, schema, _stood_in(written, whole))
+    found = dict.fromkeys(_placed(schema, refusal) for refusal in refusals)
+    judged = [problem for problem in found if not _is_unknown(written.get(problem.field, ""), problem, whole)]
+    return sorted(judged, key=lambda problem: (codes.index(problem.field), problem.index or 0))
+
+
+def _refusals(
+    runtime: Runtime, portal: Portal, action: Action, schema: Properties, written: dict[str, Value]
+) -> Iterator[Refused]:
+    """One after the other: what was refused is mended, so that the next one shows."""
+    try:
+        tidy: dict[str, Any] = dict(action.tidy(written))
+    except Refused as refusal:
+        yield refusal
+        tidy = {**written, "latitude": GOOD["latitude"], "longitude": GOOD["longitude"]}
+    mended = {}
+    for missing in _of_fields(schema, tidy):
+        yield missing
+        mended[missing.at] = GOOD[missing.at]
+    tidy |= mended
+    values = schema.load(tidy)
+    line = None
+    try:
+        line, _ = lines.choose(portal, values["line"].strip(), (), ())
+    except Refused as refusal:
+        yield refusal
+    desk = Desk(runtime, portal, line)
+    if values["phone"].strip():
+        try:
+            phones.valid(phones.split(values["phone"]), desk.region)
+        except Refused as refusal:
+            yield refusal
+    # What stands in for a field that is wrong already is ours.
+    yield from (refused for refused in _of_plan(action, values, desk) if refused.at not in mended)
+
+
+def _of_fields(schema: Properties, tidy: Mapping[str, Any]) -> list[Refused]:
+    try:
+        schema.load(tidy)
+    except ValidationError as error:
+        return [explain(schema, tidy, ValidationError({code: words})) for code, words in error.messages_dict.items()]
+    return []
+
+
+def _of_plan(action: Action, values: dict[str, Any], desk: Desk) -> Iterator[Refused]:
+    seen: set[tuple[str, int | None]] = set()
+    for _ in range(MOST):
+        try:
+            action.plan(values, desk)
+        except _Unjudged:
+            return
+        except Refused as refusal:
+            yield refusal
+            place = (refusal.at, refusal.position)
+            if place in seen or not _mend(values, refusal):
+                return
+            seen.add(place)
+        else:
+            return
+
+
+def _mend(values: dict[str, Any], refusal: Refused) -> bool:
+    """Put something good in the place of what was refused; False where the rest depends on it."""
+    code, position = refusal.at, refusal.position
+    if code in ("template", "language", "params", "button_params", "buttons") and position is None:
+        return False
+    if code in ("params", "button_params"):
+        entries = ordered(values[code], code)
+        entries += [""] * (int(position or 0) - len(entries))
+        entries[int(position or 0) - 1] = "x"
+        values[code] = [f"[{n}]{entry}" for n, entry in enumerate(entries, 1)]
+    elif code == "buttons":
+        lines = [line for entry in values[code] for line in entry.splitlines() if line.strip()]
+        lines[int(position or 0) - 1] = chr(_STANDS_IN - 1 - int(position or 0))
+        values[code] = lines
+    elif code in values and code in GOOD:
+        values[code] = GOOD[code]
+    else:
+        return False
+    return True
+
+
+def _placed(schema: Properties, refusal: Refused) -> Problem:
+    """Where the page shows it; a macro's faults belong to the text it stands in."""
+    codes = schema.codes()
+    at = refusal.at if refusal.at in codes else "text" if "text" in codes else codes[0]
+    return Problem(at, refusal.code, refusal.text, refusal.position if at == refusal.at else None)
+
+
+def _value(value: Any) -> Value | None:
+    if isinstance(value, list):
+        return [entry for entry in value if isinstance(entry, str)]
+    return value if isinstance(value, str) else None
+
+
+def _stood_in(written: Mapping[str, Value], whole: Collection[str]) -> dict[str, Value]:
+    """The same without expressions: each is one letter, or the whole field is something good."""
+    letters: dict[str, str] = {}
+
+    def letter(match: re.Match[str]) -> str:
+        return letters.setdefault(match[0], chr(_STANDS_IN + len(letters)))
+
+    def stand_in(code: str, value: Value) -> Value:
+        if isinstance(value, list):
+            return [EXPRESSION.sub(letter, entry) for entry in value]
+        if not EXPRESSION.search(value):
+            return value
+        return GOOD[code] if code in whole else EXPRESSION.sub(letter, value)
+
+    return {code: stand_in(code, value) for code, value in written.items()}
+
+
+def _is_unknown(value: Value, problem: Problem, whole: Collection[str]) -> bool:
+    """Whether the card decides what will stand there."""
+    if isinstance(value, list):
+        entries = [entry for entry in value if entry.strip()]
+        at = problem.index
+        return at is not None and 0 < at <= len(entries) and _is_expression(entries[at - 1])
+    return bool(EXPRESSION.search(value)) if problem.field in whole else _is_expression(value)
+
+
+def _is_expression(text: str) -> bool:
+    return bool(text.strip()) and not EXPRESSION.sub("", text).strip()
+
+
+__all__ = ["Problem", "problems"]

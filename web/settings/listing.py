@@ -1,0 +1,103 @@
+"""The lines and templates the page offers, in the viewer's language."""
+
+from typing import Any
+
+from flask_babel import gettext as _
+
+from activities.errors import Refused
+from activities.send_template import unsupported
+from bx24.i18n import Text
+from gupshup.templates import TemplateInfo
+from messaging import circuit, lines
+from messaging.models import Line, Portal
+from messaging.runtime import Runtime
+from messaging.templates import Templates
+from web.pages.templates import CATEGORIES, STATUSES
+
+
+def of_lines(portal: Portal, lang: str) -> list[dict[str, Any]]:
+    """{id, name, phone, default, connected, why}; why: a line that sends nothing now says the reason, else ""."""
+    return [
+        {
+            "id": str(line.id),
+            "name": line.name,
+            "phone": line.phone,
+            "names": [line.name, line.app_name],
+            "default": line.id == portal.default_line_id,
+            "connected": line.status == "connected",
+            "why": circuit.refused(line).text.to(lang) if line.stopped_at is not None else "",
+        }
+        for line in portal.lines
+    ]
+
+
+def of_templates(runtime: Runtime, portal: Portal, wanted: str, anew: bool, lang: str) -> dict[str, Any]:
+    """{line, templates, problem}: of the line with this id, phone or name, "" and what is unknown: of the default line.
+
+    problem: why there are none, or only old ones, "" otherwise. line: {id, name, listed} or None; listed: whether Gupshup
+    can be asked for its templates at all.
+    """
+    try:
+        line, _conversation = lines.choose(portal, "" if "{=" in wanted else wanted, (), ())
+    except Refused as refusal:
+        return {"line": None, "templates": [], "problem": refusal.text.to(lang)}
+    infos, error = Templates(runtime, line).listed(anew)
+    return {
+        "line": {"id": str(line.id), "name": line.name, "listed": bool(line.app_id)},
+        "templates": [_template(info, lang) for info in infos],
+        "problem": _problem(line, Text(error.refusal.en, error.refusal.ru).to(lang) if error else ""),
+    }
+
+
+def _problem(line: Line, error: str) -> str:
+    if line.app_id:
+        return error
+    return str(_("This line has no app id, so its templates cannot be listed. Write the template's id by hand."))
+
+
+def _template(info: TemplateInfo, lang: str) -> dict[str, Any]:
+    """variables: those of the header first, as the property `params` counts them; of a button: its place in button_params."""
+    why = unsupported(info)
+    return {
+        "id": info.id,
+        "name": info.name,
+        "language": info.language,
+        "status": info.status,
+        "status_text": _status(info.status),
+        "category": info.category,
+        "category_text": _category(info.category),
+        "usable": info.sendable and why is None,
+        "why": why.to(lang) if why else "" if info.sendable else info.reason or _status(info.status),
+        "kind": info.kind.lower(),
+        "media": info.is_media,
+        "header": info.header,
+        "body": info.body,
+        "footer": info.footer,
+        "variables": _variables(info),
+        "buttons": _buttons(info),
+    }
+
+
+def _variables(info: TemplateInfo) -> list[dict[str, Any]]:
+    parts = [*(("header", name) for name in info.header_vars), *(("body", name) for name in info.body_vars)]
+    samples = [*info.samples, *[""] * len(parts)]
+    return [{"n": n, "part": part, "name": name, "sample": samples[n - 1]} for n, (part, name) in enumerate(parts, 1)]
+
+
+def _buttons(info: TemplateInfo) -> list[dict[str, Any]]:
+    asking = 0
+    made = []
+    for button in info.buttons:
+        asking += button.has_variable
+        place = asking if button.has_variable else 0
+        made.append({"type": button.type, "text": button.text, "value": button.value, "n": place})
+    return made
+
+
+def _status(status: str) -> str:
+    """In words; a new one of Gupshup's as it came."""
+    return str(STATUSES[status][0]) if status in STATUSES else status
+
+
+def _category(category: str) -> str:
+    return str(CATEGORIES.get(category, category))

@@ -1,0 +1,196 @@
+// The content of the simpler actions. Every function gives the elements of its part and how the phone shows it.
+import { counted, notice, property, radios, selectField, shownText, textField } from './controls.js';
+import { announce, icon, make, say } from './dom.js';
+import { expressionField } from './field.js';
+import * as preview from './preview.js';
+
+/**
+ * @typedef {Object} Content
+ * @property {(HTMLElement|null)[]} elements
+ * @property {?function(): import('./phone.js').Model} model  null: this action shows the client nothing
+ * @property {function(): Object} [summary] what stands under the phone, as phone.js `summary` takes it
+ */
+
+const MACRO = /\[\s*template\s*=/i;
+
+/** @param {import('./controls.js').Form} form @returns {Content} */
+function sendText(form) {
+  const { texts } = form;
+  const hint = notice('', make('p', { text: say(texts, 'text.macro') }));
+  const show = () => { hint.hidden = !MACRO.test(form.store.text('text')); };
+  const field = textField(form, 'text', {
+    multiline: true, placeholder: say(texts, 'text.placeholder'), hint: say(texts, 'text.window'), onInput: (value) => {
+      form.store.set('text', value);
+      show();
+    },
+  });
+  show();
+  return { elements: [field.element, hint], model: () => preview.ofText(form), summary: () => counted(form, 'text') };
+}
+
+/** The three ways to name a file are one property; the choice only says how to fill it in. */
+function sendFile(form) {
+  const { texts, store } = form;
+  const examples = { link: 'file.link_example', disk: 'file.disk_example', field: 'file.field_example' };
+  const place = make('div');
+  const draw = (source) => {
+    const { title } = property(form, 'file');
+    const field = textField(form, 'file', {
+      label: `${title}: ${say(texts, `file.${source}`)}`, fit: 'file', placeholder: say(texts, examples[source]),
+      hint: say(texts, 'file.sizes'),
+    });
+    place.replaceChildren(field.element);
+  };
+  const source = sourceOf(store.text('file').trim());
+  draw(source);
+  const choice = radios({
+    legend: say(texts, 'file.source'), inline: true, value: source, onChange: draw,
+    options: ['link', 'disk', 'field'].map((value) => ({ value, words: say(texts, `file.${value}`) })),
+  });
+  const kind = property(form, 'kind');
+  const kinds = selectField(form, { code: 'kind', label: kind.title, hint: kind.hint, options: usual(form, kind) });
+  return {
+    elements: [choice.element, place, kinds.element, textField(form, 'caption', { multiline: true }).element,
+      textField(form, 'file_name').element],
+    model: () => preview.ofFile(form),
+    summary: () => counted(form, 'caption'),
+  };
+}
+
+/** A select's options; what was saved as nothing means the default, and stays nothing until another is chosen. */
+function usual(form, { code, options, default: value }) {
+  const words = options.find(([given]) => given === value)?.[1] ?? '';
+  return form.store.text(code) === '' ? [['', words], ...options.filter(([given]) => given !== value)] : options;
+}
+
+function sourceOf(file) {
+  if (/^(?:disk\s*[_:#]\s*|n)?\d+$/i.test(file)) return 'disk';
+  return /^\{=|^uf_?[a-z0-9_]+$/i.test(file) ? 'field' : 'link';
+}
+
+const CLIENT = '{=Document:CONTACT_ID}';
+const TYPED = ['contact_name', 'contact_phone', 'contact_email', 'contact_company'];
+
+function sendContact(form) {
+  const { texts, store, catalogue } = form;
+  const crm = textField(form, 'contact', { fit: 'number' });
+  const typed = make('div', {}, ...TYPED.map((code) => textField(form, code, { fit: fits[code] ?? 'text' }).element),
+    make('p', { class: 'hint', text: say(texts, 'contact.no_phone') }));
+  const mode = modeOf(store);
+  let kept = mode === 'crm' ? store.text('contact') : '';
+  const show = (chosen) => {
+    crm.element.hidden = chosen !== 'crm';
+    typed.hidden = chosen !== 'typed';
+  };
+  const choose = (chosen) => {
+    if (store.text('contact') !== CLIENT && store.text('contact')) kept = store.text('contact');
+    const value = { client: CLIENT, crm: kept, typed: '' }[chosen];
+    store.set('contact', value);
+    crm.setValue(value);
+    show(chosen);
+  };
+  const known = catalogue.item(CLIENT) || mode === 'client';
+  const options = ['client', 'crm', 'typed'].filter((value) => known || value !== 'client');
+  const choice = radios({
+    legend: say(texts, 'contact.whose'), inline: true, value: mode, onChange: choose,
+    options: options.map((value) => ({ value, words: say(texts, `contact.${value}`) })),
+  });
+  show(mode);
+  return { elements: [choice.element, crm.element, typed], model: () => preview.ofContact(form) };
+}
+
+const fits = { contact_phone: 'phone' };
+
+function modeOf(store) {
+  const contact = store.text('contact').trim();
+  if (contact) return contact === CLIENT ? 'client' : 'crm';
+  return TYPED.some((code) => store.text(code).trim()) ? 'typed' : 'crm';
+}
+
+/** As send_location.py reads pairs; there they are put right once more. */
+const NUMBER = '[+\\-−–]?\\d{1,3}(?:[.,]\\d+)?';
+const PAIR = new RegExp(`^\\s*[(\\[]?\\s*(${NUMBER})°?\\s*(?:,\\s+|;\\s*|\\s+)(${NUMBER})°?\\s*[)\\]]?\\s*$`);
+const DOTTED_PAIR = /^\s*([+\-−–]?\d{1,3}\.\d+)\s*,\s*([+\-−–]?\d{1,3}(?:\.\d+)?)\s*$/;
+
+function sendLocation(form) {
+  const { store, texts } = form;
+  const fields = {};
+  const typed = (code) => (value) => {
+    const pair = PAIR.exec(value) ?? DOTTED_PAIR.exec(value);
+    if (!pair) return store.set(code, value);
+    for (const [at, one] of ['latitude', 'longitude'].entries()) {
+      const number = pair[at + 1].replace(',', '.').replace(/[−–]/, '-');
+      store.set(one, number);
+      fields[one].setValue(number);
+    }
+    return fields.longitude.focus();
+  };
+  for (const code of ['latitude', 'longitude']) {
+    fields[code] = textField(form, code, { fit: 'number', onInput: typed(code), hint: '' });
+  }
+  const pair = make('div', { class: 'pair' }, fields.latitude.element, fields.longitude.element);
+  return {
+    elements: [pair, make('p', { class: 'hint', text: say(texts, 'location.both') }), textField(form, 'place').element,
+      textField(form, 'address').element],
+    model: () => preview.ofLocation(form),
+  };
+}
+
+/** Answers as chips: Enter adds what is written, ✕ takes one away. */
+function waitReply(form) {
+  const { store, texts, catalogue } = form;
+  const { title, hint } = property(form, 'accept');
+  const list = make('ul', { class: 'chips', 'aria-label': title });
+  const words = (entry) => shownText(form, entry);
+  const any = make('p', { class: 'hint', text: say(texts, 'accept.any') });
+  const draw = () => {
+    const entries = store.entries('accept');
+    list.replaceChildren(...entries.map((entry, at) => chip(entry, at)));
+    list.hidden = !entries.length;
+    any.hidden = entries.length > 0;
+  };
+  const chip = (entry, at) => {
+    const name = say(texts, 'accept.remove', { name: words(entry) });
+    const remove = make('button', { type: 'button', class: 'tool', 'aria-label': name, title: name, on: { click: () => {
+      store.set('accept', store.entries('accept').filter((_, place) => place !== at));
+      draw();
+      (list.children[at]?.querySelector('button') ?? input).focus();
+    } } }, icon('close'));
+    return make('li', { class: 'chip' }, make('span', { text: words(entry), dir: 'auto' }), remove);
+  };
+  const field = expressionField({
+    id: 'f-accept', label: title, hint, value: '', catalogue, texts, announce: form.announce,
+    placeholder: say(texts, 'accept.example'), onBlur: () => add(),
+  });
+  const input = { focus: () => field.focus() };
+  const add = () => {
+    const answer = field.value.trim();
+    if (!answer) return;
+    field.setValue('');
+    if (!store.entries('accept').includes(answer)) store.set('accept', [...store.entries('accept'), answer]);
+    announce(words(answer));
+    draw();
+  };
+  field.element.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' && !event.isComposing && !event.target.closest('button')) {
+      event.preventDefault();
+      add();
+    }
+  });
+  const adding = say(texts, 'accept.add');
+  const button = make('button', { type: 'button', class: 'btn btn-s', text: adding, on: { click: add } });
+  form.controls.set('accept', { setProblem: (text) => field.setProblem(text), focus: () => field.focus() });
+  draw();
+  return { elements: [field.element, make('div', { class: 'field' }, button, list, any,
+    make('p', { class: 'hint', text: say(texts, 'accept.timeout') }))], model: null };
+}
+
+function checkWindow({ texts }) {
+  return { elements: [make('p', { text: say(texts, 'window.returns') })], model: null };
+}
+
+/** Action → its part of the form. */
+export const CONTENTS = {
+  send_text: sendText, send_file: sendFile, send_contact: sendContact, send_location: sendLocation, wait_reply: waitReply,
+  check_window: checkWindow,
+};

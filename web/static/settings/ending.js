@@ -1,0 +1,76 @@
+// The ending of every action: when the workflow goes on, and for how long it waits at most.
+import { make, say, write } from './dom.js';
+import { problemLine, property, radios } from './controls.js';
+
+/** Days before months and 24 hours, as the rest of the product writes them. */
+export const LOCALES = { ru: 'ru', en: 'en-GB' };
+const UNITS = [['minutes', 1], ['hours', 60], ['days', 1440]];
+
+/** @param {import('./controls.js').Form} form @returns {HTMLElement[]} */
+export function ending(form) {
+  return [property(form, 'until') && until(form), property(form, 'wait_minutes') && wait(form)].filter(Boolean);
+}
+
+function until(form) {
+  const { options, default: usual } = property(form, 'until');
+  const { texts, store } = form;
+  const value = store.text('until').trim() || usual;
+  const choices = options.map(([given, words]) => ({ value: given, words, consequence: say(texts, `until.${given}`) }));
+  const known = choices.some((choice) => choice.value === value);
+  // Written by hand, or an expression: it stays until something else is chosen.
+  if (!known) choices.push({ value, words: form.catalogue.name(value) || value });
+  const field = radios({
+    legend: say(texts, 'ending.until'), options: choices, value, onChange: (chosen) => store.set('until', chosen),
+  });
+  form.controls.set('until', field);
+  return field.element;
+}
+
+/** Minutes as a number and a unit; whatever else is stored stands there as it is. */
+function wait(form) {
+  const { default: usual } = property(form, 'wait_minutes');
+  const { texts, store } = form;
+  const stored = store.text('wait_minutes') || usual;
+  let unit = unitOf(stored);
+  const number = make('input', { type: 'text', id: 'f-wait_minutes', inputmode: 'numeric', autocomplete: 'off' });
+  number.value = shown(stored, unit);
+  const select = make('select', { 'aria-label': say(texts, 'ending.unit') },
+    ...UNITS.map(([name, minutes]) => make('option', { value: minutes, text: say(texts, `ending.${name}`) })));
+  select.value = unit;
+  const moment = make('p', { class: 'hint', id: 'f-wait_minutes-hint' });
+  number.setAttribute('aria-describedby', moment.id);
+  const problem = problemLine('f-wait_minutes-error');
+  const tell = (value) => write(moment, momentOf(form, value));
+  const changed = () => {
+    unit = Number(select.value);
+    const value = /^\d+$/.test(number.value.trim()) ? String(Number(number.value) * unit) : number.value;
+    store.set('wait_minutes', value);
+    tell(value);
+  };
+  number.addEventListener('input', changed);
+  select.addEventListener('change', changed);
+  tell(stored);
+  form.controls.set('wait_minutes', {
+    setProblem: (text) => problem.show(number, text), focus: () => number.focus(),
+  });
+  return make('div', { class: 'field' }, make('label', { for: number.id, text: say(texts, 'ending.wait') }),
+    make('div', { class: 'number-and-unit' }, number, select), moment, problem.element);
+}
+
+/** The greatest unit that fits; 24 hours are still hours. */
+function unitOf(stored) {
+  const minutes = /^\d+$/.test(stored.trim()) ? Number(stored) : 0;
+  if (minutes >= 2880 && minutes % 1440 === 0) return 1440;
+  return minutes >= 60 && minutes % 60 === 0 ? 60 : 1;
+}
+
+const shown = (stored, unit) => (/^\d+$/.test(stored.trim()) ? String(Number(stored) / unit) : stored);
+
+function momentOf({ texts, page }, value) {
+  const minutes = Number(value);
+  if (!/^\d+$/.test(value.trim()) || minutes < 1 || minutes > page.sizes.wait_minutes) return '';
+  const at = new Date(Date.now() + minutes * 60_000);
+  const options = { day: 'numeric', month: 'long', hour: '2-digit', minute: '2-digit' };
+  const moment = at.toLocaleString(LOCALES[document.documentElement.lang], options).replace(/ (?:в|at) /, ', ');
+  return say(texts, 'ending.moment', { moment });
+}
