@@ -116,7 +116,13 @@ CARD_CLOSED = Text(
 
 
 class Refused(Exception):
-    """A run that cannot be carried out. `code`: of the contract, section 4; `text`: for the workflow log."""
+    """A run that cannot be carried out. `code`: of the contract, section 4; `text`: for the workflow log.
+
+    line_id, conversation_id: how far planning had come, if so far.
+    """
+
+    line_id: int | None = None
+    conversation_id: int | None = None
 
     def __init__(self, code: str, text: Text) -> None:
         super().__init__(f"{code}: {text}")
