@@ -86,6 +86,7 @@ class Line(Base):
     A connected line may be stopped (messaging.circuit): `stopped_at`, the code that stopped it and the provider's words.
     probe_at: when a drain asks or looks again. trial_at: from when on one message may leave to try it; trial_run_id: that one.
     news: what the portal's administrator is still to be told at `news_at`, `stopped` or `resumed`; news_error: why nobody was.
+    It may be paused by hand (messaging.lines): `paused_at`, and the portal's user who did it, None: an operator.
     """
 
     __tablename__ = "line"
@@ -123,6 +124,8 @@ class Line(Base):
     news_at: Mapped[datetime | None] = mapped_column(Moment)
     news_tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     news_error: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"))
+    paused_at: Mapped[datetime | None] = mapped_column(Moment)
+    paused_by: Mapped[int | None] = mapped_column(Key)
 
     portal: Mapped[Portal] = relationship(back_populates="lines")
 
