@@ -13,7 +13,7 @@ from markupsafe import Markup
 from gupshup.emulator import catalogue
 from gupshup.emulator.catalogue import JsonObject
 from gupshup.emulator.choices import Choice, choices
-from gupshup.emulator.marks import paragraphs
+from gupshup.marks import html as paragraphs
 from gupshup.emulator.model import Message, Reply
 from gupshup.emulator.words import Words
 

@@ -1,0 +1,147 @@
+"""WhatsApp's own text marks: *bold* _italic_ ~strike~ `code` ```mono```, > quotes, - and 1. items.
+
+A mark counts only when it touches a non-space on its inner side and no letter or digit on its outer side; ``` counts
+everywhere and may span lines. web/static/settings/marks.js is the same in the browser; both are tested on
+tests/fixtures/marks.json. None of it works in headers, footers, buttons and list rows.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TypeAlias
+from unicodedata import category
+
+from markupsafe import Markup, escape
+
+#: A text, or ["b" | "i" | "s", node, ...], or ["code" | "mono", text].
+Node: TypeAlias = "str | list[Node]"
+#: ["line" | "quote", node, ...], or ["item", sign, node, ...]. A text is a list of these.
+Block: TypeAlias = "list[Node]"
+
+_BLOCK = re.compile(r"```(?:[^`]|`(?!``))+?```")
+_ITEM = re.compile(r"(?P<quote>> )|(?P<bullet>[-*] )|(?P<number>[0-9]{1,2}\.) ")
+_KINDS = {"*": "b", "_": "i", "~": "s"}
+_TAGS = {"b": "strong", "i": "em", "s": "s", "code": "code", "mono": "code"}
+
+
+def marks(text: str) -> list[Block]:
+    """What a text of ours looks like, line by line."""
+    reader = _Reader(text)
+    return [reader.block(start, end) for start, end in reader.lines()]
+
+
+def html(text: str) -> Markup:
+    """The same as HTML, one element per line."""
+    return Markup("").join(_block(block) for block in marks(text))
+
+
+def _is_space(character: str) -> bool:
+    return character in "\t\n\v\f\r" or category(character)[0] == "Z"
+
+
+def _is_word(character: str) -> bool:
+    return category(character)[0] in "LN"
+
+
+@dataclass
+class _Reader:
+    """Works with positions in the whole text, because a mark's neighbours may lie outside what is being read."""
+
+    text: str
+
+    def __post_init__(self) -> None:
+        found = _BLOCK.finditer(self.text)
+        self.blocks = {m.start(): m.end() for m in found if not all(map(_is_space, m[0][3:-3]))}
+
+    def lines(self) -> list[tuple[int, int]]:
+        """Start and end of each line; a line break inside ``` does not end one."""
+        found, start, at = [], 0, 0
+        while at < len(self.text):
+            if self.text[at] == "\n":
+                found.append((start, at))
+                start = at + 1
+            at = self.blocks.get(at, at + 1)
+        return [*found, (start, len(self.text))]
+
+    def block(self, start: int, end: int) -> Block:
+        match = _ITEM.match(self.text, start, end)
+        if match is None or all(map(_is_space, self.text[match.end() : end])):
+            return ["line", *self.inline(start, end)]
+        if match["quote"]:
+            return ["quote", *self.inline(match.end(), end)]
+        return ["item", match["number"] or "•", *self.inline(match.end(), end)]
+
+    def inline(self, start: int, end: int) -> list[Node]:
+        nodes: list[Node] = []
+        plain = at = start
+        while at < end:
+            found = self.span(at, end)
+            if found is None:
+                at += 1
+                continue
+            node, after = found
+            nodes += [self.text[plain:at]] if at > plain else []
+            nodes.append(node)
+            plain = at = after
+        return [*nodes, self.text[plain:end]] if end > plain else nodes
+
+    def span(self, at: int, end: int) -> tuple[Node, int] | None:
+        """What begins here and where it ends; None when this is an ordinary character."""
+        if at in self.blocks:
+            after = self.blocks[at]
+            first = at + 3 + (self.text[at + 3] == "\n")
+            return ["mono", self.text[first : after - 3 - (self.text[after - 4] == "\n")]], after
+        sign = self.text[at]
+        if (sign != "`" and sign not in _KINDS) or not self.opens(at, end):
+            return None
+        closing = self.closing(at, end)
+        if closing is None:
+            return None
+        inside: list[Node] = [self.text[at + 1 : closing]] if sign == "`" else self.inline(at + 1, closing)
+        return [_KINDS.get(sign, "code"), *inside], closing + 1
+
+    def opens(self, at: int, end: int) -> bool:
+        if at + 1 >= end or (at > 0 and _is_word(self.text[at - 1])):
+            return False
+        return self.text[at + 1] != self.text[at] and not _is_space(self.text[at + 1])
+
+    def closing(self, opening: int, end: int) -> int | None:
+        sign, at = self.text[opening], opening + 1
+        while at < end and self.text[at] != "\n":
+            if at in self.blocks:
+                if sign == "`":
+                    return None
+                at = self.blocks[at]
+            elif self.text[at] == "`" != sign and self.opens(at, end) and (code := self.closing(at, end)):
+                at = code + 1
+            elif self.text[at] == sign and self.closes(opening, at):
+                return at
+            else:
+                at += 1
+        return None
+
+    def closes(self, opening: int, at: int) -> bool:
+        before = self.text[at - 1]
+        if at == opening + 1 or before == self.text[at] or _is_space(before):
+            return False
+        return at + 1 == len(self.text) or not _is_word(self.text[at + 1])
+
+
+def _block(block: Block) -> Markup:
+    kind = block[0]
+    if kind == "item":
+        return Markup('<span class="line item" data-read><span>{}</span><span>{}</span></span>').format(
+            block[1], _inline(block[2:])
+        )
+    # A line without a character in it would have no height.
+    inside = _inline(block[1:]) or Markup("&#8203;")
+    return Markup('<span class="{}" data-read>{}</span>').format("line quoted" if kind == "quote" else "line", inside)
+
+
+def _inline(nodes: list[Node]) -> Markup:
+    return Markup("").join(escape(node) if isinstance(node, str) else _span(node) for node in nodes)
+
+
+def _span(node: list[Node]) -> Markup:
+    return Markup("<{0}>{1}</{0}>").format(Markup(_TAGS[str(node[0])]), _inline(node[1:]))

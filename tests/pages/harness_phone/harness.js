@@ -1,0 +1,57 @@
+// Puts the parts on a page and into `window.harness`, where the test calls them.
+import { buttonsEditor } from '/static/settings/buttons.js';
+import { listEditor } from '/static/settings/list.js';
+import { marks, render } from '/static/settings/marks.js';
+import { phone, summary } from '/static/settings/phone.js';
+import { templatePicker } from '/static/settings/templates.js';
+
+const texts = JSON.parse(document.getElementById('texts').textContent);
+const form = document.getElementById('form');
+const beside = document.getElementById('beside');
+const heard = [];
+let part = null;
+
+function place(made) {
+  form.replaceChildren(made.element);
+  part = made;
+}
+
+function reading(box) {
+  return [...box.querySelectorAll('[data-read]')].map((piece) => piece.textContent.replace(/\u200b/g, '').trim());
+}
+
+const seen = phone({ texts, onPoint: (n) => heard.push(['point', n]) });
+
+window.harness = {
+  heard,
+  marks: (text) => marks(text),
+  drawn: (text) => render(marks(text)).map((line) => line.outerHTML).join(''),
+  show(model) {
+    if (!seen.element.isConnected) beside.append(seen.element);
+    seen.show(model);
+  },
+  highlight: (n) => seen.highlight(n),
+  summary: (values) => {
+    const line = document.createElement('p');
+    line.className = 'under';
+    line.textContent = summary(texts, values);
+    beside.append(line);
+    return line.textContent;
+  },
+  bubble: () => reading(seen.element.querySelector('article')),
+  panel: () => reading(seen.element.querySelector('.panel')),
+  buttons: (value) => place(buttonsEditor({
+    id: 'buttons', label: 'Buttons', value, texts, onInput: (given) => heard.push(['buttons', given]),
+  })),
+  list: (value) => place(listEditor({
+    id: 'list', label: 'Rows', value, texts, onInput: (given) => heard.push(['list', given]),
+  })),
+  templates: (templates, value) => place(templatePicker({
+    id: 'template', label: 'Template', templates, value, texts,
+    onPick: ({ id }) => heard.push(['pick', id]),
+    onPreview: (template) => heard.push(['preview', template && template.id]),
+    onRefresh: async () => part.setTemplates(templates.slice(0, 1)),
+  })),
+  value: () => part.value(),
+  problems: () => part.problems().map(({ text }) => text),
+};

@@ -1,0 +1,152 @@
+// WhatsApp's own text marks: *bold* _italic_ ~strike~ `code` ```mono```, > quotes, - and 1. items.
+// gupshup/marks.py is the same on the server; both are tested on tests/fixtures/marks.json.
+import { make } from './dom.js';
+
+/**
+ * @typedef {{at: number, text: string}} Leaf a piece of the text and where it stands in it
+ * @typedef {Leaf|Array} Node a leaf, or ['b'|'i'|'s', node, ...], or ['code'|'mono', leaf]
+ * @typedef {Array} Block ['line'|'quote', node, ...], or ['item', sign, node, ...]
+ */
+
+const BLOCK = /```(?:[^`]|`(?!``))+?```/gu;
+const ITEM = /^(?:(> )|([-*] )|([0-9]{1,2}\.) )/u;
+const KINDS = { '*': 'b', '_': 'i', '~': 's', '`': 'code' };
+const CLASSES = { line: 'line', quote: 'line quoted', item: 'line item' };
+const TAGS = { b: 'strong', i: 'em', s: 's', code: 'code', mono: 'code' };
+const SPACE = /^[\t\n\v\f\r\p{Z}]*$/u;
+
+/** What a text of ours looks like, line by line. @param {string} text @returns {Block[]} */
+export function marks(text) {
+  const reader = new Reader(text);
+  return reader.lines().map(([start, end]) => reader.block(start, end));
+}
+
+/**
+ * One element per line; `leaf` draws a piece of text, by itself as a text node.
+ * @param {Block[]} tree @param {function(Leaf): (Node|DocumentFragment)} [leaf] @returns {HTMLElement[]}
+ */
+export function render(tree, leaf = ({ text }) => document.createTextNode(text)) {
+  return tree.map((block) => {
+    const [kind, ...rest] = block;
+    const inside = nodes(kind === 'item' ? rest.slice(1) : rest, leaf);
+    const line = make('span', { class: CLASSES[kind], 'data-read': '' });
+    if (kind === 'item') line.append(make('span', { text: rest[0] }), make('span', {}, ...inside));
+    // A line without a character in it would have no height.
+    else line.append(...(inside.length ? inside : ['\u200b']));
+    return line;
+  });
+}
+
+function nodes(tree, leaf) {
+  return tree.map((node) => {
+    if (!Array.isArray(node)) return leaf(node);
+    return make(TAGS[node[0]], {}, ...nodes(node.slice(1), leaf));
+  });
+}
+
+/** Works with positions in the whole text, because a mark's neighbours may lie outside what is being read. */
+class Reader {
+  constructor(text) {
+    this.text = text;
+    this.blocks = new Map();
+    for (const match of text.matchAll(BLOCK)) {
+      if (!SPACE.test(match[0].slice(3, -3))) this.blocks.set(match.index, match.index + match[0].length);
+    }
+  }
+
+  /** Start and end of each line; a line break inside ``` does not end one. */
+  lines() {
+    const found = [];
+    let start = 0;
+    for (let at = 0; at < this.text.length; at = this.blocks.get(at) ?? at + 1) {
+      if (this.text[at] !== '\n') continue;
+      found.push([start, at]);
+      start = at + 1;
+    }
+    return [...found, [start, this.text.length]];
+  }
+
+  block(start, end) {
+    const match = ITEM.exec(this.text.slice(start, end));
+    const rest = match ? start + match[0].length : start;
+    if (!match || SPACE.test(this.text.slice(rest, end))) return ['line', ...this.inline(start, end)];
+    if (match[1]) return ['quote', ...this.inline(rest, end)];
+    return ['item', match[3] ?? '•', ...this.inline(rest, end)];
+  }
+
+  inline(start, end) {
+    const found = [];
+    let plain = start;
+    for (let at = start; at < end;) {
+      const span = this.span(at, end);
+      if (!span) {
+        at += 1;
+        continue;
+      }
+      if (at > plain) found.push(this.leaf(plain, at));
+      found.push(span.node);
+      plain = at = span.after;
+    }
+    if (end > plain) found.push(this.leaf(plain, end));
+    return found;
+  }
+
+  leaf(start, end) {
+    return { at: start, text: this.text.slice(start, end) };
+  }
+
+  /** What begins here and where it ends; null when this is an ordinary character. */
+  span(at, end) {
+    const after = this.blocks.get(at);
+    if (after) {
+      const first = at + 3 + (this.text[at + 3] === '\n' ? 1 : 0);
+      return { node: ['mono', this.leaf(first, after - 3 - (this.text[after - 4] === '\n' ? 1 : 0))], after };
+    }
+    const sign = this.text[at];
+    if (!(sign in KINDS) || !this.opens(at, end)) return null;
+    const closing = this.closing(at, end);
+    if (closing === null) return null;
+    const inside = sign === '`' ? [this.leaf(at + 1, closing)] : this.inline(at + 1, closing);
+    return { node: [KINDS[sign], ...inside], after: closing + 1 };
+  }
+
+  opens(at, end) {
+    if (at + 1 >= end || isWord(before(this.text, at))) return false;
+    return this.text[at + 1] !== this.text[at] && !SPACE.test(this.text[at + 1]);
+  }
+
+  closing(opening, end) {
+    const sign = this.text[opening];
+    for (let at = opening + 1; at < end && this.text[at] !== '\n';) {
+      const code = this.text[at] === '`' && sign !== '`' && !this.blocks.has(at) && this.opens(at, end)
+        ? this.closing(at, end) : null;
+      if (this.blocks.has(at)) {
+        if (sign === '`') return null;
+        at = this.blocks.get(at);
+      } else if (code) {
+        at = code + 1;
+      } else if (this.text[at] === sign && this.closes(opening, at)) {
+        return at;
+      } else {
+        at += 1;
+      }
+    }
+    return null;
+  }
+
+  closes(opening, at) {
+    const inner = this.text[at - 1];
+    if (at === opening + 1 || inner === this.text[at] || SPACE.test(inner)) return false;
+    return !isWord(String.fromCodePoint(this.text.codePointAt(at + 1) ?? 0));
+  }
+}
+
+// Letters beyond the first 65,536 code points are two units in a JavaScript string.
+function before(text, at) {
+  const low = text.charCodeAt(at - 1);
+  return at > 1 && low >= 0xdc00 && low <= 0xdfff ? text.slice(at - 2, at) : text.slice(Math.max(at - 1, 0), at);
+}
+
+function isWord(character) {
+  return /^[\p{L}\p{N}]$/u.test(character);
+}
