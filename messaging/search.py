@@ -5,7 +5,7 @@ Phones and texts are sealed, so what can be asked for has its price:
     nothing, line, action, period, outcome   in the index ix_run_portal; no row is opened
     a whole phone                            its digest finds the conversations, they their messages
     a document, an id of a message           an index each
-    how far a message has come               messages are opened, newest first
+    accepted, sent, delivered, read          messages are opened, newest first
     part of a phone                          phones are unsealed, newest first
 
 The last two stop after BUDGET_S and say how far they looked (`Page.looked_to`); who goes on from there (`Page.before`) gets
@@ -27,7 +27,7 @@ from activities import phones
 from messaging import lines
 from messaging.ages import first_since
 from messaging.crypto import Undecryptable
-from messaging.models import Conversation, Line, Message, Portal, Run, Template
+from messaging.models import Conversation, Line, Message, Portal, Run, Template, shard_of
 from messaging.runtime import Runtime
 
 PAGE = 50
@@ -92,7 +92,7 @@ class Found:
     code: str
     reason: str
     said: str
-    until: str
+    has_message: bool
     gupshup_id: str
 
 
@@ -247,6 +247,9 @@ def _filters(portal_id: int, query: Query, low: int, high: int) -> list[ColumnEl
             wanted += [Run.outcome == "timeout", ~refused]
         case "queued":
             wanted += [Run.outcome == "", ~refused]
+        case "unknown":
+            unclear = select(Message.run_id).where(Message.shard == shard_of(portal_id), Message.status == "unknown")
+            wanted += [Run.id.in_(unclear), Run.outcome.not_in(("replied", "failed", "timeout", "ok"))]
         case _:
             wanted.append(Run.outcome.not_in(("replied", "failed", "timeout", "ok")))
     return wanted
@@ -256,7 +259,7 @@ def _opens(query: Query) -> ColumnElement[bool] | None:
     """What only the message can tell."""
     if query.status == "queued":
         return or_(Message.id.is_(None), Message.status == "queued", Message.status == "sending")
-    if query.status in ("accepted", "sent", "delivered", "read", "unknown"):
+    if query.status in ("accepted", "sent", "delivered", "read"):
         return Message.status == query.status
     return None
 
@@ -282,7 +285,8 @@ def _search(
     """The newest that fit, and how far was looked if time ran out before the end."""
     until = time.monotonic() + BUDGET_S
     found: list[int] = []
-    size = STRETCHES["phones" if aim.part else "rows" if aim.trace or _opens(query) is not None else "index"]
+    opened = aim.trace or query.status in ("accepted", "sent", "delivered", "read")
+    size = STRETCHES["phones" if aim.part else "rows" if opened else "index"]
     for start, end in _stretches(session, portal_id, low, high, size):
         found += _of_stretch(session, runtime, portal_id, query, aim, start, end, limit - len(found))
         if len(found) >= limit:
@@ -341,7 +345,7 @@ def rows_of(session: Session, runtime: Runtime, portal: Portal, ids: list[int]) 
     talk = func.coalesce(Message.conversation_id, Run.conversation_id)
     asked = (
         select(
-            *(Run.id, Run.stored_at, Run.side, Run.action, Run.document, Run.outcome, Run.until, Run.ended_at),
+            *(Run.id, Run.stored_at, Run.side, Run.action, Run.document, Run.outcome, Run.ended_at),
             *(Run.error_code, Line.name, Line.app_name, Message.status, Message.kind, Message.gupshup_id),
             *(Message.accepted_at, Message.sent_at, Message.delivered_at, Message.read_at, Message.failed_at),
             *(Message.error_code.label("their_code"), Message.error_reason, Message.id.label("message_id")),
@@ -379,7 +383,7 @@ def _found(runtime: Runtime, row: Any) -> Found:
         code=row.their_code or row.error_code if status == "failed" else row.error_code,
         reason=row.error_reason or "",
         said=str(_open_json(runtime, row.answer).get("error_text") or ""),
-        until=row.until,
+        has_message=row.message_id is not None,
         gupshup_id=row.gupshup_id or "",
     )
 

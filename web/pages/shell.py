@@ -20,6 +20,8 @@ blueprint = Blueprint("pages", __name__, url_prefix="/app")
 #: Section → its name in the navigation; the endpoint is `pages.<section>`.
 SECTIONS: dict[str, LazyString] = {
     "start": _l("First steps"),
+    "messages": _l("Messages"),
+    "health": _l("Health"),
 }
 View = Callable[..., Response]
 
