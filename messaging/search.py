@@ -116,11 +116,11 @@ class _Aim:
 
 def status_of(outcome: str, message: str | None) -> str:
     """One of STATUSES: what became of a run with this outcome ("": none yet) whose message has this status."""
-    if outcome == "replied":
-        return "replied"
+    if outcome in ("replied", "ok"):
+        return outcome
     if outcome == "failed" or message == "failed":
         return "failed"
-    if outcome in ("timeout", "ok"):
+    if outcome == "timeout":
         return outcome
     return "queued" if message in (None, "queued", "sending", "dropped") else message
 
@@ -240,7 +240,7 @@ def _filters(portal_id: int, query: Query, low: int, high: int) -> list[ColumnEl
         case "":
             pass
         case "failed":
-            wanted += [or_(Run.outcome == "failed", refused), Run.outcome != "replied"]
+            wanted += [or_(Run.outcome == "failed", refused), Run.outcome.not_in(("replied", "ok"))]
         case "replied" | "ok":
             wanted.append(Run.outcome == query.status)
         case "timeout":
