@@ -3,7 +3,7 @@
 All of them are read inside a frame of Bitrix24 (web.frames) and share one shell (web.pages.shell).
 """
 
-from web.pages import health, messages, start
+from web.pages import health, lines, messages, start
 from web.pages.shell import blueprint
 
-__all__ = ["blueprint", "health", "messages", "start"]
+__all__ = ["blueprint", "health", "lines", "messages", "start"]

@@ -14,6 +14,8 @@ export function say(text) {
   setTimeout(() => toast.remove(), 5000);
 }
 
+document.addEventListener('waba24:say', (event) => say(event.detail));
+
 document.body.addEventListener('htmx:configRequest', (event) => Object.assign(event.detail.headers, headers()));
 
 document.body.addEventListener('htmx:beforeSwap', (event) => {
