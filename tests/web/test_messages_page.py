@@ -192,7 +192,7 @@ def test_the_file_holds_what_is_filtered_and_no_formulas(shop: World, reader: Re
 
 
 @ONE_DATABASE
-def test_wrong_dates_are_named_beside_their_field_and_what_was_typed_stays(shop: World, reader: Reader) -> None:
+def test_wrong_dates_are_named_and_what_was_typed_stays(shop: World, reader: Reader) -> None:
     begin(shop, template(OLGA))
     shop.go(1)
     page = reader.post("/app/messages", {"period": "own", "first": "вчера", "last": "2026-11-01"}).text
