@@ -297,13 +297,14 @@ def _search(
 
 
 def _stretches(session: Session, portal_id: int, low: int, high: int, size: int) -> Iterator[tuple[int, int]]:
-    """Pieces of so many of the portal's runs, the newest first."""
-    end = high
+    """Pieces of the portal's runs, the newest first; small ones first: what is asked for is mostly found there."""
+    end, most = high, size
+    size = min(size, 250)
     while end > low:
         asked = select(Run.id).where(Run.portal_id == portal_id, Run.id >= low, Run.id < end).order_by(Run.id.desc())
         start = session.scalar(asked.offset(size - 1).limit(1)) or low
         yield start, end
-        end = start
+        end, size = start, min(most, size * 4)
 
 
 def _of_stretch(

@@ -456,6 +456,8 @@ class _Teller:
             return Text(
                 "Bitrix24 did not take the answer, tried {n} times", "Битрикс24 не принимал ответ, попыток {n}"
             ).format(n=run.answer_tries)
+        if run.outcome == "unknown":
+            return Text("we waited for news from Gupshup", "ждали вестей от Gupshup")
         if run.outcome == "timeout":
             return Text("the wait ran to its end", "время ожидания шло до конца")
         return None

@@ -251,6 +251,7 @@ def test_the_stories_of_what_did_not_arrive(shop: World, reader: Reader) -> None
     assert "131049" in failed
     assert "Проверить ещё раз" in unknown
     assert "Связь оборвалась после отправки" in unknown
+    assert "ждали вестей от Gupshup" in unknown
     assert "состояние «сообщение прочитано» не наступило за 5 мин" in late
     assert "Доставлено на телефон" in late, "it did arrive"
     english = Reader(shop, language="en")
