@@ -279,7 +279,8 @@ class Outbox:
         for message, gupshup_id in accepted:
             message.gupshup_id = message.gupshup_id or gupshup_id
             statuses.raise_to(message, "accepted", now)
-            self.runtime.counters.seconds_to_provider(message.line_id, (now - message.run.stored_at).total_seconds())
+            took_s = (now - message.run.stored_at).total_seconds()
+            self.runtime.counters.seconds_to_provider(message.line_id, took_s, message.portal_id)
             endings.by_status(session, self.runtime, message)
             replies.overtaken(session, self.runtime, message)
         if not accepted:

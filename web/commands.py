@@ -9,11 +9,10 @@ from flask import Flask
 from sqlalchemy import func, or_, select
 
 from gupshup.errors import GupshupError
-from messaging import circuit, endings, lines, portals, rotation, schema
+from messaging import circuit, endings, lines, portals, rotation, schema, story
 from messaging.models import Line, Message, Portal, Run, shard_of
 from messaging.registry import Due, Registry
 from messaging.runtime import Runtime
-from messaging.story import story
 
 
 def attach(app: Flask) -> None:
@@ -278,12 +277,14 @@ def _messages(runtime: Runtime) -> click.Group:
             message = session.scalar(select(Message).where(or_(Message.gupshup_id == message_id, *own)))
             if message is None:
                 raise click.ClickException(f"there is no message {message_id}")
-            told = story(message)
+            told, whole = story.facts(message), story.tell(session, runtime, message.run_id)
+        steps = story.lines_of(whole.steps) if whole else []
         if as_json:
-            click.echo(json.dumps(told, ensure_ascii=False, default=str, indent=2))
+            click.echo(json.dumps({**told, "steps": steps}, ensure_ascii=False, default=str, indent=2))
             return
         for name, value in told.items():
             click.echo(f"{name:14} {value}")
+        click.echo("\n".join(["", *steps]))
 
     @group.command("count")
     @_json_option

@@ -57,7 +57,9 @@ def lines(series: Sequence[Series], labels: Sequence[object], title: str, unit: 
             if value is None:
                 pen = "M"
                 continue
-            path.append(f"{pen}{LEFT + column * step:.1f} {_y(value, top):.1f}")
+            x, y = LEFT + column * step, _y(value, top)
+            is_alone = pen == "M" and (column + 1 == len(one.values) or one.values[column + 1] is None)
+            path.append(f"M{x - 4:.1f} {y:.1f}H{x:.1f}" if is_alone else f"{pen}{x:.1f} {y:.1f}")
             pen = "L"
         drawn += Markup('<path class="chart-line chart-{}" d="{}"/>').format(one.kind, " ".join(path))
     return _figure(drawn, series, labels, title, unit, top)

@@ -24,6 +24,8 @@ SECTIONS: dict[str, LazyString] = {
     "lines": _l("Lines"),
     "robots": _l("Robots"),
     "templates": _l("Templates"),
+    "messages": _l("Messages"),
+    "health": _l("Health"),
 }
 View = Callable[..., Response]
 

@@ -1,6 +1,7 @@
 // What htmx leaves to us on the app's pages: the session's header, an ended session, focus, times, dialogs, the frame's height.
 import { headers, parent, renew } from './session.js';
 import { localise } from './times.js';
+import { download } from './download.js';
 
 const main = document.getElementById('main');
 const said = document.getElementById('said');
@@ -58,6 +59,8 @@ document.addEventListener('click', (event) => {
   const opener = event.target.closest('[data-dialog]');
   if (opener) document.getElementById(opener.dataset.dialog).showModal();
   event.target.closest('[data-close]')?.closest('dialog')?.close();
+  const file = event.target.closest('[data-download]');
+  if (file) download(file).catch(() => say(main.dataset.offline));
   const path = event.target.closest('[data-open-path]')?.dataset.openPath;
   if (path) {
     event.preventDefault();
