@@ -17,22 +17,31 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
+    Boolean,
+    ColumnElement,
     DateTime,
     Dialect,
     Engine,
     Integer,
     String,
     Text,
+    all_,
+    any_,
+    bindparam,
     create_engine,
     event,
     literal_column,
+    select,
 )
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.types import TypeDecorator
+from sqlalchemy.sql.functions import FunctionElement
+from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from messaging.crypto import Vault
 
@@ -99,6 +108,58 @@ def _written(value: Any) -> Any:
     if isinstance(value, list | tuple | set | frozenset):
         return [_written(one) for one in sorted(value)]
     return value
+
+
+class Among(FunctionElement[bool]):
+    """One condition, written for SQLite and for PostgreSQL; see `among`."""
+
+    inherit_cache = True
+    type = Boolean()
+
+    def self_group(self, against: Any = None) -> Any:
+        """It is a condition already: `… = 1`, which SQLite would get for a function, uses no index."""
+        return self
+
+
+@compiles(Among)
+def _listed(element: Among, compiler: Any, **kwargs: Any) -> str:
+    listed, _ = element.clauses
+    return f"({compiler.process(listed, **kwargs)})"
+
+
+@compiles(Among, "postgresql")
+def _in_one_array(element: Among, compiler: Any, **kwargs: Any) -> str:
+    _, in_one_array = element.clauses
+    return f"({compiler.process(in_one_array, **kwargs)})"
+
+
+def among(column: Any, name: str) -> ColumnElement[bool]:
+    """`column IN (…)`, the values bound as `name`.
+
+    PostgreSQL gets them as one array: a list would be another statement for each number of values, parsed and planned anew
+    by SQLAlchemy, psycopg and the server, half of what a round cost.
+    """
+    values = bindparam(name, type_=_array(column.type))
+    return Among(column.in_(bindparam(name, expanding=True)), column == any_(values))
+
+
+def not_among(column: Any, name: str) -> ColumnElement[bool]:
+    """`column NOT IN (…)`, the same way."""
+    values = bindparam(name, type_=_array(column.type))
+    return Among(column.not_in(bindparam(name, expanding=True)), column != all_(values))
+
+
+def _array(of: TypeEngine[Any]) -> ARRAY[Any]:
+    """Words without their length: PostgreSQL would cut off what is longer, and find what was not asked for."""
+    return ARRAY(String() if isinstance(of, String) else of, dimensions=1)
+
+
+def there_is(model: Any, *conditions: Any) -> ColumnElement[bool]:
+    """Whether there is such a row, by one step into its index.
+
+    Not EXISTS: PostgreSQL may turn that into a join, and read or hash all rows that wait (40 ms when ten thousand do).
+    """
+    return select(model.id).where(*conditions).limit(1).scalar_subquery().is_not(None)
 
 
 #: What a sealed column holds once it is wiped: `NULL` would need other columns; nothing sealed is ever empty.

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import BindParameter, bindparam, exists, select, update
+from sqlalchemy import bindparam, exists, select, update
 from sqlalchemy.orm import Session, aliased, defer
 
 from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
 from messaging import circuit, endings, lines, replies, rows, statuses
-from messaging.db import Moment
+from messaging.db import Moment, among, there_is
 from messaging.models import Conversation, InboundEvent, Lease, Line, Message, Run, shard_of
 from messaging.rows import MessageRow
 from messaging.runtime import Runtime
@@ -324,13 +324,15 @@ _READY_ALL = (
         Message.status == "queued",
         Message.send_at <= _NOW,
         _WANTED,
-        ~exists().where(
+        ~there_is(
+            _EARLIER,
             _EARLIER.conversation_id == Message.conversation_id,
             _EARLIER.run_id < Message.run_id,
             _EARLIER.status == "queued",
         ),
-        ~exists().where(_FLYING.conversation_id == Message.conversation_id, _FLYING.status == "sending"),
-        ~exists().where(
+        ~there_is(_FLYING, _FLYING.conversation_id == Message.conversation_id, _FLYING.status == "sending"),
+        ~there_is(
+            _UNPLANNED,
             _UNPLANNED.shard == Message.shard,  # follows from the portal, and opens the index of stored runs
             _UNPLANNED.portal_id == Message.portal_id,
             _UNPLANNED.state == "stored",
@@ -341,13 +343,12 @@ _READY_ALL = (
     .order_by(Message.run_id)
 )
 _READY = _READY_ALL.where(Message.line_id == bindparam("line")).limit(bindparam("limit"))
-_READY_RUNS = _READY_ALL.where(Message.run_id.in_(bindparam("runs", expanding=True)))
+_READY_RUNS = _READY_ALL.where(among(Message.run_id, "runs"))
 #: Of a stopped line: the one message that is to show whether it works again (messaging.circuit).
 _READY_TRIAL = _READY.where(Message.run_id == bindparam("trial"))
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _CLAIM = (
     update(Message)
-    .where(Message.id.in_(_IDS), Message.status == "queued", _WANTED)
+    .where(among(Message.id, "ids"), Message.status == "queued", _WANTED)
     .values(
         status="sending",
         claimed_at=_NOW,
@@ -368,12 +369,12 @@ _CLAIM = (
 _CONTENTS = (
     select(Message.run_id, Conversation.phone, Message.payload)
     .join(Conversation, Conversation.id == Message.conversation_id)
-    .where(Message.run_id.in_(_IDS))
+    .where(among(Message.run_id, "ids"))
 )
-_LANES = select(Message.line_id).where(Message.conversation_id.in_(_IDS), Message.status == "queued").distinct()
+_LANES = select(Message.line_id).where(among(Message.conversation_id, "ids"), Message.status == "queued").distinct()
 _LINES = (
     select(Line)
-    .where(Line.id.in_(_IDS), Line.status == "connected")
+    .where(among(Line.id, "ids"), Line.status == "connected")
     .order_by(Line.id)
     .options(defer(Line.secret))
     .execution_options(populate_existing=True)
@@ -383,13 +384,13 @@ _QUEUED_LINES = select(Line.id, Line.portal_id).where(
 )
 _TALKED = (
     update(Conversation)
-    .where(Conversation.id.in_(_IDS))
+    .where(among(Conversation.id, "ids"))
     .values(last_activity_at=_NOW)
     .execution_options(synchronize_session=False)
 )
 _OVERTAKING = (
     update(InboundEvent)
-    .where(InboundEvent.ref.in_(bindparam("refs", expanding=True)), InboundEvent.state == "stored")
+    .where(among(InboundEvent.ref, "refs"), InboundEvent.state == "stored")
     .values(due_at=_NOW)
     .execution_options(synchronize_session=False)
 )

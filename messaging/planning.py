@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, exists, or_, select
+from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,7 @@ from activities.errors import Refused
 from bx24.client import MAX_BATCH
 from gupshup.templates import TemplateInfo
 from messaging import endings, lines, rows, runs, templates
-from messaging.db import Moment
+from messaging.db import Moment, among, not_among
 from messaging.desk import Elsewhere, QuickDesk
 from messaging.models import Lease, Line, Run
 from messaging.outbox import Content
@@ -96,6 +96,7 @@ class Planning:
         self._turns: dict[int, int] = {}
         self._hands = 4
         self._prepared: Prepared | None = None
+        self._looked = False
 
     def hands(self, threads: int) -> int:
         self._hands = max(4, threads // 4)
@@ -103,7 +104,7 @@ class Planning:
 
     def prepare(self, session: Session, held: dict[int, int]) -> bool:
         """Plan what is due and can be planned at once; nothing is locked or written. False if nothing is due."""
-        self._prepared = None
+        self._prepared, self._looked = None, True
         asked: dict[str, Any] = {
             "now": self.runtime.clock(),
             "busy": [flying.run_id for flying in self.busy],
@@ -122,7 +123,8 @@ class Planning:
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[Task]:
         """Write what was planned; the rest is for threads, at most `room` of them, and not all for one portal."""
         self.done = 0
-        if self._prepared is None and not self.prepare(session, held):
+        looked, self._looked = self._looked, False  # if so, nothing was due a moment ago
+        if self._prepared is None and (looked or not self.prepare(session, held)):
             return []
         prepared, self._prepared = self._prepared, None
         assert prepared is not None
@@ -172,11 +174,15 @@ class Planning:
         each = max(1, GROUP // len(shards))
         ids: list[int] = []
         for shard in shards:
-            of_shard = {**asked, "shard": shard, "after": self._turns.get(shard, 0), "limit": each}
-            found = session.execute(_DUE_IN_TURN, of_shard).all()
-            self._turns[shard] = found[-1].portal_id if len(found) == each else 0
+            after = self._turns.pop(shard, 0)
+            found = [*session.execute(_DUE_IN_TURN, {**asked, "shard": shard, "after": after, "limit": each})]
+            if after and len(found) < each:  # behind the last portal comes the first
+                again = {**asked, "shard": shard, "after": 0, "limit": each - len(found)}
+                found += session.execute(_DUE_IN_TURN, again)
+            if len(found) == each:
+                self._turns[shard] = found[-1].portal_id
             ids += [row.id for row in found]
-        return sorted(ids)
+        return sorted(set(ids))
 
     def _plan_quickly(self, session: Session, due: list[RunRow], shut: list[int]) -> Prepared:
         around = runs.Around(session, self.runtime, due)
@@ -272,17 +278,16 @@ class Planning:
 
 
 _NOW = bindparam("now", type_=Moment)
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 #: Parameters: now, busy (ids of runs on threads). Statements are made once, for building one costs more than running it.
 _DUE = (
     (Run.state == "stored")
     & or_(Run.plan_at.is_(None), Run.plan_at <= _NOW)
     & (Run.deadline_at > _NOW)
-    & Run.id.not_in(bindparam("busy", expanding=True))
+    & not_among(Run.id, "busy")
 )
 _DUE_RUNS = (
     select(Run.id)
-    .where(Run.shard.in_(bindparam("shards", expanding=True)), _DUE)
+    .where(among(Run.shard, "shards"), _DUE)
     .limit(bindparam("limit"))  # without an order: sorting would read all that waits
 )
 #: In the order of the index, so that what is read ends with the limit.
@@ -293,7 +298,7 @@ _DUE_IN_TURN = (
     .limit(bindparam("limit"))
 )
 _WAITING_SHARDS = select(Lease.shard).where(exists().where(Run.shard == Lease.shard, Run.state == "stored"))
-_STILL_STORED = select(Run.id).where(Run.id.in_(_IDS), Run.state == "stored").order_by(Run.id).with_for_update()
+_STILL_STORED = select(Run.id).where(among(Run.id, "ids"), Run.state == "stored").order_by(Run.id).with_for_update()
 
 
 def _typed(given: str) -> list[str]:

@@ -15,7 +15,6 @@ from typing import Any, ClassVar, Self
 
 from sqlalchemy import (
     ARRAY,
-    BindParameter,
     ColumnElement,
     Table,
     Update,
@@ -32,6 +31,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.types import Text
 
 from messaging.crypto import Undecryptable, Vault
+from messaging.db import among
 from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Run
 
 #: What planning and ending a run read of it; the rest is sealed and opened by whoever needs it.
@@ -230,7 +230,6 @@ def _update(table: Table, names: tuple[str, ...]) -> Update:
 # --- reading -------------------------------------------------------------------------------------------------------------
 # Statements are made once: SQLAlchemy spends more on building one than on running it.
 
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _NAMES_OF_MESSAGE = [column.key for column in _PLAIN_MESSAGE]
 _MESSAGES = (
     select(*_PLAIN_MESSAGE, *_PLAIN_RUN, type_coerce(Conversation.phone, Text).label("sealed_phone"))
@@ -239,26 +238,26 @@ _MESSAGES = (
     .order_by(Message.run_id)
     .with_for_update(of=[Message.__table__, Run.__table__])
 )
-_MESSAGES_BY_ID = _MESSAGES.where(Message.id.in_(_IDS))
+_MESSAGES_BY_ID = _MESSAGES.where(among(Message.id, "ids"))
 _MESSAGES_BY_PROVIDER = _MESSAGES.where(
     or_(
-        Message.gupshup_id.in_(bindparam("gupshup", expanding=True)),
-        Message.whatsapp_id.in_(bindparam("whatsapp", expanding=True)),
+        among(Message.gupshup_id, "gupshup"),
+        among(Message.whatsapp_id, "whatsapp"),
     )
 )
-_RUNS_BY_ID = select(*_PLAIN_RUN).where(Run.id.in_(_IDS)).order_by(Run.id).with_for_update()
-_RUNS_TO_PLAN = select(*_PLAIN_RUN, Run.properties, Run.auth).where(Run.id.in_(_IDS)).order_by(Run.id)
-_PORTALS = select(Portal).where(Portal.id.in_(_IDS)).options(load_only(*_PLAIN_PORTAL))
+_RUNS_BY_ID = select(*_PLAIN_RUN).where(among(Run.id, "ids")).order_by(Run.id).with_for_update()
+_RUNS_TO_PLAN = select(*_PLAIN_RUN, Run.properties, Run.auth).where(among(Run.id, "ids")).order_by(Run.id)
+_PORTALS = select(Portal).where(among(Portal.id, "ids")).options(load_only(*_PLAIN_PORTAL))
 _LINES = (
     select(Line)
-    .where(Line.portal_id.in_(_IDS))
+    .where(among(Line.portal_id, "ids"))
     .order_by(Line.id)
     .options(load_only(*_PLAIN_LINE))
     .execution_options(populate_existing=True)
 )
 _LINES_LOCKED = (
     select(Line)
-    .where(Line.portal_id.in_(_IDS))
+    .where(among(Line.portal_id, "ids"))
     .order_by(Line.id)
     .options(load_only(*_PLAIN_LINE, Line.api_key))  # whoever plans a message sends it a moment later
     .execution_options(populate_existing=True)
