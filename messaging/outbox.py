@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, exists, select, update
+from sqlalchemy import BigInteger, Integer, bindparam, column, exists, func, select, true, update
 from sqlalchemy.orm import Session, aliased, defer
 
 from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
 from messaging import circuit, endings, lines, replies, rows, statuses
-from messaging.db import Moment, among, there_is
+from messaging.db import Array, Moment, among, there_is
 from messaging.models import Conversation, InboundEvent, Lease, Line, Message, Run, shard_of
 from messaging.rows import MessageRow
 from messaging.runtime import Runtime
@@ -103,14 +103,21 @@ class Outbox:
         turns = self._in_turn([(line, may) for line in lines if (may := self._may(line, now))], room)
         shares = _shares([may for _, may in turns], room)
         quick = {line.id: new[line.id] for line, _ in turns if line.id not in self.ready and line.stopped_at is None}
-        ready = self._of_runs(session, [run_id for run_ids in quick.values() for run_id in run_ids], now)
+        fresh = self._of_runs(session, [run_id for run_ids in quick.values() for run_id in run_ids], now)
         self.ready |= new.keys() - quick.keys()
+        shared = [(line, share) for (line, _), share in zip(turns, shares, strict=True)]
+        others = {
+            line.id: share for line, share in shared if share and line.id not in quick and line.stopped_at is None
+        }
+        ready = self._of_lines(session, others, now)
         chosen: list[int] = []
-        for (line, _), share in zip(turns, shares, strict=True):
+        for line, share in shared:
             if line.id in quick:
-                chosen += self._take_new(session, line, now, ready[line.id], share, len(quick[line.id]))
+                chosen += self._take_new(session, line, now, fresh[line.id], share, len(quick[line.id]))
+            elif line.id in others:
+                chosen += self._take(session, line, now, ready[line.id], share)
             elif share:
-                chosen += self._take(session, line, now, share)
+                chosen += self._take_trial(session, line, now)
         return self._claimed(session, chosen, {line.id: line for line, _ in turns}, now) if chosen else []
 
     @staticmethod
@@ -130,17 +137,32 @@ class Outbox:
             self.ready.add(line.id)
         return self._leaving(session, line, now, ready[:share], more=len(ready) > share)
 
-    def _take(self, session: Session, line: Line, now: datetime, share: int) -> list[int]:
-        """The oldest of a line's messages that may leave."""
-        if line.stopped_at is not None and line.trial_run_id is None:
+    @staticmethod
+    def _of_lines(session: Session, shares: dict[int, int], now: datetime) -> defaultdict[int, list[tuple[int, int]]]:
+        """The oldest messages of these lines that may leave, so many of each, by line."""
+        found: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        asked: list[dict[str, Any]] = [{"line": line, "limit": share, **_times(now)} for line, share in shares.items()]
+        query = _READY
+        if asked and session.get_bind().dialect.name == "postgresql":
+            query, asked = _READY_IN_TURN, [{"lines": [*shares], "limits": [*shares.values()], **_times(now)}]
+        for each in asked:
+            for row in session.execute(query, each):
+                found[row.line_id].append((row.id, row.conversation_id))
+        return found
+
+    def _take(self, session: Session, line: Line, now: datetime, ready: list[tuple[int, int]], share: int) -> list[int]:
+        if len(ready) < share:
             self.ready.discard(line.id)
+        return self._leaving(session, line, now, ready, more=len(ready) == share)
+
+    def _take_trial(self, session: Session, line: Line, now: datetime) -> list[int]:
+        """Of a stopped line: nothing, or the one message that tries it."""
+        self.ready.discard(line.id)
+        if line.trial_run_id is None:
             return []
-        query = _READY if line.stopped_at is None else _READY_TRIAL
-        asked = {"line": line.id, "limit": share, "trial": line.trial_run_id, **_times(now)}
-        found = [(row.id, row.conversation_id) for row in session.execute(query, asked)]
-        if len(found) < share:
-            self.ready.discard(line.id)
-        return self._leaving(session, line, now, found, more=len(found) == share)
+        asked = {"line": line.id, "limit": 1, "trial": line.trial_run_id, **_times(now)}
+        found = [(row.id, row.conversation_id) for row in session.execute(_READY_TRIAL, asked)]
+        return self._leaving(session, line, now, found, more=False)
 
     def _leaving(
         self, session: Session, line: Line, now: datetime, ready: list[tuple[int, int]], more: bool
@@ -343,6 +365,16 @@ _READY_ALL = (
     .order_by(Message.run_id)
 )
 _READY = _READY_ALL.where(Message.line_id == bindparam("line")).limit(bindparam("limit"))
+#: PostgreSQL: of many lines in one question.
+_TURN = (
+    func.unnest(bindparam("lines", type_=Array(BigInteger())), bindparam("limits", type_=Array(Integer())))
+    .table_valued(column("line_id", BigInteger), column("may", Integer))
+    .render_derived(name="turn")
+)
+_OF_TURN = _READY_ALL.where(Message.line_id == _TURN.c.line_id).limit(_TURN.c.may).lateral("ready")
+_READY_IN_TURN = select(_OF_TURN.c.id, _OF_TURN.c.conversation_id, _OF_TURN.c.line_id).join_from(
+    _TURN, _OF_TURN, true()
+)
 _READY_RUNS = _READY_ALL.where(among(Message.run_id, "runs"))
 #: Of a stopped line: the one message that is to show whether it works again (messaging.circuit).
 _READY_TRIAL = _READY.where(Message.run_id == bindparam("trial"))

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import bindparam, exists, or_, select
+from sqlalchemy import BigInteger, Integer, bindparam, column, exists, func, or_, select, true
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,7 @@ from activities.errors import Refused
 from bx24.client import MAX_BATCH
 from gupshup.templates import TemplateInfo
 from messaging import endings, lines, rows, runs, templates
-from messaging.db import Moment, among, not_among
+from messaging.db import Array, Moment, among, not_among
 from messaging.desk import Elsewhere, QuickDesk
 from messaging.models import Lease, Line, Run
 from messaging.outbox import Content
@@ -172,17 +172,28 @@ class Planning:
         not stand before all."""
         shards = sorted(set(session.scalars(_WAITING_SHARDS)) & set(asked["shards"]))
         each = max(1, GROUP // len(shards))
-        ids: list[int] = []
-        for shard in shards:
-            after = self._turns.pop(shard, 0)
-            found = [*session.execute(_DUE_IN_TURN, {**asked, "shard": shard, "after": after, "limit": each})]
-            if after and len(found) < each:  # behind the last portal comes the first
-                again = {**asked, "shard": shard, "after": 0, "limit": each - len(found)}
-                found += session.execute(_DUE_IN_TURN, again)
-            if len(found) == each:
-                self._turns[shard] = found[-1].portal_id
-            ids += [row.id for row in found]
-        return sorted(set(ids))
+        found = self._in_turn(session, {shard: self._turns.get(shard, 0) for shard in shards}, each, asked)
+        again = {shard: 0 for shard in shards if len(found[shard]) < each and shard in self._turns}
+        for shard, rest in self._in_turn(session, again, each, asked).items():
+            found[shard] += rest[: each - len(found[shard])]  # behind the last portal comes the first
+        self._turns = {shard: of_shard[-1].portal_id for shard, of_shard in found.items() if len(of_shard) == each}
+        return sorted({row.id for of_shard in found.values() for row in of_shard})
+
+    @staticmethod
+    def _in_turn(
+        session: Session, after: dict[int, int], each: int, asked: dict[str, Any]
+    ) -> defaultdict[int, list[Any]]:
+        """What is due in these shards behind these portals, so much of each."""
+        found: defaultdict[int, list[Any]] = defaultdict(list)
+        asked = {**asked, "limit": each}
+        groups = [{**asked, "shard": shard, "after": portal_id} for shard, portal_id in after.items()]
+        query = _DUE_IN_TURN
+        if groups and session.get_bind().dialect.name == "postgresql":
+            query, groups = _DUE_IN_TURNS, [{**asked, "shards": [*after], "afters": [*after.values()]}]
+        for group in groups:
+            for row in session.execute(query, group):
+                found[row.shard].append(row)
+        return found
 
     def _plan_quickly(self, session: Session, due: list[RunRow], shut: list[int]) -> Prepared:
         around = runs.Around(session, self.runtime, due)
@@ -291,12 +302,18 @@ _DUE_RUNS = (
     .limit(bindparam("limit"))  # without an order: sorting would read all that waits
 )
 #: In the order of the index, so that what is read ends with the limit.
-_DUE_IN_TURN = (
-    select(Run.id, Run.portal_id)
-    .where(Run.shard == bindparam("shard"), Run.portal_id > bindparam("after"), _DUE)
-    .order_by(Run.portal_id, Run.id)
-    .limit(bindparam("limit"))
+_OF_SHARD = (
+    select(Run.id, Run.portal_id, Run.shard).where(_DUE).order_by(Run.portal_id, Run.id).limit(bindparam("limit"))
 )
+_DUE_IN_TURN = _OF_SHARD.where(Run.shard == bindparam("shard"), Run.portal_id > bindparam("after"))
+#: PostgreSQL: of many shards in one question.
+_TURN = (
+    func.unnest(bindparam("shards", type_=Array(Integer())), bindparam("afters", type_=Array(BigInteger())))
+    .table_valued(column("shard", Integer), column("after", BigInteger))
+    .render_derived(name="turn")
+)
+_OF_TURN = _OF_SHARD.where(Run.shard == _TURN.c.shard, Run.portal_id > _TURN.c.after).lateral("due")
+_DUE_IN_TURNS = select(_OF_TURN.c.id, _OF_TURN.c.portal_id, _OF_TURN.c.shard).join_from(_TURN, _OF_TURN, true())
 _WAITING_SHARDS = select(Lease.shard).where(exists().where(Run.shard == Lease.shard, Run.state == "stored"))
 _STILL_STORED = select(Run.id).where(among(Run.id, "ids"), Run.state == "stored").order_by(Run.id).with_for_update()
 

@@ -14,7 +14,6 @@ from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Self
 
 from sqlalchemy import (
-    ARRAY,
     ColumnElement,
     Table,
     Update,
@@ -26,12 +25,13 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, load_only
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.types import Text
 
 from messaging.crypto import Undecryptable, Vault
-from messaging.db import among
+from messaging.db import Array, among
 from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Run
 
 #: What planning and ending a run read of it; the rest is sealed and opened by whoever needs it.
@@ -211,8 +211,8 @@ def write(session: Session, changed: Iterable[Row]) -> None:
 @lru_cache(256)
 def _update_together(table: Table, names: tuple[str, ...]) -> Update:
     """PostgreSQL takes the values of all rows as arrays: row by row each would be a statement of its own."""
-    arrays = [bindparam("row_id", type_=ARRAY(table.c.id.type, dimensions=1))]
-    arrays += [bindparam(f"new_{name}", type_=ARRAY(table.c[name].type, dimensions=1)) for name in names]
+    arrays = [bindparam("row_id", type_=Array(table.c.id.type))]
+    arrays += [bindparam(f"new_{name}", type_=Array(table.c[name].type)) for name in names]
     new = (
         func.unnest(*arrays)
         .table_valued(column("row_id"), *(column(name) for name in names))
@@ -225,6 +225,35 @@ def _update_together(table: Table, names: tuple[str, ...]) -> Update:
 def _update(table: Table, names: tuple[str, ...]) -> Update:
     values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
     return update(table).where(table.c.id == bindparam("row_id")).values(values)
+
+
+def add(
+    session: Session, table: Table, made: Sequence[Mapping[str, Any]], *told: str, known: bool = False
+) -> list[Any]:
+    """Insert rows, all with the same columns, at once; `told` of each that is new. known: skip what is there."""
+    if not made:
+        return []
+    connection = session.connection()
+    names = tuple(made[0])
+    if connection.dialect.name == "postgresql":
+        columns = {name: [each[name] for each in made] for name in names}
+        return list(connection.execute(_insert_together(table, names, told, known), columns))
+    return list(connection.execute(_insert(table, told, known), made))
+
+
+@lru_cache(256)
+def _insert_together(table: Table, names: tuple[str, ...], told: tuple[str, ...], known: bool) -> Any:
+    """PostgreSQL takes arrays here as well: a list of rows is another statement for each number of them."""
+    arrays = [bindparam(name, type_=Array(table.c[name].type)) for name in names]
+    new = func.unnest(*arrays).table_valued(*(column(name) for name in names)).render_derived(name="new")
+    statement = postgresql.insert(table).from_select(names, select(*new.c))
+    return (statement.on_conflict_do_nothing() if known else statement).returning(*table.c[told])
+
+
+@lru_cache(256)
+def _insert(table: Table, told: tuple[str, ...], known: bool) -> Any:
+    statement = sqlite.insert(table)
+    return (statement.on_conflict_do_nothing() if known else statement).returning(*table.c[told])
 
 
 # --- reading -------------------------------------------------------------------------------------------------------------
