@@ -49,7 +49,7 @@ class Sending:
     attempts: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Content:
     """What of a message is sealed, and the trace of its run."""
 

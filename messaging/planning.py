@@ -35,7 +35,7 @@ GROUP = 64
 #: Answers of the template cache that are kept in memory.
 KNOWN = 2000
 #: Messages planned and not claimed yet whose payload is kept in memory; more, and they are read again.
-FRESH = 4000
+FRESH = 2000
 
 
 @dataclass(frozen=True)

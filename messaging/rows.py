@@ -25,7 +25,6 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, load_only
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.types import Text
@@ -244,6 +243,8 @@ def add(
 @lru_cache(256)
 def _insert_together(table: Table, names: tuple[str, ...], told: tuple[str, ...], known: bool) -> Any:
     """PostgreSQL takes arrays here as well: a list of rows is another statement for each number of them."""
+    from sqlalchemy.dialects import postgresql  # 2 MB, where it is used
+
     arrays = [bindparam(name, type_=Array(table.c[name].type)) for name in names]
     new = func.unnest(*arrays).table_valued(*(column(name) for name in names)).render_derived(name="new")
     statement = postgresql.insert(table).from_select(names, select(*new.c))
@@ -252,6 +253,8 @@ def _insert_together(table: Table, names: tuple[str, ...], told: tuple[str, ...]
 
 @lru_cache(256)
 def _insert(table: Table, told: tuple[str, ...], known: bool) -> Any:
+    from sqlalchemy.dialects import sqlite
+
     statement = sqlite.insert(table)
     return (statement.on_conflict_do_nothing() if known else statement).returning(*table.c[told])
 
