@@ -4,15 +4,15 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
-from sqlalchemy import BindParameter, bindparam, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session, defer
 
 from activities.errors import refused
 from gupshup.client import Account
 from messaging import circuit, crypto, endings, portals
+from messaging.db import among
 from messaging.intake import Hook
 from messaging.models import Conversation, Line, Message, Portal, Run, shard_of
 from messaging.runtime import Runtime
@@ -309,12 +309,11 @@ def conversations_with(session: Session, line_ids: Collection[int], keys: Collec
     return list(session.scalars(_CONVERSATIONS, {"lines": list(line_ids), "keys": list(keys)}))
 
 
-_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
 _CONVERSATIONS = (
     select(Conversation)
     .where(
-        Conversation.line_id.in_(bindparam("lines", expanding=True)),
-        or_(Conversation.phone_key.in_(_KEYS), Conversation.alias_key.in_(_KEYS)),
+        among(Conversation.line_id, "lines"),
+        or_(among(Conversation.phone_key, "keys"), among(Conversation.alias_key, "keys")),
     )
     .options(defer(Conversation.phone))
     .order_by(Conversation.id)
