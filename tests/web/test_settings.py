@@ -12,6 +12,8 @@ from messaging import lines
 from messaging.models import Line
 from robots import ROBOTS
 from tests.flows.scenes import ONE_DATABASE, end, hear
+from tests.pages.harness.field_texts import TEXTS as FIELD_TEXTS
+from tests.pages.harness_phone.texts import TEXTS as PHONE_TEXTS
 from tests.world import AUTH, GUPSHUP, PORTAL, World
 
 SIDES = ("robots", "activities")
@@ -316,3 +318,18 @@ def test_the_page_says_which_line_sends_nothing_now_and_why(shop: World) -> None
     page = opened(shop)
     assert [one["connected"] for one in holds(page)["lines"]] == [False]
     assert places(check(shop, page, "send_text", GOOD["send_text"])) == [("line", "line_not_connected", None)]
+
+
+@ONE_DATABASE
+def test_the_page_has_every_word_its_parts_ask_for(shop: World) -> None:
+    for lang, at in (("en", 0), ("ru", 1)):
+        words = holds(opened(shop, lang=lang))["texts"]
+        for key, pair in (*FIELD_TEXTS.items(), *PHONE_TEXTS.items()):
+            wanted = pair[at]
+            given = (
+                words[key]
+                if isinstance(wanted, str)
+                else {form: words[key][form] for form in wanted if form != "other"}
+            )
+            wanted = wanted if isinstance(wanted, str) else {form: wanted[form] for form in given}
+            assert given == wanted, (lang, key)

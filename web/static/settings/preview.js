@@ -87,7 +87,7 @@ function last(link) {
 export function ofContact(form) {
   const { store } = form;
   const crm = store.text('contact').trim();
-  const ofCrm = /^\d+$/.test(crm) ? [{ field: `№ ${crm}` }] : parts(form, crm);
+  const ofCrm = /^\d+$/.test(crm) ? [{ field: `ID ${crm}` }] : parts(form, crm);
   const name = crm ? ofCrm : parts(form, store.text('contact_name'));
   const about = crm ? '' : store.text('contact_company') || store.text('contact_phone');
   return { ...base(form), header: { type: 'contact', name, parts: parts(form, about) } };
