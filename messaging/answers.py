@@ -207,7 +207,7 @@ class Answers:
             done = run.answers_sent >= 2 or code == "404"
             run.answer_at = None if done else now + timedelta(seconds=REPEAT_S)
         if run.answers_sent == 1:
-            self.runtime.counters.add("answers", run.outcome)
+            self.runtime.counters.add("answers", run.outcome, portal=run.portal_id)
         log.info("run answered", trace=run.trace, run=run.id, outcome=run.outcome, sends=run.answers_sent, probe=code)
 
     def _refused(self, run: RunRow, error: Bx24Error) -> None:

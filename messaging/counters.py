@@ -1,4 +1,8 @@
-"""What happens is counted in memory, and added to one Redis hash a few times a second (shown by messaging.metrics)."""
+"""What happens is counted in memory, and added to one Redis hash a few times a second (shown by messaging.metrics).
+
+What no table knows of one portal's last hours is counted by hour as well, in a hash per portal and hour that Redis forgets
+after two days (shown by messaging.series).
+"""
 
 import threading
 from collections import defaultdict
@@ -7,6 +11,8 @@ from datetime import datetime
 
 from redis import Redis
 from redis.exceptions import RedisError
+
+from messaging.clock import Clock, utc_now
 
 HASH = "waba24:metrics"
 BUCKETS_S = (0.03, 0.1, 0.15, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
@@ -22,26 +28,37 @@ HELP = {
 
 #: Lines that were made slower: id → "share of the set pace|since when" (messaging.pace).
 SLOWED = "waba24:slowed"
+HOURS_KEPT_S = 48 * 3600
+
+
+def hour_key(portal_id: int, at: datetime) -> str:
+    """Where a portal's counts of the hour around a moment stand."""
+    return f"waba24:hour:{portal_id}:{int(at.timestamp()) // 3600}"
 
 
 class Counters:
     """Counts of this process that have not reached Redis yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Clock = utc_now) -> None:
+        self._clock = clock
         self._lock = threading.Lock()
         self._counts: dict[str, float] = defaultdict(float)
+        self._hours: dict[tuple[str, str], float] = defaultdict(float)
         self._slowed: dict[str, str] = {}
         self._flushed_at: datetime | None = None
 
-    def add(self, name: str, *labels: object, by: float = 1) -> None:
-        """Count one event; `labels` in the order of HELP."""
+    def add(self, name: str, *labels: object, by: float = 1, portal: int | None = None) -> None:
+        """Count one event; `labels` in the order of HELP. portal: whose hour it belongs to as well."""
+        key = "|".join([name, *map(str, labels)])
         with self._lock:
-            self._counts["|".join([name, *map(str, labels)])] += by
+            self._counts[key] += by
+            if portal is not None:
+                self._hours[hour_key(portal, self._clock()), key] += by
 
-    def seconds_to_provider(self, line: object, seconds: float) -> None:
+    def seconds_to_provider(self, line: object, seconds: float, portal: int | None = None) -> None:
         """One message reached Gupshup so many seconds after its robot call."""
         bucket = next((str(bound) for bound in BUCKETS_S if seconds <= bound), "+Inf")
-        self.add("to_provider", line, bucket)
+        self.add("to_provider", line, bucket, portal=portal)
         self.add("to_provider_sum", line, by=max(0.0, seconds))
 
     def line_slowed(self, line_id: int, share: float, at: datetime) -> None:
@@ -59,6 +76,7 @@ class Counters:
         """Add what was counted to the common sum; kept for the next time if Redis is away."""
         with self._lock:
             counts, self._counts = self._counts, defaultdict(float)
+            hours, self._hours = self._hours, defaultdict(float)
             slowed, self._slowed = self._slowed, {}
         if not counts and not slowed:
             return
@@ -66,6 +84,10 @@ class Counters:
             pipe = redis.pipeline(transaction=False)
             for key, value in counts.items():
                 pipe.hincrbyfloat(HASH, key, value)
+            for (hour, key), value in hours.items():
+                pipe.hincrbyfloat(hour, key, value)
+            for hour in {hour for hour, _ in hours}:
+                pipe.expire(hour, HOURS_KEPT_S)
             for line, share in slowed.items():
                 pipe.hset(SLOWED, line, share)
             pipe.execute()
@@ -73,4 +95,6 @@ class Counters:
             with self._lock:
                 for key, value in counts.items():
                     self._counts[key] += value
+                for place, value in hours.items():
+                    self._hours[place] += value
                 self._slowed = {**slowed, **self._slowed}

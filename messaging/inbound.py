@@ -62,9 +62,9 @@ def store(runtime: Runtime, line: Line | Hook, body: bytes) -> bool:
         "due_at": now,
     }
     stored = runtime.intake.store(LEDGER, row, (line.id, line.secret_digest), row["shard"], PATIENCE_S)
-    runtime.counters.add("webhooks", first.type_label)
+    runtime.counters.add("webhooks", first.type_label, portal=line.portal_id)
     if isinstance(first, webhooks.Unknown):
-        runtime.counters.add("webhooks_unknown")
+        runtime.counters.add("webhooks_unknown", portal=line.portal_id)
     return stored is not None
 
 

@@ -34,6 +34,7 @@ class Gate:
 
     def __init__(self, runtime: Runtime, portal_id: int) -> None:
         self.redis = runtime.redis
+        self.portal_id = portal_id
         self.key = f"waba24:limit:{portal_id}"
         self.sleep = runtime.sleep
         self.counters = runtime.counters
@@ -47,7 +48,7 @@ class Gate:
                 raise Throttled("QUERY_LIMIT_EXCEEDED", "our own limiter", retry_after=wait)
             self.sleep(wait)
             waited += wait
-        self.counters.add("rest_calls", "http")
+        self.counters.add("rest_calls", "http", portal=self.portal_id)
 
     def _take(self) -> float:
         try:

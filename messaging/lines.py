@@ -3,19 +3,27 @@
 import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import BindParameter, bindparam, or_, select
+from sqlalchemy import BindParameter, bindparam, or_, select, update
 from sqlalchemy.orm import Session, defer
 
 from activities.errors import refused
 from gupshup.client import Account
 from messaging import circuit, crypto, endings, portals
 from messaging.intake import Hook
-from messaging.models import Conversation, Line, Portal, Run, shard_of
+from messaging.models import Conversation, Line, Message, Portal, Run, shard_of
 from messaging.runtime import Runtime
 
+#: `send_at` of what is queued on a paused line: due for nobody, so that nobody looks at it again and again.
+PAUSED = datetime(9999, 1, 1, tzinfo=UTC)
+#: Messages a second: the least and the most a line may be set to.
+PACES = (0.1, 1000.0)
+#: Characters; of a phone: digits.
+LIMITS = {"api_key": 200, "app_name": 100, "app_id": 64, "name": 100}
+PHONE_DIGITS = range(7, 16)
 log = structlog.get_logger(__name__)
 
 
@@ -29,22 +37,50 @@ class NewLine:
     app_id: str = ""
     name: str = ""
 
+    def tidied(self) -> "NewLine":
+        """Without the spaces that come along when something is pasted; the phone as digits."""
+        return NewLine(
+            "".join(self.api_key.split()),
+            self.app_name.strip(),
+            digits(self.phone),
+            self.app_id.strip(),
+            self.name.strip(),
+        )
+
+    def problems(self) -> dict[str, str]:
+        """Field → what is wrong with it: `missing`, `too_long`, `not_a_phone`, `not_a_key`. Of a tidied one."""
+        found = {name: "missing" for name in ("api_key", "app_name") if not getattr(self, name)}
+        found |= {name: "too_long" for name, most in LIMITS.items() if len(getattr(self, name)) > most}
+        if not all("!" <= char <= "~" for char in self.api_key):
+            found["api_key"] = "not_a_key"
+        if len(self.phone) not in PHONE_DIGITS:
+            found["phone"] = "not_a_phone"
+        return found
+
+
+def digits(phone: str) -> str:
+    """The digits of a number as people write it."""
+    return "".join(char for char in phone if char.isascii() and char.isdigit())
+
+
+_WORDS = {
+    "missing": "may not be empty; the app's page in Gupshup's console shows it",
+    "too_long": "is too long, at most {most} characters are allowed",
+    "not_a_phone": "is not a number with a country code, for example 79161234567",
+    "not_a_key": "holds characters no key has",
+}
+
 
 def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
     """Connect a line; stored without asking the network. The same app added again gets its new key and number.
 
     Raises LookupError for an unknown portal, ValueError for a number that is none and for a name that does not fit.
     """
-    digits = "".join(char for char in new.phone if char.isascii() and char.isdigit())
-    if not 7 <= len(digits) <= 15:
-        raise ValueError(f"phone: {new.phone!r} is not a number with a country code, for example 79161234567")
-    if not new.api_key.strip() or not new.app_name.strip():
+    new = new.tidied()
+    if problems := new.problems():
         raise ValueError(
-            "the API key and the app name may not be empty; the app's page in Gupshup's console shows both"
+            "; ".join(f"{name}: {_WORDS[code].format(most=LIMITS.get(name))}" for name, code in problems.items())
         )
-    for what, value, limit in (("app name", new.app_name, 100), ("name", new.name, 100), ("app id", new.app_id, 64)):
-        if len(value) > limit:
-            raise ValueError(f"{what}: {len(value)} characters, at most {limit} are allowed")
     with runtime.db.write() as session:
         portal = portal_by_member(session, member_id)
         line = session.scalar(select(Line).where(Line.portal_id == portal.id, Line.app_name == new.app_name))
@@ -55,9 +91,9 @@ def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
         if line.status != "connected":
             line.connected_at = runtime.clock()  # a new key for a connected line leaves its clients' windows open
             circuit.forget(line, runtime.clock())
-        elif (line.phone, line.api_key) != (digits, new.api_key.strip()):
+        elif (line.phone, line.api_key) != (new.phone, new.api_key):
             circuit.resume(session, runtime, line, "connected anew", by_hand=True)
-        line.phone, line.api_key, line.status = digits, new.api_key.strip(), "connected"
+        line.phone, line.api_key, line.status = new.phone, new.api_key, "connected"
         line.app_id, line.name = new.app_id or line.app_id or "", new.name or line.name or new.app_name
         line.templates_synced_at = None
         session.flush()
@@ -81,6 +117,7 @@ def _removed(session: Session, runtime: Runtime, line_id: int) -> int:
     if line is None:
         raise LookupError(f"there is no line {line_id}; `lines list` shows them")
     line.status, line.api_key = "removed", None
+    line.paused_at = line.paused_by = None
     circuit.forget(line, runtime.clock())
     # The shard follows from the line, and opens the index of open runs.
     mine = (Run.shard == shard_of(line.portal_id)) & (Run.line_id == line_id)
@@ -100,12 +137,80 @@ def resume(runtime: Runtime, line_id: int, reason: str = "by hand", only_asked: 
     Raises LookupError for an unknown or removed line.
     """
     with runtime.db.write() as session:
-        line = session.get(Line, line_id, with_for_update=True)
-        if line is None or line.status != "connected":
-            raise LookupError(f"there is no connected line {line_id}; `lines list` shows them")
+        line = _connected(session, line_id)
         if only_asked and not circuit.is_asked(line):
             return False
         return circuit.resume(session, runtime, line, reason, by_hand=True)
+
+
+def pause(runtime: Runtime, line_id: int, user_id: int | None = None) -> bool:
+    """Send nothing by this line until `unpause`; False if it was paused already. What is in flight comes back as it comes back.
+
+    Its queue waits, robots go on to be planned onto it; only the end of its own wait ends a run meanwhile.
+    user_id: who did it, a user of the portal. Raises LookupError for an unknown or removed line.
+    """
+    with runtime.db.write() as session:
+        line = _connected(session, line_id)
+        if line.paused_at is not None:
+            return False
+        line.paused_at, line.paused_by = runtime.clock(), user_id
+        log.warning("line paused", portal=line.portal_id, line=line.id, user=user_id)
+        return True
+
+
+def unpause(runtime: Runtime, line_id: int) -> bool:
+    """What waits leaves, at the line's pace; False if it was not paused. Raises LookupError as `pause`."""
+    return runtime.db.write_again(lambda session: _unpaused(session, runtime, line_id))
+
+
+def _unpaused(session: Session, runtime: Runtime, line_id: int) -> bool:
+    line = _connected(session, line_id)
+    if line.paused_at is None:
+        return False
+    line.paused_at = line.paused_by = None
+    session.flush()
+    waiting = (Message.line_id == line.id) & (Message.status == "queued") & (Message.send_at == PAUSED)
+    session.execute(
+        update(Message).where(waiting).values(send_at=runtime.clock()).execution_options(synchronize_session=False)
+    )
+    log.warning("line goes on after a pause", portal=line.portal_id, line=line.id)
+    return True
+
+
+def make_default(runtime: Runtime, line_id: int) -> None:
+    """The line of those who never wrote to any. Raises LookupError for an unknown or removed line."""
+    with runtime.db.write() as session:
+        line = _connected(session, line_id)
+        line.portal.default_line_id = line.id
+
+
+def rename(runtime: Runtime, line_id: int, name: str) -> None:
+    """What people call it; empty: the app's name. Robots may name it so. Raises LookupError, ValueError `too_long`, `taken`."""
+    name = name.strip()
+    if len(name) > LIMITS["name"]:
+        raise ValueError("too_long")
+    with runtime.db.write() as session:
+        line = _connected(session, line_id)
+        others = [other for other in line.portal.lines if other.status == "connected" and other is not line]
+        if name and any(name in (other.name, other.app_name) for other in others):
+            raise ValueError("taken")
+        line.name = name or line.app_name
+        portals.register_again(session, line.portal, runtime)
+
+
+def set_pace(runtime: Runtime, line_id: int, pace: float) -> None:
+    """Messages a second from now on; how many may leave at once stays. Raises LookupError, ValueError outside of PACES."""
+    if not PACES[0] <= pace <= PACES[1]:
+        raise ValueError(f"pace: {pace:g} is not between {PACES[0]:g} and {PACES[1]:g} messages a second")
+    with runtime.db.write() as session:
+        _connected(session, line_id).pace = pace
+
+
+def _connected(session: Session, line_id: int) -> Line:
+    line = session.get(Line, line_id, with_for_update=True)
+    if line is None or line.status != "connected":
+        raise LookupError(f"there is no connected line {line_id}; `lines list` shows them")
+    return line
 
 
 def portal_by_member(session: Session, member_id: str) -> Portal:
@@ -168,12 +273,13 @@ def choose(
 
 
 def _named(portal: Portal, wanted: str) -> Line:
-    digits = "".join(char for char in wanted if char.isdigit())
     number = int(wanted) if wanted.isdecimal() and len(wanted) < 10 else None
     found = [
         line
         for line in portal.lines
-        if wanted in (line.name, line.app_name) or line.id == number or (len(digits) >= 7 and line.phone == digits)
+        if wanted in (line.name, line.app_name)
+        or line.id == number
+        or (len(digits(wanted)) >= 7 and line.phone == digits(wanted))
     ]
     if not found:
         raise refused("line_not_found", at="line", value=wanted)

@@ -60,14 +60,17 @@ class Figures(Collector):
     def _lines(self, lines: Sequence[Line]) -> Iterator[Metric]:
         stopped = GaugeMetricFamily("waba24_lines_stopped", "Lines that send nothing, by code", labels=("line", "code"))
         pace = GaugeMetricFamily("waba24_line_pace", "Messages a second a line may send now", labels=("line",))
+        paused = GaugeMetricFamily("waba24_lines_paused", "Lines paused by hand", labels=("line",))
         slowed: dict[bytes, bytes] = self.redis.hgetall(SLOWED)  # type: ignore[assignment]  # bytes, as above
         for line in lines:
             if line.stopped_at is not None:
                 stopped.add_metric([str(line.id), line.stop_code], 1)
+            if line.paused_at is not None:
+                paused.add_metric([str(line.id)], 1)
             share, _, at = slowed.get(str(line.id).encode(), b"").decode().partition("|")
             now_share = share_at(float(share), datetime.fromisoformat(at), self.now) if at else 1.0
             pace.add_metric([str(line.id)], effective(line.pace, now_share))
-        yield from (stopped, pace)
+        yield from (stopped, paused, pace)
 
 
 def _histogram(counts: list[tuple[list[str], float]]) -> Metric:

@@ -86,6 +86,7 @@ class Line(Base):
     A connected line may be stopped (messaging.circuit): `stopped_at`, the code that stopped it and the provider's words.
     probe_at: when a drain asks or looks again. trial_at: from when on one message may leave to try it; trial_run_id: that one.
     news: what the portal's administrator is still to be told at `news_at`, `stopped` or `resumed`; news_error: why nobody was.
+    It may be paused by hand (messaging.lines): `paused_at`, and the portal's user who did it, None: an operator.
     """
 
     __tablename__ = "line"
@@ -123,6 +124,8 @@ class Line(Base):
     news_at: Mapped[datetime | None] = mapped_column(Moment)
     news_tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     news_error: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"))
+    paused_at: Mapped[datetime | None] = mapped_column(Moment)
+    paused_by: Mapped[int | None] = mapped_column(Key)
 
     portal: Mapped[Portal] = relationship(back_populates="lines")
 
@@ -169,6 +172,7 @@ class Run(Base):
     state: `stored` (accepted, nothing done), `waiting` (planned, its message or reply is awaited), `ended`.
     `answer` is written once, together with `ended`; `answer_at` says when to hand it to Bitrix24 (again).
     Its texts are wiped long before the row goes (messaging.housekeeping); `event_token` is empty then.
+    item: the document's own id (`DEAL_345`), by which people look runs up.
     """
 
     __tablename__ = "run"
@@ -180,6 +184,9 @@ class Run(Base):
         _partial("ix_run_replied", "conversation_id", "id", where="state = 'waiting' AND until = 'replied'"),
         _partial("ix_run_conversation", "conversation_id", where="conversation_id IS NOT NULL"),
         _partial("ix_run_texts", "ended_at", where="state = 'ended' AND event_token <> ''"),
+        # All that the list of messages is filtered by and the hourly figures count by: neither need open a row.
+        Index("ix_run_portal", "portal_id", "id", "stored_at", "action", "line_id", "outcome", "error_code"),
+        Index("ix_run_item", "portal_id", "item"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -192,6 +199,7 @@ class Run(Base):
     event_token: Mapped[str] = mapped_column(Sealed)
     token_digest: Mapped[str] = mapped_column(Digest)
     document: Mapped[list[str]] = mapped_column(JSON)
+    item: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
     properties: Mapped[Any] = mapped_column(SealedJson)
     auth: Mapped[Any] = mapped_column(SealedJson, nullable=True)
     waits: Mapped[bool] = mapped_column(Boolean, default=True)
@@ -238,6 +246,7 @@ class Message(Base):
         _partial("ix_message_gupshup", "gupshup_id", where="gupshup_id IS NOT NULL"),
         _partial("ix_message_whatsapp", "whatsapp_id", where="whatsapp_id IS NOT NULL"),
         Index("ix_message_conversation", "conversation_id", "id"),
+        _partial("ix_message_failed", "portal_id", "run_id", "error_code", "line_id", where="status = 'failed'"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)

@@ -18,6 +18,7 @@ from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
 from messaging import circuit, endings, lines, replies, rows, statuses
 from messaging.db import Moment
+from messaging.lines import PAUSED
 from messaging.models import Conversation, InboundEvent, Lease, Line, Message, Run, shard_of
 from messaging.rows import MessageRow
 from messaging.runtime import Runtime
@@ -100,6 +101,7 @@ class Outbox:
         for line in lines:
             if line.id in new:  # planned by now, what may have stood in front of others
                 self.ready |= self._blocked.pop(line.portal_id, set())
+        lines = self._flowing(session, held, lines, new)
         turns = self._in_turn([(line, may) for line in lines if (may := self._may(line, now))], room)
         shares = _shares([may for _, may in turns], room)
         quick = {line.id: new[line.id] for line, _ in turns if line.id not in self.ready and line.stopped_at is None}
@@ -163,6 +165,23 @@ class Outbox:
         lines = sorted((line for line in found if shard_of(line.portal_id) in held), key=lambda line: line.id)
         self.ready &= {line.id for line in lines}
         return lines
+
+    def _flowing(
+        self, session: Session, held: dict[int, int], lines: list[Line], new: dict[int, list[int]]
+    ) -> list[Line]:
+        """Those that are not paused. What is queued on the others is put off until `lines.unpause`."""
+        paused = {line.id for line in lines if line.paused_at is not None}
+        if not paused:
+            return lines
+        # Locked: else what is put off just after somebody let the line go on would wait for ever.
+        still = session.scalars(_PAUSED, {"ids": sorted(paused)}).all()
+        queued = update(Message).where(Message.line_id.in_(still), Message.status == "queued", Message.send_at < PAUSED)
+        session.execute(queued.values(send_at=PAUSED).execution_options(synchronize_session=False))
+        self.ready -= paused
+        for line_id in paused & new.keys():
+            del new[line_id]
+        # Asked again: others may have stood behind what was just planned onto a paused line.
+        return [line for line in self._lines(session, held, self.ready | new.keys()) if line.paused_at is None]
 
     def _in_turn(self, turns: list[tuple[Line, int]], room: int) -> list[tuple[Line, int]]:
         """The next LINES_A_ROUND of the lines that may send; another one goes first each time.
@@ -260,7 +279,8 @@ class Outbox:
         for message, gupshup_id in accepted:
             message.gupshup_id = message.gupshup_id or gupshup_id
             statuses.raise_to(message, "accepted", now)
-            self.runtime.counters.seconds_to_provider(message.line_id, (now - message.run.stored_at).total_seconds())
+            took_s = (now - message.run.stored_at).total_seconds()
+            self.runtime.counters.seconds_to_provider(message.line_id, took_s, message.portal_id)
             endings.by_status(session, self.runtime, message)
             replies.overtaken(session, self.runtime, message)
         if not accepted:
@@ -378,6 +398,7 @@ _LINES = (
     .options(defer(Line.secret))
     .execution_options(populate_existing=True)
 )
+_PAUSED = select(Line.id).where(Line.id.in_(_IDS), Line.paused_at.is_not(None)).with_for_update(read=True)
 _QUEUED_LINES = select(Line.id, Line.portal_id).where(
     exists().where(Message.line_id == Line.id, Message.status == "queued")
 )

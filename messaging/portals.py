@@ -90,6 +90,15 @@ def install(runtime: Runtime, auth: Auth, info: AppInfo, language: str) -> Porta
         return portal
 
 
+def finished(runtime: Runtime, member_id: str) -> None:
+    """The auth server says that the install was finished: it was not, when the install page was verified."""
+    with runtime.db.read() as session:
+        if session.scalar(select(Portal.installed).where(Portal.member_id == member_id)) is not False:
+            return
+    with runtime.db.write() as session:
+        session.execute(update(Portal).where(Portal.member_id == member_id).values(installed=True))
+
+
 def awaits_user(runtime: Runtime, member_id: str) -> bool:
     """Whether the portal's own token died, so that an administrator's fresh one is welcome."""
     with runtime.db.read() as session:

@@ -77,6 +77,7 @@ def store(runtime: Runtime, portal: Portal | Caller, side: str, action: Action, 
         "event_token": call.event_token,
         "token_digest": crypto.digest(call.event_token),
         "document": [*call.document_type, call.document_id[2]],
+        "item": call.document_id[2][:64],
         "properties": call.properties,
         "auth": _kept_auth(portal, call.auth),
         "waits": call.waits,
@@ -210,6 +211,13 @@ class Draft:
 
     def planned(self, line: Line, conversation: Conversation | None, desk: RunDesk) -> Planned:
         """The plan on this line. Raises Refused and what the desk raises."""
+        try:
+            return self._planned(line, conversation, desk)
+        except Refused as refusal:
+            refusal.line_id, refusal.conversation_id = line.id, conversation.id if conversation else None
+            raise
+
+    def _planned(self, line: Line, conversation: Conversation | None, desk: RunDesk) -> Planned:
         circuit.refuse(line, self.action, desk.now())
         plan = self.action.plan(self.values, desk)
         if plan.message is not None and plan.message.is_session and desk.window_until() is None:
@@ -394,6 +402,8 @@ def record(session: Session, runtime: Runtime, run: SomeRun, outcome: Outcome, a
     if run.state != "stored":
         return
     if isinstance(outcome, Refused):
+        # As far as planning came: people ask by line and by client why nothing was sent.
+        run.line_id, run.conversation_id = outcome.line_id, outcome.conversation_id
         endings.end(session, runtime, run, "failed", outcome.code, outcome.text)
     elif isinstance(outcome, Postponed):
         postpone(runtime, run, outcome)

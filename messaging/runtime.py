@@ -69,7 +69,7 @@ class Runtime:
 
     @cached_property
     def counters(self) -> Counters:
-        return Counters()
+        return Counters(self.clock)
 
     @cached_property
     def paces(self) -> Paces:

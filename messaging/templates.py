@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from activities.errors import refused
+from gupshup.client import Client
 from gupshup.errors import GupshupError
 from gupshup.templates import TemplateInfo
 from messaging import circuit, lines
@@ -157,9 +158,12 @@ def the_one(reference: str, language: str, found: list[TemplateInfo]) -> Templat
     return sendable[0]
 
 
-def sync(runtime: Runtime, line: Line) -> Any:
-    """Fetch the list and put it in the place of what we had. Returns the moment. Raises GupshupError."""
-    infos = runtime.gupshup.templates(lines.account(line))
+def sync(runtime: Runtime, line: Line, door: Client | None = None) -> Any:
+    """Fetch the list (by a door with shorter timeouts, if given) and put it in the place of what we had.
+
+    Returns the moment. Raises GupshupError.
+    """
+    infos = (door or runtime.gupshup).templates(lines.account(line))
     now = runtime.clock()
     with runtime.db.write() as session:
         # The line's row first: two lists at once would both delete the old rows and insert the same new ones.

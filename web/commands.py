@@ -9,11 +9,10 @@ from flask import Flask
 from sqlalchemy import func, or_, select
 
 from gupshup.errors import GupshupError
-from messaging import circuit, lines, portals, rotation, schema
+from messaging import circuit, endings, lines, portals, rotation, schema, story
 from messaging.models import Line, Message, Portal, Run, shard_of
 from messaging.registry import Due, Registry
 from messaging.runtime import Runtime
-from messaging.story import story
 
 
 def attach(app: Flask) -> None:
@@ -142,9 +141,10 @@ def _lines(runtime: Runtime) -> click.Group:
     @click.argument("line_id", type=int)
     def make_default(line_id: int) -> None:
         """Make a line its portal's default."""
-        with runtime.db.write() as session:
-            line = _connected(session.get(Line, line_id), line_id)
-            line.portal.default_line_id = line.id
+        try:
+            lines.make_default(runtime, line_id)
+        except LookupError as error:
+            raise _fail(error) from None
         click.echo(f"line {line_id} is the default")
 
     @group.command("set")
@@ -167,6 +167,27 @@ def _lines(runtime: Runtime) -> click.Group:
             raise _fail(error) from None
         _ring(runtime, line_id)
         click.echo(f"line {line_id} goes on" if was_stopped else f"line {line_id} was not stopped")
+
+    @group.command()
+    @click.argument("line_id", type=int)
+    def pause(line_id: int) -> None:
+        """Send nothing by a line for a while; what is queued waits."""
+        try:
+            done = lines.pause(runtime, line_id)
+        except LookupError as error:
+            raise _fail(error) from None
+        click.echo(f"line {line_id} is paused" if done else f"line {line_id} was paused already")
+
+    @group.command()
+    @click.argument("line_id", type=int)
+    def unpause(line_id: int) -> None:
+        """End a pause: what waits leaves, at the line's pace."""
+        try:
+            done = lines.unpause(runtime, line_id)
+        except LookupError as error:
+            raise _fail(error) from None
+        _ring(runtime, line_id)
+        click.echo(f"line {line_id} goes on" if done else f"line {line_id} was not paused")
 
     @group.command()
     @click.argument("line_id", type=int)
@@ -211,6 +232,7 @@ def _line_row(runtime: Runtime, line: Line) -> dict[str, Any]:
         "status": line.status,
         "default": "yes" if line.portal.default_line_id == line.id else "",
         "pace": line.pace,
+        "paused": endings.iso(line.paused_at),
         **circuit.shown(line),
         "webhook_url": lines.webhook_url(runtime, line),
     }
@@ -255,12 +277,14 @@ def _messages(runtime: Runtime) -> click.Group:
             message = session.scalar(select(Message).where(or_(Message.gupshup_id == message_id, *own)))
             if message is None:
                 raise click.ClickException(f"there is no message {message_id}")
-            told = story(message)
+            told, whole = story.facts(message), story.tell(session, runtime, message.run_id)
+        steps = story.lines_of(whole.steps) if whole else []
         if as_json:
-            click.echo(json.dumps(told, ensure_ascii=False, default=str, indent=2))
+            click.echo(json.dumps({**told, "steps": steps}, ensure_ascii=False, default=str, indent=2))
             return
         for name, value in told.items():
             click.echo(f"{name:14} {value}")
+        click.echo("\n".join(["", *steps]))
 
     @group.command("count")
     @_json_option

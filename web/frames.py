@@ -96,11 +96,19 @@ def require_frame(view: Callable[..., Response]) -> Callable[..., Response]:
         try:
             viewer = read(request.headers.get(HEADER, ""))
         except BadData:
-            return empty(401)
+            return _outside()
         speak(viewer.language)
         return view(viewer, *args, **kwargs)
 
     return checked
+
+
+def _outside() -> Response:
+    """For a page's script that its session has ended; for a person who opened an address of ours by itself, what to do."""
+    if HEADER in request.headers or request.method != "GET":
+        return empty(401)
+    speak(request.accept_languages.best_match(["ru", "en"], "en"))
+    return page("refused.html", None, 401, reason="open_inside")
 
 
 @blueprint.post("/session")

@@ -74,6 +74,8 @@ def main() -> Response:
         viewer, info = identify(call)
         if viewer.is_admin and portals.awaits_user(runtime(), viewer.member_id):
             portals.install(runtime(), call.auth, info, call.lang)  # the pair that was missing
+        if info.installed:
+            portals.finished(runtime(), viewer.member_id)
     except portals.Unverified as error:
         log.warning("frame refused", reason=str(error), member_id=call.member_id)
         return _refusal("unverified", call.lang, 403)

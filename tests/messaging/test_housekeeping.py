@@ -13,7 +13,7 @@ from sqlalchemy import event, func, select, text, update
 from messaging import housekeeping, rotation
 from messaging.housekeeping import BATCH, TURN, Housekeeper
 from messaging.models import Conversation, InboundEvent, Message, Reply, Run, Tally
-from messaging.story import story
+from messaging.story import facts
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, hear, later, template
 from tests.rows import copies
 from tests.world import World
@@ -68,7 +68,7 @@ def test_webhooks_go_first_then_texts_then_rows(shop: World) -> None:
         assert kept(shop) == {**before, **expected}, days
         if days == 91:
             with shop.runtime.db.read() as session:
-                told = [story(message) for message in session.scalars(select(Message))]
+                told = [facts(message) for message in session.scalars(select(Message))]
             assert {one["outcome"] for one in told} == {"delivered", "replied"}, "the story outlives the texts"
             assert rotation.rotate(shop.runtime) > 0, "what is wiped is no obstacle to new keys"
 

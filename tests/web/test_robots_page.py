@@ -72,5 +72,7 @@ def test_the_week_counts_runs_and_those_that_failed(shop: World) -> None:
 
 
 def test_without_a_token_or_for_another_portal_there_is_nothing(shop: World) -> None:
-    assert shop.app.get("/app/robots").status_code == 401
+    outside = shop.app.get("/app/robots", headers={"Accept-Language": "ru"})
+    assert outside.status_code == 401
+    assert "Откройте эту страницу из Битрикс24." in seen(outside)
     assert Frame(shop, member_id="f" * 32).get("/app/robots").status_code == 403

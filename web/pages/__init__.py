@@ -3,7 +3,7 @@
 All of them are read inside a frame of Bitrix24 (web.frames) and share one shell (web.pages.shell).
 """
 
-from web.pages import robots, start, templates
+from web.pages import health, lines, messages, robots, start, templates
 from web.pages.shell import blueprint
 
-__all__ = ["blueprint", "robots", "start", "templates"]
+__all__ = ["blueprint", "health", "lines", "messages", "robots", "start", "templates"]

@@ -14,14 +14,18 @@ from flask_babel import lazy_gettext as _l
 
 from messaging.models import Portal
 from web.frames import Viewer, page, portal_of, require_frame
+from web.pages import banner
 
 blueprint = Blueprint("pages", __name__, url_prefix="/app")
 
 #: Section → its name in the navigation; the endpoint is `pages.<section>`.
 SECTIONS: dict[str, LazyString] = {
     "start": _l("First steps"),
+    "lines": _l("Lines"),
     "robots": _l("Robots"),
     "templates": _l("Templates"),
+    "messages": _l("Messages"),
+    "health": _l("Health"),
 }
 View = Callable[..., Response]
 
@@ -54,4 +58,5 @@ def changes(view: View) -> View:
 def show(template: str, viewer: Viewer, *, status: int = 200, section: str = "", **values: Any) -> Response:
     """A page of the app: with its shell, or what goes into <main> when a page that is open asks for it."""
     base = "pages/fragment.html" if request.headers.get("HX-Request") else "pages/shell.html"
-    return page(template, viewer, status, base=base, section=section, sections=SECTIONS, **values)
+    worst = None if "problem" in values else banner.worst(viewer)
+    return page(template, viewer, status, base=base, section=section, sections=SECTIONS, banner=worst, **values)

@@ -1,18 +1,55 @@
-"""First steps: what is connected and what is still to be done."""
+"""First steps: what is connected and what is still to be done, with checks that run by themselves."""
 
-from flask import Response
+from flask import Response, request
+from sqlalchemy import select
 
-from messaging.models import Portal
+from messaging import checks
+from messaging.checks import Result
+from messaging.models import Line, Portal
+from web.context import runtime
 from web.frames import Viewer
+from web.pages.checks import Row, all_done, progress
 from web.pages.shell import blueprint, reads, show
 
 
 def draw(viewer: Viewer, portal: Portal) -> Response:
     """The page, also as the first one of a freshly opened frame."""
-    return show("pages/start.html", viewer, section="start", portal=portal)
+    lines = _connected(portal)
+    wanted = request.args.get("line", type=int) or portal.default_line_id
+    line = next((one for one in lines if one.id == wanted), lines[0] if lines else None)
+    found = rows(portal, line)
+    return show(
+        "pages/start.html",
+        viewer,
+        section="start",
+        lines=lines,
+        line=line,
+        rows=found,
+        is_done=all_done(found),
+        progress=progress(found),
+    )
 
 
 @blueprint.get("/start", endpoint="start")
 @reads
 def start(viewer: Viewer, portal: Portal) -> Response:
     return draw(viewer, portal)
+
+
+def rows(portal: Portal, line: Line | None) -> list[Row]:
+    """The seven steps with what was found last."""
+    known = checks.last(runtime(), line.id) if line is not None else {}
+    steps = [Row(name, known.get(name), line.id if line is not None else None, counted=True) for name in checks.CHECKS]
+    return [Row("installed", _installed(portal)), *steps]
+
+
+def _installed(portal: Portal) -> Result:
+    if not portal.installed:
+        return Result("wrong", "not_finished", runtime().clock())
+    return Result("done", "", runtime().clock(), {"since": portal.installed_at.isoformat()})
+
+
+def _connected(portal: Portal) -> list[Line]:
+    with runtime().db.read() as session:
+        mine = select(Line).where(Line.portal_id == portal.id, Line.status == "connected")
+        return list(session.scalars(mine.order_by(Line.id)))

@@ -1,6 +1,7 @@
 // What htmx leaves to us on the app's pages: the session's header, an ended session, focus, times, dialogs, the frame's height.
 import { headers, parent, renew } from './session.js';
 import { localise } from './times.js';
+import { download } from './download.js';
 
 const main = document.getElementById('main');
 const said = document.getElementById('said');
@@ -12,6 +13,8 @@ export function say(text) {
   document.body.append(toast);
   setTimeout(() => toast.remove(), 5000);
 }
+
+document.addEventListener('waba24:say', (event) => say(event.detail));
 
 document.body.addEventListener('htmx:configRequest', (event) => Object.assign(event.detail.headers, headers()));
 
@@ -56,6 +59,8 @@ document.addEventListener('click', (event) => {
   const opener = event.target.closest('[data-dialog]');
   if (opener) document.getElementById(opener.dataset.dialog).showModal();
   event.target.closest('[data-close]')?.closest('dialog')?.close();
+  const file = event.target.closest('[data-download]');
+  if (file) download(file).catch(() => say(main.dataset.offline));
   const path = event.target.closest('[data-open-path]')?.dataset.openPath;
   if (path) {
     event.preventDefault();
@@ -76,4 +81,5 @@ const before = document.querySelector(`.top a[data-section="${CSS.escape(remembe
 
 localise();
 parent.followHeight(main);
-before?.click();
+// Not a click: htmx binds the links only when the document is ready, and the browser itself would follow the address.
+if (before) window.htmx.ajax('GET', before.pathname, { source: before, target: main });

@@ -9,8 +9,8 @@ let renewing = null;
 /** The door to Bitrix24's window around this page. */
 export const parent = openFrame(given);
 
-/** The headers every request of ours carries. */
-export const headers = () => ({ [HEADER]: token });
+/** The headers every request of ours carries: who asks, and how far ahead of UTC his clock is, for "today". */
+export const headers = () => ({ [HEADER]: token, 'X-Waba24-Minutes': String(-new Date().getTimezoneOffset()) });
 
 /** Ask Bitrix24 for a new token of the user and our server for one of ours. Resolves to whether it worked. */
 export function renew() {

@@ -10,10 +10,11 @@ const near = new Intl.RelativeTimeFormat(lang, { numeric: 'auto' });
 
 const midnight = (at) => new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
 
-/** @param {Date} at @param {string} style auto, full, clock or date @param {Date} now */
+/** @param {Date} at @param {string} style auto, full, clock (tenths), time or date @param {Date} now */
 export function shown(at, style, now = new Date()) {
   if (style === 'date') return day.format(at);
   if (style === 'clock') return exact.format(at);
+  if (style === 'time') return clock.format(at);
   if (style === 'full') return `${day.format(at)}${lang === 'ru' ? ' ' : ', '}${clock.format(at)}`;
   const days = Math.round((midnight(at) - midnight(now)) / DAY);
   if (Math.abs(days) <= 1) return `${near.format(days, 'day')}, ${clock.format(at)}`;

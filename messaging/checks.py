@@ -1,0 +1,277 @@
+"""Live checks of a line: is everything there that sending needs? (ui.md 3.3)
+
+Asked are: Gupshup, as far as it answers to the key of an app, with short timeouts; our own webhook address, from outside; the
+database. Its balance, the number's display name and quality Gupshup tells to partners only (gupshup.md 6): whether there is
+money, the last messages tell.
+
+The last answers lie in Redis, so that a page can show them at once. Losing them costs a question.
+"""
+
+import json
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime, timedelta
+from http.client import HTTPException
+from typing import Any
+
+import requests
+import structlog
+from redis.exceptions import RedisError
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from urllib3.exceptions import HTTPError
+
+from gupshup.client import MODES, Client
+from gupshup.errors import GupshupError, Misconfigured, Throttled, Unavailable, Unclear
+from gupshup.transport import exchange
+from messaging import hours, lines, templates
+from messaging.models import Line, Tally, Template
+from messaging.queue_server import QueueServerError
+from messaging.runtime import Runtime
+from messaging.statuses import RANK
+
+#: Seconds to connect, seconds to wait: somebody looks at a spinner.
+TIMEOUT = (3.0, 5.0)
+#: Who asks again so soon is given the last answer: two rows of a page ask the same, and Gupshup counts.
+FRESH = timedelta(seconds=5)
+#: Gupshup hands out ten template lists a minute, five answers about subscriptions.
+FRESH_OF = {"templates": timedelta(seconds=15), "webhook": timedelta(seconds=9)}
+KEPT_S = 7 * 24 * 3600
+TAG = "waba24"
+MONEY = frozenset({"1003", "131042"})
+#: Events without which robots do not go on.
+NEEDED = frozenset({"MESSAGE", "ENQUEUED", "FAILED", "SENT", "DELIVERED", "READ"})
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a check found. state: done, wrong, blocked (something before it is wrong), open (not done, may be later).
+
+    code: why, a word of ours; facts: what to say about it, as JSON has it.
+    """
+
+    state: str
+    code: str
+    at: datetime
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+Answer = tuple[str, str, dict[str, Any]]
+
+
+#: One thread of this process at a time asks about a line; the next one finds a fresh answer.
+_asking: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
+
+
+def ask(runtime: Runtime, line: Line, name: str) -> Result:
+    """Run the check `name` of a connected line, unless it ran a moment ago."""
+    with _asking[line.id]:
+        known = last(runtime, line.id).get(name)
+        if known is not None and timedelta() <= runtime.clock() - known.at < FRESH_OF.get(name, FRESH):
+            return known
+        try:
+            found = CHECKS[name](runtime, line)
+        except GupshupError as error:
+            found = {name: _no_answer(error)}
+        results = {key: Result(*answer[:2], runtime.clock(), answer[2]) for key, answer in found.items()}
+        _keep(runtime, line.id, results)
+        return results[name]
+
+
+def last(runtime: Runtime, line_id: int) -> dict[str, Result]:
+    """What the checks of a line found last, by name; those that never ran are missing."""
+    try:
+        kept: dict[bytes, bytes] = runtime.redis.hgetall(_key(line_id))  # type: ignore[assignment]  # nothing is decoded
+        return {name.decode(): _loaded(raw) for name, raw in kept.items() if name.decode() in CHECKS}
+    except (RedisError, QueueServerError, ValueError, TypeError, KeyError) as error:
+        log.warning("checks are not remembered", line=line_id, error=type(error).__name__)
+        return {}
+
+
+def forget(runtime: Runtime, line_id: int) -> None:
+    """The line was changed: what was found says nothing any more."""
+    try:
+        runtime.redis.delete(_key(line_id))
+    except (RedisError, QueueServerError) as error:
+        log.warning("checks are not forgotten", line=line_id, error=type(error).__name__)
+
+
+def _key(line_id: int) -> str:
+    return f"waba24:checks:{line_id}"
+
+
+def _keep(runtime: Runtime, line_id: int, results: dict[str, Result]) -> None:
+    rows = {name: json.dumps({**asdict(one), "at": one.at.isoformat()}) for name, one in results.items()}
+    try:
+        runtime.redis.hset(_key(line_id), mapping=rows)  # type: ignore[arg-type]  # the stubs want bytes keys as well
+        runtime.redis.expire(_key(line_id), KEPT_S)
+    except (RedisError, QueueServerError) as error:
+        log.warning("checks are not remembered", line=line_id, error=type(error).__name__)
+
+
+def _loaded(raw: bytes) -> Result:
+    row = json.loads(raw)
+    return Result(row["state"], row["code"], datetime.fromisoformat(row["at"]), row["facts"])
+
+
+def _door(runtime: Runtime) -> Client:
+    return Client(runtime.gs_session, runtime.config.gupshup_url, TIMEOUT)
+
+
+def _no_answer(error: GupshupError) -> Answer:
+    """Gupshup did not say what was asked."""
+    if isinstance(error, Misconfigured) and error.code in ("gupshup_401", "gupshup_403"):
+        return "blocked", "key", {}
+    if isinstance(error, Throttled):
+        return "wrong", "busy", {}
+    if isinstance(error, Unavailable | Unclear):
+        return "wrong", "down", {}
+    return "wrong", "refused", {"said": error.reason, "code": error.code}
+
+
+# --- key and number -------------------------------------------------------------------------------------------------------
+
+
+def _account(runtime: Runtime, line: Line) -> dict[str, Answer]:
+    """One question tells both: a message to nobody, which Gupshup refuses by its recipient once everything else is right."""
+    facts = {"app": line.app_name, "phone": line.phone}
+    try:
+        _door(runtime).check(replace(lines.account(line), app_id=""))
+    except Misconfigured as error:
+        words = error.reason.lower()
+        if error.code in ("gupshup_401", "gupshup_403"):
+            return {"key": ("wrong", "key_refused", facts), "number": ("blocked", "key", facts)}
+        if "invalid app details" in words:
+            return {"key": ("done", "", facts), "number": ("wrong", "other_number", facts)}
+        return {"key": ("wrong", "name_unknown", facts), "number": ("blocked", "key", facts)}
+    except GupshupError as error:
+        state, code, more = _no_answer(error)
+        return {"key": (state, code, more), "number": ("blocked", "key", facts)}
+    return {"key": ("done", "", facts), "number": ("done", "", facts)}
+
+
+# --- webhook ----------------------------------------------------------------------------------------------------------------
+
+
+def _webhook(runtime: Runtime, line: Line) -> dict[str, Answer]:
+    with runtime.db.read() as session:
+        silent = hours.silent_since(session, runtime.clock(), [line.id]).get(line.id)
+        heard = hours.heard_at(session, line.id)
+    facts = {"heard": heard.isoformat() if heard else ""}
+    if silent is not None:
+        return {"webhook": ("wrong", "silent", {**facts, "since": silent.isoformat()})}
+    status = _reached(runtime, lines.webhook_url(runtime, line))
+    if status != 200:
+        return {"webhook": ("wrong", "unreachable", {**facts, "status": status})}
+    return {"webhook": (*_subscribed(runtime, line, heard), facts)}
+
+
+def _reached(runtime: Runtime, url: str) -> int:
+    """What our own address answers to a stranger; 0: nothing."""
+    try:
+        return exchange(runtime.gs_session, "GET", url, {}, data=None, params=None, timeout=TIMEOUT).status_code
+    except (requests.RequestException, HTTPError, HTTPException, OSError):
+        return 0
+
+
+def _subscribed(runtime: Runtime, line: Line, heard: datetime | None) -> tuple[str, str]:
+    """Whether Gupshup knows the address, and posts to it what we need."""
+    came = heard is not None and heard >= line.connected_at
+    if not line.app_id:
+        return ("done", "heard") if came else ("wrong", "paste")
+    try:
+        known = _door(runtime).subscriptions(lines.account(line))
+    except Throttled:
+        return ("done", "heard") if came else ("wrong", "busy")
+    except Misconfigured:
+        key = last(runtime, line.id).get("key")
+        if key is not None and key.code == "key_refused":
+            return "blocked", "key"
+        # Apps that are not live yet have no subscriptions (gupshup.md 1.4): then the console is the only way.
+        return ("done", "heard") if came else ("wrong", "paste")
+    ours = [one for one in known if one.get("url") == lines.webhook_url(runtime, line)]
+    if not ours:
+        return "wrong", "not_set"
+    if not any(one.get("active", True) for one in ours):
+        return "wrong", "inactive"
+    modes = {str(mode).upper() for one in ours for mode in one.get("modes") or []}
+    return ("done", "heard" if came else "") if "ALL" in modes or modes >= NEEDED else ("wrong", "modes")
+
+
+def subscribe(runtime: Runtime, line: Line) -> None:
+    """Have Gupshup post this line's events to our address. Raises GupshupError."""
+    _door(runtime).subscribe(lines.account(line), lines.webhook_url(runtime, line), TAG, MODES)
+
+
+# --- what the database knows ------------------------------------------------------------------------------------------------
+
+
+def _balance(runtime: Runtime, line: Line) -> dict[str, Answer]:
+    """Gupshup tells no sum to an app's key. A message that left was paid for; a 1003 was not."""
+    if line.stopped_at is not None and line.stop_code in MONEY:
+        return {"balance": ("wrong", "empty", {"since": line.stopped_at.isoformat()})}
+    with runtime.db.read() as session:
+        for row in hours.last_messages(session, line.id):
+            if row.error_code in MONEY:
+                return {"balance": ("wrong", "empty", {"since": _iso(row.failed_at)})}
+            if row.sent_at is not None:
+                return {"balance": ("done", "paid", {"paid": _iso(row.sent_at)})}
+    return {"balance": ("open", "untold", {})}
+
+
+def _templates(runtime: Runtime, line: Line) -> dict[str, Answer]:
+    if not line.app_id:
+        return {"templates": ("open", "no_app_id", {})}
+    try:
+        templates.sync(runtime, line, _door(runtime))
+    except GupshupError as error:
+        if error.code == "gupshup_404":
+            return {"templates": ("wrong", "app_unknown", {})}
+        raise
+    with runtime.db.read() as session:
+        counts = template_counts(session, line.id)
+    return {"templates": ("done", "", counts) if counts["approved"] else ("wrong", "none_approved", counts)}
+
+
+def template_counts(session: Session, line_id: int) -> dict[str, int]:
+    """How many of a line's templates are `approved`, in `review`, and `other`, as Gupshup last told."""
+    query = select(Template.status, func.count()).where(Template.line_id == line_id).group_by(Template.status)
+    counts: Counter[str] = Counter()
+    for status, number in session.execute(query):
+        counts[_TEMPLATE_GROUPS.get(status.upper(), "other")] += number
+    return {name: counts[name] for name in ("approved", "review", "other")}
+
+
+_TEMPLATE_GROUPS = {"APPROVED": "approved", "SANDBOX_REQUESTED": "approved"} | dict.fromkeys(
+    ("PENDING", "SUBMITTED", "IN_REVIEW", "IN_APPEAL", "APPEALED"), "review"
+)
+
+
+def _first(runtime: Runtime, line: Line) -> dict[str, Answer]:
+    with runtime.db.read() as session:
+        for row in hours.last_messages(session, line.id):
+            if RANK.get(row.status, 0) >= RANK["accepted"]:
+                return {"first": ("done", "", {"last": _iso(row.accepted_at)})}
+        handed = [status for status, rank in RANK.items() if rank >= RANK["accepted"]]
+        earlier = select(Tally.line_id).where(Tally.line_id == line.id, Tally.status.in_(handed)).limit(1)
+        if session.scalar(earlier) is not None:
+            return {"first": ("done", "earlier", {})}
+    return {"first": ("open", "none", {})}
+
+
+def _iso(at: datetime | None) -> str:
+    return at.isoformat() if at else ""
+
+
+CHECKS: dict[str, Callable[[Runtime, Line], dict[str, Answer]]] = {
+    "key": _account,
+    "number": _account,
+    "webhook": _webhook,
+    "balance": _balance,
+    "templates": _templates,
+    "first": _first,
+}
+"""In the order of the page."""

@@ -1,0 +1,113 @@
+"""Health: the figures of contract section 6, of the viewer's own portal alone."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from redis import Redis
+from sqlalchemy import select
+
+from messaging import series, tallies
+from messaging.models import Portal
+from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, status, template, webhook
+from tests.flows.scenes import text as words
+from tests.web.frames import Reader
+from tests.world import World
+
+
+def _figures(world: World) -> series.Figures:
+    world.runtime.counters.flush(world.runtime.redis)
+    with world.runtime.db.read() as session:
+        return series.figures(session, world.runtime, session.scalars(select(Portal)).one())
+
+
+def _plain(page: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
+
+
+def _busy_day(shop: World) -> None:
+    hear(shop)
+    begin(shop, template(until="delivered"), words(PHONES[1]), template(PHONES[2], template="nothing"))
+    shop.start(template(PHONES[5]))
+    later(shop, 0.1)
+    webhook(shop, status("failed", shop.sent[-1].id, PHONES[5], code=131049, reason="ecosystem"))
+    shop.go(3)
+    shop.app.post(path_of(shop, shop.line), data=b"broken")
+    shop.go(3600)
+    begin(shop, template(PHONES[3]))
+    shop.go(40)
+
+
+def test_the_figures_are_those_of_the_last_24_hours(shop: World) -> None:
+    _busy_day(shop)
+    found = _figures(shop)
+    assert [sum(column) for column in zip(*found.runs.values(), strict=True)][-2:] == [4, 1]
+    assert {name: sum(found.outcomes[name]) for name in found.outcomes} == {"accepted": 2, "delivered": 1, "failed": 2}
+    line = shop.line.id
+    assert found.refusals == {(line, "window_closed"): 1, (line, "template_not_found"): 1, (line, "131049"): 1}
+    assert sum(found.webhooks["message-event.delivered"]) >= 2
+    assert found.unknown[-2:] == [1, 0]
+    assert found.answers[-2:] == [4, 1]
+    assert sum(found.rest_calls) >= 5
+    waited = [hour for hour in found.waits[line] if hour]
+    assert waited[0].median_s <= waited[0].worst_s <= 1
+    assert {queue.name: queue.depth for queue in found.queues} == dict.fromkeys(
+        ("runs", "messages", "answers", "events"), 0
+    )
+    shop.now = shop.now.replace(day=shop.now.day + 2)
+    later_on = _figures(shop)
+    assert (later_on.runs, later_on.outcomes, sum(later_on.answers)) == ({}, {}, 0)
+
+
+def test_a_queue_that_waits_is_named_with_its_age(shop: World) -> None:
+    shop.faults(next=[{"answer": "429", "retry_after": 300}])
+    begin(shop, template(PHONES[0]))
+    later(shop, 1, 30)
+    page = Reader(shop).get("/app/health")
+    assert "1 ждёт, старший — 3" in _plain(page.text)
+    assert "норма: до 2 с" in page.text
+    assert '<span class="status warn">' in page.text
+
+
+def test_the_page_shows_them_in_both_languages_and_reads_without_pictures(shop: World) -> None:
+    _busy_day(shop)
+    for _ in tallies.count(shop.runtime, shop.now.date()):
+        pass
+    shop.runtime.counters.flush(shop.runtime.redis)
+    page = Reader(shop).get("/app/health").text
+    plain = _plain(page)
+    assert "Запуски роботов 5 за 24 часа, 1 за этот час" in plain
+    assert "Клиент получил много рекламы, и WhatsApp не пропустил вашу" in plain
+    assert 'role="img"' in page
+    assert "style=" not in page
+    english = _plain(Reader(shop, language="en").get("/app/health").text)
+    assert "Runs received 5 in 24 hours, 1 in this hour" in english
+    assert "half of them within" in english
+    assert not re.search(r"[А-Яа-я]", english)
+
+
+def test_another_portal_sees_none_of_it(shop: World) -> None:
+    _busy_day(shop)
+    shop.runtime.counters.flush(shop.runtime.redis)
+    with shop.runtime.db.write() as session:
+        mine = session.scalars(select(Portal)).one()
+        copied: dict[str, Any] = {
+            column.name: getattr(mine, column.name) for column in Portal.__table__.columns if column.name != "id"
+        }
+        session.add(Portal(**{**copied, "member_id": "f" * 32}))
+    plain = _plain(Reader(shop, member_id="f" * 32).get("/app/health").text)
+    assert "131049" not in plain
+    assert '<svg class="chart' not in plain
+    assert plain.count("За 24 часа ничего") == 5
+    assert shop.app.get("/app/health").status_code == 401
+
+
+@ONE_DATABASE
+def test_without_redis_the_database_still_tells(shop: World) -> None:
+    begin(shop, template(OLGA))
+    shop.go(2)
+    shop.runtime.__dict__["redis"] = Redis.from_url("unix:///nowhere/redis.sock")
+    page = Reader(shop).get("/app/health")
+    assert page.status_code == 200
+    assert "Запуски роботов 1 за 24 часа" in _plain(page.text)

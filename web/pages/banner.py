@@ -1,0 +1,72 @@
+"""What is worst on all lines of a portal, on top of every page of the app; nothing when all is well."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from flask_babel import gettext as _
+from markupsafe import Markup
+from sqlalchemy import select
+
+from messaging import circuit, hours
+from messaging.models import Line, Portal
+from web.context import runtime
+from web.frames import Viewer
+from web.texts import moment
+
+
+@dataclass(frozen=True)
+class Banner:
+    """kind: bad or warn. key: what it is about, so that hiding it hides nothing else."""
+
+    kind: str
+    key: str
+    title: str
+    text: Markup
+    line_id: int
+
+
+def worst(viewer: Viewer) -> Banner | None:
+    """A stopped line before one that hears nothing; the empty wallet is a stop, too."""
+    with runtime().db.read() as session:
+        lines = session.scalars(
+            select(Line)
+            .join(Portal)
+            .where(Portal.member_id == viewer.member_id, Line.status == "connected")
+            .order_by(Line.stopped_at, Line.id)
+        ).all()
+        stopped = next((line for line in lines if line.stopped_at is not None), None)
+        if stopped is not None:
+            return _stopped(stopped, viewer.language)
+        silent = hours.silent_since(session, runtime().clock(), [line.id for line in lines]) if lines else {}
+    found = next((line for line in lines if line.id in silent), None)
+    return _silent(found, silent[found.id]) if found is not None else None
+
+
+def _stopped(line: Line, language: str) -> Banner:
+    return Banner(
+        "bad",
+        f"stopped-{line.id}-{line.stop_code}",
+        _("The line %(line)s is stopped", line=line.name or line.app_name),
+        Markup("{} {}").format(circuit.why(line).to(language), since(line.stopped_at)),
+        line.id,
+    )
+
+
+def _silent(line: Line, at: datetime) -> Banner:
+    return Banner(
+        "warn",
+        f"silent-{line.id}",
+        _("No webhooks on the line %(line)s", line=line.name or line.app_name),
+        Markup(
+            _(
+                "Gupshup has told nothing of its messages since %(since)s. Robots that wait for statuses or replies wait on."
+            )
+        )
+        % {"since": moment(at, "full")},
+        line.id,
+    )
+
+
+def since(at: datetime | None) -> Markup:
+    """Since when something is so."""
+    return Markup(_("Since %(since)s.")) % {"since": moment(at, "full")}

@@ -1,0 +1,172 @@
+"""How a live check of a line looks: the row, its words, and what one can do about it (ui.md 3.3)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import LazyString, ngettext
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
+
+from messaging.checks import Result
+from web.texts import badge, moment, phone
+
+#: The rows' names; `installed` is the portal's, the others are `messaging.checks.CHECKS`.
+TITLES: dict[str, LazyString] = {
+    "installed": _l("The app is installed"),
+    "key": _l("The Gupshup key is accepted"),
+    "number": _l("The number is connected"),
+    "webhook": _l("The webhook answers"),
+    "balance": _l("Balance"),
+    "templates": _l("Templates"),
+    "first": _l("First message"),
+}
+_BADGES: dict[str, tuple[str, str, LazyString]] = {
+    "done": ("ok", "check", _l("Done")),
+    "wrong": ("bad", "cross", _l("Needs fixing")),
+    "blocked": ("", "clock", _l("Cannot start yet")),
+    "open": ("", "minus", _l("Optional")),
+    "busy": ("", "refresh", _l("Checking…")),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One check as a page draws it. result: None as long as it never ran; line_id: None without a line."""
+
+    name: str
+    result: Result | None
+    line_id: int | None = None
+    #: Whether the page counts its rows: then a row that changes says how far it is.
+    counted: bool = False
+
+    @property
+    def title(self) -> LazyString:
+        return TITLES[self.name]
+
+    @property
+    def state(self) -> str:
+        if self.result is not None:
+            return self.result.state
+        return "busy" if self.line_id is not None else "blocked"
+
+    @property
+    def badge(self) -> Markup:
+        return badge(*_BADGES[self.state])
+
+    @property
+    def detail(self) -> Markup:
+        """What was found: what happened, why, what to do."""
+        if self.result is None:
+            return Markup("")
+        return said(self.name, self.result)
+
+
+def all_done(rows: list[Row]) -> bool:
+    """Whether nothing is left to do."""
+    return all(row.state == "done" for row in rows)
+
+
+def progress(rows: list[Row]) -> str:
+    """One line that says how far it is."""
+    if all_done(rows):
+        return str(_("Everything is connected."))
+    return str(_("Done: %(done)s of %(all)s", done=sum(row.state == "done" for row in rows), all=len(rows)))
+
+
+def said(name: str, result: Result) -> Markup:
+    """The words of a result."""
+    facts = result.facts
+    if name == "number" and result.state == "done":
+        return phone(facts["phone"])
+    if (name == "templates" and result.state == "done") or result.code == "none_approved":
+        return _templates(facts)
+    times = {
+        key: moment(_time(facts[key]), "auto" if key != "since" or name == "installed" else "full")
+        for key in ("heard", "since", "paid", "last")
+        if facts.get(key)
+    }
+    return Markup(_sentence(name, result)) % {**_texts(facts), **times}
+
+
+def _time(iso: str) -> datetime:
+    return datetime.fromisoformat(iso)
+
+
+def _texts(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        **{"app": "", "said": "", "code": "", "status": "", "heard": "", "since": "", "paid": "", "last": ""},
+        **facts,
+        "phone": phone(facts["phone"]) if facts.get("phone") else "",
+        "answer": _("answer %(status)s", status=facts["status"]) if facts.get("status") else _("no answer"),
+    }
+
+
+def _templates(facts: Mapping[str, Any]) -> Markup:
+    parts = [ngettext("%(num)s approved", "%(num)s approved", facts["approved"])]
+    if facts["review"]:
+        parts.append(ngettext("%(num)s in review", "%(num)s in review", facts["review"]))
+    if facts["other"]:
+        parts.append(ngettext("%(num)s other", "%(num)s other", facts["other"]))
+    words = Markup("{}").format(", ".join(parts))
+    if facts["approved"]:
+        return words
+    return Markup("{}. {}").format(
+        words, _("Robots may write first by an approved template only: create one in Gupshup's console.")
+    )
+
+
+def _sentence(name: str, result: Result) -> str:
+    """Placeholders are filled by `said`, so that what the provider said cannot be markup."""
+    own = _SENTENCES.get((name, result.code)) or _SENTENCES.get(("", result.code))
+    return str(own) if own is not None else ""
+
+
+#: (check, code) → words; "" stands for every check.
+_SENTENCES: dict[tuple[str, str], LazyString] = {
+    ("installed", ""): _l("%(since)s"),
+    ("installed", "not_finished"): _l(
+        "Bitrix24 has not finished the installation. Open the app's card and install it again."
+    ),
+    ("key", ""): _l("app %(app)s"),
+    ("key", "key_refused"): _l(
+        "Gupshup refused the key. Check that it is the App API Key of %(app)s, not the account key."
+    ),
+    ("key", "name_unknown"): _l("This account has no app called %(app)s; the name is case-sensitive."),
+    ("number", "other_number"): _l(
+        "The app %(app)s has another number than %(phone)s. Copy the number from the app's settings at Gupshup."
+    ),
+    ("webhook", ""): _l("Gupshup knows our address, and it answers"),
+    ("webhook", "heard"): _l("last notification: %(heard)s"),
+    ("webhook", "silent"): _l(
+        "No webhooks since %(since)s, though messages were handed over. Look whether the address stands in Gupshup's console."
+    ),
+    ("webhook", "unreachable"): _l(
+        "Our own address could not be opened from outside (%(answer)s). Gupshup cannot open it either: look at the server's "
+        "address, certificate and firewall."
+    ),
+    ("webhook", "not_set"): _l("Gupshup does not know our address yet, so no status and no reply will come."),
+    ("webhook", "paste"): _l(
+        "Put our address into Gupshup's console: no notification has come from it yet. It turns green with the first one."
+    ),
+    ("webhook", "inactive"): _l("Our address is switched off at Gupshup."),
+    ("webhook", "modes"): _l("Gupshup does not send all the events that robots wait for."),
+    ("balance", "paid"): _l(
+        "There is enough: the last message was paid for %(paid)s. Gupshup shows the sum in its console only."
+    ),
+    ("balance", "empty"): _l("The Gupshup wallet is empty since %(since)s. Top it up in Gupshup's console: Wallet."),
+    ("balance", "untold"): _l(
+        "Gupshup shows the sum in its console only. If a message is refused for money, it says so here."
+    ),
+    ("templates", "no_app_id"): _l("Enter the App ID of the line, and its templates will be shown here."),
+    ("templates", "app_unknown"): _l("Gupshup does not know this App ID. Copy it from the app's settings at Gupshup."),
+    ("first", ""): _l("the last one: %(last)s"),
+    ("first", "earlier"): _l("they were sent some time ago"),
+    ("first", "none"): _l("nothing was sent yet"),
+    ("", "key"): _l("Waits for a key that Gupshup accepts."),
+    ("", "busy"): _l("Gupshup asks us to wait: too many questions in a minute."),
+    ("", "down"): _l("Gupshup does not answer. Try again."),
+    ("", "refused"): _l("Gupshup refused: %(said)s (%(code)s)."),
+}

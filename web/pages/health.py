@@ -1,0 +1,176 @@
+"""Health: what came in, what left and how quickly, over the last 24 hours."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask import Response, g
+from flask_babel import format_decimal, ngettext
+from flask_babel import gettext as _
+from markupsafe import Markup
+from sqlalchemy import select
+
+from bx24.i18n import Text
+from messaging import series, story
+from messaging.models import Line, Portal
+from messaging.series import Figures, Queue
+from web import texts
+from web.context import runtime
+from web.frames import Viewer
+from web.pages import charts
+from web.pages.shell import blueprint, reads, show
+
+#: A queue whose oldest has waited longer is not as it should be.
+NORM_S = 2
+_KINDS = ("info", "warn", "bad", "ok", "grey")
+_OUTCOMES = {
+    "ok": ("replied", "read", "delivered", "ok"),
+    "info": ("accepted", "sent"),
+    "bad": ("failed",),
+    "warn": ("timeout", "unknown"),
+    "grey": ("open",),
+}
+
+
+@dataclass(frozen=True)
+class Small:
+    """One of the small multiples: a heading, its last value in words, a drawing (empty: nothing to draw)."""
+
+    heading: str
+    words: str
+    drawing: Markup
+
+
+@blueprint.get("/health", endpoint="health")
+@reads
+def health(viewer: Viewer, portal: Portal) -> Response:
+    """The viewer's own portal, and none other."""
+    with runtime().db.read() as session:
+        found = series.figures(session, runtime(), portal)
+        lines = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.id)).all()
+    names: dict[int | None, str] = {line.id: line.name or line.app_name for line in lines}
+    return show(
+        "pages/health.html",
+        viewer,
+        section="health",
+        smalls=_smalls(found, names),
+        queues=[(_queue_name(queue), queue, _age(queue)) for queue in found.queues],
+        norm_s=NORM_S,
+        refusals=[
+            (code, names.get(line_id, ""), count, _meaning(code, viewer.language))
+            for (line_id, code), count in found.refusals.most_common(20)
+        ],
+        today=[
+            (story.STATUS[name].to(viewer.language), found.today[name])
+            for name in story.STATUS
+            if found.today.get(name)
+        ],
+    )
+
+
+def _smalls(found: Figures, names: dict[int | None, str]) -> list[Small]:
+    labels = [texts.moment(at, "full") for at in found.hours]
+    runs = [
+        charts.Series(names.get(line_id, _("no line found")), found.runs[line_id], _KINDS[min(at, 4)])
+        for at, line_id in enumerate(sorted(found.runs, key=lambda line_id: (line_id is None, line_id or 0)))
+    ]
+    titles = {
+        "ok": _("Delivered, read, replied"),
+        "info": _("Accepted, sent"),
+        "bad": _("Failed"),
+        "warn": _("Timeout, unknown"),
+        "grey": _("Still open"),
+    }
+    outcomes = [
+        charts.Series(titles[kind], _sum(found.outcomes, names_of), kind)
+        for kind, names_of in _OUTCOMES.items()
+        if any(name in found.outcomes for name in names_of)
+    ]
+    webhooks = [charts.Series(_webhook(name), found.webhooks[name], _KINDS[min(at, 4)]) for at, name in _most(found)]
+    return [
+        _counted(_("Runs received"), runs, labels),
+        _counted(_("How runs ended"), outcomes, labels),
+        *(_seconds(found, line_id, names, labels) for line_id in sorted(found.waits)),
+        _counted(_("Webhooks"), webhooks, labels),
+        _counted(_("Webhooks not understood"), [charts.Series(_("Not understood"), found.unknown, "bad")], labels),
+        _answers(found, labels),
+    ]
+
+
+def _counted(heading: str, drawn: Sequence[charts.Series], labels: Sequence[object]) -> Small:
+    total = sum(int(value or 0) for one in drawn for value in one.values)
+    last = sum(int(one.values[-1] or 0) for one in drawn if one.values)
+    words = _("%(total)s in 24 hours, %(last)s in this hour", total=texts.number(total), last=texts.number(last))
+    return Small(heading, words, charts.bars(drawn, labels, f"{heading}: {words}") if total else Markup(""))
+
+
+def _answers(found: Figures, labels: Sequence[object]) -> Small:
+    drawn = [
+        charts.Series(_("Answers"), found.answers, "ok"),
+        charts.Series(_("REST calls"), found.rest_calls, "info"),
+    ]
+    words = _(
+        "%(answers)s answers, %(calls)s REST calls",
+        answers=texts.number(sum(found.answers)),
+        calls=texts.number(sum(found.rest_calls)),
+    )
+    heading = _("Answers to Bitrix24")
+    has_any = sum(found.answers) + sum(found.rest_calls)
+    return Small(heading, words, charts.lines(drawn, labels, f"{heading}: {words}") if has_any else Markup(""))
+
+
+def _seconds(found: Figures, line_id: int, names: dict[int | None, str], labels: Sequence[object]) -> Small:
+    hours = found.waits[line_id]
+    heading = _("From the robot to Gupshup: %(line)s", line=names.get(line_id, ""))
+    last = next((hour for hour in reversed(hours) if hour is not None), None)
+    if last is None:
+        return Small(heading, "", Markup(""))
+    words = _(
+        "half of them within %(median)s s, the slowest within %(worst)s s",
+        median=format_decimal(last.median_s),
+        worst=format_decimal(last.worst_s),
+    )
+    drawn = [
+        charts.Series(_("Half of them"), [hour.median_s if hour else None for hour in hours], "info"),
+        charts.Series(_("The slowest"), [hour.worst_s if hour else None for hour in hours], "bad"),
+    ]
+    return Small(heading, words, charts.lines(drawn, labels, f"{heading}: {words}", _("seconds")))
+
+
+def _sum(rows: dict[str, list[int]], names: Sequence[str]) -> list[int]:
+    return [sum(rows[name][at] for name in names if name in rows) for at in range(series.HOURS)]
+
+
+def _most(found: Figures) -> list[tuple[int, str]]:
+    return list(enumerate(sorted(found.webhooks, key=lambda name: -sum(found.webhooks[name]))))
+
+
+def _webhook(label: str) -> str:
+    kind, _dot, rest = label.partition(".")
+    known = {
+        "message-event": Text("status: {rest}", "статус: {rest}"),
+        "message": Text("reply: {rest}", "ответ: {rest}"),
+    }.get(kind)
+    return known.format(rest=rest).to(g.get("language")) if known and rest else label
+
+
+def _queue_name(queue: Queue) -> str:
+    words: dict[str, str] = {
+        "runs": _("Runs to prepare"),
+        "messages": _("Messages to send"),
+        "answers": _("Answers to Bitrix24"),
+        "events": _("Webhooks to apply"),
+    }
+    return words[queue.name]
+
+
+def _age(queue: Queue) -> str:
+    if not queue.depth:
+        return str(_("empty"))
+    seconds = texts.number(round(queue.oldest_s, 1))
+    waiting = ngettext("%(num)s waits", "%(num)s wait", queue.depth)
+    age = _("the oldest for %(age)s s", age=seconds)
+    return f"{waiting}, {age}"
+
+
+def _meaning(code: str, language: str) -> str:
+    return story.short(story.explained(code, "", "")).to(language)

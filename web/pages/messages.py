@@ -1,0 +1,357 @@
+"""Messages: what was sent and what was not, and one run's story.
+
+What people look for (a phone, a name of an object) travels in the body of a POST: an address ends up in logs.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta, timezone
+from typing import Any
+
+import phonenumbers
+from flask import Response, request, stream_with_context
+from flask_babel import gettext as _
+from markupsafe import Markup
+from sqlalchemy import select
+
+from bx24.documents import Document, Triple, document
+from bx24.i18n import Text
+from gupshup import marks
+from gupshup.refusals import refusal
+from messaging import search, story
+from messaging.crypto import Undecryptable
+from messaging.models import Line, Portal, Run
+from messaging.search import Found, Query
+from robots import ROBOTS
+from web import texts
+from web.context import runtime
+from web.frames import Viewer, page
+from web.pages.shell import blueprint, reads, show
+
+#: The reader's clock, minutes ahead of UTC (static/session.js).
+ZONE = "X-Waba24-Minutes"
+PERIODS = ("today", "7", "30", "all", "own")
+#: Status → mood and icon of ui.md 1.4.
+SIGNS = {
+    "queued": ("", "clock"),
+    "accepted": ("", "clock"),
+    "sent": ("", "tick"),
+    "delivered": ("", "double-tick"),
+    "read": ("info", "double-tick"),
+    "replied": ("ok", "reply"),
+    "failed": ("bad", "cross"),
+    "unknown": ("warn", "question"),
+    "timeout": ("warn", "hourglass"),
+    "ok": ("ok", "check"),
+}
+_OBJECTS = {
+    "deal": Text("Deal {n}", "Сделка {n}"),
+    "lead": Text("Lead {n}", "Лид {n}"),
+    "contact": Text("Contact {n}", "Контакт {n}"),
+    "company": Text("Company {n}", "Компания {n}"),
+    "quote": Text("Estimate {n}", "Предложение {n}"),
+    "smart_invoice": Text("Invoice {n}", "Счёт {n}"),
+    "dynamic": Text("Item {n}", "Элемент {n}"),
+    "list": Text("List item {n}", "Элемент списка {n}"),
+    "disk": Text("File {n}", "Файл {n}"),
+}
+#: What Bitrix24 opens from inside a frame (bitrix24.md 6.3).
+_OPENED = frozenset({"deal", "lead", "contact", "company"})
+_LONGEST_CSV, _CSV_PAGE = 10_000, 500
+
+
+@dataclass
+class Asked:
+    """The form above the list, as it was filled in. errors: field → what is wrong with it."""
+
+    words: str = ""
+    line: str = ""
+    action: str = ""
+    status: str = ""
+    first: str = ""
+    last: str = ""
+    period: str = "7"
+    errors: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_filtered(self) -> bool:
+        return any((self.words, self.line, self.action, self.status))
+
+    def query(self, now: datetime, zone: timezone) -> Query:
+        """What to look for; a field that cannot be read is left out and named in `errors`."""
+        since, until = self._period(now, zone)
+        line = int(self.line) if self.line.isdecimal() and len(self.line) < 19 else None
+        action = self.action if self.action in ROBOTS else ""
+        status = self.status if self.status in search.STATUSES else ""
+        return Query(self.words[:120], line, action, status, since, until)
+
+    def _period(self, now: datetime, zone: timezone) -> tuple[datetime | None, datetime | None]:
+        if self.period == "all":
+            return None, None
+        if self.period == "own":
+            first, last = self._day("first"), self._day("last")
+            if first and last and first > last:
+                self.errors["last"] = _("The last day is before the first one. Swap them.")
+            return _midnight(first, zone), _midnight(last + timedelta(days=1), zone) if last else None
+        today = now.astimezone(zone).date()
+        days = int(self.period) - 1 if self.period.isdecimal() else 0
+        return _midnight(today - timedelta(days=days), zone), None
+
+    def _day(self, name: str) -> date | None:
+        typed = getattr(self, name)
+        try:
+            day = date.fromisoformat(typed) if typed else None
+        except ValueError:
+            day = None
+        if typed and (day is None or not 2000 <= day.year <= 2100):
+            self.errors[name] = _("“%(typed)s” is not a date. Choose one in the calendar.", typed=typed[:20])
+            return None
+        return day
+
+
+def _midnight(day: date | None, zone: timezone) -> datetime | None:
+    return None if day is None else datetime.combine(day, time(), zone)
+
+
+def _zone() -> timezone:
+    """The reader's, as his browser names it; UTC if it does not."""
+    minutes = request.headers.get(ZONE, "")
+    known = re.fullmatch(r"-?[0-9]{1,3}", minutes) is not None and abs(int(minutes)) < 24 * 60
+    return timezone(timedelta(minutes=int(minutes) if known else 0))
+
+
+def _asked() -> Asked:
+    form = request.form
+    period = form.get("period", "7")
+
+    def typed(name: str) -> str:
+        return form.get(name, "").strip()
+
+    return Asked(
+        words=typed("words"),
+        line=typed("line"),
+        action=typed("action"),
+        status=typed("status"),
+        first=typed("first"),
+        last=typed("last"),
+        period=period if period in PERIODS else "7",
+    )
+
+
+def _before() -> int | None:
+    cursor = request.form.get("before", "")
+    return int(cursor) if cursor.isdecimal() and len(cursor) < 19 else None
+
+
+@blueprint.route("/messages", methods=["GET", "POST"], endpoint="messages")
+@reads
+def messages(viewer: Viewer, portal: Portal) -> Response:
+    """The whole page, the list alone after a change of the filters, or the next rows."""
+    asked = _asked()
+    query = asked.query(runtime().clock(), _zone())
+    with runtime().db.read() as session:
+        found = search.find(session, runtime(), portal, query, _before())
+        lines = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.status, Line.id)).all()
+        is_new = not found.rows and not session.scalar(_any_run(portal))
+    shown: dict[str, Any] = {
+        "asked": asked,
+        "found": found,
+        "rows": [Row(row, viewer, portal) for row in found.rows],
+        "lines": lines,
+        "robots": {name: title.to(viewer.language) for name, (_action, title) in ROBOTS.items()},
+        "statuses": {name: _capital(story.STATUS[name].to(viewer.language)) for name in search.STATUSES},
+        "signs": SIGNS,
+        "is_new": is_new,
+    }
+    part = {"found": "pages/messages_found.html", "more": "pages/messages_rows.html"}.get(
+        request.headers.get("HX-Target", "")
+    )
+    if part:
+        return page(part, viewer, **shown)
+    return show("pages/messages.html", viewer, section="messages", **shown)
+
+
+def _any_run(portal: Portal) -> Any:
+    return select(Run.id).where(Run.portal_id == portal.id).limit(1)
+
+
+@blueprint.route("/messages/<int:run_id>", methods=["GET", "POST"], endpoint="message")
+@reads
+def message(viewer: Viewer, portal: Portal, run_id: int) -> Response:
+    """One run's story; the filters of the list it was opened from come along and go back."""
+    with runtime().db.read() as session:
+        try:
+            told = story.tell(session, runtime(), run_id, portal.id)
+        except Undecryptable:
+            return show("pages/problem.html", viewer, status=500, section="messages", problem="unreadable")
+        if told is None:
+            return show("pages/problem.html", viewer, status=404, section="messages", problem="not_found")
+        row = Row(search.rows_of(session, runtime(), portal, [run_id])[0], viewer, portal)
+    asked = _asked()
+    return show(
+        "pages/message.html",
+        viewer,
+        section="messages",
+        told=told,
+        row=row,
+        asked=asked,
+        code=row.found.code,
+        signs=SIGNS,
+        lasted=story.lasted,
+        marks=marks.html,
+        mask=lambda text: text if viewer.is_admin else _without_phones(text),
+    )
+
+
+class Row:
+    """A run as the viewer sees it: in his language, phones masked unless he is an administrator."""
+
+    def __init__(self, found: Found, viewer: Viewer, portal: Portal) -> None:
+        self.found = found
+        self._language, self._whole = viewer.language, viewer.is_admin
+        self._spoken = portal.language
+
+    @property
+    def phone(self) -> Markup | str:
+        return shown_phone(self.found.phone, self._whole)
+
+    @property
+    def object(self) -> str:
+        return object_name(_document(self.found)).to(self._language) or self.found.document[3]
+
+    @property
+    def path(self) -> str:
+        """Where Bitrix24 shows the object, "" where it does not open it for us."""
+        on = _document(self.found)
+        return f"/crm/{on.kind}/details/{on.item_id}/" if on.kind in _OPENED and on.item_id else ""
+
+    @property
+    def words(self) -> str:
+        return self.found.text if self._whole else _without_phones(self.found.text)
+
+    @property
+    def robot(self) -> str:
+        return story.title(self.found.side, self.found.action).to(self._language)
+
+    @property
+    def status(self) -> str:
+        return _capital(story.STATUS[self.found.status].to(self._language))
+
+    @property
+    def reason(self) -> str:
+        """Why it did not arrive, in a sentence."""
+        found = self.found
+        if found.status != "failed":
+            return ""
+        if found.has_message and (found.reason or not found.said):
+            why = refusal(found.code, found.reason)
+            text = Text(why.en, why.ru)
+        else:
+            text = story.explained(found.code, found.said, self._spoken, found.line)
+        return story.short(text).to(self._language)
+
+
+def _document(found: Found) -> Document:
+    module, entity, kind, item = (str(part) for part in (*found.document, "", "", "", "")[:4])
+    kinds: Triple = (module, entity, kind)
+    return document(kinds, (module, entity, item))
+
+
+def object_name(on: Document) -> Text:
+    """“Deal 4512”; empty for what has no number."""
+    known = _OBJECTS.get(on.kind)
+    return known.format(n=on.item_id) if known and on.item_id is not None else Text("", "")
+
+
+def shown_phone(digits: str, whole: bool) -> Markup | str:
+    """A phone as people write it; the middle hidden from those who are no administrators."""
+    if not digits:
+        return "—"
+    return texts.phone(digits) if whole else Markup('<bdi class="nowrap">{}</bdi>').format(masked(digits))
+
+
+def masked(digits: str) -> str:
+    """+7 912 ***-**-89."""
+    try:
+        parsed = phonenumbers.parse(f"+{digits.lstrip('+')}")
+        whole = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+    except phonenumbers.NumberParseException:
+        whole = digits
+    head = re.match(r"\+\d+ \d+(?=\D)", whole) or re.match(r"\D*\d{0,3}", whole)
+    kept = head[0] if head else ""
+    return kept + re.sub(r"\d(?=.*\d.*\d)", "*", whole[len(kept) :])
+
+
+def _without_phones(text: str) -> str:
+    """A client's text may hold phones as well."""
+    return re.sub(r"\+?\d[\d ()-]{8,18}\d", lambda found: f"{found[0][:4]}***{found[0][-2:]}", text)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+# --- CSV ---------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.post("/messages.csv", endpoint="messages_csv")
+@reads
+def messages_csv(viewer: Viewer, portal: Portal) -> Response:
+    """What is filtered, newest first, up to 10,000 rows; fetched by static/download.js."""
+    zone = _zone()
+    query = _asked().query(runtime().clock(), zone)
+    answer = Response(stream_with_context(_csv(viewer, portal, query, zone)), content_type="text/csv; charset=utf-8")
+    answer.headers["Content-Disposition"] = 'attachment; filename="messages.csv"'
+    answer.headers["Cache-Control"] = "no-store"
+    return answer
+
+
+def _csv(viewer: Viewer, portal: Portal, query: Query, zone: timezone) -> Iterator[str]:
+    """With the mark by which spreadsheets know UTF-8, and the separator they expect in the reader's language."""
+    heads = (
+        *(_("Time"), _("Phone"), _("Object"), _("Robot"), _("Line"), _("Template or text"), _("Status")),
+        *(_("Status since"), _("Code"), _("Reason"), _("Message id")),
+    )
+    written = io.StringIO()
+    sheet = csv.writer(written, delimiter=";" if viewer.language == "ru" else ",")
+
+    def taken() -> str:
+        text = written.getvalue()
+        written.seek(0)
+        written.truncate()
+        return text
+
+    sheet.writerow(heads)
+    yield "\ufeff" + taken()
+    before, count = None, 0
+    while count < _LONGEST_CSV:
+        with runtime().db.read() as session:
+            piece = search.find(session, runtime(), portal, query, before, min(_CSV_PAGE, _LONGEST_CSV - count))
+        for row in piece.rows:
+            sheet.writerow(_cells(Row(row, viewer, portal), viewer, zone))
+        yield taken()
+        count, before = count + len(piece.rows), piece.before
+        if before is None:
+            return
+
+
+def _cells(row: Row, viewer: Viewer, zone: timezone) -> list[str]:
+    found = row.found
+    digits = found.phone if viewer.is_admin else masked(found.phone).lstrip("+") if found.phone else ""
+    cells = (
+        *(_local(found.at, zone), digits, row.object, row.robot, found.line, row.words, row.status),
+        *(_local(found.reached_at, zone), found.code, row.reason, found.gupshup_id),
+    )
+    return [_harmless(cell) for cell in cells]
+
+
+def _local(at: datetime | None, zone: timezone) -> str:
+    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if at else ""
+
+
+def _harmless(cell: str) -> str:
+    """A spreadsheet must not take a client's text for a formula."""
+    return f"'{cell}" if cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r") else cell

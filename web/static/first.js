@@ -1,0 +1,26 @@
+// Runs before anything else on an app page: a press that comes before htmx has bound the links waits for it. The browser
+// alone would follow the address without the session's header, and the frame would show a refusal.
+let waiting = null;
+let isReady = false;
+
+function hold(event, again) {
+  if (isReady) return;
+  event.preventDefault();
+  event.stopPropagation();
+  waiting = again;
+}
+
+document.addEventListener('click', (event) => {
+  const link = event.target.closest?.('a[hx-get]');
+  if (link) hold(event, () => link.click());
+}, true);
+
+document.addEventListener('submit', (event) => {
+  if (event.target.matches('[hx-get], [hx-post]')) hold(event, () => event.target.requestSubmit(event.submitter));
+}, true);
+
+// htmx binds on this event too, and was there before us in the document: a task later it is done.
+document.addEventListener('DOMContentLoaded', () => setTimeout(() => {
+  isReady = true;
+  waiting?.();
+}));
