@@ -41,6 +41,9 @@ document.body.addEventListener('htmx:sendError', () => say(main.dataset.offline)
 
 document.body.addEventListener('htmx:afterSwap', (event) => {
   localise(event.detail.target);
+  // How far the first steps are comes with each row. Not out of band: its place is gone when another page was opened.
+  const progress = event.detail.target.querySelector?.('[data-progress]');
+  if (progress) document.getElementById('progress').textContent = progress.textContent;
   // The first of the rows that were fetched: the button that had the focus is gone. (autofocus is refused in a frame.)
   const next = document.querySelector('[data-next]');
   next?.removeAttribute('data-next');
