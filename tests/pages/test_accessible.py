@@ -99,8 +99,7 @@ class Reader:
         self.idle()
 
     def look(self, name: str) -> None:
-        """Nothing serious here, at this width; nothing wider than the frame at the other one."""
-        self.idle()
+        """Nothing serious here, at this width; nothing wider than the frame at the other one; a silent console."""
         where = f"{name}, {self.lang}, {self.width} px"
         assert self._faults() == [], where
         self._fits(where)
@@ -177,12 +176,20 @@ def refused(reader: Reader) -> None:
     """By keyboard alone: a form that is not filled in leads to what is wrong, and from there to the field."""
     frame = reader.frame
     expect(frame.get_by_role("heading", level=1)).to_be_focused()
-    order = ["App API Key", "Показать", "App name", "Номер", "App ID (необязательно)", "Как вы её называете (необязательно)"]
+    order = [
+        "App API Key",
+        "Показать",
+        "App name",
+        "Номер",
+        "App ID (необязательно)",
+        "Как вы её называете (необязательно)",
+    ]
     for name in [*order, "Подключить линию"]:
         expect(reader.press("Tab")).to_have_accessible_name(name)
         assert has_ring(frame), name
     reader.press("Enter")
     expect(frame.get_by_role("alert")).to_be_focused()
+    reader.idle()
     assert frame.title() == "Ошибка: Подключить линию · waba24"
     reader.look("connect a line, errors")
     expect(reader.press("Tab")).to_contain_text("App API Key: Заполните")
@@ -202,7 +209,9 @@ def connect(demo: Demo) -> None:
         "apps", {"app_name": APP_NAME, "phone": BUSINESS_PHONE, "templates": TEMPLATES, "allow_http": True}
     )
     member = demo.portal("state")["member_id"]
-    line = lines.add(demo.runtime, member, lines.NewLine(app["api_key"], APP_NAME, BUSINESS_PHONE, app["app_id"], "Опт"))
+    line = lines.add(
+        demo.runtime, member, lines.NewLine(app["api_key"], APP_NAME, BUSINESS_PHONE, app["app_id"], "Опт")
+    )
     demo.gupshup(f"apps/{APP_NAME}/webhook", {"url": lines.webhook_url(demo.runtime, line)})
     stage = place(demo, 1, ("send_template", ARRIVES), ("send_text", FAILS))
     workflow = demo.portal("deals/1/move", {"stage": stage})["workflow"]["id"]
@@ -229,7 +238,6 @@ def test_pages_with_a_line_templates_and_messages(demo: Demo, readers: list[Read
         reader.look("one template")
         messages(reader)
         line(reader)
-    readers[1].look("line, back from the dialog")
 
 
 def messages(reader: Reader) -> None:
@@ -245,6 +253,7 @@ def messages(reader: Reader) -> None:
     frame.locator("#words").fill("0000")
     expect(frame.locator("#found .empty")).to_be_visible()
     frame.locator("#period").select_option("own")
+    reader.idle()
     reader.look("nothing found")
 
 
@@ -258,6 +267,7 @@ def line(reader: Reader) -> None:
     opener.press("Enter")
     dialog = frame.get_by_role("dialog")
     expect(dialog.locator("[data-close]")).to_be_focused()
+    reader.idle()
     reader.look("a line, asked whether to remove it")
     reader.press("Escape")
     expect(dialog).to_be_hidden()
@@ -266,6 +276,7 @@ def line(reader: Reader) -> None:
     pace.fill("many")
     pace.press("Enter")
     expect(frame.get_by_role("alert")).to_be_focused()
+    reader.idle()
     reader.look("a line, errors")
 
 
@@ -279,5 +290,23 @@ def test_the_settings_of_every_action(demo: Demo, readers: list[Reader]) -> None
         assert frame.evaluate("innerHeight") <= 350
         reader.look(name)
     for reader in readers:
-        frame = reader.open(f"robots/{stage}/{list(ROBOTS).index('send_template')}")
-        frame.get_by_role("combobox").first.wait_for()
+        pickers(reader, stage, list(ROBOTS).index("send_template"))
+
+
+def pickers(reader: Reader, stage: str, at: int) -> None:
+    """The lists of templates and of fields, open; Esc shuts one level, and they never leave the frame."""
+    frame = reader.open(f"robots/{stage}/{at}")
+    template = frame.get_by_role("combobox", name=re.compile("^(Шаблон|Template)$"))
+    template.click()
+    option = frame.get_by_role("option").filter(has_text="visit_reminder")
+    expect(option).to_be_visible()
+    reader.look("choosing a template")
+    option.click()
+    field = frame.get_by_role("button", name=re.compile("(Вставить поле в|Insert a field into) {{1}}"))
+    field.press("Enter")
+    expect(frame.get_by_role("combobox", name=re.compile("Поиск поля|Search fields"))).to_be_focused()
+    expect(frame.get_by_role("option").first).to_be_visible()
+    reader.look("choosing a field")
+    reader.press("Escape")
+    expect(frame.get_by_role("option")).to_have_count(0)
+    assert frame.evaluate("document.activeElement !== document.body"), "the focus is lost"
