@@ -14,7 +14,7 @@ from web.pages.charts import HEIGHT, WIDTH, Series, bars, lines
 
 @pytest.fixture(autouse=True)
 def _in_english() -> object:
-    app = Flask("web", static_folder="static")
+    app = Flask("web", static_folder=None)
     texts.attach(app)
     with app.test_request_context():
         yield
