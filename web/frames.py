@@ -93,10 +93,12 @@ def require_frame(view: Callable[..., Response]) -> Callable[..., Response]:
 
     @wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Response:
+        token = request.headers.get(HEADER, "")
         try:
-            viewer = read(request.headers.get(HEADER, ""))
+            viewer = read(token)
         except BadData:
             return _outside()
+        g.frame_token = token
         speak(viewer.language)
         return view(viewer, *args, **kwargs)
 
@@ -147,7 +149,7 @@ def page(template: str, viewer: Viewer | None, status: int = 200, **values: Any)
     """Render a page; only the verified portal may frame it, and nothing is loaded from elsewhere."""
     # A refusal carries no data and no control; blocked, it would be a blank frame that explains nothing.
     ancestors = viewer.origin if viewer else "*"
-    frame = {"token": issue(viewer), "origin": viewer.origin, "sid": viewer.sid} if viewer else None
+    frame = {"token": _token_for(viewer), "origin": viewer.origin, "sid": viewer.sid} if viewer else None
     values.setdefault("lang", g.get("language", "en"))
     response = make_response(render_template(template, viewer=viewer, frame=frame, **values), status)
     response.headers["Content-Security-Policy"] = (
@@ -158,6 +160,11 @@ def page(template: str, viewer: Viewer | None, status: int = 200, **values: Any)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _token_for(viewer: Viewer) -> str:
+    """The token of this request again: a new one for it would go on for ever with rights nobody has verified since."""
+    return str(g.get("frame_token") or issue(viewer))
 
 
 __all__ = ["Viewer", "identify", "issue", "page", "portal_of", "require_frame", "speak"]
