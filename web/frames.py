@@ -23,7 +23,7 @@ from bx24.oauth import AppInfo
 from bx24.payloads import Auth, FrameCall
 from messaging import portals
 from messaging.models import Portal
-from web.context import empty, runtime
+from web.context import clean, empty, json_map, runtime
 
 HEADER = "X-Waba24-Frame"
 LIFETIME_S = 3600
@@ -123,8 +123,7 @@ def renew() -> Response:
         old = read(request.headers.get(HEADER, ""), max_age=RENEWABLE_S)
     except BadData:
         return empty(401)
-    given = request.get_json(silent=True)
-    access = str(given.get("access_token") or "") if isinstance(given, dict) else ""
+    access = clean(str(json_map().get("access_token") or ""))
     try:
         viewer, _ = _identified(Auth(member_id=old.member_id, access_token=access), old.language, old.sid)
     except (portals.Unverified, Bx24Error) as error:
