@@ -281,6 +281,8 @@ def _named(portal: Portal, wanted: str) -> Line:
         or line.id == number
         or (len(digits(wanted)) >= 7 and line.phone == digits(wanted))
     ]
+    # Robots choose by id: a line that somebody called "2" must not take what is for line 2.
+    found.sort(key=lambda line: line.id != number)
     if not found:
         raise refused("line_not_found", at="line", value=wanted)
     # One that was removed bears the name of its successor.
