@@ -2,6 +2,7 @@
 
 import structlog
 from flask import Flask, Response
+from werkzeug.routing import IntegerConverter
 
 from messaging.queue_server import QueueServerError
 from messaging.runtime import Runtime
@@ -12,12 +13,19 @@ MAX_BODY = 4 * 1024 * 1024
 log = structlog.get_logger(__name__)
 
 
+class Id(IntegerConverter):
+    """`<int:…>` in an address: one the database can be asked for; anything longer is no page of ours."""
+
+    regex = r"\d{1,18}"
+
+
 def build(runtime: Runtime) -> Flask:
     """Put the routes and commands on one Flask app."""
     app = Flask("web", static_folder=None, template_folder="templates")
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
     app.extensions["waba24"] = runtime
+    app.url_map.converters["int"] = Id
     texts.attach(app)
     for module in (frames, install, pages, settings, runs, webhooks, files, health):
         app.register_blueprint(module.blueprint)

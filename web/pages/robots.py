@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from flask import Response, request
-from sqlalchemy import func, select
+from sqlalchemy import case, func, select
 
 from activities import ACTIVITIES
 from bx24.errors import Bx24Error
@@ -81,7 +81,7 @@ def week(viewer: Viewer, portal: Portal) -> Response:
     with runtime().db.read() as session:
         since = runtime().clock() - WEEK
         rows = session.execute(
-            select(Run.action, func.count(), func.sum((Run.outcome == "failed").cast(Run.id.type)))
+            select(Run.action, func.count(), func.sum(case((Run.outcome == "failed", 1), else_=0)))
             # By id, not by the index of portals: that would go through all the portal's runs of a year.
             .where(Run.id >= first_since(session, Run.id, Run.stored_at, since), Run.portal_id + 0 == portal.id)
             .where(Run.stored_at >= since)
