@@ -41,6 +41,10 @@ document.body.addEventListener('htmx:sendError', () => say(main.dataset.offline)
 
 document.body.addEventListener('htmx:afterSwap', (event) => {
   localise(event.detail.target);
+  // The first of the rows that were fetched: the button that had the focus is gone. (autofocus is refused in a frame.)
+  const next = document.querySelector('[data-next]');
+  next?.removeAttribute('data-next');
+  next?.focus();
   if (event.detail.target !== main) return;
   const { section } = main.firstElementChild.dataset;
   if (section) remember(section);
