@@ -24,7 +24,7 @@ from web.context import runtime, typed
 from web.frames import Viewer, page
 from web.pages.charts import Series, bars
 from web.pages.checks import Row, progress
-from web.pages.shell import blueprint, changes, reads, show
+from web.pages.shell import blueprint, changes, fill, reads, show
 from web.pages.start import rows as steps
 from web.texts import badge, moment, number
 
@@ -220,15 +220,10 @@ def check(viewer: Viewer, portal: Portal, line: Line, name: str) -> Response:
 
 def _row(viewer: Viewer, portal: Portal, line: Line, name: str, refused: str = "") -> Response:
     row = Row(name, checks.ask(runtime(), line, name), line.id, counted="counted" in request.args)
-    return page(
-        "pages/lines_check.html",
-        viewer,
-        row=row,
-        line=line,
-        address=_address(viewer, line, row),
-        refused=refused,
-        progress=progress(steps(portal, line)) if row.counted else "",
+    drawn = page(
+        "pages/lines_check.html", viewer, row=row, line=line, address=_address(viewer, line, row), refused=refused
     )
+    return fill(drawn, {"progress": str(progress(steps(portal, line)))}) if row.counted else drawn
 
 
 def _address(viewer: Viewer, line: Line, row: Row) -> str:

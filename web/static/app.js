@@ -37,6 +37,14 @@ async function again({ verb, path, parameters, elt, target, headers: sent }) {
   window.htmx.ajax(verb, path, { source: elt, target, values: parameters, headers: { 'X-Waba24-Again': '1' } });
 }
 
+// Words for places elsewhere on the page, if it is still the same page: {id: text}, in the answer's header HX-Trigger.
+document.body.addEventListener('waba24:fill', ({ detail }) => {
+  for (const [id, words] of Object.entries(detail)) {
+    const place = document.getElementById(id);
+    if (place) place.textContent = words;
+  }
+});
+
 document.body.addEventListener('htmx:sendError', () => say(main.dataset.offline));
 
 document.body.addEventListener('htmx:afterSwap', (event) => {
