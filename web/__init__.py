@@ -6,7 +6,7 @@ from werkzeug.routing import IntegerConverter
 
 from messaging.queue_server import QueueServerError
 from messaging.runtime import Runtime
-from web import commands, files, frames, health, install, pages, runs, settings, texts, webhooks
+from web import commands, failures, files, frames, health, install, pages, runs, settings, texts, webhooks
 
 #: Bitrix24's settings frames carry `document_fields` of hundreds of kilobytes (reference section 6.1).
 MAX_BODY = 4 * 1024 * 1024
@@ -27,6 +27,7 @@ def build(runtime: Runtime) -> Flask:
     app.extensions["waba24"] = runtime
     app.url_map.converters["int"] = Id
     texts.attach(app)
+    failures.attach(app)
     for module in (frames, install, pages, settings, runs, webhooks, files, health):
         app.register_blueprint(module.blueprint)
     commands.attach(app)
