@@ -49,7 +49,7 @@ _PLAIN_MESSAGE = (
 _PLAIN_LINE = (
     Line.id, Line.portal_id, Line.name, Line.phone, Line.app_name, Line.app_id, Line.status, Line.pace, Line.burst,
     Line.connected_at, Line.templates_synced_at, Line.stopped_at, Line.stop_code, Line.stop_reason, Line.resumed_at,
-    Line.probe_at, Line.probe_tries, Line.trial_at, Line.trial_run_id,
+    Line.probe_at, Line.probe_tries, Line.trial_at, Line.trial_run_id, Line.paused_at,
 )  # fmt: skip
 _PLAIN_PORTAL = (Portal.id, Portal.status, Portal.language, Portal.region, Portal.default_line_id)
 

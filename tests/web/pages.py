@@ -33,6 +33,7 @@ class Visitor:
 
     def get(self, path: str, status: int = 200) -> str:
         answer = self.world.app.get(f"/app/{path}", headers=self.headers)
+        self.answer = answer
         assert answer.status_code == status, (path, answer.status_code, answer.text[:300])
         return answer.text
 
