@@ -164,6 +164,9 @@ def test_only_administrators_see_whole_phones(shop: World, reader: Reader) -> No
     run_id = shop.runs()[0].id
     employee = Reader(shop, is_admin=False)
     form = {"period": "all"}
+    begin(shop, template("+999 912 3456789"))
+    shop.go(2)
+    assert "3456789" in reader.get("/app/messages").text, "the reason names the number that is none"
     for page in (
         employee.get("/app/messages").text,
         employee.get(f"/app/messages/{run_id}").text,
