@@ -80,17 +80,16 @@ def week(viewer: Viewer, portal: Portal) -> Response:
     """How often each ran in seven days. By itself, because counting a busy week takes longer than a page may."""
     with runtime().db.read() as session:
         since = runtime().clock() - WEEK
-        # By the index ix_run_portal alone, which holds all of this.
-        rows = session.execute(
-            select(Run.action, Run.outcome, func.count())
+        # By the index ix_run_portal alone, which holds all of this. Twice, because grouping by both takes thrice as long.
+        came = (
+            select(Run.action, func.count())
             .where(Run.portal_id == portal.id, Run.id >= first_since(session, Run.id, Run.stored_at, since))
             .where(Run.stored_at >= since)
-            .group_by(Run.action, Run.outcome)
-        ).all()
-    counts: dict[str, tuple[int, int]] = {}
-    for action, outcome, number in rows:
-        total, failed = counts.get(action, (0, 0))
-        counts[action] = (total + number, failed + number * (outcome == "failed"))
+            .group_by(Run.action)
+        )
+        total = dict(session.execute(came).all())
+        failed = dict(session.execute(came.where(Run.outcome == "failed")).all())
+    counts = {action: (number, failed.get(action, 0)) for action, number in total.items()}
     return show("pages/robots_week.html", viewer, rows=_rows(viewer, portal, None), counts=counts)
 
 
