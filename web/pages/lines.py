@@ -125,7 +125,7 @@ def _state(line: Line, viewer: Viewer, is_silent: bool) -> Markup:
     if line.paused_at is not None:
         who = _("you") if line.paused_by == viewer.user_id else _("an administrator")
         return Markup("{} {}").format(
-            badge("warn", "pause", _("Paused")),
+            badge("warn", "pause", _("On pause")),
             Markup('<span class="small muted">{}, {}</span>').format(who, moment(line.paused_at)),
         )
     if is_silent:
