@@ -1,4 +1,4 @@
-"""create_app(): settings in, routes on. `gunicorn 'app:create_app()'`, `flask --app app …`. Nobody imports it."""
+"""create_app(): settings in, routes on. `gunicorn 'app:serving()'`, `flask --app app …`. Nobody imports it."""
 
 import os
 from pathlib import Path
@@ -12,6 +12,7 @@ leave_out("chardet", "charset_normalizer", "rich")  # not greenlet: the tests' b
 import web  # noqa: E402
 from messaging import config, logs  # noqa: E402
 from messaging.runtime import Runtime, open_runtime  # noqa: E402
+from web.warm import warm  # noqa: E402
 
 
 def create_app(runtime: Runtime | None = None) -> Flask:
@@ -21,3 +22,10 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         logs.configure(settings.log_format, settings.log_level)
         runtime = open_runtime(settings)
     return web.build(runtime)
+
+
+def serving() -> Flask:
+    """The app of a web process that takes calls at once."""
+    app = create_app()
+    warm(app)
+    return app
