@@ -29,7 +29,7 @@ class Frame:
             self.headers = {HEADER: issue(viewer), "HX-Request": "true"}
 
     def get(self, path: str, **query: Any) -> Any:
-        return self.world.app.get(path, query_string=query, headers=self.headers)
+        return self.world.app.get(path, query_string=query or None, headers=self.headers)
 
     def post(
         self, path: str, form: Mapping[str, Any] | None = None, target: str = "main", minutes: int = 0, **fields: Any
