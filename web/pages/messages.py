@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
-import phonenumbers
 from flask import Response, request, stream_with_context
 from flask_babel import gettext as _
 from markupsafe import Markup
@@ -271,11 +270,7 @@ def shown_phone(digits: str, whole: bool) -> Markup | str:
 
 def masked(digits: str) -> str:
     """+7 912 ***-**-89."""
-    try:
-        parsed = phonenumbers.parse(f"+{digits.lstrip('+')}")
-        whole = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
-    except phonenumbers.NumberParseException:
-        whole = digits
+    whole = texts.spaced(digits)
     head = re.match(r"\+\d+ \d+(?=\D)", whole) or re.match(r"\D*\d{0,3}", whole)
     kept = head[0] if head else ""
     return kept + re.sub(r"\d(?=.*\d.*\d)", "*", whole[len(kept) :])
