@@ -1,4 +1,4 @@
-"""create_app(): settings in, routes on. `gunicorn 'app:create_app()'`, `flask --app app …`. Nobody imports it."""
+"""create_app(): settings in, routes on. `gunicorn 'app:serving()'`, `flask --app app …`. Nobody imports it."""
 
 import os
 import sys
@@ -15,6 +15,7 @@ if "gunicorn" in sys.modules:  # in tests a browser runs beside this app, on gre
 import web  # noqa: E402
 from messaging import config, logs  # noqa: E402
 from messaging.runtime import Runtime, open_runtime  # noqa: E402
+from web.warm import warm  # noqa: E402
 
 
 def create_app(runtime: Runtime | None = None) -> Flask:
@@ -24,3 +25,10 @@ def create_app(runtime: Runtime | None = None) -> Flask:
         logs.configure(settings.log_format, settings.log_level)
         runtime = open_runtime(settings)
     return web.build(runtime)
+
+
+def serving() -> Flask:
+    """The app of a web process that takes calls at once."""
+    app = create_app()
+    warm(app)
+    return app

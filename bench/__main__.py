@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import burst, intake, latency, messages, report
+from bench import burst, intake, latency, messages, pages, report
 from bench.figures import NAMES, verdicts
 from bench.ground import Ground
 from messaging import logs
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[Ground], None]] = {
     "messages": messages.run,
     "latency": latency.run,
     "burst": burst.run,
+    "pages": pages.run,
 }
 
 

@@ -66,6 +66,7 @@ GOALS = (
     Goal("burst, time over the floor", "burst.{}.over_floor", 1.1, False, "×"),
     Goal("REST calls per 1,000 answered runs", "burst.{}.rest_per_1000", 40, False),
     Goal("answers, added delay p99", "burst.{}.answer_p99_s", 2, False, " s"),
+    Goal("slowest page with 50,000 messages", "pages.{}.slowest_ms", 100, False, " ms"),
     Goal("worker process, peak memory", "memory.worker_mb", 100, False, " MB"),
     Goal("web process, peak memory", "memory.web_mb", 100, False, " MB"),
 )

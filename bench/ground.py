@@ -164,7 +164,7 @@ class Ground:
         """Peaks of the processes that are alive now."""
         for process in town.processes:
             self.peaks.note("worker", process.find("worker.py child"))
-            self.peaks.note("web", process.find("app:create_app()"))
+            self.peaks.note("web", process.find("app:serving()"))
 
     def workers(self, town: Any, processes: int) -> Process:
         """A pool whose workers all wait for jobs."""

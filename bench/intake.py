@@ -94,7 +94,7 @@ def _bare(town: Any) -> str:
     """Start it on a port of its own; its address."""
     with socket.create_server(("127.0.0.1", 0)) as free:
         bind = f"127.0.0.1:{free.getsockname()[1]}"
-    argv = [part.replace("app:create_app()", "bench.bare:create_app()") for part in halves(bind)[0].argv]
+    argv = [part.replace("app:serving()", "bench.bare:create_app()") for part in halves(bind)[0].argv]
     town.start(*argv[1:])
     until("the bare view answers", lambda: _answers(f"http://{bind}"))
     return f"http://{bind}"

@@ -18,6 +18,7 @@ HASH = "waba24:metrics"
 BUCKETS_S = (0.03, 0.1, 0.15, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
 HELP = {
     "runs_received": ("Robot and activity calls stored", ("side", "action")),
+    "runs_ended": ("Runs ended, by outcome", ("line", "outcome")),
     "webhooks": ("Webhooks by type", ("type",)),
     "webhooks_unknown": ("Webhooks that were kept but not understood", ()),
     "answers": ("Answers handed to Bitrix24", ("outcome",)),

@@ -69,8 +69,9 @@ def end(
     run.state, run.outcome, run.error_code, run.ended_at = "ended", outcome, code, now
     run.auth = None
     run.answer_at = now if run.waits else None
+    runtime.counters.add("runs_ended", run.line_id or "", outcome, portal=run.portal_id)
     if code:
-        runtime.counters.add("refusals", run.line_id or "", code)
+        runtime.counters.add("refusals", run.line_id or "", code, portal=run.portal_id)
     log.info("run ended", trace=run.trace, run=run.id, outcome=outcome, code=code)
     return True
 
@@ -127,6 +128,8 @@ def by_status(session: Session, runtime: Runtime, message: SomeMessage) -> None:
     """The message's status has risen: end its run if that is what it waits for, or if the message failed."""
     run = message.run
     if run.state == "ended":
+        if message.status == "failed" and run.outcome != "failed":
+            runtime.counters.add("refusals", message.line_id, message.error_code, portal=run.portal_id)
         return
     if message.status == "failed":
         why = refusal(message.error_code, message.error_reason)

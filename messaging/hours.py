@@ -6,10 +6,10 @@ questions look at the newest rows of all lines only: some milliseconds, however 
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Integer, cast, extract, func, select
+from sqlalchemy import ColumnElement, String, func, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from messaging.ages import first_since
@@ -20,7 +20,6 @@ HOURS = 24
 NEWEST = 3_000
 #: Gupshup tells of `sent` within seconds; a line whose messages all stay `accepted` for so long hears nothing.
 SILENT_AFTER = timedelta(minutes=10)
-_HOUR_S = 3600
 
 
 def day(runtime: Runtime, line_id: int) -> list[tuple[datetime, Counter[str]]]:
@@ -28,17 +27,24 @@ def day(runtime: Runtime, line_id: int) -> list[tuple[datetime, Counter[str]]]:
     now = runtime.clock()
     begin = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     hours = {begin + timedelta(hours=later): Counter[str]() for later in range(HOURS)}
-    hour = (cast(func.floor(extract("epoch", Message.created_at) / _HOUR_S), Integer)).label("hour")
     with runtime.db.read() as session:
+        hour = _hour(session, Message.created_at)
         first = first_since(session, Message.id, Message.created_at, begin)
         query = select(hour, Message.status, func.count()).where(
             Message.id >= first, Message.created_at >= begin, Message.line_id == line_id
         )
-        for since_1970, status, number in session.execute(query.group_by(hour, Message.status)):
-            at = datetime.fromtimestamp(since_1970 * _HOUR_S, begin.tzinfo)
+        for found, status, number in session.execute(query.group_by(hour, Message.status)):
+            at = datetime.strptime(found, "%Y-%m-%d %H").replace(tzinfo=UTC) if isinstance(found, str) else found
             if at in hours:
                 hours[at][status] += number
     return list(hours.items())
+
+
+def _hour(session: Session, at: InstrumentedAttribute[datetime]) -> ColumnElement[Any]:
+    """The hour of a moment, as the database says it quickest: SQLite as UTC text (`2026-11-23 09`)."""
+    if session.get_bind().dialect.name == "sqlite":
+        return func.substr(type_coerce(at, String), 1, 13)
+    return func.date_trunc("hour", at, "UTC")
 
 
 def silent_since(session: Session, now: datetime, line_ids: Sequence[int]) -> dict[int, datetime]:

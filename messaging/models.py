@@ -185,7 +185,7 @@ class Run(Base):
         _partial("ix_run_replied", "conversation_id", "id", where="state = 'waiting' AND until = 'replied'"),
         _partial("ix_run_conversation", "conversation_id", where="conversation_id IS NOT NULL"),
         _partial("ix_run_texts", "ended_at", where="state = 'ended' AND event_token <> ''"),
-        # All that the list of messages is filtered by and the hourly figures count by: neither need open a row.
+        # All that the list of messages is filtered by and the robots' weeks are counted by: neither need open a row.
         Index("ix_run_portal", "portal_id", "id", "stored_at", "action", "line_id", "outcome", "error_code"),
         Index("ix_run_item", "portal_id", "item"),
     )

@@ -86,7 +86,8 @@ def store(runtime: Runtime, portal: Portal | Caller, side: str, action: Action, 
     }
     basis = (portal.id, portal.status, portal.token_version)
     stored = runtime.intake.store(LEDGER, row, basis, row["shard"], PATIENCE_S)
-    runtime.counters.add("runs_received", side, action.name)
+    if stored:
+        runtime.counters.add("runs_received", side, action.name, portal=portal.id)
     log.info("run stored" if stored else "run repeated", trace=row["trace"], run=stored, action=action.name)
     return stored is not None
 

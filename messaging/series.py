@@ -1,28 +1,27 @@
 """The figures of contract section 6 for one portal, over the last 24 hours by hour.
 
-Runs and refusals are counted in their indexes, messages come from the daily tallies, the rest (waiting times, webhooks,
-answers, REST calls) from the hourly counts in Redis: no row is opened. Without Redis those are empty.
+Queues are counted in their indexes, messages come from the daily tallies, all the rest from the hourly counts in Redis: no row
+is opened, and the cost does not rise with the traffic. Without Redis the rest is empty; a killed process takes along what it
+counted in its last second.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from redis.exceptions import RedisError
-from sqlalchemy import ColumnElement, String, and_, func, select, type_coerce
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from messaging.ages import first_since
 from messaging.counters import BUCKETS_S, hour_key
 from messaging.models import InboundEvent, Line, Message, Portal, Run, Tally, shard_of
 from messaging.queue_server import QueueServerError
 from messaging.runtime import Runtime
 
 HOURS = 24
-#: Ids and times of several processes may lie the other way round by a moment's runs.
-BLUR = 1_000
+K = TypeVar("K")
 BOUNDS = (*BUCKETS_S, float("inf"))
 
 
@@ -45,11 +44,15 @@ class Waits:
 
 @dataclass
 class Figures:
-    """hours: the beginning of each. The lists have one value per hour, this one included."""
+    """hours: the beginning of each. The lists have one value per hour, this one included.
+
+    runs: by action, in the hour they came; outcomes and ended: by outcome and by line, in the hour they ended.
+    """
 
     hours: list[datetime]
-    runs: dict[int | None, list[int]] = field(default_factory=dict)
+    runs: dict[str, list[int]] = field(default_factory=dict)
     outcomes: dict[str, list[int]] = field(default_factory=dict)
+    ended: dict[int | None, list[int]] = field(default_factory=dict)
     refusals: Counter[tuple[int | None, str]] = field(default_factory=Counter)
     today: dict[str, int] = field(default_factory=dict)
     waits: dict[int, list[Waits | None]] = field(default_factory=dict)
@@ -61,59 +64,15 @@ class Figures:
 
 
 def figures(session: Session, runtime: Runtime, portal: Portal) -> Figures:
-    """All of them; some 50 ms for 50,000 runs a day."""
     now = runtime.clock()
     begin = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     found = Figures([begin + timedelta(hours=later) for later in range(HOURS)])
-    _runs(session, portal.id, begin, found)
     line_ids = list(session.scalars(select(Line.id).where(Line.portal_id == portal.id)))
     for tally in session.scalars(select(Tally).where(Tally.day == now.date(), Tally.line_id.in_(line_ids))):
         found.today[tally.status] = found.today.get(tally.status, 0) + tally.count
     found.queues = _queues(session, portal.id, line_ids, now)
     _counted(runtime, portal.id, found)
     return found
-
-
-def _runs(session: Session, portal_id: int, begin: datetime, found: Figures) -> None:
-    """From the indexes alone: how many came, how they ended, why they did not go."""
-    low = first_since(session, Run.id, Run.stored_at, begin) - BLUR
-    hour = _hour(session, Run.stored_at)
-    asked = (
-        select(hour.label("hour"), Run.line_id, Run.outcome, Run.error_code, func.count().label("number"))
-        .where(Run.portal_id == portal_id, Run.id >= low, Run.stored_at >= begin)
-        .group_by(hour, Run.line_id, Run.outcome, Run.error_code)
-    )
-    for row in session.execute(asked):
-        at = _place(row.hour, begin)
-        found.runs.setdefault(row.line_id, [0] * HOURS)[at] += row.number
-        found.outcomes.setdefault(row.outcome or "open", [0] * HOURS)[at] += row.number
-        if row.error_code:
-            found.refusals[row.line_id, row.error_code] += row.number
-    # Those that failed after their run had gone on: it ended well, and so did not tell.
-    later = (
-        select(Message.line_id, Message.error_code, func.count().label("number"))
-        .join(Run, and_(Run.portal_id == portal_id, Run.id == Message.run_id))
-        .where(Message.portal_id == portal_id, Message.status == "failed", Message.run_id >= low)
-        .where(Run.stored_at >= begin, Run.outcome != "failed")
-        .group_by(Message.line_id, Message.error_code)
-    )
-    for row in session.execute(later):
-        found.refusals[row.line_id, row.error_code] += row.number
-
-
-def _hour(session: Session, at: InstrumentedAttribute[datetime]) -> ColumnElement[Any]:
-    """The hour of a moment, as the database says it quickest."""
-    if session.get_bind().dialect.name == "sqlite":
-        return func.substr(type_coerce(at, String), 1, 13)
-    return func.floor(func.extract("epoch", at) / 3600)
-
-
-def _place(hour: Any, begin: datetime) -> int:
-    """Which of the 24 hours it is."""
-    if isinstance(hour, str):
-        since = datetime.strptime(hour, "%Y-%m-%d %H").replace(tzinfo=begin.tzinfo)
-        hour = int(since.timestamp()) // 3600
-    return min(HOURS - 1, max(0, int(hour) - int(begin.timestamp()) // 3600))
 
 
 def _queues(session: Session, portal_id: int, line_ids: list[int], now: datetime) -> list[Queue]:
@@ -157,13 +116,31 @@ def _counted(runtime: Runtime, portal_id: int, found: Figures) -> None:
     for nth, counts in enumerate(kept):
         for key, value in counts.items():
             name, *labels = key.decode().split("|")
-            if name == "to_provider":
-                waits[int(labels[0])][nth][float(labels[1])] += float(value)
-            elif name == "webhooks":
-                found.webhooks.setdefault(labels[0], [0] * HOURS)[nth] += round(float(value))
-            elif name in totals:
-                totals[name][nth] += round(float(value))
+            number = round(float(value))
+            match name, labels:
+                case "to_provider", [line_id, bound]:
+                    waits[int(line_id)][nth][float(bound)] += number
+                case "webhooks", [label]:
+                    _hours(found.webhooks, label)[nth] += number
+                case "runs_received", [_side, action]:
+                    _hours(found.runs, action)[nth] += number
+                case "runs_ended", [line, outcome]:
+                    _hours(found.outcomes, outcome)[nth] += number
+                    _hours(found.ended, _id(line))[nth] += number
+                case "refusals", [line, code]:
+                    found.refusals[_id(line), code] += number
+                case _ if name in totals:
+                    totals[name][nth] += number
     found.waits = {line_id: [_waits(counts) for counts in hours] for line_id, hours in waits.items()}
+
+
+def _hours(rows: dict[K, list[int]], key: K) -> list[int]:
+    return rows.setdefault(key, [0] * HOURS)
+
+
+def _id(label: str) -> int | None:
+    """A line's id; none of a run that was refused before it had one."""
+    return int(label) if label else None
 
 
 def _waits(counts: Mapping[float, float]) -> Waits | None:

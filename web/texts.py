@@ -79,10 +79,14 @@ def number(value: float) -> str:
 
 
 def phone(digits: str) -> Markup:
+    """A phone on a page, as `spaced` writes it."""
+    return Markup('<bdi class="nowrap">{}</bdi>').format(spaced(digits))
+
+
+def spaced(digits: str) -> str:
     """A phone as people write it, +7 912 345-67-89; what is none stands as it is."""
     try:
         parsed = phonenumbers.parse(f"+{digits.lstrip('+')}")
-        shown = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
+        return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
     except phonenumbers.NumberParseException:
-        shown = digits
-    return Markup('<bdi class="nowrap">{}</bdi>').format(shown)
+        return digits

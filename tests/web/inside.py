@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Mapping
 from typing import Any
 
+from bx24.emulator import lifecycle
 from bx24.i18n import language
-from tests.world import PORTAL, World
+from tests.world import APP, PORTAL, World
 from web.frames import HEADER, Viewer, issue
 
 ADMINISTRATOR, EMPLOYEE = 1, 2
@@ -27,12 +29,36 @@ class Frame:
             self.headers = {HEADER: issue(viewer), "HX-Request": "true"}
 
     def get(self, path: str, **query: Any) -> Any:
-        return self.world.app.get(path, query_string=query, headers=self.headers)
+        return self.world.app.get(path, query_string=query or None, headers=self.headers)
 
-    def post(self, path: str, **fields: Any) -> Any:
-        return self.world.app.post(path, data=fields, headers=self.headers)
+    def post(
+        self, path: str, form: Mapping[str, Any] | None = None, target: str = "main", minutes: int = 0, **fields: Any
+    ) -> Any:
+        """target: what on the page htmx is to replace; minutes: the browser's clock, ahead of UTC."""
+        headers = {**self.headers, "HX-Target": target, "X-Waba24-Minutes": str(minutes)}
+        return self.world.app.post(path, data={**(form or {}), **fields}, headers=headers)
+
+    def page(self, path: str, status: int = 200) -> str:
+        """What /app/<path> shows."""
+        return self._checked(path, self.get(f"/app/{path}"), status)
+
+    def change(self, path: str, status: int = 200, **fields: str) -> str:
+        """What is shown after this was submitted to /app/<path>."""
+        return self._checked(path, self.post(f"/app/{path}", fields), status)
+
+    def _checked(self, path: str, answer: Any, status: int) -> str:
+        assert answer.status_code == status, (path, answer.status_code, answer.text[:300])
+        return str(answer.text)
 
 
-def seen(answer: Any) -> str:
-    """What is read on the page: its text, without tags."""
-    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", answer.text)).split())
+def opened(world: World, user_id: int = ADMINISTRATOR) -> Any:
+    """The main page as the portal opens it for a user."""
+    with world.bx.lock:
+        made = lifecycle.frame(world.portal, f"{APP}/bx24/app", user_id=user_id)
+    return world.app.post(made.url.removeprefix(APP), data=made.form)
+
+
+def seen(page: Any) -> str:
+    """What is read on a page (an answer, or its HTML): its text, without tags."""
+    text = page if isinstance(page, str) else page.text
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())

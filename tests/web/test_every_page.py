@@ -10,7 +10,7 @@ from redis.client import Pipeline
 
 from messaging.checks import CHECKS
 from tests.flows.scenes import OLGA, PHONES, begin, hear, later, template, text
-from tests.web.pages import Visitor
+from tests.web.inside import Frame
 from tests.world import World
 
 PAGES = (
@@ -34,18 +34,18 @@ def test_every_page_answers(shop: World) -> None:
     hear(shop)
     begin(shop, template(PHONES[0]), text(OLGA, "Здравствуйте"), template(PHONES[1], template="nonsense"))
     later(shop, 2)
-    visitor = Visitor(shop)
+    frame = Frame(shop)
     for path in PAGES:
-        visitor.get(path)
-    told = shop.app.get("/app/robots/week", headers=visitor.headers).headers["HX-Trigger"]
-    assert json.loads(told)["waba24:fill"]["week-send_template"].startswith("2, 1 ")
+        frame.page(path)
+    told = json.loads(frame.get("/app/robots/week").headers["HX-Trigger"])["waba24:fill"]
+    assert told["week-send_template"] == "2, 1 не отправлен"
     for status in STATUSES:
         asked = {"status": status, "line": "1", "action": "send_template", "words": "9161", "period": "30"}
-        assert shop.app.post("/app/messages", headers=visitor.headers, data=asked).status_code == 200, status
+        assert shop.app.post("/app/messages", headers=frame.headers, data=asked).status_code == 200, status
 
 
 def test_every_page_answers_without_redis(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    visitor = Visitor(shop)
+    frame = Frame(shop)
 
     def is_away(*args: object, **kwargs: object) -> None:
         raise redis.exceptions.ConnectionError
@@ -53,6 +53,6 @@ def test_every_page_answers_without_redis(shop: World, monkeypatch: pytest.Monke
     monkeypatch.setattr(redis.Redis, "execute_command", is_away)
     monkeypatch.setattr(Pipeline, "execute", is_away)
     for path in (path for path in PAGES if "messages/" not in path):
-        visitor.get(path)
+        frame.page(path)
     for path in ("lines/1/pause", "lines/1/unpause", "lines/1/default", "robots/check", "robots/repair"):
-        visitor.post(path)
+        frame.change(path)

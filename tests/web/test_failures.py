@@ -10,7 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from messaging.db import Database
 from tests.flows.scenes import ONE_DATABASE
-from tests.web.pages import Visitor, opened
+from tests.web.inside import Frame, opened
 from tests.web.test_settings import opened as settings_opened
 from tests.world import World
 from web import failures
@@ -36,14 +36,14 @@ def _is_explained(answer: Any, status: int, words: str) -> None:
 
 
 def test_without_the_database_pages_say_what_to_do(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    visitor, logged = Visitor(shop), []
+    frame, logged = Frame(shop), []
     monkeypatch.setattr(failures, "log", SimpleNamespace(error=lambda _event, **facts: logged.append(facts["number"])))
     _without_database(monkeypatch)
-    for answer in (opened(shop), settings_opened(shop), shop.app.get("/app/lines", headers=visitor.headers)):
+    for answer in (opened(shop), settings_opened(shop), shop.app.get("/app/lines", headers=frame.headers)):
         _is_explained(answer, 500, "На нашей стороне что-то сломалось")
         number = answer.text.split("назовите поддержке номер: ")[1][:8]
         assert number in logged
-    assert "<!doctype" not in shop.app.get("/app/lines", headers=visitor.headers).text, "a part, as htmx asked for"
+    assert "<!doctype" not in shop.app.get("/app/lines", headers=frame.headers).text, "a part, as htmx asked for"
 
 
 def test_machines_get_a_status_and_no_page(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -58,6 +58,6 @@ def test_machines_get_a_status_and_no_page(shop: World, monkeypatch: pytest.Monk
 
 
 def test_an_address_that_is_none_is_explained_too(shop: World) -> None:
-    visitor = Visitor(shop)
-    _is_explained(shop.app.get("/app/nothing", headers=visitor.headers), 404, "There is no such thing here")
+    frame = Frame(shop)
+    _is_explained(shop.app.get("/app/nothing", headers=frame.headers), 404, "There is no such thing here")
     _is_explained(shop.app.get("/app/nothing?LANG=ru"), 404, "Этого здесь больше нет")

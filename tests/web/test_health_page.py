@@ -12,7 +12,7 @@ from messaging import series, tallies
 from messaging.models import Portal
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, status, template, webhook
 from tests.flows.scenes import text as words
-from tests.web.frames import Reader
+from tests.web.inside import Frame, seen
 from tests.world import World
 
 
@@ -20,10 +20,6 @@ def _figures(world: World) -> series.Figures:
     world.runtime.counters.flush(world.runtime.redis)
     with world.runtime.db.read() as session:
         return series.figures(session, world.runtime, session.scalars(select(Portal)).one())
-
-
-def _plain(page: str) -> str:
-    return " ".join(re.sub(r"<[^>]+>", " ", page).split())
 
 
 def _busy_day(shop: World) -> None:
@@ -42,9 +38,10 @@ def _busy_day(shop: World) -> None:
 def test_the_figures_are_those_of_the_last_24_hours(shop: World) -> None:
     _busy_day(shop)
     found = _figures(shop)
-    assert [sum(column) for column in zip(*found.runs.values(), strict=True)][-2:] == [4, 1]
+    assert {name: hours[-2:] for name, hours in found.runs.items()} == {"send_template": [3, 1], "send_text": [1, 0]}
     assert {name: sum(found.outcomes[name]) for name in found.outcomes} == {"accepted": 2, "delivered": 1, "failed": 2}
     line = shop.line.id
+    assert {line_id: hours[-2:] for line_id, hours in found.ended.items()} == {line: [4, 1]}
     assert found.refusals == {(line, "window_closed"): 1, (line, "template_not_found"): 1, (line, "131049"): 1}
     assert sum(found.webhooks["message-event.delivered"]) >= 2
     assert found.unknown[-2:] == [1, 0]
@@ -64,8 +61,8 @@ def test_a_queue_that_waits_is_named_with_its_age(shop: World) -> None:
     shop.faults(next=[{"answer": "429", "retry_after": 300}])
     begin(shop, template(PHONES[0]))
     later(shop, 1, 30)
-    page = Reader(shop).get("/app/health")
-    assert "1 ждёт, старший — 3" in _plain(page.text)
+    page = Frame(shop).get("/app/health")
+    assert "1 ждёт, дольше всех — 3" in seen(page)
     assert "норма: до 2 с" in page.text
     assert '<span class="status warn">' in page.text
 
@@ -75,13 +72,13 @@ def test_the_page_shows_them_in_both_languages_and_reads_without_pictures(shop: 
     for _ in tallies.count(shop.runtime, shop.now.date()):
         pass
     shop.runtime.counters.flush(shop.runtime.redis)
-    page = Reader(shop).get("/app/health").text
-    plain = _plain(page)
+    page = Frame(shop).get("/app/health").text
+    plain = seen(page)
     assert "Запуски роботов 5 за 24 часа, 1 за этот час" in plain
     assert "Клиент получил много рекламы, и WhatsApp не пропустил вашу" in plain
     assert 'role="img"' in page
     assert "style=" not in page
-    english = _plain(Reader(shop, language="en").get("/app/health").text)
+    english = seen(Frame(shop, lang="en").get("/app/health").text)
     assert "Runs received 5 in 24 hours, 1 in this hour" in english
     assert "half of them within" in english
     assert not re.search(r"[А-Яа-я]", english)
@@ -96,7 +93,7 @@ def test_another_portal_sees_none_of_it(shop: World) -> None:
             column.name: getattr(mine, column.name) for column in Portal.__table__.columns if column.name != "id"
         }
         session.add(Portal(**{**copied, "member_id": "f" * 32}))
-    plain = _plain(Reader(shop, member_id="f" * 32).get("/app/health").text)
+    plain = seen(Frame(shop, member_id="f" * 32).get("/app/health").text)
     assert "131049" not in plain
     assert '<svg class="chart' not in plain
     assert plain.count("За 24 часа ничего") == 5
@@ -104,10 +101,10 @@ def test_another_portal_sees_none_of_it(shop: World) -> None:
 
 
 @ONE_DATABASE
-def test_without_redis_the_database_still_tells(shop: World) -> None:
+def test_without_redis_the_queues_are_still_told(shop: World) -> None:
     begin(shop, template(OLGA))
     shop.go(2)
     shop.runtime.__dict__["redis"] = Redis.from_url("unix:///nowhere/redis.sock")
-    page = Reader(shop).get("/app/health")
+    page = Frame(shop).get("/app/health")
     assert page.status_code == 200
-    assert "Запуски роботов 1 за 24 часа" in _plain(page.text)
+    assert seen(page).count("пусто норма: до 2 с") == 4

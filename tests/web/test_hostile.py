@@ -9,7 +9,7 @@ import pytest
 
 from messaging.models import Line
 from tests.flows.scenes import ONE_DATABASE
-from tests.web.pages import Visitor
+from tests.web.inside import Frame
 from tests.world import World
 
 SIDES = ("robots", "activities")
@@ -33,47 +33,47 @@ FILTERS = ("9" * 30, "-1", "٣٣", "²", "x" * 5000, "2026-02-30", "9999-12-31",
 
 @pytest.mark.parametrize("number", ["9" * 19, "9" * 40, LONG], ids=len)
 def test_numbers_in_addresses_that_no_database_knows(shop: World, number: str) -> None:
-    visitor = Visitor(shop)
+    frame = Frame(shop)
     for path in (f"lines/{number}", f"lines/{number}/checks/key", f"messages/{number}", f"templates/{number}/x"):
-        visitor.get(path, 404)
+        frame.page(path, 404)
     for change in ("name", "pause", "remove"):
-        visitor.post(f"lines/{number}/{change}", 404, name="x")
-    visitor.get(f"start?line={number}")
+        frame.change(f"lines/{number}/{change}", 404, name="x")
+    frame.page(f"start?line={number}")
 
 
 def test_characters_no_database_stores(shop: World) -> None:
-    visitor = Visitor(shop)
-    visitor.post("lines/1/name", name=NUL)
-    visitor.post("lines/1/key", app_id=NUL)
+    frame = Frame(shop)
+    frame.change("lines/1/name", name=NUL)
+    frame.change("lines/1/key", app_id=NUL)
     with shop.runtime.db.read() as session:
         line = session.get_one(Line, 1)
         assert (line.name, line.app_id) == ("ab", "ab")
-    visitor.post("lines", api_key="k" * 20, app_name=NUL, phone="79001112299", app_id=NUL, name=NUL)
+    frame.change("lines", api_key="k" * 20, app_name=NUL, phone="79001112299", app_id=NUL, name=NUL)
     for words in (NUL, "\0", "#1\0", "7916\0", "deal 1\0"):
-        visitor.post("messages", words=words)
-    visitor.get("templates?text=%00&line=%00")
-    visitor.get("templates/1/a%00b", 404)
-    visitor.post("robots/repair", 404, code="\0")
+        frame.change("messages", words=words)
+    frame.page("templates?text=%00&line=%00")
+    frame.page("templates/1/a%00b", 404)
+    frame.change("robots/repair", 404, code="\0")
 
 
 def test_json_of_nobodys_script(shop: World) -> None:
-    visitor = Visitor(shop)
+    frame = Frame(shop)
     sent = [json.dumps({"side": side, "action": name, "values": given}) for name, given in VALUES for side in SIDES]
     tokens = [json.dumps({"access_token": token}) for token in (HALF, NUL, LONG, {})]
     for body in (*BODIES, *sent, *tokens):
         for path in ("/settings/check", "/frame/session"):
-            answer = shop.app.post(path, data=body, headers={**visitor.headers, "Content-Type": "application/json"})
+            answer = shop.app.post(path, data=body, headers={**frame.headers, "Content-Type": "application/json"})
             assert answer.status_code in (200, 400, 401), (path, body[:120])
 
 
 @ONE_DATABASE
 def test_filters_nobody_can_choose(shop: World) -> None:
-    visitor = Visitor(shop)
+    frame = Frame(shop)
     for name in ("words", "line", "action", "status", "period", "first", "last", "before"):
         for value in FILTERS:
             for path in ("/app/messages", "/app/messages.csv"):
-                answer = shop.app.post(path, headers=visitor.headers, data={"period": "own", name: value})
+                answer = shop.app.post(path, headers=frame.headers, data={"period": "own", name: value})
                 assert answer.status_code == 200, (path, name, value[:40])
     for minutes in ("²²", "-999", "9999", "٣", "x"):
-        answer = shop.app.get("/app/messages", headers={**visitor.headers, "X-Waba24-Minutes": minutes})
+        answer = shop.app.get("/app/messages", headers={**frame.headers, "X-Waba24-Minutes": minutes})
         assert answer.status_code == 200, minutes

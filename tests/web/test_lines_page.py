@@ -11,7 +11,7 @@ from messaging import lines
 from messaging.lines import PAUSED
 from messaging.models import Line, Message, Portal
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, ends, hear, later, template, text, tries
-from tests.web.pages import Visitor
+from tests.web.inside import EMPLOYEE, Frame
 from tests.world import APP, World
 
 CHANGES = ("name", "pace", "key", "default", "pause", "unpause", "resume", "remove", "webhook")
@@ -39,16 +39,16 @@ def _command(world: World, *args: str) -> str:
 @ONE_DATABASE
 def test_everybody_reads_and_administrators_change(shop: World) -> None:
     before = _row(_line(shop))
-    reader = Visitor(shop, user_id=2)
-    assert "acmeshop" in reader.get("lines")
-    page = reader.get("lines/1")
+    reader = Frame(shop, EMPLOYEE)
+    assert "acmeshop" in reader.page("lines")
+    page = reader.page("lines/1")
     assert "Менять настройки могут администраторы портала" in page
     assert "<form" not in page
     assert before["api_key"][-4:] not in page
     for change in CHANGES:
-        reader.post(f"lines/1/{change}", 403, name="Другая", pace="5", api_key="x")
-    reader.post("lines", 403, **NEW)
-    reader.get("lines/new", 403)
+        reader.change(f"lines/1/{change}", 403, name="Другая", pace="5", api_key="x")
+    reader.change("lines", 403, **NEW)
+    reader.page("lines/new", 403)
     assert _row(_line(shop)) == before
     for path in ("lines", "lines/1", "lines/new", "lines/1/hours", "lines/1/robots"):
         assert shop.app.get(f"/app/{path}").status_code == 401, path
@@ -59,18 +59,18 @@ def test_everybody_reads_and_administrators_change(shop: World) -> None:
 
 @ONE_DATABASE
 def test_a_line_of_another_portal_does_not_exist_here(shop: World) -> None:
-    visitor = Visitor(shop)
+    frame = Frame(shop)
     with shop.runtime.db.write() as session:
         other = Portal(member_id="f" * 32, client_endpoint="https://other.example/rest/", installed_at=shop.now)
         session.add(other)
         session.flush()
         session.execute(update(Line).values(portal_id=other.id))
     before = _row(_line(shop))
-    assert "acmeshop" not in visitor.get("lines")
+    assert "acmeshop" not in frame.page("lines")
     for path in ("lines/1", "lines/1/hours", "lines/1/robots", "lines/99"):
-        assert "acmeshop" not in visitor.get(path, 404), path
+        assert "acmeshop" not in frame.page(path, 404), path
     for change in CHANGES:
-        visitor.post(f"lines/1/{change}", 404, name="Другая", pace="5", api_key="x")
+        frame.change(f"lines/1/{change}", 404, name="Другая", pace="5", api_key="x")
     assert _row(_line(shop)) == before
 
 
@@ -80,21 +80,21 @@ def test_a_line_of_another_portal_does_not_exist_here(shop: World) -> None:
 @ONE_DATABASE
 def test_no_lines_yet(world: World) -> None:
     world.install()
-    assert "Линий пока нет" in Visitor(world).get("lines")
-    assert "Подключить линию" in Visitor(world).get("lines")
-    assert "Подключить линию" not in Visitor(world, user_id=2).get("lines")
+    assert "Линий пока нет" in Frame(world).page("lines")
+    assert "Подключить линию" in Frame(world).page("lines")
+    assert "Подключить линию" not in Frame(world, EMPLOYEE).page("lines")
 
 
 @ONE_DATABASE
 def test_a_line_is_connected_by_what_was_pasted(shop: World) -> None:
     shop.net.seen.clear()
-    page = Visitor(shop).post("lines", **{**NEW, "api_key": f"  {'k' * 16} {'k' * 16}\n", "app_name": " newshop "})
+    page = Frame(shop).change("lines", **{**NEW, "api_key": f"  {'k' * 16} {'k' * 16}\n", "app_name": " newshop "})
     line = _line(shop, 2)
     assert (line.api_key, line.app_name, line.phone, line.name) == ("k" * 32, "newshop", "79005556677", "Сервис")
     assert [one for one in shop.net.seen if "gupshup" in str(one.url)] == [], "a slow Gupshup keeps nobody waiting"
     assert "Линия подключена" in page
     assert "k" * 32 not in page
-    assert "Gupshup не принял ключ" in Visitor(shop).get("lines/2/checks/key")
+    assert "Gupshup не принял ключ" in Frame(shop).page("lines/2/checks/key")
 
 
 @ONE_DATABASE
@@ -113,7 +113,7 @@ def test_a_line_is_connected_by_what_was_pasted(shop: World) -> None:
 )
 def test_a_wrong_field_is_named_and_what_was_typed_stays(shop: World, wrong: dict[str, str], words: str) -> None:
     given = {**NEW, "name": "Мой <b>отдел</b>", **wrong}
-    page = Visitor(shop).post("lines", **given)
+    page = Frame(shop).change("lines", **given)
     assert "<title>Ошибка: " in page
     assert "Исправьте 1 поле" in page
     assert page.count(words.split(": ", 1)[-1]) == 2, "in the summary and beside the field"
@@ -127,15 +127,15 @@ def test_a_wrong_field_is_named_and_what_was_typed_stays(shop: World, wrong: dic
 
 @ONE_DATABASE
 def test_a_key_is_renewed_and_shown_by_its_end_only(shop: World) -> None:
-    visitor, old = Visitor(shop), _line(shop)
+    frame, old = Frame(shop), _line(shop)
     key = "n3wk3y" + "x" * 20 + "wxyz"
-    page = visitor.post("lines/1/key", api_key=f" {key} ", app_id=old.app_id)
+    page = frame.change("lines/1/key", api_key=f" {key} ", app_id=old.app_id)
     assert _line(shop).api_key == key
     assert "wxyz" in page
     assert key not in page
-    visitor.post("lines/1/key", api_key="", app_id="22222222-2222-4222-8222-222222222222")
+    frame.change("lines/1/key", api_key="", app_id="22222222-2222-4222-8222-222222222222")
     assert (_line(shop).api_key, _line(shop).app_id) == (key, "22222222-2222-4222-8222-222222222222")
-    assert "только латинские буквы" in visitor.post("lines/1/key", api_key="ключ")
+    assert "только латинские буквы" in frame.change("lines/1/key", api_key="ключ")
     assert _line(shop).api_key == key
 
 
@@ -145,25 +145,25 @@ def test_a_key_is_renewed_and_shown_by_its_end_only(shop: World) -> None:
 @ONE_DATABASE
 def test_name_pace_and_default(shop: World) -> None:
     shop.connect("second", "79001112244")
-    visitor = Visitor(shop)
-    visitor.post("lines/2/default")
+    frame = Frame(shop)
+    frame.change("lines/2/default")
     with shop.runtime.db.read() as session:
         assert session.scalars(select(Portal.default_line_id)).one() == 2
-    assert "Это основная линия" in visitor.get("lines/2")
-    assert "Сделать основной" in visitor.get("lines/1")
-    assert "Опт &amp; Ко" in visitor.post("lines/1/name", name=" Опт & Ко ")
+    assert "Это основная линия" in frame.page("lines/2")
+    assert "Сделать основной" in frame.page("lines/1")
+    assert "Опт &amp; Ко" in frame.change("lines/1/name", name=" Опт & Ко ")
     assert _line(shop).name == "Опт & Ко"
     for name, words in (("x" * 101, "не больше 100"), ("second", "Так называется другая линия")):
-        assert words in visitor.post("lines/1/name", name=name)
-    visitor.post("lines/1/name", name="")
+        assert words in frame.change("lines/1/name", name=name)
+    frame.change("lines/1/name", name="")
     assert _line(shop).name == "acmeshop"
-    for press in (lambda: visitor.post("lines/1/pace", pace="80"), lambda: _command(shop, "set", "1", "--pace", "80")):
+    for press in (lambda: frame.change("lines/1/pace", pace="80"), lambda: _command(shop, "set", "1", "--pace", "80")):
         press()
         assert (_line(shop).pace, _line(shop).burst) == (80, 80)
-        visitor.post("lines/1/pace", pace="12,5")
+        frame.change("lines/1/pace", pace="12,5")
         assert (_line(shop).pace, _line(shop).burst) == (12.5, 20)
     for pace in ("", "быстро", "0", "-1", "1001", "nan", "inf"):
-        page = visitor.post("lines/1/pace", pace=pace)
+        page = frame.change("lines/1/pace", pace=pace)
         assert "Укажите число" in page, pace
     assert _line(shop).pace == 12.5
 
@@ -172,34 +172,34 @@ def test_name_pace_and_default(shop: World) -> None:
 def test_a_stopped_line_says_why_and_goes_on_by_one_press(shop: World) -> None:
     shop.faults(wallet_empty=True)
     shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)
-    visitor = Visitor(shop)
-    assert "Остановлена" in visitor.get("lines")
-    page = visitor.get("lines/1")
+    frame = Frame(shop)
+    assert "Остановлена" in frame.page("lines")
+    page = frame.page("lines/1")
     assert "На балансе Gupshup нет денег. Пополните" in page
     assert "Линия «acmeshop» остановлена" in page, "the banner"
     assert "Возобновить" in page
-    assert "Возобновить" not in Visitor(shop, user_id=2).get("lines/1")
+    assert "Возобновить" not in Frame(shop, EMPLOYEE).page("lines/1")
     shop.faults(wallet_empty=False)
-    assert "остановлена" not in visitor.post("lines/1/resume")
+    assert "остановлена" not in frame.change("lines/1/resume")
     assert end(shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)) == ("accepted", "")
 
 
 @ONE_DATABASE
 def test_what_happened_is_drawn_with_a_table(shop: World) -> None:
-    visitor = Visitor(shop)
-    assert "За 24 часа сообщений не было" in visitor.get("lines/1/hours")
+    frame = Frame(shop)
+    assert "За 24 часа сообщений не было" in frame.page("lines/1/hours")
     begin(shop, *[template(phone) for phone in PHONES[:3]])
     later(shop, 1, 3600)
     begin(shop, template(PHONES[3], template="nonsense"), template("79160000000"))
     later(shop, 1, 5)
-    page = visitor.get("lines/1/hours")
+    page = frame.page("lines/1/hours")
     assert "За 24 часа доставлено 3 из 4 сообщений (75 %)" in page
     assert page.count("<rect ") == 2
     assert 'role="img"' in page
     assert page.count("<tr>") == 25
     assert "style=" not in page
     later(shop, 24 * 3600)
-    assert "сообщений не было" in visitor.get("lines/1/hours")
+    assert "сообщений не было" in frame.page("lines/1/hours")
 
 
 @ONE_DATABASE
@@ -207,44 +207,44 @@ def test_a_line_is_removed_with_its_waiting_runs(shop: World) -> None:
     hear(shop)
     flows = begin(shop, text(until="replied"), template(PHONES[0], until="replied"))
     later(shop, 1)
-    visitor = Visitor(shop)
-    page = visitor.get("lines/1")
+    frame = Frame(shop)
+    page = frame.page("lines/1")
     assert "Отключить линию «acmeshop»?" in page
     assert "2 ожидающих запуска будут завершены сразу" in page
-    used = visitor.get("lines/1/robots")
+    used = frame.page("lines/1/robots")
     assert "WhatsApp" in used
     assert used.count("1 запуск") == 2
-    assert "Завершено запусков: 2" in visitor.post("lines/1/remove")
+    assert "Завершено запусков: 2" in frame.change("lines/1/remove")
     later(shop, 1)
     assert ends(flows) == [("failed", "line_not_connected")] * 2
-    visitor.get("lines/1", 404)
+    frame.page("lines/1", 404)
     for change in CHANGES:
-        visitor.post(f"lines/1/{change}", 404)
-    assert "Отключена" in visitor.get("lines")
+        frame.change(f"lines/1/{change}", 404)
+    assert "Отключена" in frame.page("lines")
 
 
 # --- pause ------------------------------------------------------------------------------------------------------------------
 
 
 def test_a_paused_line_sends_nothing_loses_nothing_and_sends_it_once_afterwards(shop: World) -> None:
-    visitor = Visitor(shop)
+    frame = Frame(shop)
     with shop.runtime.db.write() as session:
         session.execute(update(Line).values(pace=0.1, burst=1))
     flows = begin(shop, *[template(phone) for phone in PHONES[:5]])
     later(shop, 1)
     assert len(shop.sent) == 1
-    visitor.post("lines/1/pause")
+    frame.change("lines/1/pause")
     assert (_line(shop).paused_at, _line(shop).paused_by) == (shop.now, 1)
     flows += begin(shop, template(PHONES[5]), template(PHONES[6]))
     later(shop, 1, 30, 600)
     assert len(tries(shop)) == 1
     assert [message.status for message in shop.messages()].count("queued") == 6, "planned as usual, and waiting"
-    assert "6 сообщений ждут в очереди" in visitor.get("lines/1")
+    assert "6 сообщений ждут в очереди" in frame.page("lines/1")
     shop.new_drain()
     later(shop, 30, 1)
     assert len(tries(shop)) == 1
-    visitor.post("lines/1/pace", pace="5")
-    visitor.post("lines/1/unpause")
+    frame.change("lines/1/pace", pace="5")
+    frame.change("lines/1/unpause")
     shop.go(10)
     assert [message.destination for message in shop.sent] == PHONES[:7]
     assert ends(flows) == [("accepted", "")] * 7
@@ -323,14 +323,14 @@ def test_a_stop_ends_what_waits_also_on_a_paused_line(shop: World) -> None:
 def test_a_pause_shows_everywhere_and_says_whose_it_is(shop: World) -> None:
     assert "is paused" in _command(shop, "pause", "1")
     assert "was paused already" in _command(shop, "pause", "1")
-    assert "администратор" in Visitor(shop).get("lines")
+    assert "администратор" in Frame(shop).page("lines")
     assert shop.now.isoformat(timespec="seconds") in _command(shop, "list")
     assert 'waba24_lines_paused{line="1"} 1.0' in shop.app.get("/metrics").text
     assert "goes on" in _command(shop, "unpause", "1")
     assert "was not paused" in _command(shop, "unpause", "1")
-    visitor = Visitor(shop)
-    page = visitor.post("lines/1/pause")
+    frame = Frame(shop)
+    page = frame.change("lines/1/pause")
     assert "На паузе" in page
     assert "вы, " in page
-    assert "вы, " not in Visitor(shop, user_id=2).get("lines")
-    assert shop.app.get(f"{APP}/app/lines", headers=visitor.headers).status_code == 200
+    assert "вы, " not in Frame(shop, EMPLOYEE).page("lines")
+    assert shop.app.get(f"{APP}/app/lines", headers=frame.headers).status_code == 200

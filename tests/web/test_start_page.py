@@ -15,7 +15,7 @@ from werkzeug.test import Client as WsgiClient
 from messaging import checks, lines, templates
 from messaging.models import Line, Message, Portal, Tally
 from tests.flows.scenes import OLGA, ONE_DATABASE, later, template
-from tests.web.pages import Visitor, opened
+from tests.web.inside import EMPLOYEE, Frame, opened
 from tests.world import APP, GUPSHUP, World
 
 pytestmark = ONE_DATABASE
@@ -44,7 +44,7 @@ def _webhook(world: World, url: str | None) -> None:
 
 def test_the_page_comes_at_once_and_asks_nobody(shop: World) -> None:
     shop.net.seen.clear()
-    page = Visitor(shop).get("start")
+    page = Frame(shop).page("start")
     assert not [one for one in shop.net.seen if "gupshup" in str(one.url)]
     titles = [
         "Приложение установлено",
@@ -62,24 +62,24 @@ def test_the_page_comes_at_once_and_asks_nobody(shop: World) -> None:
 
 def test_without_a_line_it_says_what_to_do_first(world: World) -> None:
     world.install()
-    page = Visitor(world).get("start")
+    page = Frame(world).page("start")
     assert "Подключить линию" in page
     assert page.count("Пока нельзя") == 6
     assert 'hx-trigger="load"' not in page
-    reader = Visitor(world, user_id=2).get("start")
+    reader = Frame(world, EMPLOYEE).page("start")
     assert "Подключить линию" not in reader
     assert "Менять настройки могут администраторы портала" in reader
     assert "Начало работы" in opened(world).text
 
 
 def test_all_green_folds_into_one_line(shop: World) -> None:
-    visitor = Visitor(shop)
+    frame = Frame(shop)
     shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)
     for name in checks.CHECKS:
-        row = visitor.get(f"lines/1/checks/{name}")
+        row = frame.page(f"lines/1/checks/{name}")
         assert "Готово" in row, name
         assert "tick" not in row, "what is right is not asked again by itself"
-    page = visitor.get("start")
+    page = frame.page("start")
     assert "Всё подключено." in page
     assert '<details class="checks">' in page
     assert "+7 900 111-22-33" in page
@@ -87,20 +87,21 @@ def test_all_green_folds_into_one_line(shop: World) -> None:
 
 
 def test_the_last_answer_is_shown_until_the_next_one(shop: World) -> None:
-    visitor = Visitor(shop)
+    frame = Frame(shop)
     shop.faults(key_revoked=True)
     later(shop, 6)
-    row = visitor.get("lines/1/checks/key?counted=1")
-    assert "waba24:fill" in visitor.answer.headers["HX-Trigger"], "the count of steps done is told beside the row"
+    answer = frame.get("/app/lines/1/checks/key?counted=1")
+    assert "waba24:fill" in answer.headers["HX-Trigger"], "the count of steps done is told beside the row"
+    row = answer.text
     assert "Gupshup не принял ключ. Проверьте, что это „App API Key“ приложения acmeshop" in row
     assert "tick from:body" in row
-    assert "не принял ключ" in visitor.get("start")
+    assert "не принял ключ" in frame.page("start")
     shop.faults(key_revoked=False)
     shop.net.seen.clear()
-    assert "не принял ключ" in visitor.get("lines/1/checks/key"), "asked a moment ago"
+    assert "не принял ключ" in frame.page("lines/1/checks/key"), "asked a moment ago"
     assert shop.net.seen == []
     later(shop, 11)
-    assert "Готово" in visitor.get("lines/1/checks/key")
+    assert "Готово" in frame.page("lines/1/checks/key")
 
 
 @pytest.mark.parametrize(
@@ -122,14 +123,14 @@ def test_a_wrong_setting_is_named_where_it_is_wrong(
     _line(shop, **changes)
     found = _ask(shop, name)
     assert (found.state, found.code) == expected
-    assert Visitor(shop).get(f"lines/1/checks/{name}")
+    assert Frame(shop).page(f"lines/1/checks/{name}")
 
 
 def test_gupshup_that_does_not_answer_is_waited_for_briefly_and_said(shop: World) -> None:
     shop.net.broken["api.gupshup.example"] = requests.exceptions.ReadTimeout("silence")
     for name in ("key", "templates"):
         assert (_ask(shop, name).state, _ask(shop, name).code) == ("wrong", "down"), name
-    assert "Gupshup не отвечает" in Visitor(shop).get("lines/1/checks/key")
+    assert "Gupshup не отвечает" in Frame(shop).page("lines/1/checks/key")
     assert max(templates.HASTE) <= 5
     shop.net.broken.clear()
     shop.faults(next=[{"answer": "429", "on": "templates"}])
@@ -143,7 +144,7 @@ def test_the_balance_is_what_the_messages_tell(shop: World) -> None:
     shop.faults(wallet_empty=True)
     shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)
     assert (_ask(shop, "balance").state, _ask(shop, "balance").code) == ("wrong", "empty")
-    assert "На балансе Gupshup нет денег" in Visitor(shop).get("lines/1/checks/balance")
+    assert "На балансе Gupshup нет денег" in Frame(shop).page("lines/1/checks/balance")
 
 
 def test_templates_are_counted_by_what_can_be_done_with_them(shop: World) -> None:
@@ -155,7 +156,7 @@ def test_templates_are_counted_by_what_can_be_done_with_them(shop: World) -> Non
     assert made.status_code == 201
     assert _ask(shop, "templates").facts == {"approved": 3, "review": 1, "other": 0}
     later(shop, 20)
-    assert "3 одобрены, 1 на проверке" in Visitor(shop).get("lines/1/checks/templates")
+    assert "3 одобрены, 1 на проверке" in Frame(shop).page("lines/1/checks/templates")
 
 
 def test_the_first_message_is_remembered_when_its_row_is_gone(shop: World) -> None:
@@ -170,25 +171,25 @@ def test_the_first_message_is_remembered_when_its_row_is_gone(shop: World) -> No
 
 def test_an_address_gupshup_does_not_know_is_set_by_one_press(shop: World) -> None:
     _webhook(shop, None)
-    visitor = Visitor(shop)
-    row = visitor.get("lines/1/checks/webhook")
+    frame = Frame(shop)
+    row = frame.page("lines/1/checks/webhook")
     assert "ещё не знает нашего адреса" in row
     address = lines.webhook_url(shop.runtime, shop.line)
     assert address in row
-    assert address not in Visitor(shop, user_id=2).get("lines/1/checks/webhook"), "a secret of the administrators"
-    Visitor(shop, user_id=2).post("lines/1/webhook", 403)
+    assert address not in Frame(shop, EMPLOYEE).page("lines/1/checks/webhook"), "a secret of the administrators"
+    Frame(shop, EMPLOYEE).change("lines/1/webhook", 403)
     assert shop.gs.accounts.apps["acmeshop"].subscriptions == {}
-    assert "адрес отвечает" in visitor.post("lines/1/webhook")
+    assert "адрес отвечает" in frame.change("lines/1/webhook")
     (made,) = shop.gs.accounts.apps["acmeshop"].subscriptions.values()
     assert (made.url, made.active) == (address, True)
     shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)
-    assert "последнее уведомление" in (later(shop, 10) or visitor.get("lines/1/checks/webhook"))
+    assert "последнее уведомление" in (later(shop, 10) or frame.page("lines/1/checks/webhook"))
 
 
 def test_without_an_app_id_the_address_is_to_be_pasted_and_the_first_event_proves_it(shop: World) -> None:
     _line(shop, app_id="")
     assert _ask(shop, "webhook").code == "paste"
-    assert lines.webhook_url(shop.runtime, shop.line) in Visitor(shop).get("lines/1/checks/webhook")
+    assert lines.webhook_url(shop.runtime, shop.line) in Frame(shop).page("lines/1/checks/webhook")
     shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA, **{"wait_minutes": "5"})
     hears = _ask(shop, "webhook")
     assert hears.code in ("heard", "paste")
@@ -206,7 +207,7 @@ def test_what_keeps_events_away_is_named(shop: World) -> None:
     shop.net.broken["waba.example"] = requests.exceptions.ConnectionError("refused")
     found = _ask(shop, "webhook")
     assert (found.code, found.facts["status"]) == ("unreachable", 0)
-    assert "нет ответа" in Visitor(shop).get("lines/1/checks/webhook")
+    assert "нет ответа" in Frame(shop).page("lines/1/checks/webhook")
 
 
 def test_a_line_that_hears_nothing_of_its_messages_is_silent(shop: World) -> None:
@@ -231,13 +232,13 @@ def test_checks_are_for_the_portals_own_lines(shop: World) -> None:
         session.flush()
         session.execute(update(Line).values(portal_id=other.id))
     shop.net.seen.clear()
-    visitor = Visitor(shop)
+    frame = Frame(shop)
     for name in checks.CHECKS:
-        visitor.get(f"lines/1/checks/{name}", 404)
-    visitor.post("lines/1/webhook", 404)
+        frame.page(f"lines/1/checks/{name}", 404)
+    frame.change("lines/1/webhook", 404)
     assert not [one for one in shop.net.seen if "gupshup" in str(one.url) or APP in str(one.url)]
     assert shop.app.get("/app/lines/1/checks/key").status_code == 401
-    assert visitor.get("lines/1/checks/nonsense", 404)
+    assert frame.page("lines/1/checks/nonsense", 404)
 
 
 def test_a_gupshup_that_hangs_holds_few_threads(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,12 +253,12 @@ def test_a_gupshup_that_hangs_holds_few_threads(shop: World, monkeypatch: pytest
         held.release()
         go_on.wait(30)
 
-    visitor = Visitor(shop)
+    frame = Frame(shop)
     shop.net.broken[urlsplit(GUPSHUP).netloc] = hang
     with ThreadPoolExecutor(checks.SEATS) as people:
-        asked = [people.submit(visitor.get, f"lines/{number}/checks/key") for number in (2, 3, 4)]
+        asked = [people.submit(frame.page, f"lines/{number}/checks/key") for number in (2, 3, 4)]
         assert all(held.acquire(timeout=10) for _ in asked)
-        assert "Gupshup не отвечает" in visitor.get("lines/1/checks/key")
+        assert "Gupshup не отвечает" in frame.page("lines/1/checks/key")
         go_on.set()
         assert all("Готово" in one.result() for one in asked)
-    assert "Готово" in visitor.get("lines/1/checks/key")
+    assert "Готово" in frame.page("lines/1/checks/key")

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from flask import Response, g
 from flask_babel import format_decimal, ngettext
@@ -19,6 +20,7 @@ from web.frames import Viewer
 from web.pages import charts
 from web.pages.shell import blueprint, reads, show
 
+K = TypeVar("K")
 #: A queue whose oldest has waited longer is not as it should be.
 NORM_S = 2
 _KINDS = ("info", "warn", "bad", "ok", "grey")
@@ -27,7 +29,6 @@ _OUTCOMES = {
     "info": ("accepted", "sent"),
     "bad": ("failed",),
     "warn": ("timeout", "unknown"),
-    "grey": ("open",),
 }
 
 
@@ -52,7 +53,7 @@ def health(viewer: Viewer, portal: Portal) -> Response:
         "pages/health.html",
         viewer,
         section="health",
-        smalls=_smalls(found, names),
+        smalls=_smalls(found, names, viewer.language),
         queues=[(_queue_name(queue), queue, _age(queue)) for queue in found.queues],
         norm_s=NORM_S,
         refusals=[
@@ -67,28 +68,35 @@ def health(viewer: Viewer, portal: Portal) -> Response:
     )
 
 
-def _smalls(found: Figures, names: dict[int | None, str]) -> list[Small]:
+def _smalls(found: Figures, names: dict[int | None, str], language: str) -> list[Small]:
     labels = [texts.moment(at, "full") for at in found.hours]
     runs = [
-        charts.Series(names.get(line_id, _("no line found")), found.runs[line_id], _KINDS[min(at, 4)])
-        for at, line_id in enumerate(sorted(found.runs, key=lambda line_id: (line_id is None, line_id or 0)))
+        charts.Series(story.title("robots", name).to(language), found.runs[name], _KINDS[min(at, 4)])
+        for at, name in enumerate(_most(found.runs))
+    ]
+    ended = [
+        charts.Series(names.get(line_id, _("no line found")), found.ended[line_id], _KINDS[min(at, 4)])
+        for at, line_id in enumerate(_most(found.ended))
     ]
     titles = {
         "ok": _("Delivered, read, replied"),
         "info": _("Accepted, sent"),
         "bad": _("Failed"),
         "warn": _("Timeout, unknown"),
-        "grey": _("Still open"),
     }
     outcomes = [
         charts.Series(titles[kind], _sum(found.outcomes, names_of), kind)
         for kind, names_of in _OUTCOMES.items()
         if any(name in found.outcomes for name in names_of)
     ]
-    webhooks = [charts.Series(_webhook(name), found.webhooks[name], _KINDS[min(at, 4)]) for at, name in _most(found)]
+    webhooks = [
+        charts.Series(_webhook(name), found.webhooks[name], _KINDS[min(at, 4)])
+        for at, name in enumerate(_most(found.webhooks))
+    ]
     return [
         _counted(_("Runs received"), runs, labels),
         _counted(_("How runs ended"), outcomes, labels),
+        *([_counted(_("Runs ended, by line"), ended, labels)] if len(names) > 1 else []),
         *(_seconds(found, line_id, names, labels) for line_id in sorted(found.waits)),
         _counted(_("Webhooks"), webhooks, labels),
         _counted(_("Webhooks not understood"), [charts.Series(_("Not understood"), found.unknown, "bad")], labels),
@@ -140,8 +148,9 @@ def _sum(rows: dict[str, list[int]], names: Sequence[str]) -> list[int]:
     return [sum(rows[name][at] for name in names if name in rows) for at in range(series.HOURS)]
 
 
-def _most(found: Figures) -> list[tuple[int, str]]:
-    return list(enumerate(sorted(found.webhooks, key=lambda name: -sum(found.webhooks[name]))))
+def _most(rows: dict[K, list[int]]) -> list[K]:
+    """The busiest first."""
+    return sorted(rows, key=lambda key: -sum(rows[key]))
 
 
 def _webhook(label: str) -> str:

@@ -13,9 +13,8 @@ from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from activities import ACTIONS
 from gupshup.errors import GupshupError
-from messaging import checks, circuit, hours, lines
+from messaging import checks, circuit, hours, lines, story
 from messaging.ages import first_since
 from messaging.checks import CHECKS
 from messaging.lines import LIMITS, PACES, NewLine
@@ -30,8 +29,8 @@ from web.texts import badge, moment, number
 
 #: What WhatsApp takes from a number unless Meta has raised it (gupshup.md 9).
 USUAL_PACE = 80
-#: Rows of runs that are looked through for the robots of a line.
-RUNS_SEEN = 100_000
+#: Runs that are looked through for the robots of a line, the newest of all.
+RUNS_SEEN = 50_000
 _HANDED = ("accepted", "sent", "delivered", "read")
 _PROBLEMS = {
     "missing": _l("Enter it: the app's settings in Gupshup's console show it"),
@@ -289,11 +288,11 @@ def show_robots(viewer: Viewer, portal: Portal, line: Line) -> Response:
         newest = session.scalar(select(Run.id).order_by(Run.id.desc()).limit(1)) or 0
         used = session.execute(
             select(Run.action, func.count())
-            .where(Run.id >= max(first, newest - RUNS_SEEN), Run.line_id == line.id)
+            .where(Run.portal_id == portal.id, Run.id >= max(first, newest - RUNS_SEEN), Run.line_id == line.id)
             .group_by(Run.action)
         ).all()
     named = sorted(
-        ((ACTIONS[action].title.to(viewer.language), count) for action, count in used), key=lambda one: -one[1]
+        ((story.title("robots", action).to(viewer.language), count) for action, count in used), key=lambda one: -one[1]
     )
     return page("pages/lines_robots.html", viewer, robots=named)
 

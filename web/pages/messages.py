@@ -11,7 +11,6 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
-import phonenumbers
 from flask import Response, request, stream_with_context
 from flask_babel import gettext as _
 from markupsafe import Markup
@@ -246,7 +245,8 @@ class Row:
             text = Text(why.en, why.ru)
         else:
             text = story.explained(found.code, found.said, self._spoken, found.line)
-        return story.short(text).to(self._language)
+        words = story.short(text).to(self._language)
+        return words if self._whole else _without_phones(words)
 
 
 def _document(found: Found) -> Document:
@@ -270,11 +270,7 @@ def shown_phone(digits: str, whole: bool) -> Markup | str:
 
 def masked(digits: str) -> str:
     """+7 912 ***-**-89."""
-    try:
-        parsed = phonenumbers.parse(f"+{digits.lstrip('+')}")
-        whole = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
-    except phonenumbers.NumberParseException:
-        whole = digits
+    whole = texts.spaced(digits)
     head = re.match(r"\+\d+ \d+(?=\D)", whole) or re.match(r"\D*\d{0,3}", whole)
     kept = head[0] if head else ""
     return kept + re.sub(r"\d(?=.*\d.*\d)", "*", whole[len(kept) :])

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from flask import Response, request
 from flask_babel import ngettext
-from sqlalchemy import case, func, select
+from sqlalchemy import func, select
 
 from activities import ACTIVITIES
 from bx24.errors import Bx24Error
@@ -82,15 +82,16 @@ def week(viewer: Viewer, portal: Portal) -> Response:
     """How often each ran in seven days. By itself, because counting a busy week takes longer than a page may."""
     with runtime().db.read() as session:
         since = runtime().clock() - WEEK
-        rows = session.execute(
-            select(Run.action, func.count(), func.sum(case((Run.outcome == "failed", 1), else_=0)))
-            # By id, not by the index of portals: that would go through all the portal's runs of a year.
-            .where(Run.id >= first_since(session, Run.id, Run.stored_at, since), Run.portal_id + 0 == portal.id)
+        # By the index ix_run_portal alone, which holds all of this. Twice, because grouping by both takes thrice as long.
+        came = (
+            select(Run.action, func.count())
+            .where(Run.portal_id == portal.id, Run.id >= first_since(session, Run.id, Run.stored_at, since))
             .where(Run.stored_at >= since)
             .group_by(Run.action)
         )
-        counts = {action: (total, int(failed or 0)) for action, total, failed in rows}
-    return fill(empty(), {f"week-{name}": _ran(*counts.get(name, (0, 0))) for name in ACTIVITIES})
+        total = dict(session.execute(came).tuples().all())
+        failed = dict(session.execute(came.where(Run.outcome == "failed")).tuples().all())
+    return fill(empty(), {f"week-{name}": _ran(total.get(name, 0), failed.get(name, 0)) for name in ACTIVITIES})
 
 
 def _ran(total: int, failed: int) -> str:
