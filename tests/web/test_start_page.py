@@ -73,6 +73,8 @@ def test_without_a_line_it_says_what_to_do_first(world: World) -> None:
 
 
 def test_all_green_folds_into_one_line(shop: World) -> None:
+    opened(shop)
+    opened(shop)
     frame = Frame(shop)
     shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)
     for name in checks.CHECKS:
