@@ -23,7 +23,7 @@ MAX_WAIT_MINUTES = 43_200
 DEFAULT_WAIT_MINUTES = 1_440
 
 UNTIL: dict[str, Text] = {
-    "accepted": Text("the message is accepted by WhatsApp", "сообщение принято WhatsApp"),
+    "accepted": Text("the message is accepted", "сообщение принято"),
     "sent": Text("the message is sent", "сообщение отправлено"),
     "delivered": Text("the message is delivered", "сообщение доставлено"),
     "read": Text("the message is read", "сообщение прочитано"),

@@ -319,7 +319,7 @@ def test_buttons_are_moved_added_and_removed_by_keys(page: Page) -> None:
     buttons(page, ["Да|yes", "Нет", "Позже"])
     page.get_by_role("textbox", name="Название кнопки 1").press("Alt+ArrowDown")
     assert heard(page, "buttons")[-1] == ["Нет|2", "Да|yes", "Позже"]
-    expect(page.get_by_role("status")).to_have_text("„Да“ теперь вторая из трёх")
+    expect(page.get_by_role("status")).to_have_text("«Да» теперь вторая из трёх")
     expect(page.get_by_role("textbox", name="Название кнопки 1")).to_be_focused()
 
     page.get_by_role("button", name="Название кнопки 2: удалить").click()
@@ -372,7 +372,7 @@ def test_rows_move_across_sections(page: Page) -> None:
     expect(page.get_by_label("Название строки").nth(1)).to_be_focused()
     page.keyboard.press("Alt+ArrowDown")
     assert heard(page, "list")[-1] == "# А\nраз|1\n# Б\nтри|3|t\nдва||2"
-    expect(page.get_by_role("status")).to_have_text("„два“ теперь третья из трёх")
+    expect(page.get_by_role("status")).to_have_text("«два» теперь третья из трёх")
     page.get_by_role("button", name="Строка 2: удалить").click()
     assert page.evaluate("harness.problems()") == ["Добавьте в раздел строку или уберите его"]
     page.get_by_role("button", name="Убрать раздел").first.click()

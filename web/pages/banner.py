@@ -26,7 +26,7 @@ class Banner:
 
 
 def worst(viewer: Viewer) -> Banner | None:
-    """A stopped line before one that hears nothing; the empty wallet is a stop, too."""
+    """A stopped line before one that hears nothing, and that before a paused one; the empty wallet is a stop, too."""
     with runtime().db.read() as session:
         lines = session.scalars(
             select(Line)
@@ -39,7 +39,10 @@ def worst(viewer: Viewer) -> Banner | None:
             return _stopped(stopped, viewer.language)
         silent = hours.silent_since(session, runtime().clock(), [line.id for line in lines]) if lines else {}
     found = next((line for line in lines if line.id in silent), None)
-    return _silent(found, silent[found.id]) if found is not None else None
+    if found is not None:
+        return _silent(found, silent[found.id])
+    paused = next((line for line in lines if line.paused_at is not None), None)
+    return _paused(paused) if paused is not None else None
 
 
 def _stopped(line: Line, language: str) -> Banner:
@@ -63,6 +66,18 @@ def _silent(line: Line, at: datetime) -> Banner:
             )
         )
         % {"since": moment(at, "full")},
+        line.id,
+    )
+
+
+def _paused(line: Line) -> Banner:
+    return Banner(
+        "warn",
+        f"paused-{line.id}",
+        _("The line %(line)s is on pause", line=line.name or line.app_name),
+        Markup("{} {}").format(
+            _("It sends nothing; its queue waits and leaves after the pause."), since(line.paused_at)
+        ),
         line.id,
     )
 

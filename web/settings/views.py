@@ -28,6 +28,8 @@ from web.context import empty, form, json_map, refuse, runtime
 from web.frames import Viewer, identify, page, require_frame, speak
 from web.settings import check, fields, listing, texts
 
+#: What a field that is still empty is refused with.
+MISSING = frozenset({"value_missing", "template_params"})
 blueprint = Blueprint("settings", __name__)
 log = structlog.get_logger(__name__)
 _SIDES = ("robots", "activities")
@@ -122,12 +124,29 @@ def checked(viewer: Viewer) -> Response:
     if portal is None:
         return empty(403)
     found = check.problems(runtime(), portal, str(side), action, values)
-    heading = ngettext(
-        "Fill in %(num)d field, otherwise the robot will fail",
-        "Fill in %(num)d fields, otherwise the robot will fail",
-        len({(problem.field, problem.index) for problem in found}),
+    return jsonify(problems=[problem.to_dict(viewer.language) for problem in found], heading=_heading(found))
+
+
+def _heading(found: list[check.Problem]) -> str:
+    """What the bar on top says: to fill in, if something is missing and nothing is wrong."""
+    if not found:
+        return ""
+    fields = len({(problem.field, problem.index) for problem in found})
+    if all(problem.code in MISSING for problem in found):
+        return str(
+            ngettext(
+                "Fill in %(num)d field, otherwise the robot will fail",
+                "Fill in %(num)d fields, otherwise the robot will fail",
+                fields,
+            )
+        )
+    return str(
+        ngettext(
+            "Correct %(num)d field, otherwise the robot will fail",
+            "Correct %(num)d fields, otherwise the robot will fail",
+            fields,
+        )
     )
-    return jsonify(problems=[problem.to_dict(viewer.language) for problem in found], heading=heading if found else "")
 
 
 def _portal(viewer: Viewer) -> Portal | None:

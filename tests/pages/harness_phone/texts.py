@@ -103,7 +103,7 @@ TEXTS: dict[str, tuple[str | Plural, str | Plural]] = {
     "rows.more": ("{name}: id of the answer", "{name}: код ответа"),
     "rows.id": ("Id", "Код"),
     "rows.comes_back": ("The answer comes back as the id: {id}", "Ответ вернётся как код: {id}"),
-    "rows.moved": ("{name} is now {position} of {count}", "„{name}“ теперь {position} из {count}"),
+    "rows.moved": ("{name} is now {position} of {count}", "«{name}» теперь {position} из {count}"),
     "rows.ordinals": (
         "first second third fourth fifth sixth seventh eighth ninth tenth",
         "первая вторая третья четвёртая пятая шестая седьмая восьмая девятая десятая",
