@@ -6,6 +6,7 @@ to choose one of ours. Bitrix24 docs: settings/oauth/index, settings/oauth/auto-
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -81,6 +82,12 @@ class AuthServers:
         self._client_secret = client_secret
         self._timeout = timeout
         self._clock = clock
+
+    def within(self, timeout: Timeout) -> AuthServers:
+        """The same servers, asked by somebody with less time."""
+        hasty = copy.copy(self)
+        hasty._timeout = timeout
+        return hasty
 
     def knows(self, server_endpoint: str | None) -> bool:
         """Whether a `server_endpoint` is on one of the allowed servers: scheme, host and port."""

@@ -30,12 +30,9 @@ from messaging import hours, lines, templates
 from messaging.models import Line, Tally, Template
 from messaging.queue_server import QueueServerError
 from messaging.runtime import Runtime
+from messaging.seats import HASTE, Seats
 from messaging.statuses import RANK
 
-#: Threads of a process that may wait for Gupshup here: robots' calls and webhooks need the others.
-SEATS = 3
-#: How long who finds them taken waits for one before he is given the last answer.
-PATIENCE_S = 2.0
 #: Who asks again so soon is given the last answer: two rows of a page ask the same, and Gupshup counts.
 FRESH = timedelta(seconds=5)
 #: Gupshup hands out ten template lists a minute, five answers about subscriptions.
@@ -66,17 +63,15 @@ Answer = tuple[str, str, dict[str, Any]]
 
 #: One thread of this process at a time asks about a line; the next one finds a fresh answer.
 _asking: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
-_seats = threading.BoundedSemaphore(SEATS)
+_seats = Seats()
 
 
 def ask(runtime: Runtime, line: Line, name: str) -> Result:
     """Run the check `name` of a connected line, unless it ran a moment ago, or too many already wait for Gupshup."""
-    if not _seats.acquire(timeout=PATIENCE_S):
-        return last(runtime, line.id).get(name) or Result("wrong", "down", runtime.clock())
-    try:
-        return _asked(runtime, line, name)
-    finally:
-        _seats.release()
+    with _seats.one() as has_seat:
+        if has_seat:
+            return _asked(runtime, line, name)
+    return last(runtime, line.id).get(name) or Result("wrong", "down", runtime.clock())
 
 
 def _asked(runtime: Runtime, line: Line, name: str) -> Result:
@@ -180,7 +175,7 @@ def _webhook(runtime: Runtime, line: Line) -> dict[str, Answer]:
 def _reached(runtime: Runtime, url: str) -> int:
     """What our own address answers to a stranger; 0: nothing."""
     try:
-        return exchange(runtime.gs_session, "GET", url, {}, data=None, params=None, timeout=templates.HASTE).status_code
+        return exchange(runtime.gs_session, "GET", url, {}, data=None, params=None, timeout=HASTE).status_code
     except (requests.RequestException, HTTPError, HTTPException, OSError):
         return 0
 

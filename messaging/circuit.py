@@ -173,6 +173,13 @@ def admit(line: Line, run: SomeRun, now: datetime) -> Refused | None:
 
 
 def _may_try(line: Line, now: datetime) -> bool:
+    """Whether the next run may be the trial.
+
+    Not while the line is paused as well: the trial would wait for the end of the pause, and every other run would end
+    with the stop's code meanwhile. Runs that come now end with it too; the first one after the pause is the trial.
+    """
+    if line.paused_at is not None:
+        return False
     return line.trial_run_id is None and line.trial_at is not None and line.trial_at <= now
 
 

@@ -60,6 +60,10 @@ class NewLine:
         return found
 
 
+class Taken(ValueError):
+    """Another connected line of the portal is called so."""
+
+
 def digits(phone: str) -> str:
     """The digits of a number as people write it."""
     return "".join(char for char in phone if char.isascii() and char.isdigit())
@@ -76,7 +80,8 @@ _WORDS = {
 def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
     """Connect a line; stored without asking the network. The same app added again gets its new key and number.
 
-    Raises LookupError for an unknown portal, ValueError for a number that is none and for a name that does not fit.
+    Raises LookupError for an unknown portal, ValueError for a number that is none and for a name that does not fit,
+    Taken for a name that another connected line has.
     """
     new = new.tidied()
     if problems := new.problems():
@@ -86,6 +91,10 @@ def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
     with runtime.db.write() as session:
         portal = portal_by_member(session, member_id)
         line = session.scalar(select(Line).where(Line.portal_id == portal.id, Line.app_name == new.app_name))
+        name = new.name or (line.name if line else "") or new.app_name
+        keeps_name = line is not None and line.status == "connected" and line.name == name
+        if not keeps_name and _is_taken(portal, line, name):
+            raise Taken(f"name: another connected line is called “{name}”; choose another name")
         if line is None:
             secret = secrets.token_urlsafe(32)
             line = Line(portal_id=portal.id, app_name=new.app_name, secret=secret, secret_digest=crypto.digest(secret))
@@ -96,7 +105,7 @@ def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
         elif (line.phone, line.api_key) != (new.phone, new.api_key):
             circuit.resume(session, runtime, line, "connected anew", by_hand=True)
         line.phone, line.api_key, line.status = new.phone, new.api_key, "connected"
-        line.app_id, line.name = new.app_id or line.app_id or "", new.name or line.name or new.app_name
+        line.app_id, line.name = new.app_id or line.app_id or "", name
         line.templates_synced_at = None
         session.flush()
         if portal.default_line_id is None:
@@ -199,11 +208,16 @@ def rename(runtime: Runtime, line_id: int, name: str) -> None:
 
 def _renamed(session: Session, runtime: Runtime, line_id: int, name: str) -> None:
     line = _connected(session, line_id)
-    others = [other for other in line.portal.lines if other.status == "connected" and other is not line]
-    if name and any(name in (other.name, other.app_name) for other in others):
+    if name and _is_taken(line.portal, line, name):
         raise ValueError("taken")
     line.name = name or line.app_name
     portals.register_again(session, line.portal, runtime)
+
+
+def _is_taken(portal: Portal, line: Line | None, name: str) -> bool:
+    """Whether another connected line answers to the name: robots choose by it."""
+    others = [other for other in portal.lines if other.status == "connected" and other is not line]
+    return any(name in (other.name, other.app_name) for other in others)
 
 
 def set_pace(runtime: Runtime, line_id: int, pace: float) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from bx24.client import Client
-from bx24.errors import Bx24Error
+from bx24.errors import Bx24Error, Unavailable
 from bx24.oauth import AppInfo
 from bx24.payloads import Auth
 from messaging import endings, files, tokens
@@ -21,7 +21,10 @@ from messaging.crypto import digest, same
 from messaging.intake import Caller
 from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Reply, Run, Tally, Template, shard_of
 from messaging.runtime import Runtime
+from messaging.seats import HASTE, Seats
 
+#: Who waits for the auth server, or for `user.admin` of a portal.
+_seats = Seats()
 log = structlog.get_logger(__name__)
 
 
@@ -46,12 +49,26 @@ class _Given:
         raise Unverified("the portal moved during the install")
 
 
+def identify(runtime: Runtime, auth: Auth) -> tuple[AppInfo, bool]:
+    """Whose token this is, and whether he is an administrator.
+
+    Raises Unverified, bx24.errors.Bx24Error: Unavailable also when too many wait for such an answer already.
+    """
+    with _seats.one() as has_seat:
+        if not has_seat:
+            raise Unavailable("busy", "too many wait for the authorization server or their portal")
+        info = verify(runtime, auth)
+        return info, is_admin(runtime, info, auth.access_token)
+
+
 def verify(runtime: Runtime, auth: Auth) -> AppInfo:
     """Ask the auth server whose token this is. Raises Unverified, bx24.errors.Unavailable."""
     if not auth.access_token or not auth.member_id:
         raise Unverified("no access token or member_id")
     try:
-        info = runtime.auth_servers.verify(auth.server_endpoint or None, auth.access_token, auth.member_id)
+        info = runtime.auth_servers.within(HASTE).verify(
+            auth.server_endpoint or None, auth.access_token, auth.member_id
+        )
     except Bx24Error as error:
         if error.retryable:
             raise
@@ -63,7 +80,7 @@ def verify(runtime: Runtime, auth: Auth) -> AppInfo:
 
 def is_admin(runtime: Runtime, info: AppInfo, access_token: str) -> bool:
     """Whether the token's user is an administrator; asks the portal at its verified address."""
-    client = Client(runtime.bx_session, _Given(info.client_endpoint, access_token))
+    client = Client(runtime.bx_session, _Given(info.client_endpoint, access_token), timeout=HASTE)
     return bool(client.call("user.admin").result)
 
 

@@ -60,7 +60,10 @@ _FIRST_WORDS = 90
 
 @dataclass(frozen=True)
 class Query:
-    """What is asked for. words: a phone or part of one, a document, an id; since, until: of the robot call."""
+    """What is asked for. words: a phone or part of one, a document, an id; since, until: of the robot call.
+
+    whole_phones: a part of a phone finds nothing, or who sees phones masked could guess one digit by digit.
+    """
 
     words: str = ""
     line_id: int | None = None
@@ -68,6 +71,7 @@ class Query:
     status: str = ""
     since: datetime | None = None
     until: datetime | None = None
+    whole_phones: bool = False
 
 
 @dataclass(frozen=True)
@@ -130,6 +134,8 @@ def find(
 ) -> Page:
     """A portal's runs that fit, newest first; before: only runs older than this one."""
     aim = _aim(session, runtime, portal, query.words)
+    if aim is not None and query.whole_phones:
+        aim = replace(aim, part="")
     low, high = _span(session, query, before)
     if aim is not None and not aim.part and not aim.trace:
         ids = _named(session, portal.id, query, [run_id for run_id in aim.ids if low <= run_id < high], limit + 1)

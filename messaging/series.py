@@ -16,6 +16,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from messaging.counters import BUCKETS_S, hour_key
+from messaging.lines import PAUSED
 from messaging.models import InboundEvent, Line, Message, Portal, Run, Tally, shard_of
 from messaging.queue_server import QueueServerError
 from messaging.runtime import Runtime
@@ -27,11 +28,15 @@ BOUNDS = (*BUCKETS_S, float("inf"))
 
 @dataclass(frozen=True)
 class Queue:
-    """What waits to be worked on: runs, messages, answers or events. oldest_s: for how long the oldest has been due."""
+    """What waits to be worked on: runs, messages, answers or events. oldest_s: for how long the oldest has been due.
+
+    paused: messages that wait for the end of their line's pause; they are in neither of the others.
+    """
 
     name: str
     depth: int
     oldest_s: float
+    paused: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,13 +83,12 @@ def figures(session: Session, runtime: Runtime, portal: Portal) -> Figures:
 def _queues(session: Session, portal_id: int, line_ids: list[int], now: datetime) -> list[Queue]:
     """From the queues' own indexes, which are as small as what waits."""
     shard = shard_of(portal_id)
+    queued = (Message.shard == shard) & (Message.portal_id == portal_id) & (Message.status == "queued")
     asked: dict[str, Any] = {
         "runs": select(func.count(), func.min(Run.stored_at)).where(
             Run.shard == shard, Run.portal_id == portal_id, Run.state == "stored"
         ),
-        "messages": select(func.count(), func.min(Message.created_at)).where(
-            Message.shard == shard, Message.portal_id == portal_id, Message.status == "queued"
-        ),
+        "messages": select(func.count(), func.min(Message.created_at)).where(queued, Message.send_at < PAUSED),
         "answers": select(func.count(), func.min(Run.ended_at)).where(
             Run.shard == shard, Run.portal_id == portal_id, Run.answer_at.is_not(None), Run.answered_at.is_(None)
         ),
@@ -92,10 +96,11 @@ def _queues(session: Session, portal_id: int, line_ids: list[int], now: datetime
             InboundEvent.shard == shard, InboundEvent.line_id.in_(line_ids), InboundEvent.state == "stored"
         ),
     }
+    paused = {"messages": session.scalar(select(func.count()).where(queued, Message.send_at == PAUSED)) or 0}
     found = []
     for name, query in asked.items():
         count, oldest = session.execute(query).one()
-        found.append(Queue(name, count, (now - oldest).total_seconds() if oldest else 0.0))
+        found.append(Queue(name, count, (now - oldest).total_seconds() if oldest else 0.0, paused.get(name, 0)))
     return found
 
 

@@ -16,12 +16,11 @@ from gupshup.templates import TemplateInfo
 from messaging import circuit, lines
 from messaging.models import Line, Template
 from messaging.runtime import Runtime
+from messaging.seats import HASTE
 
 FRESH = timedelta(minutes=30)
 #: A miss asks Gupshup again at most so often; its limit is 10 lists a minute (reference section 5.7).
 ASK_EVERY = timedelta(seconds=15)
-#: Seconds to connect, seconds to wait, where somebody looks at a spinner: a robot has more time than a page.
-HASTE = (3.0, 5.0)
 log = structlog.get_logger(__name__)
 
 

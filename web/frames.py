@@ -55,12 +55,12 @@ def identify(call: FrameCall) -> tuple[Viewer, AppInfo]:
 
 
 def _identified(auth: Auth, lang: str, sid: str) -> tuple[Viewer, AppInfo]:
-    info = portals.verify(runtime(), auth)
+    info, is_admin = portals.identify(runtime(), auth)
     parts = urlsplit(info.client_endpoint)
     viewer = Viewer(
         member_id=info.member_id,
         user_id=info.user_id or 0,
-        is_admin=portals.is_admin(runtime(), info, auth.access_token),
+        is_admin=is_admin,
         origin=f"{parts.scheme}://{parts.netloc}",
         language=language(lang),
         sid=sid,

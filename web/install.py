@@ -112,8 +112,8 @@ def events() -> Response:
 
 def _installed(call: EventCall) -> Response:
     try:
-        info = portals.verify(runtime(), call.auth)
-        if not portals.is_admin(runtime(), info, call.auth.access_token):
+        info, is_admin = portals.identify(runtime(), call.auth)
+        if not is_admin:
             return refuse(403, "ONAPPINSTALL of a user who is not an administrator")
         portal = portals.install(runtime(), call.auth, info, str(call.data.get("LANGUAGE_ID") or ""))
     except (portals.Unverified, Bx24Error) as error:

@@ -154,6 +154,19 @@ def test_where_nothing_can_be_asked_one_message_tries_it(shop: World) -> None:
     assert ["снова работает" in told for told in _told(shop)] == [False, True]
 
 
+def test_a_paused_line_is_not_tried_until_it_goes_on(shop: World) -> None:
+    _stop(shop)
+    before = len(tries(shop))
+    lines.pause(shop.runtime, 1)
+    later(shop, 400)
+    assert _try_one(shop) == ("failed", "1003"), "due, but a trial would wait for the end of the pause"
+    assert (_line(shop).trial_run_id, len(tries(shop))) == (None, before)
+    shop.faults(**HEALED)
+    lines.unpause(shop.runtime, 1)
+    assert _try_one(shop, PHONES[1], until="delivered") == ("delivered", "")
+    assert _line(shop).stopped_at is None
+
+
 def test_a_trial_without_events_passes_when_no_refusal_comes(shop: World) -> None:
     _stop(shop)
     shop.faults(**HEALED, drop_statuses=["enqueued", "sent", "delivered", "read"])

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
+from messaging import portals, seats
 from messaging.models import Base, InboundEvent, Portal, Run
 from tests.flows.scenes import OLGA, ONE_DATABASE, calls, end, events, hear, host, later, path_of, template
 from tests.world import AUTH, PORTAL, World
@@ -75,6 +78,10 @@ def _frame(world: World, portal: Any = None, user_id: int = 1, **changes: str) -
 
 def _open(world: World, page: str, form: dict[str, str], domain: str = "acme.example") -> Any:
     return world.app.post(f"/bx24/{page}?DOMAIN={domain}&PROTOCOL=1&LANG=ru&APP_SID=0f", data=form)
+
+
+def _post(world: World, path: str) -> Any:
+    return world.app.post(f"{path}&DOMAIN=acme.example&PROTOCOL=1&APP_SID=0f", data=_frame(world))
 
 
 FORGERIES: dict[str, dict[str, str]] = {
@@ -397,3 +404,35 @@ def test_rest_is_called_with_tokens_in_bodies_only(shop: World) -> None:
     assert not [
         request.url for request in shop.net.seen if token in str(request.url) and host(AUTH) not in str(request.url)
     ]
+
+
+@pytest.mark.parametrize("slow", [AUTH, PORTAL])
+def test_frames_that_wait_for_a_slow_bitrix24_leave_threads_to_robots(
+    shop: World, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    monkeypatch.setattr(portals, "_seats", seats.Seats(patience_s=0.05))
+    held, go_on, timeouts = threading.Semaphore(0), threading.Event(), []
+    send = shop.net.send
+
+    def hang(request: Any, *args: Any, **kwargs: Any) -> Any:
+        timeouts.append(kwargs["timeout"])
+        if urlsplit(str(request.url)).netloc == urlsplit(slow).netloc:
+            held.release()
+            go_on.wait(30)
+        return send(request, *args, **kwargs)
+
+    monkeypatch.setattr(shop.net, "send", hang)
+    pages = ("/bx24/app?LANG=ru", "/bx24/install?LANG=ru", "/robots/send_template/settings?LANG=ru")
+    with ThreadPoolExecutor(seats.SEATS) as people:
+        opened = [people.submit(_post, shop, page) for page in pages]
+        assert all(held.acquire(timeout=10) for _ in opened)
+        for page in pages:
+            refused = _post(shop, page)
+            assert (refused.status_code, "не отвечает" in refused.text) == (403, True), refused.text
+        robot = _run(shop)
+        form = "application/x-www-form-urlencoded"
+        assert shop.app.post("/robots/send_template", data=robot, content_type=form).status_code == 200
+        go_on.set()
+        assert [one.result().status_code for one in opened] == [200, 200, 200]
+    assert set(timeouts) == {seats.HASTE}
+    assert _post(shop, pages[0]).status_code == 200, "the seats were given back"

@@ -8,7 +8,7 @@ from typing import Any
 from redis import Redis
 from sqlalchemy import select
 
-from messaging import series, tallies
+from messaging import lines, series, tallies
 from messaging.models import Portal
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, status, template, webhook
 from tests.flows.scenes import text as words
@@ -65,6 +65,15 @@ def test_a_queue_that_waits_is_named_with_its_age(shop: World) -> None:
     assert "1 ждёт, дольше всех — 3" in seen(page)
     assert "норма: до 2 с" in page.text
     assert '<span class="status warn">' in page.text
+
+
+def test_what_waits_for_the_end_of_a_pause_is_no_fault_of_the_queue(shop: World) -> None:
+    lines.pause(shop.runtime, 1)
+    begin(shop, template(PHONES[0]), template(PHONES[1]))
+    later(shop, 1, 60)
+    page = Reader(shop).get("/app/health").text
+    assert "Сообщения на отправку пусто, 2 на паузе" in _plain(page)
+    assert '<span class="status warn">' not in page
 
 
 def test_the_page_shows_them_in_both_languages_and_reads_without_pictures(shop: World) -> None:

@@ -38,7 +38,7 @@ def test_numbers_in_addresses_that_no_database_knows(shop: World, number: str) -
         frame.page(path, 404)
     for change in ("name", "pause", "remove"):
         frame.change(f"lines/{number}/{change}", 404, name="x")
-    frame.page(f"start?line={number}")
+    frame.page(f"start?line={number}", 404)
 
 
 def test_characters_no_database_stores(shop: World) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -221,6 +222,32 @@ def test_a_line_is_removed_with_its_waiting_runs(shop: World) -> None:
     for change in CHANGES:
         frame.change(f"lines/1/{change}", 404)
     assert "Отключена" in frame.page("lines")
+
+
+def test_a_line_removed_long_ago_is_listed_no_more(shop: World) -> None:
+    lines.remove(shop.runtime, 1)
+    shop.now += timedelta(days=29)
+    assert "Отключена" in Visitor(shop).get("lines")
+    shop.now += timedelta(days=2)
+    assert "acmeshop" not in Visitor(shop).get("lines")
+
+
+@ONE_DATABASE
+def test_a_name_that_another_line_has_is_refused_at_every_door(shop: World) -> None:
+    visitor = Visitor(shop)
+    taken = {**NEW, "name": "acmeshop"}
+    page = visitor.post("lines", **taken)
+    assert "Так называется другая линия" in page
+    assert 'value="newshop"' in page, "what was typed"
+    args = ("--api-key", "k" * 32, "--app-name", "newshop", "--phone", "79005556677", "--name", "acmeshop")
+    result = shop.flask.test_cli_runner().invoke(args=["lines", "add", "--portal", shop.portal.member_id, *args])
+    assert result.exit_code != 0
+    assert "name: another connected line" in result.output
+    with shop.runtime.db.read() as session:
+        assert len(session.scalars(select(Line)).all()) == 1
+    visitor.post("lines", **NEW)
+    visitor.post("lines", **NEW)
+    assert _line(shop, 2).name == NEW["name"], "the same app again keeps its own name"
 
 
 # --- pause ------------------------------------------------------------------------------------------------------------------

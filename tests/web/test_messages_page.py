@@ -5,10 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import re
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from flask import render_template
 from sqlalchemy import select, update
 
+from gupshup import marks
 from messaging import search
 from messaging.db import WIPED
 from messaging.models import Message, Portal, Run
@@ -16,6 +20,7 @@ from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, s
 from tests.flows.scenes import text as words
 from tests.web.inside import EMPLOYEE, Frame, seen
 from tests.world import World
+from web.pages import messages
 
 
 def _rows(page: str) -> list[str]:
@@ -173,6 +178,42 @@ def test_only_administrators_see_whole_phones(shop: World, frame: Frame) -> None
     assert "+7 912 ***-**-89" in employee.get("/app/messages").text
     assert "+7 912 345-67-89" in frame.get("/app/messages").text
     assert OLGA in frame.post("/app/messages.csv", form).text
+
+
+def test_who_sees_masked_phones_finds_them_by_the_whole_number_only(shop: World, reader: Reader) -> None:
+    begin(shop, template(OLGA))
+    shop.go(2)
+    employee = Reader(shop, is_admin=False)
+    run_id = shop.runs()[0].id
+
+    def finds(who: Reader, typed: str) -> bool:
+        form = {"period": "all", "words": typed}
+        rows = who.post("/app/messages.csv", form).text.strip().splitlines()
+        assert (len(rows) > 1) == (f"/app/messages/{run_id}" in who.post("/app/messages", form, target="found").text)
+        return len(rows) > 1
+
+    for part in (OLGA[3:8], OLGA[:8], OLGA[4:], OLGA[:-1], OLGA[1:-1]):
+        assert not finds(employee, part), part
+    assert finds(reader, OLGA[3:8])
+    assert finds(employee, OLGA)
+    assert finds(employee, f"+{OLGA}")
+
+
+def test_phones_are_masked_all_over_the_message_on_the_screen(shop: World) -> None:
+    phone = "+7 912 345-67-89"
+    parts: dict[str, Any] = dict.fromkeys(("title", "note", "header", "body", "footer", "button"), phone)
+    parts |= {"buttons": [("reply", phone)], "sections": [(phone, [(phone, phone)])]}
+    line = SimpleNamespace(name="Shop", app_name="shop")
+    for media in ("document", "image", "contact", "location"):
+        told = SimpleNamespace(
+            sent=SimpleNamespace(media=media, **parts), line=line, message=SimpleNamespace(claimed_at=None)
+        )
+        with shop.flask.test_request_context():
+            drawn = render_template(
+                "pages/message_phone.html", told=told, mask=messages._without_phones, marks=marks.html
+            )
+        assert drawn.count("+7 9***89") >= 8
+        assert "345-67" not in drawn, media
 
 
 @ONE_DATABASE

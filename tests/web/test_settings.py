@@ -300,7 +300,7 @@ def test_the_check_speaks_the_viewers_language(shop: World) -> None:
     for lang in ("ru", "en"):
         said[lang] = check(shop, opened(shop, lang=lang), "send_buttons", {"text": "", "buttons": ["a", "a"]})
     assert said["ru"]["heading"] == "Исправьте 2 поля, иначе робот завершится с ошибкой"
-    assert said["en"]["heading"] == "Fill in 2 fields, otherwise the robot will fail"
+    assert said["en"]["heading"] == "Correct 2 fields, otherwise the robot will fail"
     assert said["ru"]["problems"][1]["text"] == "Две кнопки называются «a». Дайте им разные названия."
     assert said["en"]["problems"][1]["text"] == 'Two buttons are called "a". Give them different titles.'
 

@@ -173,6 +173,14 @@ def _queue_name(queue: Queue) -> str:
 
 
 def _age(queue: Queue) -> str:
+    words = _waiting(queue)
+    if not queue.paused:
+        return words
+    paused = _("%(count)s on pause", count=texts.number(queue.paused))
+    return f"{words}, {paused}"
+
+
+def _waiting(queue: Queue) -> str:
     if not queue.depth:
         return str(_("empty"))
     seconds = texts.number(round(queue.oldest_s, 1))

@@ -31,6 +31,8 @@ from web.texts import badge, moment, number
 USUAL_PACE = 80
 #: Runs that are looked through for the robots of a line, the newest of all.
 RUNS_SEEN = 50_000
+#: So long after it was removed a line stands in the table.
+REMOVED_SHOWN = timedelta(days=30)
 _HANDED = ("accepted", "sent", "delivered", "read")
 _PROBLEMS = {
     "missing": _l("Enter it: the app's settings in Gupshup's console show it"),
@@ -95,7 +97,10 @@ def of_portal(view: LineView) -> LineView:
 @reads
 def table(viewer: Viewer, portal: Portal, said: str = "") -> Response:
     with runtime().db.read() as session:
-        found = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.status, Line.id)).all()
+        # `resumed_at` of a removed line is when it was removed (circuit.forget).
+        is_shown = (Line.status == "connected") | (Line.resumed_at >= runtime().clock() - REMOVED_SHOWN)
+        mine = select(Line).where(Line.portal_id == portal.id, is_shown)
+        found = session.scalars(mine.order_by(Line.status, Line.id)).all()
         default = session.get_one(Portal, portal.id).default_line_id
         silent = hours.silent_since(session, runtime().clock(), [line.id for line in found])
         listed = [_listed(session, line, default, viewer, line.id in silent) for line in found]
@@ -150,7 +155,10 @@ def connect(viewer: Viewer, portal: Portal) -> Response:
     new = given.tidied()
     if problems := new.problems():
         return _form(viewer, given, problems)
-    line = lines.add(runtime(), portal.member_id, new)
+    try:
+        line = lines.add(runtime(), portal.member_id, new)
+    except lines.Taken:
+        return _form(viewer, given, {"name": "taken"})
     _changed(line)
     return _line_page(viewer, portal, line.id, said=_("The line is connected. Now it is being checked."))
 

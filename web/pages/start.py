@@ -15,8 +15,11 @@ from web.pages.shell import blueprint, reads, show
 def draw(viewer: Viewer, portal: Portal) -> Response:
     """The page, also as the first one of a freshly opened frame."""
     lines = _connected(portal)
-    wanted = request.args.get("line", type=int) or portal.default_line_id
-    line = next((one for one in lines if one.id == wanted), lines[0] if lines else None)
+    wanted = request.args.get("line", "")
+    if wanted and wanted not in {str(one.id) for one in lines}:
+        return show("pages/problem.html", viewer, status=404, section="start", problem="not_found")
+    shown = wanted or str(portal.default_line_id)
+    line = next((one for one in lines if str(one.id) == shown), lines[0] if lines else None)
     found = rows(portal, line)
     return show(
         "pages/start.html",

@@ -45,7 +45,9 @@ document.body.addEventListener('waba24:fill', ({ detail }) => {
   }
 });
 
-document.body.addEventListener('htmx:sendError', () => say(main.dataset.offline));
+for (const silence of ['htmx:sendError', 'htmx:timeout']) {
+  document.body.addEventListener(silence, () => say(main.dataset.offline));
+}
 
 document.body.addEventListener('htmx:afterSwap', (event) => {
   localise(event.detail.target);

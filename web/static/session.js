@@ -33,10 +33,16 @@ async function fetchToken() {
 
 /**
  * fetch() with the session; once more with a new token when the old one has ended.
- * @param {string} path @param {RequestInit} [options] @returns {Promise<Response>}
+ * @param {string} path @param {RequestInit} [options]
+ * @param {number} [patienceMs] for one answer; longer is a rejection. 0: without end
+ * @returns {Promise<Response>}
  */
-export async function call(path, options = {}) {
-  const ask = () => fetch(path, { ...options, headers: { ...options.headers, ...headers() } });
+export async function call(path, options = {}, patienceMs = 0) {
+  const ask = () => fetch(path, {
+    ...options,
+    headers: { ...options.headers, ...headers() },
+    ...(patienceMs && { signal: AbortSignal.timeout(patienceMs) }),
+  });
   const answer = await ask();
   return answer.status === 401 && (await renew()) ? ask() : answer;
 }

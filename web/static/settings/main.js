@@ -87,12 +87,14 @@ function begin(form, element, checks, screen) {
 }
 
 let hasEnded = false;
+/** So long the person waits; then it is as if nobody answered. */
+const PATIENCE_MS = 10000;
 
 /** @returns {Promise<?Object>} null when nobody answers */
 async function ask(path, options) {
-  const answer = await call(path, options).catch(() => null);
+  const answer = await call(path, options, PATIENCE_MS).catch(() => null);
   hasEnded = answer?.status === 401;
-  return answer?.ok ? answer.json() : null;
+  return answer?.ok ? answer.json().catch(() => null) : null;
 }
 
 async function check({ page, store }) {
