@@ -1,13 +1,16 @@
 """create_app(): settings in, routes on. `gunicorn 'app:serving()'`, `flask --app app …`. Nobody imports it."""
 
 import os
+import sys
 from pathlib import Path
 
 from flask import Flask
 
 from messaging.lean import leave_out
 
-leave_out("chardet", "charset_normalizer", "rich")  # not greenlet: the tests' browser runs on it, beside this app
+leave_out("chardet", "charset_normalizer", "rich")
+if "gunicorn" in sys.modules:  # in tests a browser runs beside this app, on greenlet
+    leave_out("greenlet")
 
 import web  # noqa: E402
 from messaging import config, logs  # noqa: E402

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from bx24.client import MAX_BATCH, BatchReply
 from bx24.errors import AuthDead, Bx24Error, PortalInactive, Postponed, Rejected, Throttled
 from messaging import endings, rows, tokens
-from messaging.db import Moment
+from messaging.db import Moment, among, not_among
 from messaging.limiter import BURST, RATE_PER_S
 from messaging.models import Portal, Run
 from messaging.rows import RunRow
@@ -235,17 +235,17 @@ _DUE = (
     select(Run.id, Run.portal_id, Run.answers_sent, Run.answer_at)
     .join(Portal)
     .where(
-        Run.shard.in_(bindparam("shards", expanding=True)),
+        among(Run.shard, "shards"),
         Run.answer_at.is_not(None),
         Run.answer_at <= _NOW,
-        Run.portal_id.not_in(bindparam("not", expanding=True)),
+        not_among(Run.portal_id, "not"),
         Portal.status != "inactive",
     )
     .order_by(Run.answers_sent > 0, Run.answer_at)
     .limit(bindparam("limit"))
 )
 _ANSWERS = select(Run.id, Run.trace, Run.portal_id, Run.answers_sent, Run.event_token, Run.answer, Run.log_line).where(
-    Run.id.in_(bindparam("ids", expanding=True))
+    among(Run.id, "ids")
 )
 
 

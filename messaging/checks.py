@@ -23,7 +23,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 from urllib3.exceptions import HTTPError
 
-from gupshup.client import MODES, Client
+from gupshup.client import MODES
 from gupshup.errors import GupshupError, Misconfigured, Throttled, Unavailable, Unclear
 from gupshup.transport import exchange
 from messaging import hours, lines, templates
@@ -32,8 +32,10 @@ from messaging.queue_server import QueueServerError
 from messaging.runtime import Runtime
 from messaging.statuses import RANK
 
-#: Seconds to connect, seconds to wait: somebody looks at a spinner.
-TIMEOUT = (3.0, 5.0)
+#: Threads of a process that may wait for Gupshup here: robots' calls and webhooks need the others.
+SEATS = 3
+#: How long who finds them taken waits for one before he is given the last answer.
+PATIENCE_S = 2.0
 #: Who asks again so soon is given the last answer: two rows of a page ask the same, and Gupshup counts.
 FRESH = timedelta(seconds=5)
 #: Gupshup hands out ten template lists a minute, five answers about subscriptions.
@@ -64,10 +66,20 @@ Answer = tuple[str, str, dict[str, Any]]
 
 #: One thread of this process at a time asks about a line; the next one finds a fresh answer.
 _asking: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
+_seats = threading.BoundedSemaphore(SEATS)
 
 
 def ask(runtime: Runtime, line: Line, name: str) -> Result:
-    """Run the check `name` of a connected line, unless it ran a moment ago."""
+    """Run the check `name` of a connected line, unless it ran a moment ago, or too many already wait for Gupshup."""
+    if not _seats.acquire(timeout=PATIENCE_S):
+        return last(runtime, line.id).get(name) or Result("wrong", "down", runtime.clock())
+    try:
+        return _asked(runtime, line, name)
+    finally:
+        _seats.release()
+
+
+def _asked(runtime: Runtime, line: Line, name: str) -> Result:
     with _asking[line.id]:
         known = last(runtime, line.id).get(name)
         if known is not None and timedelta() <= runtime.clock() - known.at < FRESH_OF.get(name, FRESH):
@@ -117,10 +129,6 @@ def _loaded(raw: bytes) -> Result:
     return Result(row["state"], row["code"], datetime.fromisoformat(row["at"]), row["facts"])
 
 
-def _door(runtime: Runtime) -> Client:
-    return Client(runtime.gs_session, runtime.config.gupshup_url, TIMEOUT)
-
-
 def _no_answer(error: GupshupError) -> Answer:
     """Gupshup did not say what was asked."""
     if isinstance(error, Misconfigured) and error.code in ("gupshup_401", "gupshup_403"):
@@ -139,7 +147,7 @@ def _account(runtime: Runtime, line: Line) -> dict[str, Answer]:
     """One question tells both: a message to nobody, which Gupshup refuses by its recipient once everything else is right."""
     facts = {"app": line.app_name, "phone": line.phone}
     try:
-        _door(runtime).check(replace(lines.account(line), app_id=""))
+        templates.hasty(runtime).check(replace(lines.account(line), app_id=""))
     except Misconfigured as error:
         words = error.reason.lower()
         if error.code in ("gupshup_401", "gupshup_403"):
@@ -172,7 +180,7 @@ def _webhook(runtime: Runtime, line: Line) -> dict[str, Answer]:
 def _reached(runtime: Runtime, url: str) -> int:
     """What our own address answers to a stranger; 0: nothing."""
     try:
-        return exchange(runtime.gs_session, "GET", url, {}, data=None, params=None, timeout=TIMEOUT).status_code
+        return exchange(runtime.gs_session, "GET", url, {}, data=None, params=None, timeout=templates.HASTE).status_code
     except (requests.RequestException, HTTPError, HTTPException, OSError):
         return 0
 
@@ -183,7 +191,7 @@ def _subscribed(runtime: Runtime, line: Line, heard: datetime | None) -> tuple[s
     if not line.app_id:
         return ("done", "heard") if came else ("wrong", "paste")
     try:
-        known = _door(runtime).subscriptions(lines.account(line))
+        known = templates.hasty(runtime).subscriptions(lines.account(line))
     except Throttled:
         return ("done", "heard") if came else ("wrong", "busy")
     except Misconfigured:
@@ -203,7 +211,7 @@ def _subscribed(runtime: Runtime, line: Line, heard: datetime | None) -> tuple[s
 
 def subscribe(runtime: Runtime, line: Line) -> None:
     """Have Gupshup post this line's events to our address. Raises GupshupError."""
-    _door(runtime).subscribe(lines.account(line), lines.webhook_url(runtime, line), TAG, MODES)
+    templates.hasty(runtime).subscribe(lines.account(line), lines.webhook_url(runtime, line), TAG, MODES)
 
 
 # --- what the database knows ------------------------------------------------------------------------------------------------
@@ -226,7 +234,7 @@ def _templates(runtime: Runtime, line: Line) -> dict[str, Answer]:
     if not line.app_id:
         return {"templates": ("open", "no_app_id", {})}
     try:
-        templates.sync(runtime, line, _door(runtime))
+        templates.sync(runtime, line, templates.hasty(runtime))
     except GupshupError as error:
         if error.code == "gupshup_404":
             return {"templates": ("wrong", "app_unknown", {})}

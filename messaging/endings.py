@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import BindParameter, ColumnElement, bindparam, select, update
+from sqlalchemy import ColumnElement, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from activities import ACTIONS
@@ -19,7 +19,7 @@ from bx24.i18n import Text
 from gupshup.errors import refusal
 from messaging import rows, statuses
 from messaging.crypto import Undecryptable
-from messaging.db import Moment
+from messaging.db import Moment, among
 from messaging.models import Message, Reply, Run
 from messaging.rows import MessageRow, SomeMessage, SomeRun
 from messaging.runtime import Runtime
@@ -168,17 +168,16 @@ def set_aside(session: Session, run_id: int) -> None:
 
 
 # Made once: building a statement costs more than running it.
-_SHARDS: BindParameter[Any] = bindparam("shards", expanding=True)
 _LATE = (
     select(Run)
-    .where(Run.shard.in_(_SHARDS), Run.state != "ended", Run.deadline_at <= bindparam("now", type_=Moment))
+    .where(among(Run.shard, "shards"), Run.state != "ended", Run.deadline_at <= bindparam("now", type_=Moment))
     .limit(bindparam("limit"))
 )
 _UNCLEAR = (
     select(Message)
     .join(Run)
     .where(
-        Message.shard.in_(_SHARDS),
+        among(Message.shard, "shards"),
         Message.status == "unknown",
         Message.claimed_at <= bindparam("unclear_since", type_=Moment),
         Message.claimed_at > bindparam("unclear_until", type_=Moment),

@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, defer
 from gupshup import webhooks
 from messaging import circuit, endings, replies, rows, statuses
 from messaging.crypto import Undecryptable
-from messaging.db import Moment
+from messaging.db import Moment, among
 from messaging.intake import Hook, Ledger
 from messaging.models import InboundEvent, Line, Message, Reply, shard_of
 from messaging.rows import EventRow, MessageRow
@@ -176,16 +176,14 @@ _DUE = (
         InboundEvent.state,
     )
     .where(
-        InboundEvent.shard.in_(bindparam("shards", expanding=True)),
+        among(InboundEvent.shard, "shards"),
         InboundEvent.state == "stored",
         InboundEvent.due_at <= bindparam("now", type_=Moment),
     )
     .order_by(InboundEvent.id)
     .limit(BATCH)
 )
-_LINES = (
-    select(Line).where(Line.id.in_(bindparam("ids", expanding=True))).options(defer(Line.api_key), defer(Line.secret))
-)
+_LINES = select(Line).where(among(Line.id, "ids")).options(defer(Line.api_key), defer(Line.secret))
 
 
 class Known:

@@ -8,6 +8,7 @@ What was recognised from memory (`Known`) is read again in the same transaction:
 line was wiped meanwhile, is not stored, and its call is looked at anew.
 """
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -16,11 +17,13 @@ from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import structlog
-from sqlalchemy import Column, Connection, Engine, Table
+from sqlalchemy import JSON, Column, Connection, Engine, Table
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
+
+from messaging.db import Array, literal
 
 T = TypeVar("T")
 #: Rows of one transaction at most; a process has fewer threads than that.
@@ -101,9 +104,13 @@ class Binder:
     def __init__(self, engine: Engine, ledger: Ledger, given: Iterable[str]) -> None:
         dialect = engine.dialect
         self._given = tuple(given)
-        processors = {}
+        #: PostgreSQL takes each column of a group as one array: rows would be another statement for each number of them.
+        self._in_arrays = dialect.name == "postgresql"
+        processors: dict[str, Callable[[Any], Any] | None] = {}
         for name, column in ledger.columns.items():
             processors[name] = column.type.dialect_impl(dialect).bind_processor(dialect)
+            if self._in_arrays and isinstance(column.type, JSON):
+                processors[name] = json.dumps  # as text: psycopg's own object has no place in an array
         self._key = [(name, processors[name]) for name in ledger.key]
         self._bind = [(name, processors[name]) for name in self._given]
         constants = {
@@ -118,13 +125,16 @@ class Binder:
         quote = dialect.identifier_preparer.quote
         names = [quote(name) for name in (*self._given, *constants)]
         mark = self._mark = "?" if dialect.paramstyle == "qmark" else "%s"
-        self._head = f"INSERT INTO {quote(ledger.table.name)} ({', '.join(names)}) VALUES "
+        self._head = f"INSERT INTO {quote(ledger.table.name)} ({', '.join(names)}) "
         self._row = f"({', '.join([mark] * len(names))})"
+        if self._in_arrays:
+            types = [Array(ledger.columns[name].type).compile(dialect) for name in (*self._given, *constants)]
+            self._arrays = f"SELECT * FROM unnest({', '.join(f'%s::{kind}' for kind in types)}) AS new"
         returned = ", ".join(quote(name) for name in ("id", *ledger.key))
         self._tail = f" ON CONFLICT DO NOTHING RETURNING {returned}"
         basis = ", ".join(quote(attribute.key) for attribute in ledger.rests_on)
         owner = quote(ledger.rests_on[0].class_.__tablename__)
-        self._standing = f"SELECT {basis} FROM {owner} WHERE id IN "
+        self._standing = f"SELECT {basis} FROM {owner} WHERE id "
         # FOR KEY SHARE: an uninstall locks what it closes; until it is through, nothing is stored for it.
         self._locked = "" if dialect.name == "sqlite" else " ORDER BY id FOR KEY SHARE"
 
@@ -139,15 +149,20 @@ class Binder:
 
     def standing(self, connection: Connection, bases: Iterable[tuple[Any, ...]], alone: bool) -> set[tuple[Any, ...]]:
         """Which of these are as they were recognised. alone: wait for what is locked; a group goes on without it."""
-        ids = tuple({basis[0] for basis in bases})
+        ids: tuple[Any, ...] = tuple({basis[0] for basis in bases})
+        among = f"IN ({', '.join([self._mark] * len(ids))})"
+        if self._in_arrays:
+            among, ids = "= ANY(%s::BIGINT[])", (literal(ids),)
         lock = self._locked + (" SKIP LOCKED" if self._locked and not alone else "")
-        statement = f"{self._standing}({', '.join([self._mark] * len(ids))}){lock}"
-        return {tuple(row) for row in connection.exec_driver_sql(statement, ids)}
+        return {tuple(row) for row in connection.exec_driver_sql(f"{self._standing}{among}{lock}", ids)}
 
     def insert(self, connection: Connection, rows: list[tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:
         """Insert what is not there yet; the ids of the new ones by their key."""
-        statement = f"{self._head}{', '.join([self._row] * len(rows))}{self._tail}"
-        found = connection.exec_driver_sql(statement, tuple(chain.from_iterable(rows)))
+        if self._in_arrays:
+            made, values = self._arrays, tuple(literal(values) for values in zip(*rows, strict=True))
+        else:
+            made, values = f"VALUES {', '.join([self._row] * len(rows))}", tuple(chain.from_iterable(rows))
+        found = connection.exec_driver_sql(f"{self._head}{made}{self._tail}", values)
         return {tuple(key): ident for ident, *key in found}
 
 

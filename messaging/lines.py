@@ -4,15 +4,15 @@ import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 import structlog
-from sqlalchemy import BindParameter, bindparam, or_, select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session, defer
 
 from activities.errors import refused
 from gupshup.client import Account
 from messaging import circuit, crypto, endings, portals
+from messaging.db import among
 from messaging.intake import Hook
 from messaging.models import Conversation, Line, Message, Portal, Run, shard_of
 from messaging.runtime import Runtime
@@ -21,6 +21,8 @@ from messaging.runtime import Runtime
 PAUSED = datetime(9999, 1, 1, tzinfo=UTC)
 #: Messages a second: the least and the most a line may be set to.
 PACES = (0.1, 1000.0)
+#: Messages that may leave at once after a rest.
+BURST = 20
 #: Characters; of a phone: digits.
 LIMITS = {"api_key": 200, "app_name": 100, "app_id": 64, "name": 100}
 PHONE_DIGITS = range(7, 16)
@@ -179,9 +181,12 @@ def _unpaused(session: Session, runtime: Runtime, line_id: int) -> bool:
 
 def make_default(runtime: Runtime, line_id: int) -> None:
     """The line of those who never wrote to any. Raises LookupError for an unknown or removed line."""
-    with runtime.db.write() as session:
+
+    def chosen(session: Session) -> None:
         line = _connected(session, line_id)
         line.portal.default_line_id = line.id
+
+    runtime.db.write_again(chosen)  # a drain locks the portal before its lines
 
 
 def rename(runtime: Runtime, line_id: int, name: str) -> None:
@@ -189,21 +194,28 @@ def rename(runtime: Runtime, line_id: int, name: str) -> None:
     name = name.strip()
     if len(name) > LIMITS["name"]:
         raise ValueError("too_long")
-    with runtime.db.write() as session:
-        line = _connected(session, line_id)
-        others = [other for other in line.portal.lines if other.status == "connected" and other is not line]
-        if name and any(name in (other.name, other.app_name) for other in others):
-            raise ValueError("taken")
-        line.name = name or line.app_name
-        portals.register_again(session, line.portal, runtime)
+    runtime.db.write_again(lambda session: _renamed(session, runtime, line_id, name))
+
+
+def _renamed(session: Session, runtime: Runtime, line_id: int, name: str) -> None:
+    line = _connected(session, line_id)
+    others = [other for other in line.portal.lines if other.status == "connected" and other is not line]
+    if name and any(name in (other.name, other.app_name) for other in others):
+        raise ValueError("taken")
+    line.name = name or line.app_name
+    portals.register_again(session, line.portal, runtime)
 
 
 def set_pace(runtime: Runtime, line_id: int, pace: float) -> None:
-    """Messages a second from now on; how many may leave at once stays. Raises LookupError, ValueError outside of PACES."""
+    """Messages a second from now on, and a second's worth at once if that is more than usual (BURST).
+
+    Raises LookupError, ValueError outside of PACES.
+    """
     if not PACES[0] <= pace <= PACES[1]:
         raise ValueError(f"pace: {pace:g} is not between {PACES[0]:g} and {PACES[1]:g} messages a second")
     with runtime.db.write() as session:
-        _connected(session, line_id).pace = pace
+        line = _connected(session, line_id)
+        line.pace, line.burst = pace, max(BURST, round(pace))
 
 
 def _connected(session: Session, line_id: int) -> Line:
@@ -281,6 +293,8 @@ def _named(portal: Portal, wanted: str) -> Line:
         or line.id == number
         or (len(digits(wanted)) >= 7 and line.phone == digits(wanted))
     ]
+    # Robots choose by id: a line that somebody called "2" must not take what is for line 2.
+    found.sort(key=lambda line: line.id != number)
     if not found:
         raise refused("line_not_found", at="line", value=wanted)
     # One that was removed bears the name of its successor.
@@ -309,12 +323,11 @@ def conversations_with(session: Session, line_ids: Collection[int], keys: Collec
     return list(session.scalars(_CONVERSATIONS, {"lines": list(line_ids), "keys": list(keys)}))
 
 
-_KEYS: BindParameter[Any] = bindparam("keys", expanding=True)
 _CONVERSATIONS = (
     select(Conversation)
     .where(
-        Conversation.line_id.in_(bindparam("lines", expanding=True)),
-        or_(Conversation.phone_key.in_(_KEYS), Conversation.alias_key.in_(_KEYS)),
+        among(Conversation.line_id, "lines"),
+        or_(among(Conversation.phone_key, "keys"), among(Conversation.alias_key, "keys")),
     )
     .options(defer(Conversation.phone))
     .order_by(Conversation.id)

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import BindParameter, bindparam, exists, select, update
+from sqlalchemy import BigInteger, Integer, bindparam, column, exists, func, select, true, update
 from sqlalchemy.orm import Session, aliased, defer
 
 from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
 from messaging import circuit, endings, lines, replies, rows, statuses
-from messaging.db import Moment
+from messaging.db import Array, Moment, among, there_is
 from messaging.lines import PAUSED
 from messaging.models import Conversation, InboundEvent, Lease, Line, Message, Run, shard_of
 from messaging.rows import MessageRow
@@ -50,7 +50,7 @@ class Sending:
     attempts: int
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Content:
     """What of a message is sealed, and the trace of its run."""
 
@@ -105,14 +105,21 @@ class Outbox:
         turns = self._in_turn([(line, may) for line in lines if (may := self._may(line, now))], room)
         shares = _shares([may for _, may in turns], room)
         quick = {line.id: new[line.id] for line, _ in turns if line.id not in self.ready and line.stopped_at is None}
-        ready = self._of_runs(session, [run_id for run_ids in quick.values() for run_id in run_ids], now)
+        fresh = self._of_runs(session, [run_id for run_ids in quick.values() for run_id in run_ids], now)
         self.ready |= new.keys() - quick.keys()
+        shared = [(line, share) for (line, _), share in zip(turns, shares, strict=True)]
+        others = {
+            line.id: share for line, share in shared if share and line.id not in quick and line.stopped_at is None
+        }
+        ready = self._of_lines(session, others, now)
         chosen: list[int] = []
-        for (line, _), share in zip(turns, shares, strict=True):
+        for line, share in shared:
             if line.id in quick:
-                chosen += self._take_new(session, line, now, ready[line.id], share, len(quick[line.id]))
+                chosen += self._take_new(session, line, now, fresh[line.id], share, len(quick[line.id]))
+            elif line.id in others:
+                chosen += self._take(session, line, now, ready[line.id], share)
             elif share:
-                chosen += self._take(session, line, now, share)
+                chosen += self._take_trial(session, line, now)
         return self._claimed(session, chosen, {line.id: line for line, _ in turns}, now) if chosen else []
 
     @staticmethod
@@ -132,17 +139,32 @@ class Outbox:
             self.ready.add(line.id)
         return self._leaving(session, line, now, ready[:share], more=len(ready) > share)
 
-    def _take(self, session: Session, line: Line, now: datetime, share: int) -> list[int]:
-        """The oldest of a line's messages that may leave."""
-        if line.stopped_at is not None and line.trial_run_id is None:
+    @staticmethod
+    def _of_lines(session: Session, shares: dict[int, int], now: datetime) -> defaultdict[int, list[tuple[int, int]]]:
+        """The oldest messages of these lines that may leave, so many of each, by line."""
+        found: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
+        asked: list[dict[str, Any]] = [{"line": line, "limit": share, **_times(now)} for line, share in shares.items()]
+        query = _READY
+        if asked and session.get_bind().dialect.name == "postgresql":
+            query, asked = _READY_IN_TURN, [{"lines": [*shares], "limits": [*shares.values()], **_times(now)}]
+        for each in asked:
+            for row in session.execute(query, each):
+                found[row.line_id].append((row.id, row.conversation_id))
+        return found
+
+    def _take(self, session: Session, line: Line, now: datetime, ready: list[tuple[int, int]], share: int) -> list[int]:
+        if len(ready) < share:
             self.ready.discard(line.id)
+        return self._leaving(session, line, now, ready, more=len(ready) == share)
+
+    def _take_trial(self, session: Session, line: Line, now: datetime) -> list[int]:
+        """Of a stopped line: nothing, or the one message that tries it."""
+        self.ready.discard(line.id)
+        if line.trial_run_id is None:
             return []
-        query = _READY if line.stopped_at is None else _READY_TRIAL
-        asked = {"line": line.id, "limit": share, "trial": line.trial_run_id, **_times(now)}
-        found = [(row.id, row.conversation_id) for row in session.execute(query, asked)]
-        if len(found) < share:
-            self.ready.discard(line.id)
-        return self._leaving(session, line, now, found, more=len(found) == share)
+        asked = {"line": line.id, "limit": 1, "trial": line.trial_run_id, **_times(now)}
+        found = [(row.id, row.conversation_id) for row in session.execute(_READY_TRIAL, asked)]
+        return self._leaving(session, line, now, found, more=False)
 
     def _leaving(
         self, session: Session, line: Line, now: datetime, ready: list[tuple[int, int]], more: bool
@@ -344,13 +366,15 @@ _READY_ALL = (
         Message.status == "queued",
         Message.send_at <= _NOW,
         _WANTED,
-        ~exists().where(
+        ~there_is(
+            _EARLIER,
             _EARLIER.conversation_id == Message.conversation_id,
             _EARLIER.run_id < Message.run_id,
             _EARLIER.status == "queued",
         ),
-        ~exists().where(_FLYING.conversation_id == Message.conversation_id, _FLYING.status == "sending"),
-        ~exists().where(
+        ~there_is(_FLYING, _FLYING.conversation_id == Message.conversation_id, _FLYING.status == "sending"),
+        ~there_is(
+            _UNPLANNED,
             _UNPLANNED.shard == Message.shard,  # follows from the portal, and opens the index of stored runs
             _UNPLANNED.portal_id == Message.portal_id,
             _UNPLANNED.state == "stored",
@@ -361,13 +385,22 @@ _READY_ALL = (
     .order_by(Message.run_id)
 )
 _READY = _READY_ALL.where(Message.line_id == bindparam("line")).limit(bindparam("limit"))
-_READY_RUNS = _READY_ALL.where(Message.run_id.in_(bindparam("runs", expanding=True)))
+#: PostgreSQL: of many lines in one question.
+_TURN = (
+    func.unnest(bindparam("lines", type_=Array(BigInteger())), bindparam("limits", type_=Array(Integer())))
+    .table_valued(column("line_id", BigInteger), column("may", Integer))
+    .render_derived(name="turn")
+)
+_OF_TURN = _READY_ALL.where(Message.line_id == _TURN.c.line_id).limit(_TURN.c.may).lateral("ready")
+_READY_IN_TURN = select(_OF_TURN.c.id, _OF_TURN.c.conversation_id, _OF_TURN.c.line_id).join_from(
+    _TURN, _OF_TURN, true()
+)
+_READY_RUNS = _READY_ALL.where(among(Message.run_id, "runs"))
 #: Of a stopped line: the one message that is to show whether it works again (messaging.circuit).
 _READY_TRIAL = _READY.where(Message.run_id == bindparam("trial"))
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _CLAIM = (
     update(Message)
-    .where(Message.id.in_(_IDS), Message.status == "queued", _WANTED)
+    .where(among(Message.id, "ids"), Message.status == "queued", _WANTED)
     .values(
         status="sending",
         claimed_at=_NOW,
@@ -388,29 +421,29 @@ _CLAIM = (
 _CONTENTS = (
     select(Message.run_id, Conversation.phone, Message.payload)
     .join(Conversation, Conversation.id == Message.conversation_id)
-    .where(Message.run_id.in_(_IDS))
+    .where(among(Message.run_id, "ids"))
 )
-_LANES = select(Message.line_id).where(Message.conversation_id.in_(_IDS), Message.status == "queued").distinct()
+_LANES = select(Message.line_id).where(among(Message.conversation_id, "ids"), Message.status == "queued").distinct()
 _LINES = (
     select(Line)
-    .where(Line.id.in_(_IDS), Line.status == "connected")
+    .where(among(Line.id, "ids"), Line.status == "connected")
     .order_by(Line.id)
     .options(defer(Line.secret))
     .execution_options(populate_existing=True)
 )
-_PAUSED = select(Line.id).where(Line.id.in_(_IDS), Line.paused_at.is_not(None)).with_for_update(read=True)
+_PAUSED = select(Line.id).where(among(Line.id, "ids"), Line.paused_at.is_not(None)).with_for_update(read=True)
 _QUEUED_LINES = select(Line.id, Line.portal_id).where(
     exists().where(Message.line_id == Line.id, Message.status == "queued")
 )
 _TALKED = (
     update(Conversation)
-    .where(Conversation.id.in_(_IDS))
+    .where(among(Conversation.id, "ids"))
     .values(last_activity_at=_NOW)
     .execution_options(synchronize_session=False)
 )
 _OVERTAKING = (
     update(InboundEvent)
-    .where(InboundEvent.ref.in_(bindparam("refs", expanding=True)), InboundEvent.state == "stored")
+    .where(among(InboundEvent.ref, "refs"), InboundEvent.state == "stored")
     .values(due_at=_NOW)
     .execution_options(synchronize_session=False)
 )

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import BindParameter, bindparam, exists, or_, select
+from sqlalchemy import BigInteger, Integer, bindparam, column, exists, func, or_, select, true
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -22,7 +22,7 @@ from activities.errors import Refused
 from bx24.client import MAX_BATCH
 from gupshup.templates import TemplateInfo
 from messaging import endings, lines, rows, runs, templates
-from messaging.db import Moment
+from messaging.db import Array, Moment, among, not_among
 from messaging.desk import Elsewhere, QuickDesk
 from messaging.models import Lease, Line, Run
 from messaging.outbox import Content
@@ -35,7 +35,7 @@ GROUP = 64
 #: Answers of the template cache that are kept in memory.
 KNOWN = 2000
 #: Messages planned and not claimed yet whose payload is kept in memory; more, and they are read again.
-FRESH = 4000
+FRESH = 2000
 
 
 @dataclass(frozen=True)
@@ -96,6 +96,7 @@ class Planning:
         self._turns: dict[int, int] = {}
         self._hands = 4
         self._prepared: Prepared | None = None
+        self._looked = False
 
     def hands(self, threads: int) -> int:
         self._hands = max(4, threads // 4)
@@ -103,7 +104,7 @@ class Planning:
 
     def prepare(self, session: Session, held: dict[int, int]) -> bool:
         """Plan what is due and can be planned at once; nothing is locked or written. False if nothing is due."""
-        self._prepared = None
+        self._prepared, self._looked = None, True
         asked: dict[str, Any] = {
             "now": self.runtime.clock(),
             "busy": [flying.run_id for flying in self.busy],
@@ -122,7 +123,8 @@ class Planning:
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[Task]:
         """Write what was planned; the rest is for threads, at most `room` of them, and not all for one portal."""
         self.done = 0
-        if self._prepared is None and not self.prepare(session, held):
+        looked, self._looked = self._looked, False  # if so, nothing was due a moment ago
+        if self._prepared is None and (looked or not self.prepare(session, held)):
             return []
         prepared, self._prepared = self._prepared, None
         assert prepared is not None
@@ -170,13 +172,28 @@ class Planning:
         not stand before all."""
         shards = sorted(set(session.scalars(_WAITING_SHARDS)) & set(asked["shards"]))
         each = max(1, GROUP // len(shards))
-        ids: list[int] = []
-        for shard in shards:
-            of_shard = {**asked, "shard": shard, "after": self._turns.get(shard, 0), "limit": each}
-            found = session.execute(_DUE_IN_TURN, of_shard).all()
-            self._turns[shard] = found[-1].portal_id if len(found) == each else 0
-            ids += [row.id for row in found]
-        return sorted(ids)
+        found = self._in_turn(session, {shard: self._turns.get(shard, 0) for shard in shards}, each, asked)
+        again = {shard: 0 for shard in shards if len(found[shard]) < each and shard in self._turns}
+        for shard, rest in self._in_turn(session, again, each, asked).items():
+            found[shard] += rest[: each - len(found[shard])]  # behind the last portal comes the first
+        self._turns = {shard: of_shard[-1].portal_id for shard, of_shard in found.items() if len(of_shard) == each}
+        return sorted({row.id for of_shard in found.values() for row in of_shard})
+
+    @staticmethod
+    def _in_turn(
+        session: Session, after: dict[int, int], each: int, asked: dict[str, Any]
+    ) -> defaultdict[int, list[Any]]:
+        """What is due in these shards behind these portals, so much of each."""
+        found: defaultdict[int, list[Any]] = defaultdict(list)
+        asked = {**asked, "limit": each}
+        groups = [{**asked, "shard": shard, "after": portal_id} for shard, portal_id in after.items()]
+        query = _DUE_IN_TURN
+        if groups and session.get_bind().dialect.name == "postgresql":
+            query, groups = _DUE_IN_TURNS, [{**asked, "shards": [*after], "afters": [*after.values()]}]
+        for group in groups:
+            for row in session.execute(query, group):
+                found[row.shard].append(row)
+        return found
 
     def _plan_quickly(self, session: Session, due: list[RunRow], shut: list[int]) -> Prepared:
         around = runs.Around(session, self.runtime, due)
@@ -272,28 +289,33 @@ class Planning:
 
 
 _NOW = bindparam("now", type_=Moment)
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 #: Parameters: now, busy (ids of runs on threads). Statements are made once, for building one costs more than running it.
 _DUE = (
     (Run.state == "stored")
     & or_(Run.plan_at.is_(None), Run.plan_at <= _NOW)
     & (Run.deadline_at > _NOW)
-    & Run.id.not_in(bindparam("busy", expanding=True))
+    & not_among(Run.id, "busy")
 )
 _DUE_RUNS = (
     select(Run.id)
-    .where(Run.shard.in_(bindparam("shards", expanding=True)), _DUE)
+    .where(among(Run.shard, "shards"), _DUE)
     .limit(bindparam("limit"))  # without an order: sorting would read all that waits
 )
 #: In the order of the index, so that what is read ends with the limit.
-_DUE_IN_TURN = (
-    select(Run.id, Run.portal_id)
-    .where(Run.shard == bindparam("shard"), Run.portal_id > bindparam("after"), _DUE)
-    .order_by(Run.portal_id, Run.id)
-    .limit(bindparam("limit"))
+_OF_SHARD = (
+    select(Run.id, Run.portal_id, Run.shard).where(_DUE).order_by(Run.portal_id, Run.id).limit(bindparam("limit"))
 )
+_DUE_IN_TURN = _OF_SHARD.where(Run.shard == bindparam("shard"), Run.portal_id > bindparam("after"))
+#: PostgreSQL: of many shards in one question.
+_TURN = (
+    func.unnest(bindparam("shards", type_=Array(Integer())), bindparam("afters", type_=Array(BigInteger())))
+    .table_valued(column("shard", Integer), column("after", BigInteger))
+    .render_derived(name="turn")
+)
+_OF_TURN = _OF_SHARD.where(Run.shard == _TURN.c.shard, Run.portal_id > _TURN.c.after).lateral("due")
+_DUE_IN_TURNS = select(_OF_TURN.c.id, _OF_TURN.c.portal_id, _OF_TURN.c.shard).join_from(_TURN, _OF_TURN, true())
 _WAITING_SHARDS = select(Lease.shard).where(exists().where(Run.shard == Lease.shard, Run.state == "stored"))
-_STILL_STORED = select(Run.id).where(Run.id.in_(_IDS), Run.state == "stored").order_by(Run.id).with_for_update()
+_STILL_STORED = select(Run.id).where(among(Run.id, "ids"), Run.state == "stored").order_by(Run.id).with_for_update()
 
 
 def _typed(given: str) -> list[str]:

@@ -14,8 +14,6 @@ from functools import cached_property, lru_cache
 from typing import Any, ClassVar, Self
 
 from sqlalchemy import (
-    ARRAY,
-    BindParameter,
     ColumnElement,
     Table,
     Update,
@@ -32,6 +30,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.types import Text
 
 from messaging.crypto import Undecryptable, Vault
+from messaging.db import Array, among
 from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Run
 
 #: What planning and ending a run read of it; the rest is sealed and opened by whoever needs it.
@@ -50,7 +49,7 @@ _PLAIN_MESSAGE = (
 _PLAIN_LINE = (
     Line.id, Line.portal_id, Line.name, Line.phone, Line.app_name, Line.app_id, Line.status, Line.pace, Line.burst,
     Line.connected_at, Line.templates_synced_at, Line.stopped_at, Line.stop_code, Line.stop_reason, Line.resumed_at,
-    Line.probe_at, Line.probe_tries, Line.trial_at, Line.trial_run_id,
+    Line.probe_at, Line.probe_tries, Line.trial_at, Line.trial_run_id, Line.paused_at,
 )  # fmt: skip
 _PLAIN_PORTAL = (Portal.id, Portal.status, Portal.language, Portal.region, Portal.default_line_id)
 
@@ -211,8 +210,8 @@ def write(session: Session, changed: Iterable[Row]) -> None:
 @lru_cache(256)
 def _update_together(table: Table, names: tuple[str, ...]) -> Update:
     """PostgreSQL takes the values of all rows as arrays: row by row each would be a statement of its own."""
-    arrays = [bindparam("row_id", type_=ARRAY(table.c.id.type, dimensions=1))]
-    arrays += [bindparam(f"new_{name}", type_=ARRAY(table.c[name].type, dimensions=1)) for name in names]
+    arrays = [bindparam("row_id", type_=Array(table.c.id.type))]
+    arrays += [bindparam(f"new_{name}", type_=Array(table.c[name].type)) for name in names]
     new = (
         func.unnest(*arrays)
         .table_valued(column("row_id"), *(column(name) for name in names))
@@ -227,10 +226,42 @@ def _update(table: Table, names: tuple[str, ...]) -> Update:
     return update(table).where(table.c.id == bindparam("row_id")).values(values)
 
 
+def add(
+    session: Session, table: Table, made: Sequence[Mapping[str, Any]], *told: str, known: bool = False
+) -> list[Any]:
+    """Insert rows, all with the same columns, at once; `told` of each that is new. known: skip what is there."""
+    if not made:
+        return []
+    connection = session.connection()
+    names = tuple(made[0])
+    if connection.dialect.name == "postgresql":
+        columns = {name: [each[name] for each in made] for name in names}
+        return list(connection.execute(_insert_together(table, names, told, known), columns))
+    return list(connection.execute(_insert(table, told, known), made))
+
+
+@lru_cache(256)
+def _insert_together(table: Table, names: tuple[str, ...], told: tuple[str, ...], known: bool) -> Any:
+    """PostgreSQL takes arrays here as well: a list of rows is another statement for each number of them."""
+    from sqlalchemy.dialects import postgresql  # 2 MB, where it is used
+
+    arrays = [bindparam(name, type_=Array(table.c[name].type)) for name in names]
+    new = func.unnest(*arrays).table_valued(*(column(name) for name in names)).render_derived(name="new")
+    statement = postgresql.insert(table).from_select(names, select(*new.c))
+    return (statement.on_conflict_do_nothing() if known else statement).returning(*table.c[told])
+
+
+@lru_cache(256)
+def _insert(table: Table, told: tuple[str, ...], known: bool) -> Any:
+    from sqlalchemy.dialects import sqlite
+
+    statement = sqlite.insert(table)
+    return (statement.on_conflict_do_nothing() if known else statement).returning(*table.c[told])
+
+
 # --- reading -------------------------------------------------------------------------------------------------------------
 # Statements are made once: SQLAlchemy spends more on building one than on running it.
 
-_IDS: BindParameter[Any] = bindparam("ids", expanding=True)
 _NAMES_OF_MESSAGE = [column.key for column in _PLAIN_MESSAGE]
 _MESSAGES = (
     select(*_PLAIN_MESSAGE, *_PLAIN_RUN, type_coerce(Conversation.phone, Text).label("sealed_phone"))
@@ -239,26 +270,26 @@ _MESSAGES = (
     .order_by(Message.run_id)
     .with_for_update(of=[Message.__table__, Run.__table__])
 )
-_MESSAGES_BY_ID = _MESSAGES.where(Message.id.in_(_IDS))
+_MESSAGES_BY_ID = _MESSAGES.where(among(Message.id, "ids"))
 _MESSAGES_BY_PROVIDER = _MESSAGES.where(
     or_(
-        Message.gupshup_id.in_(bindparam("gupshup", expanding=True)),
-        Message.whatsapp_id.in_(bindparam("whatsapp", expanding=True)),
+        among(Message.gupshup_id, "gupshup"),
+        among(Message.whatsapp_id, "whatsapp"),
     )
 )
-_RUNS_BY_ID = select(*_PLAIN_RUN).where(Run.id.in_(_IDS)).order_by(Run.id).with_for_update()
-_RUNS_TO_PLAN = select(*_PLAIN_RUN, Run.properties, Run.auth).where(Run.id.in_(_IDS)).order_by(Run.id)
-_PORTALS = select(Portal).where(Portal.id.in_(_IDS)).options(load_only(*_PLAIN_PORTAL))
+_RUNS_BY_ID = select(*_PLAIN_RUN).where(among(Run.id, "ids")).order_by(Run.id).with_for_update()
+_RUNS_TO_PLAN = select(*_PLAIN_RUN, Run.properties, Run.auth).where(among(Run.id, "ids")).order_by(Run.id)
+_PORTALS = select(Portal).where(among(Portal.id, "ids")).options(load_only(*_PLAIN_PORTAL))
 _LINES = (
     select(Line)
-    .where(Line.portal_id.in_(_IDS))
+    .where(among(Line.portal_id, "ids"))
     .order_by(Line.id)
     .options(load_only(*_PLAIN_LINE))
     .execution_options(populate_existing=True)
 )
 _LINES_LOCKED = (
     select(Line)
-    .where(Line.portal_id.in_(_IDS))
+    .where(among(Line.portal_id, "ids"))
     .order_by(Line.id)
     .options(load_only(*_PLAIN_LINE, Line.api_key))  # whoever plans a message sends it a moment later
     .execution_options(populate_existing=True)

@@ -12,8 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import insert, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 import gupshup.errors
@@ -370,12 +369,8 @@ class Around:
         new = {pair: phone for pair, phone in sorted(keyed.items()) if self._with(*pair) is None}
         if new:
             made = [{"line_id": line_id, "phone": phone, "phone_key": key} for (line_id, key), phone in new.items()]
-            insert: Any = sqlite.insert if self.session.get_bind().dialect.name == "sqlite" else postgresql.insert
-            # A client may have written meanwhile. RETURNING: without it PostgreSQL gets a statement for each row.
-            statement = (
-                insert(_CONVERSATION).on_conflict_do_nothing().returning(*_CONVERSATION.c["id", "line_id", "phone_key"])
-            )
-            for row in self.session.connection().execute(statement, made).all():
+            # A client may have written meanwhile.
+            for row in rows.add(self.session, _CONVERSATION, made, "id", "line_id", "phone_key", known=True):
                 self._known[row.phone_key].append(Conversation(id=row.id, line_id=row.line_id, phone_key=row.phone_key))
             if missing := {key for line_id, key in new if self._with(line_id, key) is None}:
                 for key in missing:
@@ -393,8 +388,7 @@ class Around:
 
     def write(self) -> None:
         """Write the messages that were gathered."""
-        if self.messages:
-            self.session.connection().execute(insert(_MESSAGE).returning(_MESSAGE.c.id), self.messages).all()
+        rows.add(self.session, _MESSAGE, self.messages, "id")
         self.messages = []
 
 

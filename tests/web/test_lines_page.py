@@ -157,9 +157,11 @@ def test_name_pace_and_default(shop: World) -> None:
         assert words in frame.change("lines/1/name", name=name)
     frame.change("lines/1/name", name="")
     assert _line(shop).name == "acmeshop"
-    burst = _line(shop).burst
-    frame.change("lines/1/pace", pace="12,5")
-    assert (_line(shop).pace, _line(shop).burst) == (12.5, burst)
+    for press in (lambda: frame.change("lines/1/pace", pace="80"), lambda: _command(shop, "set", "1", "--pace", "80")):
+        press()
+        assert (_line(shop).pace, _line(shop).burst) == (80, 80)
+        frame.change("lines/1/pace", pace="12,5")
+        assert (_line(shop).pace, _line(shop).burst) == (12.5, 20)
     for pace in ("", "быстро", "0", "-1", "1001", "nan", "inf"):
         page = frame.change("lines/1/pace", pace=pace)
         assert "Укажите число" in page, pace

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.flows.scenes import OLGA, ONE_DATABASE, portal_faults
@@ -67,8 +69,9 @@ def test_a_portal_that_does_not_answer_says_what_to_do(shop: World, lang: str, w
 def test_the_week_counts_runs_and_those_that_failed(shop: World) -> None:
     shop.run("robot.send_template", template="order_ready", phone=OLGA, params=["Анна", "512"])
     shop.run("robot.send_template", template="nowhere", phone=OLGA)
-    page = Frame(shop).get("/app/robots/week")
-    assert "2, 1 не отправлен" in seen(page)
+    told = json.loads(Frame(shop).get("/app/robots/week").headers["HX-Trigger"])["waba24:fill"]
+    assert told["week-send_template"] == "2, 1 не отправлен"
+    assert told["week-send_text"] == "0"
 
 
 def test_without_a_token_or_for_another_portal_there_is_nothing(shop: World) -> None:

@@ -8,8 +8,12 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+from messaging import lines
+from messaging.models import Line
 from robots import ROBOTS
 from tests.flows.scenes import ONE_DATABASE, end, hear
+from tests.pages.harness.field_texts import TEXTS as FIELD_TEXTS
+from tests.pages.harness_phone.texts import TEXTS as PHONE_TEXTS
 from tests.world import AUTH, GUPSHUP, PORTAL, World
 
 SIDES = ("robots", "activities")
@@ -299,3 +303,33 @@ def test_the_check_speaks_the_viewers_language(shop: World) -> None:
     assert said["en"]["heading"] == "Fill in 2 fields, otherwise the robot will fail"
     assert said["ru"]["problems"][1]["text"] == "Две кнопки называются «a». Дайте им разные названия."
     assert said["en"]["problems"][1]["text"] == 'Two buttons are called "a". Give them different titles.'
+
+
+@ONE_DATABASE
+def test_the_page_says_which_line_sends_nothing_now_and_why(shop: World) -> None:
+    (line,) = holds(opened(shop))["lines"]
+    assert (line["id"], line["default"], line["connected"], line["why"]) == (str(shop.line.id), True, True, "")
+    with shop.runtime.db.write() as session:
+        stored = session.get_one(Line, shop.line.id)
+        stored.stopped_at, stored.stop_code = shop.now, "1003"
+    (line,) = holds(opened(shop))["lines"]
+    assert line["why"].startswith("Не отправлено: линия «acmeshop» остановлена.")
+    lines.remove(shop.runtime, shop.line.id)
+    page = opened(shop)
+    assert [one["connected"] for one in holds(page)["lines"]] == [False]
+    assert places(check(shop, page, "send_text", GOOD["send_text"])) == [("line", "line_not_connected", None)]
+
+
+@ONE_DATABASE
+def test_the_page_has_every_word_its_parts_ask_for(shop: World) -> None:
+    for lang, at in (("en", 0), ("ru", 1)):
+        words = holds(opened(shop, lang=lang))["texts"]
+        for key, pair in (*FIELD_TEXTS.items(), *PHONE_TEXTS.items()):
+            wanted = pair[at]
+            given = (
+                words[key]
+                if isinstance(wanted, str)
+                else {form: words[key][form] for form in wanted if form != "other"}
+            )
+            wanted = wanted if isinstance(wanted, str) else {form: wanted[form] for form in given}
+            assert given == wanted, (lang, key)

@@ -26,3 +26,15 @@ def test_both_languages_fill_in_the_same_places() -> None:
         forms = [message.string] if isinstance(message.string, str) else list(message.string)
         for form in forms:
             assert set(re.findall(r"%\((\w+)\)s|%%", form)) == set(re.findall(r"%\((\w+)\)s|%%", english)), english
+
+
+def test_no_text_hides_in_an_f_string() -> None:
+    """Babel does not look into them: such a text would be English for everybody."""
+    hidden = re.compile(r"""\bf(["']).*?\{(?:_|_l|n?gettext)\(""")
+    found = [
+        f"{path.name}: {line}"
+        for path in catalogue.WEB.rglob("*.py")
+        for line in path.read_text().splitlines()
+        if hidden.search(line)
+    ]
+    assert found == []

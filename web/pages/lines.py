@@ -19,11 +19,11 @@ from messaging.ages import first_since
 from messaging.checks import CHECKS
 from messaging.lines import LIMITS, PACES, NewLine
 from messaging.models import Line, Message, Portal, Run, Tally, shard_of
-from web.context import runtime
+from web.context import runtime, typed
 from web.frames import Viewer, page
 from web.pages.charts import Series, bars
 from web.pages.checks import Row, progress
-from web.pages.shell import blueprint, changes, reads, show
+from web.pages.shell import blueprint, changes, fill, reads, show
 from web.pages.start import rows as steps
 from web.texts import badge, moment, number
 
@@ -146,7 +146,7 @@ def form(viewer: Viewer, portal: Portal) -> Response:
 @changes
 def connect(viewer: Viewer, portal: Portal) -> Response:
     """Store the line; whether Gupshup accepts it, its page asks by itself."""
-    given = NewLine(*(request.form.get(one.name, "") for one in fields(NewLine)))
+    given = NewLine(*(typed(one.name) for one in fields(NewLine)))
     new = given.tidied()
     if problems := new.problems():
         return _form(viewer, given, problems)
@@ -219,15 +219,10 @@ def check(viewer: Viewer, portal: Portal, line: Line, name: str) -> Response:
 
 def _row(viewer: Viewer, portal: Portal, line: Line, name: str, refused: str = "") -> Response:
     row = Row(name, checks.ask(runtime(), line, name), line.id, counted="counted" in request.args)
-    return page(
-        "pages/lines_check.html",
-        viewer,
-        row=row,
-        line=line,
-        address=_address(viewer, line, row),
-        refused=refused,
-        progress=progress(steps(portal, line)) if row.counted else "",
+    drawn = page(
+        "pages/lines_check.html", viewer, row=row, line=line, address=_address(viewer, line, row), refused=refused
     )
+    return fill(drawn, {"progress": str(progress(steps(portal, line)))}) if row.counted else drawn
 
 
 def _address(viewer: Viewer, line: Line, row: Row) -> str:
@@ -309,11 +304,11 @@ def show_robots(viewer: Viewer, portal: Portal, line: Line) -> Response:
 @changes
 @of_portal
 def rename(viewer: Viewer, portal: Portal, line: Line) -> Response:
-    typed = request.form.get("name", "")
+    name = typed("name")
     try:
-        lines.rename(runtime(), line.id, typed)
+        lines.rename(runtime(), line.id, name)
     except ValueError as error:
-        return _refused(viewer, portal, line, "name", typed, str(error))
+        return _refused(viewer, portal, line, "name", name, str(error))
     _changed(line)
     return _line_page(viewer, portal, line.id, said=_("The name is saved."))
 
@@ -322,13 +317,13 @@ def rename(viewer: Viewer, portal: Portal, line: Line) -> Response:
 @changes
 @of_portal
 def set_pace(viewer: Viewer, portal: Portal, line: Line) -> Response:
-    typed = request.form.get("pace", "")
+    given = typed("pace")
     try:
-        pace = float(typed.strip().replace(",", "."))
+        pace = float(given.strip().replace(",", "."))
     except ValueError:
-        return _refused(viewer, portal, line, "pace", typed, "not_a_number")
+        return _refused(viewer, portal, line, "pace", given, "not_a_number")
     if not PACES[0] <= pace <= PACES[1]:
-        return _refused(viewer, portal, line, "pace", typed, "out_of_range")
+        return _refused(viewer, portal, line, "pace", given, "out_of_range")
     lines.set_pace(runtime(), line.id, pace)
     _changed(line)
     return _line_page(viewer, portal, line.id, said=_("The pace is saved."))
@@ -339,13 +334,13 @@ def set_pace(viewer: Viewer, portal: Portal, line: Line) -> Response:
 @of_portal
 def new_key(viewer: Viewer, portal: Portal, line: Line) -> Response:
     """Another key or app id for the same app; a line that was stopped for its key goes on."""
-    typed = {name: request.form.get(name, "") for name in ("api_key", "app_id")}
+    given = {name: typed(name) for name in ("api_key", "app_id")}
     new = NewLine(
-        typed["api_key"] or line.api_key or "", line.app_name, line.phone, typed["app_id"], line.name
+        given["api_key"] or line.api_key or "", line.app_name, line.phone, given["app_id"], line.name
     ).tidied()
     if problems := new.problems():
         name, code = next(iter(problems.items()))
-        return _refused(viewer, portal, line, name, typed.get(name, ""), code)
+        return _refused(viewer, portal, line, name, given.get(name, ""), code)
     lines.add(runtime(), portal.member_id, new)
     _changed(line)
     return _line_page(viewer, portal, line.id, said=_("Saved. Now the line is being checked."))
@@ -399,12 +394,12 @@ def remove(viewer: Viewer, portal: Portal, line: Line) -> Response:
     return table(said=said)
 
 
-def _refused(viewer: Viewer, portal: Portal, line: Line, name: str, typed: str, code: str) -> Response:
+def _refused(viewer: Viewer, portal: Portal, line: Line, name: str, given: str, code: str) -> Response:
     """The same page with what was typed and what is wrong with it."""
     words = {"most": LIMITS.get(name, ""), "least": ""}
     if code == "out_of_range":
         words = {"least": number(PACES[0]), "most": number(PACES[1])}
-    shown = {"typed": {} if name == "api_key" else {name: typed}, "errors": {name: str(_PROBLEMS[code]) % words}}
+    shown = {"typed": {} if name == "api_key" else {name: given}, "errors": {name: str(_PROBLEMS[code]) % words}}
     return _line_page(viewer, portal, line.id, **shown)
 
 

@@ -26,7 +26,7 @@ from messaging.models import Line, Portal, Run
 from messaging.search import Found, Query
 from robots import ROBOTS
 from web import texts
-from web.context import runtime
+from web.context import runtime, typed
 from web.frames import Viewer, page
 from web.pages.shell import blueprint, reads, show
 
@@ -123,19 +123,14 @@ def _zone() -> timezone:
 
 
 def _asked() -> Asked:
-    form = request.form
-    period = form.get("period", "7")
-
-    def typed(name: str) -> str:
-        return form.get(name, "").strip()
-
+    period = typed("period")
     return Asked(
-        words=typed("words"),
-        line=typed("line"),
-        action=typed("action"),
-        status=typed("status"),
-        first=typed("first"),
-        last=typed("last"),
+        words=typed("words").strip(),
+        line=typed("line").strip(),
+        action=typed("action").strip(),
+        status=typed("status").strip(),
+        first=typed("first").strip(),
+        last=typed("last").strip(),
         period=period if period in PERIODS else "7",
     )
 

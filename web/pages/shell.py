@@ -4,6 +4,7 @@ A page is one template that extends `base`: the whole document when the portal o
 <main> when htmx asks. Everyone who may open the app reads; only the portal's administrators change anything.
 """
 
+import json
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -60,3 +61,12 @@ def show(template: str, viewer: Viewer, *, status: int = 200, section: str = "",
     base = "pages/fragment.html" if request.headers.get("HX-Request") else "pages/shell.html"
     worst = None if "problem" in values else banner.worst(viewer)
     return page(template, viewer, status, base=base, section=section, sections=SECTIONS, banner=worst, **values)
+
+
+def fill(response: Response, places: dict[str, str]) -> Response:
+    """Let the page put words elsewhere: element id → text.
+
+    An event and no out-of-band piece: the reader may have gone on meanwhile, and htmx would call that an error.
+    """
+    response.headers["HX-Trigger"] = json.dumps({"waba24:fill": places})
+    return response

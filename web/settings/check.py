@@ -25,6 +25,7 @@ from messaging.file_sources import not_understood, understood
 from messaging.models import Line, Portal
 from messaging.runtime import Runtime
 from messaging.templates import look, the_one
+from web.context import clean
 from web.settings.fields import Value, schema_of
 
 #: Bitrix24's own pattern of what it evaluates (bizproc, CBPActivity).
@@ -199,8 +200,8 @@ def _placed(schema: Properties, refusal: Refused) -> Problem:
 
 def _value(value: Any) -> Value | None:
     if isinstance(value, list):
-        return [entry for entry in value if isinstance(entry, str)]
-    return value if isinstance(value, str) else None
+        return [clean(entry) for entry in value if isinstance(entry, str)]
+    return clean(value) if isinstance(value, str) else None
 
 
 def _stood_in(written: Mapping[str, Value], whole: Collection[str]) -> dict[str, Value]:

@@ -24,7 +24,7 @@ from bx24.payloads import FrameCall, PayloadError, parse_query
 from messaging import portals, runs
 from messaging.models import Portal
 from robots import ROBOTS
-from web.context import empty, form, refuse, runtime
+from web.context import empty, form, json_map, refuse, runtime
 from web.frames import Viewer, identify, page, require_frame, speak
 from web.settings import check, fields, listing, texts
 
@@ -113,8 +113,7 @@ def templates(viewer: Viewer) -> Response:
 @require_frame
 def checked(viewer: Viewer) -> Response:
     """JSON {side, action, values: code → text or texts} → {problems: [{field, code, index, text}], heading}."""
-    given = request.get_json(silent=True)
-    given = given if isinstance(given, dict) else {}
+    given = json_map()
     side, values = given.get("side"), given.get("values")
     action = runs.action_of(side, str(given.get("action"))) if isinstance(side, str) and side in _SIDES else None
     if action is None or not isinstance(values, dict):

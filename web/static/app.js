@@ -37,10 +37,22 @@ async function again({ verb, path, parameters, elt, target, headers: sent }) {
   window.htmx.ajax(verb, path, { source: elt, target, values: parameters, headers: { 'X-Waba24-Again': '1' } });
 }
 
+// Words for places elsewhere on the page, if it is still the same page: {id: text}, in the answer's header HX-Trigger.
+document.body.addEventListener('waba24:fill', ({ detail }) => {
+  for (const [id, words] of Object.entries(detail)) {
+    const place = document.getElementById(id);
+    if (place) place.textContent = words;
+  }
+});
+
 document.body.addEventListener('htmx:sendError', () => say(main.dataset.offline));
 
 document.body.addEventListener('htmx:afterSwap', (event) => {
   localise(event.detail.target);
+  // The first of the rows that were fetched: the button that had the focus is gone. (autofocus is refused in a frame.)
+  const next = document.querySelector('[data-next]');
+  next?.removeAttribute('data-next');
+  next?.focus();
   if (event.detail.target !== main) return;
   const { section } = main.firstElementChild.dataset;
   if (section) remember(section);

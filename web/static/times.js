@@ -3,6 +3,7 @@ const DAY = 24 * 3600 * 1000;
 const lang = document.documentElement.lang;
 const make = (options) => new Intl.DateTimeFormat(lang, options);
 const clock = make({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
+const whole = make({ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
 const exact = make({ hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 1, hourCycle: 'h23' });
 const dayMonth = make({ day: 'numeric', month: lang === 'ru' ? 'long' : 'short' });
 const day = make(lang === 'ru' ? {} : { day: 'numeric', month: 'short', year: 'numeric' });
@@ -13,7 +14,8 @@ const midnight = (at) => new Date(at.getFullYear(), at.getMonth(), at.getDate())
 /** @param {Date} at @param {string} style auto, full, clock (tenths), time or date @param {Date} now */
 export function shown(at, style, now = new Date()) {
   if (style === 'date') return day.format(at);
-  if (style === 'clock') return exact.format(at);
+  // The provider tells whole seconds: a “,0” would claim to know more, and stand before what caused it.
+  if (style === 'clock') return (at.getMilliseconds() ? exact : whole).format(at);
   if (style === 'time') return clock.format(at);
   if (style === 'full') return `${day.format(at)}${lang === 'ru' ? ' ' : ', '}${clock.format(at)}`;
   const days = Math.round((midnight(at) - midnight(now)) / DAY);

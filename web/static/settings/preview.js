@@ -87,7 +87,8 @@ function last(link) {
 export function ofContact(form) {
   const { store } = form;
   const crm = store.text('contact').trim();
-  const name = crm ? parts(form, /^\d+$/.test(crm) ? `№ ${crm}` : crm) : parts(form, store.text('contact_name'));
+  const ofCrm = /^\d+$/.test(crm) ? [{ field: `ID ${crm}` }] : parts(form, crm);
+  const name = crm ? ofCrm : parts(form, store.text('contact_name'));
   const about = crm ? '' : store.text('contact_company') || store.text('contact_phone');
   return { ...base(form), header: { type: 'contact', name, parts: parts(form, about) } };
 }

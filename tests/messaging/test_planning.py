@@ -1,0 +1,40 @@
+"""A burst is planned in whole groups, before the write lock: what is planned under it keeps every other writer waiting."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy.orm import Session
+
+from messaging.planning import GROUP
+from tests.flows.scenes import PHONES, begin, hear, template
+from tests.world import World
+
+ROUNDS = 3
+
+
+def test_each_round_of_a_burst_plans_a_whole_group_before_its_transaction(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hear(shop)
+    begin(shop, template())
+    shop.go(2)  # its templates are known from now on
+    begin(shop, *[template(PHONES[number % len(PHONES)]) for number in range(ROUNDS * GROUP + 1)])
+    shop.now += timedelta(seconds=5)
+    shop.bx.deliver_due()
+    planned: list[tuple[int, bool]] = []
+    planning = shop.drain.planning
+    quickly = planning._plan_quickly
+
+    def watched(session: Session, due: list[Any], shut: list[int]) -> Any:
+        reads = bool(session.connection().get_execution_options().get("reads_only"))
+        planned.append((len(due), reads))
+        return quickly(session, due, shut)
+
+    monkeypatch.setattr(planning, "_plan_quickly", watched)
+    shop.drain.hold({shop.runs()[0].shard})
+    for _ in range(ROUNDS):
+        shop.drain.round([], lambda stage, task: None)
+    assert planned == [(GROUP, True)] * ROUNDS

@@ -1,0 +1,292 @@
+"""Every page in a real browser: no serious fault for axe, a silent console, no sideways scroll, usable by keyboard alone.
+
+One running product and one browser. Each page is looked at in Russian at 1280 px and in English at 600 px, and its width is
+tried at the other size as well; first on a portal where nothing is connected, then with a line, templates and messages.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Frame, Locator, Page, expect, sync_playwright
+
+from demo import APP_NAME, BUSINESS_PHONE, Demo
+from messaging import lines, queue_server
+from robots import ROBOTS
+from tests.browser import launch
+
+AXE = (Path(__file__).parent.parent / "vendor" / "axe.min.js").read_text()
+TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
+#: Language and width of a look; the other width is tried, too.
+LOOKS = (("ru", 1280), ("en", 600))
+SECTIONS = ("start", "lines", "robots", "templates", "messages", "health")
+#: htmx is at work as long as one of these stands on an element.
+BUSY = ".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added"
+TEMPLATES = [
+    {
+        "name": "visit_reminder",
+        "language": "ru",
+        "body": "Здравствуйте, {{1}}! Ждём вас {{2}}.",
+        "samples": {"1": "Ольга", "2": "23 ноября"},
+        "buttons": [{"type": "QUICK_REPLY", "text": "Приду"}],
+    },
+    {"name": "promo_may", "language": "en_US", "category": "MARKETING", "body": "{{1}} off!", "status": "PAUSED"},
+]
+ARRIVES = {"template": "visit_reminder", "params": ["Ольга", "{=Document:TITLE}"], "until": "delivered"}
+FAILS = {"text": "Никто *не писал*, поэтому уйти оно не может"}
+
+
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Demo]:
+    """Everything as `make demo` starts it, with nothing installed yet."""
+    with tempfile.TemporaryDirectory(prefix="waba24-t-", dir="/tmp") as folder:
+        made = Demo(Path(folder))
+        try:
+            made.supervisor.start()
+            made.until("web", made.is_ready)
+            yield made
+        finally:
+            made.close()
+            queue_server.stop(Path(folder))
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        opened = launch(playwright)
+        yield opened
+        opened.close()
+
+
+class Reader:
+    """Somebody at a browser of one language and width; notes every complaint of the pages he sees."""
+
+    def __init__(self, browser: Browser, demo: Demo, lang: str, width: int) -> None:
+        self.demo, self.lang, self.width = demo, lang, width
+        self.page: Page = browser.new_page(viewport={"width": width, "height": 900})
+        self.page.set_default_timeout(15_000)
+        self.complaints: list[str] = []
+        self.page.on("console", self._heard)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+
+    def _heard(self, message: Any) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    @property
+    def frame(self) -> Frame:
+        """The app's frame; a page outside the portal is its own."""
+        return self.page.frames[-1]
+
+    def open(self, path: str, heading: str = "h1") -> Frame:
+        self.page.goto(f"{self.demo.emulators.portal}/{path}?lang={self.lang}")
+        self.page.frame_locator("iframe").locator(heading).first.wait_for(state="attached")
+        return self.frame
+
+    def idle(self) -> None:
+        """Until htmx has put everything into its place."""
+        expect(self.frame.locator(BUSY)).to_have_count(0)
+
+    def go(self, target: Locator | str) -> None:
+        """Press a link or a button; a name is that of a section."""
+        link = self.frame.locator(f'nav a[data-section="{target}"]') if isinstance(target, str) else target
+        link.click()
+        self.idle()
+
+    def look(self, name: str) -> None:
+        """Nothing serious here, at this width; nothing wider than the frame at the other one."""
+        self.idle()
+        where = f"{name}, {self.lang}, {self.width} px"
+        assert self._faults() == [], where
+        self._fits(where)
+        other = 1880 - self.width
+        self._resize(other)
+        self._fits(f"{name}, {self.lang}, {other} px")
+        self._resize(self.width)
+        assert self.complaints == [], where
+
+    def _faults(self) -> list[str]:
+        """Serious and critical faults. Injected by the driver: the pages' CSP lets no foreign script in."""
+        if not self.frame.evaluate("'axe' in window"):
+            self.frame.evaluate(AXE)
+        run = "(tags) => axe.run(document, {runOnly: tags, resultTypes: ['violations']})"
+        found = self.frame.evaluate(run, TAGS)["violations"]
+        return [
+            f"{one['id']}: {one['nodes'][0]['html'][:200]}" for one in found if one["impact"] in ("serious", "critical")
+        ]
+
+    def _fits(self, where: str) -> None:
+        scrolled, shown = self.frame.evaluate(
+            "[document.scrollingElement.scrollWidth, document.scrollingElement.clientWidth]"
+        )
+        assert scrolled <= shown, f"{where}: {scrolled - shown} px stick out sideways"
+
+    def _resize(self, width: int) -> None:
+        before = self.frame.evaluate("innerWidth")
+        self.page.set_viewport_size({"width": width, "height": 900})
+        for _ in range(100):
+            if self.frame.evaluate("innerWidth") != before:
+                return
+            self.page.wait_for_timeout(10)
+        raise AssertionError("the frame kept its width")
+
+    def press(self, *keys: str) -> Locator:
+        """Returns what has the focus afterwards."""
+        for key in keys:
+            self.page.keyboard.press(key)
+        return self.frame.locator(":focus")
+
+
+@pytest.fixture(scope="module")
+def readers(browser: Browser, demo: Demo) -> Iterator[list[Reader]]:
+    made = [Reader(browser, demo, *look) for look in LOOKS]
+    yield made
+    for reader in made:
+        reader.page.close()
+
+
+def test_pages_while_nothing_is_connected(demo: Demo, readers: list[Reader]) -> None:
+    demo.portal("install", {"install_url": f"{demo.url}/bx24/install", "app_url": f"{demo.url}/bx24/app"})
+    for reader in readers:
+        reader.page.goto(f"{demo.url}/bx24/app?LANG={reader.lang}")
+        reader.look("outside the portal")
+        reader.page.route("**/install/status", lambda route: None)  # or it would finish under our eyes
+        reader.open("app")
+        reader.look("install")
+    demo._install()
+    for reader in readers:
+        reader.open("app")
+        for section in SECTIONS:
+            reader.go(section)
+            reader.look(f"empty {section}")
+        reader.go("lines")
+        reader.go(reader.frame.locator("main .btn-primary"))
+        reader.look("connect a line")
+    refused(readers[0])
+    for reader in readers[1:]:
+        reader.go(reader.frame.locator("form .btn-primary"))
+        reader.look("connect a line, errors")
+
+
+def refused(reader: Reader) -> None:
+    """By keyboard alone: a form that is not filled in leads to what is wrong, and from there to the field."""
+    frame = reader.frame
+    expect(frame.get_by_role("heading", level=1)).to_be_focused()
+    order = [
+        "App API Key",
+        "Показать",
+        "App name",
+        "Номер",
+        "App ID (необязательно)",
+        "Как вы её называете (необязательно)",
+    ]
+    for name in [*order, "Подключить линию"]:
+        expect(reader.press("Tab")).to_have_accessible_name(name)
+        assert has_ring(frame), name
+    reader.press("Enter")
+    expect(frame.get_by_role("alert")).to_be_focused()
+    assert frame.title() == "Ошибка: Подключить линию · waba24"
+    reader.look("connect a line, errors")
+    expect(reader.press("Tab")).to_contain_text("App API Key: Заполните")
+    expect(reader.press("Enter")).to_have_accessible_name("App API Key")
+    expect(frame.locator(":focus")).to_have_accessible_description(re.compile("Заполните"))
+
+
+def has_ring(frame: Frame) -> bool:
+    """Whether one sees where the focus is."""
+    seen: bool = frame.evaluate("getComputedStyle(document.activeElement).outlineStyle !== 'none'")
+    return seen
+
+
+def connect(demo: Demo) -> None:
+    """A line with templates, a message that has arrived and one that could not go."""
+    app = demo.gupshup(
+        "apps", {"app_name": APP_NAME, "phone": BUSINESS_PHONE, "templates": TEMPLATES, "allow_http": True}
+    )
+    member = demo.portal("state")["member_id"]
+    line = lines.add(
+        demo.runtime, member, lines.NewLine(app["api_key"], APP_NAME, BUSINESS_PHONE, app["app_id"], "Опт")
+    )
+    demo.gupshup(f"apps/{APP_NAME}/webhook", {"url": lines.webhook_url(demo.runtime, line)})
+    stage = place(demo, 1, ("send_template", ARRIVES), ("send_text", FAILS))
+    workflow = demo.portal("deals/1/move", {"stage": stage})["workflow"]["id"]
+    demo.until("workflow finished", lambda: demo._finished(workflow))
+
+
+def place(demo: Demo, number: int, *robots: tuple[str, dict[str, Any]]) -> str:
+    """These robots on the so-and-so-many-th stage; returns the stage."""
+    stage = str(demo.portal("state")["stages"][number]["id"])
+    placed = [{"code": f"robot.{name}", "name": name, "values": values} for name, values in robots]
+    demo.portal("stage-robots", {"stage": stage, "robots": placed})
+    return stage
+
+
+def test_pages_with_a_line_templates_and_messages(demo: Demo, readers: list[Reader]) -> None:
+    connect(demo)
+    for reader in readers:
+        frame = reader.open("app")
+        for section in SECTIONS:
+            reader.go(section)
+            reader.look(f"full {section}")
+        reader.go("templates")
+        reader.go(frame.get_by_role("link", name="promo_may"))
+        reader.look("one template")
+        messages(reader)
+        line(reader)
+    readers[1].look("line, back from the dialog")
+
+
+def messages(reader: Reader) -> None:
+    """Both stories, and a search that finds nothing."""
+    frame = reader.frame
+    for at, name in ((0, "the story of a failure"), (1, "the story of a message")):
+        reader.go("messages")
+        reader.go(frame.locator("tbody tr td:first-child a").nth(at))
+        for details in frame.locator(".story summary").all():
+            details.click()
+        reader.look(name)
+    reader.go("messages")
+    frame.locator("#words").fill("0000")
+    expect(frame.locator("#found .empty")).to_be_visible()
+    frame.locator("#period").select_option("own")
+    reader.look("nothing found")
+
+
+def line(reader: Reader) -> None:
+    """The page of a line; its dialog opens and shuts by keyboard, and the focus goes there and back."""
+    frame = reader.frame
+    reader.go("lines")
+    reader.go(frame.get_by_role("link", name="Опт"))
+    reader.look("a line")
+    opener = frame.locator("#remove-open")
+    opener.press("Enter")
+    dialog = frame.get_by_role("dialog")
+    expect(dialog.locator("[data-close]")).to_be_focused()
+    reader.look("a line, asked whether to remove it")
+    reader.press("Escape")
+    expect(dialog).to_be_hidden()
+    expect(opener).to_be_focused()
+    pace = frame.get_by_role("textbox").first
+    pace.fill("many")
+    pace.press("Enter")
+    expect(frame.get_by_role("alert")).to_be_focused()
+    reader.look("a line, errors")
+
+
+def test_the_settings_of_every_action(demo: Demo, readers: list[Reader]) -> None:
+    demo.portal("faults", {"refuse_resize": True})
+    stage = place(demo, 2, *((name, {}) for name in ROBOTS))
+    for at, name in enumerate(ROBOTS):
+        reader = readers[at % 2]
+        frame = reader.open(f"robots/{stage}/{at}")
+        expect(frame.locator(".summary.is-good, .summary.is-bad")).to_be_visible()
+        assert frame.evaluate("innerHeight") <= 350
+        reader.look(name)
+    for reader in readers:
+        frame = reader.open(f"robots/{stage}/{list(ROBOTS).index('send_template')}")
+        frame.get_by_role("combobox").first.wait_for()

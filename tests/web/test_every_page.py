@@ -1,0 +1,55 @@
+"""Every page, with something to show, on both databases: what SQLite computes, PostgreSQL may refuse."""
+
+from __future__ import annotations
+
+import pytest
+import redis
+from redis.client import Pipeline
+
+from messaging.checks import CHECKS
+from tests.flows.scenes import OLGA, PHONES, begin, hear, later, template, text
+from tests.web.inside import Frame
+from tests.world import World
+
+PAGES = (
+    *(
+        "start",
+        "lines",
+        "lines/new",
+        "lines/1",
+        "lines/1/hours",
+        "lines/1/robots",
+        "robots",
+        "robots/week",
+        "templates",
+    ),
+    *("messages", "messages/1", "messages/2", "health", *(f"lines/1/checks/{name}" for name in CHECKS)),
+)
+STATUSES = ("queued", "accepted", "sent", "delivered", "read", "replied", "failed", "unknown", "timeout", "ok")
+
+
+def test_every_page_answers(shop: World) -> None:
+    hear(shop)
+    begin(shop, template(PHONES[0]), text(OLGA, "Здравствуйте"), template(PHONES[1], template="nonsense"))
+    later(shop, 2)
+    frame = Frame(shop)
+    for path in PAGES:
+        frame.page(path)
+    assert '<span class="bad">' in frame.page("robots/week")
+    for status in STATUSES:
+        asked = {"status": status, "line": "1", "action": "send_template", "words": "9161", "period": "30"}
+        assert shop.app.post("/app/messages", headers=frame.headers, data=asked).status_code == 200, status
+
+
+def test_every_page_answers_without_redis(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    frame = Frame(shop)
+
+    def is_away(*args: object, **kwargs: object) -> None:
+        raise redis.exceptions.ConnectionError
+
+    monkeypatch.setattr(redis.Redis, "execute_command", is_away)
+    monkeypatch.setattr(Pipeline, "execute", is_away)
+    for path in (path for path in PAGES if "messages/" not in path):
+        frame.page(path)
+    for path in ("lines/1/pause", "lines/1/unpause", "lines/1/default", "robots/check", "robots/repair"):
+        frame.change(path)

@@ -1,0 +1,50 @@
+"""What people see when a page of ours fails or does not exist: what happened, what to do, a number to quote.
+
+Everybody else (Bitrix24, Gupshup, scripts) gets the status without a body.
+"""
+
+from secrets import token_hex
+
+import structlog
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException
+
+from bx24.i18n import language
+from web.frames import page, speak
+
+log = structlog.get_logger(__name__)
+
+
+def attach(app: Flask) -> None:
+    """Answer for the app whatever its views do not."""
+    app.register_error_handler(HTTPException, _answered)
+
+
+def _answered(error: HTTPException) -> Response:
+    status = error.code or 500
+    if status < 400:
+        return Response(headers=error.get_response().headers, status=status)  # a redirect
+    number = token_hex(4) if status >= 500 else ""
+    if number:  # Flask has just logged what it was
+        log.error("request failed", number=number, endpoint=request.endpoint, error=type(_cause(error)).__name__)
+    if not _is_read_by_people():
+        allowed = error.get_response().headers.get("Allow")
+        return Response(status=status, headers={"Allow": allowed} if allowed else None)
+    if "language" not in g:
+        speak(language(request.args.get("LANG") or request.accept_languages.best_match(["ru", "en"], "en")))
+    problem = "broken" if number else "not_found"
+    if request.headers.get("HX-Request"):
+        shown = {"base": "pages/fragment.html", "section": "", "banner": None}
+        return page("pages/problem.html", None, status, problem=problem, number=number, **shown)
+    return page("refused.html", None, status, reason=problem, number=number)
+
+
+def _cause(error: HTTPException) -> BaseException:
+    return getattr(error, "original_exception", None) or error
+
+
+def _is_read_by_people() -> bool:
+    return request.path.startswith(("/app", "/bx24/install", "/bx24/app")) or request.path.endswith("/settings")
+
+
+__all__ = ["attach"]
