@@ -197,8 +197,8 @@ class Outbox:
             return lines
         # Locked: else what is put off just after somebody let the line go on would wait for ever.
         still = session.scalars(_PAUSED, {"ids": sorted(paused)}).all()
-        queued = update(Message).where(Message.line_id.in_(still), Message.status == "queued", Message.send_at < PAUSED)
-        session.execute(queued.values(send_at=PAUSED).execution_options(synchronize_session=False))
+        shards = {shard_of(line.portal_id) for line in lines if line.id in paused}
+        session.execute(_PUT_OFF, {"shards": sorted(shards), "ids": still})
         self.ready -= paused
         for line_id in paused & new.keys():
             del new[line_id]
@@ -432,6 +432,18 @@ _LINES = (
     .execution_options(populate_existing=True)
 )
 _PAUSED = select(Line.id).where(among(Line.id, "ids"), Line.paused_at.is_not(None)).with_for_update(read=True)
+#: The shards open the index of what is due: what waits already, however much it is, is not looked at again.
+_PUT_OFF = (
+    update(Message)
+    .where(
+        among(Message.shard, "shards"),
+        among(Message.line_id, "ids"),
+        Message.status == "queued",
+        Message.send_at < PAUSED,
+    )
+    .values(send_at=PAUSED)
+    .execution_options(synchronize_session=False)
+)
 _QUEUED_LINES = select(Line.id, Line.portal_id).where(
     exists().where(Message.line_id == Line.id, Message.status == "queued")
 )

@@ -115,7 +115,7 @@ def _outside() -> Response:
 
 @blueprint.post("/session")
 def renew() -> Response:
-    """A new token for a page whose own has expired: the user proves himself by a fresh token of Bitrix24.
+    """A new token for a page whose own has expired: its user proves himself by a fresh token of Bitrix24.
 
     Header HEADER: the old token, which says the portal; JSON body {"access_token"}. Answers {"token"} or 401.
     """
@@ -128,6 +128,9 @@ def renew() -> Response:
         viewer, _ = _identified(Auth(member_id=old.member_id, access_token=access), old.language, old.sid)
     except (portals.Unverified, Bx24Error) as error:
         log.warning("frame session not renewed", reason=str(error), member_id=old.member_id)
+        return empty(401)
+    if viewer.user_id != old.user_id:
+        log.warning("frame session not renewed", reason="another user", member_id=old.member_id)
         return empty(401)
     return jsonify(token=issue(viewer))
 

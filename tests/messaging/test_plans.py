@@ -16,7 +16,7 @@ from sqlalchemy import Connection, event, text
 from bx24.emulator import lifecycle
 from messaging import lines, pool, search
 from messaging.checks import CHECKS
-from tests.flows.scenes import OLGA, PHONES, begin, hear, later, status, template, webhook
+from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, status, template, webhook
 from tests.flows.scenes import text as words
 from tests.rows import copies
 from tests.web.inside import Frame
@@ -78,7 +78,11 @@ def a_day(shop: World) -> None:
     assert shop.app.post(page.url.removeprefix(APP), data=page.form).status_code == 200
     shown = shop.flask.test_cli_runner().invoke(args=["messages", "show", "1", "--json"])
     assert json.loads(shown.output)["id"] == 1
+    lines.pause(shop.runtime, shop.line.id)
     shop.start(template(PHONES[3]))
+    later(shop, 1)
+    lines.unpause(shop.runtime, shop.line.id)
+    lines.pause(shop.runtime, shop.line.id)
     lines.remove(shop.runtime, shop.line.id)
     shop.go(40)
     assert shop.control.post("/emulator/uninstall", json={"clean": 0}, base_url=PORTAL).json["sent"] == 1
@@ -117,6 +121,18 @@ def test_nothing_reads_a_large_table_through(shop: World) -> None:
             statement: bad for statement, values in heard.items() if (bad := _through(connection, statement, values))
         }
     assert found == {}, "\n".join(f"{bad}\n    {statement}" for statement, bad in found.items())
+
+
+@ONE_DATABASE
+def test_what_waits_on_a_paused_line_is_not_read_again_in_each_round(shop: World) -> None:
+    lines.pause(shop.runtime, shop.line.id)
+    with listening(shop) as heard:
+        begin(shop, template(PHONES[0]))
+        later(shop, 1)
+    put_off = next(statement for statement in heard if statement.startswith("UPDATE message SET send_at"))
+    with shop.runtime.db.engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {put_off}", heard[put_off]).all()
+    assert [row[3] for row in plan] == ["SEARCH message USING INDEX ix_message_queued (shard=? AND send_at<?)"]
 
 
 def test_no_page_reads_a_large_table_through(shop: World) -> None:

@@ -99,8 +99,7 @@ class Reader:
         self.idle()
 
     def look(self, name: str) -> None:
-        """Nothing serious here, at this width; nothing wider than the frame at the other one."""
-        self.idle()
+        """Nothing serious here, at this width; nothing wider than the frame at the other one; a silent console."""
         where = f"{name}, {self.lang}, {self.width} px"
         assert self._faults() == [], where
         self._fits(where)
@@ -190,6 +189,7 @@ def refused(reader: Reader) -> None:
         assert has_ring(frame), name
     reader.press("Enter")
     expect(frame.get_by_role("alert")).to_be_focused()
+    reader.idle()
     assert frame.title() == "Ошибка: Подключить линию · waba24"
     reader.look("connect a line, errors")
     expect(reader.press("Tab")).to_contain_text("App API Key: Заполните")
@@ -238,7 +238,6 @@ def test_pages_with_a_line_templates_and_messages(demo: Demo, readers: list[Read
         reader.look("one template")
         messages(reader)
         line(reader)
-    readers[1].look("line, back from the dialog")
 
 
 def messages(reader: Reader) -> None:
@@ -254,6 +253,7 @@ def messages(reader: Reader) -> None:
     frame.locator("#words").fill("0000")
     expect(frame.locator("#found .empty")).to_be_visible()
     frame.locator("#period").select_option("own")
+    reader.idle()
     reader.look("nothing found")
 
 
@@ -267,6 +267,7 @@ def line(reader: Reader) -> None:
     opener.press("Enter")
     dialog = frame.get_by_role("dialog")
     expect(dialog.locator("[data-close]")).to_be_focused()
+    reader.idle()
     reader.look("a line, asked whether to remove it")
     reader.press("Escape")
     expect(dialog).to_be_hidden()
@@ -275,6 +276,7 @@ def line(reader: Reader) -> None:
     pace.fill("many")
     pace.press("Enter")
     expect(frame.get_by_role("alert")).to_be_focused()
+    reader.idle()
     reader.look("a line, errors")
 
 
@@ -288,5 +290,24 @@ def test_the_settings_of_every_action(demo: Demo, readers: list[Reader]) -> None
         assert frame.evaluate("innerHeight") <= 350
         reader.look(name)
     for reader in readers:
-        frame = reader.open(f"robots/{stage}/{list(ROBOTS).index('send_template')}")
-        frame.get_by_role("combobox").first.wait_for()
+        pickers(reader, stage, list(ROBOTS).index("send_template"))
+
+
+def pickers(reader: Reader, stage: str, at: int) -> None:
+    """The lists of templates and of fields, open; Esc shuts one level, and they never leave the frame."""
+    frame = reader.open(f"robots/{stage}/{at}")
+    template = frame.get_by_role("combobox", name=re.compile("^(Шаблон|Template)$"))
+    template.click()
+    option = frame.get_by_role("option").filter(has_text="visit_reminder")
+    expect(option).to_be_visible()
+    reader.look("choosing a template")
+    option.click()
+    field = frame.get_by_role("button", name=re.compile(r"(Вставить поле в|Insert a field into) \{\{1"))
+    field.press("Enter")
+    expect(frame.get_by_role("combobox", name=re.compile("Поиск поля|Search fields"))).to_be_focused()
+    listed = frame.get_by_role("listbox", name=re.compile("^(Поля|Fields)$"))
+    expect(listed.get_by_role("option").first).to_be_visible()
+    reader.look("choosing a field")
+    reader.press("Escape")
+    expect(listed).to_be_hidden()
+    assert frame.evaluate("document.activeElement !== document.body"), "the focus is lost"

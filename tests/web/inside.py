@@ -47,7 +47,6 @@ class Frame:
         return self._checked(path, self.post(f"/app/{path}", fields), status)
 
     def _checked(self, path: str, answer: Any, status: int) -> str:
-        self.answer = answer
         assert answer.status_code == status, (path, answer.status_code, answer.text[:300])
         return str(answer.text)
 

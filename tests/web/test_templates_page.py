@@ -6,6 +6,7 @@ import pytest
 from werkzeug.test import Client
 
 from messaging.models import Line
+from messaging.templates import ASK_EVERY
 from tests.flows.scenes import ONE_DATABASE
 from tests.web.inside import Frame, seen
 from tests.world import GUPSHUP, World
@@ -37,6 +38,9 @@ def test_a_new_line_has_no_list_until_gupshup_is_asked(shop: World) -> None:
     page = seen(Frame(shop).post("/app/templates/refresh"))
     assert "3 шаблона" in page
     assert "order_ready" in page
+    asked = len(shop.net.seen)
+    assert "order_ready" in seen(Frame(shop, user_id=2).post("/app/templates/refresh"))
+    assert len(shop.net.seen) == asked, "Gupshup hands out ten lists a minute, robots need them too"
 
 
 @pytest.mark.parametrize(
@@ -73,6 +77,7 @@ def test_one_template_is_shown_as_the_client_sees_it_and_a_paused_one_says_so(li
 def test_a_key_that_is_refused_keeps_the_old_list_and_names_the_line(listed: World) -> None:
     with listed.runtime.db.write() as session:
         session.get_one(Line, listed.line.id).api_key = "not the key"
+    listed.now += ASK_EVERY * 2
     page = seen(Frame(listed).post("/app/templates/refresh"))
     assert "не обновлён" in page
     assert "order_ready" in page

@@ -245,7 +245,8 @@ class Row:
             text = Text(why.en, why.ru)
         else:
             text = story.explained(found.code, found.said, self._spoken, found.line)
-        return story.short(text).to(self._language)
+        words = story.short(text).to(self._language)
+        return words if self._whole else _without_phones(words)
 
 
 def _document(found: Found) -> Document:

@@ -91,8 +91,7 @@ def week(viewer: Viewer, portal: Portal) -> Response:
         )
         total = dict(session.execute(came).all())
         failed = dict(session.execute(came.where(Run.outcome == "failed")).all())
-    counts = {action: (number, failed.get(action, 0)) for action, number in total.items()}
-    return fill(empty(), {f"week-{name}": _ran(*counts.get(name, (0, 0))) for name in ACTIVITIES})
+    return fill(empty(), {f"week-{name}": _ran(total.get(name, 0), failed.get(name, 0)) for name in ACTIVITIES})
 
 
 def _ran(total: int, failed: int) -> str:

@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import structlog
 from flask import Response, request
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
@@ -16,8 +15,6 @@ from messaging.models import Line, Portal
 from web.context import runtime
 from web.frames import Viewer
 from web.pages.shell import blueprint, reads, show
-
-log = structlog.get_logger(__name__)
 
 #: Status → word, sign and colour of its badge. What Gupshup may say beyond it is shown as it came.
 STATUSES: dict[str, tuple[LazyString, str, str]] = {
@@ -78,9 +75,9 @@ def listing(viewer: Viewer, portal: Portal) -> Response:
 @blueprint.post("/templates/refresh")
 @reads
 def refresh(viewer: Viewer, portal: Portal) -> Response:
-    """Ask Gupshup for the list of every line now. Nothing is changed there, so everyone may."""
-    problems = {line.id: problem for line in _lines(portal) if (problem := _refreshed(line))}
-    return _draw(viewer, portal, problems)
+    """Ask Gupshup for the list of every line, unless that was done just now. Nothing is changed there, so everyone may."""
+    asked = {line.id: templates.Templates(runtime(), line).listed(anew=True) for line in _lines(portal)}
+    return _draw(viewer, portal, {line_id: problem for line_id, (_, problem) in asked.items() if problem})
 
 
 @blueprint.get("/templates/<int:line_id>/<template_id>")
@@ -92,17 +89,6 @@ def template(viewer: Viewer, portal: Portal, line_id: int, template_id: str) -> 
     if not found:
         return show("pages/problem.html", viewer, status=404, problem="not_found")
     return show("pages/template.html", viewer, section="templates", info=found[0], line=line, **_words())
-
-
-def _refreshed(line: Line) -> GupshupError | None:
-    if not line.app_id:
-        return None
-    try:
-        templates.refresh(runtime(), line)
-    except GupshupError as error:
-        log.warning("template list not refreshed", line=line.id, code=error.code)
-        return error
-    return None
 
 
 def _draw(viewer: Viewer, portal: Portal, problems: dict[int, GupshupError]) -> Response:

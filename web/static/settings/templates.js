@@ -305,7 +305,7 @@ function option(template, id, texts) {
     .filter(([, n]) => n).map(([key, n]) => say(texts, key, { n }));
   return make('li', { role: 'option', id, 'aria-selected': 'false', 'aria-disabled': template.usable ? null : 'true' },
     make('div', { class: 'template-name' }, ...about(template)),
-    make('div', { class: 'template-text', dir: 'auto', lang: template.language, text: template.text }),
+    make('div', { class: 'template-text', dir: 'auto', lang: template.language.replace('_', '-'), text: template.text }),
     counts.length ? make('div', { class: 'hint', text: counts.join(', ') }) : null,
     template.usable ? null : make('div', { class: 'template-why', text: template.why }));
 }
