@@ -43,6 +43,7 @@ def _webhook(world: World, url: str | None) -> None:
 
 
 def test_the_page_comes_at_once_and_asks_nobody(shop: World) -> None:
+    opened(shop)
     shop.net.seen.clear()
     page = Frame(shop).page("start")
     assert not [one for one in shop.net.seen if "gupshup" in str(one.url)]
