@@ -89,8 +89,8 @@ def week(viewer: Viewer, portal: Portal) -> Response:
             .where(Run.stored_at >= since)
             .group_by(Run.action)
         )
-        total = dict(session.execute(came).tuples().all())
-        failed = dict(session.execute(came.where(Run.outcome == "failed")).tuples().all())
+        total = dict(session.execute(came).all())
+        failed = dict(session.execute(came.where(Run.outcome == "failed")).all())
     return fill(empty(), {f"week-{name}": _ran(total.get(name, 0), failed.get(name, 0)) for name in ACTIVITIES})
 
 
