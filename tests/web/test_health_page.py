@@ -71,8 +71,8 @@ def test_what_waits_for_the_end_of_a_pause_is_no_fault_of_the_queue(shop: World)
     lines.pause(shop.runtime, 1)
     begin(shop, template(PHONES[0]), template(PHONES[1]))
     later(shop, 1, 60)
-    page = Reader(shop).get("/app/health").text
-    assert "Сообщения на отправку пусто, 2 на паузе" in _plain(page)
+    page = Frame(shop).get("/app/health").text
+    assert "Сообщения на отправку пусто, 2 на паузе" in seen(page)
     assert '<span class="status warn">' not in page
 
 

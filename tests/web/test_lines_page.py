@@ -227,16 +227,16 @@ def test_a_line_is_removed_with_its_waiting_runs(shop: World) -> None:
 def test_a_line_removed_long_ago_is_listed_no_more(shop: World) -> None:
     lines.remove(shop.runtime, 1)
     shop.now += timedelta(days=29)
-    assert "Отключена" in Visitor(shop).get("lines")
+    assert "Отключена" in Frame(shop).page("lines")
     shop.now += timedelta(days=2)
-    assert "acmeshop" not in Visitor(shop).get("lines")
+    assert "acmeshop" not in Frame(shop).page("lines")
 
 
 @ONE_DATABASE
 def test_a_name_that_another_line_has_is_refused_at_every_door(shop: World) -> None:
-    visitor = Visitor(shop)
+    frame = Frame(shop)
     taken = {**NEW, "name": "acmeshop"}
-    page = visitor.post("lines", **taken)
+    page = frame.change("lines", **taken)
     assert "Так называется другая линия" in page
     assert 'value="newshop"' in page, "what was typed"
     args = ("--api-key", "k" * 32, "--app-name", "newshop", "--phone", "79005556677", "--name", "acmeshop")
@@ -245,8 +245,8 @@ def test_a_name_that_another_line_has_is_refused_at_every_door(shop: World) -> N
     assert "name: another connected line" in result.output
     with shop.runtime.db.read() as session:
         assert len(session.scalars(select(Line)).all()) == 1
-    visitor.post("lines", **NEW)
-    visitor.post("lines", **NEW)
+    frame.change("lines", **NEW)
+    frame.change("lines", **NEW)
     assert _line(shop, 2).name == NEW["name"], "the same app again keeps its own name"
 
 

@@ -180,13 +180,13 @@ def test_only_administrators_see_whole_phones(shop: World, frame: Frame) -> None
     assert OLGA in frame.post("/app/messages.csv", form).text
 
 
-def test_who_sees_masked_phones_finds_them_by_the_whole_number_only(shop: World, reader: Reader) -> None:
+def test_who_sees_masked_phones_finds_them_by_the_whole_number_only(shop: World, frame: Frame) -> None:
     begin(shop, template(OLGA))
     shop.go(2)
-    employee = Reader(shop, is_admin=False)
+    employee = Frame(shop, EMPLOYEE)
     run_id = shop.runs()[0].id
 
-    def finds(who: Reader, typed: str) -> bool:
+    def finds(who: Frame, typed: str) -> bool:
         form = {"period": "all", "words": typed}
         rows = who.post("/app/messages.csv", form).text.strip().splitlines()
         assert (len(rows) > 1) == (f"/app/messages/{run_id}" in who.post("/app/messages", form, target="found").text)
@@ -194,7 +194,7 @@ def test_who_sees_masked_phones_finds_them_by_the_whole_number_only(shop: World,
 
     for part in (OLGA[3:8], OLGA[:8], OLGA[4:], OLGA[:-1], OLGA[1:-1]):
         assert not finds(employee, part), part
-    assert finds(reader, OLGA[3:8])
+    assert finds(frame, OLGA[3:8])
     assert finds(employee, OLGA)
     assert finds(employee, f"+{OLGA}")
 
@@ -224,9 +224,9 @@ def test_the_file_holds_what_is_filtered_and_no_formulas(shop: World, frame: Fra
     answer = frame.post("/app/messages.csv", {"action": "send_text"}, minutes=180)
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.text.startswith("\ufeffВремя;")
-    rows = list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff")), delimiter=";"))
+    rows = list(csv.frame(io.StringIO(answer.text.removeprefix("\ufeff")), delimiter=";"))
     assert [row[5] for row in rows[1:]] == ["'-1+1", '\'=HYPERLINK("http://evil";"x")']
-    assert rows[1][0].startswith("2026-11-23 12:00"), "in the reader's own zone"
+    assert rows[1][0].startswith("2026-11-23 12:00"), "in the frame's own zone"
     assert rows[1][2] == "Сделка 1"
     assert all(not cell.startswith(("=", "+", "-", "@")) for row in rows for cell in row)
 
