@@ -65,7 +65,7 @@ def test_a_queue_that_waits_is_named_with_its_age(shop: World) -> None:
     begin(shop, template(PHONES[0]))
     later(shop, 1, 30)
     page = Reader(shop).get("/app/health")
-    assert "1 ждёт, старший — 3" in _plain(page.text)
+    assert "1 ждёт, дольше всех — 3" in _plain(page.text)
     assert "норма: до 2 с" in page.text
     assert '<span class="status warn">' in page.text
 
