@@ -224,7 +224,7 @@ def test_the_file_holds_what_is_filtered_and_no_formulas(shop: World, frame: Fra
     answer = frame.post("/app/messages.csv", {"action": "send_text"}, minutes=180)
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.text.startswith("\ufeffВремя;")
-    rows = list(csv.frame(io.StringIO(answer.text.removeprefix("\ufeff")), delimiter=";"))
+    rows = list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff")), delimiter=";"))
     assert [row[5] for row in rows[1:]] == ["'-1+1", '\'=HYPERLINK("http://evil";"x")']
     assert rows[1][0].startswith("2026-11-23 12:00"), "in the frame's own zone"
     assert rows[1][2] == "Сделка 1"
