@@ -158,9 +158,11 @@ def test_pages_while_nothing_is_connected(demo: Demo, readers: list[Reader]) -> 
         reader.open("app")
         reader.look("install")
     demo._install()
-    for reader in readers:
+    for at, reader in enumerate(readers):
         reader.open("app")
-        for section in SECTIONS:
+        for section in list(SECTIONS)[
+            at :: len(readers)
+        ]:  # what is empty differs little: each language looks at its share
             reader.go(section)
             reader.look(f"empty {section}")
         reader.go("lines")

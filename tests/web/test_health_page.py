@@ -67,6 +67,7 @@ def test_a_queue_that_waits_is_named_with_its_age(shop: World) -> None:
     assert '<span class="status warn">' in page.text
 
 
+@ONE_DATABASE
 def test_what_waits_for_the_end_of_a_pause_is_no_fault_of_the_queue(shop: World) -> None:
     lines.pause(shop.runtime, 1)
     begin(shop, template(PHONES[0]), template(PHONES[1]))
@@ -76,6 +77,7 @@ def test_what_waits_for_the_end_of_a_pause_is_no_fault_of_the_queue(shop: World)
     assert '<span class="status warn">' not in page
 
 
+@ONE_DATABASE
 def test_the_page_shows_them_in_both_languages_and_reads_without_pictures(shop: World) -> None:
     _busy_day(shop)
     for _ in tallies.count(shop.runtime, shop.now.date()):
@@ -93,6 +95,7 @@ def test_the_page_shows_them_in_both_languages_and_reads_without_pictures(shop: 
     assert not re.search(r"[А-Яа-я]", english)
 
 
+@ONE_DATABASE
 def test_another_portal_sees_none_of_it(shop: World) -> None:
     _busy_day(shop)
     shop.runtime.counters.flush(shop.runtime.redis)

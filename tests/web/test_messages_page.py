@@ -102,6 +102,7 @@ def test_what_is_shown_as_a_status_is_what_its_filter_finds(shop: World) -> None
             assert {row.id for row in found} == {row.id for row in everything if row.status == wanted}, wanted
 
 
+@ONE_DATABASE
 def test_the_next_page_goes_on_where_the_last_ended_though_new_runs_come(shop: World, frame: Frame) -> None:
     begin(shop, *(template(PHONES[n % 8]) for n in range(70)))
     later(shop, 5)
@@ -138,6 +139,7 @@ def test_a_search_that_runs_out_of_time_says_how_far_it_looked(
     assert (looked, len(found)) == (4, 4), "thirty runs, ten at a time, and a look that finds the end"
 
 
+@ONE_DATABASE
 def test_another_portal_sees_nothing_of_it(shop: World) -> None:
     hear(shop)
     begin(shop, template(OLGA))
@@ -156,6 +158,7 @@ def test_another_portal_sees_nothing_of_it(shop: World) -> None:
     assert shop.app.post("/app/messages.csv").status_code == 401
 
 
+@ONE_DATABASE
 def test_only_administrators_see_whole_phones(shop: World, frame: Frame) -> None:
     hear(shop)
     begin(shop, words(OLGA, "Позвоните +7 912 345-67-89", until="replied"))
@@ -199,6 +202,7 @@ def test_who_sees_masked_phones_finds_them_by_the_whole_number_only(shop: World,
     assert finds(employee, f"+{OLGA}")
 
 
+@ONE_DATABASE
 def test_phones_are_masked_all_over_the_message_on_the_screen(shop: World) -> None:
     phone = "+7 912 345-67-89"
     parts: dict[str, Any] = dict.fromkeys(("title", "note", "header", "body", "footer", "button"), phone)
@@ -250,6 +254,7 @@ def test_wrong_dates_are_named_and_what_was_typed_stays(shop: World, frame: Fram
         assert frame.post("/app/messages", odd).status_code == 200, odd
 
 
+@ONE_DATABASE
 def test_the_story_of_a_message_that_was_read_and_answered(shop: World, frame: Frame) -> None:
     hear(shop)
     begin(shop, ("robot.send_buttons", {"text": "Придёте?", "phone": OLGA, "buttons": ["Да|yes"], "until": "replied"}))
@@ -274,6 +279,7 @@ def test_the_story_of_a_message_that_was_read_and_answered(shop: World, frame: F
     assert 'data-open-path="/crm/deal/details/1/"' in frame.get(f"/app/messages/{shop.runs()[0].id}").text
 
 
+@ONE_DATABASE
 def test_the_stories_of_what_did_not_arrive(shop: World, frame: Frame) -> None:
     begin(shop, words(PHONES[0], "закрыто"), template(PHONES[1], template="nothing"), template(PHONES[2]))
     later(shop, 0.1)
