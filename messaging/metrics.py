@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 
 from messaging.counters import BUCKETS_S, HASH, HELP, SLOWED
 from messaging.db import Database
+from messaging.lines import PAUSED
 from messaging.models import InboundEvent, Line, Message, Run, Tally
 from messaging.pace import effective, share_at
 
@@ -47,7 +48,8 @@ class Figures(Collector):
                 messages.add_metric([str(tally.line_id), tally.status], tally.count)
             for queue, column, condition in (
                 ("runs", Run.stored_at, Run.state == "stored"),
-                ("messages", Message.created_at, Message.status == "queued"),
+                # What waits for the end of a pause waits for a person: no fault of the queue, and no alarm.
+                ("messages", Message.created_at, (Message.status == "queued") & (Message.send_at < PAUSED)),
                 ("answers", Run.ended_at, Run.answer_at.is_not(None) & Run.answered_at.is_(None)),
                 ("events", InboundEvent.received_at, InboundEvent.state == "stored"),
             ):

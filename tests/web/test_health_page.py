@@ -74,6 +74,9 @@ def test_what_waits_for_the_end_of_a_pause_is_no_fault_of_the_queue(shop: World)
     later(shop, 1, 60)
     page = Frame(shop).get("/app/health").text
     assert "Сообщения на отправку пусто, 2 на паузе" in seen(page)
+    figures = shop.app.get("/metrics").text
+    assert 'waba24_queue_oldest_seconds{queue="messages"} 0.0' in figures, "no alarm for what a person has paused"
+    assert 'waba24_lines_paused{line="1"} 1.0' in figures
     assert '<span class="status warn">' not in page
 
 
