@@ -190,11 +190,12 @@ def test_a_frozen_worker_sends_nothing_twice(postgres_town: Town) -> None:
     town = postgres_town
     (frozen,) = town.up(WORKER_THREADS="4")
     shop = town.open_shop()
-    town.gupshup_faults(latency_ms=300)
+    town.gupshup_faults(latency_ms=900)  # slow enough that most wait yet when a busy machine gets to the freezing
     calls = town.calls(shop, 36, clients=36)
     town.until_sent(6)
     family = frozen.family()
     town.freeze(family)
+    town.gupshup_faults(latency_ms=300)
     before = town.sent()
     assert before < 28, "frozen too late to prove anything"
     town.pools(WORKER_THREADS="4")
