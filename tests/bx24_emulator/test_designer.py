@@ -121,9 +121,8 @@ def test_a_robot_is_added_edited_moved_and_deleted(emulator: Emulator, page: Pag
     open_designer(page, emulator)
     page.get_by_role("link", name="Добавить робота: Замер").click()
     page.get_by_role("link", name="Сказать").click()
-    box = page.get_by_title("Страница настроек робота").bounding_box()
-    assert box
-    assert box["height"] == 350
+    # Measured until it holds: the frame is there before its stylesheet is.
+    expect(page.get_by_title("Страница настроек робота")).to_have_js_property("offsetHeight", 350)
     options = call(app_frame(page), "getInitData")["PLACEMENT_OPTIONS"]
     assert options["current_values"] == {"text": None, "params": None, "once": None}
     write(page, text="Здравствуйте", params=["[1]{=Document:CONTACT.NAME}", "", "[2]"], unknown="x")

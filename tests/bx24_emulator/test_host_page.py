@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import requests
-from playwright.sync_api import Frame, Page, sync_playwright
+from playwright.sync_api import Frame, Page, expect, sync_playwright
 
 from bx24.emulator import Emulator, create_emulator
 from bx24.emulator.serving import Running
@@ -184,7 +184,7 @@ def test_settings_are_written_into_the_robots_form_and_saved(emulator: Emulator,
     placed = {"stage": "NEW", "robots": [{"code": "robot.say", "values": {"params": ["old", "older"]}}]}
     requests.post(f"{url}/emulator/stage-robots", json=placed, timeout=10)
     frame = opened(page, f"{url}/robots/NEW/0")
-    assert page.locator("#app-frame").bounding_box()["height"] == 350
+    expect(page.locator("#app-frame")).to_have_js_property("offsetHeight", 350)
     values = {"TEXT": "Имя: «{=Document:TITLE}»", "params": ["new"], "once": "Y", "unknown": "x"}
     assert call(frame, "setPropertyValue", values, wait=200) == "silence"
     assert call(frame, "setTitle", {"title": "x"}, wait=200) == "silence"
@@ -214,4 +214,4 @@ def test_the_board_by_keyboard(emulator: Emulator, page: Page) -> None:
     column = page.get_by_role("region", name="В работе")
     column.get_by_role("heading", name="Шкаф-купе на заказ").wait_for()
     assert emulator.portal.crm.items[2, 1]["stageId"] == "EXECUTING"
-    assert page.get_by_text("Шкаф-купе на заказ: В работе").count() == 1
+    expect(page.get_by_text("Шкаф-купе на заказ: В работе")).to_have_count(1)

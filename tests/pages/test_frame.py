@@ -165,7 +165,8 @@ def test_the_frame_follows_its_content(emulator: Emulator, app_url: str, page: P
     origin = settings(emulator, app_url)
     frame = opened(page, f"{origin}/robots/NEW/0", origin)
     app_frame = page.locator("#app-frame")
-    width = app_frame.bounding_box()["width"]
+    page.wait_for_load_state()
+    width = app_frame.evaluate("(frame) => frame.offsetWidth")
     frame.evaluate("() => { portal.followHeight(document.getElementById('content')); }")
 
     def grow(height: int, expected: int) -> None:
@@ -176,7 +177,7 @@ def test_the_frame_follows_its_content(emulator: Emulator, app_url: str, page: P
     grow(600, 600 + round(top))
     grow(5000, 1200)
     grow(10, 350)
-    assert app_frame.bounding_box()["width"] == width
+    expect(app_frame).to_have_js_property("offsetWidth", width)
     asked = commands(page).count("resizeWindow")
     # A change nobody sees is not worth a message; many changes at once are one.
     frame.evaluate("() => portal.ready.then(() => new Promise((done) => setTimeout(done, 450)))")
@@ -195,7 +196,7 @@ def test_the_frame_follows_its_content(emulator: Emulator, app_url: str, page: P
     frame.evaluate("() => new Promise((done) => setTimeout(done, 450))")
     assert asked == 3
     assert 1 <= commands(page).count("resizeWindow") - asked <= elapsed / 200 + 2
-    assert app_frame.bounding_box()["height"] == 700 + round(top)
+    expect(app_frame).to_have_js_property("offsetHeight", 700 + round(top))
 
 
 def test_a_refused_resize_is_not_asked_again(emulator: Emulator, app_url: str, page: Page) -> None:
@@ -212,7 +213,7 @@ def test_a_refused_resize_is_not_asked_again(emulator: Emulator, app_url: str, p
         }"""
     )
     assert commands(page).count("resizeWindow") == 1
-    assert page.locator("#app-frame").bounding_box()["height"] == 350
+    expect(page.locator("#app-frame")).to_have_js_property("offsetHeight", 350)
     # The rest still works.
     assert frame.evaluate("() => portal.setProperties({ text: 'a: {=Document:TITLE}', params: ['x', ''] })") is True
     page.wait_for_selector("#values input[name='property_params[]'] >> nth=1", state="attached")
