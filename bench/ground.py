@@ -221,14 +221,14 @@ def count_runs(town: Any, *conditions: Any) -> int:
         return session.scalar(select(func.count()).select_from(Run).where(*conditions)) or 0
 
 
-def wait(what: str, done: Callable[[], int], total: int, limit_s: float) -> None:
+def wait(what: str, done: Callable[[], int], total: int, limit_s: float, step_s: float = STEP_S) -> None:
     """Ask until `done()` has reached `total`, showing how far it is. Raises Unfinished."""
     begun = time.monotonic()
     while (reached := done()) < total:
         if time.monotonic() - begun > limit_s:
             raise Unfinished(f"{reached:,} of {total:,} {what} after {limit_s:.0f} s")
         say(f"{what}: {reached:,} of {total:,}, {time.monotonic() - begun:.0f} s")
-        time.sleep(STEP_S)
+        time.sleep(step_s)
 
 
 _said = [0.0]

@@ -38,6 +38,8 @@ from messaging.crypto import Vault
 
 T = TypeVar("T")
 FROZEN_MS = 30_000
+#: PostgreSQL's own is 4.0, for disks that turn; 1.1 is its manual's advice where reading anywhere costs about the same.
+RANDOM_PAGE_COST = 1.1
 PING_AFTER_S = 1.0
 Key = BigInteger().with_variant(Integer, "sqlite")
 
@@ -178,12 +180,15 @@ _LITERAL: dict[type, Callable[[Any], str]] = {
 }
 
 
-def there_is(model: Any, *conditions: Any) -> ColumnElement[bool]:
-    """Whether there is such a row, by one step into its index.
+def there_is(model: Any, first: Any, *conditions: Any) -> ColumnElement[bool]:
+    """Whether there is such a row, by one step into its index. first: the column by which that index is sorted, after those
+    the conditions compare.
 
-    Not EXISTS: PostgreSQL may turn that into a join, and read or hash all rows that wait (40 ms when ten thousand do).
+    Not EXISTS: PostgreSQL may turn that into a join, and read or hash all rows that wait (40 ms when ten thousand do). And
+    sorted, though any row would do: where many wait it expects one at the start of the table, and for the 63 shards that
+    have none it reads the table to its end (10,000 waiting: 1 s each time, measured).
     """
-    return select(model.id).where(*conditions).limit(1).scalar_subquery().is_not(None)
+    return select(model.id).where(*conditions).order_by(first).limit(1).scalar_subquery().is_not(None)
 
 
 #: What a sealed column holds once it is wiped: `NULL` would need other columns; nothing sealed is ever empty.
@@ -245,9 +250,14 @@ def open_engine(url: str, vault: Vault, pool: int = 8, ping: bool = True) -> Eng
 
 
 def _tune_postgresql(connection: Any, _: ConnectionPoolEntry) -> None:
-    """A process that freezes within a transaction keeps its row locks: whoever took over its shards would wait for ever."""
+    """A process that freezes within a transaction keeps its row locks: whoever took over its shards would wait for ever.
+
+    And what lies together in memory is not four times as dear at random, as PostgreSQL supposes of a disk that turns: it
+    would read whole tables of ten thousand rows for the seventeen a round asks for.
+    """
     with connection.cursor() as cursor:
         cursor.execute(f"SET idle_in_transaction_session_timeout = {FROZEN_MS}")
+        cursor.execute(f"SET random_page_cost = {RANDOM_PAGE_COST}")
     connection.commit()
 
 

@@ -151,7 +151,8 @@ class Binder:
         """Which of these are as they were recognised. alone: wait for what is locked; a group goes on without it."""
         ids: tuple[Any, ...] = tuple({basis[0] for basis in bases})
         among = f"IN ({', '.join([self._mark] * len(ids))})"
-        if self._in_arrays:
+        # One, as almost always, by itself: of an array PostgreSQL expects more, and would plan anew at each call.
+        if self._in_arrays and len(ids) > 1:
             among, ids = "= ANY(%s::BIGINT[])", (literal(ids),)
         lock = self._locked + (" SKIP LOCKED" if self._locked and not alone else "")
         return {tuple(row) for row in connection.exec_driver_sql(f"{self._standing}{among}{lock}", ids)}

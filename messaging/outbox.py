@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import BigInteger, Integer, bindparam, column, exists, func, select, true, update
+from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, column, exists, func, select, true, update
 from sqlalchemy.orm import Session, aliased, defer
 
 from gupshup.client import Account
@@ -354,36 +354,48 @@ def _times(now: datetime) -> dict[str, datetime]:
 
 
 _NOW = bindparam("now", type_=Moment)
-#: Whether its run still waits: a message whose wait is over must never leave, however long the queue stood still.
-_WANTED = exists().where(Run.id == Message.run_id, Run.state != "ended", Run.deadline_at > _NOW)
 _EARLIER, _FLYING, _UNPLANNED = aliased(Message), aliased(Message), aliased(Run)
-#: Queued messages that nothing earlier stands in front of, oldest robot call first. In front of a message stand:
-#: earlier ones to the same client, one in flight to that client, and earlier runs of its portal that are not planned yet
-#: and may turn out to go to the same client.
-_READY_ALL = (
-    select(Message.id, Message.conversation_id, Message.line_id)
-    .where(
-        Message.status == "queued",
-        Message.send_at <= _NOW,
-        _WANTED,
-        ~there_is(
-            _EARLIER,
-            _EARLIER.conversation_id == Message.conversation_id,
-            _EARLIER.run_id < Message.run_id,
-            _EARLIER.status == "queued",
-        ),
-        ~there_is(_FLYING, _FLYING.conversation_id == Message.conversation_id, _FLYING.status == "sending"),
-        ~there_is(
-            _UNPLANNED,
-            _UNPLANNED.shard == Message.shard,  # follows from the portal, and opens the index of stored runs
-            _UNPLANNED.portal_id == Message.portal_id,
-            _UNPLANNED.state == "stored",
-            _UNPLANNED.id < Message.run_id,
-            _UNPLANNED.stored_at > bindparam("patient", type_=Moment),
-        ),
+
+
+def _wanted(message: Any) -> ColumnElement[bool]:
+    """Whether its run still waits: a message whose wait is over must never leave, however long the queue stood still."""
+    return exists().where(Run.id == message.run_id, Run.state != "ended", Run.deadline_at > _NOW)
+
+
+def _ready(message: Any) -> Select[tuple[int, int, int]]:
+    """Queued messages that nothing earlier stands in front of, oldest robot call first. In front of a message stand:
+    earlier ones to the same client, one in flight to that client, and earlier runs of its portal that are not planned yet
+    and may turn out to go to the same client.
+
+    message: `Message`, or a part of its rows.
+    """
+    earlier = there_is(
+        _EARLIER,
+        _EARLIER.run_id,
+        _EARLIER.conversation_id == message.conversation_id,
+        _EARLIER.run_id < message.run_id,
+        _EARLIER.status == "queued",
     )
-    .order_by(Message.run_id)
-)
+    in_flight = there_is(
+        _FLYING, _FLYING.run_id, _FLYING.conversation_id == message.conversation_id, _FLYING.status == "sending"
+    )
+    unplanned = there_is(
+        _UNPLANNED,
+        _UNPLANNED.id,
+        _UNPLANNED.shard == message.shard,  # follows from the portal, and opens the index of stored runs
+        _UNPLANNED.portal_id == message.portal_id,
+        _UNPLANNED.state == "stored",
+        _UNPLANNED.id < message.run_id,
+        _UNPLANNED.stored_at > bindparam("patient", type_=Moment),
+    )
+    return (
+        select(message.id, message.conversation_id, message.line_id)
+        .where(message.status == "queued", message.send_at <= _NOW, _wanted(message), ~earlier, ~in_flight, ~unplanned)
+        .order_by(message.run_id)
+    )
+
+
+_READY_ALL = _ready(Message)
 _READY = _READY_ALL.where(Message.line_id == bindparam("line")).limit(bindparam("limit"))
 #: PostgreSQL: of many lines in one question.
 _TURN = (
@@ -391,7 +403,15 @@ _TURN = (
     .table_valued(column("line_id", BigInteger), column("may", Integer))
     .render_derived(name="turn")
 )
-_OF_TURN = _READY_ALL.where(Message.line_id == _TURN.c.line_id).limit(_TURN.c.may).lateral("ready")
+#: Sorted before it is looked at closely: else PostgreSQL asks all that of each message a line has queued, and sorts then.
+_QUEUE = (
+    select(Message)
+    .where(Message.status == "queued", Message.line_id == _TURN.c.line_id)
+    .order_by(Message.run_id)
+    .correlate(_TURN)
+    .lateral("queue")
+)
+_OF_TURN = _ready(aliased(Message, _QUEUE)).limit(_TURN.c.may).lateral("ready")
 _READY_IN_TURN = select(_OF_TURN.c.id, _OF_TURN.c.conversation_id, _OF_TURN.c.line_id).join_from(
     _TURN, _OF_TURN, true()
 )
@@ -400,7 +420,7 @@ _READY_RUNS = _READY_ALL.where(among(Message.run_id, "runs"))
 _READY_TRIAL = _READY.where(Message.run_id == bindparam("trial"))
 _CLAIM = (
     update(Message)
-    .where(among(Message.id, "ids"), Message.status == "queued", _WANTED)
+    .where(among(Message.id, "ids"), Message.status == "queued", _wanted(Message))
     .values(
         status="sending",
         claimed_at=_NOW,

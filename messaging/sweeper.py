@@ -35,22 +35,30 @@ _STILL_OPEN = exists().where(Run.id == Message.run_id, Run.state != "ended")
 
 _DUE = select(Lease.shard).where(
     or_(
-        there_is(Run, _RUN, Run.state == "stored", Run.plan_at <= _NOW),
-        there_is(Run, _RUN, Run.state != "ended", Run.deadline_at <= _NOW),
-        there_is(Run, _RUN, Run.answer_at.is_not(None), Run.answer_at <= _NOW, _ANSWERABLE),
-        there_is(Message, _MESSAGE, Message.status == "queued", Message.send_at <= _NOW),
+        there_is(Run, Run.portal_id, _RUN, Run.state == "stored", Run.plan_at <= _NOW),
+        there_is(Run, Run.deadline_at, _RUN, Run.state != "ended", Run.deadline_at <= _NOW),
+        there_is(Run, Run.answer_at, _RUN, Run.answer_at.is_not(None), Run.answer_at <= _NOW, _ANSWERABLE),
+        there_is(Message, Message.send_at, _MESSAGE, Message.status == "queued", Message.send_at <= _NOW),
         there_is(
             Message,
+            Message.claimed_at,
             _MESSAGE,
             Message.status == "unknown",
             _STILL_OPEN,
             Message.claimed_at <= bindparam("unclear_since", type_=Moment),
             Message.claimed_at > bindparam("unclear_until", type_=Moment),
         ),
-        ((Lease.owner == "") | (Lease.expires_at < _NOW)) & there_is(Message, _MESSAGE, Message.status == "sending"),
-        there_is(Reply, Reply.shard == Lease.shard, Reply.fetch_at.is_not(None), Reply.fetch_at <= _NOW),
+        ((Lease.owner == "") | (Lease.expires_at < _NOW))
+        & there_is(Message, Message.claimed_at, _MESSAGE, Message.status == "sending"),
         there_is(
-            InboundEvent, InboundEvent.shard == Lease.shard, InboundEvent.state == "stored", InboundEvent.due_at <= _NOW
+            Reply, Reply.fetch_at, Reply.shard == Lease.shard, Reply.fetch_at.is_not(None), Reply.fetch_at <= _NOW
+        ),
+        there_is(
+            InboundEvent,
+            InboundEvent.due_at,
+            InboundEvent.shard == Lease.shard,
+            InboundEvent.state == "stored",
+            InboundEvent.due_at <= _NOW,
         ),
     )
 )
