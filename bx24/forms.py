@@ -6,11 +6,13 @@ Null and empty arrays never arrive: PHP's http_build_query leaves them out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, unquote_plus, unquote_to_bytes
 
+_UNNUMBERED = re.compile(rb"(?:\[|%5B)(?:\]|%5D)", re.IGNORECASE)
 #: Longer names are not remembered: a stranger would fill our memory with them.
 KNOWN_KEY = 100
 Form = dict[str, Any]
@@ -35,7 +37,7 @@ def parse_form(body: bytes, *, max_keys: int = 2000, max_depth: int = 6) -> Form
     if body.count(b"&") >= max_keys:
         raise PayloadError("body", f"has more than {max_keys} fields")
     form: Form = {}
-    counters: dict[int, int] = {}
+    counters: dict[int, int] | None = {} if _UNNUMBERED.search(body) else None
     for pair in body.split(b"&"):
         key, _, value = pair.partition(b"=")
         path, depth = _known_path(key) if len(key) <= KNOWN_KEY else _read_path(key)
@@ -114,17 +116,24 @@ def _path(key: str) -> list[str]:
     return path
 
 
-def _put(form: Form, path: tuple[str, ...], value: str, counters: dict[int, int]) -> None:
-    """counters: per node, the number `a[]` takes next; looking for the greatest key each time would be quadratic."""
+def _put(form: Form, path: tuple[str, ...], value: str, counters: dict[int, int] | None) -> None:
+    """counters: None where no `[]` is in the whole body, as almost always: then nothing need be counted."""
     node = form
+    last = len(path) - 1
     for i, part in enumerate(path):
-        key = part if part or i == 0 else str(counters.get(id(node), 0))
-        if key.isascii() and key.isdigit() and len(key) < 10:
-            counters[id(node)] = max(counters.get(id(node), 0), int(key) + 1)
-        if i == len(path) - 1:
+        key = part if counters is None else _numbered(node, part, i, counters)
+        if i == last:
             node.setdefault(key, value)
             return
         inner = node.setdefault(key, {})
         if not isinstance(inner, dict):
             return
         node = inner
+
+
+def _numbered(node: Form, part: str, depth: int, counters: dict[int, int]) -> str:
+    """The key, of `[]` the next number. counters: per node; looking for its greatest key each time would be quadratic."""
+    key = part if part or depth == 0 else str(counters.get(id(node), 0))
+    if key.isascii() and key.isdigit() and len(key) < 10:
+        counters[id(node)] = max(counters.get(id(node), 0), int(key) + 1)
+    return key

@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 from messaging import logs, queue_server, schema
 from messaging.crypto import Vault
 from messaging.db import open_engine
+from tests import quicker
 from tests.servers import create_database, drop_database, postgres_database_url, postgres_url
 from tests.world import KEY, World
 
@@ -26,6 +27,16 @@ settings.load_profile("waba24")
 
 #: Tests of real processes mostly wait. Begun last, they would keep one of two test processes busy while the other idles.
 FIRST = ("crash", "pages")
+
+
+def pytest_configure() -> None:
+    """Before any app is made."""
+    quicker.build_routes_late()
+
+
+def pytest_collection_finish() -> None:
+    """Once everything is imported."""
+    quicker.collect_garbage_seldom()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -34,6 +34,7 @@ from messaging.db import Database, open_engine
 from messaging.drains import Drain
 from messaging.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run
 from messaging.runtime import Runtime
+from tests.quicker import share_statements
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 PORTAL, AUTH, GUPSHUP, APP = (
@@ -159,10 +160,12 @@ class World:
         sessions = [bx24.client.session(4), gupshup.client.session(4)]
         for session in sessions:
             session.mount("https://", self.net)
+        engine = open_engine(database_url, vault)
+        share_statements(engine)
         runtime = Runtime(
             config=config,
             vault=vault,
-            db=Database(open_engine(database_url, vault)),
+            db=Database(engine),
             clock=lambda: self.now,
             bx_session=sessions[0],
             gs_session=sessions[1],
