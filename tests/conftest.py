@@ -124,6 +124,5 @@ def world(tables_url: str, redis_url: str, redis: Redis, tmp_path: Path) -> Iter
 @pytest.fixture
 def shop(world: World) -> World:
     """The world with the app installed and one line connected."""
-    world.install(seconds=0)  # its robots are registered once, with the line
-    world.connect()
+    world.open_shop()
     return world

@@ -17,5 +17,4 @@ def warm(app: Flask) -> None:
         with app.test_request_context():
             g.language = language
             flask_babel.get_translations()
-            flask_babel.format_decimal(1)
     texts.spaced("79123456789")

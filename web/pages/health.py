@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from flask import Response, g
-from flask_babel import format_decimal, ngettext
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from markupsafe import Markup
 from sqlalchemy import select
 
@@ -134,8 +134,8 @@ def _seconds(found: Figures, line_id: int, names: dict[int | None, str], labels:
         return Small(heading, "", Markup(""))
     words = _(
         "half of them within %(median)s s, the slowest within %(worst)s s",
-        median=format_decimal(last.median_s),
-        worst=format_decimal(last.worst_s),
+        median=texts.number(last.median_s),
+        worst=texts.number(last.worst_s),
     )
     drawn = [
         charts.Series(_("Half of them"), [hour.median_s if hour else None for hour in hours], "info"),
