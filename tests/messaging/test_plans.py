@@ -16,6 +16,7 @@ from sqlalchemy import Connection, event, text
 from bx24.emulator import lifecycle
 from messaging import lines, pool, search
 from messaging.checks import CHECKS
+from messaging.sweeper import due_shards
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, status, template, webhook
 from tests.flows.scenes import text as words
 from tests.rows import copies
@@ -121,6 +122,26 @@ def test_nothing_reads_a_large_table_through(shop: World) -> None:
             statement: bad for statement, values in heard.items() if (bad := _through(connection, statement, values))
         }
     assert found == {}, "\n".join(f"{bad}\n    {statement}" for statement, bad in found.items())
+
+
+def test_whether_anything_is_due_is_found_by_steps_into_the_indexes_however_much_waits(shop: World) -> None:
+    """Of one busy shard a planner concludes that any row will do, and reads the tables to their ends for the other 63."""
+    begin(shop, template(until="delivered"))
+    later(shop, 1)
+    now = "'2026-11-23 09:00:00.000000'"
+    with shop.runtime.db.engine.begin() as connection:
+        top = connection.scalar(text("SELECT max(id) FROM run"))
+        copies(connection, "run", 1, MANY, token_digest="'t' || n", answer_at=now)
+        waiting = {"status": "'queued'", "send_at": now, "run_id": f"{top} + n", "gupshup_id": "'g' || n"}
+        copies(connection, "message", 1, MANY, **waiting)
+        connection.execute(text("ANALYZE"))
+    with listening(shop) as heard, shop.runtime.db.read() as session:
+        assert due_shards(session, shop.runtime) == {shop.runs()[0].shard}
+    asked = {statement: values for statement, values in heard.items() if "FROM lease" in statement}
+    assert len(asked) == 1
+    with shop.runtime.db.engine.connect() as connection:
+        read = [line for statement, values in asked.items() for line in _through(connection, statement, values)]
+    assert [line for line in read if re.search(r"\b(run|message)\b", line)] == []
 
 
 @ONE_DATABASE
