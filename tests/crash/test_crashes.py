@@ -71,7 +71,8 @@ def test_kill_9_at_random(where: str, request: pytest.FixtureRequest) -> None:
 
     def everybody() -> None:
         nonlocal top
-        for pid in chance.sample(top.family(), len(top.family())):
+        family = top.family()  # asked once: some are being forked, others die of a parent's death
+        for pid in chance.sample(family, len(family)):
             kill(pid)
         top.destroy()  # and whoever was being forked at that moment: it would keep the web's address
         top = town.serve()
