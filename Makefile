@@ -37,7 +37,7 @@ crash: dev-environment ## kill -9 at random under 2,000 calls, both databases, 1
 		$(BIN) -m pytest -q -s tests/crash/test_crashes.py -k at_random $(ARGS)
 
 # SCALE=0.1 for a quick look; DOCS=1 writes table and plot into docs/.
-bench: bench-environment ## the benchmark, 10 minutes; JSON=out.json also writes figures, ONLY=intake,messages runs parts
+bench: bench-environment ## the benchmark, 15 minutes; JSON=out.json also writes figures, ONLY=intake,messages runs parts
 	@exec $(BIN) -m bench $(if $(JSON),--json "$(JSON)") $(if $(ONLY),--only "$(ONLY)") $(if $(SCALE),--scale "$(SCALE)") \
 		$(if $(DOCS),--write-docs)
 
