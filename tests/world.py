@@ -260,7 +260,7 @@ class World:
     def open_shop(self) -> None:
         """Installed, with one line, its robots registered: by REST once per process, afterwards as they were then.
 
-        Registering is a third of what most tests take, and theirs whose subject it is (they begin with `install`).
+        Registering is a sixth of what most tests take; those whose subject it is begin with `install`.
         """
         self.install(seconds=0)  # its robots are registered once, with the line
         self.connect(seconds=0)

@@ -6,6 +6,7 @@ import json
 
 import pytest
 import redis
+from babel import localedata
 from redis.client import Pipeline
 
 from messaging.checks import CHECKS
@@ -27,10 +28,13 @@ PAGES = (
     ),
     *("messages", "messages/1", "messages/2", "health", *(f"lines/1/checks/{name}" for name in CHECKS)),
 )
+load = localedata.load
 STATUSES = ("queued", "accepted", "sent", "delivered", "read", "replied", "failed", "unknown", "timeout", "ok")
 
 
-def test_every_page_answers(shop: World) -> None:
+def test_every_page_answers(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(localedata, "load", lambda name, *_: read.append(name) or load(name))
     hear(shop)
     begin(shop, template(PHONES[0]), text(OLGA, "Здравствуйте"), template(PHONES[1], template="nonsense"))
     later(shop, 2)
@@ -42,6 +46,7 @@ def test_every_page_answers(shop: World) -> None:
     for status in STATUSES:
         asked = {"status": status, "line": "1", "action": "send_template", "words": "9161", "period": "30"}
         assert shop.app.post("/app/messages", headers=frame.headers, data=asked).status_code == 200, status
+    assert read == [], "Babel's tables of a language are 5 MB of each web process"
 
 
 def test_every_page_answers_without_redis(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
