@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from bx24.client import MAX_BATCH, BatchReply
 from bx24.errors import AuthDead, Bx24Error, PortalInactive, Postponed, Rejected, Throttled
 from messaging import endings, rows, tokens
-from messaging.db import Moment, among, not_among
+from messaging.db import Moment, among, ask, not_among
 from messaging.limiter import BURST, RATE_PER_S
 from messaging.models import Portal, Run
 from messaging.rows import RunRow
@@ -108,7 +108,7 @@ class Answers:
         resting = {portal_id: rest for portal_id, rest in self._rests.items() if rest.until > now}
         self.again_in = min(((rest.until - now).total_seconds() for rest in resting.values()), default=None)
         asked = {"now": now, "shards": list(held), "not": list(self.busy | resting.keys()), "limit": MAX_BATCH * 8}
-        due = session.execute(_DUE, asked).all()
+        due = ask(session, _DUE, asked).all()
         by_portal: defaultdict[int, list[Any]] = defaultdict(list)
         for row in due:
             by_portal[row.portal_id].append(row)

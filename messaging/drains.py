@@ -33,7 +33,7 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
-from messaging import circuit, endings, leases, outbox, sweeper
+from messaging import circuit, endings, leases, logs, outbox, sweeper
 from messaging.answers import Answers
 from messaging.fetching import Fetching
 from messaging.inbound import BATCH, Inbound
@@ -179,7 +179,7 @@ class Drain:
         before = [(stage, set(stage.busy)) for stage in self.stages]
         try:
             self._prepare()
-            with self.runtime.db.write() as session:
+            with logs.held(), self.runtime.db.write() as session:
                 self._record(session, finished)
                 found, tasks = self._claim(session, finished, thorough)
         except Exception as error:

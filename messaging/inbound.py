@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session, defer
 from gupshup import webhooks
 from messaging import circuit, endings, replies, rows, statuses
 from messaging.crypto import Undecryptable
-from messaging.db import Moment, among
+from messaging.db import Moment, among, ask
 from messaging.intake import Hook, Ledger
 from messaging.models import InboundEvent, Line, Message, Reply, shard_of
 from messaging.rows import EventRow, MessageRow
@@ -102,7 +102,7 @@ class Inbound:
 
     def _read(self, session: Session, held: dict[int, int]) -> list[Arrived]:
         asked = {"shards": list(held), "now": self.runtime.clock()}
-        return [self._opened(EventRow(rows.values_of(row))) for row in session.execute(_DUE, asked)]
+        return [self._opened(EventRow(rows.values_of(row))) for row in ask(session, _DUE, asked)]
 
     def _opened(self, row: EventRow) -> Arrived:
         """One that cannot be opened is put aside, so that it stops nobody else's."""

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from messaging.db import Moment
+from messaging.db import Moment, ask
 from messaging.models import SHARDS, Lease
 
 LEASE_S = 10.0
@@ -58,7 +58,7 @@ def renew(session: Session, owner: str, now: datetime) -> set[int]:
 
 def valid(session: Session, owner: str, now: datetime) -> set[int]:
     """The shards that are ours this very moment; nobody can take them before the end of this transaction."""
-    return set(session.scalars(_VALID, {"owner": owner, "now": now}))
+    return set(ask(session, _VALID, {"owner": owner, "now": now}).scalars())
 
 
 _VALID = (

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, aliased, defer
 from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
 from messaging import circuit, endings, lines, replies, rows, statuses
-from messaging.db import Array, Moment, among, there_is
+from messaging.db import Array, Moment, among, ask, there_is
 from messaging.lines import PAUSED
 from messaging.models import Conversation, InboundEvent, Lease, Line, Message, Run, shard_of
 from messaging.rows import MessageRow
@@ -126,7 +126,7 @@ class Outbox:
     def _of_runs(session: Session, run_ids: list[int], now: datetime) -> defaultdict[int, list[tuple[int, int]]]:
         """Those of the messages just planned that nothing stands in front of, by line, in one question for all lines."""
         found: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-        for row in session.execute(_READY_RUNS, {"runs": run_ids, **_times(now)}) if run_ids else ():
+        for row in ask(session, _READY_RUNS, {"runs": run_ids, **_times(now)}) if run_ids else ():
             found[row.line_id].append((row.id, row.conversation_id))
         return found
 
@@ -148,7 +148,7 @@ class Outbox:
         if asked and session.get_bind().dialect.name == "postgresql":
             query, asked = _READY_IN_TURN, [{"lines": [*shares], "limits": [*shares.values()], **_times(now)}]
         for each in asked:
-            for row in session.execute(query, each):
+            for row in ask(session, query, each):
                 found[row.line_id].append((row.id, row.conversation_id))
         return found
 
@@ -228,7 +228,7 @@ class Outbox:
     def _claimed(
         self, session: Session, chosen: list[int], lines_by_id: dict[int, Line], now: datetime
     ) -> list[Sending]:
-        claimed = session.execute(_CLAIM, {"ids": chosen, **_times(now)}).all()
+        claimed = ask(session, _CLAIM, {"ids": chosen, **_times(now)}).all()
         contents = self._contents(session, {row.run_id: row.trace for row in claimed})
         accounts = {line_id: lines.account(line) for line_id, line in lines_by_id.items()}
         return [
@@ -292,7 +292,9 @@ class Outbox:
         self._accepted(session, accepted, now)
         rows.write(session, [row for message in found.values() for row in (message, message.run)])
         # Their lanes are free again: who waits behind?
-        self.ready |= set(session.scalars(_LANES, {"ids": [message.conversation_id for message in found.values()]}))
+        self.ready |= set(
+            ask(session, _LANES, {"ids": [message.conversation_id for message in found.values()]}).scalars()
+        )
         for sending, _ in done:
             status = found[sending.message_id].status if sending.message_id in found else "wiped"
             log.info("message handed over", trace=sending.trace, run=sending.run_id, status=status, to=sending.phone)
@@ -307,10 +309,10 @@ class Outbox:
             replies.overtaken(session, self.runtime, message)
         if not accepted:
             return
-        session.execute(_TALKED, {"ids": [message.conversation_id for message, _ in accepted], "now": now})
+        ask(session, _TALKED, {"ids": [message.conversation_id for message, _ in accepted], "now": now})
         # Events that overtook this record wait for it.
-        overtook = session.execute(_OVERTAKING, {"refs": [gupshup_id for _, gupshup_id in accepted], "now": now})
-        self.overtaken = self.overtaken or bool(overtook.rowcount)  # type: ignore[attr-defined]  # a CursorResult
+        overtook = ask(session, _OVERTAKING, {"refs": [gupshup_id for _, gupshup_id in accepted], "now": now})
+        self.overtaken = self.overtaken or bool(overtook.rowcount)
 
     def _again(
         self, session: Session, message: MessageRow, sending: Sending, error: NotWritten | Throttled, now: datetime

@@ -22,7 +22,7 @@ from activities.errors import Refused
 from bx24.client import MAX_BATCH
 from gupshup.templates import TemplateInfo
 from messaging import endings, lines, rows, runs, templates
-from messaging.db import Array, Moment, among, not_among
+from messaging.db import Array, Moment, among, ask, not_among
 from messaging.desk import Elsewhere, QuickDesk
 from messaging.models import Lease, Line, Run
 from messaging.outbox import Content
@@ -111,7 +111,7 @@ class Planning:
             "shards": list(held),
             "limit": GROUP + 1,
         }
-        ids = sorted(session.scalars(_DUE_RUNS, asked))
+        ids = sorted(ask(session, _DUE_RUNS, asked).scalars())
         self.crowded = len(ids) > GROUP
         if self.crowded:
             ids = self._fairly(session, asked)
@@ -130,7 +130,7 @@ class Planning:
         assert prepared is not None
         for run_id in prepared.shut:
             endings.set_aside(session, run_id)
-        still = set(session.scalars(_STILL_STORED, {"ids": [run.id for run in prepared.due]}))
+        still = set(ask(session, _STILL_STORED, {"ids": [run.id for run in prepared.due]}).scalars())
         mine = [run for run in prepared.due if run.id in still and run.shard in held]
         planned = [(run, prepared.outcomes[run.id]) for run in mine if run.id in prepared.outcomes]
         tasks = self._tasks([(run, together) for run, together in prepared.slow if run in mine], room)
@@ -191,7 +191,7 @@ class Planning:
         if groups and session.get_bind().dialect.name == "postgresql":
             query, groups = _DUE_IN_TURNS, [{**asked, "shards": [*after], "afters": [*after.values()]}]
         for group in groups:
-            for row in session.execute(query, group):
+            for row in ask(session, query, group):
                 found[row.shard].append(row)
         return found
 

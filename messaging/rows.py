@@ -30,7 +30,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.types import Text
 
 from messaging.crypto import Undecryptable, Vault
-from messaging.db import Array, among
+from messaging.db import Array, among, ask
 from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Run
 
 #: What planning and ending a run read of it; the rest is sealed and opened by whoever needs it.
@@ -299,7 +299,7 @@ _LINES_LOCKED = (
 
 def runs(session: Session, ids: Iterable[int]) -> list[RunRow]:
     """These runs, held."""
-    found = [RunRow(values_of(row)) for row in session.execute(_RUNS_BY_ID, {"ids": list(ids)})]
+    found = [RunRow(values_of(row)) for row in ask(session, _RUNS_BY_ID, {"ids": list(ids)})]
     know_portals(session, {run.portal_id for run in found})
     return found
 
@@ -313,12 +313,12 @@ def readable(session: Session, query: Any, ids: Iterable[int]) -> tuple[list[Run
     """Runs by their ids, and the ids of those that cannot be opened: one such must stop nobody else's."""
     wanted, shut = list(ids), []
     try:
-        return [RunRow(values_of(row)) for row in session.execute(query, {"ids": wanted})], []
+        return [RunRow(values_of(row)) for row in ask(session, query, {"ids": wanted})], []
     except Undecryptable:
         found = []
     for run_id in wanted:
         try:
-            found += [RunRow(values_of(row)) for row in session.execute(query, {"ids": [run_id]})]
+            found += [RunRow(values_of(row)) for row in ask(session, query, {"ids": [run_id]})]
         except Undecryptable:
             shut.append(run_id)
     return found, shut
@@ -343,7 +343,8 @@ def _messages(session: Session, query: Any, asked: Mapping[str, Any]) -> list[Me
     vault: Vault = session.get_bind().dialect.waba24_vault  # type: ignore[attr-defined]  # set by open_engine
     names_of_run = [column.key for column in _PLAIN_RUN]
     found = []
-    for *values, sealed in session.execute(query, asked):
+    values: list[Any]
+    for *values, sealed in ask(session, query, asked):
         message = MessageRow(dict(zip(_NAMES_OF_MESSAGE, values, strict=False)))
         message.run = RunRow(dict(zip(names_of_run, values[len(_NAMES_OF_MESSAGE) :], strict=True)))
         message.run.message = message

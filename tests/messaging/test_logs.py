@@ -1,0 +1,69 @@
+"""Lines that wait while a lock is held: none is lost, none comes early, and what is masked stays masked."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from messaging import logs
+
+log = structlog.get_logger("shop")
+
+
+@pytest.fixture(autouse=True)
+def _as_json() -> Iterator[None]:
+    before, root = structlog.get_config(), logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    logs.configure("json", "info")
+    yield
+    structlog.configure(**before)
+    root.handlers[:], root.level = handlers, level
+
+
+def written(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The lines on standard error since the last look."""
+    return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+
+
+def _fail() -> None:
+    try:
+        raise KeyError("gone")
+    except KeyError:
+        log.exception("a task failed", stage="send")
+        raise
+
+
+def test_lines_wait_until_the_lock_is_free_and_keep_their_order(capsys: pytest.CaptureFixture[str]) -> None:
+    with logs.held():
+        log.info("run planned", run=1)
+        log.warning("not handed over", to="79161234567", api_key="sk_1234567890")
+        assert written(capsys) == [], "a line was masked and written while others wait for the lock"
+    first, second = written(capsys)
+    assert (first["event"], first["run"], first["level"], first["logger"]) == ("run planned", 1, "info", "shop")
+    assert (second["level"], second["to"], second["api_key"]) == ("warning", "791***67", "***")
+    assert first["timestamp"] <= second["timestamp"], "the time is that of the event"
+
+
+def test_lines_are_written_also_when_it_ends_with_an_error(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(KeyError), logs.held():
+        _fail()
+    (line,) = written(capsys)
+    assert line["event"] == "a task failed"
+    assert "KeyError: 'gone'" in line["exception"], "the traceback of the moment, not of the end"
+    log.info("afterwards")
+    assert [line["event"] for line in written(capsys)] == ["afterwards"], "nothing waits any more"
+
+
+def test_other_threads_write_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with logs.held():
+        other = threading.Thread(target=lambda: log.info("message handed over"))
+        other.start()
+        other.join()
+        assert [line["event"] for line in written(capsys)] == ["message handed over"]
+    assert written(capsys) == []
