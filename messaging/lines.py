@@ -340,8 +340,13 @@ def conversations_with(session: Session, line_ids: Collection[int], keys: Collec
 _CONVERSATIONS = (
     select(Conversation)
     .where(
-        among(Conversation.line_id, "lines"),
-        or_(among(Conversation.phone_key, "keys"), among(Conversation.alias_key, "keys")),
+        # The lines on both sides, and what the index of aliases says of itself: else SQLite does not use both indexes.
+        or_(
+            among(Conversation.line_id, "lines") & among(Conversation.phone_key, "keys"),
+            among(Conversation.line_id, "lines")
+            & among(Conversation.alias_key, "keys")
+            & Conversation.alias_key.is_not(None),
+        )
     )
     .options(defer(Conversation.phone))
     .order_by(Conversation.id)

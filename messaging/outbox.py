@@ -143,13 +143,15 @@ class Outbox:
     def _of_lines(session: Session, shares: dict[int, int], now: datetime) -> defaultdict[int, list[tuple[int, int]]]:
         """The oldest messages of these lines that may leave, so many of each, by line."""
         found: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-        asked: list[dict[str, Any]] = [{"line": line, "limit": share, **_times(now)} for line, share in shares.items()]
-        query = _READY
-        if asked and session.get_bind().dialect.name == "postgresql":
-            query, asked = _READY_IN_TURN, [{"lines": [*shares], "limits": [*shares.values()], **_times(now)}]
-        for each in asked:
-            for row in ask(session, query, each):
-                found[row.line_id].append((row.id, row.conversation_id))
+        if not shares:
+            return found
+        limits = [*shares.values()]
+        query, asked = _READY_OF_LINES, {"lines": [*shares], "limit": max(limits), **_times(now)}
+        if session.get_bind().dialect.name == "postgresql":
+            query, asked = _READY_IN_TURN, {"lines": [*shares], "limits": limits, **_times(now)}
+        for row in ask(session, query, asked):
+            if len(of_line := found[row.line_id]) < shares[row.line_id]:
+                of_line.append((row.id, row.conversation_id))
         return found
 
     def _take(self, session: Session, line: Line, now: datetime, ready: list[tuple[int, int]], share: int) -> list[int]:
@@ -399,6 +401,24 @@ def _ready(message: Any) -> Select[tuple[int, int, int]]:
 
 _READY_ALL = _ready(Message)
 _READY = _READY_ALL.where(Message.line_id == bindparam("line")).limit(bindparam("limit"))
+#: SQLite: of many lines in one question, of each as many as may leave of any.
+_EACH = func.json_each(bindparam("lines", type_=Array(BigInteger()))).table_valued("value", name="each")
+_OLDEST = aliased(Message)
+_READY_OF_LINES = (
+    select(Message.id, Message.conversation_id, Message.line_id)
+    .join_from(
+        _EACH,
+        Message,
+        Message.id.in_(
+            _ready(_OLDEST)
+            .with_only_columns(_OLDEST.id)
+            .where(_OLDEST.line_id == _EACH.c.value)
+            .limit(bindparam("limit"))
+            .correlate(_EACH)
+        ),
+    )
+    .order_by(Message.run_id)
+)
 #: PostgreSQL: of many lines in one question.
 _TURN = (
     func.unnest(bindparam("lines", type_=Array(BigInteger())), bindparam("limits", type_=Array(Integer())))

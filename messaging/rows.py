@@ -30,7 +30,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.types import Text
 
 from messaging.crypto import Undecryptable, Vault
-from messaging.db import Array, among, ask
+from messaging.db import Array, among, ask, put
 from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Run
 
 #: What planning and ending a run read of it; the rest is sealed and opened by whoever needs it.
@@ -204,7 +204,7 @@ def write(session: Session, changed: Iterable[Row]) -> None:
             columns = {key: [each[key] for each in parameters] for key in parameters[0]}
             connection.execute(_update_together(table, names), columns)
         else:
-            connection.execute(_update(table, names), parameters)
+            put(connection, _update(table, names), parameters)
 
 
 @lru_cache(256)
