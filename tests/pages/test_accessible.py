@@ -9,14 +9,17 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Frame, Locator, Page, expect, sync_playwright
+from sqlalchemy import update
 
 from demo import APP_NAME, BUSINESS_PHONE, Demo
 from messaging import lines, queue_server
+from messaging.models import Portal
 from robots import ROBOTS
 from tests.browser import launch
 
@@ -203,6 +206,26 @@ def has_ring(frame: Frame) -> bool:
     """Whether one sees where the focus is."""
     seen: bool = frame.evaluate("getComputedStyle(document.activeElement).outlineStyle !== 'none'")
     return seen
+
+
+def test_robots_while_they_are_being_registered(demo: Demo, readers: list[Reader]) -> None:
+    """The page asks again by itself until they are there, and needs no eval for it: its own settings forbid that."""
+    reader = readers[0]
+    due_in(demo, timedelta(hours=1))
+    frame = reader.open("app")
+    reader.go("robots")
+    being = frame.get_by_role("status").filter(has_text="Роботы регистрируются")
+    expect(being).to_be_visible()
+    reader.look("robots being registered")
+    due_in(demo, None)
+    expect(being).to_have_count(0)
+    reader.look("robots registered")
+
+
+def due_in(demo: Demo, wait: timedelta | None) -> None:
+    """The registration of the robots has something left to do after so long; None: it is done."""
+    with demo.runtime.db.write() as session:
+        session.execute(update(Portal).values(registration_due_at=wait and demo.runtime.clock() + wait))
 
 
 def connect(demo: Demo) -> None:
