@@ -28,7 +28,7 @@ from urllib3.response import HTTPResponse
 
 from gupshup.client import Account
 from gupshup.errors import Throttled
-from messaging.drains import GATHER_FROM, GATHER_S, GROUP, IDLE_S, SWEEP_S, Drain, Finished, Stage
+from messaging.drains import GROUP, IDLE_S, SWEEP_S, Drain, Finished, Stage
 from messaging.limiter import BURST, RATE_PER_S
 from messaging.runtime import Runtime
 from messaging.sharing import Sharing
@@ -268,8 +268,11 @@ class SteppedDrain(Drain):
     def next(self, finished: list[Finished], sweep: bool) -> int:
         return self._next(None, finished, sweep)  # type: ignore[arg-type]  # the pool is for `_hand`, which has none
 
-    def wait_s(self, found: int) -> float:
-        return self._wait_s(found)
+    def begun(self) -> None:
+        self._round_at = self._clock.seconds
+
+    def wait_s(self) -> float:
+        return self._wait_s()
 
     @property
     def is_idle(self) -> bool:
@@ -296,7 +299,6 @@ class Process:
     _found: int = 0
     _due: float = float("inf")
     _free_at: float = 0.0
-    _gathered_at: float = 0.0
     _idle_since: float = 0.0
     _swept_at: float = 0.0
     left: Callable[[], None] = lambda: None
@@ -311,7 +313,7 @@ class Process:
 
     def come_back(self, finished: Finished) -> None:
         self._back.append(finished)
-        self._wake()
+        self._wake(finished)
 
     def listen(self) -> None:
         """The ear: what rang meanwhile."""
@@ -321,14 +323,11 @@ class Process:
         if rung:
             self.drain.hear(rung, own)
             self._rung = True
-            self._wake()
+            self._wake(rung)
 
-    def _wake(self) -> None:
-        self._step_at(max(self.clock.seconds, self._free_at, self._gather_until()))
-
-    def _gather_until(self) -> float:
+    def _wake(self, one: Finished | set[int]) -> None:
         assert self.drain is not None
-        return self._gathered_at + GATHER_S if self.drain.in_flight >= GATHER_FROM else 0.0
+        self._step_at(max(self.clock.seconds, self._free_at, self.drain.goes_at(one)))
 
     def _step_at(self, seconds: float) -> None:
         if seconds < self._due:
@@ -345,7 +344,8 @@ class Process:
             self._step_at(self.writers.free_at)
             return
         self.drain.sharing.waited(max(0.0, now - self._free_at))
-        self._gathered_at, self._rung = now, False
+        self.drain.begun()
+        self._rung = False
         finished, self._back = self._back[:GROUP], self._back[GROUP:]
         sweep = now - self._swept_at >= SWEEP_S
         self._swept_at = now if sweep else self._swept_at
@@ -370,8 +370,9 @@ class Process:
             self.drain = None
             self.left()
             return
-        wait_s = 0.0 if self._back else self.drain.wait_s(self._found)
-        self._step_at(max(self._free_at + wait_s, self._gather_until()))
+        self._step_at(max(self._free_at + self.drain.wait_s(), self.drain.earliest()))
+        for one in self._back:
+            self._wake(one)
 
 
 class Yard(Bells):

@@ -295,9 +295,10 @@ def _ping_if_it_lay(connection: Any, record: ConnectionPoolEntry, _: Any) -> Non
 def ask(session: Session, statement: Executable, values: Mapping[str, Any]) -> CursorResult[Any]:
     """Columns, not objects, past the ORM: its way to the same rows costs as much again as the database itself.
 
-    What the session has changed is written first, as by its own `execute`.
+    What the session has changed is written first, as by its own `execute`; one that only reads writes nothing.
     """
-    session.flush()
+    if session.autoflush:
+        session.flush()
     return session.connection().execute(statement, values)
 
 
@@ -332,7 +333,10 @@ class Database:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self._write = sessionmaker(engine, expire_on_commit=False)
-        self._read = sessionmaker(engine.execution_options(reads_only=True), expire_on_commit=False)
+        # PostgreSQL: each statement sees what is committed anyway; BEGIN and ROLLBACK would be two round trips more.
+        alone = {"isolation_level": "AUTOCOMMIT"} if engine.dialect.name == "postgresql" else {}
+        reading = engine.execution_options(reads_only=True, **alone)
+        self._read = sessionmaker(reading, expire_on_commit=False, autoflush=False)
 
     @contextmanager
     def write(self) -> Iterator[Session]:

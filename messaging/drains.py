@@ -51,10 +51,11 @@ SWEEP_S = 2.0
 GROUP = 200
 #: Batches of arrived events per round; then the sends get their turn.
 MOST_BATCHES = 4
-#: With so many tasks in flight, what comes back within GATHER_S is recorded together.
+#: With so many tasks in flight, a send that came back waits so long for others, or for a bell, to be recorded together:
+#: its message is away, while whoever rings waits behind each round.
 GATHER_FROM = 8
-GATHER_S = 0.01
-#: With half the hands busy: a round costs some 4 ms besides what it costs per message.
+GATHER_S = 0.02
+#: With half the hands busy, bells wait as well, so long from round to round: one costs some 4 ms besides its messages.
 LONG_GATHER_S = 0.025
 STOP_S = 40.0
 log = structlog.get_logger(__name__)
@@ -396,9 +397,9 @@ class Drain:
     def _loop(self, pool: ThreadPoolExecutor) -> None:
         idle_since = swept_at = time.monotonic()
         self._sweep()
-        found = 1
+        self._more = True
         while not STOP.is_set():
-            finished = self._collect(self._wait_s(found))
+            finished = self._collect(self._wait_s())
             now = time.monotonic()
             try:
                 found = self._next(pool, finished, sweep=now - swept_at >= SWEEP_S)
@@ -413,9 +414,9 @@ class Drain:
             elif now - idle_since >= IDLE_S and not self.runtime.bells.gone(self.name):
                 return
 
-    def _wait_s(self, found: int) -> float:
+    def _wait_s(self) -> float:
         """How long to wait for something to happen: not at all while there is more, else until somebody's time has come."""
-        if found:
+        if self._more:
             return 0.0
         return TICK_S if self._due_at is None else min(TICK_S, max(0.0, self._due_at - self.now()))
 
@@ -435,7 +436,8 @@ class Drain:
             return 0
         found = self.round(finished, lambda stage, task: self._hand(pool, stage, task), thorough)
         times = [wait for wait in (self.outbox.again_in, self.answers.again_in) if wait is not None]
-        self._more, self._due_at = found > 0, self.now() + min(times) if times else None
+        self._more = found > 0 and (thorough or self.planning.crowded or self.inbound.applied >= BATCH)
+        self._due_at = self.now() + min(times) if times else None
         if self.planning.crowded and not self._called:
             self._called = True
             self.runtime.bells.summon_help()  # at once: what has gathered is more than one group
@@ -459,28 +461,33 @@ class Drain:
         pool.submit(lambda: self._back.put(self.work(stage, task)))
 
     def _collect(self, wait_s: float) -> list[Finished]:
-        """What has come back, waiting for the first at most so long; a bell also ends the waiting.
-
-        Under load a little longer: what comes back within GATHER_S is recorded together.
-        """
+        """What has come back or rung, waiting for the first at most so long."""
         finished: list[Finished] = []
-        began = time.monotonic()
-        gather_s = GATHER_S if self.in_flight < self.threads // 2 else LONG_GATHER_S
-        until = self._round_at + gather_s if self.in_flight >= GATHER_FROM else 0.0
-        wait_s = max(wait_s, until - began)
+        began = self.now()
+        until = max(began + wait_s, self.earliest())
         try:
             while len(finished) < GROUP:
-                one = self._back.get(timeout=wait_s) if wait_s > 0 else self._back.get_nowait()
+                left_s = until - self.now()
+                one = self._back.get(timeout=left_s) if left_s > 0 else self._back.get_nowait()
                 if isinstance(one, Finished):
                     finished.append(one)
                 else:
                     self._rung |= one
-                wait_s = until - time.monotonic()
+                until = min(until, self.goes_at(one))
         except queue.Empty:
             pass
-        self._round_at = time.monotonic()
+        self._round_at = self.now()
         self.sharing.waited(self._round_at - began)
         return finished
+
+    def goes_at(self, one: Finished | set[int]) -> float:
+        """When the next round begins, at the latest, now that this has come back or rung."""
+        can_wait = isinstance(one, Finished) and one.stage is self.outbox and self.in_flight >= GATHER_FROM
+        return max(self.earliest(), self.now() + GATHER_S if can_wait else 0.0)
+
+    def earliest(self) -> float:
+        """When the next round may begin, under load: it takes then what has gathered."""
+        return self._round_at + LONG_GATHER_S if self.in_flight >= self.threads // 2 else 0.0
 
     def _sweep(self) -> None:
         """Take every shard that has work and no owner; tell that we are alive."""

@@ -11,13 +11,13 @@ line was wiped meanwhile, is not stored, and its call is looked at anew.
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import structlog
-from sqlalchemy import JSON, Column, Connection, Engine, Table
+from sqlalchemy import JSON, BigInteger, Column, Connection, Dialect, Engine, Table
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import InstrumentedAttribute
@@ -30,7 +30,8 @@ T = TypeVar("T")
 GROUP = 128
 #: A call that could not be stored because the database is away is tried again so often, in seconds.
 AGAIN_S = 0.25
-#: While calls come together, the leader waits so long for more: without it every second group is one row, in seconds.
+#: While calls come together, the leader waits for as many as there were, so long at most, in seconds: without it every
+#: second group is one row. Once all are there nobody is left to wait for, and this process would be idle.
 LINGER_S = 0.004
 log = structlog.get_logger(__name__)
 
@@ -98,6 +99,10 @@ class Ledger:
         self.order = order
 
 
+def _takes_arrays(engine: Engine) -> bool:
+    return engine.dialect.name == "postgresql"
+
+
 class Binder:
     """Rows of a ledger as one database takes them: values in, parameters out, on the thread of the call."""
 
@@ -105,7 +110,7 @@ class Binder:
         dialect = engine.dialect
         self._given = tuple(given)
         #: PostgreSQL takes each column of a group as one array: rows would be another statement for each number of them.
-        self._in_arrays = dialect.name == "postgresql"
+        self._in_arrays = _takes_arrays(engine)
         processors: dict[str, Callable[[Any], Any] | None] = {}
         for name, column in ledger.columns.items():
             processors[name] = column.type.dialect_impl(dialect).bind_processor(dialect)
@@ -122,21 +127,8 @@ class Binder:
         self._constants = tuple(
             process(value) if (process := processors[name]) else value for name, value in constants.items()
         )
-        quote = dialect.identifier_preparer.quote
-        names = [quote(name) for name in (*self._given, *constants)]
-        mark = self._mark = "?" if dialect.paramstyle == "qmark" else "%s"
-        self._head = f"INSERT INTO {quote(ledger.table.name)} ({', '.join(names)}) "
-        self._row = f"({', '.join([mark] * len(names))})"
-        if self._in_arrays:
-            types = [Array(ledger.columns[name].type).compile(dialect) for name in (*self._given, *constants)]
-            self._arrays = f"SELECT * FROM unnest({', '.join(f'%s::{kind}' for kind in types)}) AS new"
-        returned = ", ".join(quote(name) for name in ("id", *ledger.key))
-        self._tail = f" ON CONFLICT DO NOTHING RETURNING {returned}"
-        basis = ", ".join(quote(attribute.key) for attribute in ledger.rests_on)
-        owner = quote(ledger.rests_on[0].class_.__tablename__)
-        self._standing = f"SELECT {basis} FROM {owner} WHERE id "
-        # FOR KEY SHARE: an uninstall locks what it closes; until it is through, nothing is stored for it.
-        self._locked = "" if dialect.name == "sqlite" else " ORDER BY id FOR KEY SHARE"
+        self._columns = (*self._given, *constants)
+        self._sql = (_for_postgresql if self._in_arrays else _for_sqlite)(dialect, ledger, self._columns)
 
     def bound(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple([process(values[name]) if process else values[name] for name, process in self._bind]) + (
@@ -147,24 +139,98 @@ class Binder:
         """The key as the database keeps it: digests are shortened there."""
         return tuple([process(values[name]) if process else values[name] for name, process in self._key])
 
-    def standing(self, connection: Connection, bases: Iterable[tuple[Any, ...]], alone: bool) -> set[tuple[Any, ...]]:
-        """Which of these are as they were recognised. alone: wait for what is locked; a group goes on without it."""
-        ids: tuple[Any, ...] = tuple({basis[0] for basis in bases})
-        among = f"IN ({', '.join([self._mark] * len(ids))})"
-        # One, as almost always, by itself: of an array PostgreSQL expects more, and would plan anew at each call.
-        if self._in_arrays and len(ids) > 1:
-            among, ids = "= ANY(%s::BIGINT[])", (literal(ids),)
-        lock = self._locked + (" SKIP LOCKED" if self._locked and not alone else "")
-        return {tuple(row) for row in connection.exec_driver_sql(f"{self._standing}{among}{lock}", ids)}
+    def store(
+        self, connection: Connection, arrivals: "Sequence[Arrival]", alone: bool
+    ) -> tuple[set[tuple[Any, ...]], dict[tuple[Any, ...], int]]:
+        """Insert what is not there yet, and rests on what is as it was recognised. Which bases are; ids of the new rows by key.
 
-    def insert(self, connection: Connection, rows: list[tuple[Any, ...]]) -> dict[tuple[Any, ...], int]:
-        """Insert what is not there yet; the ids of the new ones by their key."""
+        alone: wait for what is locked; a group goes on without it.
+        """
         if self._in_arrays:
-            made, values = self._arrays, tuple(literal(values) for values in zip(*rows, strict=True))
-        else:
-            made, values = f"VALUES {', '.join([self._row] * len(rows))}", tuple(chain.from_iterable(rows))
-        found = connection.exec_driver_sql(f"{self._head}{made}{self._tail}", values)
-        return {tuple(key): ident for ident, *key in found}
+            return self._store_at_once(connection, arrivals, alone)
+        bases = {one.basis for one in arrivals}
+        ids = tuple({basis[0] for basis in bases})
+        asked = self._sql.standing.format(ids=", ".join("?" * len(ids)))
+        standing = {tuple(row) for row in connection.exec_driver_sql(asked, ids)} & bases
+        rows = [one.row for one in arrivals if one.basis in standing]
+        if not rows:
+            return standing, {}
+        made = self._sql.insert.format(rows=", ".join([self._sql.row] * len(rows)))
+        found = connection.exec_driver_sql(made, tuple(chain.from_iterable(rows)))
+        return standing, {tuple(key): ident for ident, *key in found}
+
+    def _store_at_once(
+        self, connection: Connection, arrivals: "Sequence[Arrival]", alone: bool
+    ) -> tuple[set[tuple[Any, ...]], dict[tuple[Any, ...], int]]:
+        """Locks, looks and inserts in one statement: each one more is a round trip, in which all of the group wait."""
+        bases = list({one.basis for one in arrivals})
+        numbers = {basis: number for number, basis in enumerate(bases, 1)}
+        columns: list[Iterable[Any]] = [*zip(*bases, strict=True), *zip(*[one.row for one in arrivals], strict=True)]
+        columns.append([numbers[one.basis] for one in arrivals])
+        sql = self._sql.insert if alone else self._sql.insert_of_group
+        standing: set[tuple[Any, ...]] = set()
+        ids: dict[tuple[Any, ...], int] = {}
+        for number, ident, *key in connection.exec_driver_sql(sql, tuple(map(literal, columns))):
+            if number is None:
+                ids[tuple(key)] = ident
+            else:
+                standing.add(bases[number - 1])
+        return standing, ids
+
+
+@dataclass(frozen=True)
+class Statements:
+    """How a group is inserted. insert: on PostgreSQL waiting for locks, on SQLite with `{rows}`, each of them `row`.
+    standing: SQLite, with `{ids}`."""
+
+    insert: str
+    insert_of_group: str = ""
+    row: str = ""
+    standing: str = ""
+
+
+def _for_sqlite(dialect: Dialect, ledger: Ledger, columns: Sequence[str]) -> Statements:
+    quote = dialect.identifier_preparer.quote
+    basis = ", ".join(quote(attribute.key) for attribute in ledger.rests_on)
+    return Statements(
+        insert=f"INSERT INTO {quote(ledger.table.name)} ({', '.join(map(quote, columns))}) VALUES {{rows}} "
+        f"ON CONFLICT DO NOTHING RETURNING {', '.join(map(quote, ('id', *ledger.key)))}",
+        row=f"({', '.join(['?'] * len(columns))})",
+        standing=f"SELECT {basis} FROM {quote(ledger.rests_on[0].class_.__tablename__)} WHERE id IN ({{ids}})",
+    )
+
+
+def _for_postgresql(dialect: Dialect, ledger: Ledger, columns: Sequence[str]) -> Statements:
+    """FOR KEY SHARE: an uninstall locks what it closes; until it is through, nothing is stored for it.
+
+    Each column of a group is one array: rows would be another statement for each number of them.
+    """
+    quote = dialect.identifier_preparer.quote
+    basis = [quote(attribute.key) for attribute in ledger.rests_on]
+    owner = quote(ledger.rests_on[0].class_.__tablename__)
+    made, key = [quote(name) for name in columns], [quote(name) for name in ledger.key]
+
+    def arrays(types: Iterable[Any]) -> str:
+        return ", ".join(f"%s::{Array(kind).compile(dialect)}" for kind in types)
+
+    def insert(locked: str) -> str:
+        return f"""
+WITH standing AS MATERIALIZED (
+    SELECT basis.number
+    FROM unnest({arrays(one.type for one in ledger.rests_on)}) WITH ORDINALITY AS basis ({", ".join(basis)}, number)
+    JOIN {owner} ON {" AND ".join(f"{owner}.{one} = basis.{one}" for one in basis)}
+    ORDER BY {owner}.id FOR KEY SHARE OF {owner}{locked}
+), new AS (
+    INSERT INTO {quote(ledger.table.name)} ({", ".join(made)})
+    SELECT {", ".join(f"made.{one}" for one in made)}
+    FROM unnest({arrays([*(ledger.columns[name].type for name in columns), BigInteger()])}) AS made ({", ".join(made)}, basis)
+    WHERE made.basis IN (SELECT number FROM standing)
+    ON CONFLICT DO NOTHING RETURNING id, {", ".join(key)}
+)
+SELECT NULL AS number, id, {", ".join(key)} FROM new
+UNION ALL SELECT number, {", ".join(["NULL"] * (1 + len(key)))} FROM standing"""
+
+    return Statements(insert(""), insert(" SKIP LOCKED"))
 
 
 @dataclass(eq=False)
@@ -194,6 +260,8 @@ class Intake:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.engine = engine
+        #: PostgreSQL stores rows of one ledger with one statement, which needs no BEGIN and no COMMIT.
+        self._at_once = engine.execution_options(isolation_level="AUTOCOMMIT") if _takes_arrays(engine) else None
         self.now = now
         self.callers: Known[Caller] = Known()
         self.hooks: Known[Hook] = Known()
@@ -202,7 +270,9 @@ class Intake:
         self._mutex = threading.Lock()
         self._waiting: list[Arrival] = []
         self._led = False
-        self._busy = False
+        #: How many rows were in the house when the last group was through: its own, and those that waited behind it.
+        self._expected = 1
+        self._gathered = threading.Event()
         self._binders: dict[Ledger, Binder] = {}
 
     @property
@@ -243,6 +313,8 @@ class Intake:
         """Be committed by somebody's group, or lead the next one."""
         with self._mutex:
             self._waiting.append(arrival)
+            if len(self._waiting) >= self._expected:
+                self._gathered.set()
             leads = not self._led
             self._led = True
             if not leads:
@@ -253,9 +325,10 @@ class Intake:
             self._lead()
 
     def _lead(self) -> None:
-        if self._busy:
-            self.pause(LINGER_S)
+        if self._expected > 1:
+            self._gathered.wait(LINGER_S)
         with self._mutex:
+            self._gathered.clear()
             group, self._waiting = self._waiting[:GROUP], self._waiting[GROUP:]
         try:
             self._commit(group)
@@ -271,28 +344,23 @@ class Intake:
                 one.settled = True
             heir = self._waiting[:1]
             self._led = bool(heir)
-            self._busy = len(group) > 1
+            self._expected = len(group) + len(self._waiting)
         for one in (*group, *heir):
             if one.woken.locked():  # not so the leader's own
                 one.woken.release()
 
     def _commit(self, group: list[Arrival], alone: bool = False) -> None:
         outcomes: dict[Arrival, int | Exception | None] = {}
-        with self.engine.begin() as connection:
-            for ledger in sorted({one.ledger for one in group}, key=lambda ledger: ledger.order):
+        ledgers = {one.ledger for one in group}
+        with self._at_once.connect() if self._at_once and len(ledgers) == 1 else self.engine.begin() as connection:
+            for ledger in sorted(ledgers, key=lambda ledger: ledger.order):
                 outcomes |= _insert(connection, [one for one in group if one.ledger is ledger], alone)
         for one, outcome in outcomes.items():
             one.outcome = outcome
         self._stored({one.shard for one, outcome in outcomes.items() if isinstance(outcome, int)})
 
 
-def _insert(connection: Connection, rows: list[Arrival], alone: bool) -> dict[Arrival, int | Exception | None]:
-    binder = rows[0].binder
-    standing = binder.standing(connection, [one.basis for one in rows], alone)
-    outcomes: dict[Arrival, int | Exception | None] = {one: Stale() for one in rows}
-    good = [one for one in rows if one.basis in standing]
-    if good:
-        ids = binder.insert(connection, [one.row for one in good])
-        # Of two with one key in one group the first is the new one.
-        outcomes |= {one: ids.pop(one.key, None) for one in good}
-    return outcomes
+def _insert(connection: Connection, arrivals: list[Arrival], alone: bool) -> dict[Arrival, int | Exception | None]:
+    standing, ids = arrivals[0].binder.store(connection, arrivals, alone)
+    # Of two with one key in one group the first is the new one.
+    return {one: ids.pop(one.key, None) if one.basis in standing else Stale() for one in arrivals}

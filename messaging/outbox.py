@@ -120,6 +120,7 @@ class Outbox:
                 chosen += self._take(session, line, now, ready[line.id], share)
             elif share:
                 chosen += self._take_trial(session, line, now)
+        self._look_ahead([line for line, _ in turns], room - len(chosen), now)
         return self._claimed(session, chosen, {line.id: line for line, _ in turns}, now) if chosen else []
 
     @staticmethod
@@ -217,6 +218,11 @@ class Outbox:
         start = self._turn % len(turns) if turns else 0
         self._turn += LINES_A_ROUND if len(turns) > LINES_A_ROUND else 1
         return [*turns[start:], *turns[:start]][:LINES_A_ROUND]
+
+    def _look_ahead(self, lines: list[Line], room: int, now: datetime) -> None:
+        """When those that had their turn and may have more go on: at once, by their pace, or when a hand is free again."""
+        if room > 0 and any(self._may(line, now) for line in lines if line.id in self.ready):
+            self.again_in = 0.0
 
     def _may(self, line: Line, now: datetime) -> int:
         """How many of this line's messages may leave now; if none, when the next ones may is remembered."""
