@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 from redis.connection import AbstractConnection
-from sqlalchemy import event
+from sqlalchemy import event, select
 
 from bench.simulation import Scale, Shop, Simulation, opened
 from messaging import logs
+from messaging.models import Message, Run
 
 CALLS, PORTALS, WEB_THREADS, THREADS = 640, 10, 16, 128
 
@@ -63,3 +64,27 @@ def test_a_message_costs_less_than_a_redis_round_trip_and_a_fifth_of_a_transacti
     assert draining["written"] <= CALLS / 5, shown
     assert draining["read"] <= CALLS / 2, shown
     print(f"\n{CALLS} messages. {shown}")
+
+
+PER_S, SECONDS = 50, 4.0
+
+
+def test_a_call_is_claimed_at_once_and_what_only_records_waits_for_it() -> None:
+    """50 calls a second, at an even pace: the sends that came back meanwhile are recorded by the rounds of the calls."""
+    logs.configure("text", "error")
+    shop = Shop(1, pace=1000, burst=1000)
+    with opened(Scale(drains=1, threads=THREADS), shops=[shop]) as simulation:
+        simulation.begin()
+        calls = int(PER_S * SECONDS)
+        for number in range(calls):
+            simulation.clock.at(1 + number / PER_S, lambda: simulation.call(shop))
+        simulation.clock.run(1 + SECONDS)
+        rounds = simulation.processes[0].rounds
+        while simulation.is_open():
+            simulation.clock.run(simulation.clock.seconds + 0.5)
+        with simulation.db.read() as session:
+            moments = session.execute(select(Run.stored_at, Message.claimed_at).join(Message.run)).all()
+    waited = sorted((claimed - stored).total_seconds() for stored, claimed in moments)
+    assert len(waited) == calls
+    assert waited[calls // 2] < 0.005, f"median {waited[calls // 2]:.4f} s from call to claim"
+    assert rounds < 1.25 * calls, f"{rounds} rounds for {calls} calls"
