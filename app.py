@@ -6,10 +6,11 @@ from pathlib import Path
 
 from flask import Flask
 
-from messaging.lean import leave_out
+from messaging.lean import leave_out, one_arena, settle
 
 leave_out("chardet", "charset_normalizer", "rich")
 if "gunicorn" in sys.modules:  # in tests a browser runs beside this app, on greenlet
+    one_arena()
     leave_out("greenlet")
 
 import web  # noqa: E402
@@ -30,5 +31,6 @@ def create_app(runtime: Runtime | None = None) -> Flask:
 def serving() -> Flask:
     """The app of a web process that takes calls at once."""
     app = create_app()
-    warm(app)
+    warm(app, app.extensions["waba24"].config.data_dir / "templates")
+    settle()
     return app

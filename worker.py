@@ -6,8 +6,9 @@ machines. SIGTERM finishes what is in flight and ends with 0; a second signal en
 
 import sys
 
-from messaging.lean import leave_out
+from messaging.lean import leave_out, one_arena
 
+one_arena()
 leave_out("chardet", "charset_normalizer", "greenlet", "rich")
 
 from messaging import pool  # noqa: E402

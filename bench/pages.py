@@ -166,7 +166,7 @@ def _time(env: dict[str, str], call: Call) -> Timed:
     """In a process that has drawn no page yet."""
     runtime = open_runtime(config.load(env))
     flask = create_app(runtime)
-    warm(flask)
+    warm(flask, runtime.config.data_dir / "templates")
     client = flask.test_client()
     with flask.test_request_context():
         token = issue(VIEWER)

@@ -3,6 +3,8 @@
 Bitrix24 docs: limits. 2 requests leak per second, 50 fit in; over it the portal answers 503 QUERY_LIMIT_EXCEEDED.
 """
 
+from typing import Any
+
 from redis.exceptions import RedisError
 
 from bx24.errors import Throttled
@@ -52,8 +54,9 @@ class Gate:
 
     def _take(self) -> float:
         try:
-            wait_ms, level = self.redis.eval(_TAKE, 1, self.key, RATE_PER_S, BURST)
+            told: Any = self.redis.eval(_TAKE, 1, self.key, RATE_PER_S, BURST)
         except RedisError:
             return 0.0  # Bitrix24 refuses what is too much; standing still without Redis would cost more
+        wait_ms, level = told
         self.level = int(level)
         return float(wait_ms) / 1000

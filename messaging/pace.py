@@ -28,7 +28,7 @@ LANE_SLOT_S = 6.0
 LANE_SLOT_MAX_S = 600.0
 LANE_FORGIVES_S = 1800.0
 #: More lanes than this, and the rested ones are forgotten.
-LANES_KEPT = 5000
+LANES_KEPT = 2000
 
 
 class Paced(Protocol):
@@ -113,7 +113,7 @@ class Bucket:
         return True
 
 
-@dataclass
+@dataclass(slots=True)
 class Lane:
     """One client's lane: LANE_GAP_S between messages inside a burst of LANE_BURST, LANE_SLOT_S after it."""
 

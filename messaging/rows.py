@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property, lru_cache
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from sqlalchemy import (
@@ -59,19 +60,22 @@ class Row:
 
     table: ClassVar[Table]
 
-    def __init__(self, values: Mapping[str, Any], unread: Iterable[str] = ()) -> None:
-        """unread: columns that may be set without having been read."""
+    #: Columns that may be set without having been read.
+    SEALED: ClassVar[tuple[str, ...]] = ()
+    _written: Mapping[str, Any] = MappingProxyType({})
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
         self.__dict__.update(values)
         self._read = values
-        self._was: dict[str, Any] = dict(values) | dict.fromkeys(unread, _UNREAD)
 
     def changes(self) -> dict[str, Any]:
         """The columns that were changed since it was read or written."""
-        now = self.__dict__
-        return {name: now[name] for name, was in self._was.items() if name in now and now[name] is not was}
+        now, was = self.__dict__, {**self._read, **self._written}
+        names = (*self._read, *self.SEALED)
+        return {name: now[name] for name in names if name in now and now[name] is not was.get(name, _UNREAD)}
 
     def written(self, changes: Mapping[str, Any]) -> None:
-        self._was.update(changes)
+        self._written = {**self._written, **changes}
 
     def as_read(self) -> Self:
         """The same row without the changes, those that were written and rolled back as well."""
@@ -85,7 +89,7 @@ class RunRow(Row):
     """A run. `portal` and `message` are set by whoever reads it. Sealed columns only where they were asked for."""
 
     table = Run.__table__  # type: ignore[assignment]  # a FromClause by its declaration
-    SEALED: ClassVar = ("answer", "log_line", "auth")
+    SEALED = ("answer", "log_line", "auth")
 
     id: int
     trace: str
@@ -120,9 +124,6 @@ class RunRow(Row):
     answered_at: datetime | None
     portal: Portal
     message: "MessageRow | None" = None
-
-    def __init__(self, values: Mapping[str, Any], unread: Iterable[str] = ()) -> None:
-        super().__init__(values, [name for name in self.SEALED if name not in values])
 
 
 class Client:

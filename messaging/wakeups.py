@@ -102,7 +102,8 @@ class Bells:
     def summon_help(self) -> None:
         """Queue one more drain, unless one is queued already or every worker has one."""
         with _best_effort():
-            if self.redis.zcard("waba24:drains") >= Worker.count(queue=Queue(QUEUE, connection=self.redis)):
+            drains: Any = self.redis.zcard("waba24:drains")
+            if drains >= Worker.count(queue=Queue(QUEUE, connection=self.redis)):
                 return
             if self.redis.set("waba24:summoned", 1, nx=True, ex=SUMMON_S):
                 self._summon()
@@ -122,8 +123,8 @@ class Bells:
         self.redis.zadd("waba24:drains", {drain: self._now() + ALIVE_S})
 
     def _now(self) -> int:
-        seconds, _ = self.redis.time()
-        return int(seconds)
+        told: Any = self.redis.time()
+        return int(told[0])
 
     def holds(self, drain: str, shards: Iterable[int]) -> None:
         """Bells of these shards ring at this drain from now on."""
@@ -179,6 +180,6 @@ class Bells:
         first: Any = self.redis.blpop([f"waba24:bell:{drain}", "waba24:bell"], timeout=bound_s)
         if not first:
             return set(), False
-        rest = self.redis.lpop(first[0].decode(), BELL_CAP) or []
+        rest: Any = self.redis.lpop(first[0].decode(), BELL_CAP) or []
         own = first[0].decode() != "waba24:bell"
         return {int(shard) for shard in [first[1], *rest]}, own

@@ -14,6 +14,7 @@ from pathlib import Path
 import structlog
 
 from messaging import config, logs, schema
+from messaging.lean import FLAGS
 from messaging.processes import Child, Supervisor
 from messaging.runtime import open_runtime
 
@@ -27,7 +28,7 @@ log = structlog.get_logger(__name__)
 def halves(bind: str, env: Mapping[str, str] | None = None, pass_fds: tuple[int, ...] = ()) -> list[Child]:
     """The two halves of the app: gunicorn on `bind` (host:port, or fd://N with that N in pass_fds), and the pool."""
     gunicorn = [
-        *(sys.executable, "-m", "gunicorn", "--bind", bind, "--worker-class", "gthread"),
+        *(sys.executable, *FLAGS, "-m", "gunicorn", "--bind", bind, "--worker-class", "gthread"),
         *("--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)),
         *("--keep-alive", "75", "--graceful-timeout", "20", "--log-level", "warning", "app:serving()"),
     ]
