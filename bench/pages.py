@@ -27,6 +27,7 @@ from messaging import config, tallies
 from messaging.counters import Counters
 from messaging.crypto import digest
 from messaging.db import Sealed, SealedJson
+from messaging.lean import settle
 from messaging.models import Base, Line, Portal, shard_of
 from messaging.runtime import Runtime, open_runtime
 from web.frames import HEADER, Viewer, issue
@@ -167,6 +168,7 @@ def _time(env: dict[str, str], call: Call) -> Timed:
     runtime = open_runtime(config.load(env))
     flask = create_app(runtime)
     warm(flask, runtime.config.data_dir / "templates")
+    settle()  # as a web process does: what it has inherited from the benchmark is nobody's page
     client = flask.test_client()
     with flask.test_request_context():
         token = issue(VIEWER)
