@@ -28,10 +28,11 @@ from urllib3.response import HTTPResponse
 
 from gupshup.client import Account
 from gupshup.errors import Throttled
-from messaging.drains import GROUP, IDLE_S, SWEEP_S, Drain, Finished, Stage
+from messaging.drains import GROUP, IDLE_S, SWEEP_S, Drain
 from messaging.limiter import BURST, RATE_PER_S
 from messaging.runtime import Runtime
 from messaging.sharing import Sharing
+from messaging.stages.base import Finished, Stage
 from messaging.wakeups import QUEUE, Bells
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -138,7 +138,7 @@ def answer_queued(session: Session, runtime: Runtime, shards: Iterable[int]) -> 
             .order_by(Run.id)
             .limit(GROUP - ended),
         )
-        why = refused(line)
+        why = refusal_of(line)
         ended += sum(endings.end(session, runtime, run, "failed", why.code, why.text) for run in queued)
         if ended >= GROUP:
             break
@@ -158,7 +158,7 @@ def sendable(line: Line) -> ColumnElement[bool]:
 def refuse(line: Line, action: Action, now: datetime) -> None:
     """Refuse a send on a stopped line before anything is looked up or fetched for it. Raises Refused."""
     if isinstance(action, SendAction) and line.stopped_at is not None and not _may_try(line, now):
-        raise refused(line)
+        raise refusal_of(line)
 
 
 def admit(line: Line, run: SomeRun, now: datetime) -> Refused | None:
@@ -166,7 +166,7 @@ def admit(line: Line, run: SomeRun, now: datetime) -> Refused | None:
     if line.stopped_at is None:
         return None
     if not _may_try(line, now):
-        return refused(line)
+        return refusal_of(line)
     line.trial_run_id, line.probe_at = run.id, now + TRIAL
     log.info("line is tried with one message", line=line.id, run=run.id, trace=run.trace)
     return None
@@ -183,7 +183,7 @@ def _may_try(line: Line, now: datetime) -> bool:
     return line.trial_run_id is None and line.trial_at is not None and line.trial_at <= now
 
 
-def refused(line: Line) -> Refused:
+def refusal_of(line: Line) -> Refused:
     """What a run on this stopped line is answered."""
     return Refused(line.stop_code, LINE_STOPPED.format(line=line.name or line.app_name, why=why(line)))
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from activities.base import Card, Shared
 from gupshup.templates import TemplateInfo
+from messaging import tokens
 from messaging.cards import contact_card
 from messaging.files import Files
 from messaging.models import Conversation, Line
@@ -46,8 +47,8 @@ class RunDesk:
         return contact_card(self.runtime, self.run.portal_id, reference)
 
     def file(self, reference: str, media: str, name: str = "") -> Shared:
-        return Files(self.runtime).shared(
-            portal_id=self.run.portal_id,
+        rest = tokens.portal_client(self.runtime, self.run.portal_id)
+        return Files(self.runtime, self.run.portal_id, rest, rest.endpoint).shared(
             document=self.run.document,
             reference=reference,
             media=media,

@@ -21,9 +21,8 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
@@ -44,6 +43,7 @@ from messaging.probing import Probing
 from messaging.registry import Registry
 from messaging.runtime import Runtime
 from messaging.sharing import Sharing
+from messaging.stages.base import Finished, Stage, Submit
 
 IDLE_S = 2.0
 TICK_S = 0.5
@@ -59,37 +59,9 @@ GATHER_S = 0.02
 LONG_GATHER_S = 0.025
 STOP_S = 40.0
 log = structlog.get_logger(__name__)
-Submit = Callable[["Stage", Any], None]
 
 #: Set by the worker when it is asked to stop: finish what is in flight, claim nothing.
 STOP = threading.Event()
-
-
-class Stage(Protocol):
-    """One kind of work. Claim and record run in the drain's transactions, work on a thread without one."""
-
-    name: str
-    busy: set[Any]
-
-    def hands(self, threads: int) -> int:
-        """How many of its tasks may be in flight, so that no stage starves another."""
-
-    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Any]: ...
-
-    def work(self, task: Any) -> Any: ...
-
-    def record(self, session: Session, done: list[tuple[Any, Any]]) -> None: ...
-
-    def lost(self, session: Session, task: Any) -> None: ...
-
-
-@dataclass(frozen=True)
-class Finished:
-    """A task that came back from its thread."""
-
-    stage: Stage
-    task: Any
-    result: Any
 
 
 class Drain:

@@ -19,9 +19,10 @@ from sqlalchemy import delete, select
 
 from activities.base import Shared
 from activities.errors import refused
+from bx24.client import Client
 from bx24.i18n import Text
 from gupshup import limits
-from messaging import crypto, downloads, file_sources, media_kinds, tokens
+from messaging import crypto, downloads, file_sources, media_kinds
 from messaging.crypto import Undecryptable
 from messaging.downloads import Downloaded, Visit
 from messaging.file_sources import Source
@@ -64,14 +65,18 @@ def _misfit(content: media_kinds.Content, media: str) -> Text:
 
 
 class Files:
-    """The files that robots name. Cheap: make one wherever it is needed."""
+    """The files that robots of one portal name. Cheap: make one wherever it is needed.
 
-    def __init__(self, runtime: Runtime) -> None:
+    rest: the portal's REST client; endpoint: the address that client calls, by which links of the portal's own are known.
+    """
+
+    def __init__(self, runtime: Runtime, portal_id: int, rest: Client, endpoint: str) -> None:
         self.runtime = runtime
+        self.portal_id = portal_id
+        self.rest = rest
+        self.endpoint = endpoint
 
-    def shared(
-        self, *, portal_id: int, document: Sequence[str], reference: str, media: str, name: str, keep_until: datetime
-    ) -> Shared:
+    def shared(self, *, document: Sequence[str], reference: str, media: str, name: str, keep_until: datetime) -> Shared:
         """A file made ready for WhatsApp, under a link of ours that works until `keep_until` at least.
 
         document: of the run, [module, entity, type, item id]. reference: https link, Disk file id, CRM field code or
@@ -80,10 +85,8 @@ class Files:
         """
         if media != "auto" and media not in limits.MEDIA:
             raise ValueError(f"not a kind of file: {media!r}")
-        rest = tokens.portal_client(self.runtime, portal_id)
-        endpoint = tokens.PortalTokens(self.runtime, portal_id).endpoint
-        source = file_sources.locate(rest, endpoint, document, reference, _label(reference))
-        key = _memo_key(self.runtime, portal_id, source, media, name)
+        source = file_sources.locate(self.rest, self.endpoint, document, reference, _label(reference))
+        key = _memo_key(self.runtime, self.portal_id, source, media, name)
         known = self._remembered(key, keep_until)
         if known is not None:
             return known
@@ -93,12 +96,12 @@ class Files:
             if content.mime == "text/html" and not got.name.lower().endswith((".html", ".htm")):
                 raise unreachable(source.label, "page")
             shown = media_kinds.named(name or source.name or got.name, content)
-            url, file_id = keep(self.runtime, portal_id, "out", got, content, shown, keep_until)
+            url, file_id = keep(self.runtime, self.portal_id, "out", got, content, shown, keep_until)
         finally:
             got.path.unlink(missing_ok=True)
         made = Shared(media, url, shown, media_kinds.described(content, shown), got.size)
         self._remember(key, made, file_id, VERSION_FRESH_S if source.version else LINK_FRESH_S)
-        log.info("file ready", portal=portal_id, file=file_id, media=media, mime=content.mime, size=got.size)
+        log.info("file ready", portal=self.portal_id, file=file_id, media=media, mime=content.mime, size=got.size)
         return made
 
     def _fetch(self, source: Source, media: str) -> Downloaded:

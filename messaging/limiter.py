@@ -3,12 +3,14 @@
 Bitrix24 docs: limits. 2 requests leak per second, 50 fit in; over it the portal answers 503 QUERY_LIMIT_EXCEEDED.
 """
 
+from collections.abc import Callable
 from typing import Any
 
+from redis import Redis
 from redis.exceptions import RedisError
 
 from bx24.errors import Throttled
-from messaging.runtime import Runtime
+from messaging.counters import Counters
 
 RATE_PER_S = 2.0
 BURST = 50
@@ -34,12 +36,12 @@ return {0, math.floor(level) + 1}
 class Gate:
     """Called before each REST request of one portal: waits for a place, or raises Throttled when it would be long."""
 
-    def __init__(self, runtime: Runtime, portal_id: int) -> None:
-        self.redis = runtime.redis
+    def __init__(self, redis: Redis, portal_id: int, counters: Counters, sleep: Callable[[float], None]) -> None:
+        self.redis = redis
         self.portal_id = portal_id
         self.key = f"waba24:limit:{portal_id}"
-        self.sleep = runtime.sleep
-        self.counters = runtime.counters
+        self.sleep = sleep
+        self.counters = counters
         #: How full the bucket was after the last request, of BURST.
         self.level = 0
 

@@ -22,6 +22,7 @@ from messaging.lines import PAUSED
 from messaging.models import Conversation, InboundEvent, Lease, Line, Message, Run, shard_of
 from messaging.rows import MessageRow
 from messaging.runtime import Runtime
+from messaging.stages.base import Content
 
 #: A message waits for earlier runs of its portal that are not planned yet, so that robots keep their order; but not
 #: for ever: one run whose card cannot be read must not hold up the others.
@@ -48,15 +49,6 @@ class Sending:
     phone: str
     payload: dict[str, Any]
     attempts: int
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What of a message is sealed, and the trace of its run."""
-
-    trace: str
-    phone: str
-    payload: dict[str, Any]
 
 
 Result = str | GupshupError

@@ -25,9 +25,9 @@ from messaging import endings, lines, rows, runs, templates
 from messaging.db import Array, Moment, among, ask, not_among
 from messaging.desk import Elsewhere, QuickDesk
 from messaging.models import Lease, Line, Run
-from messaging.outbox import Content
 from messaging.rows import RunRow, SomeRun
 from messaging.runtime import Runtime
+from messaging.stages.base import Content
 
 TRIES = 4
 #: Runs planned in one transaction: some 40 ms, in which nothing else of this process happens.

@@ -5,34 +5,34 @@ from typing import Any
 from sqlalchemy import Column, Table, select, type_coerce, update
 from sqlalchemy.types import Text
 
-from messaging.db import Sealed, SealedJson
+from messaging.crypto import Vault
+from messaging.db import Database, Sealed, SealedJson
 from messaging.models import Base
-from messaging.runtime import Runtime
 
 CHUNK = 500
 
 
-def rotate(runtime: Runtime) -> int:
+def rotate(db: Database, vault: Vault) -> int:
     """Rewrite all sealed values. Safe to repeat, and to interrupt: both keys are known meanwhile. Returns how many."""
     return sum(
-        _rotate_column(runtime, table, column)
+        _rotate_column(db, vault, table, column)
         for table in Base.metadata.sorted_tables
         for column in table.columns
         if isinstance(column.type, Sealed | SealedJson)
     )
 
 
-def _rotate_column(runtime: Runtime, table: Table, column: Column[Any]) -> int:
+def _rotate_column(db: Database, vault: Vault, table: Table, column: Column[Any]) -> int:
     (key,) = table.primary_key.columns
     last: Any = None
     count = 0
     while True:
-        with runtime.db.write() as session:
+        with db.write() as session:
             sealed = type_coerce(column, Text)
             query = select(key, sealed).where(sealed.is_not(None), sealed != "").order_by(key).limit(CHUNK)
             rows = session.execute(query if last is None else query.where(key > last)).all()
             for row_key, token in rows:
-                value = type_coerce(runtime.vault.rotate(token), Text)
+                value = type_coerce(vault.rotate(token), Text)
                 kept = sealed == token  # somebody may have written a newer value meanwhile
                 session.execute(update(table).where(key == row_key, kept).values({column: value}))
         if not rows:

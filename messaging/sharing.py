@@ -9,14 +9,12 @@ divided (docs/decisions/0002).
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import structlog
 
 from messaging import leases
-
-if TYPE_CHECKING:
-    from messaging.drains import Drain
+from messaging.runtime import Runtime
 
 THINK_S = 0.5
 #: Share of the time in which the loop worked instead of waiting, or share of the hands in use, that means "cannot keep up".
@@ -28,10 +26,26 @@ WORTH = 0.25
 log = structlog.get_logger(__name__)
 
 
+class Drain(Protocol):
+    """What sharing asks of the drain it belongs to. held: shard → fence; flying: tasks in flight, by shard."""
+
+    runtime: Runtime
+    name: str
+    threads: int
+    held: dict[int, int]
+    flying: Counter[int]
+
+    @property
+    def in_flight(self) -> int: ...
+
+    @property
+    def crowded(self) -> bool: ...
+
+
 class Sharing:
     """What one drain knows of its own load, and which shards are on their way to another. now: seconds that only rise."""
 
-    def __init__(self, drain: "Drain", now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, drain: Drain, now: Callable[[], float] = time.monotonic) -> None:
         self._drain = drain
         self._now = now
         self._started: Counter[int] = Counter()

@@ -159,8 +159,13 @@ class PortalClient(Client):
 
     def __init__(self, runtime: Runtime, portal_id: int) -> None:
         self._source = PortalTokens(runtime, portal_id)
-        self.limit = Gate(runtime, portal_id)
+        self.limit = Gate(runtime.redis, portal_id, runtime.counters, runtime.sleep)
         super().__init__(runtime.bx_session, self._source, gate=self.limit)
+
+    @property
+    def endpoint(self) -> str:
+        """The address of the portal's REST, read now."""
+        return self._source.endpoint
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> Reply:
         try:

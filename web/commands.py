@@ -307,6 +307,6 @@ def _keys(runtime: Runtime) -> click.Group:
     @group.command()
     def rotate() -> None:
         """Write everything encrypted under the newest SECRET_KEY; afterwards the old ones may go."""
-        click.echo(f"{rotation.rotate(runtime)} values rewritten")
+        click.echo(f"{rotation.rotate(runtime.db, runtime.vault)} values rewritten")
 
     return group

@@ -13,8 +13,8 @@ from werkzeug.test import Client as WsgiClient
 from bx24.emulator import lifecycle
 from messaging import leases, lines, portals, sweeper
 from messaging.models import Portal
-from messaging.outbox import Content
 from messaging.registry import Registry
+from messaging.stages.base import Content
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,

@@ -22,7 +22,7 @@ from activities.errors import Refused
 from bx24.emulator.rest import disk
 from bx24.errors import Bx24Error
 from gupshup import limits
-from messaging import cards, file_words, files, guard
+from messaging import cards, file_words, files, guard, tokens
 from messaging.downloads import Downloaded, fetch
 from messaging.file_words import Unfetched, megabytes
 from messaging.guard import file_session
@@ -324,8 +324,8 @@ def site(shop: World) -> Site:
 
 
 def share(shop: World, reference: str, media: str = "auto", document: list[str] | None = None, **more: Any) -> Any:
-    return files.Files(shop.runtime).shared(
-        portal_id=1,
+    rest = tokens.portal_client(shop.runtime, 1)
+    return files.Files(shop.runtime, 1, rest, rest.endpoint).shared(
         document=DEAL if document is None else document,
         reference=reference,
         media=media,

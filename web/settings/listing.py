@@ -25,7 +25,7 @@ def of_lines(portal: Portal, lang: str) -> list[dict[str, Any]]:
             "names": [line.name, line.app_name],
             "default": line.id == portal.default_line_id,
             "connected": line.status == "connected",
-            "why": circuit.refused(line).text.to(lang) if line.stopped_at is not None else "",
+            "why": circuit.refusal_of(line).text.to(lang) if line.stopped_at is not None else "",
         }
         for line in portal.lines
     ]
