@@ -14,8 +14,8 @@ if "gunicorn" in sys.modules:  # in tests a browser runs beside this app, on gre
     leave_out("greenlet")
 
 import web  # noqa: E402
-from messaging import config, logs  # noqa: E402
 from messaging.runtime import Runtime, open_runtime  # noqa: E402
+from messaging.system import config, logs  # noqa: E402
 from web.warm import warm  # noqa: E402
 
 

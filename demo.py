@@ -25,10 +25,11 @@ from sqlalchemy import select
 
 from bx24.i18n import Text
 from demo_story import Step, steps, template
-from messaging import config, logs, queue_server, schema
+from messaging import schema
 from messaging.models import Message, Run
-from messaging.processes import Supervisor
 from messaging.runtime import Runtime, open_runtime
+from messaging.system import config, embedded_redis, logs
+from messaging.system.supervisor import Supervisor
 from web.serve import halves
 
 CLIENT_ID, CLIENT_SECRET = "local.demo0123456789.01234567", "demo-secret-of-an-emulated-app"
@@ -312,7 +313,7 @@ def main() -> int:
         return 1
     finally:
         demo.close()
-        queue_server.stop(folder)
+        embedded_redis.stop(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 

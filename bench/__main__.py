@@ -15,7 +15,7 @@ from pathlib import Path
 from bench import burst, intake, latency, messages, pages, report
 from bench.figures import NAMES, verdicts
 from bench.ground import Ground
-from messaging import logs
+from messaging.system import logs
 
 PARTS: dict[str, Callable[[Ground], None]] = {
     "intake": intake.run,

@@ -11,10 +11,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload
 
 from gupshup.client import Account
-from messaging import jobs, lines, logs, rows, runs
+from messaging import jobs, lines, rows, runs
 from messaging.models import Message, Run
 from messaging.outbox import Outbox, Sending
 from messaging.runtime import Runtime
+from messaging.system import logs
 
 #: What the baselines without a database post: the size and shape of a template message.
 FORM = {"template": '{"id":"7c2a4f10-0000-4000-8000-000000000001","params":["Ольга","A-17"]}'}

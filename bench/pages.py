@@ -23,13 +23,14 @@ from app import create_app
 from bench.figures import NAMES
 from bench.ground import Ground, say
 from gupshup.templates import TemplateInfo
-from messaging import config, tallies
-from messaging.counters import Counters
+from messaging import tallies
 from messaging.crypto import digest
 from messaging.db import Sealed, SealedJson
 from messaging.lean import settle
 from messaging.models import Base, Line, Portal, shard_of
 from messaging.runtime import Runtime, open_runtime
+from messaging.system import config
+from messaging.system.counters import Counters
 from web.frames import HEADER, Viewer, issue
 from web.warm import warm
 

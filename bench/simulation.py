@@ -40,13 +40,14 @@ from bench.machine import peak_mb
 from bench.simulated import START, Clock, Costs, Portals, Process, Provider, SimulatedRedis, Writers, Yard
 from bx24.payloads import Auth, RunCall
 from gupshup.templates import TemplateInfo
-from messaging import logs, queue_server, runs, schema, sweeper
-from messaging.config import Config
+from messaging import runs, schema, sweeper
 from messaging.crypto import Vault
 from messaging.db import Database, open_engine
 from messaging.intake import Caller
 from messaging.models import Line, Message, Portal, Run, Template
 from messaging.runtime import Runtime
+from messaging.system import embedded_redis, logs
+from messaging.system.config import Config
 from tests.postgres import create_database, postgres
 
 #: The provider of one line takes so many a second, whatever its pace says.
@@ -466,14 +467,14 @@ def opened(scale: Scale, on_postgresql: bool = False, shops: list[Shop] | None =
     """A simulation with an embedded Redis and a database of its own; SQLite in memory where that is a folder."""
     folder = Path(tempfile.mkdtemp(prefix="w24-", dir=MEMORY if MEMORY.is_dir() else None))
     try:
-        redis_url = queue_server.ensure(folder)
+        redis_url = embedded_redis.ensure(folder)
         if not on_postgresql:
             yield from _started(scale, f"sqlite:///{folder / 'waba24.db'}", redis_url, folder, shops)
             return
         with postgres() as server:
             yield from _started(scale, create_database(server), redis_url, folder, shops)
     finally:
-        queue_server.stop(folder)
+        embedded_redis.stop(folder)
         shutil.rmtree(folder, ignore_errors=True)
 
 

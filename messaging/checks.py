@@ -28,10 +28,10 @@ from gupshup.errors import GupshupError, Misconfigured, Throttled, Unavailable, 
 from gupshup.transport import exchange
 from messaging import hours, lines, templates
 from messaging.models import Line, Tally, Template
-from messaging.queue_server import QueueServerError
 from messaging.runtime import Runtime
 from messaging.seats import HASTE, Seats
 from messaging.statuses import RANK
+from messaging.system.embedded_redis import QueueServerError
 
 #: Who asks again so soon is given the last answer: two rows of a page ask the same, and Gupshup counts.
 FRESH = timedelta(seconds=5)

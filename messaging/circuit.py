@@ -32,12 +32,13 @@ from gupshup import consequences
 from gupshup.consequences import Probe, Stop
 from gupshup.errors import GupshupError
 from gupshup.refusals import refusal
-from messaging import endings, logs
+from messaging import endings
 from messaging.models import SHARDS, Line, Message, Run
 from messaging.pace import LATE_PAUSE_S
 from messaging.rows import SomeMessage, SomeRun
 from messaging.runtime import Runtime
 from messaging.statuses import RANK
+from messaging.system import logs
 
 #: In peace for so long after it was accepted, the trial has passed. A `failed` takes seconds, seldom a minute.
 TRIAL = timedelta(seconds=60)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-from messaging.config import KEY_FILE, Config
+from messaging.system.config import KEY_FILE, Config
 
 
 class Undecryptable(Exception):

@@ -23,7 +23,7 @@ import structlog
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from messaging.file_words import Unfetched, limit_of, too_large, unreachable
-from messaging.guard import Forbidden, Watch, within
+from messaging.system.public_http import Forbidden, Watch, within
 
 __all__ = ["Downloaded", "Unfetched", "Visit", "fetch", "origin_of", "shown"]
 

@@ -32,7 +32,7 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
-from messaging import circuit, endings, leases, logs, outbox, sweeper
+from messaging import circuit, endings, leases, outbox, sweeper
 from messaging.answers import Answers
 from messaging.fetching import Fetching
 from messaging.inbound import BATCH, Inbound
@@ -44,6 +44,7 @@ from messaging.registry import Registry
 from messaging.runtime import Runtime
 from messaging.sharing import Sharing
 from messaging.stages.base import Finished, Stage, Submit
+from messaging.system import logs
 
 IDLE_S = 2.0
 TICK_S = 0.5

@@ -4,9 +4,9 @@ import os
 from functools import cache
 from pathlib import Path
 
-from messaging import config
 from messaging.drains import Drain
 from messaging.runtime import Runtime, open_runtime
+from messaging.system import config
 
 
 @cache

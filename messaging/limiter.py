@@ -10,7 +10,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bx24.errors import Throttled
-from messaging.counters import Counters
+from messaging.system.counters import Counters
 
 RATE_PER_S = 2.0
 BURST = 50

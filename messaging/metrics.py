@@ -1,7 +1,7 @@
 """Figures that are always visible (contract section 6).
 
-Events are counted where they happen (messaging.counters), so that web and worker processes show one sum; what the database
-knows better (statuses, queue depth, ages) is asked there at the moment of the scrape. A flushed Redis makes the counters
+Events are counted where they happen (messaging.system.counters), so that web and worker processes show one sum; what the
+database knows better (statuses, queue depth, ages) is asked there at the moment of the scrape. A flushed Redis makes the counters
 begin again at zero, which Prometheus understands. A worker shows nothing: it never imports this, nor Prometheus' client.
 """
 
@@ -13,11 +13,11 @@ from prometheus_client.registry import Collector
 from redis import Redis
 from sqlalchemy import func, select
 
-from messaging.counters import BUCKETS_S, HASH, HELP, SLOWED
 from messaging.db import Database
 from messaging.lines import PAUSED
 from messaging.models import InboundEvent, Line, Message, Run, Tally
 from messaging.pace import effective, share_at
+from messaging.system.counters import BUCKETS_S, HASH, HELP, SLOWED
 
 
 class Figures(Collector):

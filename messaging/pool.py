@@ -12,10 +12,11 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy.exc import SQLAlchemyError
 
-from messaging import config, drains, files, jobs, lean, leases, logs, queue_server, sweeper
+from messaging import drains, files, jobs, lean, leases, sweeper
 from messaging.housekeeping import Housekeeper
-from messaging.processes import Child, Supervisor
 from messaging.runtime import Runtime
+from messaging.system import config, embedded_redis, logs
+from messaging.system.supervisor import Child, Supervisor
 from messaging.wakeups import QUEUE
 
 TICK_S = 1.0
@@ -89,7 +90,7 @@ def bury(runtime: Runtime, place: str, pid: int) -> None:
             prefix = leases.release_dead(session, place, pid)
         runtime.bells.buried(prefix)
         sweeper.sweep(runtime)
-    except (RedisError, SQLAlchemyError, OSError, queue_server.QueueServerError) as error:
+    except (RedisError, SQLAlchemyError, OSError, embedded_redis.QueueServerError) as error:
         log.error("the shards of a dead worker become free later", error=type(error).__name__)
 
 
@@ -104,11 +105,11 @@ class Tick:
     def __call__(self) -> None:
         try:
             if self.runtime.config.is_embedded:
-                queue_server.ensure(self.runtime.config.data_dir)
+                embedded_redis.ensure(self.runtime.config.data_dir)
             sweeper.sweep(self.runtime)
             self._purge()
             self._housekeeper.tick()
-        except (RedisError, SQLAlchemyError, OSError, queue_server.QueueServerError) as error:
+        except (RedisError, SQLAlchemyError, OSError, embedded_redis.QueueServerError) as error:
             log.error("the tick failed, again in a moment", error=type(error).__name__)
 
     def _purge(self) -> None:

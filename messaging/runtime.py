@@ -16,16 +16,17 @@ from sqlalchemy.exc import IntegrityError
 import bx24.client
 import gupshup.client
 from bx24.oauth import AuthServers
-from messaging import crypto, leases, queue_server
-from messaging.clock import Clock, utc_now
-from messaging.config import Config
-from messaging.counters import Counters
+from messaging import crypto, leases
 from messaging.crypto import Vault
 from messaging.db import Database, open_engine
-from messaging.guard import file_session, guard
 from messaging.intake import Intake
 from messaging.models import Setting
 from messaging.pace import Paces
+from messaging.system import embedded_redis
+from messaging.system.clock import Clock, utc_now
+from messaging.system.config import Config
+from messaging.system.counters import Counters
+from messaging.system.public_http import file_session, guard
 from messaging.wakeups import Bells, Unrung
 
 INDEX_KEY = "phone_index_key"
@@ -55,7 +56,7 @@ class Runtime:
             return self._redis
         url = self.redis_url
         if url == "embedded":
-            url = queue_server.ensure(self.config.data_dir)
+            url = embedded_redis.ensure(self.config.data_dir)
         return Redis.from_url(url, health_check_interval=30, socket_connect_timeout=5)
 
     @cached_property

@@ -15,11 +15,11 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from messaging.counters import BUCKETS_S, hour_key
 from messaging.lines import PAUSED
 from messaging.models import InboundEvent, Line, Message, Portal, Run, Tally, shard_of
-from messaging.queue_server import QueueServerError
 from messaging.runtime import Runtime
+from messaging.system.counters import BUCKETS_S, hour_key
+from messaging.system.embedded_redis import QueueServerError
 
 HOURS = 24
 K = TypeVar("K")

@@ -13,9 +13,10 @@ from hypothesis import HealthCheck, settings
 from redis import Redis
 from sqlalchemy import make_url
 
-from messaging import logs, queue_server, schema
+from messaging import schema
 from messaging.crypto import Vault
 from messaging.db import open_engine
+from messaging.system import embedded_redis, logs
 from tests import quicker
 from tests.servers import create_database, drop_database, postgres_database_url, postgres_url
 from tests.world import KEY, World
@@ -51,8 +52,8 @@ SHARED_MEMORY = Path("/dev/shm")
 def redis_url() -> Iterator[str]:
     """An embedded Redis for this session; each test that asks for `redis` finds it empty."""
     with tempfile.TemporaryDirectory(prefix="waba24-redis-") as folder:
-        yield queue_server.ensure(Path(folder))
-        queue_server.stop(Path(folder))
+        yield embedded_redis.ensure(Path(folder))
+        embedded_redis.stop(Path(folder))
 
 
 @pytest.fixture

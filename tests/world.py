@@ -29,12 +29,12 @@ import gupshup.emulator
 from app import create_app
 from bx24.emulator.workflow import PlacedRobot
 from messaging import lines, schema
-from messaging.config import Config
 from messaging.crypto import Vault
 from messaging.db import Database, open_engine
 from messaging.drains import Drain
 from messaging.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run
 from messaging.runtime import Runtime
+from messaging.system.config import Config
 from tests.quicker import share_statements
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

@@ -4,8 +4,8 @@ import structlog
 from flask import Flask, Response
 from werkzeug.routing import IntegerConverter
 
-from messaging.queue_server import QueueServerError
 from messaging.runtime import Runtime
+from messaging.system.embedded_redis import QueueServerError
 from web import commands, failures, files, frames, health, install, pages, runs, settings, texts, webhooks
 
 #: Bitrix24's settings frames carry `document_fields` of hundreds of kilobytes (reference section 6.1).

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from messaging import schema
 from messaging.crypto import same
 from messaging.metrics import Figures
-from messaging.queue_server import QueueServerError
+from messaging.system.embedded_redis import QueueServerError
 from web.context import empty, runtime
 
 blueprint = Blueprint("health", __name__)

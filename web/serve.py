@@ -13,10 +13,11 @@ from pathlib import Path
 
 import structlog
 
-from messaging import config, logs, schema
+from messaging import schema
 from messaging.lean import FLAGS
-from messaging.processes import Child, Supervisor
 from messaging.runtime import open_runtime
+from messaging.system import config, logs
+from messaging.system.supervisor import Child, Supervisor
 
 WEB_PROCESSES, WEB_THREADS = 2, 8
 BACKLOG = 1024

@@ -8,7 +8,7 @@ import pytest
 
 from bench.fairness import Wish, explained, gini
 from bench.simulation import Outcome, Scale, opened
-from messaging import logs
+from messaging.system import logs
 
 
 @pytest.fixture(scope="module")

@@ -28,9 +28,10 @@ from redis import Redis, RedisError
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import joinedload
 
-from messaging import config, lines, queue_server, schema
+from messaging import lines, schema
 from messaging.models import Lease, Line, Message, Portal, Run
 from messaging.runtime import Runtime, open_runtime
+from messaging.system import config, embedded_redis
 from web.serve import halves
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -233,7 +234,7 @@ class Town:
         """Kill everybody, Redis last."""
         for process in self.processes:
             process.destroy()
-        queue_server.stop(self.folder)
+        embedded_redis.stop(self.folder)
         if hasattr(self, "runtime"):
             self.runtime.close()
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from messaging import lines, logs
+from messaging import lines
 from messaging.models import Portal
+from messaging.system import logs
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, portal_faults, template
 from tests.flows.scenes import text as words
 from tests.world import APP, PORTAL, World

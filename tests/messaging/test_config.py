@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from messaging import config
-from messaging.config import Config, ConfigError, Environment
 from messaging.crypto import Undecryptable, Vault, vault_for
+from messaging.system import config
+from messaging.system.config import Config, ConfigError, Environment
 from web import serve
 
 ROOT = Path(__file__).parents[2]

@@ -22,11 +22,12 @@ from activities.errors import Refused
 from bx24.emulator.rest import disk
 from bx24.errors import Bx24Error
 from gupshup import limits
-from messaging import cards, file_words, files, guard, tokens
+from messaging import cards, file_words, files, tokens
 from messaging.downloads import Downloaded, fetch
 from messaging.file_words import Unfetched, megabytes
-from messaging.guard import file_session
 from messaging.models import File
+from messaging.system import public_http
+from messaging.system.public_http import file_session
 from tests import samples
 from tests.gupshup.loopback import Act, Server, answer, closed_port, raw_answer, read_and_close, read_and_hang, serving
 from tests.world import PORTAL, World
@@ -279,7 +280,7 @@ def test_a_redirect_is_resolved_and_judged_anew(monkeypatch: pytest.MonkeyPatch,
         assert server.connections == 0
 
 
-class _Redirecting(guard.GuardedAdapter):
+class _Redirecting(public_http.GuardedAdapter):
     def __init__(self, target: str) -> None:
         super().__init__(allow_http=False)
         self.target = target

@@ -19,10 +19,10 @@ from cryptography.x509.oid import NameOID
 import bx24.client
 from bx24.errors import Unavailable
 from bx24.wire import exchange
-from messaging import guard
-from messaging.config import Config
-from messaging.guard import Forbidden, file_session, is_public, within
 from messaging.runtime import open_runtime
+from messaging.system import public_http
+from messaging.system.config import Config
+from messaging.system.public_http import Forbidden, file_session, is_public, within
 from tests.gupshup.loopback import answer, closed_port, hang, read_and_hang, serving
 
 PUBLIC = ["93.184.216.34", "8.8.8.8", "2606:2800:220:1::1", "::ffff:8.8.8.8", "64:ff9b::808:808"]
@@ -63,7 +63,7 @@ class Connections:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, lead_to: int | None = None) -> None:
         self.wanted: list[tuple[str, int]] = []
-        real = guard.create_connection
+        real = public_http.create_connection
 
         def connect(address: tuple[str, int], *args: Any, **kwargs: Any) -> socket.socket:
             self.wanted.append(address)
@@ -71,7 +71,7 @@ class Connections:
                 raise ConnectionRefusedError("nobody there")
             return real(("127.0.0.1", lead_to), *args, **kwargs)
 
-        monkeypatch.setattr(guard, "create_connection", connect)
+        monkeypatch.setattr(public_http, "create_connection", connect)
 
 
 @pytest.mark.parametrize("address", PUBLIC)
@@ -243,7 +243,7 @@ def test_the_sessions_of_a_process_are_guarded(tmp_path: Path) -> None:
     try:
         for session in (runtime.bx_session, runtime.file_session):
             adapter: Any = session.get_adapter("https://acme.bitrix24.com")
-            assert isinstance(adapter, guard.GuardedAdapter)
+            assert isinstance(adapter, public_http.GuardedAdapter)
             assert adapter._pool_maxsize == 13
             assert not adapter.allow_http
             with pytest.raises(Forbidden):
@@ -255,6 +255,6 @@ def test_the_sessions_of_a_process_are_guarded(tmp_path: Path) -> None:
 
 
 def test_a_portal_on_a_private_address_cannot_be_asked() -> None:
-    session = guard.guard(bx24.client.session(4), allow_http=False)
+    session = public_http.guard(bx24.client.session(4), allow_http=False)
     with pytest.raises(Unavailable, match="Forbidden"):
         exchange(session, "POST", "https://10.1.2.3/rest/profile.json", body={"auth": "t"}, timeout=(1, 1))

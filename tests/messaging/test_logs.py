@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import structlog
 
-from messaging import logs
+from messaging.system import logs
 
 log = structlog.get_logger("shop")
 

@@ -15,8 +15,8 @@ from typing import Any
 import pytest
 import redis
 
-from messaging import queue_server
-from messaging.queue_server import Place, QueueServerError
+from messaging.system import embedded_redis
+from messaging.system.embedded_redis import Place, QueueServerError
 
 ENSURE = """
 import sys
@@ -40,7 +40,7 @@ def data_dir() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir="/tmp", prefix="qs") as folder:
         real = Path(folder).resolve()
         yield real
-        queue_server.stop(real)
+        embedded_redis.stop(real)
 
 
 def connect(url: str) -> redis.Redis:
@@ -74,7 +74,7 @@ def impatience() -> dict[str, Any]:
 
 
 def test_it_keeps_everything_on_disk_and_listens_on_no_port(data_dir: Path) -> None:
-    url = queue_server.ensure(data_dir)
+    url = embedded_redis.ensure(data_dir)
     assert url == f"unix://{data_dir}/redis/redis.sock"
     with connect(url) as client:
         settings = client.config_get("*")
@@ -90,7 +90,7 @@ def test_it_keeps_everything_on_disk_and_listens_on_no_port(data_dir: Path) -> N
 
 
 def test_other_users_can_neither_read_its_data_nor_connect(data_dir: Path) -> None:
-    queue_server.ensure(data_dir)
+    embedded_redis.ensure(data_dir)
     assert (data_dir / "redis").stat().st_mode & 0o777 == 0o700
     assert (data_dir / "redis" / "redis.sock").stat().st_mode & 0o777 == 0o700
 
@@ -98,17 +98,17 @@ def test_other_users_can_neither_read_its_data_nor_connect(data_dir: Path) -> No
 def test_our_secrets_are_not_handed_to_it(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # The server wipes its own environment while it starts, so a wrapper writes down what it was given.
     wrapper = data_dir / "wrapper"
-    wrapper.write_text(f'#!/bin/sh\nenv > "{data_dir}/environment"\nexec "{queue_server._binary()}" "$@"\n')
+    wrapper.write_text(f'#!/bin/sh\nenv > "{data_dir}/environment"\nexec "{embedded_redis._binary()}" "$@"\n')
     wrapper.chmod(0o700)
-    monkeypatch.setattr(queue_server, "_binary", lambda: wrapper)
+    monkeypatch.setattr(embedded_redis, "_binary", lambda: wrapper)
     monkeypatch.setenv("SECRET_KEY", "a very secret key")
-    queue_server.ensure(data_dir)
+    embedded_redis.ensure(data_dir)
     assert "LC_ALL=C" in (data_dir / "environment").read_text()
     assert "SECRET_KEY" not in (data_dir / "environment").read_text()
 
 
 def test_another_process_finds_the_same_server(data_dir: Path) -> None:
-    url = queue_server.ensure(data_dir)
+    url = embedded_redis.ensure(data_dir)
     with in_another_process(data_dir) as other:
         assert other.stdout is not None
         assert other.stdout.read().strip() == url
@@ -124,12 +124,12 @@ def test_it_outlives_the_process_that_started_it(data_dir: Path) -> None:
 
 
 def test_killed_hard_it_is_started_again_with_its_data(data_dir: Path) -> None:
-    url = queue_server.ensure(data_dir)
+    url = embedded_redis.ensure(data_dir)
     with connect(url) as client:
         client.set("run", "42")
     first = process_of(url)
     kill(data_dir, first)
-    assert queue_server.ensure(data_dir) == url
+    assert embedded_redis.ensure(data_dir) == url
     assert process_of(url) != first
     with connect(url) as client:
         assert client.get("run") == "42"
@@ -138,7 +138,7 @@ def test_killed_hard_it_is_started_again_with_its_data(data_dir: Path) -> None:
 def test_threads_and_processes_at_once_start_exactly_one(data_dir: Path) -> None:
     others = [in_another_process(data_dir) for _ in range(3)]
     with ThreadPoolExecutor(8) as threads:
-        urls = set(threads.map(queue_server.ensure, [data_dir] * 8))
+        urls = set(threads.map(embedded_redis.ensure, [data_dir] * 8))
     for other in others:
         printed, _ = other.communicate(timeout=30)
         urls.add(printed.strip())
@@ -149,71 +149,71 @@ def test_threads_and_processes_at_once_start_exactly_one(data_dir: Path) -> None
 def test_a_starter_that_dies_half_way_leaves_a_server_for_the_next_caller(data_dir: Path) -> None:
     with in_another_process(data_dir, ENSURE_AND_DIE) as starter:
         assert starter.wait(30) == 9
-    url = queue_server.ensure(data_dir)
+    url = embedded_redis.ensure(data_dir)
     assert process_of(url) > 0
     assert starts(data_dir) == 1
 
 
 def test_the_pid_left_by_a_killed_server_harms_nobody(data_dir: Path) -> None:
-    kill(data_dir, process_of(queue_server.ensure(data_dir)))
+    kill(data_dir, process_of(embedded_redis.ensure(data_dir)))
     Place.of(data_dir).pidfile.write_text(str(os.getpid()))
-    queue_server.stop(data_dir)
-    assert process_of(queue_server.ensure(data_dir)) != os.getpid()
+    embedded_redis.stop(data_dir)
+    assert process_of(embedded_redis.ensure(data_dir)) != os.getpid()
 
 
 def test_a_path_too_long_for_a_socket_gets_a_short_private_one(data_dir: Path) -> None:
     deep = data_dir / ("long" * 20) / ("path" * 20)
-    url = queue_server.ensure(deep)
+    url = embedded_redis.ensure(deep)
     socket = Place.of(deep).socket
     try:
-        assert len(os.fsencode(socket)) <= queue_server.SOCKET_PATH_BYTES
+        assert len(os.fsencode(socket)) <= embedded_redis.SOCKET_PATH_BYTES
         assert socket.parent.stat().st_mode & 0o777 == 0o700
         with connect(url) as client:
             assert client.config_get("dir")["dir"] == str(deep / "redis")
     finally:
-        queue_server.stop(deep)
+        embedded_redis.stop(deep)
         socket.parent.rmdir()
 
 
 def test_a_short_folder_prepared_by_somebody_else_is_refused(
     data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queue_server, "SHORT_FOLDER", data_dir)
+    monkeypatch.setattr(embedded_redis, "SHORT_FOLDER", data_dir)
     deep = data_dir / ("long" * 20) / ("path" * 20)
     Place.of(deep).socket.parent.symlink_to(tmp_path)
     with pytest.raises(QueueServerError, match="only this user can enter"):
-        queue_server.ensure(deep)
+        embedded_redis.ensure(deep)
     assert not list(tmp_path.iterdir())
 
 
 def test_the_same_folder_under_two_names_is_one_server(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(data_dir)
-    assert queue_server.ensure(Path()) == queue_server.ensure(data_dir)
+    assert embedded_redis.ensure(Path()) == embedded_redis.ensure(data_dir)
     assert starts(data_dir) == 1
 
 
 def test_a_strange_folder_name_survives_the_url(data_dir: Path) -> None:
     strange = data_dir / "ваш диск 100%?#"
-    url = queue_server.ensure(strange)
+    url = embedded_redis.ensure(strange)
     try:
         assert process_of(url) > 0
     finally:
-        queue_server.stop(strange)
+        embedded_redis.stop(strange)
 
 
 def test_stop_ends_it_and_the_data_stays(data_dir: Path) -> None:
-    url = queue_server.ensure(data_dir)
+    url = embedded_redis.ensure(data_dir)
     with connect(url) as client:
         client.set("run", "42")
-    queue_server.stop(data_dir)
+    embedded_redis.stop(data_dir)
     with connect(url) as client, pytest.raises(redis.ConnectionError):
         client.ping()
-    with connect(queue_server.ensure(data_dir)) as client:
+    with connect(embedded_redis.ensure(data_dir)) as client:
         assert client.get("run") == "42"
 
 
 def test_stop_without_a_server_is_nothing(data_dir: Path) -> None:
-    queue_server.stop(data_dir / "nowhere")
+    embedded_redis.stop(data_dir / "nowhere")
     assert not (data_dir / "nowhere").exists()
 
 
@@ -221,35 +221,35 @@ def test_nobody_waits_for_ever_for_a_caller_that_hangs(data_dir: Path) -> None:
     with Place.of(data_dir).caller_lock.open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(QueueServerError, match="another process has been starting"):
-            queue_server.ensure(data_dir, **impatience())
+            embedded_redis.ensure(data_dir, **impatience())
 
 
 def test_a_server_that_hangs_is_reported_not_doubled(data_dir: Path) -> None:
-    pid = process_of(queue_server.ensure(data_dir))
+    pid = process_of(embedded_redis.ensure(data_dir))
     Place.of(data_dir).socket.unlink()
     with pytest.raises(QueueServerError, match="runs but does not answer"):
-        queue_server.ensure(data_dir, **impatience())
+        embedded_redis.ensure(data_dir, **impatience())
     os.kill(pid, signal.SIGSTOP)
     with pytest.raises(QueueServerError, match=f"process {pid}"):
-        queue_server.stop(data_dir, **impatience())
+        embedded_redis.stop(data_dir, **impatience())
     os.kill(pid, signal.SIGCONT)
 
 
 def test_data_that_cannot_be_read_is_an_error_with_the_servers_words(data_dir: Path) -> None:
-    queue_server.ensure(data_dir)
-    queue_server.stop(data_dir)
+    embedded_redis.ensure(data_dir)
+    embedded_redis.stop(data_dir)
     (data_dir / "redis" / "appendonlydir" / "appendonly.aof.manifest").write_text("not a manifest\n")
     with pytest.raises(QueueServerError, match="AOF"):
-        queue_server.ensure(data_dir)
+        embedded_redis.ensure(data_dir)
 
 
 def test_a_folder_that_is_a_file_names_the_variable(data_dir: Path) -> None:
     (data_dir / "file").write_text("")
     with pytest.raises(QueueServerError, match="DATA_DIR"):
-        queue_server.ensure(data_dir / "file")
+        embedded_redis.ensure(data_dir / "file")
 
 
 def test_a_system_without_the_binary_is_told_about_redis_url(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(QueueServerError, match="REDIS_URL"):
-        queue_server.ensure(data_dir)
+        embedded_redis.ensure(data_dir)

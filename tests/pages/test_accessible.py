@@ -18,8 +18,9 @@ from playwright.sync_api import Browser, Frame, Locator, Page, expect, sync_play
 from sqlalchemy import update
 
 from demo import APP_NAME, BUSINESS_PHONE, Demo
-from messaging import lines, queue_server
+from messaging import lines
 from messaging.models import Portal
+from messaging.system import embedded_redis
 from robots import ROBOTS
 from tests.browser import launch
 
@@ -55,7 +56,7 @@ def demo() -> Iterator[Demo]:
             yield made
         finally:
             made.close()
-            queue_server.stop(Path(folder))
+            embedded_redis.stop(Path(folder))
 
 
 @pytest.fixture(scope="module")

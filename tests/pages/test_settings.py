@@ -12,8 +12,9 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwr
 from sqlalchemy import select
 
 from demo import APP_NAME, BUSINESS_PHONE, Demo
-from messaging import lines, queue_server
+from messaging import lines
 from messaging.models import Line
+from messaging.system import embedded_redis
 from tests.browser import launch
 
 NAME, TITLE = "{=Document:CONTACT.NAME}", "{=Document:TITLE}"
@@ -62,7 +63,7 @@ def demo() -> Iterator[Demo]:
             yield made
         finally:
             made.close()
-            queue_server.stop(Path(folder))
+            embedded_redis.stop(Path(folder))
 
 
 @pytest.fixture(scope="module")

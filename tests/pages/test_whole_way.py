@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from demo import Demo
-from messaging import queue_server
+from messaging.system import embedded_redis
 from tests.browser import launch
 
 APP, NUMBER, CLIENT = "AcmeShop", "+7 900 111-22-33", "79123456789"
@@ -45,7 +45,7 @@ def demo() -> Iterator[Demo]:
             yield made
         finally:
             made.close()
-            queue_server.stop(Path(folder))
+            embedded_redis.stop(Path(folder))
 
 
 @pytest.fixture(scope="module")

@@ -10,10 +10,11 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import select, update
 
-from messaging import files, logs
+from messaging import files
 from messaging.downloads import Downloaded
 from messaging.media_kinds import Content
 from messaging.models import File
+from messaging.system import logs
 from tests import samples
 from tests.world import World
 

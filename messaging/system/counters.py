@@ -12,7 +12,7 @@ from datetime import datetime
 from redis import Redis
 from redis.exceptions import RedisError
 
-from messaging.clock import Clock, utc_now
+from messaging.system.clock import Clock, utc_now
 
 HASH = "waba24:metrics"
 BUCKETS_S = (0.03, 0.1, 0.15, 0.3, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600)
