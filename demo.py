@@ -25,9 +25,9 @@ from sqlalchemy import select
 
 from bx24.i18n import Text
 from demo_story import Step, steps, template
-from messaging import schema
-from messaging.models import Message, Run
 from messaging.runtime import Runtime, open_runtime
+from messaging.store import schema
+from messaging.store.models import Message, Run
 from messaging.system import config, embedded_redis, logs
 from messaging.system.supervisor import Supervisor
 from web.serve import halves

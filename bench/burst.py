@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from bench import load
 from bench.figures import number, percentile
 from bench.ground import Ground, HeldCall, Unfinished, count_runs, say, wait
-from messaging.models import Message, Run
+from messaging.store.models import Message, Run
 
 CALLS, PACE = 10_000, 80.0
 #: Every new line's default (contract, section 8).

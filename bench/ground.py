@@ -20,7 +20,7 @@ from sqlalchemy import func, select
 from bench import load
 from bench.figures import NAMES, Row
 from bench.machine import Peaks
-from messaging.models import Line, Run
+from messaging.store.models import Line, Run
 from tests.crash.rig import ROOT, Process, Shop, Town, Vendors, until
 from tests.postgres import DURABLE, ServerUnavailable, create_database, drop_database, postgres
 

@@ -13,7 +13,7 @@ from bench import baselines
 from bench.figures import number
 from bench.ground import THREADS, Ground, wait
 from bench.stored import Stock
-from messaging.models import SHARDS, Message
+from messaging.store.models import SHARDS, Message
 
 PORTALS = 10
 #: Far above what any process reaches, so that no line's pace is measured.

@@ -11,10 +11,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload
 
 from gupshup.client import Account
-from messaging import jobs, lines, rows, runs
-from messaging.models import Message, Run
+from messaging import jobs, lines, runs
 from messaging.outbox import Outbox, Sending
 from messaging.runtime import Runtime
+from messaging.store import rows
+from messaging.store.models import Message, Run
 from messaging.system import logs
 
 #: What the baselines without a database post: the size and shape of a template message.

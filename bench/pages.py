@@ -24,11 +24,11 @@ from bench.figures import NAMES
 from bench.ground import Ground, say
 from gupshup.templates import TemplateInfo
 from messaging import tallies
-from messaging.crypto import digest
-from messaging.db import Sealed, SealedJson
 from messaging.lean import settle
-from messaging.models import Base, Line, Portal, shard_of
 from messaging.runtime import Runtime, open_runtime
+from messaging.store.crypto import digest
+from messaging.store.models import Base, Line, Portal, shard_of
+from messaging.store.types import Sealed, SealedJson
 from messaging.system import config
 from messaging.system.counters import Counters
 from web.frames import HEADER, Viewer, issue

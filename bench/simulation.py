@@ -40,12 +40,13 @@ from bench.machine import peak_mb
 from bench.simulated import START, Clock, Costs, Portals, Process, Provider, SimulatedRedis, Writers, Yard
 from bx24.payloads import Auth, RunCall
 from gupshup.templates import TemplateInfo
-from messaging import runs, schema, sweeper
-from messaging.crypto import Vault
-from messaging.db import Database, open_engine
+from messaging import runs, sweeper
 from messaging.intake import Caller
-from messaging.models import Line, Message, Portal, Run, Template
 from messaging.runtime import Runtime
+from messaging.store import schema
+from messaging.store.crypto import Vault
+from messaging.store.database import Database, open_engine
+from messaging.store.models import Line, Message, Portal, Run, Template
 from messaging.system import embedded_redis, logs
 from messaging.system.config import Config
 from tests.postgres import create_database, postgres

@@ -9,8 +9,9 @@ from sqlalchemy import insert, inspect, select
 
 from bench.ground import Ground, HeldCall
 from bx24.payloads import RunCall, parse_form
-from messaging import crypto, portals, runs
-from messaging.models import Run
+from messaging import portals, runs
+from messaging.store import crypto
+from messaging.store.models import Run
 
 #: Nobody waits for them, so they are not answered: sending alone is measured, and the baselines do not answer either.
 WITHOUT_ANSWER = {"use_subscription": "N"}

@@ -18,12 +18,15 @@ from sqlalchemy.orm import Session
 
 from bx24.client import MAX_BATCH, BatchReply
 from bx24.errors import AuthDead, Bx24Error, PortalInactive, Postponed, Rejected, Throttled
-from messaging import endings, rows, tokens
-from messaging.db import Moment, among, ask, not_among
+from messaging import endings, tokens
 from messaging.limiter import BURST, RATE_PER_S
-from messaging.models import Portal, Run
-from messaging.rows import RunRow
 from messaging.runtime import Runtime
+from messaging.store import rows
+from messaging.store.database import ask
+from messaging.store.models import Portal, Run
+from messaging.store.rows import RunRow
+from messaging.store.sql import among, not_among
+from messaging.store.types import Moment
 
 REPEAT_S = 30
 LOCKED_S = 20

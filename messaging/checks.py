@@ -27,10 +27,10 @@ from gupshup.client import MODES
 from gupshup.errors import GupshupError, Misconfigured, Throttled, Unavailable, Unclear
 from gupshup.transport import exchange
 from messaging import hours, lines, templates
-from messaging.models import Line, Tally, Template
 from messaging.runtime import Runtime
 from messaging.seats import HASTE, Seats
 from messaging.statuses import RANK
+from messaging.store.models import Line, Tally, Template
 from messaging.system.embedded_redis import QueueServerError
 
 #: Who asks again so soon is given the last answer: two rows of a page ask the same, and Gupshup counts.

@@ -33,11 +33,11 @@ from gupshup.consequences import Probe, Stop
 from gupshup.errors import GupshupError
 from gupshup.refusals import refusal
 from messaging import endings
-from messaging.models import SHARDS, Line, Message, Run
 from messaging.pace import LATE_PAUSE_S
-from messaging.rows import SomeMessage, SomeRun
 from messaging.runtime import Runtime
 from messaging.statuses import RANK
+from messaging.store.models import SHARDS, Line, Message, Run
+from messaging.store.rows import SomeMessage, SomeRun
 from messaging.system import logs
 
 #: In peace for so long after it was accepted, the trial has passed. A `failed` takes seconds, seldom a minute.

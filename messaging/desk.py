@@ -8,9 +8,9 @@ from gupshup.templates import TemplateInfo
 from messaging import tokens
 from messaging.cards import contact_card
 from messaging.files import Files
-from messaging.models import Conversation, Line
-from messaging.rows import SomeRun
 from messaging.runtime import Runtime
+from messaging.store.models import Conversation, Line
+from messaging.store.rows import SomeRun
 from messaging.templates import Templates, is_fresh, the_one
 
 #: WhatsApp's customer service window, with a minute to spare for the way there (contract section 8).

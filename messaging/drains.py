@@ -36,7 +36,6 @@ from messaging import circuit, endings, leases, outbox, sweeper
 from messaging.answers import Answers
 from messaging.fetching import Fetching
 from messaging.inbound import BATCH, Inbound
-from messaging.models import shard_of
 from messaging.outbox import Outbox
 from messaging.planning import Planning
 from messaging.probing import Probing
@@ -44,6 +43,7 @@ from messaging.registry import Registry
 from messaging.runtime import Runtime
 from messaging.sharing import Sharing
 from messaging.stages.base import Finished, Stage, Submit
+from messaging.store.models import shard_of
 from messaging.system import logs
 
 IDLE_S = 2.0

@@ -17,12 +17,14 @@ from activities.base import UNTIL
 from activities.errors import CATALOGUE, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN
 from bx24.i18n import Text
 from gupshup.errors import refusal
-from messaging import rows, statuses
-from messaging.crypto import Undecryptable
-from messaging.db import Moment, among
-from messaging.models import Message, Reply, Run
-from messaging.rows import MessageRow, SomeMessage, SomeRun
+from messaging import statuses
 from messaging.runtime import Runtime
+from messaging.store import rows
+from messaging.store.crypto import Undecryptable
+from messaging.store.models import Message, Reply, Run
+from messaging.store.rows import MessageRow, SomeMessage, SomeRun
+from messaging.store.sql import among
+from messaging.store.types import Moment
 
 #: An unclear send is answered as soon as it is old enough, so those older still are answered already, or end with their wait.
 #: Without this bound each look would go through all that ever were unclear.

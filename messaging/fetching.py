@@ -12,8 +12,8 @@ from sqlalchemy.orm import Session
 
 from activities.errors import Refused
 from messaging import endings, files
-from messaging.models import Line, Reply, Run
 from messaging.runtime import Runtime
+from messaging.store.models import Line, Reply, Run
 
 TRIES = 6
 log = structlog.get_logger(__name__)

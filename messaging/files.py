@@ -22,13 +22,14 @@ from activities.errors import refused
 from bx24.client import Client
 from bx24.i18n import Text
 from gupshup import limits
-from messaging import crypto, downloads, file_sources, media_kinds
-from messaging.crypto import Undecryptable
+from messaging import downloads, file_sources, media_kinds
 from messaging.downloads import Downloaded, Visit
 from messaging.file_sources import Source
 from messaging.file_words import SENT_AS, TAKES, Unfetched, limit_of, too_large, unreachable
-from messaging.models import File
 from messaging.runtime import Runtime
+from messaging.store import crypto
+from messaging.store.crypto import Undecryptable
+from messaging.store.models import File
 
 INBOUND_KEPT = timedelta(days=30)
 #: A link typed in tells no version: two robots within a minute take the same content. WhatsApp itself waits ten.

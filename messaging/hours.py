@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, func, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from messaging.ages import first_since
-from messaging.models import InboundEvent, Message
 from messaging.runtime import Runtime
+from messaging.store.id_search import first_since
+from messaging.store.models import InboundEvent, Message
 
 HOURS = 24
 NEWEST = 3_000

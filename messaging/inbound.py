@@ -16,14 +16,17 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, defer
 
 from gupshup import webhooks
-from messaging import circuit, endings, replies, rows, statuses
-from messaging.crypto import Undecryptable
-from messaging.db import Moment, among, ask
+from messaging import circuit, endings, replies, statuses
 from messaging.intake import Hook, Ledger
-from messaging.models import InboundEvent, Line, Message, Reply, shard_of
-from messaging.rows import EventRow, MessageRow
 from messaging.runs import conversation_of, conversation_with
 from messaging.runtime import Runtime
+from messaging.store import rows
+from messaging.store.crypto import Undecryptable
+from messaging.store.database import ask
+from messaging.store.models import InboundEvent, Line, Message, Reply, shard_of
+from messaging.store.rows import EventRow, MessageRow
+from messaging.store.sql import among
+from messaging.store.types import Moment
 
 PARK = timedelta(minutes=10)
 MAX_BODY = 256 * 1024

@@ -23,7 +23,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import InstrumentedAttribute
 from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
-from messaging.db import Array, literal
+from messaging.store.types import Array, literal
 
 T = TypeVar("T")
 #: Rows of one transaction at most; a process has fewer threads than that.

@@ -13,8 +13,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from messaging.db import Moment, ask
-from messaging.models import SHARDS, Lease
+from messaging.store.database import ask
+from messaging.store.models import SHARDS, Lease
+from messaging.store.types import Moment
 
 LEASE_S = 10.0
 RENEW_S = 3.0

@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session, defer
 
 from activities.errors import refused
 from gupshup.client import Account
-from messaging import circuit, crypto, endings, portals
-from messaging.db import among
+from messaging import circuit, endings, portals
 from messaging.intake import Hook
-from messaging.models import Conversation, Line, Message, Portal, Run, shard_of
 from messaging.runtime import Runtime
+from messaging.store import crypto
+from messaging.store.models import Conversation, Line, Message, Portal, Run, shard_of
+from messaging.store.sql import among
 
 #: `send_at` of what is queued on a paused line: due for nobody, so that nobody looks at it again and again.
 PAUSED = datetime(9999, 1, 1, tzinfo=UTC)

@@ -1,8 +1,8 @@
 """Figures that are always visible (contract section 6).
 
 Events are counted where they happen (messaging.system.counters), so that web and worker processes show one sum; what the
-database knows better (statuses, queue depth, ages) is asked there at the moment of the scrape. A flushed Redis makes the counters
-begin again at zero, which Prometheus understands. A worker shows nothing: it never imports this, nor Prometheus' client.
+database knows better (statuses, queue depth, ages) is asked there at the moment of the scrape. A flushed Redis makes the
+counters begin again at zero, which Prometheus understands. A worker shows nothing: it never imports this, nor Prometheus' client.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,10 +13,10 @@ from prometheus_client.registry import Collector
 from redis import Redis
 from sqlalchemy import func, select
 
-from messaging.db import Database
 from messaging.lines import PAUSED
-from messaging.models import InboundEvent, Line, Message, Run, Tally
 from messaging.pace import effective, share_at
+from messaging.store.database import Database
+from messaging.store.models import InboundEvent, Line, Message, Run, Tally
 from messaging.system.counters import BUCKETS_S, HASH, HELP, SLOWED
 
 

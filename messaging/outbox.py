@@ -16,13 +16,16 @@ from sqlalchemy.orm import Session, aliased, defer
 
 from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
-from messaging import circuit, endings, lines, replies, rows, statuses
-from messaging.db import Array, Moment, among, ask, there_is
+from messaging import circuit, endings, lines, replies, statuses
 from messaging.lines import PAUSED
-from messaging.models import Conversation, InboundEvent, Lease, Line, Message, Run, shard_of
-from messaging.rows import MessageRow
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
+from messaging.store import rows
+from messaging.store.database import ask
+from messaging.store.models import Conversation, InboundEvent, Lease, Line, Message, Run, shard_of
+from messaging.store.rows import MessageRow
+from messaging.store.sql import among, there_is
+from messaging.store.types import Array, Moment
 
 #: A message waits for earlier runs of its portal that are not planned yet, so that robots keep their order; but not
 #: for ever: one run whose card cannot be read must not hold up the others.

@@ -21,13 +21,16 @@ from activities import phones
 from activities.errors import Refused
 from bx24.client import MAX_BATCH
 from gupshup.templates import TemplateInfo
-from messaging import endings, lines, rows, runs, templates
-from messaging.db import Array, Moment, among, ask, not_among
+from messaging import endings, lines, runs, templates
 from messaging.desk import Elsewhere, QuickDesk
-from messaging.models import Lease, Line, Run
-from messaging.rows import RunRow, SomeRun
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
+from messaging.store import rows
+from messaging.store.database import ask
+from messaging.store.models import Lease, Line, Run
+from messaging.store.rows import RunRow, SomeRun
+from messaging.store.sql import among, not_among
+from messaging.store.types import Array, Moment
 
 TRIES = 4
 #: Runs planned in one transaction: some 40 ms, in which nothing else of this process happens.

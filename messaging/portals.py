@@ -17,11 +17,22 @@ from bx24.errors import Bx24Error, Unavailable
 from bx24.oauth import AppInfo
 from bx24.payloads import Auth
 from messaging import endings, files, tokens
-from messaging.crypto import digest, same
 from messaging.intake import Caller
-from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Reply, Run, Tally, Template, shard_of
 from messaging.runtime import Runtime
 from messaging.seats import HASTE, Seats
+from messaging.store.crypto import digest, same
+from messaging.store.models import (
+    Conversation,
+    InboundEvent,
+    Line,
+    Message,
+    Portal,
+    Reply,
+    Run,
+    Tally,
+    Template,
+    shard_of,
+)
 
 #: Who waits for the auth server, or for `user.admin` of a portal.
 _seats = Seats()

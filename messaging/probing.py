@@ -18,8 +18,8 @@ from bx24.notices import notify
 from gupshup.client import Account
 from gupshup.errors import GupshupError
 from messaging import circuit, lines, tokens
-from messaging.models import SHARDS, Line
 from messaging.runtime import Runtime
+from messaging.store.models import SHARDS, Line
 
 TELL_TRIES = 6
 STOPPED = Text(

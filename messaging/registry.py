@@ -19,9 +19,9 @@ from bx24.i18n import Text
 from bx24.properties import Properties, describe
 from bx24.registration import Offer, Report, bind_events, listed, repair, sync
 from messaging import tokens
-from messaging.models import Line, Portal, shard_of
 from messaging.runs import code_of
 from messaging.runtime import Runtime
+from messaging.store.models import Line, Portal, shard_of
 from robots import ROBOTS, Client
 
 EVENTS = ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL", "ONAPPPAYMENT")

@@ -14,9 +14,9 @@ from sqlalchemy.orm import Session
 
 from gupshup import webhooks
 from messaging import endings
-from messaging.models import Message, Reply, Run
-from messaging.rows import SomeMessage, SomeRun
 from messaging.runtime import Runtime
+from messaging.store.models import Message, Reply, Run
+from messaging.store.rows import SomeMessage, SomeRun
 
 #: How many of a client's last interactive messages are searched for a tap that names none of them.
 RECENT = 20

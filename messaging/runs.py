@@ -23,13 +23,14 @@ from bx24 import payloads
 from bx24.client import MAX_BATCH
 from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
-from messaging import circuit, crypto, endings, lines, portals, replies, rows, tokens
+from messaging import circuit, endings, lines, portals, replies, tokens
 from messaging.desk import RunDesk
 from messaging.downloads import Unfetched
 from messaging.intake import Caller, Ledger
-from messaging.models import Conversation, Line, Message, Portal, Run, shard_of
-from messaging.rows import SomeRun
 from messaging.runtime import Runtime
+from messaging.store import crypto, rows
+from messaging.store.models import Conversation, Line, Message, Portal, Run, shard_of
+from messaging.store.rows import SomeRun
 from robots import ROBOTS, Client, client
 
 #: How often a file that cannot be had just now is asked for again: half a minute in all.

@@ -16,12 +16,13 @@ from sqlalchemy.exc import IntegrityError
 import bx24.client
 import gupshup.client
 from bx24.oauth import AuthServers
-from messaging import crypto, leases
-from messaging.crypto import Vault
-from messaging.db import Database, open_engine
+from messaging import leases
 from messaging.intake import Intake
-from messaging.models import Setting
 from messaging.pace import Paces
+from messaging.store import crypto
+from messaging.store.crypto import Vault
+from messaging.store.database import Database, open_engine
+from messaging.store.models import Setting
 from messaging.system import embedded_redis
 from messaging.system.clock import Clock, utc_now
 from messaging.system.config import Config

@@ -25,10 +25,10 @@ from sqlalchemy.orm import Session
 
 from activities import phones
 from messaging import lines
-from messaging.ages import first_since
-from messaging.crypto import Undecryptable
-from messaging.models import Conversation, Line, Message, Portal, Run, Template, shard_of
 from messaging.runtime import Runtime
+from messaging.store.crypto import Undecryptable
+from messaging.store.id_search import first_since
+from messaging.store.models import Conversation, Line, Message, Portal, Run, Template, shard_of
 
 PAGE = 50
 #: How long one look may search on before it shows what it has.

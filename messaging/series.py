@@ -16,8 +16,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from messaging.lines import PAUSED
-from messaging.models import InboundEvent, Line, Message, Portal, Run, Tally, shard_of
 from messaging.runtime import Runtime
+from messaging.store.models import InboundEvent, Line, Message, Portal, Run, Tally, shard_of
 from messaging.system.counters import BUCKETS_S, hour_key
 from messaging.system.embedded_redis import QueueServerError
 

@@ -8,7 +8,7 @@ dropped  was never handed over; nothing changes it any more
 
 from datetime import datetime
 
-from messaging.rows import SomeMessage
+from messaging.store.rows import SomeMessage
 
 RANK = {"queued": 0, "sending": 1, "unknown": 2, "accepted": 3, "sent": 4, "delivered": 5, "read": 6}
 FINAL = frozenset({"failed", "dropped"})

@@ -22,11 +22,11 @@ from bx24.i18n import Text
 from gupshup import consequences, webhooks
 from gupshup.refusals import refusal
 from gupshup.templates import TemplateInfo
-from messaging.crypto import Undecryptable
 from messaging.endings import iso
-from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Reply, Run, Template
 from messaging.runtime import Runtime
 from messaging.search import status_of
+from messaging.store.crypto import Undecryptable
+from messaging.store.models import Conversation, InboundEvent, Line, Message, Portal, Reply, Run, Template
 from messaging.system import logs
 from robots import ROBOTS
 

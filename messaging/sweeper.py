@@ -6,10 +6,11 @@ from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
 from messaging import circuit
-from messaging.db import Moment, there_is
 from messaging.endings import UNCLEAR_FOR
-from messaging.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
 from messaging.runtime import Runtime
+from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
+from messaging.store.sql import there_is
+from messaging.store.types import Moment
 
 
 def due_shards(session: Session, runtime: Runtime) -> set[int]:

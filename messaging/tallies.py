@@ -11,9 +11,9 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy import delete, func, select
 
-from messaging.ages import first_since
-from messaging.models import Message, Tally
 from messaging.runtime import Runtime
+from messaging.store.id_search import first_since
+from messaging.store.models import Message, Tally
 
 EVERY = timedelta(minutes=5)
 SETTLED = timedelta(days=7)

@@ -14,9 +14,9 @@ from gupshup.client import Client
 from gupshup.errors import GupshupError
 from gupshup.templates import TemplateInfo
 from messaging import circuit, lines
-from messaging.models import Line, Template
 from messaging.runtime import Runtime
 from messaging.seats import HASTE
+from messaging.store.models import Line, Template
 
 FRESH = timedelta(minutes=30)
 #: A miss asks Gupshup again at most so often; its limit is 10 lists a minute (reference section 5.7).

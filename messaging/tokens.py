@@ -20,8 +20,8 @@ from bx24.client import Client, Reply
 from bx24.errors import AuthDead, PortalInactive, Unauthorized, Unavailable
 from bx24.oauth import Grant
 from messaging.limiter import Gate
-from messaging.models import Portal
 from messaging.runtime import Runtime
+from messaging.store.models import Portal
 
 LOCK_S = 90
 #: The token is good, its user is not: dismissed, or without access to the app.

@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, settings
 from redis import Redis
 from sqlalchemy import make_url
 
-from messaging import schema
-from messaging.crypto import Vault
-from messaging.db import open_engine
+from messaging.store import schema
+from messaging.store.crypto import Vault
+from messaging.store.database import open_engine
 from messaging.system import embedded_redis, logs
 from tests import quicker
 from tests.servers import create_database, drop_database, postgres_database_url, postgres_url

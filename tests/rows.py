@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sqlalchemy import Connection, text
 
-from messaging.models import Base
+from messaging.store.models import Base
 
 
 def copies(connection: Connection, table: str, template: int, count: int, **other: str) -> None:

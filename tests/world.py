@@ -28,12 +28,13 @@ import gupshup.client
 import gupshup.emulator
 from app import create_app
 from bx24.emulator.workflow import PlacedRobot
-from messaging import lines, schema
-from messaging.crypto import Vault
-from messaging.db import Database, open_engine
+from messaging import lines
 from messaging.drains import Drain
-from messaging.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run
 from messaging.runtime import Runtime
+from messaging.store import schema
+from messaging.store.crypto import Vault
+from messaging.store.database import Database, open_engine
+from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run
 from messaging.system.config import Config
 from tests.quicker import share_statements
 

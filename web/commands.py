@@ -9,10 +9,11 @@ from flask import Flask
 from sqlalchemy import func, or_, select
 
 from gupshup.errors import GupshupError
-from messaging import circuit, endings, lines, portals, rotation, schema, story
-from messaging.models import Line, Message, Portal, Run, shard_of
+from messaging import circuit, endings, lines, portals, story
 from messaging.registry import Due, Registry
 from messaging.runtime import Runtime
+from messaging.store import key_rotation, schema
+from messaging.store.models import Line, Message, Portal, Run, shard_of
 
 
 def attach(app: Flask) -> None:
@@ -307,6 +308,6 @@ def _keys(runtime: Runtime) -> click.Group:
     @group.command()
     def rotate() -> None:
         """Write everything encrypted under the newest SECRET_KEY; afterwards the old ones may go."""
-        click.echo(f"{rotation.rotate(runtime.db, runtime.vault)} values rewritten")
+        click.echo(f"{key_rotation.rotate(runtime.db, runtime.vault)} values rewritten")
 
     return group

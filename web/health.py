@@ -7,9 +7,9 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from messaging import schema
-from messaging.crypto import same
 from messaging.metrics import Figures
+from messaging.store import schema
+from messaging.store.crypto import same
 from messaging.system.embedded_redis import QueueServerError
 from web.context import empty, runtime
 

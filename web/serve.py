@@ -13,9 +13,9 @@ from pathlib import Path
 
 import structlog
 
-from messaging import schema
 from messaging.lean import FLAGS
 from messaging.runtime import open_runtime
+from messaging.store import schema
 from messaging.system import config, logs
 from messaging.system.supervisor import Child, Supervisor
 

@@ -28,9 +28,10 @@ from redis import Redis, RedisError
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import joinedload
 
-from messaging import lines, schema
-from messaging.models import Lease, Line, Message, Portal, Run
+from messaging import lines
 from messaging.runtime import Runtime, open_runtime
+from messaging.store import schema
+from messaging.store.models import Lease, Line, Message, Portal, Run
 from messaging.system import config, embedded_redis
 from web.serve import halves
 

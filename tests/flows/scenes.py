@@ -15,7 +15,7 @@ from sqlalchemy import select
 from werkzeug.test import Client as WsgiClient
 
 from messaging import lines
-from messaging.models import InboundEvent
+from messaging.store.models import InboundEvent
 from tests.world import APP, GUPSHUP, PORTAL, World, returned
 
 OLGA = "79123456789"

@@ -12,7 +12,7 @@ from urllib3.exceptions import NewConnectionError
 
 from bx24.emulator import lifecycle
 from messaging import lines
-from messaging.models import Line
+from messaging.store.models import Line
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, text
 
 from bx24.errors import Bx24Error
 from messaging import lines, portals, registry
-from messaging.models import Base, Line, Portal
+from messaging.store.models import Base, Line, Portal
 from messaging.tokens import PortalTokens
 from tests.flows.scenes import (
     OLGA,

@@ -12,9 +12,9 @@ from werkzeug.test import Client as WsgiClient
 
 from bx24.emulator import lifecycle
 from messaging import leases, lines, portals, sweeper
-from messaging.models import Portal
 from messaging.registry import Registry
 from messaging.stages.base import Content
+from messaging.store.models import Portal
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from messaging import lines
-from messaging.models import Portal
+from messaging.store.models import Portal
 from messaging.system import logs
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, portal_faults, template
 from tests.flows.scenes import text as words

@@ -10,7 +10,7 @@ from werkzeug.test import Client as WsgiClient
 
 from bx24.emulator.workflow import PlacedRobot
 from messaging import lines
-from messaging.models import Message, Run
+from messaging.store.models import Message, Run
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,

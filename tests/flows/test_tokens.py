@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from messaging import tokens
-from messaging.models import Portal
+from messaging.store.models import Portal
 from tests.flows.scenes import ONE_DATABASE, PHONES, begin, end, ends, host, later, portal_faults, template
 from tests.world import AUTH, PORTAL, World
 

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import BigInteger, Boolean, String, Text, bindparam, select
 from sqlalchemy.types import TypeEngine
 
-from messaging.db import Array, Moment
-from messaging.models import Run
+from messaging.store.models import Run
+from messaging.store.types import Array, Moment
 from tests.world import World
 
 pytestmark = pytest.mark.parametrize("tables_url", ["postgresql"], indirect=True)

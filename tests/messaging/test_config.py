@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from messaging.crypto import Undecryptable, Vault, vault_for
+from messaging.store.crypto import Undecryptable, Vault, vault_for
 from messaging.system import config
 from messaging.system.config import Config, ConfigError, Environment
 from web import serve

@@ -2,8 +2,8 @@
 
 from sqlalchemy import bindparam, select
 
-from messaging.db import ask
-from messaging.models import Line
+from messaging.store.database import ask
+from messaging.store.models import Line
 from tests.world import World
 
 _NAME = select(Line.name).where(Line.id == bindparam("line"))

@@ -25,7 +25,7 @@ from gupshup import limits
 from messaging import cards, file_words, files, tokens
 from messaging.downloads import Downloaded, fetch
 from messaging.file_words import Unfetched, megabytes
-from messaging.models import File
+from messaging.store.models import File
 from messaging.system import public_http
 from messaging.system.public_http import file_session
 from tests import samples

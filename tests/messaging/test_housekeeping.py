@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select, text, update
 
-from messaging import housekeeping, rotation
+from messaging import housekeeping
 from messaging.housekeeping import BATCH, TURN, Housekeeper
-from messaging.models import Conversation, InboundEvent, Message, Reply, Run, Tally
+from messaging.store import key_rotation
+from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run, Tally
 from messaging.story import facts
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, hear, later, template
 from tests.rows import copies
@@ -70,7 +71,9 @@ def test_webhooks_go_first_then_texts_then_rows(shop: World) -> None:
             with shop.runtime.db.read() as session:
                 told = [facts(message) for message in session.scalars(select(Message))]
             assert {one["outcome"] for one in told} == {"delivered", "replied"}, "the story outlives the texts"
-            assert rotation.rotate(shop.runtime.db, shop.runtime.vault) > 0, "what is wiped is no obstacle to new keys"
+            assert key_rotation.rotate(shop.runtime.db, shop.runtime.vault) > 0, (
+                "what is wiped is no obstacle to new keys"
+            )
 
 
 #: What holds a run back, however old it is.

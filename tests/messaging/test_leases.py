@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from messaging import leases, pool
-from messaging.models import Lease
+from messaging.store.models import Lease
 from tests.flows.scenes import template
 from tests.world import World
 

@@ -11,11 +11,11 @@ from sqlalchemy import inspect, text
 
 from activities import ACTIVITIES
 from activities.errors import CATALOGUE
-from messaging import schema
-from messaging.crypto import Vault
-from messaging.db import open_engine
-from messaging.models import Base
 from messaging.statuses import FINAL, RANK
+from messaging.store import schema
+from messaging.store.crypto import Vault
+from messaging.store.database import open_engine
+from messaging.store.models import Base
 from tests.world import KEY
 
 

@@ -17,7 +17,7 @@ from redis.connection import AbstractConnection
 from sqlalchemy import event, select
 
 from bench.simulation import Scale, Shop, Simulation, opened
-from messaging.models import Message, Run
+from messaging.store.models import Message, Run
 from messaging.system import logs
 
 CALLS, PORTALS, WEB_THREADS, THREADS = 640, 10, 16, 128

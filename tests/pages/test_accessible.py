@@ -19,7 +19,7 @@ from sqlalchemy import update
 
 from demo import APP_NAME, BUSINESS_PHONE, Demo
 from messaging import lines
-from messaging.models import Portal
+from messaging.store.models import Portal
 from messaging.system import embedded_redis
 from robots import ROBOTS
 from tests.browser import launch

@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from demo import APP_NAME, BUSINESS_PHONE, Demo
 from messaging import lines
-from messaging.models import Line
+from messaging.store.models import Line
 from messaging.system import embedded_redis
 from tests.browser import launch
 

@@ -10,9 +10,9 @@ from click.testing import Result
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from messaging.crypto import Vault
-from messaging.db import Database, open_engine
-from messaging.models import Base
+from messaging.store.crypto import Vault
+from messaging.store.database import Database, open_engine
+from messaging.store.models import Base
 from tests.flows.scenes import OLGA, ONE_DATABASE, end, hear, portal_faults, template
 from tests.world import APP, KEY, World
 

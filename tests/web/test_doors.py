@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import func, select
 
 from messaging import portals, seats
-from messaging.models import Base, InboundEvent, Portal, Run
+from messaging.store.models import Base, InboundEvent, Portal, Run
 from tests.flows.scenes import OLGA, ONE_DATABASE, calls, end, events, hear, host, later, path_of, template
 from tests.world import AUTH, PORTAL, World
 

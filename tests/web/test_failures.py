@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from messaging.db import Database
+from messaging.store.database import Database
 from tests.flows.scenes import ONE_DATABASE
 from tests.web.inside import Frame, opened
 from tests.web.test_settings import opened as settings_opened

@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from messaging import files
 from messaging.downloads import Downloaded
 from messaging.media_kinds import Content
-from messaging.models import File
+from messaging.store.models import File
 from messaging.system import logs
 from tests import samples
 from tests.world import World

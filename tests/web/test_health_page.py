@@ -9,7 +9,7 @@ from redis import Redis
 from sqlalchemy import select
 
 from messaging import lines, series, tallies
-from messaging.models import Portal
+from messaging.store.models import Portal
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, status, template, webhook
 from tests.flows.scenes import text as words
 from tests.web.inside import Frame, seen

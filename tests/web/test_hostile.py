@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from messaging.models import Line
+from messaging.store.models import Line
 from tests.flows.scenes import ONE_DATABASE
 from tests.web.inside import Frame
 from tests.world import World

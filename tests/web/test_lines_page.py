@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from messaging import lines
 from messaging.lines import PAUSED
-from messaging.models import Line, Message, Portal
+from messaging.store.models import Line, Message, Portal
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, ends, hear, later, template, text, tries
 from tests.web.inside import EMPLOYEE, Frame
 from tests.world import APP, World

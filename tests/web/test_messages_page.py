@@ -14,8 +14,8 @@ from sqlalchemy import select, update
 
 from gupshup import marks
 from messaging import search
-from messaging.db import WIPED
-from messaging.models import Message, Portal, Run
+from messaging.store.models import Message, Portal, Run
+from messaging.store.types import WIPED
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, status, template, webhook
 from tests.flows.scenes import text as words
 from tests.web.inside import EMPLOYEE, Frame, seen

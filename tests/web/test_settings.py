@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from messaging import lines
-from messaging.models import Line
+from messaging.store.models import Line
 from robots import ROBOTS
 from tests.flows.scenes import ONE_DATABASE, end, hear
 from tests.pages.harness.field_texts import TEXTS as FIELD_TEXTS

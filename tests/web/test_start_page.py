@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from werkzeug.test import Client as WsgiClient
 
 from messaging import checks, lines, seats
-from messaging.models import Line, Message, Portal, Tally
+from messaging.store.models import Line, Message, Portal, Tally
 from tests.flows.scenes import OLGA, ONE_DATABASE, later, template
 from tests.web.inside import EMPLOYEE, Frame, opened
 from tests.world import APP, GUPSHUP, World

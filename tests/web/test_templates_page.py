@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from werkzeug.test import Client
 
-from messaging.models import Line
+from messaging.store.models import Line
 from messaging.templates import ASK_EVERY
 from tests.flows.scenes import ONE_DATABASE
 from tests.web.inside import Frame, seen

@@ -8,7 +8,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 
 from messaging import circuit, hours
-from messaging.models import Line, Portal
+from messaging.store.models import Line, Portal
 from web.context import runtime
 from web.frames import Viewer
 from web.texts import moment

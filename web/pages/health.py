@@ -12,8 +12,8 @@ from sqlalchemy import select
 
 from bx24.i18n import Text
 from messaging import series, story
-from messaging.models import Line, Portal
 from messaging.series import Figures, Queue
+from messaging.store.models import Line, Portal
 from web import texts
 from web.context import runtime
 from web.frames import Viewer

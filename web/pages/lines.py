@@ -15,10 +15,10 @@ from sqlalchemy.orm import Session
 
 from gupshup.errors import GupshupError
 from messaging import checks, circuit, hours, lines, story
-from messaging.ages import first_since
 from messaging.checks import CHECKS
 from messaging.lines import LIMITS, PACES, NewLine
-from messaging.models import Line, Message, Portal, Run, Tally, shard_of
+from messaging.store.id_search import first_since
+from messaging.store.models import Line, Message, Portal, Run, Tally, shard_of
 from web.context import runtime, typed
 from web.frames import Viewer, page
 from web.pages.charts import Series, bars

@@ -21,9 +21,9 @@ from bx24.i18n import Text
 from gupshup import marks
 from gupshup.refusals import refusal
 from messaging import search, story
-from messaging.crypto import Undecryptable
-from messaging.models import Line, Portal, Run
 from messaging.search import Found, Query
+from messaging.store.crypto import Undecryptable
+from messaging.store.models import Line, Portal, Run
 from robots import ROBOTS
 from web import texts
 from web.context import runtime, typed

@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from activities import ACTIVITIES
 from bx24.errors import Bx24Error
 from messaging import portals, registry
-from messaging.ages import first_since
-from messaging.models import Portal, Run, shard_of
 from messaging.runs import code_of
+from messaging.store.id_search import first_since
+from messaging.store.models import Portal, Run, shard_of
 from robots import ROBOTS
 from web.context import empty, runtime
 from web.frames import Viewer, portal_of

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, request
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
 
-from messaging.models import Portal
+from messaging.store.models import Portal
 from web.frames import Viewer, page, portal_of, require_frame
 from web.pages import banner
 

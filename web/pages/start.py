@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from messaging import checks
 from messaging.checks import Result
-from messaging.models import Line, Portal
+from messaging.store.models import Line, Portal
 from web.context import runtime
 from web.frames import Viewer
 from web.pages.checks import Row, all_done, progress

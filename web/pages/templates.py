@@ -11,7 +11,7 @@ from flask_babel import lazy_gettext as _l
 from gupshup.errors import GupshupError
 from gupshup.templates import TemplateInfo
 from messaging import templates
-from messaging.models import Line, Portal
+from messaging.store.models import Line, Portal
 from web.context import runtime
 from web.frames import Viewer
 from web.pages.shell import blueprint, reads, show

@@ -22,8 +22,8 @@ from gupshup.templates import TemplateInfo
 from messaging import lines
 from messaging.cards import contact_id
 from messaging.file_sources import not_understood, understood
-from messaging.models import Line, Portal
 from messaging.runtime import Runtime
+from messaging.store.models import Line, Portal
 from messaging.templates import look, the_one
 from web.context import clean
 from web.settings.fields import Value, schema_of

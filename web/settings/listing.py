@@ -9,8 +9,8 @@ from activities.send_template import unsupported
 from bx24.i18n import Text
 from gupshup.templates import TemplateInfo
 from messaging import circuit, lines
-from messaging.models import Line, Portal
 from messaging.runtime import Runtime
+from messaging.store.models import Line, Portal
 from messaging.templates import Templates
 from web.pages.templates import CATEGORIES, STATUSES
 

@@ -22,7 +22,7 @@ from bx24.fields_catalogue import groups
 from bx24.i18n import language
 from bx24.payloads import FrameCall, PayloadError, parse_query
 from messaging import portals, runs
-from messaging.models import Portal
+from messaging.store.models import Portal
 from robots import ROBOTS
 from web.context import empty, form, json_map, refuse, runtime
 from web.frames import Viewer, identify, page, require_frame, speak

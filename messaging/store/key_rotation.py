@@ -5,9 +5,10 @@ from typing import Any
 from sqlalchemy import Column, Table, select, type_coerce, update
 from sqlalchemy.types import Text
 
-from messaging.crypto import Vault
-from messaging.db import Database, Sealed, SealedJson
-from messaging.models import Base
+from messaging.store.crypto import Vault
+from messaging.store.database import Database
+from messaging.store.models import Base
+from messaging.store.types import Sealed, SealedJson
 
 CHUNK = 500
 

@@ -30,9 +30,11 @@ from sqlalchemy.orm import Session, load_only
 from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.types import Text
 
-from messaging.crypto import Undecryptable, Vault
-from messaging.db import Array, among, ask, put
-from messaging.models import Conversation, InboundEvent, Line, Message, Portal, Run
+from messaging.store.crypto import Undecryptable, Vault
+from messaging.store.database import ask, put
+from messaging.store.models import Conversation, InboundEvent, Line, Message, Portal, Run
+from messaging.store.sql import among
+from messaging.store.types import Array
 
 #: What planning and ending a run read of it; the rest is sealed and opened by whoever needs it.
 _PLAIN_RUN = (

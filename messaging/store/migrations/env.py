@@ -1,8 +1,8 @@
-"""Alembic's entry: runs the migrations on the connection it is handed (messaging.schema)."""
+"""Alembic's entry: runs the migrations on the connection it is handed (messaging.store.schema)."""
 
 from alembic import context
 
-from messaging.models import Base
+from messaging.store.models import Base
 
 connection = context.config.attributes["connection"]
 context.configure(

@@ -19,7 +19,7 @@ from sqlalchemy import Boolean, Date, Float, ForeignKey, Index, Integer, String,
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import JSON
 
-from messaging.db import Digest, Key, Moment, Sealed, SealedJson, Word
+from messaging.store.types import Digest, Key, Moment, Sealed, SealedJson, Word
 
 SHARDS = 64
 

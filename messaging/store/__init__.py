@@ -1,0 +1,1 @@
+"""The database: tables, column types, connections, migrations; encryption of what it holds."""
