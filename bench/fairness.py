@@ -1,6 +1,6 @@
 """How long a message had to wait: what its line's pace, its client's lane and the line's earlier messages explain. Pure.
 
-A second, simpler account of messaging/pace.py: each line alone in the world, with hands and processor to spare. What is left of
+A second, simpler account of messaging/limits/pace.py: each line alone in the world, with hands and processor to spare. What is left of
 the real waiting after this is what others cost it: processes, databases, neighbours.
 """
 
@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from messaging.pace import LANE_BURST, LANE_GAP_S, LANE_SLOT_S
+from messaging.limits.pace import LANE_BURST, LANE_GAP_S, LANE_SLOT_S
 
 
 @dataclass(frozen=True)

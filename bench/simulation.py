@@ -41,7 +41,7 @@ from bench.simulated import START, Clock, Costs, Portals, Process, Provider, Sim
 from bx24.payloads import Auth, RunCall
 from gupshup.templates import TemplateInfo
 from messaging import runs, sweeper
-from messaging.intake import Caller
+from messaging.queue.group_commit import Caller
 from messaging.runtime import Runtime
 from messaging.store import schema
 from messaging.store.crypto import Vault

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from bx24.client import MAX_BATCH, BatchReply
 from bx24.errors import AuthDead, Bx24Error, PortalInactive, Postponed, Rejected, Throttled
 from messaging import endings, tokens
-from messaging.limiter import BURST, RATE_PER_S
+from messaging.limits.portal_rate import BURST, RATE_PER_S
 from messaging.runtime import Runtime
 from messaging.store import rows
 from messaging.store.database import ask

@@ -27,8 +27,8 @@ from gupshup.client import MODES
 from gupshup.errors import GupshupError, Misconfigured, Throttled, Unavailable, Unclear
 from gupshup.transport import exchange
 from messaging import hours, lines, templates
+from messaging.limits.concurrency import HASTE, Seats
 from messaging.runtime import Runtime
-from messaging.seats import HASTE, Seats
 from messaging.statuses import RANK
 from messaging.store.models import Line, Tally, Template
 from messaging.system.embedded_redis import QueueServerError

@@ -33,7 +33,7 @@ from gupshup.consequences import Probe, Stop
 from gupshup.errors import GupshupError
 from gupshup.refusals import refusal
 from messaging import endings
-from messaging.pace import LATE_PAUSE_S
+from messaging.limits.pace import LATE_PAUSE_S
 from messaging.runtime import Runtime
 from messaging.statuses import RANK
 from messaging.store.models import SHARDS, Line, Message, Run

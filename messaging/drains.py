@@ -32,13 +32,14 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
-from messaging import circuit, endings, leases, outbox, sweeper
+from messaging import circuit, endings, outbox, sweeper
 from messaging.answers import Answers
 from messaging.fetching import Fetching
 from messaging.inbound import BATCH, Inbound
 from messaging.outbox import Outbox
 from messaging.planning import Planning
 from messaging.probing import Probing
+from messaging.queue import leases
 from messaging.registry import Registry
 from messaging.runtime import Runtime
 from messaging.sharing import Sharing

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session, defer
 
 from gupshup import webhooks
 from messaging import circuit, endings, replies, statuses
-from messaging.intake import Hook, Ledger
+from messaging.queue.group_commit import Hook, Ledger
 from messaging.runs import conversation_of, conversation_with
 from messaging.runtime import Runtime
 from messaging.store import rows

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, defer
 from activities.errors import refused
 from gupshup.client import Account
 from messaging import circuit, endings, portals
-from messaging.intake import Hook
+from messaging.queue.group_commit import Hook
 from messaging.runtime import Runtime
 from messaging.store import crypto
 from messaging.store.models import Conversation, Line, Message, Portal, Run, shard_of

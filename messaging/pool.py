@@ -12,12 +12,13 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy.exc import SQLAlchemyError
 
-from messaging import drains, files, jobs, lean, leases, sweeper
+from messaging import drains, files, jobs, lean, sweeper
 from messaging.housekeeping import Housekeeper
+from messaging.queue import leases
+from messaging.queue.wakeups import QUEUE
 from messaging.runtime import Runtime
 from messaging.system import config, embedded_redis, logs
 from messaging.system.supervisor import Child, Supervisor
-from messaging.wakeups import QUEUE
 
 TICK_S = 1.0
 PURGE_EVERY = timedelta(hours=1)

@@ -17,9 +17,9 @@ from bx24.errors import Bx24Error, Unavailable
 from bx24.oauth import AppInfo
 from bx24.payloads import Auth
 from messaging import endings, files, tokens
-from messaging.intake import Caller
+from messaging.limits.concurrency import HASTE, Seats
+from messaging.queue.group_commit import Caller
 from messaging.runtime import Runtime
-from messaging.seats import HASTE, Seats
 from messaging.store.crypto import digest, same
 from messaging.store.models import (
     Conversation,

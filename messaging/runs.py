@@ -26,7 +26,7 @@ from bx24.i18n import Text
 from messaging import circuit, endings, lines, portals, replies, tokens
 from messaging.desk import RunDesk
 from messaging.downloads import Unfetched
-from messaging.intake import Caller, Ledger
+from messaging.queue.group_commit import Caller, Ledger
 from messaging.runtime import Runtime
 from messaging.store import crypto, rows
 from messaging.store.models import Conversation, Line, Message, Portal, Run, shard_of

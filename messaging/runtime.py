@@ -16,9 +16,10 @@ from sqlalchemy.exc import IntegrityError
 import bx24.client
 import gupshup.client
 from bx24.oauth import AuthServers
-from messaging import leases
-from messaging.intake import Intake
-from messaging.pace import Paces
+from messaging.limits.pace import Paces
+from messaging.queue import leases
+from messaging.queue.group_commit import Intake
+from messaging.queue.wakeups import Bells, Unrung
 from messaging.store import crypto
 from messaging.store.crypto import Vault
 from messaging.store.database import Database, open_engine
@@ -28,7 +29,6 @@ from messaging.system.clock import Clock, utc_now
 from messaging.system.config import Config
 from messaging.system.counters import Counters
 from messaging.system.public_http import file_session, guard
-from messaging.wakeups import Bells, Unrung
 
 INDEX_KEY = "phone_index_key"
 

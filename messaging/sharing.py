@@ -13,7 +13,7 @@ from typing import Protocol
 
 import structlog
 
-from messaging import leases
+from messaging.queue import leases
 from messaging.runtime import Runtime
 
 THINK_S = 0.5

@@ -14,8 +14,8 @@ from gupshup.client import Client
 from gupshup.errors import GupshupError
 from gupshup.templates import TemplateInfo
 from messaging import circuit, lines
+from messaging.limits.concurrency import HASTE
 from messaging.runtime import Runtime
-from messaging.seats import HASTE
 from messaging.store.models import Line, Template
 
 FRESH = timedelta(minutes=30)

@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from bx24.client import Client, Reply
 from bx24.errors import AuthDead, PortalInactive, Unauthorized, Unavailable
 from bx24.oauth import Grant
-from messaging.limiter import Gate
+from messaging.limits.portal_rate import Gate
 from messaging.runtime import Runtime
 from messaging.store.models import Portal
 

@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 from activities.base import Action
 from bx24.payloads import PayloadError, RunCall
 from messaging import portals, runs
-from messaging.intake import Stale, Unavailable
+from messaging.queue.group_commit import Stale, Unavailable
 from web.context import empty, form, refuse, runtime
 
 blueprint = Blueprint("runs", __name__)

@@ -7,7 +7,7 @@ or failing endpoint delays all events of the app (Gupshup docs: subscriptions an
 from flask import Blueprint, Response, request
 
 from messaging import inbound, lines
-from messaging.intake import Stale, Unavailable
+from messaging.queue.group_commit import Stale, Unavailable
 from web.context import empty, refuse, runtime
 
 blueprint = Blueprint("webhooks", __name__)

@@ -27,7 +27,7 @@ HELP = {
 }
 
 
-#: Lines that were made slower: id → "share of the set pace|since when" (messaging.pace).
+#: Lines that were made slower: id → "share of the set pace|since when" (messaging.limits.pace).
 SLOWED = "waba24:slowed"
 HOURS_KEPT_S = 48 * 3600
 

@@ -12,13 +12,13 @@ from contextlib import suppress
 
 import pytest
 
-from messaging.leases import LEASE_S, RENEW_S
+from messaging.queue.leases import LEASE_S, RENEW_S
 from tests.crash.rig import Call, Story, Town, kill, text_of, until
 
 #: CRASH_SEED=n plays another order of kills; CRASH_CALLS=2000 (`make crash`) plays longer, and on PostgreSQL as well.
 SEED = int(os.environ.get("CRASH_SEED", "24"))
 CALLS = int(os.environ.get("CRASH_CALLS", "200"))
-#: Ten messages each: WhatsApp takes no more at once from one client, and we ask no more (messaging.pace).
+#: Ten messages each: WhatsApp takes no more at once from one client, and we ask no more (messaging.limits.pace).
 CLIENTS = CALLS // 10
 TOWNS = ["town"] if CALLS <= 200 else ["town", "postgres_town"]
 #: How often each kind of blow falls.

@@ -11,7 +11,8 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.test import Client as WsgiClient
 
 from bx24.emulator import lifecycle
-from messaging import leases, lines, portals, sweeper
+from messaging import lines, portals, sweeper
+from messaging.queue import leases
 from messaging.registry import Registry
 from messaging.stages.base import Content
 from messaging.store.models import Portal

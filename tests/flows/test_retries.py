@@ -11,7 +11,7 @@ from urllib3.exceptions import NewConnectionError, ProtocolError
 
 from messaging import lines, sweeper
 from messaging.drains import Drain
-from messaging.leases import LEASE_S
+from messaging.queue.leases import LEASE_S
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,

@@ -7,7 +7,8 @@ import os
 import pytest
 from sqlalchemy import select
 
-from messaging import leases, pool
+from messaging import pool
+from messaging.queue import leases
 from messaging.store.models import Lease
 from tests.flows.scenes import template
 from tests.world import World

@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from messaging.pace import LANES_KEPT, Bucket, Lane, Paces
+from messaging.limits.pace import LANES_KEPT, Bucket, Lane, Paces
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 

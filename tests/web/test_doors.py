@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from messaging import portals, seats
+from messaging import portals
+from messaging.limits import concurrency
 from messaging.store.models import Base, InboundEvent, Portal, Run
 from tests.flows.scenes import OLGA, ONE_DATABASE, calls, end, events, hear, host, later, path_of, template
 from tests.world import AUTH, PORTAL, World
@@ -410,7 +411,7 @@ def test_rest_is_called_with_tokens_in_bodies_only(shop: World) -> None:
 def test_frames_that_wait_for_a_slow_bitrix24_leave_threads_to_robots(
     shop: World, monkeypatch: pytest.MonkeyPatch, slow: str
 ) -> None:
-    monkeypatch.setattr(portals, "_seats", seats.Seats(patience_s=0.05))
+    monkeypatch.setattr(portals, "_seats", concurrency.Seats(patience_s=0.05))
     held, go_on, timeouts = threading.Semaphore(0), threading.Event(), []
     send = shop.net.send
 
@@ -423,7 +424,7 @@ def test_frames_that_wait_for_a_slow_bitrix24_leave_threads_to_robots(
 
     monkeypatch.setattr(shop.net, "send", hang)
     pages = ("/bx24/app?LANG=ru", "/bx24/install?LANG=ru", "/robots/send_template/settings?LANG=ru")
-    with ThreadPoolExecutor(seats.SEATS) as people:
+    with ThreadPoolExecutor(concurrency.SEATS) as people:
         opened = [people.submit(_post, shop, page) for page in pages]
         assert all(held.acquire(timeout=10) for _ in opened)
         for page in pages:
@@ -434,5 +435,5 @@ def test_frames_that_wait_for_a_slow_bitrix24_leave_threads_to_robots(
         assert shop.app.post("/robots/send_template", data=robot, content_type=form).status_code == 200
         go_on.set()
         assert [one.result().status_code for one in opened] == [200, 200, 200]
-    assert set(timeouts) == {seats.HASTE}
+    assert set(timeouts) == {concurrency.HASTE}
     assert _post(shop, pages[0]).status_code == 200, "the seats were given back"

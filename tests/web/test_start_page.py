@@ -12,7 +12,8 @@ import requests
 from sqlalchemy import select, update
 from werkzeug.test import Client as WsgiClient
 
-from messaging import checks, lines, seats
+from messaging import checks, lines
+from messaging.limits import concurrency
 from messaging.store.models import Line, Message, Portal, Tally
 from tests.flows.scenes import OLGA, ONE_DATABASE, later, template
 from tests.web.inside import EMPLOYEE, Frame, opened
@@ -133,7 +134,7 @@ def test_gupshup_that_does_not_answer_is_waited_for_briefly_and_said(shop: World
     for name in ("key", "templates"):
         assert (_ask(shop, name).state, _ask(shop, name).code) == ("wrong", "down"), name
     assert "Gupshup не отвечает" in Frame(shop).page("lines/1/checks/key")
-    assert max(seats.HASTE) <= 5
+    assert max(concurrency.HASTE) <= 5
     shop.net.broken.clear()
     shop.faults(next=[{"answer": "429", "on": "templates"}])
     assert _ask(shop, "templates").code == "busy"
@@ -245,8 +246,8 @@ def test_checks_are_for_the_portals_own_lines(shop: World) -> None:
 
 def test_a_gupshup_that_hangs_holds_few_threads(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else three open pages would keep robots' calls and webhooks waiting for as long as it hangs."""
-    monkeypatch.setattr(checks, "_seats", seats.Seats(patience_s=0.05))
-    for number in range(seats.SEATS):
+    monkeypatch.setattr(checks, "_seats", concurrency.Seats(patience_s=0.05))
+    for number in range(concurrency.SEATS):
         shop.connect(f"another{number}", f"7900111220{number}")
     held, go_on = threading.Semaphore(0), threading.Event()
 
@@ -256,7 +257,7 @@ def test_a_gupshup_that_hangs_holds_few_threads(shop: World, monkeypatch: pytest
 
     frame = Frame(shop)
     shop.net.broken[urlsplit(GUPSHUP).netloc] = hang
-    with ThreadPoolExecutor(seats.SEATS) as people:
+    with ThreadPoolExecutor(concurrency.SEATS) as people:
         asked = [people.submit(frame.page, f"lines/{number}/checks/key") for number in (2, 3, 4)]
         assert all(held.acquire(timeout=10) for _ in asked)
         assert "Gupshup не отвечает" in frame.page("lines/1/checks/key")

@@ -1,0 +1,1 @@
+"""How work is handed over: rows committed in groups, leases on shards, wake-ups over Redis."""
