@@ -1,7 +1,7 @@
 """How long a message had to wait: what its line's pace, its client's lane and the line's earlier messages explain. Pure.
 
-A second, simpler account of messaging/limits/pace.py: each line alone in the world, with hands and processor to spare. What is left of
-the real waiting after this is what others cost it: processes, databases, neighbours.
+A second, simpler account of messaging/limits/pace.py: each line alone in the world, with threads and processor to spare.
+What is left of the real waiting after this is what others cost it: processes, databases, neighbours.
 """
 
 from __future__ import annotations

@@ -11,9 +11,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload
 
 from gupshup.client import Account
-from messaging import jobs, lines, runs
+from messaging import jobs, lines
 from messaging.outbox import Outbox, Sending
+from messaging.portals import crm
 from messaging.runtime import Runtime
+from messaging.stages.planning import context, plan
 from messaging.store import rows
 from messaging.store.models import Message, Run
 from messaging.system import logs
@@ -40,7 +42,7 @@ def carry_with(runtime: Runtime, run_id: int) -> None:
     """`carry` over an opened runtime."""
     with runtime.db.read() as session:
         run = session.scalars(select(Run).where(Run.id == run_id).options(joinedload(Run.portal))).one()
-    outcome = runs.plan(runtime, run, runs.Cards(runtime, run.portal_id))
+    outcome = plan.plan(runtime, run, crm.Cards(runtime, run.portal_id))
     with runtime.db.write() as session:
         _planned(session, runtime, run_id, outcome)
     sending = _claim(runtime, run_id)
@@ -52,13 +54,13 @@ def carry_with(runtime: Runtime, run_id: int) -> None:
         outbox.record(session, [(sending, result)])
 
 
-def _planned(session: Session, runtime: Runtime, run_id: int, outcome: runs.Outcome) -> None:
+def _planned(session: Session, runtime: Runtime, run_id: int, outcome: plan.Outcome) -> None:
     (run,) = rows.runs(session, [run_id])
-    around = runs.Around(session, runtime, [run])
-    if isinstance(outcome, runs.Planned):
+    around = context.Around(session, runtime, [run])
+    if isinstance(outcome, plan.Planned):
         around.know({runtime.phone_key(outcome.phone)})
         around.make({(outcome.line_id, outcome.phone)})
-    runs.record(session, runtime, run, outcome, around)
+    context.record(session, runtime, run, outcome, around)
     around.write()
 
 

@@ -40,7 +40,8 @@ from bench.machine import peak_mb
 from bench.simulated import START, Clock, Costs, Portals, Process, Provider, SimulatedRedis, Writers, Yard
 from bx24.payloads import Auth, RunCall
 from gupshup.templates import TemplateInfo
-from messaging import runs, sweeper
+from messaging import sweeper
+from messaging.intake import robot_calls
 from messaging.queue.group_commit import Caller
 from messaging.runtime import Runtime
 from messaging.store import schema
@@ -49,6 +50,7 @@ from messaging.store.database import Database, open_engine
 from messaging.store.models import Line, Message, Portal, Run, Template
 from messaging.system import embedded_redis, logs
 from messaging.system.config import Config
+from robots import lookup
 from tests.postgres import create_database, postgres
 
 #: The provider of one line takes so many a second, whatever its pace says.
@@ -263,7 +265,7 @@ class Simulation:
 
     def call(self, shop: Shop) -> None:
         """A robot of this portal runs: stored as the web stores it, then the bell."""
-        action = runs.action_of("robots", "send_template")
+        action = lookup.action_of("robots", "send_template")
         assert action is not None
         phone = self._phone(shop)
         lead = ("crm", "CCrmDocumentLead", f"LEAD_{phone}")
@@ -283,7 +285,7 @@ class Simulation:
             ts=None,
             auth=Auth(f"member{shop.number}"),
         )
-        runs.store(self.web, self._callers[shop.number], "robots", action, call)
+        robot_calls.store(self.web, self._callers[shop.number], "robots", action, call)
         self.calls += 1
         self.web.unrung.ring(lambda: self.web.bells)
         self._listen()

@@ -9,9 +9,11 @@ from sqlalchemy import insert, inspect, select
 
 from bench.ground import Ground, HeldCall
 from bx24.payloads import RunCall, parse_form
-from messaging import portals, runs
+from messaging import portals
+from messaging.intake import robot_calls
 from messaging.store import crypto
 from messaging.store.models import Run
+from robots import lookup
 
 #: Nobody waits for them, so they are not answered: sending alone is measured, and the baselines do not answer either.
 WITHOUT_ANSWER = {"use_subscription": "N"}
@@ -32,10 +34,10 @@ class Stock:
     def _store(self, call: HeldCall) -> None:
         parsed = RunCall.parse({**parse_form(call.body), **WITHOUT_ANSWER})
         portal = portals.recognise(self._runtime, parsed.auth)
-        action = runs.action_of("robots", "send_template")
+        action = lookup.action_of("robots", "send_template")
         assert portal is not None
         assert action is not None
-        assert runs.store(self._runtime, portal, "robots", action, parsed)
+        assert robot_calls.store(self._runtime, portal, "robots", action, parsed)
 
     def put(self, count: int) -> list[int]:
         """Store so many more, the portals in turn, each to a phone of its own; their ids."""

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from activities.base import Card, Shared
 from gupshup.templates import TemplateInfo
 from messaging import tokens
-from messaging.cards import contact_card
 from messaging.files import Files
+from messaging.portals.crm import contact_card
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line
 from messaging.store.rows import SomeRun

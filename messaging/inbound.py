@@ -17,8 +17,8 @@ from sqlalchemy.orm import Session, defer
 
 from gupshup import webhooks
 from messaging import circuit, endings, replies, statuses
+from messaging.conversations.lookup import conversation_of, conversation_with
 from messaging.queue.group_commit import Hook, Ledger
-from messaging.runs import conversation_of, conversation_with
 from messaging.runtime import Runtime
 from messaging.store import rows
 from messaging.store.crypto import Undecryptable

@@ -2,7 +2,8 @@
 
 Events are counted where they happen (messaging.system.counters), so that web and worker processes show one sum; what the
 database knows better (statuses, queue depth, ages) is asked there at the moment of the scrape. A flushed Redis makes the
-counters begin again at zero, which Prometheus understands. A worker shows nothing: it never imports this, nor Prometheus' client.
+counters begin again at zero, which Prometheus understands. A worker shows nothing: it never imports this, nor Prometheus'
+client.
 """
 
 from collections.abc import Iterator, Sequence

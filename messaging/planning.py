@@ -1,4 +1,4 @@
-"""The planning stage of a drain: stored runs become messages or refusals (messaging.runs).
+"""The planning stage of a drain: stored runs become messages or refusals (messaging.stages.planning.plan).
 
 Most runs can be planned from what the database holds: they are, in groups, on the drain's own thread, before its transaction
 begins, for planning is what takes the time. The others must ask the portal or Gupshup, on a thread: a contact, a file, a
@@ -21,10 +21,11 @@ from activities import phones
 from activities.errors import Refused
 from bx24.client import MAX_BATCH
 from gupshup.templates import TemplateInfo
-from messaging import endings, lines, runs, templates
+from messaging import endings, lines, templates
 from messaging.desk import Elsewhere, QuickDesk
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
+from messaging.stages.planning import context, plan
 from messaging.store import rows
 from messaging.store.database import ask
 from messaging.store.models import Lease, Line, Run
@@ -54,7 +55,7 @@ class Flying:
 class Task:
     """Runs of one portal that a thread plans: one, or those that one asking answers."""
 
-    runs: tuple[RunRow, ...]
+    plan: tuple[RunRow, ...]
     together: str
 
     @property
@@ -70,8 +71,8 @@ class Prepared:
     """A group of due runs with what planning found, not yet written. slow: runs for a thread, with what they ask together."""
 
     due: list[RunRow]
-    around: runs.Around
-    outcomes: dict[int, runs.Outcome]
+    around: context.Around
+    outcomes: dict[int, plan.Outcome]
     slow: list[tuple[RunRow, str]]
     shut: list[int]
 
@@ -199,9 +200,9 @@ class Planning:
         return found
 
     def _plan_quickly(self, session: Session, due: list[RunRow], shut: list[int]) -> Prepared:
-        around = runs.Around(session, self.runtime, due)
+        around = context.Around(session, self.runtime, due)
         prepared = Prepared(due, around, {}, [], shut)
-        drafts: list[runs.Draft] = []
+        drafts: list[plan.Draft] = []
 
         def trying(run: SomeRun, step: Callable[[], None]) -> None:
             try:
@@ -223,13 +224,13 @@ class Planning:
             trying(draft.run, partial(self._finish, session, draft, around, prepared.outcomes))
         return prepared
 
-    def _draft(self, run: RunRow, drafts: list[runs.Draft]) -> None:
-        if runs.heals(run):
+    def _draft(self, run: RunRow, drafts: list[plan.Draft]) -> None:
+        if plan.heals(run):
             raise Elsewhere
-        drafts.append(runs.draft_of(self.runtime, run, _typed))
+        drafts.append(plan.draft_of(self.runtime, run, _typed))
 
     def _finish(
-        self, session: Session, draft: runs.Draft, around: runs.Around, outcomes: dict[int, runs.Outcome]
+        self, session: Session, draft: plan.Draft, around: context.Around, outcomes: dict[int, plan.Outcome]
     ) -> None:
         line, conversation = lines.choose(
             around.portals[draft.run.portal_id], draft.line, draft.keys, around.conversations(draft.keys)
@@ -246,28 +247,28 @@ class Planning:
             self._known[key] = templates.look(session, line, reference)
         return self._known[key]
 
-    def work(self, task: Task) -> list[runs.Outcome]:
-        return runs.plan_all(self.runtime, task.runs)
+    def work(self, task: Task) -> list[plan.Outcome]:
+        return plan.plan_all(self.runtime, task.runs)
 
-    def record(self, session: Session, done: list[tuple[Task, list[runs.Outcome]]]) -> None:
+    def record(self, session: Session, done: list[tuple[Task, list[plan.Outcome]]]) -> None:
         """Write down what the threads found."""
-        told: dict[int, runs.Outcome] = {}
+        told: dict[int, plan.Outcome] = {}
         for task, outcomes in done:
             self._forget(task)
             told |= {run.id: outcome for run, outcome in zip(task.runs, outcomes, strict=True)}
         found = [(run, told[run.id]) for run in rows.runs(session, told)]  # those missing were wiped with their portal
         if not found:
             return
-        around = runs.Around(session, self.runtime, [run for run, _ in found]).enter(session)
-        around.know({self.runtime.phone_key(o.phone) for _, o in found if isinstance(o, runs.Planned)})
+        around = context.Around(session, self.runtime, [run for run, _ in found]).enter(session)
+        around.know({self.runtime.phone_key(o.phone) for _, o in found if isinstance(o, plan.Planned)})
         self._write(session, found, around)
         rows.write(session, [run for run, _ in found])
 
-    def _write(self, session: Session, outcomes: Sequence[tuple[RunRow, runs.Outcome]], around: runs.Around) -> None:
-        around.make({(o.line_id, o.phone) for _, o in outcomes if isinstance(o, runs.Planned)})
+    def _write(self, session: Session, outcomes: Sequence[tuple[RunRow, plan.Outcome]], around: context.Around) -> None:
+        around.make({(o.line_id, o.phone) for _, o in outcomes if isinstance(o, plan.Planned)})
         for run, outcome in outcomes:
-            runs.record(session, self.runtime, run, outcome, around)
-            if isinstance(outcome, runs.Planned) and outcome.message is not None:
+            context.record(session, self.runtime, run, outcome, around)
+            if isinstance(outcome, plan.Planned) and outcome.message is not None:
                 self.fed[outcome.line_id].append(run.id)
                 self.fresh[run.id] = Content(run.trace, outcome.phone, outcome.message["payload"])
         around.write()
@@ -284,7 +285,7 @@ class Planning:
             if stored.state != "stored":
                 continue
             if stored.plan_tries < TRIES:
-                runs.postpone(self.runtime, stored, runs.Postponed(2.0**stored.plan_tries, "internal"))
+                context.postpone(self.runtime, stored, plan.Postponed(2.0**stored.plan_tries, "internal"))
             else:
                 code, text = endings.internal(stored)
                 endings.end(session, self.runtime, stored, "failed", code, text)

@@ -19,10 +19,10 @@ from bx24.i18n import Text
 from bx24.properties import Properties, describe
 from bx24.registration import Offer, Report, bind_events, listed, repair, sync
 from messaging import tokens
-from messaging.runs import code_of
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Portal, shard_of
 from robots import ROBOTS, Client
+from robots.lookup import code_of
 
 EVENTS = ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL", "ONAPPPAYMENT")
 TRIES = 8

@@ -7,8 +7,10 @@ from flask import Blueprint, Response
 
 from activities.base import Action
 from bx24.payloads import PayloadError, RunCall
-from messaging import portals, runs
+from messaging import portals
+from messaging.intake import robot_calls
 from messaging.queue.group_commit import Stale, Unavailable
+from robots import lookup
 from web.context import empty, form, refuse, runtime
 
 blueprint = Blueprint("runs", __name__)
@@ -17,7 +19,7 @@ RECOGNISED_ANEW = 5
 
 @blueprint.post("/<any(robots, activities):side>/<name>")
 def run(side: str, name: str) -> Response:
-    action = runs.action_of(side, name)
+    action = lookup.action_of(side, name)
     if action is None:
         return refuse(404, f"no action {name}")
     try:
@@ -33,10 +35,10 @@ def _stored(side: str, name: str, action: Action, call: RunCall) -> Response:
         caller = portals.caller(runtime(), call.auth)
         if caller is None:
             return refuse(403, "unknown portal or wrong application_token")
-        if call.code != runs.code_of(side, name):
+        if call.code != lookup.code_of(side, name):
             return refuse(400, f"code {call.code} at the address of {name}")
         try:
-            runs.store(runtime(), caller, side, action, call)
+            robot_calls.store(runtime(), caller, side, action, call)
         except Stale:
             portals.forget(runtime(), call.auth)
         except Unavailable as error:

@@ -22,9 +22,10 @@ from activities.errors import Refused
 from bx24.emulator.rest import disk
 from bx24.errors import Bx24Error
 from gupshup import limits
-from messaging import cards, file_words, files, tokens
+from messaging import file_words, files, tokens
 from messaging.downloads import Downloaded, fetch
 from messaging.file_words import Unfetched, megabytes
+from messaging.portals import crm
 from messaging.store.models import File
 from messaging.system import public_http
 from messaging.system.public_http import file_session
@@ -827,7 +828,7 @@ def test_a_contact_as_a_card(shop: World, reference: str) -> None:
     contact = shop.portal.crm.get(3, 1)
     contact["post"] = "Директор"
     contact["fm"].append(dict(contact["fm"][0]))
-    card = cards.contact_card(shop.runtime, 1, reference)
+    card = crm.contact_card(shop.runtime, 1, reference)
     assert (card.first_name, card.last_name) == ("Ольга", "Никитина")
     assert card.phones == ("+7 (912) 345-67-89",)
     assert card.emails == ("olga@example.com",)
@@ -836,7 +837,7 @@ def test_a_contact_as_a_card(shop: World, reference: str) -> None:
 
 @lite
 def test_a_contact_without_a_company(shop: World) -> None:
-    card = cards.contact_card(shop.runtime, 1, "2")
+    card = crm.contact_card(shop.runtime, 1, "2")
     assert card.phones == ("8 495 123-45-67", "8 (916) 222-33-44", "добавочный 12")
     assert (card.company, card.position, card.emails) == ("", "", ())
 
@@ -848,7 +849,7 @@ def test_a_contact_without_a_company(shop: World) -> None:
 )
 def test_a_contact_that_cannot_be_sent(shop: World, reference: str, words: str) -> None:
     with pytest.raises(Refused) as caught:
-        cards.contact_card(shop.runtime, 1, reference)
+        crm.contact_card(shop.runtime, 1, reference)
     assert caught.value.code == "contact_not_found"
     assert words in caught.value.text.en
     assert "{" not in caught.value.text.ru
@@ -858,7 +859,7 @@ def test_a_contact_that_cannot_be_sent(shop: World, reference: str, words: str) 
 def test_a_busy_portal_is_asked_for_the_contact_again(shop: World) -> None:
     shop.net.broken["acme.example"] = requests.exceptions.ConnectionError("down")
     with pytest.raises(Bx24Error) as caught:
-        cards.contact_card(shop.runtime, 1, "1")
+        crm.contact_card(shop.runtime, 1, "1")
     assert caught.value.retryable
 
 

@@ -10,10 +10,10 @@ from sqlalchemy import func, select
 from activities import ACTIVITIES
 from bx24.errors import Bx24Error
 from messaging import portals, registry
-from messaging.runs import code_of
 from messaging.store.id_search import first_since
 from messaging.store.models import Portal, Run, shard_of
 from robots import ROBOTS
+from robots.lookup import code_of
 from web.context import empty, runtime
 from web.frames import Viewer, portal_of
 from web.pages.shell import blueprint, changes, fill, reads, show

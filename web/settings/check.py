@@ -20,8 +20,8 @@ from bx24.i18n import Text
 from bx24.properties import Properties
 from gupshup.templates import TemplateInfo
 from messaging import lines
-from messaging.cards import contact_id
 from messaging.file_sources import not_understood, understood
+from messaging.portals.crm import contact_id
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Portal
 from messaging.templates import look, the_one

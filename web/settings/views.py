@@ -21,9 +21,9 @@ from bx24.errors import Bx24Error
 from bx24.fields_catalogue import groups
 from bx24.i18n import language
 from bx24.payloads import FrameCall, PayloadError, parse_query
-from messaging import portals, runs
+from messaging import portals
 from messaging.store.models import Portal
-from robots import ROBOTS
+from robots import ROBOTS, lookup
 from web.context import empty, form, json_map, refuse, runtime
 from web.frames import Viewer, identify, page, require_frame, speak
 from web.settings import check, fields, listing, texts
@@ -39,7 +39,7 @@ _compact = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 @blueprint.get("/<any(robots, activities):side>/<name>/settings")
 def outside(side: str, name: str) -> Response:
     """A reload inside the frame, or a curious visitor."""
-    if runs.action_of(side, name) is None:
+    if lookup.action_of(side, name) is None:
         return refuse(404, f"no action {name}")
     return _refusal("open_inside", request.args.get("LANG", ""), 200)
 
@@ -47,7 +47,7 @@ def outside(side: str, name: str) -> Response:
 @blueprint.post("/<any(robots, activities):side>/<name>/settings")
 def settings(side: str, name: str) -> Response:
     """The page, for whoever Bitrix24 says is looking at the robot."""
-    action = runs.action_of(side, name)
+    action = lookup.action_of(side, name)
     if action is None:
         return refuse(404, f"no action {name}")
     try:
@@ -117,7 +117,7 @@ def checked(viewer: Viewer) -> Response:
     """JSON {side, action, values: code → text or texts} → {problems: [{field, code, index, text}], heading}."""
     given = json_map()
     side, values = given.get("side"), given.get("values")
-    action = runs.action_of(side, str(given.get("action"))) if isinstance(side, str) and side in _SIDES else None
+    action = lookup.action_of(side, str(given.get("action"))) if isinstance(side, str) and side in _SIDES else None
     if action is None or not isinstance(values, dict):
         return empty(400)
     portal = _portal(viewer)

@@ -1,19 +1,58 @@
-"""A CRM contact as a card that a client can save."""
-
-from __future__ import annotations
+"""CRM items of a portal: read fifty in a call; a contact as a card that a client can save."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from activities.base import Card
 from activities.errors import Refused, refused
-from bx24.client import Ref
+from bx24.client import MAX_BATCH, Ref
 from bx24.documents import ENTITY_TYPE_IDS
-from bx24.errors import Rejected, Unauthorized
+from bx24.errors import Bx24Error, Rejected, Unauthorized
 from bx24.i18n import Text
 from messaging import tokens
 from messaging.runtime import Runtime
+
+#: Entity type id and item id of a CRM item.
+Pair = tuple[int, int]
+
+
+class Cards:
+    """CRM items of one portal as far as they were asked for, fifty in a call."""
+
+    def __init__(self, runtime: Runtime, portal_id: int) -> None:
+        self._rest = tokens.portal_client(runtime, portal_id)
+        self._found: dict[Pair, dict[str, Any]] = {}
+        self._closed: dict[Pair, Bx24Error] = {}
+
+    def fetch(self, items: Sequence[Pair]) -> dict[Pair, dict[str, Any]]:
+        """`robots.client.Fetch`. Raises Bx24Error, also for a single card that is closed to us or cannot be read now."""
+        self.look(items)
+        for item in items:
+            if item in self._closed:
+                raise self._closed[item]
+        return {item: self._found[item] for item in items}
+
+    def look(self, items: Sequence[Pair]) -> list[dict[str, Any]]:
+        """Read what is not known yet; the cards that could be read. A card that is gone is empty, it has no phone."""
+        asked = [item for item in dict.fromkeys(items) if item not in self._found and item not in self._closed]
+        for start in range(0, len(asked), MAX_BATCH):
+            self._read(asked[start : start + MAX_BATCH])
+        return [self._found[item] for item in items if item in self._found]
+
+    def _read(self, items: Sequence[Pair]) -> None:
+        reply = self._rest.batch(
+            {f"{kind}_{number}": ("crm.item.get", {"entityTypeId": kind, "id": number}) for kind, number in items}
+        )
+        for kind, number in items:
+            error = reply.errors.get(f"{kind}_{number}")
+            if error is not None and error.code.upper() not in ("NOT_FOUND", "ERROR_NOT_FOUND", "100"):
+                self._closed[kind, number] = error
+            else:
+                self._found[kind, number] = (reply.results.get(f"{kind}_{number}") or {}).get("item") or {}
+
+
+# --- a contact as a card
 
 CONTACT, COMPANY = ENTITY_TYPE_IDS["CONTACT"], ENTITY_TYPE_IDS["COMPANY"]
 _ID = re.compile(r"(?:contact[_|:\s]*|c_)?([0-9]{1,12})", re.IGNORECASE)

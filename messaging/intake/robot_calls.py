@@ -1,0 +1,75 @@
+"""A robot call is stored before it is answered: Bitrix24 never repeats a call."""
+
+import secrets
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action
+from bx24 import payloads
+from messaging.queue.group_commit import Caller, Ledger
+from messaging.runtime import Runtime
+from messaging.store import crypto
+from messaging.store.models import Portal, Run, shard_of
+
+log = structlog.get_logger(__name__)
+
+
+LEDGER = Ledger(
+    Run, key=("portal_id", "token_digest"), rests_on=(Portal.id, Portal.status, Portal.token_version), order=1
+)
+#: Bitrix24 calls once and looks at no answer: while the database is away a call is kept waiting so long, in seconds.
+PATIENCE_S = 10.0
+
+
+def store(runtime: Runtime, portal: Portal | Caller, side: str, action: Action, call: payloads.RunCall) -> bool:
+    """Store a run; False if its event token was stored before: then it is the same run, not a second message.
+
+    Raises intake.Stale if the portal is no longer as it was recognised, intake.Unavailable if the database stays away.
+    """
+    now = runtime.clock()
+    row: dict[str, Any] = {
+        "trace": secrets.token_hex(6),
+        "portal_id": portal.id,
+        "shard": shard_of(portal.id),
+        "side": side,
+        "action": action.name,
+        "workflow_id": call.workflow_id[:64],
+        "event_token": call.event_token,
+        "token_digest": crypto.digest(call.event_token),
+        "document": [*call.document_type, call.document_id[2]],
+        "item": call.document_id[2][:64],
+        "properties": call.properties,
+        "auth": _kept_auth(portal, call.auth),
+        "waits": call.waits,
+        "stored_at": now,
+        "plan_at": now,
+        "deadline_at": now + timedelta(minutes=_wait_minutes(call.properties)),
+    }
+    basis = (portal.id, portal.status, portal.token_version)
+    stored = runtime.intake.store(LEDGER, row, basis, row["shard"], PATIENCE_S)
+    if stored:
+        runtime.counters.add("runs_received", side, action.name, portal=portal.id)
+    log.info("run stored" if stored else "run repeated", trace=row["trace"], run=stored, action=action.name)
+    return stored is not None
+
+
+def _kept_auth(portal: Portal | Caller, auth: payloads.Auth) -> dict[str, Any] | None:
+    """The call's own pair is kept only for a portal whose token died: it is what heals it."""
+    if portal.status != "reauth":
+        return None
+    return {
+        "member_id": auth.member_id,
+        "access_token": auth.access_token,
+        "refresh_token": auth.refresh_token,
+        "server_endpoint": auth.server_endpoint,
+        "expires_in": auth.expires_in,
+    }
+
+
+def _wait_minutes(properties: Mapping[str, Any]) -> int:
+    """The wait as far as it can be told before checking; a wrong one is refused when the run is planned."""
+    text = next((str(value) for key, value in properties.items() if key.lower() == "wait_minutes"), "")
+    return min(max(int(text), 1), MAX_WAIT_MINUTES) if text.isdecimal() and len(text) < 7 else DEFAULT_WAIT_MINUTES

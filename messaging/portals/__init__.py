@@ -1,0 +1,1 @@
+"""Bitrix24 accounts: install and recognition, tokens, CRM items, the robots each should have."""

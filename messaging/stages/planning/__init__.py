@@ -1,0 +1,1 @@
+"""Planning: a stored run becomes a message, values or a refusal."""

@@ -1,0 +1,214 @@
+"""From a stored run to its plan: check the fields, find line and phone, build the message.
+
+Planning only reads and asks, so a crash in the middle is repaired by planning again.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+
+import gupshup.errors
+from activities import Person, phones
+from activities.base import Action, Plan, load
+from activities.errors import CARD_CLOSED, Refused, refused
+from bx24 import payloads
+from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
+from bx24.i18n import Text
+from messaging import circuit, endings, lines, portals
+from messaging.desk import RunDesk
+from messaging.downloads import Unfetched
+from messaging.portals.crm import Cards, Pair
+from messaging.runtime import Runtime
+from messaging.store.models import Conversation, Line, Portal
+from messaging.store.rows import SomeRun
+from robots import Client, client
+from robots.lookup import action_of
+
+#: How often a file that cannot be had just now is asked for again: half a minute in all.
+FILE_TRIES = 5
+#: And for a portal whose token's user has left: until another's is there, two minutes in all.
+USER_TRIES = 7
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A run's plan, ready to be recorded.
+
+    message: columns of the Message, None for a run that sends nothing; values: results known at once, None otherwise.
+    """
+
+    line_id: int
+    phone: str
+    until: str
+    deadline_at: datetime
+    accept: list[str]
+    message: dict[str, Any] | None
+    note: Text | None
+    values: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Postponed:
+    """A run that could not be planned now, for no fault of its own."""
+
+    after_s: float
+    reason: str
+
+
+Outcome = Planned | Refused | Postponed
+
+
+def plan_all(runtime: Runtime, runs: Sequence[SomeRun]) -> list[Outcome]:
+    """Plan runs of one portal whose clients the CRM knows: their cards come in batches, not one by one."""
+    cards = Cards(runtime, runs[0].portal_id)
+    if len(runs) == 1:
+        return [plan(runtime, runs[0], cards)]
+    for run in runs:
+        _heal(runtime, run)
+    try:
+        items = cards.look([pair for run in runs if (pair := _crm_item(run))])
+        cards.look([person for item in items for person in client.linked(item)])
+    except Bx24Error:
+        log.info("cards not read ahead", portal=runs[0].portal_id)  # each run asks again and finds its own words
+    return [plan(runtime, run, cards) for run in runs]
+
+
+def plan(runtime: Runtime, run: SomeRun, cards: "Cards") -> Outcome:
+    """Check the fields, find line and phone, build the message, asking whoever must be asked; on a thread. Only reads."""
+    try:
+        _heal(runtime, run)
+        draft = draft_of(runtime, run, lambda given: _candidates(run, given, cards))
+        with runtime.db.read() as session:
+            portal = session.get_one(Portal, run.portal_id)
+            known = lines.conversations_with(session, [line.id for line in portal.lines], draft.keys)
+            line, conversation = lines.choose(portal, draft.line, draft.keys, known)
+        return draft.planned(line, conversation, RunDesk(runtime, run, line, conversation, draft.region))
+    except Unfetched as refusal:
+        again = refusal.passing and run.plan_tries < FILE_TRIES
+        return Postponed(_backoff(run.plan_tries), refusal.code) if again else refusal
+    except Refused as refusal:
+        return refusal
+    except PortalInactive as error:
+        log.warning("Bitrix24 refused", trace=run.trace, code=error.code)
+        return refused("portal_inactive")
+    except Unauthorized as error:
+        # The next call's own pair heals the portal; this one is not to blame, and asked again a few times.
+        if run.plan_tries < USER_TRIES:
+            return Postponed(_backoff(run.plan_tries), error.code)
+        return Refused("no_phone", CARD_CLOSED.format(code=error.code))
+    except Rejected as error:
+        log.warning("Bitrix24 refused", trace=run.trace, code=error.code)
+        return Refused("no_phone", CARD_CLOSED.format(code=error.code))
+    except Bx24Error as error:
+        # A busy portal's runs come back less and less often: each try costs, and only two a second get through.
+        return Postponed(max(getattr(error, "retry_after", 0.0), _backoff(run.plan_tries)), error.code)
+    except (gupshup.errors.Rejected, gupshup.errors.Misconfigured) as error:
+        why = gupshup.errors.refusal(error.code, error.reason)
+        return Refused(why.code, Text(why.en, why.ru))
+    except gupshup.errors.GupshupError as error:
+        return Postponed(error.retry_after or _backoff(run.plan_tries), error.code)
+
+
+def _backoff(tries: int) -> float:
+    return float(min(60, 2**tries))
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A run's checked fields, before line and conversation are known. keys: index key → phone (digits), in their order."""
+
+    run: SomeRun
+    action: Action
+    values: dict[str, Any]
+    region: str
+    keys: dict[str, str]
+
+    @property
+    def line(self) -> str:
+        """The line as the robot names it; empty: by itself."""
+        return str(self.values["line"]).strip()
+
+    def planned(self, line: Line, conversation: Conversation | None, desk: RunDesk) -> Planned:
+        """The plan on this line. Raises Refused and what the desk raises."""
+        try:
+            return self._planned(line, conversation, desk)
+        except Refused as refusal:
+            refusal.line_id, refusal.conversation_id = line.id, conversation.id if conversation else None
+            raise
+
+    def _planned(self, line: Line, conversation: Conversation | None, desk: RunDesk) -> Planned:
+        circuit.refuse(line, self.action, desk.now())
+        plan = self.action.plan(self.values, desk)
+        if plan.message is not None and plan.message.is_session and desk.window_until() is None:
+            raise refused("window_closed")
+        return Planned(
+            line_id=line.id,
+            phone=self._phone(conversation),
+            until=plan.until,
+            deadline_at=self.run.stored_at + plan.wait,
+            accept=list(plan.accept),
+            message=_columns(plan),
+            note=plan.note,
+            values=plan.values,
+        )
+
+    def _phone(self, conversation: Conversation | None) -> str:
+        """The typed number that has this conversation, possibly under WhatsApp's spelling; else the first one."""
+        keys = (conversation.phone_key, conversation.alias_key or "") if conversation else ()
+        return next((self.keys[key] for key in keys if key in self.keys), next(iter(self.keys.values())))
+
+
+def draft_of(runtime: Runtime, run: SomeRun, candidates: Callable[[str], list[str]]) -> Draft:
+    """Check the fields. candidates: what was typed in → the numbers in question. Raises Refused."""
+    action = action_of(run.side, run.action)
+    assert action is not None, f"no action {run.action}"
+    schema = action.schema(Client if run.side == "robots" else Person)
+    values = load(schema, action.tidy(endings.properties_of(run)))
+    region = phones.region_of(run.portal.region, run.portal.language)
+    numbers = phones.valid(candidates(values["phone"]), region)
+    return Draft(run, action, values, region, {runtime.phone_key(number): number for number in numbers})
+
+
+def _columns(plan: Plan) -> dict[str, Any] | None:
+    message = plan.message
+    if message is None:
+        return None
+    return {
+        "kind": message.kind,
+        "is_session": message.is_session,
+        "payload": {"path": message.path, "form": message.form()},
+        "choices": [list(choice) for choice in plan.choices] or None,
+    }
+
+
+def heals(run: SomeRun) -> bool:
+    """Whether this run brings the fresh token its portal waits for."""
+    return bool(run.auth) and run.portal.status == "reauth"
+
+
+def _heal(runtime: Runtime, run: SomeRun) -> None:
+    if heals(run):
+        portals.adopt(runtime, run.portal_id, payloads.Auth(**run.auth))
+
+
+def _candidates(run: SomeRun, given: str, cards: "Cards") -> list[str]:
+    """The numbers in question: those typed in, else the CRM client's. Raises Refused no_phone."""
+    if given.strip():
+        return phones.split(given)
+    item = _crm_item(run)
+    if item is None:
+        raise refused("no_phone")
+    found = [number for text in client.phones(*item, cards.fetch) for number in phones.split(text)]
+    if not found:
+        raise refused("no_phone")
+    return found
+
+
+def _crm_item(run: SomeRun) -> Pair | None:
+    module, entity, kind, item = run.document
+    pair = payloads.entity_type_id((module, entity, kind)), payloads.item_id((module, entity, item))
+    return None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
