@@ -11,7 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from activities.errors import Refused
-from messaging import endings, files
+from messaging import endings
+from messaging.files import storage
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Reply, Run
 
@@ -60,7 +61,7 @@ class Fetching:
     def work(self, fetch: Fetch) -> str | Refused:
         """The link under which we keep the file."""
         try:
-            return files.keep_inbound(self.runtime, fetch.portal_id, fetch.url, fetch.name, fetch.content_type)
+            return storage.keep_inbound(self.runtime, fetch.portal_id, fetch.url, fetch.name, fetch.content_type)
         except Refused as refusal:
             return refusal
 

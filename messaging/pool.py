@@ -12,7 +12,8 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy.exc import SQLAlchemyError
 
-from messaging import drains, files, jobs, lean, sweeper
+from messaging import drains, jobs, lean, sweeper
+from messaging.files import storage
 from messaging.housekeeping import Housekeeper
 from messaging.queue import leases
 from messaging.queue.wakeups import QUEUE
@@ -117,4 +118,4 @@ class Tick:
         now = self.runtime.clock()
         if self._purged_at is None or now - self._purged_at >= PURGE_EVERY:
             self._purged_at = now
-            files.purge(self.runtime)
+            storage.purge(self.runtime)

@@ -16,7 +16,8 @@ from bx24.client import Client
 from bx24.errors import Bx24Error, Unavailable
 from bx24.oauth import AppInfo
 from bx24.payloads import Auth
-from messaging import endings, files, tokens
+from messaging import endings, tokens
+from messaging.files import storage
 from messaging.limits.concurrency import HASTE, Seats
 from messaging.queue.group_commit import Caller
 from messaging.runtime import Runtime
@@ -213,7 +214,7 @@ def uninstall(runtime: Runtime, portal_id: int, clean: bool) -> None:
     """
     runtime.db.write_again(lambda session: _uninstalled(session, runtime, portal_id, clean))
     if clean:
-        files.forget(runtime, portal_id)
+        storage.forget(runtime, portal_id)
     log.info("app uninstalled", portal=portal_id, clean=clean)
 
 

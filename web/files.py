@@ -6,7 +6,7 @@ and video are shown in place.
 
 from flask import Blueprint, Response, send_file
 
-from messaging import files, media_kinds
+from messaging.files import media_types, storage
 from web.context import refuse, runtime
 
 blueprint = Blueprint("files", __name__)
@@ -18,12 +18,12 @@ _SHOWN = ("image/", "audio/", "video/")
 @blueprint.get("/files/<token>")
 def serve(token: str) -> Response:
     """HEAD, Range and If-None-Match come with `conditional`; no redirect, which WhatsApp would not follow."""
-    found = files.find(runtime(), token) if len(token) <= MAX_TOKEN else None
+    found = storage.find(runtime(), token) if len(token) <= MAX_TOKEN else None
     if found is None:
         return refuse(404, "no such file, or expired")
     row, path = found
-    is_active = row.content_type in media_kinds.ACTIVE or "script" in row.content_type
-    content_type = media_kinds.UNKNOWN if is_active else row.content_type
+    is_active = row.content_type in media_types.ACTIVE or "script" in row.content_type
+    content_type = media_types.UNKNOWN if is_active else row.content_type
     try:
         response = send_file(
             path,

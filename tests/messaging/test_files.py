@@ -22,9 +22,10 @@ from activities.errors import Refused
 from bx24.emulator.rest import disk
 from bx24.errors import Bx24Error
 from gupshup import limits
-from messaging import file_words, files, tokens
-from messaging.downloads import Downloaded, fetch
-from messaging.file_words import Unfetched, megabytes
+from messaging import tokens
+from messaging.files import problems, storage
+from messaging.files.downloads import Downloaded, fetch
+from messaging.files.problems import Unfetched, megabytes
 from messaging.portals import crm
 from messaging.store.models import File
 from messaging.system import public_http
@@ -327,7 +328,7 @@ def site(shop: World) -> Site:
 
 def share(shop: World, reference: str, media: str = "auto", document: list[str] | None = None, **more: Any) -> Any:
     rest = tokens.portal_client(shop.runtime, 1)
-    return files.Files(shop.runtime, 1, rest, rest.endpoint).shared(
+    return storage.Files(shop.runtime, 1, rest, rest.endpoint).shared(
         document=DEAL if document is None else document,
         reference=reference,
         media=media,
@@ -350,7 +351,7 @@ def kept(shop: World) -> tuple[list[Path], int]:
     """Files on disk, temporary ones included, and rows."""
     with shop.runtime.db.read() as session:
         rows = session.scalar(select(func.count()).select_from(File)) or 0
-    return [path for path in files.folder(shop.runtime).rglob("*") if path.is_file()], rows
+    return [path for path in storage.folder(shop.runtime).rglob("*") if path.is_file()], rows
 
 
 def served(shop: World, url: str) -> Any:
@@ -496,7 +497,7 @@ HEVC = samples.mp4(video=("hvc1",))
 def test_the_kind_is_chosen_by_content(content: bytes, media: str, sent_as: str, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
-    assert files.prepare(path, len(content), media, "file")[0] == sent_as
+    assert storage.prepare(path, len(content), media, "file")[0] == sent_as
 
 
 @pytest.mark.parametrize(
@@ -517,7 +518,7 @@ def test_a_forced_kind_must_fit(content: bytes, media: str, words: str, tmp_path
     path = tmp_path / "file"
     path.write_bytes(content)
     with pytest.raises(Refused) as caught:
-        files.prepare(path, len(content), media, "file")
+        storage.prepare(path, len(content), media, "file")
     assert caught.value.code == "file_type"
     assert words in caught.value.text.en
     assert re.search("[а-я]", caught.value.text.ru)
@@ -692,7 +693,7 @@ def test_only_the_digest_of_a_link_is_stored(shop: World) -> None:
 
 
 def test_purge_deletes_what_has_expired_and_what_a_crash_left(shop: World) -> None:
-    runtime, root = shop.runtime, files.folder(shop.runtime)
+    runtime, root = shop.runtime, storage.folder(shop.runtime)
     old = share(shop, "601", keep_until=shop.now + timedelta(hours=1))
     new = share(shop, "602", keep_until=shop.now + timedelta(days=3))
     left, fresh, orphan = root / "tmp" / "fetch-old", root / "tmp" / "fetch-new", root / "ab" / ("ab" * 16)
@@ -704,8 +705,8 @@ def test_purge_deletes_what_has_expired_and_what_a_crash_left(shop: World) -> No
     for path in (left, orphan):
         os.utime(path, (day_ago, day_ago))
     os.utime(fresh, (shop.now.timestamp(), shop.now.timestamp()))
-    assert files.purge(runtime) == 3
-    assert files.purge(runtime) == 0
+    assert storage.purge(runtime) == 3
+    assert storage.purge(runtime) == 0
     assert (left.exists(), orphan.exists(), fresh.exists()) == (False, False, True)
     assert (served(shop, old.url).status_code, served(shop, new.url).status_code) == (404, 200)
     assert kept(shop)[1] == 1
@@ -727,14 +728,14 @@ def test_purge_takes_any_number(shop: World) -> None:
                     expires_at=shop.now,
                 )
             )
-    assert files.purge(shop.runtime) == 1100
+    assert storage.purge(shop.runtime) == 1100
 
 
 def test_a_portal_can_be_forgotten(shop: World) -> None:
     share(shop, "601")
     share(shop, "602")
-    assert files.forget(shop.runtime, 2) == 0
-    assert files.forget(shop.runtime, 1) == 2
+    assert storage.forget(shop.runtime, 2) == 0
+    assert storage.forget(shop.runtime, 1) == 2
     assert kept(shop) == ([], 0)
 
 
@@ -765,7 +766,7 @@ def _manager(shop: World, content: bytes, content_type: str = "image/jpeg") -> s
 def test_media_of_a_client_is_kept_for_thirty_days(
     shop: World, content: bytes, name: str, claimed: str, shown: str, content_type: str
 ) -> None:
-    link = files.keep_inbound(shop.runtime, 1, _manager(shop, content, claimed), name, claimed)
+    link = storage.keep_inbound(shop.runtime, 1, _manager(shop, content, claimed), name, claimed)
     answered = served(shop, link)
     assert (answered.data, answered.headers["Content-Type"]) == (content, content_type)
     with shop.runtime.db.read() as session:
@@ -782,7 +783,7 @@ def test_media_on_the_configured_api_host_is_fetched(shop: World) -> None:
     app = Flask("api")
     app.add_url_rule("/wa/media/<path:path>", view_func=lambda path: Response(samples.PDF))
     shop.net.apps["api.gupshup.example"] = app
-    assert files.keep_inbound(shop.runtime, 1, f"{shop.runtime.config.gupshup_url}/wa/media/1/a.pdf")
+    assert storage.keep_inbound(shop.runtime, 1, f"{shop.runtime.config.gupshup_url}/wa/media/1/a.pdf")
 
 
 @lite
@@ -804,7 +805,7 @@ def test_media_on_the_configured_api_host_is_fetched(shop: World) -> None:
 def test_a_forged_event_fetches_nothing(shop: World, url: str) -> None:
     before = len(shop.net.seen)
     with pytest.raises(Unfetched) as caught:
-        files.keep_inbound(shop.runtime, 1, url)
+        storage.keep_inbound(shop.runtime, 1, url)
     assert not caught.value.passing
     assert len(shop.net.seen) == before
 
@@ -814,7 +815,7 @@ def test_media_that_cannot_be_had_now_can_be_tried_again(shop: World) -> None:
     url = _manager(shop, samples.PDF)
     shop.net.broken[MANAGER] = requests.exceptions.ConnectionError("down")
     with pytest.raises(Unfetched) as caught:
-        files.keep_inbound(shop.runtime, 1, url)
+        storage.keep_inbound(shop.runtime, 1, url)
     assert caught.value.passing
     assert kept(shop) == ([], 0)
 
@@ -865,7 +866,7 @@ def test_a_busy_portal_is_asked_for_the_contact_again(shop: World) -> None:
 
 def test_every_reason_reads_well_in_both_languages() -> None:
     values = {"again": "later", "status": 500, "answer": "NO", "field": "UF"}
-    for reason, text in file_words.REASONS.items():
+    for reason, text in problems.REASONS.items():
         shown = text.format(**values)
         assert re.search("[а-я]", shown.ru), reason
         for side in (shown.en, shown.ru):

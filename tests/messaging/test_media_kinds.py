@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging import media_kinds
-from messaging.media_kinds import Content, described, examine, named, sniff
+from messaging.files import media_types
+from messaging.files.media_types import Content, described, examine, named, sniff
 from tests import samples
 from tests.samples import box, id3, jpeg, mp4, ogg, opus, png
 
@@ -213,5 +213,5 @@ def test_nothing_that_runs_is_served_by_its_name(mime: str, name: str, served: s
 
 
 def test_each_type_whatsapp_takes_has_an_extension() -> None:
-    taken = {mime for types in media_kinds.limits.CONTENT_TYPES.values() for mime in types}
-    assert taken <= set(media_kinds.EXTENSIONS)
+    taken = {mime for types in media_types.limits.CONTENT_TYPES.values() for mime in types}
+    assert taken <= set(media_types.EXTENSIONS)

@@ -10,9 +10,9 @@ from urllib.parse import unquote
 import pytest
 from sqlalchemy import select, update
 
-from messaging import files
-from messaging.downloads import Downloaded
-from messaging.media_kinds import Content
+from messaging.files import storage
+from messaging.files.downloads import Downloaded
+from messaging.files.media_types import Content
 from messaging.store.models import File
 from messaging.system import logs
 from tests import samples
@@ -23,12 +23,12 @@ pytestmark = pytest.mark.parametrize("tables_url", ["sqlite"], indirect=True)
 
 def put(shop: World, content: bytes = samples.PDF, name: str = "Счёт №5.pdf", mime: str = "application/pdf") -> str:
     """Keep a file for a day; the path of its link."""
-    temporary = files.temporary(shop.runtime)
+    temporary = storage.temporary(shop.runtime)
     temporary.mkdir(parents=True, exist_ok=True)
     path = temporary / "x"
     path.write_bytes(content)
     got = Downloaded(path, name, mime, len(content), "")
-    url, _ = files.keep(shop.runtime, 1, "in", got, Content(mime), name, shop.now + timedelta(days=1))
+    url, _ = storage.keep(shop.runtime, 1, "in", got, Content(mime), name, shop.now + timedelta(days=1))
     return url.removeprefix(shop.runtime.config.public_url)
 
 
@@ -117,7 +117,7 @@ def test_a_file_that_is_gone_from_disk_is_404(shop: World) -> None:
     path = put(shop)
     with shop.runtime.db.read() as session:
         row = session.scalars(select(File)).one()
-    Path(files.folder(shop.runtime) / row.path).unlink()
+    Path(storage.folder(shop.runtime) / row.path).unlink()
     assert shop.app.get(path).status_code == 404
 
 

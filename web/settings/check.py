@@ -20,7 +20,7 @@ from bx24.i18n import Text
 from bx24.properties import Properties
 from gupshup.templates import TemplateInfo
 from messaging import lines
-from messaging.file_sources import not_understood, understood
+from messaging.files.sources import not_understood, understood
 from messaging.portals.crm import contact_id
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Portal

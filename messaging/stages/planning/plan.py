@@ -19,7 +19,7 @@ from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
 from messaging import circuit, endings, lines, portals
 from messaging.desk import RunDesk
-from messaging.downloads import Unfetched
+from messaging.files.downloads import Unfetched
 from messaging.portals.crm import Cards, Pair
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line, Portal

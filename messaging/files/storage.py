@@ -22,10 +22,10 @@ from activities.errors import refused
 from bx24.client import Client
 from bx24.i18n import Text
 from gupshup import limits
-from messaging import downloads, file_sources, media_kinds
-from messaging.downloads import Downloaded, Visit
-from messaging.file_sources import Source
-from messaging.file_words import SENT_AS, TAKES, Unfetched, limit_of, too_large, unreachable
+from messaging.files import downloads, media_types, sources
+from messaging.files.downloads import Downloaded, Visit
+from messaging.files.problems import SENT_AS, TAKES, Unfetched, limit_of, too_large, unreachable
+from messaging.files.sources import Source
 from messaging.runtime import Runtime
 from messaging.store import crypto
 from messaging.store.crypto import Undecryptable
@@ -39,13 +39,13 @@ GUPSHUP_FILES = "https://filemanager.gupshup.io"
 log = structlog.get_logger(__name__)
 
 
-def prepare(path: Path, size: int, media: str, label: str) -> tuple[str, media_kinds.Content]:
+def prepare(path: Path, size: int, media: str, label: str) -> tuple[str, media_types.Content]:
     """As what a file will be sent ("image", "video", "audio", "document"), and what it is.
 
     media: "auto" takes what the content is, and a document where WhatsApp would refuse that; else it must fit.
     Raises Refused file_type, file_too_large.
     """
-    content = media_kinds.examine(path)
+    content = media_types.examine(path)
     if media == "auto":
         media = content.media if size <= limit_of(content.media) else "document"
     elif media != "document" and content.media != media:
@@ -55,7 +55,7 @@ def prepare(path: Path, size: int, media: str, label: str) -> tuple[str, media_k
     return media, content
 
 
-def _misfit(content: media_kinds.Content, media: str) -> Text:
+def _misfit(content: media_types.Content, media: str) -> Text:
     if content.flaw and limits.media_of(content.mime) == media:
         return content.flaw
     return Text(
@@ -86,7 +86,7 @@ class Files:
         """
         if media != "auto" and media not in limits.MEDIA:
             raise ValueError(f"not a kind of file: {media!r}")
-        source = file_sources.locate(self.rest, self.endpoint, document, reference, _label(reference))
+        source = sources.locate(self.rest, self.endpoint, document, reference, _label(reference))
         key = _memo_key(self.runtime, self.portal_id, source, media, name)
         known = self._remembered(key, keep_until)
         if known is not None:
@@ -96,11 +96,11 @@ class Files:
             media, content = prepare(got.path, got.size, media, source.label)
             if content.mime == "text/html" and not got.name.lower().endswith((".html", ".htm")):
                 raise unreachable(source.label, "page")
-            shown = media_kinds.named(name or source.name or got.name, content)
+            shown = media_types.named(name or source.name or got.name, content)
             url, file_id = keep(self.runtime, self.portal_id, "out", got, content, shown, keep_until)
         finally:
             got.path.unlink(missing_ok=True)
-        made = Shared(media, url, shown, media_kinds.described(content, shown), got.size)
+        made = Shared(media, url, shown, media_types.described(content, shown), got.size)
         self._remember(key, made, file_id, VERSION_FRESH_S if source.version else LINK_FRESH_S)
         log.info("file ready", portal=self.portal_id, file=file_id, media=media, mime=content.mime, size=got.size)
         return made
@@ -108,10 +108,10 @@ class Files:
     def _fetch(self, source: Source, media: str) -> Downloaded:
         visit = Visit()
         got = self._get(source, source.url, media, visit)
-        if not source.public or media_kinds.sniff(got.path) != "text/html":
+        if not source.public or media_types.sniff(got.path) != "text/html":
             return got
         try:
-            url = file_sources.behind_page(got.path, got.url, source.label)
+            url = sources.behind_page(got.path, got.url, source.label)
         finally:
             got.path.unlink(missing_ok=True)
         return self._get(source, url, media, visit, {"Referer": got.url})
@@ -182,10 +182,10 @@ def keep_inbound(runtime: Runtime, portal_id: int, url: str, name: str = "", con
         allow_http=runtime.config.allow_http,
     )
     try:
-        content = media_kinds.examine(got.path)
-        if content.mime == media_kinds.UNKNOWN and content_type and "." not in name:
-            name += media_kinds.EXTENSIONS.get(content_type.partition(";")[0].strip().lower(), ("",))[0]
-        shown = media_kinds.named(name or got.name, content)
+        content = media_types.examine(got.path)
+        if content.mime == media_types.UNKNOWN and content_type and "." not in name:
+            name += media_types.EXTENSIONS.get(content_type.partition(";")[0].strip().lower(), ("",))[0]
+        shown = media_types.named(name or got.name, content)
         link, file_id = keep(runtime, portal_id, "in", got, content, shown, runtime.clock() + INBOUND_KEPT)
     finally:
         got.path.unlink(missing_ok=True)
@@ -211,7 +211,7 @@ def keep(
     portal_id: int,
     direction: str,
     got: Downloaded,
-    content: media_kinds.Content,
+    content: media_types.Content,
     name: str,
     until: datetime,
 ) -> tuple[str, int]:
@@ -229,7 +229,7 @@ def keep(
         direction=direction,
         token_digest=crypto.digest(token),
         name=name,
-        content_type=media_kinds.described(content, name),
+        content_type=media_types.described(content, name),
         size=got.size,
         path=path.as_posix(),
         created_at=runtime.clock(),

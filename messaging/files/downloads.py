@@ -22,7 +22,7 @@ import requests
 import structlog
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
-from messaging.file_words import Unfetched, limit_of, too_large, unreachable
+from messaging.files.problems import Unfetched, limit_of, too_large, unreachable
 from messaging.system.public_http import Forbidden, Watch, within
 
 __all__ = ["Downloaded", "Unfetched", "Visit", "fetch", "origin_of", "shown"]

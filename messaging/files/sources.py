@@ -20,8 +20,8 @@ from bx24.client import Client
 from bx24.documents import ENTITY_TYPE_IDS, entity_type_id, item_id
 from bx24.errors import Rejected, Unauthorized
 from bx24.i18n import Text
-from messaging.downloads import origin_of
-from messaging.file_words import unreachable
+from messaging.files.downloads import origin_of
+from messaging.files.problems import unreachable
 
 FIELD = Text("File", "Файл")
 _HOW = Text(

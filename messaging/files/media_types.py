@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from bx24.i18n import Text
 from gupshup import limits
-from messaging import containers
+from messaging.files import containers
 
 UNKNOWN = "application/octet-stream"
 HEAD = 64 * 1024
