@@ -18,8 +18,9 @@ from sqlalchemy.orm import Session
 
 from bx24.client import MAX_BATCH, BatchReply
 from bx24.errors import AuthDead, Bx24Error, PortalInactive, Postponed, Rejected, Throttled
-from messaging import endings, tokens
+from messaging import tokens
 from messaging.limits.portal_rate import BURST, RATE_PER_S
+from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store import rows
 from messaging.store.database import ask
@@ -146,7 +147,7 @@ class Answers:
             return []
         found, shut = rows.readable(session, _ANSWERS, ids)
         for run_id in shut:
-            endings.set_aside(session, run_id)
+            outcomes.set_aside(session, run_id)
         by_portal: defaultdict[int, list[Answer]] = defaultdict(list)
         for run in sorted(found, key=lambda run: (run.answers_sent, run.id)):
             line = run.log_line if run.answers_sent == 0 else ""

@@ -28,8 +28,8 @@ from gupshup.errors import GupshupError, Misconfigured, Throttled, Unavailable, 
 from gupshup.transport import exchange
 from messaging import hours, lines, templates
 from messaging.limits.concurrency import HASTE, Seats
+from messaging.runs.statuses import RANK
 from messaging.runtime import Runtime
-from messaging.statuses import RANK
 from messaging.store.models import Line, Tally, Template
 from messaging.system.embedded_redis import QueueServerError
 

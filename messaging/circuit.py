@@ -32,10 +32,10 @@ from gupshup import consequences
 from gupshup.consequences import Probe, Stop
 from gupshup.errors import GupshupError
 from gupshup.refusals import refusal
-from messaging import endings
 from messaging.limits.pace import LATE_PAUSE_S
+from messaging.runs import outcomes
+from messaging.runs.statuses import RANK
 from messaging.runtime import Runtime
-from messaging.statuses import RANK
 from messaging.store.models import SHARDS, Line, Message, Run
 from messaging.store.rows import SomeMessage, SomeRun
 from messaging.system import logs
@@ -131,7 +131,7 @@ def answer_queued(session: Session, runtime: Runtime, shards: Iterable[int]) -> 
     stopped = session.scalars(select(Line).where(Line.stopped_at.is_not(None), held)).all()
     ended = 0
     for line in stopped:
-        queued = endings.readable(
+        queued = outcomes.readable(
             session,
             select(Run)
             .join(Message, Message.run_id == Run.id)
@@ -140,7 +140,7 @@ def answer_queued(session: Session, runtime: Runtime, shards: Iterable[int]) -> 
             .limit(GROUP - ended),
         )
         why = refusal_of(line)
-        ended += sum(endings.end(session, runtime, run, "failed", why.code, why.text) for run in queued)
+        ended += sum(outcomes.end(session, runtime, run, "failed", why.code, why.text) for run in queued)
         if ended >= GROUP:
             break
     return ended
@@ -277,8 +277,8 @@ def shown(line: Line) -> dict[str, Any]:
     """A stop as listings show it; all empty while the line works."""
     stopped = line.stopped_at is not None
     return {
-        "stopped": endings.iso(line.stopped_at),
+        "stopped": outcomes.iso(line.stopped_at),
         "why": f"{line.stop_code} {why(line).en}" if stopped else "",
-        "next_probe": endings.iso(line.probe_at or line.trial_at) if stopped else "",
+        "next_probe": outcomes.iso(line.probe_at or line.trial_at) if stopped else "",
         "told": line.news_error or ("" if line.news_at is None else "not yet"),
     }

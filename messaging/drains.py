@@ -32,7 +32,7 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
-from messaging import circuit, endings, outbox, sweeper
+from messaging import circuit, outbox, sweeper
 from messaging.answers import Answers
 from messaging.fetching import Fetching
 from messaging.inbound import BATCH, Inbound
@@ -41,6 +41,7 @@ from messaging.planning import Planning
 from messaging.probing import Probing
 from messaging.queue import leases
 from messaging.registry import Registry
+from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.sharing import Sharing
 from messaging.stages.base import Finished, Stage, Submit
@@ -232,7 +233,7 @@ class Drain:
         if self.inbound.applied >= BATCH:
             return 0  # what arrived in time is not known yet
         outbox.lost_in_flight(session, held, self.runtime.clock())
-        late = endings.overdue(session, self.runtime, set(held))
+        late = outcomes.overdue(session, self.runtime, set(held))
         return late + circuit.answer_queued(session, self.runtime, held)
 
     def _start(self, tasks: list[tuple[Stage, Any]], submit: Submit) -> None:

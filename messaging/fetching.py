@@ -11,8 +11,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from activities.errors import Refused
-from messaging import endings
 from messaging.files import storage
+from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Reply, Run
 
@@ -92,7 +92,7 @@ class Fetching:
         reply.fetch_at = None
         if reply.run_id is not None:
             run = session.get_one(Run, reply.run_id)
-            endings.end(session, self.runtime, run, "replied", values=reply.content["values"])
+            outcomes.end(session, self.runtime, run, "replied", values=reply.content["values"])
 
     def lost(self, session: Session, fetch: Fetch) -> None:
         """A fault of ours: the run goes on without the file."""

@@ -16,9 +16,10 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, defer
 
 from gupshup import webhooks
-from messaging import circuit, endings, replies, statuses
+from messaging import circuit, replies
 from messaging.conversations.lookup import conversation_of, conversation_with
 from messaging.queue.group_commit import Hook, Ledger
+from messaging.runs import outcomes, statuses
 from messaging.runtime import Runtime
 from messaging.store import rows
 from messaging.store.crypto import Undecryptable
@@ -277,7 +278,7 @@ def _status(session: Session, runtime: Runtime, line: Line, row: EventRow, event
         message.error_code, message.error_reason = (event.code or "unknown")[:40], event.reason[:500]
     if statuses.raise_to(message, status, event.at or row.received_at):
         log.info("status", trace=message.run.trace, run=message.run_id, status=status, code=event.code or "")
-        endings.by_status(session, runtime, message)
+        outcomes.by_status(session, runtime, message)
         circuit.heard(session, runtime, message, line)
         if status == "accepted":
             replies.overtaken(session, runtime, message)

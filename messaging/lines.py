@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session, defer
 
 from activities.errors import refused
 from gupshup.client import Account
-from messaging import circuit, endings, portals
+from messaging import circuit, portals
 from messaging.queue.group_commit import Hook
+from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store import crypto
 from messaging.store.models import Conversation, Line, Message, Portal, Run, shard_of
@@ -133,7 +134,7 @@ def _removed(session: Session, runtime: Runtime, line_id: int) -> int:
     circuit.forget(line, runtime.clock())
     # The shard follows from the line, and opens the index of open runs.
     mine = (Run.shard == shard_of(line.portal_id)) & (Run.line_id == line_id)
-    ended = endings.end_all(session, runtime, mine, "line_not_connected")
+    ended = outcomes.end_all(session, runtime, mine, "line_not_connected")
     portal = line.portal
     if portal.default_line_id == line.id:
         remaining = [other.id for other in portal.lines if other.status == "connected" and other.id != line.id]

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session, aliased, defer
 
 from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
-from messaging import circuit, endings, lines, replies, statuses
+from messaging import circuit, lines, replies
 from messaging.lines import PAUSED
+from messaging.runs import outcomes, statuses
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
 from messaging.store import rows
@@ -290,7 +291,7 @@ class Outbox:
             else:
                 message.error_code, message.error_reason = result.code, result.reason[:500]
                 statuses.raise_to(message, "failed", now)
-                endings.by_status(session, self.runtime, message)
+                outcomes.by_status(session, self.runtime, message)
                 circuit.failed(session, self.runtime, message, isinstance(result, Misconfigured))
         self._accepted(session, accepted, now)
         rows.write(session, [row for message in found.values() for row in (message, message.run)])
@@ -308,7 +309,7 @@ class Outbox:
             statuses.raise_to(message, "accepted", now)
             took_s = (now - message.run.stored_at).total_seconds()
             self.runtime.counters.seconds_to_provider(message.line_id, took_s, message.portal_id)
-            endings.by_status(session, self.runtime, message)
+            outcomes.by_status(session, self.runtime, message)
             replies.overtaken(session, self.runtime, message)
         if not accepted:
             return

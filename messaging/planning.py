@@ -21,8 +21,9 @@ from activities import phones
 from activities.errors import Refused
 from bx24.client import MAX_BATCH
 from gupshup.templates import TemplateInfo
-from messaging import endings, lines, templates
+from messaging import lines, templates
 from messaging.desk import Elsewhere, QuickDesk
+from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
 from messaging.stages.planning import context, plan
@@ -133,7 +134,7 @@ class Planning:
         prepared, self._prepared = self._prepared, None
         assert prepared is not None
         for run_id in prepared.shut:
-            endings.set_aside(session, run_id)
+            outcomes.set_aside(session, run_id)
         still = set(ask(session, _STILL_STORED, {"ids": [run.id for run in prepared.due]}).scalars())
         mine = [run for run in prepared.due if run.id in still and run.shard in held]
         planned = [(run, prepared.outcomes[run.id]) for run in mine if run.id in prepared.outcomes]
@@ -287,8 +288,8 @@ class Planning:
             if stored.plan_tries < TRIES:
                 context.postpone(self.runtime, stored, plan.Postponed(2.0**stored.plan_tries, "internal"))
             else:
-                code, text = endings.internal(stored)
-                endings.end(session, self.runtime, stored, "failed", code, text)
+                code, text = outcomes.internal(stored)
+                outcomes.end(session, self.runtime, stored, "failed", code, text)
             rows.write(session, [stored])
 
 

@@ -16,10 +16,11 @@ from bx24.client import Client
 from bx24.errors import Bx24Error, Unavailable
 from bx24.oauth import AppInfo
 from bx24.payloads import Auth
-from messaging import endings, tokens
+from messaging import tokens
 from messaging.files import storage
 from messaging.limits.concurrency import HASTE, Seats
 from messaging.queue.group_commit import Caller
+from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store.crypto import digest, same
 from messaging.store.models import (
@@ -228,7 +229,7 @@ def _uninstalled(session: Session, runtime: Runtime, portal_id: int, clean: bool
     portal.status, portal.status_reason, portal.installed = "inactive", "uninstalled", False
     portal.registration_due_at = None
     mine = (Run.shard == shard_of(portal_id)) & (Run.portal_id == portal_id)
-    endings.end_all(session, runtime, mine, "portal_inactive")
+    outcomes.end_all(session, runtime, mine, "portal_inactive")
     # Only what is due: a year of runs would keep SQLite's one write lock for minutes. `auth` went with the end.
     session.execute(update(Run).where(mine, Run.answer_at.is_not(None)).values(answer_at=None))
     if clean:

@@ -13,7 +13,7 @@ from sqlalchemy import exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from gupshup import webhooks
-from messaging import endings
+from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store.models import Message, Reply, Run
 from messaging.store.rows import SomeMessage, SomeRun
@@ -160,4 +160,4 @@ def give(session: Session, runtime: Runtime, reply: Reply, run: SomeRun) -> None
     """This reply ends this run; at once, or when its file is ours."""
     reply.run_id = run.id
     if reply.fetch_at is None:
-        endings.end(session, runtime, run, "replied", values=reply.content["values"])
+        outcomes.end(session, runtime, run, "replied", values=reply.content["values"])

@@ -22,7 +22,7 @@ from bx24.i18n import Text
 from gupshup import consequences, webhooks
 from gupshup.refusals import refusal
 from gupshup.templates import TemplateInfo
-from messaging.endings import iso
+from messaging.runs.outcomes import iso
 from messaging.runtime import Runtime
 from messaging.search import status_of
 from messaging.store.crypto import Undecryptable

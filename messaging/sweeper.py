@@ -6,7 +6,7 @@ from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
 from messaging import circuit
-from messaging.endings import UNCLEAR_FOR
+from messaging.runs.outcomes import UNCLEAR_FOR
 from messaging.runtime import Runtime
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
 from messaging.store.sql import there_is

@@ -9,8 +9,9 @@ from flask import Flask
 from sqlalchemy import func, or_, select
 
 from gupshup.errors import GupshupError
-from messaging import circuit, endings, lines, portals, story
+from messaging import circuit, lines, portals, story
 from messaging.registry import Due, Registry
+from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store import key_rotation, schema
 from messaging.store.models import Line, Message, Portal, Run, shard_of
@@ -234,7 +235,7 @@ def _line_row(runtime: Runtime, line: Line) -> dict[str, Any]:
         "status": line.status,
         "default": "yes" if line.portal.default_line_id == line.id else "",
         "pace": line.pace,
-        "paused": endings.iso(line.paused_at),
+        "paused": outcomes.iso(line.paused_at),
         **circuit.shown(line),
         "webhook_url": lines.webhook_url(runtime, line),
     }

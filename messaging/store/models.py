@@ -232,7 +232,7 @@ class Message(Base):
     """One message to a client; at most one per run, by the unique `run_id`.
 
     status: queued → sending → accepted → sent → delivered → read, or failed, unknown (nobody can tell), dropped
-    (never handed over). It only rises (messaging.statuses).
+    (never handed over). It only rises (messaging.runs.statuses).
     """
 
     __tablename__ = "message"

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from messaging import lines
-from messaging.endings import iso
 from messaging.inbound import Inbound
 from messaging.lines import portal_by_member
+from messaging.runs.outcomes import iso
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,

@@ -11,7 +11,7 @@ from sqlalchemy import inspect, text
 
 from activities import ACTIVITIES
 from activities.errors import CATALOGUE
-from messaging.statuses import FINAL, RANK
+from messaging.runs.statuses import FINAL, RANK
 from messaging.store import schema
 from messaging.store.crypto import Vault
 from messaging.store.database import open_engine

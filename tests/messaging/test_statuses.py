@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from messaging.statuses import RANK, UNTIL, raise_to, satisfies
+from messaging.runs.statuses import RANK, UNTIL, raise_to, satisfies
 from messaging.store.models import Message
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

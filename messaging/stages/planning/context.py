@@ -9,7 +9,8 @@ import structlog
 from sqlalchemy.orm import Session
 
 from activities.errors import Refused, refused
-from messaging import circuit, endings, lines, replies
+from messaging import circuit, lines, replies
+from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.stages.planning.plan import Outcome, Planned, Postponed
 from messaging.store import rows
@@ -92,7 +93,7 @@ def record(session: Session, runtime: Runtime, run: SomeRun, outcome: Outcome, a
     if isinstance(outcome, Refused):
         # As far as planning came: people ask by line and by client why nothing was sent.
         run.line_id, run.conversation_id = outcome.line_id, outcome.conversation_id
-        endings.end(session, runtime, run, "failed", outcome.code, outcome.text)
+        outcomes.end(session, runtime, run, "failed", outcome.code, outcome.text)
     elif isinstance(outcome, Postponed):
         postpone(runtime, run, outcome)
     else:
@@ -111,16 +112,16 @@ def _start(session: Session, runtime: Runtime, run: SomeRun, planned: Planned, a
     line = around.lines.get(planned.line_id)
     if line is None or line.status != "connected":
         refusal = refused("line_not_connected")
-        endings.end(session, runtime, run, "failed", refusal.code, refusal.text)
+        outcomes.end(session, runtime, run, "failed", refusal.code, refusal.text)
         return
     conversation = around.with_phone(line.id, planned.phone)
     run.line_id, run.conversation_id = line.id, conversation.id
     run.note = planned.note.to(around.portals[run.portal_id].language) if planned.note else ""
     if planned.values is not None:
-        endings.end(session, runtime, run, "ok", values=planned.values)
+        outcomes.end(session, runtime, run, "ok", values=planned.values)
         return
     if planned.message is not None and (why := circuit.admit(line, run, now)) is not None:
-        endings.end(session, runtime, run, "failed", why.code, why.text)
+        outcomes.end(session, runtime, run, "failed", why.code, why.text)
         return
     run.state, run.until, run.deadline_at, run.accept = "waiting", planned.until, planned.deadline_at, planned.accept
     if planned.message is None:

@@ -17,10 +17,11 @@ from activities.errors import CARD_CLOSED, Refused, refused
 from bx24 import payloads
 from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
-from messaging import circuit, endings, lines, portals
+from messaging import circuit, lines, portals
 from messaging.desk import RunDesk
 from messaging.files.downloads import Unfetched
 from messaging.portals.crm import Cards, Pair
+from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line, Portal
 from messaging.store.rows import SomeRun
@@ -167,7 +168,7 @@ def draft_of(runtime: Runtime, run: SomeRun, candidates: Callable[[str], list[st
     action = action_of(run.side, run.action)
     assert action is not None, f"no action {run.action}"
     schema = action.schema(Client if run.side == "robots" else Person)
-    values = load(schema, action.tidy(endings.properties_of(run)))
+    values = load(schema, action.tidy(outcomes.properties_of(run)))
     region = phones.region_of(run.portal.region, run.portal.language)
     numbers = phones.valid(candidates(values["phone"]), region)
     return Draft(run, action, values, region, {runtime.phone_key(number): number for number in numbers})

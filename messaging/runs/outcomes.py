@@ -17,7 +17,7 @@ from activities.base import UNTIL
 from activities.errors import CATALOGUE, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN
 from bx24.i18n import Text
 from gupshup.errors import refusal
-from messaging import statuses
+from messaging.runs import statuses
 from messaging.runtime import Runtime
 from messaging.store import rows
 from messaging.store.crypto import Undecryptable
