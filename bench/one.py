@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session, joinedload
 from gupshup.client import Account
 from messaging import jobs, lines
 from messaging.outbox import Outbox, Sending
-from messaging.portals import crm
+from messaging.portals.portals import crm
 from messaging.runtime import Runtime
 from messaging.stages.planning import context, plan
 from messaging.store import rows

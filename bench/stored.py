@@ -9,8 +9,8 @@ from sqlalchemy import insert, inspect, select
 
 from bench.ground import Ground, HeldCall
 from bx24.payloads import RunCall, parse_form
-from messaging import portals
 from messaging.intake import robot_calls
+from messaging.portals import portals
 from messaging.store import crypto
 from messaging.store.models import Run
 from robots import lookup

@@ -18,8 +18,8 @@ from sqlalchemy.orm import Session
 
 from bx24.client import MAX_BATCH, BatchReply
 from bx24.errors import AuthDead, Bx24Error, PortalInactive, Postponed, Rejected, Throttled
-from messaging import tokens
 from messaging.limits.portal_rate import BURST, RATE_PER_S
+from messaging.portals import tokens
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store import rows

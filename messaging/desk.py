@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from activities.base import Card, Shared
 from gupshup.templates import TemplateInfo
-from messaging import tokens
 from messaging.files.storage import Files
+from messaging.portals import tokens
 from messaging.portals.crm import contact_card
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line

@@ -40,11 +40,11 @@ from messaging.outbox import Outbox
 from messaging.planning import Planning
 from messaging.probing import Probing
 from messaging.queue import leases
-from messaging.registry import Registry
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.sharing import Sharing
 from messaging.stages.base import Finished, Stage, Submit
+from messaging.stages.registration import Registry
 from messaging.store.models import shard_of
 from messaging.system import logs
 

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session, defer
 
 from activities.errors import refused
 from gupshup.client import Account
-from messaging import circuit, portals
+from messaging import circuit
+from messaging.portals import portals
 from messaging.queue.group_commit import Hook
 from messaging.runs import outcomes
 from messaging.runtime import Runtime

@@ -254,9 +254,9 @@ class Planning:
     def record(self, session: Session, done: list[tuple[Task, list[plan.Outcome]]]) -> None:
         """Write down what the threads found."""
         told: dict[int, plan.Outcome] = {}
-        for task, outcomes in done:
+        for task, found_out in done:
             self._forget(task)
-            told |= {run.id: outcome for run, outcome in zip(task.runs, outcomes, strict=True)}
+            told |= {run.id: outcome for run, outcome in zip(task.runs, found_out, strict=True)}
         found = [(run, told[run.id]) for run in rows.runs(session, told)]  # those missing were wiped with their portal
         if not found:
             return

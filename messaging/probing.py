@@ -17,7 +17,8 @@ from bx24.i18n import Text
 from bx24.notices import notify
 from gupshup.client import Account
 from gupshup.errors import GupshupError
-from messaging import circuit, lines, tokens
+from messaging import circuit, lines
+from messaging.portals import tokens
 from messaging.runtime import Runtime
 from messaging.store.models import SHARDS, Line
 

@@ -9,10 +9,11 @@ from flask import Flask
 from sqlalchemy import func, or_, select
 
 from gupshup.errors import GupshupError
-from messaging import circuit, lines, portals, story
-from messaging.registry import Due, Registry
+from messaging import circuit, lines, story
+from messaging.portals import portals
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
+from messaging.stages.registration import Due, Registry
 from messaging.store import key_rotation, schema
 from messaging.store.models import Line, Message, Portal, Run, shard_of
 

@@ -21,7 +21,7 @@ from bx24.errors import Bx24Error
 from bx24.i18n import language
 from bx24.oauth import AppInfo
 from bx24.payloads import Auth, FrameCall
-from messaging import portals
+from messaging.portals import portals
 from messaging.store.models import Portal
 from web.context import clean, empty, json_map, runtime
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from bx24.errors import Bx24Error
 from bx24.i18n import language
 from bx24.payloads import EventCall, FrameCall, PayloadError, parse_query
-from messaging import portals
+from messaging.portals import portals
 from messaging.store.models import Portal, shard_of
 from web.context import empty, form, refuse, runtime
 from web.frames import Viewer, identify, page, portal_of, require_frame, speak

@@ -7,8 +7,8 @@ from flask import Blueprint, Response
 
 from activities.base import Action
 from bx24.payloads import PayloadError, RunCall
-from messaging import portals
 from messaging.intake import robot_calls
+from messaging.portals import portals
 from messaging.queue.group_commit import Stale, Unavailable
 from robots import lookup
 from web.context import empty, form, refuse, runtime

@@ -10,7 +10,7 @@ from bx24.client import MAX_BATCH, Ref
 from bx24.documents import ENTITY_TYPE_IDS
 from bx24.errors import Bx24Error, Rejected, Unauthorized
 from bx24.i18n import Text
-from messaging import tokens
+from messaging.portals import tokens
 from messaging.runtime import Runtime
 
 #: Entity type id and item id of a CRM item.

@@ -8,9 +8,11 @@ import pytest
 from sqlalchemy import func, select, text
 
 from bx24.errors import Bx24Error
-from messaging import lines, portals, registry
+from messaging import lines
+from messaging.portals import portals, robots
+from messaging.portals.tokens import PortalTokens
+from messaging.stages import registration
 from messaging.store.models import Base, Line, Portal
-from messaging.tokens import PortalTokens
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
@@ -48,10 +50,10 @@ def _uninstall(world: World, clean: int) -> None:
 
 def test_an_install_registers_everything_and_hears_what_happens_to_the_app(world: World) -> None:
     world.install()
-    offered = {offer.code for offer in registry.offers(APP, "ru", {}, False)}
+    offered = {offer.code for offer in robots.offers(APP, "ru", {}, False)}
     assert set(world.portal.robots) == offered
     assert {"robot.send_text", "activity.send_template"} <= offered
-    assert {row.event for row in world.portal.events} == set(registry.EVENTS)
+    assert {row.event for row in world.portal.events} == set(registration.EVENTS)
     assert {row.handler for row in world.portal.events} == {f"{APP}/bx24/events"}
     for code, record in world.portal.robots.items():
         side, name = code.split(".")

@@ -11,10 +11,11 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.test import Client as WsgiClient
 
 from bx24.emulator import lifecycle
-from messaging import lines, portals, sweeper
+from messaging import lines, sweeper
+from messaging.portals import portals
 from messaging.queue import leases
-from messaging.registry import Registry
 from messaging.stages.base import Content
+from messaging.stages.registration import Registry
 from messaging.store.models import Portal
 from tests.flows.scenes import (
     OLGA,

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from messaging import tokens
+from messaging.portals import tokens
 from messaging.store.models import Portal
 from tests.flows.scenes import ONE_DATABASE, PHONES, begin, end, ends, host, later, portal_faults, template
 from tests.world import AUTH, PORTAL, World

@@ -22,11 +22,11 @@ from activities.errors import Refused
 from bx24.emulator.rest import disk
 from bx24.errors import Bx24Error
 from gupshup import limits
-from messaging import tokens
 from messaging.files import problems, storage
 from messaging.files.downloads import Downloaded, fetch
 from messaging.files.problems import Unfetched, megabytes
-from messaging.portals import crm
+from messaging.portals import tokens
+from messaging.portals.portals import crm
 from messaging.store.models import File
 from messaging.system import public_http
 from messaging.system.public_http import file_session
@@ -418,7 +418,7 @@ def test_of_several_files_in_a_field_the_first(shop: World) -> None:
 
 
 def _token(shop: World) -> str:
-    from messaging.tokens import PortalTokens
+    from messaging.portals.tokens import PortalTokens
 
     return PortalTokens(shop.runtime, 1).token()
 

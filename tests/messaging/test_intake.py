@@ -13,7 +13,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from bx24.forms import build_query
-from messaging import portals
+from messaging.portals import portals
 from tests.crash.rig import until
 from tests.flows.scenes import OLGA, events, path_of
 from tests.world import World

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import func, select
 
-from messaging import portals
 from messaging.limits import concurrency
+from messaging.portals import portals
 from messaging.store.models import Base, InboundEvent, Portal, Run
 from tests.flows.scenes import OLGA, ONE_DATABASE, calls, end, events, hear, host, later, path_of, template
 from tests.world import AUTH, PORTAL, World

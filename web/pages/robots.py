@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from activities import ACTIVITIES
 from bx24.errors import Bx24Error
-from messaging import portals, registry
+from messaging.portals import portals, robots
 from messaging.store.id_search import first_since
 from messaging.store.models import Portal, Run, shard_of
 from robots import ROBOTS
@@ -52,7 +52,7 @@ def robots(viewer: Viewer, portal: Portal) -> Response:
 def check(viewer: Viewer, portal: Portal) -> Response:
     """Ask the portal now which it has."""
     try:
-        return _draw(viewer, portal, present=registry.present(runtime(), portal))
+        return _draw(viewer, portal, present=robots.present(runtime(), portal))
     except Bx24Error as error:
         return _draw(viewer, portal, error=error)
 
@@ -68,8 +68,8 @@ def repair(viewer: Viewer, portal: Portal) -> Response:
         runtime().bells.ring([shard_of(portal.id)])
         return _draw(viewer, portal_of(viewer) or portal)
     try:
-        registry.repair_one(runtime(), portal, code)
-        return _draw(viewer, portal_of(viewer) or portal, present=registry.present(runtime(), portal))
+        robots.repair_one(runtime(), portal, code)
+        return _draw(viewer, portal_of(viewer) or portal, present=robots.present(runtime(), portal))
     except LookupError:
         return show("pages/problem.html", viewer, status=404, problem="not_found")
     except Bx24Error as error:

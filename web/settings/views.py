@@ -21,7 +21,7 @@ from bx24.errors import Bx24Error
 from bx24.fields_catalogue import groups
 from bx24.i18n import language
 from bx24.payloads import FrameCall, PayloadError, parse_query
-from messaging import portals
+from messaging.portals import portals
 from messaging.store.models import Portal
 from robots import ROBOTS, lookup
 from web.context import empty, form, json_map, refuse, runtime

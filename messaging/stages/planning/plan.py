@@ -17,9 +17,10 @@ from activities.errors import CARD_CLOSED, Refused, refused
 from bx24 import payloads
 from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
-from messaging import circuit, lines, portals
+from messaging import circuit, lines
 from messaging.desk import RunDesk
 from messaging.files.downloads import Unfetched
+from messaging.portals import portals
 from messaging.portals.crm import Cards, Pair
 from messaging.runs import outcomes
 from messaging.runtime import Runtime

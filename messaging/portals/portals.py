@@ -16,9 +16,9 @@ from bx24.client import Client
 from bx24.errors import Bx24Error, Unavailable
 from bx24.oauth import AppInfo
 from bx24.payloads import Auth
-from messaging import tokens
 from messaging.files import storage
 from messaging.limits.concurrency import HASTE, Seats
+from messaging.portals import tokens
 from messaging.queue.group_commit import Caller
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
