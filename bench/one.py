@@ -11,7 +11,8 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload
 
 from gupshup.client import Account
-from messaging import jobs, lines
+from messaging import jobs
+from messaging.lines import lines
 from messaging.outbox import Outbox, Sending
 from messaging.portals.portals import crm
 from messaging.runtime import Runtime

@@ -26,8 +26,9 @@ from urllib3.exceptions import HTTPError
 from gupshup.client import MODES
 from gupshup.errors import GupshupError, Misconfigured, Throttled, Unavailable, Unclear
 from gupshup.transport import exchange
-from messaging import hours, lines, templates
+from messaging import hours, templates
 from messaging.limits.concurrency import HASTE, Seats
+from messaging.lines import lines
 from messaging.runs.statuses import RANK
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Tally, Template

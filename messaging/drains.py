@@ -32,10 +32,11 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
-from messaging import circuit, outbox, sweeper
+from messaging import outbox, sweeper
 from messaging.answers import Answers
 from messaging.fetching import Fetching
 from messaging.inbound import BATCH, Inbound
+from messaging.lines import circuit_breaker
 from messaging.outbox import Outbox
 from messaging.planning import Planning
 from messaging.probing import Probing
@@ -234,7 +235,7 @@ class Drain:
             return 0  # what arrived in time is not known yet
         outbox.lost_in_flight(session, held, self.runtime.clock())
         late = outcomes.overdue(session, self.runtime, set(held))
-        return late + circuit.answer_queued(session, self.runtime, held)
+        return late + circuit_breaker.answer_queued(session, self.runtime, held)
 
     def _start(self, tasks: list[tuple[Stage, Any]], submit: Submit) -> None:
         for stage, task in tasks:

@@ -16,8 +16,9 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session, defer
 
 from gupshup import webhooks
-from messaging import circuit, replies
+from messaging.conversations import replies
 from messaging.conversations.lookup import conversation_of, conversation_with
+from messaging.lines import circuit_breaker
 from messaging.queue.group_commit import Hook, Ledger
 from messaging.runs import outcomes, statuses
 from messaging.runtime import Runtime
@@ -279,7 +280,7 @@ def _status(session: Session, runtime: Runtime, line: Line, row: EventRow, event
     if statuses.raise_to(message, status, event.at or row.received_at):
         log.info("status", trace=message.run.trace, run=message.run_id, status=status, code=event.code or "")
         outcomes.by_status(session, runtime, message)
-        circuit.heard(session, runtime, message, line)
+        circuit_breaker.heard(session, runtime, message, line)
         if status == "accepted":
             replies.overtaken(session, runtime, message)
     return "done"

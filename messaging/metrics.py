@@ -15,7 +15,7 @@ from redis import Redis
 from sqlalchemy import func, select
 
 from messaging.limits.pace import effective, share_at
-from messaging.lines import PAUSED
+from messaging.lines.lines import PAUSED
 from messaging.store.database import Database
 from messaging.store.models import InboundEvent, Line, Message, Run, Tally
 from messaging.system.counters import BUCKETS_S, HASH, HELP, SLOWED

@@ -16,8 +16,9 @@ from sqlalchemy.orm import Session, aliased, defer
 
 from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
-from messaging import circuit, lines, replies
-from messaging.lines import PAUSED
+from messaging.conversations import replies
+from messaging.lines import circuit_breaker, lines
+from messaging.lines.lines import PAUSED
 from messaging.runs import outcomes, statuses
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
@@ -292,7 +293,7 @@ class Outbox:
                 message.error_code, message.error_reason = result.code, result.reason[:500]
                 statuses.raise_to(message, "failed", now)
                 outcomes.by_status(session, self.runtime, message)
-                circuit.failed(session, self.runtime, message, isinstance(result, Misconfigured))
+                circuit_breaker.failed(session, self.runtime, message, isinstance(result, Misconfigured))
         self._accepted(session, accepted, now)
         rows.write(session, [row for message in found.values() for row in (message, message.run)])
         # Their lanes are free again: who waits behind?
@@ -440,7 +441,7 @@ _READY_IN_TURN = select(_OF_TURN.c.id, _OF_TURN.c.conversation_id, _OF_TURN.c.li
     _TURN, _OF_TURN, true()
 )
 _READY_RUNS = _READY_ALL.where(among(Message.run_id, "runs"))
-#: Of a stopped line: the one message that is to show whether it works again (messaging.circuit).
+#: Of a stopped line: the one message that is to show whether it works again (messaging.lines.circuit_breaker).
 _READY_TRIAL = _READY.where(Message.run_id == bindparam("trial"))
 _CLAIM = (
     update(Message)

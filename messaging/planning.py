@@ -21,8 +21,9 @@ from activities import phones
 from activities.errors import Refused
 from bx24.client import MAX_BATCH
 from gupshup.templates import TemplateInfo
-from messaging import lines, templates
+from messaging import templates
 from messaging.desk import Elsewhere, QuickDesk
+from messaging.lines import selection
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
@@ -233,7 +234,7 @@ class Planning:
     def _finish(
         self, session: Session, draft: plan.Draft, around: context.Around, outcomes: dict[int, plan.Outcome]
     ) -> None:
-        line, conversation = lines.choose(
+        line, conversation = selection.choose(
             around.portals[draft.run.portal_id], draft.line, draft.keys, around.conversations(draft.keys)
         )
         desk = QuickDesk(self.runtime, draft.run, line, conversation, draft.region)

@@ -17,7 +17,7 @@ from bx24.i18n import Text
 from bx24.notices import notify
 from gupshup.client import Account
 from gupshup.errors import GupshupError
-from messaging import circuit, lines
+from messaging.lines import circuit_breaker, lines
 from messaging.portals import tokens
 from messaging.runtime import Runtime
 from messaging.store.models import SHARDS, Line
@@ -79,7 +79,7 @@ class Probing:
         now = self.runtime.clock()
         found = session.scalars(
             select(Line)
-            .where(circuit.due(now), (Line.portal_id % SHARDS).in_(held), Line.id.not_in(self.busy))
+            .where(circuit_breaker.due(now), (Line.portal_id % SHARDS).in_(held), Line.id.not_in(self.busy))
             .options(joinedload(Line.portal))
             .order_by(Line.id)
             .limit(room)
@@ -91,10 +91,10 @@ class Probing:
     def _task(self, session: Session, line: Line, now: datetime) -> Task | None:
         if line.news_at is not None and line.news_at <= now:
             return _notice(line, line.news_at)
-        if circuit.is_asked(line) and line.stopped_at is not None:
+        if circuit_breaker.is_asked(line) and line.stopped_at is not None:
             # Without the app id the question goes the way of a message, so app name and number are asked about, too.
             return Question(line.id, line.portal_id, replace(lines.account(line), app_id=""), line.stopped_at)
-        circuit.judge(session, self.runtime, line)
+        circuit_breaker.judge(session, self.runtime, line)
         return None
 
     def work(self, task: Task) -> Result:
@@ -119,7 +119,7 @@ class Probing:
         if isinstance(task, Question):
             if result is not None:
                 log.warning("line is still stopped", line=task.line_id, code=result.code)
-            circuit.asked(session, self.runtime, task.line_id, task.since, passed=result is None)
+            circuit_breaker.asked(session, self.runtime, task.line_id, task.since, passed=result is None)
         else:
             self._told(session, task, result)
 
@@ -127,7 +127,9 @@ class Probing:
         line = session.get_one(Line, notice.line_id, with_for_update=True, populate_existing=True)
         if line.news_at != notice.due_at:
             if result is None and not line.news and line.stopped_at is None and line.status == "connected":
-                circuit.tell(line, "resumed", self.runtime.clock())  # it went on while they read that it had stopped
+                circuit_breaker.tell(
+                    line, "resumed", self.runtime.clock()
+                )  # it went on while they read that it had stopped
             return
         if result is None:
             line.news_at, line.news_error = None, ""
@@ -156,7 +158,9 @@ class Probing:
 def _notice(line: Line, due_at: datetime) -> Notice:
     portal = line.portal
     words = STOPPED if line.news == "stopped" else RESUMED
-    text = words.format(line=line.name or line.app_name, phone=line.phone, why=circuit.why(line), code=line.stop_code)
+    text = words.format(
+        line=line.name or line.app_name, phone=line.phone, why=circuit_breaker.why(line), code=line.stop_code
+    )
     since = line.stopped_at or line.resumed_at or due_at
     tag = f"waba24|line|{line.id}|{line.news}|{int(since.timestamp())}"
     return Notice(line.id, portal.id, portal.token_user_id or 0, text.to(portal.language), tag, due_at)

@@ -24,7 +24,7 @@ from sqlalchemy import ColumnElement, Text, case, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from activities import phones
-from messaging import lines
+from messaging.conversations import lookup
 from messaging.runtime import Runtime
 from messaging.store.crypto import Undecryptable
 from messaging.store.id_search import first_since
@@ -213,7 +213,7 @@ def _by_digits(session: Session, runtime: Runtime, portal: Portal, words: str, d
 
 def _with_phone(session: Session, runtime: Runtime, portal: Portal, phone: str) -> frozenset[int]:
     line_ids = session.scalars(select(Line.id).where(Line.portal_id == portal.id)).all()
-    talks = [one.id for one in lines.conversations_with(session, line_ids, [runtime.phone_key(phone)])]
+    talks = [one.id for one in lookup.conversations_with(session, line_ids, [runtime.phone_key(phone)])]
     if not talks:
         return frozenset()
     sent = select(Message.run_id).where(Message.conversation_id.in_(talks)).order_by(Message.id.desc())

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from messaging.lines import PAUSED
+from messaging.lines.lines import PAUSED
 from messaging.runtime import Runtime
 from messaging.store.models import InboundEvent, Line, Message, Portal, Run, Tally, shard_of
 from messaging.system.counters import BUCKETS_S, hour_key

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.orm import Session
 
-from messaging import circuit
+from messaging.lines import circuit_breaker
 from messaging.runs.outcomes import UNCLEAR_FOR
 from messaging.runtime import Runtime
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
@@ -63,7 +63,7 @@ _DUE = select(Lease.shard).where(
         ),
     )
 )
-_PROBES = select(Line.portal_id).where(circuit.due(_NOW))
+_PROBES = select(Line.portal_id).where(circuit_breaker.due(_NOW))
 _REGISTRATIONS = select(Portal.id).where(Portal.registration_due_at <= _NOW, Portal.status == "active")
 
 

@@ -13,8 +13,8 @@ from activities.errors import refused
 from gupshup.client import Client
 from gupshup.errors import GupshupError
 from gupshup.templates import TemplateInfo
-from messaging import circuit, lines
 from messaging.limits.concurrency import HASTE
+from messaging.lines import circuit_breaker, lines
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Template
 
@@ -51,7 +51,7 @@ def _try(runtime: Runtime, line: Line, door: Client | None) -> GupshupError | No
     try:
         sync(runtime, line, door)
     except GupshupError as error:
-        circuit.list_refused(runtime, line.id, error, asked_at)
+        circuit_breaker.list_refused(runtime, line.id, error, asked_at)
         return error
     return None
 

@@ -28,8 +28,8 @@ import gupshup.client
 import gupshup.emulator
 from app import create_app
 from bx24.emulator.workflow import PlacedRobot
-from messaging import lines
 from messaging.drains import Drain
+from messaging.lines import lines
 from messaging.runtime import Runtime
 from messaging.store import schema
 from messaging.store.crypto import Vault

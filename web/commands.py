@@ -9,7 +9,8 @@ from flask import Flask
 from sqlalchemy import func, or_, select
 
 from gupshup.errors import GupshupError
-from messaging import circuit, lines, story
+from messaging import story
+from messaging.lines import circuit_breaker, lines
 from messaging.portals import portals
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
@@ -237,7 +238,7 @@ def _line_row(runtime: Runtime, line: Line) -> dict[str, Any]:
         "default": "yes" if line.portal.default_line_id == line.id else "",
         "pace": line.pace,
         "paused": outcomes.iso(line.paused_at),
-        **circuit.shown(line),
+        **circuit_breaker.shown(line),
         "webhook_url": lines.webhook_url(runtime, line),
     }
 

@@ -6,7 +6,8 @@ or failing endpoint delays all events of the app (Gupshup docs: subscriptions an
 
 from flask import Blueprint, Response, request
 
-from messaging import inbound, lines
+from messaging import inbound
+from messaging.lines import lines
 from messaging.queue.group_commit import Stale, Unavailable
 from web.context import empty, refuse, runtime
 

@@ -84,10 +84,11 @@ class Portal(Base):
 class Line(Base):
     """One Gupshup app with its number. status: `connected` or `removed`.
 
-    A connected line may be stopped (messaging.circuit): `stopped_at`, the code that stopped it and the provider's words.
+    A connected line may be stopped (messaging.lines.circuit_breaker): `stopped_at`, the code that stopped it and the
+    provider's words.
     probe_at: when a drain asks or looks again. trial_at: from when on one message may leave to try it; trial_run_id: that one.
     news: what the portal's administrator is still to be told at `news_at`, `stopped` or `resumed`; news_error: why nobody was.
-    It may be paused by hand (messaging.lines): `paused_at`, and the portal's user who did it, None: an operator.
+    It may be paused by hand (messaging.lines.lines): `paused_at`, and the portal's user who did it, None: an operator.
     """
 
     __tablename__ = "line"

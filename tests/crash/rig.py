@@ -28,7 +28,7 @@ from redis import Redis, RedisError
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import joinedload
 
-from messaging import lines
+from messaging.lines import lines
 from messaging.runtime import Runtime, open_runtime
 from messaging.store import schema
 from messaging.store.models import Lease, Line, Message, Portal, Run

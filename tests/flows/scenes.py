@@ -14,7 +14,7 @@ from requests import PreparedRequest
 from sqlalchemy import select
 from werkzeug.test import Client as WsgiClient
 
-from messaging import lines
+from messaging.lines import lines
 from messaging.store.models import InboundEvent
 from tests.world import APP, GUPSHUP, PORTAL, World, returned
 

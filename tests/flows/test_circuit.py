@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from urllib3.exceptions import NewConnectionError
 
 from bx24.emulator import lifecycle
-from messaging import lines
+from messaging.lines import lines
 from messaging.store.models import Line
 from tests.flows.scenes import (
     OLGA,

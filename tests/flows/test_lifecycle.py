@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import func, select, text
 
 from bx24.errors import Bx24Error
-from messaging import lines
+from messaging.lines import lines
 from messaging.portals import portals, robots
 from messaging.portals.tokens import PortalTokens
 from messaging.stages import registration

@@ -11,7 +11,8 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.test import Client as WsgiClient
 
 from bx24.emulator import lifecycle
-from messaging import lines, sweeper
+from messaging import sweeper
+from messaging.lines import lines
 from messaging.portals import portals
 from messaging.queue import leases
 from messaging.stages.base import Content

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from messaging import lines
 from messaging.inbound import Inbound
-from messaging.lines import portal_by_member
+from messaging.lines import lines
+from messaging.lines.lines import portal_by_member
 from messaging.runs.outcomes import iso
 from tests.flows.scenes import (
     OLGA,

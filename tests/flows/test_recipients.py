@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bx24.emulator import crm
-from messaging import lines
+from messaging.lines import lines
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, ends, hear, later, template
 from tests.world import World, returned
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from messaging import lines
+from messaging.lines import lines
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,

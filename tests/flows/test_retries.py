@@ -9,8 +9,9 @@ import pytest
 import requests
 from urllib3.exceptions import NewConnectionError, ProtocolError
 
-from messaging import lines, sweeper
+from messaging import sweeper
 from messaging.drains import Drain
+from messaging.lines import lines
 from messaging.queue.leases import LEASE_S
 from tests.flows.scenes import (
     OLGA,

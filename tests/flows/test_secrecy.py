@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from messaging import lines
+from messaging.lines import lines
 from messaging.store.models import Portal
 from messaging.system import logs
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, portal_faults, template

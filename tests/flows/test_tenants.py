@@ -9,7 +9,7 @@ from sqlalchemy import select
 from werkzeug.test import Client as WsgiClient
 
 from bx24.emulator.workflow import PlacedRobot
-from messaging import lines
+from messaging.lines import lines
 from messaging.store.models import Message, Run
 from tests.flows.scenes import (
     OLGA,

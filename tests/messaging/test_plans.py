@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, event, text
 
 from bx24.emulator import lifecycle
-from messaging import lines, pool, search
+from messaging import pool, search
 from messaging.checks import CHECKS
+from messaging.lines import lines
 from messaging.sweeper import due_shards
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, status, template, webhook
 from tests.flows.scenes import text as words

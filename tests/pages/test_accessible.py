@@ -18,7 +18,7 @@ from playwright.sync_api import Browser, Frame, Locator, Page, expect, sync_play
 from sqlalchemy import update
 
 from demo import APP_NAME, BUSINESS_PHONE, Demo
-from messaging import lines
+from messaging.lines import lines
 from messaging.store.models import Portal
 from messaging.system import embedded_redis
 from robots import ROBOTS

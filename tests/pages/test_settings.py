@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwr
 from sqlalchemy import select
 
 from demo import APP_NAME, BUSINESS_PHONE, Demo
-from messaging import lines
+from messaging.lines import lines
 from messaging.store.models import Line
 from messaging.system import embedded_redis
 from tests.browser import launch

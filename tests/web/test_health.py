@@ -8,7 +8,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 from sqlalchemy import text
 
-from messaging import lines, tallies
+from messaging import tallies
+from messaging.lines import lines
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, template
 from tests.flows.scenes import text as words
 from tests.world import World

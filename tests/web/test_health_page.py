@@ -8,7 +8,8 @@ from typing import Any
 from redis import Redis
 from sqlalchemy import select
 
-from messaging import lines, series, tallies
+from messaging import series, tallies
+from messaging.lines import lines
 from messaging.store.models import Portal
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, status, template, webhook
 from tests.flows.scenes import text as words

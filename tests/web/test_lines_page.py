@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 
-from messaging import lines
-from messaging.lines import PAUSED
+from messaging.lines import lines
+from messaging.lines.lines import PAUSED
 from messaging.store.models import Line, Message, Portal
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, ends, hear, later, template, text, tries
 from tests.web.inside import EMPLOYEE, Frame

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from messaging import lines
+from messaging.lines import lines
 from messaging.store.models import Line
 from robots import ROBOTS
 from tests.flows.scenes import ONE_DATABASE, end, hear

@@ -12,8 +12,9 @@ import requests
 from sqlalchemy import select, update
 from werkzeug.test import Client as WsgiClient
 
-from messaging import checks, lines
+from messaging import checks
 from messaging.limits import concurrency
+from messaging.lines import lines
 from messaging.store.models import Line, Message, Portal, Tally
 from tests.flows.scenes import OLGA, ONE_DATABASE, later, template
 from tests.web.inside import EMPLOYEE, Frame, opened

@@ -7,7 +7,8 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy import select
 
-from messaging import circuit, hours
+from messaging import hours
+from messaging.lines import circuit_breaker
 from messaging.store.models import Line, Portal
 from web.context import runtime
 from web.frames import Viewer
@@ -50,7 +51,7 @@ def _stopped(line: Line, language: str) -> Banner:
         "bad",
         f"stopped-{line.id}-{line.stop_code}",
         _("The line %(line)s is stopped", line=line.name or line.app_name),
-        Markup("{} {}").format(circuit.why(line).to(language), since(line.stopped_at)),
+        Markup("{} {}").format(circuit_breaker.why(line).to(language), since(line.stopped_at)),
         line.id,
     )
 

@@ -14,9 +14,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gupshup.errors import GupshupError
-from messaging import checks, circuit, hours, lines, story
+from messaging import checks, hours, story
 from messaging.checks import CHECKS
-from messaging.lines import LIMITS, PACES, NewLine
+from messaging.lines import circuit_breaker, lines
+from messaging.lines.lines import LIMITS, PACES, NewLine
 from messaging.store.id_search import first_since
 from messaging.store.models import Line, Message, Portal, Run, Tally, shard_of
 from web.context import runtime, typed
@@ -126,7 +127,7 @@ def _state(line: Line, viewer: Viewer, is_silent: bool) -> Markup:
     if line.status != "connected":
         return badge("", "minus", _("Removed"))
     if line.stopped_at is not None:
-        return badge("bad", "cross", _("Key refused") if circuit.is_asked(line) else _("Stopped"))
+        return badge("bad", "cross", _("Key refused") if circuit_breaker.is_asked(line) else _("Stopped"))
     if line.paused_at is not None:
         who = _("you") if line.paused_by == viewer.user_id else _("an administrator")
         return Markup("{} {}").format(
@@ -204,7 +205,7 @@ def _line_page(viewer: Viewer, portal: Portal, line_id: int, **more: Any) -> Res
         "line": line,
         "waiting": waiting or 0,
         "rows": [Row(name, known.get(name), line.id) for name in CHECKS if name != "first"],
-        "why": circuit.why(line).to(viewer.language) if line.stopped_at is not None else "",
+        "why": circuit_breaker.why(line).to(viewer.language) if line.stopped_at is not None else "",
         "key_end": (line.api_key or "")[-4:],
         "usual_pace": USUAL_PACE,
         "labels": _LABELS,

@@ -43,7 +43,7 @@ class Row:
 
 @blueprint.get("/robots", endpoint="robots")
 @reads
-def robots(viewer: Viewer, portal: Portal) -> Response:
+def robots_page(viewer: Viewer, portal: Portal) -> Response:
     return _draw(viewer, portal)
 
 

@@ -19,8 +19,8 @@ from activities.send_template import ordered
 from bx24.i18n import Text
 from bx24.properties import Properties
 from gupshup.templates import TemplateInfo
-from messaging import lines
 from messaging.files.sources import not_understood, understood
+from messaging.lines import selection
 from messaging.portals.crm import contact_id
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Portal
@@ -132,7 +132,7 @@ def _refusals(
     values = schema.load(tidy)
     line = None
     try:
-        line, _ = lines.choose(portal, values["line"].strip(), (), ())
+        line, _ = selection.choose(portal, values["line"].strip(), (), ())
     except Refused as refusal:
         yield refusal
     desk = Desk(runtime, portal, line)

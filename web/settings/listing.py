@@ -8,7 +8,7 @@ from activities.errors import Refused
 from activities.send_template import unsupported
 from bx24.i18n import Text
 from gupshup.templates import TemplateInfo
-from messaging import circuit, lines
+from messaging.lines import circuit_breaker, selection
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Portal
 from messaging.templates import Templates
@@ -25,7 +25,7 @@ def of_lines(portal: Portal, lang: str) -> list[dict[str, Any]]:
             "names": [line.name, line.app_name],
             "default": line.id == portal.default_line_id,
             "connected": line.status == "connected",
-            "why": circuit.refusal_of(line).text.to(lang) if line.stopped_at is not None else "",
+            "why": circuit_breaker.refusal_of(line).text.to(lang) if line.stopped_at is not None else "",
         }
         for line in portal.lines
     ]
@@ -38,7 +38,7 @@ def of_templates(runtime: Runtime, portal: Portal, wanted: str, anew: bool, lang
     can be asked for its templates at all.
     """
     try:
-        line, _conversation = lines.choose(portal, "" if "{=" in wanted else wanted, (), ())
+        line, _conversation = selection.choose(portal, "" if "{=" in wanted else wanted, (), ())
     except Refused as refusal:
         return {"line": None, "templates": [], "problem": refusal.text.to(lang)}
     infos, error = Templates(runtime, line).listed(anew)

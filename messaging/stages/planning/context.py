@@ -9,7 +9,8 @@ import structlog
 from sqlalchemy.orm import Session
 
 from activities.errors import Refused, refused
-from messaging import circuit, lines, replies
+from messaging.conversations import lookup, replies
+from messaging.lines import circuit_breaker
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.stages.planning.plan import Outcome, Planned, Postponed
@@ -49,7 +50,7 @@ class Around:
     def know(self, keys: Collection[str]) -> None:
         """Read the conversations with these phones (index keys) on any of the lines."""
         asked = [key for key in keys if key not in self._known]
-        for one in lines.conversations_with(self.session, list(self.lines), asked) if asked else []:
+        for one in lookup.conversations_with(self.session, list(self.lines), asked) if asked else []:
             for key in {one.phone_key, one.alias_key or one.phone_key}:
                 self._known[key].append(one)
 
@@ -120,7 +121,7 @@ def _start(session: Session, runtime: Runtime, run: SomeRun, planned: Planned, a
     if planned.values is not None:
         outcomes.end(session, runtime, run, "ok", values=planned.values)
         return
-    if planned.message is not None and (why := circuit.admit(line, run, now)) is not None:
+    if planned.message is not None and (why := circuit_breaker.admit(line, run, now)) is not None:
         outcomes.end(session, runtime, run, "failed", why.code, why.text)
         return
     run.state, run.until, run.deadline_at, run.accept = "waiting", planned.until, planned.deadline_at, planned.accept

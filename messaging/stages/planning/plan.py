@@ -17,9 +17,10 @@ from activities.errors import CARD_CLOSED, Refused, refused
 from bx24 import payloads
 from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
-from messaging import circuit, lines
+from messaging.conversations import lookup
 from messaging.desk import RunDesk
 from messaging.files.downloads import Unfetched
+from messaging.lines import circuit_breaker, selection
 from messaging.portals import portals
 from messaging.portals.crm import Cards, Pair
 from messaging.runs import outcomes
@@ -86,8 +87,8 @@ def plan(runtime: Runtime, run: SomeRun, cards: "Cards") -> Outcome:
         draft = draft_of(runtime, run, lambda given: _candidates(run, given, cards))
         with runtime.db.read() as session:
             portal = session.get_one(Portal, run.portal_id)
-            known = lines.conversations_with(session, [line.id for line in portal.lines], draft.keys)
-            line, conversation = lines.choose(portal, draft.line, draft.keys, known)
+            known = lookup.conversations_with(session, [line.id for line in portal.lines], draft.keys)
+            line, conversation = selection.choose(portal, draft.line, draft.keys, known)
         return draft.planned(line, conversation, RunDesk(runtime, run, line, conversation, draft.region))
     except Unfetched as refusal:
         again = refusal.passing and run.plan_tries < FILE_TRIES
@@ -143,7 +144,7 @@ class Draft:
             raise
 
     def _planned(self, line: Line, conversation: Conversation | None, desk: RunDesk) -> Planned:
-        circuit.refuse(line, self.action, desk.now())
+        circuit_breaker.refuse(line, self.action, desk.now())
         plan = self.action.plan(self.values, desk)
         if plan.message is not None and plan.message.is_session and desk.window_until() is None:
             raise refused("window_closed")

@@ -1,24 +1,21 @@
 """Lines: a portal's numbers at Gupshup."""
 
 import secrets
-from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy import or_, select, update
-from sqlalchemy.orm import Session, defer
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
-from activities.errors import refused
 from gupshup.client import Account
-from messaging import circuit
+from messaging.lines import circuit_breaker
 from messaging.portals import portals
 from messaging.queue.group_commit import Hook
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store import crypto
-from messaging.store.models import Conversation, Line, Message, Portal, Run, shard_of
-from messaging.store.sql import among
+from messaging.store.models import Line, Message, Portal, Run, shard_of
 
 #: `send_at` of what is queued on a paused line: due for nobody, so that nobody looks at it again and again.
 PAUSED = datetime(9999, 1, 1, tzinfo=UTC)
@@ -104,9 +101,9 @@ def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
             session.add(line)
         if line.status != "connected":
             line.connected_at = runtime.clock()  # a new key for a connected line leaves its clients' windows open
-            circuit.forget(line, runtime.clock())
+            circuit_breaker.forget(line, runtime.clock())
         elif (line.phone, line.api_key) != (new.phone, new.api_key):
-            circuit.resume(session, runtime, line, "connected anew", by_hand=True)
+            circuit_breaker.resume(session, runtime, line, "connected anew", by_hand=True)
         line.phone, line.api_key, line.status = new.phone, new.api_key, "connected"
         line.app_id, line.name = new.app_id or line.app_id or "", name
         line.templates_synced_at = None
@@ -132,7 +129,7 @@ def _removed(session: Session, runtime: Runtime, line_id: int) -> int:
         raise LookupError(f"there is no line {line_id}; `lines list` shows them")
     line.status, line.api_key = "removed", None
     line.paused_at = line.paused_by = None
-    circuit.forget(line, runtime.clock())
+    circuit_breaker.forget(line, runtime.clock())
     # The shard follows from the line, and opens the index of open runs.
     mine = (Run.shard == shard_of(line.portal_id)) & (Run.line_id == line_id)
     ended = outcomes.end_all(session, runtime, mine, "line_not_connected")
@@ -152,9 +149,9 @@ def resume(runtime: Runtime, line_id: int, reason: str = "by hand", only_asked: 
     """
     with runtime.db.write() as session:
         line = _connected(session, line_id)
-        if only_asked and not circuit.is_asked(line):
+        if only_asked and not circuit_breaker.is_asked(line):
             return False
-        return circuit.resume(session, runtime, line, reason, by_hand=True)
+        return circuit_breaker.resume(session, runtime, line, reason, by_hand=True)
 
 
 def pause(runtime: Runtime, line_id: int, user_id: int | None = None) -> bool:
@@ -279,79 +276,3 @@ def by_secret(runtime: Runtime, secret: str) -> Hook | None:
 def forget(runtime: Runtime, hook: Hook) -> None:
     """The line is not as it was remembered: ask again."""
     runtime.intake.hooks.forget(hook.secret_digest)
-
-
-def choose(
-    portal: Portal, wanted: str, keys: Collection[str], conversations: Sequence[Conversation]
-) -> tuple[Line, Conversation | None]:
-    """The line to send from, and the newest conversation with one of these phones (index keys) on it.
-
-    wanted: empty, or a line's id, phone or name; conversations: those `conversations_with` finds.
-    Raises Refused line_not_found, line_not_connected.
-    """
-    if wanted:
-        line = _named(portal, wanted)
-        return line, _newest(conversations, {line.id}, keys)
-    connected = {line.id: line for line in portal.lines if line.status == "connected"}
-    newest = _newest(conversations, connected.keys(), keys)
-    if newest is not None:
-        return connected[newest.line_id], newest
-    if portal.default_line_id not in connected:
-        raise refused("line_not_connected", at="line")
-    return connected[portal.default_line_id], None
-
-
-def _named(portal: Portal, wanted: str) -> Line:
-    number = int(wanted) if wanted.isdecimal() and len(wanted) < 10 else None
-    found = [
-        line
-        for line in portal.lines
-        if wanted in (line.name, line.app_name)
-        or line.id == number
-        or (len(digits(wanted)) >= 7 and line.phone == digits(wanted))
-    ]
-    # Robots choose by id: a line that somebody called "2" must not take what is for line 2.
-    found.sort(key=lambda line: line.id != number)
-    if not found:
-        raise refused("line_not_found", at="line", value=wanted)
-    # One that was removed bears the name of its successor.
-    connected = [line for line in found if line.status == "connected"]
-    if not connected:
-        raise refused("line_not_connected", at="line")
-    return connected[0]
-
-
-def _newest(
-    conversations: Sequence[Conversation], line_ids: Collection[int], keys: Collection[str]
-) -> Conversation | None:
-    # One in which nothing has happened yet is none: its first message may still be on its way, or was refused.
-    happened = {
-        one: at
-        for one in conversations
-        if one.line_id in line_ids
-        and (one.phone_key in keys or one.alias_key in keys)
-        and (at := one.last_activity_at or one.last_inbound_at)
-    }
-    return max(happened, key=lambda one: happened[one], default=None)
-
-
-def conversations_with(session: Session, line_ids: Collection[int], keys: Collection[str]) -> list[Conversation]:
-    """The conversations of these lines with these phones (index keys), also as WhatsApp spells the numbers."""
-    return list(session.scalars(_CONVERSATIONS, {"lines": list(line_ids), "keys": list(keys)}))
-
-
-_CONVERSATIONS = (
-    select(Conversation)
-    .where(
-        # The lines on both sides, and what the index of aliases says of itself: else SQLite does not use both indexes.
-        or_(
-            among(Conversation.line_id, "lines") & among(Conversation.phone_key, "keys"),
-            among(Conversation.line_id, "lines")
-            & among(Conversation.alias_key, "keys")
-            & Conversation.alias_key.is_not(None),
-        )
-    )
-    .options(defer(Conversation.phone))
-    .order_by(Conversation.id)
-    .execution_options(populate_existing=True)
-)

@@ -1,0 +1,1 @@
+"""A portal's numbers at Gupshup: adding and removing them, which of them sends, and when a line stops."""
