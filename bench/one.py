@@ -13,10 +13,10 @@ from sqlalchemy.orm import Session, joinedload
 from gupshup.client import Account
 from messaging import jobs
 from messaging.lines import lines
-from messaging.outbox import Outbox, Sending
 from messaging.portals.portals import crm
 from messaging.runtime import Runtime
 from messaging.stages.planning import context, plan
+from messaging.stages.sending.stage import Outbox, Sending
 from messaging.store import rows
 from messaging.store.models import Message, Run
 from messaging.system import logs

@@ -32,20 +32,21 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
-from messaging import outbox, sweeper
-from messaging.answers import Answers
-from messaging.fetching import Fetching
-from messaging.inbound import BATCH, Inbound
+from messaging import sweeper
 from messaging.lines import circuit_breaker
-from messaging.outbox import Outbox
-from messaging.planning import Planning
-from messaging.probing import Probing
 from messaging.queue import leases
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.sharing import Sharing
+from messaging.stages.answering import Answers
 from messaging.stages.base import Finished, Stage, Submit
+from messaging.stages.inbound.stage import BATCH, Inbound
+from messaging.stages.planning.stage import Planning
+from messaging.stages.probing import Probing
 from messaging.stages.registration import Registry
+from messaging.stages.reply_files import Fetching
+from messaging.stages.sending import ready
+from messaging.stages.sending.stage import Outbox
 from messaging.store.models import shard_of
 from messaging.system import logs
 
@@ -127,7 +128,7 @@ class Drain:
             return
         with self.runtime.db.write() as session:
             taken = leases.take(session, self.name, wanted, self.runtime.clock())
-            if taken and (lost := outbox.orphaned(session, taken)):
+            if taken and (lost := ready.orphaned(session, taken)):
                 log.warning("sends of a dead worker are unclear", count=lost)
         self.held |= taken
         self.runtime.bells.holds(self.name, taken)
@@ -233,7 +234,7 @@ class Drain:
     def _end_overdue(self, session: Session, held: dict[int, int]) -> int:
         if self.inbound.applied >= BATCH:
             return 0  # what arrived in time is not known yet
-        outbox.lost_in_flight(session, held, self.runtime.clock())
+        ready.lost_in_flight(session, held, self.runtime.clock())
         late = outcomes.overdue(session, self.runtime, set(held))
         return late + circuit_breaker.answer_queued(session, self.runtime, held)
 

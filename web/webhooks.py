@@ -6,7 +6,7 @@ or failing endpoint delays all events of the app (Gupshup docs: subscriptions an
 
 from flask import Blueprint, Response, request
 
-from messaging import inbound
+from messaging.intake import webhooks
 from messaging.lines import lines
 from messaging.queue.group_commit import Stale, Unavailable
 from web.context import empty, refuse, runtime
@@ -27,7 +27,7 @@ def receive(secret: str) -> Response:
     body = request.get_data(cache=False)
     while (line := lines.by_secret(runtime(), secret)) is not None:
         try:
-            inbound.store(runtime(), line, body)
+            webhooks.store(runtime(), line, body)
         except Stale:
             lines.forget(runtime(), line)  # wiped since it was remembered
         except Unavailable as error:

@@ -8,7 +8,7 @@ Stopped means: nothing is claimed for sending any more (`sendable`), what was qu
 code and what to do (`answer_queued`), what is planned meanwhile as well (`refuse`, `admit`). What is in flight comes back
 as it comes back.
 
-A key is asked for (messaging.probing). Where nothing can be asked, one run is let through as a trial: if its message is
+A key is asked for (messaging.stages.probing). Where nothing can be asked, one run is let through as a trial: if its message is
 accepted and not refused within TRIAL, or gets as far as `sent`, the line goes on; if it is refused for such a reason
 again, the next trial is later; anything else (a wrong number, an unclear send) decides nothing, and the next message is
 the trial.

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from messaging.inbound import Inbound
 from messaging.lines import lines
 from messaging.lines.lines import portal_by_member
 from messaging.runs.outcomes import iso
+from messaging.stages.inbound.stage import Inbound
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,

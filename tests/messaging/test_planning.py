@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
-from messaging.planning import GROUP
+from messaging.stages.planning.stage import GROUP
 from tests.flows.scenes import PHONES, begin, hear, template
 from tests.world import World
 

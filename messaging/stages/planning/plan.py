@@ -18,13 +18,13 @@ from bx24 import payloads
 from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
 from messaging.conversations import lookup
-from messaging.desk import RunDesk
 from messaging.files.downloads import Unfetched
 from messaging.lines import circuit_breaker, selection
 from messaging.portals import portals
 from messaging.portals.crm import Cards, Pair
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
+from messaging.stages.planning.desk import RunDesk
 from messaging.store.models import Conversation, Line, Portal
 from messaging.store.rows import SomeRun
 from robots import Client, client

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from activities.base import Card, Shared
 from gupshup.templates import TemplateInfo
+from messaging.conversations.window import window_until
 from messaging.files.storage import Files
 from messaging.portals import tokens
 from messaging.portals.crm import contact_card
@@ -13,8 +14,6 @@ from messaging.store.models import Conversation, Line
 from messaging.store.rows import SomeRun
 from messaging.templates import Templates, is_fresh, the_one
 
-#: WhatsApp's customer service window, with a minute to spare for the way there (contract section 8).
-WINDOW = timedelta(hours=24) - timedelta(minutes=1)
 #: A message may be queued until the wait ends, and WhatsApp fetches its file a little later still.
 KEEP_AFTER = timedelta(days=1)
 
@@ -36,12 +35,7 @@ class RunDesk:
         return self.runtime.clock()
 
     def window_until(self) -> datetime | None:
-        last = self.conversation.last_inbound_at if self.conversation else None
-        # What was written before the line was connected (again) went to somebody else's account: it opens nothing here.
-        if last is None or last < self.line.connected_at.replace(microsecond=0):
-            return None
-        until = last + WINDOW
-        return until if self.now() < until else None
+        return window_until(self.conversation, self.line, self.now())
 
     def contact(self, reference: str) -> Card:
         return contact_card(self.runtime, self.run.portal_id, reference)

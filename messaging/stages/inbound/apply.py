@@ -1,76 +1,31 @@
-"""What Gupshup posts: stored as it came, then applied to message, run and conversation.
-
-Events come unordered, more than once, sometimes before our own record of the message, sometimes never (reference section 7).
-An event whose message is not known yet waits for it up to PARK; after that it is somebody else's (sent from Gupshup's
-console) and is kept as `odd`.
-"""
+"""What a webhook means: it is applied to message, run and conversation."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
 import structlog
-from sqlalchemy import Text, bindparam, select, type_coerce
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
 from gupshup import webhooks
 from messaging.conversations import replies
 from messaging.conversations.lookup import conversation_of, conversation_with
 from messaging.lines import circuit_breaker
-from messaging.queue.group_commit import Hook, Ledger
 from messaging.runs import outcomes, statuses
 from messaging.runtime import Runtime
 from messaging.store import rows
-from messaging.store.crypto import Undecryptable
-from messaging.store.database import ask
-from messaging.store.models import InboundEvent, Line, Message, Reply, shard_of
+from messaging.store.models import Line, Message, Reply
 from messaging.store.rows import EventRow, MessageRow
 from messaging.store.sql import among
-from messaging.store.types import Moment
 
 PARK = timedelta(minutes=10)
-MAX_BODY = 256 * 1024
-BATCH = 100
-#: For how long an event that fails for a fault of ours is tried again before it is put aside.
-STUBBORN = timedelta(minutes=1)
 #: How far a provider's clock may run before ours when an event is matched to an unclear send.
 SKEW = timedelta(seconds=60)
 #: An event says nothing about an unclear send of long ago: it is about a later message, from Gupshup's console say.
 ADOPTABLE = timedelta(hours=24)
 _STATUS_OF = {"enqueued": "accepted", "sent": "sent", "delivered": "delivered", "read": "read", "failed": "failed"}
 log = structlog.get_logger(__name__)
-
-
-LEDGER = Ledger(InboundEvent, key=("line_id", "key"), rests_on=(Line.id, Line.secret_digest), order=2)
-#: Gupshup repeats what was refused, and waits 10 s at most: a short trouble of the database is waited for, no more.
-PATIENCE_S = 2.0
-
-
-def store(runtime: Runtime, line: Line | Hook, body: bytes) -> bool:
-    """Store one webhook; False if the same event was stored before.
-
-    Raises intake.Stale if the line is gone, intake.Unavailable if the database stays away.
-    """
-    events = webhooks.parse(body)
-    first = events[0]
-    now = runtime.clock()
-    row: dict[str, Any] = {
-        "line_id": line.id,
-        "shard": shard_of(line.portal_id),
-        "key": webhooks.key(first),
-        "body": body[:MAX_BODY].decode("utf-8", "replace"),
-        "label": first.type_label[:60],
-        "ref": first.ref[:200] or None if isinstance(first, webhooks.Status) else None,
-        "received_at": now,
-        "due_at": now,
-    }
-    stored = runtime.intake.store(LEDGER, row, (line.id, line.secret_digest), row["shard"], PATIENCE_S)
-    runtime.counters.add("webhooks", first.type_label, portal=line.portal_id)
-    if isinstance(first, webhooks.Unknown):
-        runtime.counters.add("webhooks_unknown", portal=line.portal_id)
-    return stored is not None
 
 
 @dataclass(frozen=True)
@@ -81,113 +36,6 @@ class Arrived:
     events: list[webhooks.Event]
 
 
-class Inbound:
-    """The stage of a drain that applies stored events. It needs no network, so it does its work while claiming."""
-
-    name = "inbound"
-
-    def __init__(self, runtime: Runtime, owner: str) -> None:
-        self.runtime = runtime
-        self.applied = 0
-        self._prepared: list[Arrived] | None = None
-        self.busy: set[int] = set()
-
-    @staticmethod
-    def hands(threads: int) -> int:
-        return 1
-
-    def prepare(self, session: Session, held: dict[int, int]) -> bool:
-        """Read and open what has arrived; nothing is locked or written. False if nothing has."""
-        self._prepared = self._read(session, held)
-        return bool(self._prepared)
-
-    def read_again(self) -> None:
-        """More is due than was read ahead."""
-        self._prepared = None
-
-    def _read(self, session: Session, held: dict[int, int]) -> list[Arrived]:
-        asked = {"shards": list(held), "now": self.runtime.clock()}
-        return [self._opened(EventRow(rows.values_of(row))) for row in ask(session, _DUE, asked)]
-
-    def _opened(self, row: EventRow) -> Arrived:
-        """One that cannot be opened is put aside, so that it stops nobody else's."""
-        try:
-            return Arrived(row, webhooks.parse(self.runtime.vault.open(row.sealed_body).encode()))
-        except Undecryptable:
-            log.error("an event cannot be read and is put aside", event_id=row.id, label=row.label)
-            return Arrived(row, [])
-
-    def claim(self, session: Session, held: dict[int, int], room: int) -> list[None]:
-        """Apply what was read ahead, or what has arrived since."""
-        arrived = self._prepared if self._prepared is not None else self._read(session, held)
-        self._prepared = None
-        if arrived:
-            self._apply_all(session, [one for one in arrived if one.row.shard in held])
-        self.applied = len(arrived)
-        return []
-
-    def _apply_all(self, session: Session, arrived: Sequence[Arrived]) -> None:
-        """All together; if that fails for a fault of ours, one by one, so that a bad one spoils only itself."""
-        try:
-            with session.begin_nested():
-                apply(session, self.runtime, arrived)
-            return
-        except OperationalError:
-            raise  # the database's trouble, not an event's: all of them again later
-        except Exception:
-            log.exception("a group of events could not be applied, one by one now", count=len(arrived))
-        for one in arrived:
-            rows.let_go(session)  # what was held inside the savepoint is free again
-            self._apply(session, Arrived(one.row.as_read(), one.events))
-
-    def _apply(self, session: Session, one: Arrived) -> None:
-        """One event that cannot be applied for a fault of ours waits and is then put aside; the others go on."""
-        try:
-            with session.begin_nested():
-                apply(session, self.runtime, [one])
-            return
-        except OperationalError:
-            raise
-        except Exception:
-            log.exception("an event could not be applied", event_id=one.row.id, label=one.row.label)
-        row = one.row.as_read()
-        if self.runtime.clock() - row.received_at < STUBBORN:
-            row.due_at = self.runtime.clock() + timedelta(seconds=5)
-        else:
-            row.state = "odd"
-        rows.write(session, [row])
-
-    def work(self, task: None) -> None:
-        """Nothing happens on threads."""
-
-    def record(self, session: Session, task: None, result: None) -> None:
-        """Nothing comes back from threads."""
-
-    def lost(self, session: Session, task: None) -> None:
-        """Nothing can get lost on threads."""
-
-
-# Made once: building a statement costs more than running it.
-_DUE = (
-    select(
-        InboundEvent.id,
-        InboundEvent.line_id,
-        InboundEvent.shard,
-        InboundEvent.key,
-        type_coerce(InboundEvent.body, Text).label("sealed_body"),
-        InboundEvent.label,
-        InboundEvent.received_at,
-        InboundEvent.due_at,
-        InboundEvent.state,
-    )
-    .where(
-        among(InboundEvent.shard, "shards"),
-        InboundEvent.state == "stored",
-        InboundEvent.due_at <= bindparam("now", type_=Moment),
-    )
-    .order_by(InboundEvent.id)
-    .limit(BATCH)
-)
 _LINES = select(Line).where(among(Line.id, "ids")).options(defer(Line.api_key), defer(Line.secret))
 
 

@@ -22,12 +22,12 @@ from activities.errors import Refused
 from bx24.client import MAX_BATCH
 from gupshup.templates import TemplateInfo
 from messaging import templates
-from messaging.desk import Elsewhere, QuickDesk
 from messaging.lines import selection
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
 from messaging.stages.planning import context, plan
+from messaging.stages.planning.desk import Elsewhere, QuickDesk
 from messaging.store import rows
 from messaging.store.database import ask
 from messaging.store.models import Lease, Line, Run

@@ -5,38 +5,45 @@ one of four: accepted; certainly not written (again later); certainly refused (f
 """
 
 from collections import defaultdict
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, column, exists, func, select, true, update
-from sqlalchemy.orm import Session, aliased, defer
+from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
 from messaging.conversations import replies
 from messaging.lines import circuit_breaker, lines
-from messaging.lines.lines import PAUSED
 from messaging.runs import outcomes, statuses
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
+from messaging.stages.sending.ready import (
+    CLAIM,
+    CONTENTS,
+    LANES,
+    LINES,
+    OVERTAKING,
+    PAUSED_LINES,
+    PUT_OFF,
+    QUEUED_LINES,
+    READY_IN_TURN,
+    READY_OF_LINES,
+    READY_RUNS,
+    READY_TRIAL,
+    TALKED,
+    times,
+)
 from messaging.store import rows
 from messaging.store.database import ask
-from messaging.store.models import Conversation, InboundEvent, Lease, Line, Message, Run, shard_of
+from messaging.store.models import Line, Message, shard_of
 from messaging.store.rows import MessageRow
-from messaging.store.sql import among, there_is
-from messaging.store.types import Array, Moment
 
-#: A message waits for earlier runs of its portal that are not planned yet, so that robots keep their order; but not
-#: for ever: one run whose card cannot be read must not hold up the others.
-ORDER_PATIENCE = timedelta(seconds=60)
 BACKOFF_MAX_S = 60
 #: More lines than this have their turn in the next round: each is a part of one question.
 LINES_A_ROUND = 64
-#: No send takes this long: connect 5 s, read 30 s.
-LOST_AFTER = timedelta(seconds=120)
 log = structlog.get_logger(__name__)
 
 
@@ -87,7 +94,7 @@ class Outbox:
 
     def look(self, session: Session, held: dict[int, int]) -> None:
         """Find all lines with something queued; what was delayed or held up is found here again."""
-        self.ready |= {row.id for row in session.execute(_QUEUED_LINES) if shard_of(row.portal_id) in held}
+        self.ready |= {row.id for row in session.execute(QUEUED_LINES) if shard_of(row.portal_id) in held}
 
     def claim(self, session: Session, held: dict[int, int], room: int) -> list[Sending]:
         """Messages whose turn it is: fair turns between the lines, within each the oldest calls first."""
@@ -124,7 +131,7 @@ class Outbox:
     def _of_runs(session: Session, run_ids: list[int], now: datetime) -> defaultdict[int, list[tuple[int, int]]]:
         """Those of the messages just planned that nothing stands in front of, by line, in one question for all lines."""
         found: defaultdict[int, list[tuple[int, int]]] = defaultdict(list)
-        for row in ask(session, _READY_RUNS, {"runs": run_ids, **_times(now)}) if run_ids else ():
+        for row in ask(session, READY_RUNS, {"runs": run_ids, **times(now)}) if run_ids else ():
             found[row.line_id].append((row.id, row.conversation_id))
         return found
 
@@ -144,9 +151,9 @@ class Outbox:
         if not shares:
             return found
         limits = [*shares.values()]
-        query, asked = _READY_OF_LINES, {"lines": [*shares], "limit": max(limits), **_times(now)}
+        query, asked = READY_OF_LINES, {"lines": [*shares], "limit": max(limits), **times(now)}
         if session.get_bind().dialect.name == "postgresql":
-            query, asked = _READY_IN_TURN, {"lines": [*shares], "limits": limits, **_times(now)}
+            query, asked = READY_IN_TURN, {"lines": [*shares], "limits": limits, **times(now)}
         for row in ask(session, query, asked):
             if len(of_line := found[row.line_id]) < shares[row.line_id]:
                 of_line.append((row.id, row.conversation_id))
@@ -162,8 +169,8 @@ class Outbox:
         self.ready.discard(line.id)
         if line.trial_run_id is None:
             return []
-        asked = {"line": line.id, "limit": 1, "trial": line.trial_run_id, **_times(now)}
-        found = [(row.id, row.conversation_id) for row in session.execute(_READY_TRIAL, asked)]
+        asked = {"line": line.id, "limit": 1, "trial": line.trial_run_id, **times(now)}
+        found = [(row.id, row.conversation_id) for row in session.execute(READY_TRIAL, asked)]
         return self._leaving(session, line, now, found, more=False)
 
     def _leaving(
@@ -183,7 +190,7 @@ class Outbox:
         known = rows.known_lines(session)
         found = [line for line_id, line in known.items() if line_id in wanted and line.status == "connected"]
         if missing := sorted(wanted - known.keys()):
-            found += session.scalars(_LINES, {"ids": missing})
+            found += session.scalars(LINES, {"ids": missing})
         lines = sorted((line for line in found if shard_of(line.portal_id) in held), key=lambda line: line.id)
         self.ready &= {line.id for line in lines}
         return lines
@@ -196,9 +203,9 @@ class Outbox:
         if not paused:
             return lines
         # Locked: else what is put off just after somebody let the line go on would wait for ever.
-        still = session.scalars(_PAUSED, {"ids": sorted(paused)}).all()
+        still = session.scalars(PAUSED_LINES, {"ids": sorted(paused)}).all()
         shards = {shard_of(line.portal_id) for line in lines if line.id in paused}
-        session.execute(_PUT_OFF, {"shards": sorted(shards), "ids": still})
+        session.execute(PUT_OFF, {"shards": sorted(shards), "ids": still})
         self.ready -= paused
         for line_id in paused & new.keys():
             del new[line_id]
@@ -233,7 +240,7 @@ class Outbox:
     def _claimed(
         self, session: Session, chosen: list[int], lines_by_id: dict[int, Line], now: datetime
     ) -> list[Sending]:
-        claimed = ask(session, _CLAIM, {"ids": chosen, **_times(now)}).all()
+        claimed = ask(session, CLAIM, {"ids": chosen, **times(now)}).all()
         contents = self._contents(session, {row.run_id: row.trace for row in claimed})
         accounts = {line_id: lines.account(line) for line_id, line in lines_by_id.items()}
         return [
@@ -260,7 +267,7 @@ class Outbox:
         remembered = {run_id: self.fresh.pop(run_id) for run_id in traces if run_id in self.fresh}
         known = {run_id: content for run_id, content in remembered.items() if content.trace == traces[run_id]}
         if unknown := [run_id for run_id in traces if run_id not in known]:
-            for row in session.execute(_CONTENTS, {"ids": unknown}):
+            for row in session.execute(CONTENTS, {"ids": unknown}):
                 known[row.run_id] = Content(traces[row.run_id], row.phone, row.payload)
         return known
 
@@ -298,7 +305,7 @@ class Outbox:
         rows.write(session, [row for message in found.values() for row in (message, message.run)])
         # Their lanes are free again: who waits behind?
         self.ready |= set(
-            ask(session, _LANES, {"ids": [message.conversation_id for message in found.values()]}).scalars()
+            ask(session, LANES, {"ids": [message.conversation_id for message in found.values()]}).scalars()
         )
         for sending, _ in done:
             status = found[sending.message_id].status if sending.message_id in found else "wiped"
@@ -314,9 +321,9 @@ class Outbox:
             replies.overtaken(session, self.runtime, message)
         if not accepted:
             return
-        ask(session, _TALKED, {"ids": [message.conversation_id for message, _ in accepted], "now": now})
+        ask(session, TALKED, {"ids": [message.conversation_id for message, _ in accepted], "now": now})
         # Events that overtook this record wait for it.
-        overtook = ask(session, _OVERTAKING, {"refs": [gupshup_id for _, gupshup_id in accepted], "now": now})
+        overtook = ask(session, OVERTAKING, {"refs": [gupshup_id for _, gupshup_id in accepted], "now": now})
         self.overtaken = self.overtaken or bool(overtook.rowcount)
 
     def _again(
@@ -353,176 +360,3 @@ def _shares(wanted: list[int], room: int) -> list[int]:
         shares.append(min(share, may))
         room -= shares[-1]
     return shares
-
-
-# Statements are made once: SQLAlchemy spends more on building one than on running it. Parameters: line, limit, ids, `_times`.
-def _times(now: datetime) -> dict[str, datetime]:
-    return {"now": now, "patient": now - ORDER_PATIENCE}
-
-
-_NOW = bindparam("now", type_=Moment)
-_EARLIER, _FLYING, _UNPLANNED = aliased(Message), aliased(Message), aliased(Run)
-
-
-def _wanted(message: Any) -> ColumnElement[bool]:
-    """Whether its run still waits: a message whose wait is over must never leave, however long the queue stood still."""
-    return exists().where(Run.id == message.run_id, Run.state != "ended", Run.deadline_at > _NOW)
-
-
-def _ready(message: Any) -> Select[tuple[int, int, int]]:
-    """Queued messages that nothing earlier stands in front of, oldest robot call first. In front of a message stand:
-    earlier ones to the same client, one in flight to that client, and earlier runs of its portal that are not planned yet
-    and may turn out to go to the same client.
-
-    message: `Message`, or a part of its rows.
-    """
-    earlier = there_is(
-        _EARLIER,
-        _EARLIER.run_id,
-        _EARLIER.conversation_id == message.conversation_id,
-        _EARLIER.run_id < message.run_id,
-        _EARLIER.status == "queued",
-    )
-    in_flight = there_is(
-        _FLYING, _FLYING.run_id, _FLYING.conversation_id == message.conversation_id, _FLYING.status == "sending"
-    )
-    unplanned = there_is(
-        _UNPLANNED,
-        _UNPLANNED.id,
-        _UNPLANNED.shard == message.shard,  # follows from the portal, and opens the index of stored runs
-        _UNPLANNED.portal_id == message.portal_id,
-        _UNPLANNED.state == "stored",
-        _UNPLANNED.id < message.run_id,
-        _UNPLANNED.stored_at > bindparam("patient", type_=Moment),
-    )
-    return (
-        select(message.id, message.conversation_id, message.line_id)
-        .where(message.status == "queued", message.send_at <= _NOW, _wanted(message), ~earlier, ~in_flight, ~unplanned)
-        .order_by(message.run_id)
-    )
-
-
-_READY_ALL = _ready(Message)
-_READY = _READY_ALL.where(Message.line_id == bindparam("line")).limit(bindparam("limit"))
-#: SQLite: of many lines in one question, of each as many as may leave of any.
-_EACH = func.json_each(bindparam("lines", type_=Array(BigInteger()))).table_valued("value", name="each")
-_OLDEST = aliased(Message)
-_READY_OF_LINES = (
-    select(Message.id, Message.conversation_id, Message.line_id)
-    .join_from(
-        _EACH,
-        Message,
-        Message.id.in_(
-            _ready(_OLDEST)
-            .with_only_columns(_OLDEST.id)
-            .where(_OLDEST.line_id == _EACH.c.value)
-            .limit(bindparam("limit"))
-            .correlate(_EACH)
-        ),
-    )
-    .order_by(Message.run_id)
-)
-#: PostgreSQL: of many lines in one question.
-_TURN = (
-    func.unnest(bindparam("lines", type_=Array(BigInteger())), bindparam("limits", type_=Array(Integer())))
-    .table_valued(column("line_id", BigInteger), column("may", Integer))
-    .render_derived(name="turn")
-)
-#: Sorted before it is looked at closely: else PostgreSQL asks all that of each message a line has queued, and sorts then.
-_QUEUE = (
-    select(Message)
-    .where(Message.status == "queued", Message.line_id == _TURN.c.line_id)
-    .order_by(Message.run_id)
-    .correlate(_TURN)
-    .lateral("queue")
-)
-_OF_TURN = _ready(aliased(Message, _QUEUE)).limit(_TURN.c.may).lateral("ready")
-_READY_IN_TURN = select(_OF_TURN.c.id, _OF_TURN.c.conversation_id, _OF_TURN.c.line_id).join_from(
-    _TURN, _OF_TURN, true()
-)
-_READY_RUNS = _READY_ALL.where(among(Message.run_id, "runs"))
-#: Of a stopped line: the one message that is to show whether it works again (messaging.lines.circuit_breaker).
-_READY_TRIAL = _READY.where(Message.run_id == bindparam("trial"))
-_CLAIM = (
-    update(Message)
-    .where(among(Message.id, "ids"), Message.status == "queued", _wanted(Message))
-    .values(
-        status="sending",
-        claimed_at=_NOW,
-        attempts=Message.attempts + 1,
-        fence=select(Lease.fence).where(Lease.shard == Message.shard).scalar_subquery(),
-    )
-    .returning(
-        Message.id,
-        Message.run_id,
-        Message.fence,
-        Message.portal_id,
-        Message.line_id,
-        Message.attempts,
-        select(Run.trace).where(Run.id == Message.run_id).scalar_subquery().label("trace"),
-    )
-    .execution_options(synchronize_session=False)
-)
-_CONTENTS = (
-    select(Message.run_id, Conversation.phone, Message.payload)
-    .join(Conversation, Conversation.id == Message.conversation_id)
-    .where(among(Message.run_id, "ids"))
-)
-_LANES = select(Message.line_id).where(among(Message.conversation_id, "ids"), Message.status == "queued").distinct()
-_LINES = (
-    select(Line)
-    .where(among(Line.id, "ids"), Line.status == "connected")
-    .order_by(Line.id)
-    .options(defer(Line.secret))
-    .execution_options(populate_existing=True)
-)
-_PAUSED = select(Line.id).where(among(Line.id, "ids"), Line.paused_at.is_not(None)).with_for_update(read=True)
-#: The shards open the index of what is due: what waits already, however much it is, is not looked at again.
-_PUT_OFF = (
-    update(Message)
-    .where(
-        among(Message.shard, "shards"),
-        among(Message.line_id, "ids"),
-        Message.status == "queued",
-        Message.send_at < PAUSED,
-    )
-    .values(send_at=PAUSED)
-    .execution_options(synchronize_session=False)
-)
-_QUEUED_LINES = select(Line.id, Line.portal_id).where(
-    exists().where(Message.line_id == Line.id, Message.status == "queued")
-)
-_TALKED = (
-    update(Conversation)
-    .where(among(Conversation.id, "ids"))
-    .values(last_activity_at=_NOW)
-    .execution_options(synchronize_session=False)
-)
-_OVERTAKING = (
-    update(InboundEvent)
-    .where(among(InboundEvent.ref, "refs"), InboundEvent.state == "stored")
-    .values(due_at=_NOW)
-    .execution_options(synchronize_session=False)
-)
-
-
-def lost_in_flight(session: Session, shards: Iterable[int], now: datetime) -> int:
-    """Claimed long ago and in nobody's hands: a claim whose commit went through while its answer was lost."""
-    lost = session.execute(
-        update(Message)
-        .where(Message.shard.in_(list(shards)), Message.status == "sending", Message.claimed_at < now - LOST_AFTER)
-        .values(status="unknown", error_code="worker_died")
-        .execution_options(synchronize_session=False)
-    )
-    return int(lost.rowcount)  # type: ignore[attr-defined]  # a CursorResult, typed as Result
-
-
-def orphaned(session: Session, shards: Iterable[int]) -> int:
-    """The shards were just taken over: what their former owner had in flight is unclear from now on."""
-    lost = session.execute(
-        update(Message)
-        .where(Message.shard.in_(list(shards)), Message.status == "sending")
-        .values(status="unknown", error_code="worker_died")
-        .execution_options(synchronize_session=False)
-    )
-    return int(lost.rowcount)  # type: ignore[attr-defined]  # a CursorResult, typed as Result

@@ -1,0 +1,1 @@
+"""Inbound: a stored webhook is applied to message, run and conversation."""

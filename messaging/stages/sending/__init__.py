@@ -1,0 +1,1 @@
+"""Sending: a queued message is claimed, handed to Gupshup, recorded."""
