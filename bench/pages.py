@@ -23,7 +23,7 @@ from app import create_app
 from bench.figures import NAMES
 from bench.ground import Ground, say
 from gupshup.templates import TemplateInfo
-from messaging import tallies
+from messaging.insight import daily
 from messaging.lean import settle
 from messaging.runtime import Runtime, open_runtime
 from messaging.store.crypto import digest
@@ -458,7 +458,7 @@ class _Shop:
 def _figures(runtime: Runtime, portal_id: int, line_ids: list[int], now: datetime) -> None:
     """The day's tallies, and what Redis keeps by hour."""
     for back in range(2):
-        for _ in tallies.count(runtime, (now - timedelta(days=back)).date()):
+        for _ in daily.count(runtime, (now - timedelta(days=back)).date()):
             pass
     for back in range(24):
         counters = Counters(partial(_earlier, now, back))

@@ -18,11 +18,11 @@ from sqlalchemy import Text, delete, exists, literal_column, or_, select, tuple_
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from messaging.insight.daily import Tallies
 from messaging.runtime import Runtime
 from messaging.store.id_search import first_since
 from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run, Tally
 from messaging.store.types import WIPED
-from messaging.tallies import Tallies
 
 #: Rows of one transaction, not counting what hangs on them: a message and a reply per run.
 BATCH = 100

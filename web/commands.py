@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import func, or_, select
 
 from gupshup.errors import GupshupError
-from messaging import story
+from messaging.insight import timeline
 from messaging.lines import circuit_breaker, lines
 from messaging.portals import portals
 from messaging.runs import outcomes
@@ -282,8 +282,8 @@ def _messages(runtime: Runtime) -> click.Group:
             message = session.scalar(select(Message).where(or_(Message.gupshup_id == message_id, *own)))
             if message is None:
                 raise click.ClickException(f"there is no message {message_id}")
-            told, whole = story.facts(message), story.tell(session, runtime, message.run_id)
-        steps = story.lines_of(whole.steps) if whole else []
+            told, whole = timeline.facts(message), timeline.tell(session, runtime, message.run_id)
+        steps = timeline.lines_of(whole.steps) if whole else []
         if as_json:
             click.echo(json.dumps({**told, "steps": steps}, ensure_ascii=False, default=str, indent=2))
             return

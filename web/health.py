@@ -7,7 +7,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
-from messaging.metrics import Figures
+from messaging.insight.prometheus import Figures
 from messaging.store import schema
 from messaging.store.crypto import same
 from messaging.system.embedded_redis import QueueServerError

@@ -1,7 +1,7 @@
-"""What happens is counted in memory, and added to one Redis hash a few times a second (shown by messaging.metrics).
+"""What happens is counted in memory, and added to one Redis hash a few times a second (shown by messaging.insight.prometheus).
 
 What no table knows of one portal's last hours is counted by hour as well, in a hash per portal and hour that Redis forgets
-after two days (shown by messaging.series).
+after two days (shown by messaging.insight.hourly).
 """
 
 import threading

@@ -12,9 +12,9 @@ from sqlalchemy import event, func, select, text, update
 
 from messaging import housekeeping
 from messaging.housekeeping import BATCH, TURN, Housekeeper
+from messaging.insight.timeline import facts
 from messaging.store import key_rotation
 from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run, Tally
-from messaging.story import facts
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, hear, later, template
 from tests.rows import copies
 from tests.world import World

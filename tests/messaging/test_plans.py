@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, event, text
 
 from bx24.emulator import lifecycle
-from messaging import pool, search
-from messaging.checks import CHECKS
+from messaging import pool
+from messaging.insight import search_rows
+from messaging.insight.line_checks import CHECKS
 from messaging.lines import lines
 from messaging.sweeper import due_shards
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, status, template, webhook
@@ -182,7 +183,7 @@ def every_page(shop: World) -> None:
     asked = [*(f"/app/{path}" for path in paths), line, f"{line}/hours", f"{line}/robots"]
     for path in [*asked, *(f"{line}/checks/{name}" for name in CHECKS)]:
         assert frame.get(path).status_code == 200, path
-    filters: list[dict[str, Any]] = [{"status": status} for status in search.STATUSES]
+    filters: list[dict[str, Any]] = [{"status": status} for status in search_rows.STATUSES]
     filters += [{"line": shop.line.id, "status": "failed"}, {"action": "send_text"}, {"period": "7"}]
     filters += [{"period": "own", "first": "2026-06-01", "last": "2026-06-02"}, {"before": "3000"}]
     words = (f"+{OLGA}", "0000007", "4242424242", "сделка 7", "77", "#1", "gs-77", "0000000000ff")

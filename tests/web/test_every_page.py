@@ -9,7 +9,7 @@ import redis
 from babel import localedata
 from redis.client import Pipeline
 
-from messaging.checks import CHECKS
+from messaging.insight.line_checks import CHECKS
 from tests.flows.scenes import OLGA, PHONES, begin, hear, later, template, text
 from tests.web.inside import Frame
 from tests.world import World

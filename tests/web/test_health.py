@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 from sqlalchemy import text
 
-from messaging import tallies
+from messaging.insight import daily
 from messaging.lines import lines
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, template
 from tests.flows.scenes import text as words
@@ -103,7 +103,7 @@ def test_the_figures_are_those_of_what_happened(shop: World) -> None:
     shop.start(template(PHONES[3]))
     later(shop, 0.1, 20)
     shop.drain.runtime.counters.flush(shop.runtime.redis)
-    for _ in tallies.count(shop.runtime, shop.now.date()):
+    for _ in daily.count(shop.runtime, shop.now.date()):
         pass
     figures, line = _figures(shop), str(shop.line.id)
     assert _of(figures, "waba24_runs_received_total", side="robots", action="send_template") == 5

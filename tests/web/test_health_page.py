@@ -8,7 +8,7 @@ from typing import Any
 from redis import Redis
 from sqlalchemy import select
 
-from messaging import series, tallies
+from messaging.insight import daily, hourly
 from messaging.lines import lines
 from messaging.store.models import Portal
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, status, template, webhook
@@ -17,10 +17,10 @@ from tests.web.inside import Frame, seen
 from tests.world import World
 
 
-def _figures(world: World) -> series.Figures:
+def _figures(world: World) -> hourly.Figures:
     world.runtime.counters.flush(world.runtime.redis)
     with world.runtime.db.read() as session:
-        return series.figures(session, world.runtime, session.scalars(select(Portal)).one())
+        return hourly.figures(session, world.runtime, session.scalars(select(Portal)).one())
 
 
 def _busy_day(shop: World) -> None:
@@ -84,7 +84,7 @@ def test_what_waits_for_the_end_of_a_pause_is_no_fault_of_the_queue(shop: World)
 @ONE_DATABASE
 def test_the_page_shows_them_in_both_languages_and_reads_without_pictures(shop: World) -> None:
     _busy_day(shop)
-    for _ in tallies.count(shop.runtime, shop.now.date()):
+    for _ in daily.count(shop.runtime, shop.now.date()):
         pass
     shop.runtime.counters.flush(shop.runtime.redis)
     page = Frame(shop).get("/app/health").text

@@ -13,7 +13,7 @@ from flask import render_template
 from sqlalchemy import select, update
 
 from gupshup import marks
-from messaging import search
+from messaging.insight import search, search_rows
 from messaging.store.models import Message, Portal, Run
 from messaging.store.types import WIPED
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, status, template, webhook
@@ -97,7 +97,7 @@ def test_what_is_shown_as_a_status_is_what_its_filter_finds(shop: World) -> None
     with shop.runtime.db.read() as session:
         portal = session.scalars(select(Portal)).one()
         everything = search.find(session, shop.runtime, portal, search.Query(), limit=99).rows
-        for wanted in search.STATUSES:
+        for wanted in search_rows.STATUSES:
             found = search.find(session, shop.runtime, portal, search.Query(status=wanted), limit=99).rows
             assert {row.id for row in found} == {row.id for row in everything if row.status == wanted}, wanted
 

@@ -12,7 +12,7 @@ import requests
 from sqlalchemy import select, update
 from werkzeug.test import Client as WsgiClient
 
-from messaging import checks
+from messaging.insight import line_checks
 from messaging.limits import concurrency
 from messaging.lines import lines
 from messaging.store.models import Line, Message, Portal, Tally
@@ -32,12 +32,12 @@ def _line(world: World, **changes: Any) -> Line:
         return session.scalars(select(Line)).one()
 
 
-def _ask(world: World, name: str) -> checks.Result:
+def _ask(world: World, name: str) -> line_checks.Result:
     """Asked anew, whatever was found a moment ago."""
     with world.runtime.db.read() as session:
         line = session.scalars(select(Line)).one()
-    checks.forget(world.runtime, line.id)
-    return checks.ask(world.runtime, line, name)
+    line_checks.forget(world.runtime, line.id)
+    return line_checks.ask(world.runtime, line, name)
 
 
 def _webhook(world: World, url: str | None) -> None:
@@ -79,7 +79,7 @@ def test_all_green_folds_into_one_line(shop: World) -> None:
     opened(shop)
     frame = Frame(shop)
     shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)
-    for name in checks.CHECKS:
+    for name in line_checks.CHECKS:
         row = frame.page(f"lines/1/checks/{name}")
         assert "Готово" in row, name
         assert "tick" not in row, "what is right is not asked again by itself"
@@ -237,7 +237,7 @@ def test_checks_are_for_the_portals_own_lines(shop: World) -> None:
         session.execute(update(Line).values(portal_id=other.id))
     shop.net.seen.clear()
     frame = Frame(shop)
-    for name in checks.CHECKS:
+    for name in line_checks.CHECKS:
         frame.page(f"lines/1/checks/{name}", 404)
     frame.change("lines/1/webhook", 404)
     assert not [one for one in shop.net.seen if "gupshup" in str(one.url) or APP in str(one.url)]
@@ -247,7 +247,7 @@ def test_checks_are_for_the_portals_own_lines(shop: World) -> None:
 
 def test_a_gupshup_that_hangs_holds_few_threads(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else three open pages would keep robots' calls and webhooks waiting for as long as it hangs."""
-    monkeypatch.setattr(checks, "_seats", concurrency.Seats(patience_s=0.05))
+    monkeypatch.setattr(line_checks, "_seats", concurrency.Seats(patience_s=0.05))
     for number in range(concurrency.SEATS):
         shop.connect(f"another{number}", f"7900111220{number}")
     held, go_on = threading.Semaphore(0), threading.Event()

@@ -6,7 +6,7 @@ import pytest
 from werkzeug.test import Client
 
 from messaging.store.models import Line
-from messaging.templates import ASK_EVERY
+from messaging.templates.catalogue import ASK_EVERY
 from tests.flows.scenes import ONE_DATABASE
 from tests.web.inside import Frame, seen
 from tests.world import GUPSHUP, World

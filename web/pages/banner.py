@@ -7,7 +7,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy import select
 
-from messaging import hours
+from messaging.insight import line_activity
 from messaging.lines import circuit_breaker
 from messaging.store.models import Line, Portal
 from web.context import runtime
@@ -38,7 +38,7 @@ def worst(viewer: Viewer) -> Banner | None:
         stopped = next((line for line in lines if line.stopped_at is not None), None)
         if stopped is not None:
             return _stopped(stopped, viewer.language)
-        silent = hours.silent_since(session, runtime().clock(), [line.id for line in lines]) if lines else {}
+        silent = line_activity.silent_since(session, runtime().clock(), [line.id for line in lines]) if lines else {}
     found = next((line for line in lines if line.id in silent), None)
     if found is not None:
         return _silent(found, silent[found.id])

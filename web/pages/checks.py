@@ -10,10 +10,10 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
-from messaging.checks import Result
+from messaging.insight.line_checks import Result
 from web.texts import badge, moment, phone
 
-#: The rows' names; `installed` is the portal's, the others are `messaging.checks.CHECKS`.
+#: The rows' names; `installed` is the portal's, the others are `messaging.insight.line_checks.CHECKS`.
 TITLES: dict[str, LazyString] = {
     "installed": _l("The app is installed"),
     "key": _l("The Gupshup key is accepted"),

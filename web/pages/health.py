@@ -11,8 +11,8 @@ from markupsafe import Markup
 from sqlalchemy import select
 
 from bx24.i18n import Text
-from messaging import series, story
-from messaging.series import Figures, Queue
+from messaging.insight import hourly, reasons, timeline
+from messaging.insight.hourly import Figures, Queue
 from messaging.store.models import Line, Portal
 from web import texts
 from web.context import runtime
@@ -46,7 +46,7 @@ class Small:
 def health(viewer: Viewer, portal: Portal) -> Response:
     """The viewer's own portal, and none other."""
     with runtime().db.read() as session:
-        found = series.figures(session, runtime(), portal)
+        found = hourly.figures(session, runtime(), portal)
         lines = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.id)).all()
     names: dict[int | None, str] = {line.id: line.name or line.app_name for line in lines}
     return show(
@@ -61,8 +61,8 @@ def health(viewer: Viewer, portal: Portal) -> Response:
             for (line_id, code), count in found.refusals.most_common(20)
         ],
         today=[
-            (story.STATUS[name].to(viewer.language), found.today[name])
-            for name in story.STATUS
+            (timeline.STATUS[name].to(viewer.language), found.today[name])
+            for name in timeline.STATUS
             if found.today.get(name)
         ],
     )
@@ -71,7 +71,7 @@ def health(viewer: Viewer, portal: Portal) -> Response:
 def _smalls(found: Figures, names: dict[int | None, str], language: str) -> list[Small]:
     labels = [texts.moment(at, "full") for at in found.hours]
     runs = [
-        charts.Series(story.title("robots", name).to(language), found.runs[name], _KINDS[min(at, 4)])
+        charts.Series(timeline.title("robots", name).to(language), found.runs[name], _KINDS[min(at, 4)])
         for at, name in enumerate(_most(found.runs))
     ]
     ended = [
@@ -145,7 +145,7 @@ def _seconds(found: Figures, line_id: int, names: dict[int | None, str], labels:
 
 
 def _sum(rows: dict[str, list[int]], names: Sequence[str]) -> list[int]:
-    return [sum(rows[name][at] for name in names if name in rows) for at in range(series.HOURS)]
+    return [sum(rows[name][at] for name in names if name in rows) for at in range(hourly.HOURS)]
 
 
 def _most(rows: dict[K, list[int]]) -> list[K]:
@@ -190,4 +190,4 @@ def _waiting(queue: Queue) -> str:
 
 
 def _meaning(code: str, language: str) -> str:
-    return story.short(story.explained(code, "", "")).to(language)
+    return reasons.short(reasons.explained(code, "", "")).to(language)

@@ -14,8 +14,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gupshup.errors import GupshupError
-from messaging import checks, hours, story
-from messaging.checks import CHECKS
+from messaging.insight import line_activity, line_checks, timeline
+from messaging.insight.line_checks import CHECKS
 from messaging.lines import circuit_breaker, lines
 from messaging.lines.lines import LIMITS, PACES, NewLine
 from messaging.store.id_search import first_since
@@ -103,7 +103,7 @@ def table(viewer: Viewer, portal: Portal, said: str = "") -> Response:
         mine = select(Line).where(Line.portal_id == portal.id, is_shown)
         found = session.scalars(mine.order_by(Line.status, Line.id)).all()
         default = session.get_one(Portal, portal.id).default_line_id
-        silent = hours.silent_since(session, runtime().clock(), [line.id for line in found])
+        silent = line_activity.silent_since(session, runtime().clock(), [line.id for line in found])
         listed = [_listed(session, line, default, viewer, line.id in silent) for line in found]
     return show("pages/lines.html", viewer, section="lines", listed=listed, said=said)
 
@@ -194,12 +194,12 @@ def _line_page(viewer: Viewer, portal: Portal, line_id: int, **more: Any) -> Res
     with runtime().db.read() as session:
         line = session.get_one(Line, line_id)
         default = session.get_one(Portal, portal.id).default_line_id
-        silent = hours.silent_since(session, runtime().clock(), [line.id])
+        silent = line_activity.silent_since(session, runtime().clock(), [line.id])
         listed = _listed(session, line, default, viewer, bool(silent))
         waiting = session.scalar(
             select(func.count()).where(Run.shard == shard_of(portal.id), Run.line_id == line.id, Run.state != "ended")
         )
-    known = checks.last(runtime(), line.id)
+    known = line_checks.last(runtime(), line.id)
     values = {
         "found": listed,
         "line": line,
@@ -227,7 +227,7 @@ def check(viewer: Viewer, portal: Portal, line: Line, name: str) -> Response:
 
 
 def _row(viewer: Viewer, portal: Portal, line: Line, name: str, refused: str = "") -> Response:
-    row = Row(name, checks.ask(runtime(), line, name), line.id, counted="counted" in request.args)
+    row = Row(name, line_checks.ask(runtime(), line, name), line.id, counted="counted" in request.args)
     drawn = page(
         "pages/lines_check.html", viewer, row=row, line=line, address=_address(viewer, line, row), refused=refused
     )
@@ -248,10 +248,10 @@ def subscribe(viewer: Viewer, portal: Portal, line: Line) -> Response:
     """Have Gupshup post to our address; then the check says whether it does."""
     refused = ""
     try:
-        checks.subscribe(runtime(), line)
+        line_checks.subscribe(runtime(), line)
     except GupshupError as error:
         refused = _("Gupshup did not take it: %(said)s. Put the address into its console by hand.", said=error.reason)
-    checks.forget(runtime(), line.id)
+    line_checks.forget(runtime(), line.id)
     return _row(viewer, portal, line, "webhook", refused)
 
 
@@ -260,7 +260,7 @@ def subscribe(viewer: Viewer, portal: Portal, line: Line) -> Response:
 @of_portal
 def show_hours(viewer: Viewer, portal: Portal, line: Line) -> Response:
     """What happened in 24 hours, drawn."""
-    day = hours.day(runtime(), line.id)
+    day = line_activity.day(runtime(), line.id)
     groups = (
         (_("delivered"), "ok", ("delivered", "read")),
         (_("accepted, sent"), "info", ("accepted", "sent")),
@@ -301,7 +301,8 @@ def show_robots(viewer: Viewer, portal: Portal, line: Line) -> Response:
             .group_by(Run.action)
         ).all()
     named = sorted(
-        ((story.title("robots", action).to(viewer.language), count) for action, count in used), key=lambda one: -one[1]
+        ((timeline.title("robots", action).to(viewer.language), count) for action, count in used),
+        key=lambda one: -one[1],
     )
     return page("pages/lines_robots.html", viewer, robots=named)
 
@@ -414,5 +415,5 @@ def _refused(viewer: Viewer, portal: Portal, line: Line, name: str, given: str, 
 
 def _changed(line: Line) -> None:
     """What was found about the line is out of date, and its shard has something to do."""
-    checks.forget(runtime(), line.id)
+    line_checks.forget(runtime(), line.id)
     runtime().unrung.add([shard_of(line.portal_id)])

@@ -20,8 +20,9 @@ from bx24.documents import Document, Triple, document
 from bx24.i18n import Text
 from gupshup import marks
 from gupshup.refusals import refusal
-from messaging import search, story
-from messaging.search import Found, Query
+from messaging.insight import reasons, search, search_rows, timeline
+from messaging.insight.search import Query
+from messaging.insight.search_rows import Found
 from messaging.store.crypto import Undecryptable
 from messaging.store.models import Line, Portal, Run
 from robots import ROBOTS
@@ -87,7 +88,7 @@ class Asked:
         since, until = self._period(now, zone)
         line = int(self.line) if self.line.isdecimal() and len(self.line) < 19 else None
         action = self.action if self.action in ROBOTS else ""
-        status = self.status if self.status in search.STATUSES else ""
+        status = self.status if self.status in search_rows.STATUSES else ""
         return Query(self.words[:120], line, action, status, since, until, whole_phones=not viewer.is_admin)
 
     def _period(self, now: datetime, zone: timezone) -> tuple[datetime | None, datetime | None]:
@@ -159,7 +160,7 @@ def messages(viewer: Viewer, portal: Portal) -> Response:
         "rows": [Row(row, viewer, portal) for row in found.rows],
         "lines": lines,
         "robots": {name: title.to(viewer.language) for name, (_action, title) in ROBOTS.items()},
-        "statuses": {name: _capital(story.STATUS[name].to(viewer.language)) for name in search.STATUSES},
+        "statuses": {name: _capital(timeline.STATUS[name].to(viewer.language)) for name in search_rows.STATUSES},
         "signs": SIGNS,
         "is_new": is_new,
     }
@@ -181,12 +182,12 @@ def message(viewer: Viewer, portal: Portal, run_id: int) -> Response:
     """One run's story; the filters of the list it was opened from come along and go back."""
     with runtime().db.read() as session:
         try:
-            told = story.tell(session, runtime(), run_id, portal.id)
+            told = timeline.tell(session, runtime(), run_id, portal.id)
         except Undecryptable:
             return show("pages/problem.html", viewer, status=500, section="messages", problem="unreadable")
         if told is None:
             return show("pages/problem.html", viewer, status=404, section="messages", problem="not_found")
-        row = Row(search.rows_of(session, runtime(), portal, [run_id])[0], viewer, portal)
+        row = Row(search_rows.rows_of(session, runtime(), portal, [run_id])[0], viewer, portal)
     asked = _asked()
     return show(
         "pages/message.html",
@@ -197,7 +198,7 @@ def message(viewer: Viewer, portal: Portal, run_id: int) -> Response:
         asked=asked,
         code=row.found.code,
         signs=SIGNS,
-        lasted=story.lasted,
+        lasted=timeline.lasted,
         marks=marks.html,
         mask=lambda text: text if viewer.is_admin else _without_phones(text),
     )
@@ -231,11 +232,11 @@ class Row:
 
     @property
     def robot(self) -> str:
-        return story.title(self.found.side, self.found.action).to(self._language)
+        return timeline.title(self.found.side, self.found.action).to(self._language)
 
     @property
     def status(self) -> str:
-        return _capital(story.STATUS[self.found.status].to(self._language))
+        return _capital(timeline.STATUS[self.found.status].to(self._language))
 
     @property
     def reason(self) -> str:
@@ -247,8 +248,8 @@ class Row:
             why = refusal(found.code, found.reason)
             text = Text(why.en, why.ru)
         else:
-            text = story.explained(found.code, found.said, self._spoken, found.line)
-        words = story.short(text).to(self._language)
+            text = reasons.explained(found.code, found.said, self._spoken, found.line)
+        words = reasons.short(text).to(self._language)
         return words if self._whole else _without_phones(words)
 
 

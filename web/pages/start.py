@@ -3,8 +3,8 @@
 from flask import Response, request
 from sqlalchemy import select
 
-from messaging import checks
-from messaging.checks import Result
+from messaging.insight import line_checks
+from messaging.insight.line_checks import Result
 from messaging.store.models import Line, Portal
 from web.context import runtime
 from web.frames import Viewer
@@ -41,8 +41,10 @@ def start(viewer: Viewer, portal: Portal) -> Response:
 
 def rows(portal: Portal, line: Line | None) -> list[Row]:
     """The seven steps with what was found last."""
-    known = checks.last(runtime(), line.id) if line is not None else {}
-    steps = [Row(name, known.get(name), line.id if line is not None else None, counted=True) for name in checks.CHECKS]
+    known = line_checks.last(runtime(), line.id) if line is not None else {}
+    steps = [
+        Row(name, known.get(name), line.id if line is not None else None, counted=True) for name in line_checks.CHECKS
+    ]
     return [Row("installed", _installed(portal)), *steps]
 
 

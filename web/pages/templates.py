@@ -10,8 +10,8 @@ from flask_babel import lazy_gettext as _l
 
 from gupshup.errors import GupshupError
 from gupshup.templates import TemplateInfo
-from messaging import templates
 from messaging.store.models import Line, Portal
+from messaging.templates import catalogue
 from web.context import runtime
 from web.frames import Viewer
 from web.pages.shell import blueprint, reads, show
@@ -76,7 +76,7 @@ def listing(viewer: Viewer, portal: Portal) -> Response:
 @reads
 def refresh(viewer: Viewer, portal: Portal) -> Response:
     """Ask Gupshup for the list of every line, unless that was done just now. Nothing is changed there, so everyone may."""
-    asked = {line.id: templates.Templates(runtime(), line).listed(anew=True) for line in _lines(portal)}
+    asked = {line.id: catalogue.Templates(runtime(), line).listed(anew=True) for line in _lines(portal)}
     return _draw(viewer, portal, {line_id: problem for line_id, (_, problem) in asked.items() if problem})
 
 
@@ -130,4 +130,4 @@ def _lines(portal: Portal) -> list[Line]:
 
 def _stored(lines: list[Line]) -> list[tuple[int, TemplateInfo]]:
     with runtime().db.read() as session:
-        return templates.every(session, [line.id for line in lines])
+        return catalogue.every(session, [line.id for line in lines])

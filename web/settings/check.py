@@ -24,7 +24,7 @@ from messaging.lines import selection
 from messaging.portals.crm import contact_id
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Portal
-from messaging.templates import look, the_one
+from messaging.templates.catalogue import look, the_one
 from web.context import clean
 from web.settings.fields import Value, schema_of
 

@@ -11,7 +11,7 @@ from gupshup.templates import TemplateInfo
 from messaging.lines import circuit_breaker, selection
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Portal
-from messaging.templates import Templates
+from messaging.templates.catalogue import Templates
 from web.pages.templates import CATEGORIES, STATUSES
 
 

@@ -12,7 +12,7 @@ from messaging.portals.crm import contact_card
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line
 from messaging.store.rows import SomeRun
-from messaging.templates import Templates, is_fresh, the_one
+from messaging.templates.catalogue import Templates, is_fresh, the_one
 
 #: A message may be queued until the wait ends, and WhatsApp fetches its file a little later still.
 KEEP_AFTER = timedelta(days=1)

@@ -21,7 +21,6 @@ from activities import phones
 from activities.errors import Refused
 from bx24.client import MAX_BATCH
 from gupshup.templates import TemplateInfo
-from messaging import templates
 from messaging.lines import selection
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
@@ -34,6 +33,7 @@ from messaging.store.models import Lease, Line, Run
 from messaging.store.rows import RunRow, SomeRun
 from messaging.store.sql import among, not_among
 from messaging.store.types import Array, Moment
+from messaging.templates import catalogue
 
 TRIES = 4
 #: Runs planned in one transaction: some 40 ms, in which nothing else of this process happens.
@@ -246,7 +246,7 @@ class Planning:
         if key not in self._known:
             if len(self._known) >= KNOWN:
                 self._known.clear()
-            self._known[key] = templates.look(session, line, reference)
+            self._known[key] = catalogue.look(session, line, reference)
         return self._known[key]
 
     def work(self, task: Task) -> list[plan.Outcome]:

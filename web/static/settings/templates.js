@@ -27,7 +27,7 @@ export function chosen(templates, { template, language }) {
   return { template: null, languages: inLanguage.length > 1 ? named.map((one) => one.language) : [] };
 }
 
-/** Those of the language, else those of its variants: «en» is also «en_US» (messaging/templates.py, `the_one`). */
+/** Those of the language, else those of its variants: «en» is also «en_US» (messaging/templates/catalogue.py, `the_one`). */
 function spoken(templates, wanted) {
   const exact = templates.filter(({ language }) => language.toLowerCase() === wanted);
   const main = (language) => language.toLowerCase().split('_')[0];

@@ -4,7 +4,6 @@ Told to the app's page and to the command line; in both languages, because who r
 """
 
 import json
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,16 +16,16 @@ from sqlalchemy.orm import Session, defer
 
 from activities import ACTIONS
 from activities.base import UNTIL
-from activities.errors import CARD_CLOSED, CATALOGUE, LINE_STOPPED, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN
 from bx24.i18n import Text
-from gupshup import consequences, webhooks
+from gupshup import webhooks
 from gupshup.refusals import refusal
-from gupshup.templates import TemplateInfo
+from messaging.insight.reasons import language_of, reason_of
+from messaging.insight.search_rows import status_of
+from messaging.insight.sent_message import drawn
 from messaging.runs.outcomes import iso
 from messaging.runtime import Runtime
-from messaging.search import status_of
 from messaging.store.crypto import Undecryptable
-from messaging.store.models import Conversation, InboundEvent, Line, Message, Portal, Reply, Run, Template
+from messaging.store.models import Conversation, InboundEvent, Line, Message, Reply, Run
 from messaging.system import logs
 from robots import ROBOTS
 
@@ -45,21 +44,6 @@ STATUS: dict[str, Text] = {
     "timeout": Text("timeout", "время вышло"),
     "ok": Text("done", "готово"),
 }
-_PROBLEM = {
-    "template_params": Text(
-        "The values do not fit the template. Open the robot and fill in its variables.",
-        "Значения не подошли к шаблону. Откройте робота и заполните переменные.",
-    ),
-    "buttons_invalid": Text(
-        "The buttons cannot be sent like this. Correct their titles in the robot.",
-        "Такие кнопки отправить нельзя. Исправьте их названия в роботе.",
-    ),
-    "list_invalid": Text(
-        "The list cannot be sent like this. Correct its rows in the robot.",
-        "Такой список отправить нельзя. Исправьте его строки в роботе.",
-    ),
-}
-_FILE_REMEDY = Text("Check the file in the robot.", "Проверьте файл в роботе.")
 
 
 @dataclass(frozen=True)
@@ -117,7 +101,7 @@ def tell(session: Session, runtime: Runtime, run_id: int, portal_id: int | None 
         line=line,
         phone=conversation.phone if conversation else "",
         status=status,
-        reason=reason_of(run, message, line, _language(session, run)),
+        reason=reason_of(run, message, line, language_of(session, run)),
         steps=_Teller(session, runtime, run, message, line).steps(),
         sent=drawn(session, message) if message is not None and message.payload else None,
     )
@@ -169,89 +153,6 @@ def lines_of(steps: Iterable[Step]) -> list[str]:
     return told
 
 
-# --- why it failed -----------------------------------------------------------------------------------------------------
-
-
-def reason_of(run: Run, message: Message | None, line: Line | None, spoken: str) -> Text | None:
-    """What happened, why and what to do, for a run that did not go well. spoken: the portal's language."""
-    if message is not None and message.status == "failed":
-        found = refusal(message.error_code, message.error_reason)
-        return Text(found.en, found.ru)
-    if run.outcome == "failed":
-        said = str((run.answer or {}).get("error_text") or "")
-        return explained(run.error_code, said, spoken, line.name or line.app_name if line else "")
-    if status_of(run.outcome, message.status if message else None) == "unknown":
-        return UNKNOWN
-    if run.outcome == "timeout":
-        if run.action.startswith("send_") and (message is None or message.status == "dropped"):
-            return TIMEOUT_UNSENT
-        minutes = round((run.deadline_at - run.stored_at).total_seconds() / 60)
-        return TIMEOUT.format(until=UNTIL[run.until if message else "replied"], minutes=minutes)
-    return None
-
-
-def explained(code: str, said: str, spoken: str, line: str = "", reason: str = "") -> Text:
-    """The catalogue's words for a code.
-
-    said: what the workflow was answered, in the portal's language: the values in it are put into the other language too.
-    """
-    if code not in CATALOGUE:
-        found = refusal(code, reason)
-        if not line or reason:
-            return Text(found.en, found.ru)
-        return LINE_STOPPED.format(line=line, why=Text(*consequences.why(found)))
-    for text in (CATALOGUE[code], CARD_CLOSED):
-        if values := _values_in(said, text.to(spoken)):
-            return text if values is True else text.format(**values)
-    generic = _PROBLEM.get(code) or CATALOGUE[code].format(**dict.fromkeys(_PLACES, "…"))
-    if not said:
-        return generic
-    return Text(generic.en, said) if spoken == "ru" else Text(said, generic.ru)
-
-
-_PLACES = (
-    "value",
-    "field",
-    "remedy",
-    "actual",
-    "limit",
-    "status",
-    "languages",
-    "problem",
-    "reason",
-    "size",
-    "media",
-    "trace",
-)
-
-
-def _values_in(said: str, pattern: str) -> dict[str, str] | bool:
-    """The values that were put into a text: {name: value}, True if it has none, False if this is not that text."""
-    if pattern == "{problem}" or not said:
-        return False
-    places = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.*?)", re.escape(pattern))
-    match = re.fullmatch(places, said, re.DOTALL)
-    return (match.groupdict() or True) if match else False
-
-
-def short(text: Text) -> Text:
-    """Its first sentence, without the headline: for a row of a list."""
-    return Text(*(_first(side) for side in (text.en, text.ru)))
-
-
-def _first(text: str) -> str:
-    head, colon, rest = text.partition(": ")
-    if colon and len(head) <= 16 and "«" not in head:
-        text = rest[:1].upper() + rest[1:]
-    sentence = re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0]
-    return sentence.rstrip(".")
-
-
-def _language(session: Session, run: Run) -> str:
-    spoken = session.scalar(select(Portal.language).where(Portal.id == run.portal_id))
-    return "ru" if Text("en", "ru").to(spoken) == "ru" else "en"
-
-
 def title(side: str, action: str) -> Text:
     """The robot's or the activity's name."""
     if side == "robots" and action in ROBOTS:
@@ -266,9 +167,6 @@ def lasted(time: timedelta) -> Text:
     parts = [(days, "d", "д"), (hours, "h", "ч"), (minutes, "min", "мин")] if seconds >= 60 else [(seconds, "s", "с")]
     kept = [part for part in parts if part[0]][:2]
     return Text(*(" ".join(f"{part[0]} {part[side]}" for part in kept) for side in (1, 2)))
-
-
-# --- what happened -----------------------------------------------------------------------------------------------------
 
 
 class _Teller:
@@ -388,7 +286,7 @@ class _Teller:
         told = []
         failed_by_event = self.message is not None and self.message.status == "failed"
         if run.outcome in ("failed", "timeout") and not failed_by_event:
-            why = reason_of(run, self.message, self.line, _language(self.session, run))
+            why = reason_of(run, self.message, self.line, language_of(self.session, run))
             mood, sign = ("bad", "cross") if run.outcome == "failed" else ("warn", "hourglass")
             code = ((Text("Code", "Код"), run.error_code),)
             told.append(Step(run.ended_at, why or STATUS[run.outcome], sign, mood, details=code))
@@ -569,97 +467,3 @@ def _unfolded(value: Any) -> Any:
         except ValueError:
             return value
     return value
-
-
-# --- the message as the client sees it -----------------------------------------------------------------------------------
-
-
-def drawn(session: Session, message: Message) -> dict[str, Any] | None:
-    """What was sent, for drawing. Texts with WhatsApp's marks in them.
-
-    {"media": image video audio document location contact or "", "title", "note", "header", "body", "footer",
-    "buttons": [(reply url phone copy, title)], "button", "sections": [(title, [(title, description)])]}
-    """
-    form = (message.payload or {}).get("form") or {}
-    sent = _parsed(form.get("message"))
-    if "template" not in form:
-        return {**_NOTHING, **_session_message(sent)}
-    asked = _parsed(form["template"])
-    stored = session.scalar(
-        select(Template.data).where(Template.line_id == message.line_id, Template.template_id == str(asked.get("id")))
-    )
-    return {**_NOTHING, **_template_message(TemplateInfo.from_dict(stored), asked, sent)} if stored else None
-
-
-_NOTHING: dict[str, Any] = {
-    **dict.fromkeys(("media", "title", "note", "header", "body", "footer", "button"), ""),
-    "buttons": [],
-    "sections": [],
-}
-
-
-def _session_message(sent: dict[str, Any]) -> dict[str, Any]:
-    match sent.get("type"):
-        case "text":
-            return {"body": sent.get("text", "")}
-        case "quick_reply":
-            content = sent.get("content") or {}
-            buttons = [("reply", option.get("title", "")) for option in sent.get("options") or []]
-            words = {"header": content.get("header", ""), "body": content.get("text", "")}
-            return {**words, "footer": content.get("caption", ""), "buttons": buttons}
-        case "list":
-            sections = [
-                (
-                    section.get("title", ""),
-                    [(row.get("title", ""), row.get("description", "")) for row in section.get("options") or []],
-                )
-                for section in sent.get("items") or []
-            ]
-            words = {"header": sent.get("title", ""), "body": sent.get("body", ""), "footer": sent.get("footer", "")}
-            button = next((one.get("title", "") for one in sent.get("globalButtons") or []), "")
-            return {**words, "button": button, "sections": sections}
-        case "contact":
-            contact = sent.get("contact") or {}
-            phones = ", ".join(phone.get("phone", "") for phone in contact.get("phones") or [])
-            return {"media": "contact", "title": (contact.get("name") or {}).get("formattedName", ""), "note": phones}
-        case "location":
-            return _place(sent)
-        case str(kind):
-            name = sent.get("filename", "")
-            return {"media": "document" if kind == "file" else kind, "title": name, "body": sent.get("caption", "")}
-    return {}
-
-
-def _place(sent: dict[str, Any]) -> dict[str, Any]:
-    point = f"{sent.get('latitude', '')}, {sent.get('longitude', '')}"
-    return {"media": "location", "title": sent.get("name") or point, "note": sent.get("address") or ""}
-
-
-def _template_message(info: TemplateInfo, asked: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
-    params = [str(value) for value in asked.get("params") or []]
-    heads = len(info.header_vars)
-    kind = str(sent.get("type") or "")
-    media = _place(sent.get("location") or {}) if kind == "location" else {"media": kind, "title": ""}
-    if kind not in ("", "location"):
-        media["title"] = (sent.get(kind) or {}).get("filename", "")
-    signs = {"URL": "url", "PHONE_NUMBER": "phone", "COPY_CODE": "copy", "OTP": "copy"}
-    return {
-        **media,
-        "header": _filled(info.header, info.header_vars, params),
-        "body": _filled(info.body, info.body_vars, params[heads:]),
-        "footer": info.footer,
-        "buttons": [(signs.get(button.type, "reply"), button.text) for button in info.buttons],
-    }
-
-
-def _filled(text: str, names: tuple[str, ...], values: list[str]) -> str:
-    known = dict(zip(names, values, strict=False))
-    return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda found: known.get(found[1], found[0]), text)
-
-
-def _parsed(text: object) -> dict[str, Any]:
-    try:
-        value = json.loads(text) if isinstance(text, str) else {}
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}

@@ -26,13 +26,14 @@ from urllib3.exceptions import HTTPError
 from gupshup.client import MODES
 from gupshup.errors import GupshupError, Misconfigured, Throttled, Unavailable, Unclear
 from gupshup.transport import exchange
-from messaging import hours, templates
+from messaging.insight import line_activity
 from messaging.limits.concurrency import HASTE, Seats
 from messaging.lines import lines
 from messaging.runs.statuses import RANK
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Tally, Template
 from messaging.system.embedded_redis import QueueServerError
+from messaging.templates import catalogue
 
 #: Who asks again so soon is given the last answer: two rows of a page ask the same, and Gupshup counts.
 FRESH = timedelta(seconds=5)
@@ -143,7 +144,7 @@ def _account(runtime: Runtime, line: Line) -> dict[str, Answer]:
     """One question tells both: a message to nobody, which Gupshup refuses by its recipient once everything else is right."""
     facts = {"app": line.app_name, "phone": line.phone}
     try:
-        templates.hasty(runtime).check(replace(lines.account(line), app_id=""))
+        catalogue.hasty(runtime).check(replace(lines.account(line), app_id=""))
     except Misconfigured as error:
         words = error.reason.lower()
         if error.code in ("gupshup_401", "gupshup_403"):
@@ -162,8 +163,8 @@ def _account(runtime: Runtime, line: Line) -> dict[str, Answer]:
 
 def _webhook(runtime: Runtime, line: Line) -> dict[str, Answer]:
     with runtime.db.read() as session:
-        silent = hours.silent_since(session, runtime.clock(), [line.id]).get(line.id)
-        heard = hours.heard_at(session, line.id)
+        silent = line_activity.silent_since(session, runtime.clock(), [line.id]).get(line.id)
+        heard = line_activity.heard_at(session, line.id)
     facts = {"heard": heard.isoformat() if heard else ""}
     if silent is not None:
         return {"webhook": ("wrong", "silent", {**facts, "since": silent.isoformat()})}
@@ -187,7 +188,7 @@ def _subscribed(runtime: Runtime, line: Line, heard: datetime | None) -> tuple[s
     if not line.app_id:
         return ("done", "heard") if came else ("wrong", "paste")
     try:
-        known = templates.hasty(runtime).subscriptions(lines.account(line))
+        known = catalogue.hasty(runtime).subscriptions(lines.account(line))
     except Throttled:
         return ("done", "heard") if came else ("wrong", "busy")
     except Misconfigured:
@@ -207,7 +208,7 @@ def _subscribed(runtime: Runtime, line: Line, heard: datetime | None) -> tuple[s
 
 def subscribe(runtime: Runtime, line: Line) -> None:
     """Have Gupshup post this line's events to our address. Raises GupshupError."""
-    templates.hasty(runtime).subscribe(lines.account(line), lines.webhook_url(runtime, line), TAG, MODES)
+    catalogue.hasty(runtime).subscribe(lines.account(line), lines.webhook_url(runtime, line), TAG, MODES)
 
 
 # --- what the database knows ------------------------------------------------------------------------------------------------
@@ -218,7 +219,7 @@ def _balance(runtime: Runtime, line: Line) -> dict[str, Answer]:
     if line.stopped_at is not None and line.stop_code in MONEY:
         return {"balance": ("wrong", "empty", {"since": line.stopped_at.isoformat()})}
     with runtime.db.read() as session:
-        for row in hours.last_messages(session, line.id):
+        for row in line_activity.last_messages(session, line.id):
             if row.error_code in MONEY:
                 return {"balance": ("wrong", "empty", {"since": _iso(row.failed_at)})}
             if row.sent_at is not None:
@@ -230,7 +231,7 @@ def _templates(runtime: Runtime, line: Line) -> dict[str, Answer]:
     if not line.app_id:
         return {"templates": ("open", "no_app_id", {})}
     try:
-        templates.sync(runtime, line, templates.hasty(runtime))
+        catalogue.sync(runtime, line, catalogue.hasty(runtime))
     except GupshupError as error:
         if error.code == "gupshup_404":
             return {"templates": ("wrong", "app_unknown", {})}
@@ -256,7 +257,7 @@ _TEMPLATE_GROUPS = {"APPROVED": "approved", "SANDBOX_REQUESTED": "approved"} | d
 
 def _first(runtime: Runtime, line: Line) -> dict[str, Answer]:
     with runtime.db.read() as session:
-        for row in hours.last_messages(session, line.id):
+        for row in line_activity.last_messages(session, line.id):
             if RANK.get(row.status, 0) >= RANK["accepted"]:
                 return {"first": ("done", "", {"last": _iso(row.accepted_at)})}
         handed = [status for status, rank in RANK.items() if rank >= RANK["accepted"]]

@@ -1,0 +1,1 @@
+"""WhatsApp templates of a line."""
