@@ -11,7 +11,6 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session, joinedload
 
 from gupshup.client import Account
-from messaging import jobs
 from messaging.lines import lines
 from messaging.portals.portals import crm
 from messaging.runtime import Runtime
@@ -20,6 +19,7 @@ from messaging.stages.sending.stage import Outbox, Sending
 from messaging.store import rows
 from messaging.store.models import Message, Run
 from messaging.system import logs
+from messaging.worker import jobs
 
 #: What the baselines without a database post: the size and shape of a template message.
 FORM = {"template": '{"id":"7c2a4f10-0000-4000-8000-000000000001","params":["Ольга","A-17"]}'}

@@ -28,12 +28,12 @@ from urllib3.response import HTTPResponse
 
 from gupshup.client import Account
 from gupshup.errors import Throttled
-from messaging.drains import GROUP, IDLE_S, SWEEP_S, Drain
 from messaging.limits.portal_rate import BURST, RATE_PER_S
 from messaging.queue.wakeups import QUEUE, Bells
 from messaging.runtime import Runtime
-from messaging.sharing import Sharing
 from messaging.stages.base import Finished, Stage
+from messaging.worker.drain import GROUP, IDLE_S, SWEEP_S, Drain
+from messaging.worker.rebalancing import Sharing
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 #: How long Gupshup takes: 200 ms, give or take a quarter, so that what left together does not come back together.

@@ -40,7 +40,6 @@ from bench.machine import peak_mb
 from bench.simulated import START, Clock, Costs, Portals, Process, Provider, SimulatedRedis, Writers, Yard
 from bx24.payloads import Auth, RunCall
 from gupshup.templates import TemplateInfo
-from messaging import sweeper
 from messaging.intake import robot_calls
 from messaging.queue.group_commit import Caller
 from messaging.runtime import Runtime
@@ -50,6 +49,7 @@ from messaging.store.database import Database, open_engine
 from messaging.store.models import Line, Message, Portal, Run, Template
 from messaging.system import embedded_redis, logs
 from messaging.system.config import Config
+from messaging.worker import due_work
 from robots import lookup
 from tests.postgres import create_database, postgres
 
@@ -306,7 +306,7 @@ class Simulation:
 
     def _supervise(self) -> None:
         """What the pool's supervisor does each second; and what is looked at for the figures."""
-        sweeper.sweep(self.web)
+        due_work.sweep(self.web)
         self._listen()
         self._held.append([len(process.drain.held) if process.drain else 0 for process in self.processes])
 

@@ -28,7 +28,6 @@ import gupshup.client
 import gupshup.emulator
 from app import create_app
 from bx24.emulator.workflow import PlacedRobot
-from messaging.drains import Drain
 from messaging.lines import lines
 from messaging.runtime import Runtime
 from messaging.store import schema
@@ -36,6 +35,7 @@ from messaging.store.crypto import Vault
 from messaging.store.database import Database, open_engine
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run
 from messaging.system.config import Config
+from messaging.worker.drain import Drain
 from tests.quicker import share_statements
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)

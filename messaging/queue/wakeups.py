@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from rq import Queue, Worker
 
 QUEUE = "waba24"
-DRAIN_JOB = "messaging.jobs.drain"
+DRAIN_JOB = "messaging.worker.jobs.drain"
 ALIVE_S = 10
 SUMMON_S = 15
 BELL_CAP = 1024

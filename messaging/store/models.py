@@ -173,7 +173,7 @@ class Run(Base):
 
     state: `stored` (accepted, nothing done), `waiting` (planned, its message or reply is awaited), `ended`.
     `answer` is written once, together with `ended`; `answer_at` says when to hand it to Bitrix24 (again).
-    Its texts are wiped long before the row goes (messaging.housekeeping); `event_token` is empty then.
+    Its texts are wiped long before the row goes (messaging.worker.retention); `event_token` is empty then.
     item: the document's own id (`DEAL_345`), by which people look runs up.
     """
 

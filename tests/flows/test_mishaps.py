@@ -11,13 +11,13 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.test import Client as WsgiClient
 
 from bx24.emulator import lifecycle
-from messaging import sweeper
 from messaging.lines import lines
 from messaging.portals import portals
 from messaging.queue import leases
 from messaging.stages.base import Content
 from messaging.stages.registration import Registry
 from messaging.store.models import Portal
+from messaging.worker import due_work
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
@@ -53,7 +53,7 @@ def stage(world: World, name: str) -> Any:
 def claimed(world: World, name: str) -> list[Any]:
     """What one stage claims now, as the drain would; planning has done its work then, if nobody must be asked."""
     with world.runtime.db.read() as session:
-        world.drain.hold(sweeper.due_shards(session, world.runtime))
+        world.drain.hold(due_work.due_shards(session, world.runtime))
     with world.runtime.db.write() as session:
         if name == "send":
             world.drain.outbox.look(session, world.drain.held)

@@ -9,10 +9,10 @@ import pytest
 import requests
 from urllib3.exceptions import NewConnectionError, ProtocolError
 
-from messaging import sweeper
-from messaging.drains import Drain
 from messaging.lines import lines
 from messaging.queue.leases import LEASE_S
+from messaging.worker import due_work
+from messaging.worker.drain import Drain
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
@@ -203,7 +203,7 @@ def _claim_until_sending(world: World, drain: Drain) -> None:
     for _ in range(5):
         finished: list[Any] = []
         with world.runtime.db.read() as session:
-            drain.hold(sweeper.due_shards(session, world.runtime))
+            drain.hold(due_work.due_shards(session, world.runtime))
         drain.claim(lambda stage, task, done=finished: done.append((stage, task)))
         if any(stage.name == "send" for stage, _ in finished):
             return

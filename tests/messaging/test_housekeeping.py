@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select, text, update
 
-from messaging import housekeeping
-from messaging.housekeeping import BATCH, TURN, Housekeeper
 from messaging.insight.timeline import facts
 from messaging.store import key_rotation
 from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run, Tally
+from messaging.worker import retention
+from messaging.worker.retention import BATCH, TURN, Housekeeper
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, hear, later, template
 from tests.rows import copies
 from tests.world import World
@@ -122,7 +122,7 @@ def test_in_small_steps_that_a_crash_or_a_second_housekeeper_does_not_disturb(
     def dies(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(housekeeping, "_silent", dies)
+    monkeypatch.setattr(retention, "_silent", dies)
     left = kept(shop)["message"]
     with pytest.raises(KeyboardInterrupt):
         keep_house(shop)

@@ -7,9 +7,9 @@ import os
 import pytest
 from sqlalchemy import select
 
-from messaging import pool
 from messaging.queue import leases
 from messaging.store.models import Lease
+from messaging.worker import pool
 from tests.flows.scenes import template
 from tests.world import World
 

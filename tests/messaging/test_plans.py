@@ -14,11 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, event, text
 
 from bx24.emulator import lifecycle
-from messaging import pool
 from messaging.insight import search_rows
 from messaging.insight.line_checks import CHECKS
 from messaging.lines import lines
-from messaging.sweeper import due_shards
+from messaging.worker import pool
+from messaging.worker.due_work import due_shards
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, status, template, webhook
 from tests.flows.scenes import text as words
 from tests.rows import copies

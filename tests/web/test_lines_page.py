@@ -319,7 +319,7 @@ def test_what_comes_in_meanwhile_is_answered_and_other_lines_send(shop: World) -
 
 def test_what_waits_on_a_paused_line_is_nobodys_work(shop: World) -> None:
     """Else all that waits would be looked at again each second for as long as the pause lasts."""
-    from messaging.sweeper import due_shards
+    from messaging.worker.due_work import due_shards
 
     lines.pause(shop.runtime, 1)
     shop.start(template())

@@ -32,12 +32,10 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
-from messaging import sweeper
 from messaging.lines import circuit_breaker
 from messaging.queue import leases
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
-from messaging.sharing import Sharing
 from messaging.stages.answering import Answers
 from messaging.stages.base import Finished, Stage, Submit
 from messaging.stages.inbound.stage import BATCH, Inbound
@@ -49,6 +47,8 @@ from messaging.stages.sending import ready
 from messaging.stages.sending.stage import Outbox
 from messaging.store.models import shard_of
 from messaging.system import logs
+from messaging.worker import due_work
+from messaging.worker.rebalancing import Sharing
 
 IDLE_S = 2.0
 TICK_S = 0.5
@@ -347,7 +347,7 @@ class Drain:
         for _ in range(rounds):
             self.renew()
             with self.runtime.db.read() as session:
-                self.hold(sweeper.due_shards(session, self.runtime))
+                self.hold(due_work.due_shards(session, self.runtime))
             done: list[Finished] = []
             found = self.round(finished, self._into(done))
             finished = done
@@ -430,7 +430,7 @@ class Drain:
             return False
         self._asked_at = self.now()
         with self.runtime.db.read() as session:
-            due = sweeper.due_shards(session, self.runtime)
+            due = due_work.due_shards(session, self.runtime)
         self._pending = bool(due & self.held.keys())
         return self._pending
 
@@ -469,7 +469,7 @@ class Drain:
     def _sweep(self) -> None:
         """Take every shard that has work and no owner; tell that we are alive."""
         with self.runtime.db.read() as session:
-            due = sweeper.due_shards(session, self.runtime)
+            due = due_work.due_shards(session, self.runtime)
         self.hold(due)
         self.runtime.counters.flush(self.runtime.redis)
         self._stay_alive()

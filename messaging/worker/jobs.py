@@ -4,9 +4,9 @@ import os
 from functools import cache
 from pathlib import Path
 
-from messaging.drains import Drain
 from messaging.runtime import Runtime, open_runtime
 from messaging.system import config
+from messaging.worker.drain import Drain
 
 
 @cache

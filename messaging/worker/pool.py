@@ -12,14 +12,15 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy.exc import SQLAlchemyError
 
-from messaging import drains, jobs, lean, sweeper
+from messaging import lean
 from messaging.files import storage
-from messaging.housekeeping import Housekeeper
 from messaging.queue import leases
 from messaging.queue.wakeups import QUEUE
 from messaging.runtime import Runtime
 from messaging.system import config, embedded_redis, logs
 from messaging.system.supervisor import Child, Supervisor
+from messaging.worker import drain, due_work, jobs
+from messaging.worker.retention import Housekeeper
 
 TICK_S = 1.0
 PURGE_EVERY = timedelta(hours=1)
@@ -33,7 +34,7 @@ class DrainWorker(SimpleWorker):
     """RQ's SimpleWorker (no fork per job: a drain is one long job), that tells its drain when it is to stop."""
 
     def handle_warm_shutdown_request(self) -> None:
-        drains.STOP.set()
+        drain.STOP.set()
         super().handle_warm_shutdown_request()  # type: ignore[no-untyped-call]
 
     def request_force_stop(self, signum: int, frame: Any) -> None:
@@ -63,7 +64,7 @@ def _die_with_parent(parent: int) -> None:
         ended.wait(ORPHAN_S)
     log.error("the supervisor is gone")
     os.kill(os.getpid(), signal.SIGTERM)
-    ended.wait(drains.STOP_S)
+    ended.wait(drain.STOP_S)
     os._exit(1)
 
 
@@ -91,7 +92,7 @@ def bury(runtime: Runtime, place: str, pid: int) -> None:
         with runtime.db.write() as session:
             prefix = leases.release_dead(session, place, pid)
         runtime.bells.buried(prefix)
-        sweeper.sweep(runtime)
+        due_work.sweep(runtime)
     except (RedisError, SQLAlchemyError, OSError, embedded_redis.QueueServerError) as error:
         log.error("the shards of a dead worker become free later", error=type(error).__name__)
 
@@ -108,7 +109,7 @@ class Tick:
         try:
             if self.runtime.config.is_embedded:
                 embedded_redis.ensure(self.runtime.config.data_dir)
-            sweeper.sweep(self.runtime)
+            due_work.sweep(self.runtime)
             self._purge()
             self._housekeeper.tick()
         except (RedisError, SQLAlchemyError, OSError, embedded_redis.QueueServerError) as error:
