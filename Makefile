@@ -62,7 +62,7 @@ texts: dev-environment ## collect the pages' texts into the Russian catalogue an
 	@$(BIN) -m web.catalogue
 
 browser: dev-environment ## find or install the Chromium that the tests of pages drive
-	@$(BIN) -m tests.browser
+	@$(BIN) -m tests.support.browser
 
 # One resolution for every Python from 3.11 and for Linux and macOS. UPGRADE=1 takes the newest allowed releases,
 # otherwise only what setup.cfg asks for changes. dev comes first: what runs is what was tested.

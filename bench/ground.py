@@ -22,7 +22,7 @@ from bench.figures import NAMES, Row
 from bench.machine import Peaks
 from messaging.store.models import Line, Run
 from tests.crash.rig import ROOT, Process, Shop, Town, Vendors, until
-from tests.postgres import DURABLE, ServerUnavailable, create_database, drop_database, postgres
+from tests.support.postgres import DURABLE, ServerUnavailable, create_database, drop_database, postgres
 
 THREADS = 128
 FIELDS = {"template": "order_ready", "params": ["[1]Ольга", "[2]A-17"], "until": "accepted", "wait_minutes": "60"}

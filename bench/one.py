@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from gupshup.client import Account
 from messaging.lines import lines
-from messaging.portals.portals import crm
+from messaging.portals import crm
 from messaging.runtime import Runtime
 from messaging.stages.planning import context, plan
 from messaging.stages.sending.stage import Outbox, Sending

@@ -51,7 +51,7 @@ from messaging.system import embedded_redis, logs
 from messaging.system.config import Config
 from messaging.worker import due_work
 from robots import lookup
-from tests.postgres import create_database, postgres
+from tests.support.postgres import create_database, postgres
 
 #: The provider of one line takes so many a second, whatever its pace says.
 STRICT_PER_S = 2.0

@@ -17,9 +17,9 @@ from messaging.store import schema
 from messaging.store.crypto import Vault
 from messaging.store.database import open_engine
 from messaging.system import embedded_redis, logs
-from tests import quicker
-from tests.servers import create_database, drop_database, postgres_database_url, postgres_url
-from tests.world import KEY, World
+from tests.support import quicker
+from tests.support.servers import create_database, drop_database, postgres_database_url, postgres_url
+from tests.support.world import KEY, World
 
 __all__ = ["postgres_database_url", "postgres_url"]
 

@@ -14,7 +14,7 @@ import pytest
 from bench import figures, load, one, report
 from bench.figures import Goal, Row, percentile, verdicts
 from tests.flows.scenes import OLGA
-from tests.world import APP, PORTAL, World, returned
+from tests.support.world import APP, PORTAL, World, returned
 
 FORM = "application/x-www-form-urlencoded"
 ROOT = Path(__file__).resolve().parents[2]

@@ -14,7 +14,7 @@ from playwright.sync_api import Frame, Page, expect, sync_playwright
 
 from bx24.emulator import Emulator, create_emulator
 from bx24.emulator.serving import Running
-from tests.browser import launch
+from tests.support.browser import launch
 from tests.bx24_emulator.conftest import ROBOT
 
 # The app's page: `call` posts to the parent and resolves with the answer, or with "silence" after `wait` ms.

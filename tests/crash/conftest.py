@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.crash.rig import Town, Vendors
-from tests.servers import create_database, drop_database
+from tests.support.servers import create_database, drop_database
 
 
 @pytest.fixture(scope="package")

@@ -16,7 +16,7 @@ from werkzeug.test import Client as WsgiClient
 
 from messaging.lines import lines
 from messaging.store.models import InboundEvent
-from tests.world import APP, GUPSHUP, PORTAL, World, returned
+from tests.support.world import APP, GUPSHUP, PORTAL, World, returned
 
 OLGA = "79123456789"
 """The phone of contact 1, to whom deal 1 belongs."""

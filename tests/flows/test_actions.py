@@ -11,7 +11,7 @@ import pytest
 from werkzeug.test import Client as WsgiClient
 
 from tests.flows.scenes import OLGA, end, hear, template, text
-from tests.world import GUPSHUP, World, returned
+from tests.support.world import GUPSHUP, World, returned
 
 BUTTONS = {"text": "Какой день?", "buttons": ["В субботу|sat", "В воскресенье"], "until": "replied"}
 ITEMS = "# Породы\nДуб|светлый|oak\nОрех\n# Цвета\nБелый"

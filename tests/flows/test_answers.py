@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, calls, end, hear, later, portal_faults, template
-from tests.world import APP, World, returned
+from tests.support.world import APP, World, returned
 
 
 def _sent_back(flow: Any) -> list[tuple[str, str]]:

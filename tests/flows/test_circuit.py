@@ -28,7 +28,7 @@ from tests.flows.scenes import (
     tries,
     webhook,
 )
-from tests.world import APP, PORTAL, World, returned
+from tests.support.world import APP, PORTAL, World, returned
 
 REVOKED, EMPTY = {"key_revoked": True}, {"wallet_empty": True}
 HEALED: dict[str, Any] = {"key_revoked": False, "wallet_empty": False, "account_code": None}

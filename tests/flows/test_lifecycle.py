@@ -29,7 +29,7 @@ from tests.flows.scenes import (
     tries,
 )
 from tests.flows.scenes import text as words
-from tests.world import APP, AUTH, PORTAL, World, returned
+from tests.support.world import APP, AUTH, PORTAL, World, returned
 
 
 def _portal(world: World) -> Portal:

@@ -33,7 +33,7 @@ from tests.flows.scenes import (
     webhook,
     written,
 )
-from tests.world import APP, PORTAL, World
+from tests.support.world import APP, PORTAL, World
 
 NEVER = 10**9
 """Milliseconds until a status that does not come."""

@@ -29,7 +29,7 @@ from tests.flows.scenes import (
     tries,
     webhook,
 )
-from tests.world import START, World, returned
+from tests.support.world import START, World, returned
 
 ALL = ("accepted", "sent", "delivered", "read", "replied")
 

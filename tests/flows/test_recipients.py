@@ -7,7 +7,7 @@ from typing import Any
 from bx24.emulator import crm
 from messaging.lines import lines
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, ends, hear, later, template
-from tests.world import World, returned
+from tests.support.world import World, returned
 
 WORK, COMPANY = "74951234567", "74950001122"
 LIST = (("lists", "BizprocDocument", "iblock_17"), ("lists", "BizprocDocument", "77"))

@@ -20,7 +20,7 @@ from tests.flows.scenes import (
     webhook,
     written,
 )
-from tests.world import START, World, returned
+from tests.support.world import START, World, returned
 
 WINDOW = timedelta(hours=23, minutes=59)
 BUTTONS = {

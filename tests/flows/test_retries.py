@@ -31,7 +31,7 @@ from tests.flows.scenes import (
     tries,
     webhook,
 )
-from tests.world import GUPSHUP, World, returned
+from tests.support.world import GUPSHUP, World, returned
 
 REFUSED = requests.exceptions.ConnectionError(NewConnectionError(None, "refused"))
 NOTHING_WRITTEN = [REFUSED, requests.exceptions.ConnectTimeout("connect")]

@@ -14,7 +14,7 @@ from messaging.store.models import Portal
 from messaging.system import logs
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, portal_faults, template
 from tests.flows.scenes import text as words
-from tests.world import APP, PORTAL, World
+from tests.support.world import APP, PORTAL, World
 
 PARAM, BODY, REPLY, NAME = "Ольга Секретова", "Ваш код 4711, никому", "Мой адрес: Лесная 5", "Никитина Ольга"
 SHORT_PHONE = "376312345"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, gupshup, hear, later, template, text
-from tests.world import World, returned
+from tests.support.world import World, returned
 
 CATALOGUE: list[dict[str, Any]] = [
     {"name": "welcome", "language": "ru", "body": "Здравствуйте!"},

@@ -26,7 +26,7 @@ from tests.flows.scenes import (
     written,
 )
 from tests.flows.scenes import text as words
-from tests.world import APP, TEMPLATES, World, returned
+from tests.support.world import APP, TEMPLATES, World, returned
 
 BETA = "https://beta.example"
 

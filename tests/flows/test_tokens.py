@@ -9,7 +9,7 @@ from typing import Any
 from messaging.portals import tokens
 from messaging.store.models import Portal
 from tests.flows.scenes import ONE_DATABASE, PHONES, begin, end, ends, host, later, portal_faults, template
-from tests.world import AUTH, PORTAL, World
+from tests.support.world import AUTH, PORTAL, World
 
 
 def _stored(world: World) -> Portal:

@@ -22,7 +22,7 @@ from messaging.lines import lines
 from messaging.store.models import Portal
 from messaging.system import embedded_redis
 from robots import ROBOTS
-from tests.browser import launch
+from tests.support.browser import launch
 
 AXE = (Path(__file__).parent.parent / "vendor" / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]

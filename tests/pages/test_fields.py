@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from bx24.fields_catalogue import groups
-from tests.browser import launch
+from tests.support.browser import launch
 from tests.pages.harness.field_texts import TEXTS
 
 HARNESS = Path(__file__).parent / "harness"

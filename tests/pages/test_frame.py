@@ -15,7 +15,7 @@ from playwright.sync_api import Frame, Page, expect, sync_playwright
 
 from bx24.emulator import Emulator, create_emulator
 from bx24.emulator.serving import Running
-from tests.browser import launch
+from tests.support.browser import launch
 from tests.bx24_emulator.conftest import ROBOT
 
 STATIC = Path("web/static")

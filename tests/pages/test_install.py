@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from demo import Demo
 from messaging.system import embedded_redis
-from tests.browser import launch
+from tests.support.browser import launch
 
 
 @pytest.fixture(scope="module")

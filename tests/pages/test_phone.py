@@ -15,7 +15,7 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from gupshup import messages
-from tests.browser import launch
+from tests.support.browser import launch
 from tests.gupshup_emulator.conftest import CLIENT, KEY, OUR_NUMBER, World
 from tests.pages.harness_phone.serve import served
 from tests.pages.harness_phone.texts import TEXTS

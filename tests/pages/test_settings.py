@@ -15,7 +15,7 @@ from demo import APP_NAME, BUSINESS_PHONE, Demo
 from messaging.lines import lines
 from messaging.store.models import Line
 from messaging.system import embedded_redis
-from tests.browser import launch
+from tests.support.browser import launch
 
 NAME, TITLE = "{=Document:CONTACT.NAME}", "{=Document:TITLE}"
 REMINDER = "Здравствуйте, {{1}}! Ждём вас {{2}} по адресу {{3}}. Нажмите кнопку."

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from demo import Demo
 from messaging.system import embedded_redis
-from tests.browser import launch
+from tests.support.browser import launch
 
 APP, NUMBER, CLIENT = "AcmeShop", "+7 900 111-22-33", "79123456789"
 BODY = "Здравствуйте, {{1}}! Заказ «{{2}}» на сумму {{3}} собран. Вам удобно получить его завтра?"

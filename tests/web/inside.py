@@ -9,7 +9,7 @@ from typing import Any
 
 from bx24.emulator import lifecycle
 from bx24.i18n import language
-from tests.world import APP, PORTAL, World
+from tests.support.world import APP, PORTAL, World
 from web.frames import HEADER, Viewer, issue
 
 ADMINISTRATOR, EMPLOYEE = 1, 2

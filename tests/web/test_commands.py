@@ -14,7 +14,7 @@ from messaging.store.crypto import Vault
 from messaging.store.database import Database, open_engine
 from messaging.store.models import Base
 from tests.flows.scenes import OLGA, ONE_DATABASE, end, hear, portal_faults, template
-from tests.world import APP, KEY, World
+from tests.support.world import APP, KEY, World
 
 UNKNOWN = "0" * 32
 

@@ -18,7 +18,7 @@ from messaging.limits import concurrency
 from messaging.portals import portals
 from messaging.store.models import Base, InboundEvent, Portal, Run
 from tests.flows.scenes import OLGA, ONE_DATABASE, calls, end, events, hear, host, later, path_of, template
-from tests.world import AUTH, PORTAL, World
+from tests.support.world import AUTH, PORTAL, World
 
 EVIL = "https://evil.example"
 

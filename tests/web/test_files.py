@@ -15,8 +15,8 @@ from messaging.files.downloads import Downloaded
 from messaging.files.media_types import Content
 from messaging.store.models import File
 from messaging.system import logs
-from tests import samples
-from tests.world import World
+from tests.support import samples
+from tests.support.world import World
 
 pytestmark = pytest.mark.parametrize("tables_url", ["sqlite"], indirect=True)
 

@@ -12,7 +12,7 @@ from messaging.insight import daily
 from messaging.lines import lines
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, template
 from tests.flows.scenes import text as words
-from tests.world import World
+from tests.support.world import World
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

@@ -14,7 +14,7 @@ from messaging.store.models import Portal
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, status, template, webhook
 from tests.flows.scenes import text as words
 from tests.web.inside import Frame, seen
-from tests.world import World
+from tests.support.world import World
 
 
 def _figures(world: World) -> hourly.Figures:

@@ -13,7 +13,7 @@ from messaging.lines.lines import PAUSED
 from messaging.store.models import Line, Message, Portal
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, ends, hear, later, template, text, tries
 from tests.web.inside import EMPLOYEE, Frame
-from tests.world import APP, World
+from tests.support.world import APP, World
 
 CHANGES = ("name", "pace", "key", "default", "pause", "unpause", "resume", "remove", "webhook")
 NEW = {"api_key": "k" * 32, "app_name": "newshop", "phone": "+7 (900) 555-66-77", "app_id": "", "name": "Сервис"}

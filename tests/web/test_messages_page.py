@@ -19,7 +19,7 @@ from messaging.store.types import WIPED
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, status, template, webhook
 from tests.flows.scenes import text as words
 from tests.web.inside import EMPLOYEE, Frame, seen
-from tests.world import World
+from tests.support.world import World
 from web.pages import messages
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from tests.flows.scenes import OLGA, ONE_DATABASE, portal_faults
 from tests.web.inside import EMPLOYEE, Frame, seen
-from tests.world import World
+from tests.support.world import World
 
 pytestmark = ONE_DATABASE
 

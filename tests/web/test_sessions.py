@@ -9,7 +9,7 @@ import pytest
 from tests.flows.scenes import ONE_DATABASE
 from tests.web.inside import Frame
 from tests.web.test_settings import holds
-from tests.world import World
+from tests.support.world import World
 from web import frames
 
 

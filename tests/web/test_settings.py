@@ -14,7 +14,7 @@ from robots import ROBOTS
 from tests.flows.scenes import ONE_DATABASE, end, hear
 from tests.pages.harness.field_texts import TEXTS as FIELD_TEXTS
 from tests.pages.harness_phone.texts import TEXTS as PHONE_TEXTS
-from tests.world import AUTH, GUPSHUP, PORTAL, World
+from tests.support.world import AUTH, GUPSHUP, PORTAL, World
 
 SIDES = ("robots", "activities")
 

@@ -18,7 +18,7 @@ from messaging.lines import lines
 from messaging.store.models import Line, Message, Portal, Tally
 from tests.flows.scenes import OLGA, ONE_DATABASE, later, template
 from tests.web.inside import EMPLOYEE, Frame, opened
-from tests.world import APP, GUPSHUP, World
+from tests.support.world import APP, GUPSHUP, World
 
 pytestmark = ONE_DATABASE
 

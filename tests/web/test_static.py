@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tests.flows.scenes import ONE_DATABASE
-from tests.world import World
+from tests.support.world import World
 
 pytestmark = ONE_DATABASE
 

@@ -9,7 +9,7 @@ from messaging.store.models import Line
 from messaging.templates.catalogue import ASK_EVERY
 from tests.flows.scenes import ONE_DATABASE
 from tests.web.inside import Frame, seen
-from tests.world import GUPSHUP, World
+from tests.support.world import GUPSHUP, World
 
 pytestmark = ONE_DATABASE
 

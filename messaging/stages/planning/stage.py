@@ -57,7 +57,7 @@ class Flying:
 class Task:
     """Runs of one portal that a thread plans: one, or those that one asking answers."""
 
-    plan: tuple[RunRow, ...]
+    runs: tuple[RunRow, ...]
     together: str
 
     @property

@@ -36,7 +36,7 @@ from messaging.store.database import Database, open_engine
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run
 from messaging.system.config import Config
 from messaging.worker.drain import Drain
-from tests.quicker import share_statements
+from tests.support.quicker import share_statements
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 PORTAL, AUTH, GUPSHUP, APP = (

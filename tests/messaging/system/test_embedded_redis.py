@@ -21,16 +21,16 @@ from messaging.system.embedded_redis import Place, QueueServerError
 ENSURE = """
 import sys
 from pathlib import Path
-from messaging import queue_server
-print(queue_server.ensure(Path(sys.argv[1])))
+from messaging.system import embedded_redis
+print(embedded_redis.ensure(Path(sys.argv[1])))
 """
 # The first look at a server that is not ready yet is the last thing this process does.
 ENSURE_AND_DIE = """
 import os, sys
 from pathlib import Path
-from messaging import queue_server
-queue_server._answers = lambda place: False
-queue_server.ensure(Path(sys.argv[1]), wait=lambda seconds: os._exit(9))
+from messaging.system import embedded_redis
+embedded_redis._answers = lambda place: False
+embedded_redis.ensure(Path(sys.argv[1]), wait=lambda seconds: os._exit(9))
 """
 
 

@@ -13,7 +13,7 @@ import structlog.testing
 from flask import Flask
 
 from messaging.lean import FLAGS, THRESHOLDS, TUNABLES, environment, settle
-from tests.world import World
+from tests.support.world import World
 from web.warm import warm
 
 

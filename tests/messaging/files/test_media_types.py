@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from messaging.files import media_types
 from messaging.files.media_types import Content, described, examine, named, sniff
-from tests import samples
-from tests.samples import box, id3, jpeg, mp4, ogg, opus, png
+from tests.support import samples
+from tests.support.samples import box, id3, jpeg, mp4, ogg, opus, png
 
 OOXML = "application/vnd.openxmlformats-officedocument."
 UNKNOWN = "application/octet-stream"

@@ -1,4 +1,4 @@
-"""PostgreSQL as fixtures (for tests/conftest.py: `pytest_plugins = ["tests.servers"]`).
+"""PostgreSQL as fixtures (for tests/conftest.py: `pytest_plugins = ["tests.support.servers"]`).
 
 postgres_url            URL of the server, once per session; it starts at first use
 postgres_database_url   URL of a fresh empty database, per test
@@ -11,7 +11,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from tests.postgres import ServerUnavailable, create_database, drop_database, postgres
+from tests.support.postgres import ServerUnavailable, create_database, drop_database, postgres
 
 __all__ = ["ServerUnavailable", "create_database", "drop_database", "postgres"]
 

@@ -16,7 +16,7 @@ from messaging.store import schema
 from messaging.store.crypto import Vault
 from messaging.store.database import open_engine
 from messaging.store.models import Base
-from tests.world import KEY
+from tests.support.world import KEY
 
 
 def test_up_from_nothing_is_what_the_models_say(database_url: str) -> None:

@@ -11,7 +11,7 @@ from messaging.queue import leases
 from messaging.store.models import Lease
 from messaging.worker import pool
 from tests.flows.scenes import template
-from tests.world import World
+from tests.support.world import World
 
 
 def _owners(world: World) -> dict[int, str]:

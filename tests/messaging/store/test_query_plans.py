@@ -21,9 +21,9 @@ from messaging.worker import pool
 from messaging.worker.due_work import due_shards
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, status, template, webhook
 from tests.flows.scenes import text as words
-from tests.rows import copies
+from tests.support.rows import copies
 from tests.web.inside import Frame
-from tests.world import APP, PORTAL, World
+from tests.support.world import APP, PORTAL, World
 
 MANY = 6_000
 LARGE = "run|message|inbound_event|reply|conversation"

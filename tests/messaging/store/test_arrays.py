@@ -11,7 +11,7 @@ from sqlalchemy.types import TypeEngine
 
 from messaging.store.models import Run
 from messaging.store.types import Array, Moment
-from tests.world import World
+from tests.support.world import World
 
 pytestmark = pytest.mark.parametrize("tables_url", ["postgresql"], indirect=True)
 ODD = ["", "NULL", "null", None, 'a"b', "c\\d", '\\"', "{x,y}", " \n\té,", "'"]

@@ -30,9 +30,9 @@ from messaging.portals.portals import crm
 from messaging.store.models import File
 from messaging.system import public_http
 from messaging.system.public_http import file_session
-from tests import samples
+from tests.support import samples
 from tests.gupshup.loopback import Act, Server, answer, closed_port, raw_answer, read_and_close, read_and_hang, serving
-from tests.world import PORTAL, World
+from tests.support.world import PORTAL, World
 
 DEAL = ["crm", "CCrmDocumentDeal", "DEAL", "DEAL_1"]
 LEAD = ["crm", "CCrmDocumentLead", "LEAD", "LEAD_2"]

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from messaging.stages.planning.stage import GROUP
 from tests.flows.scenes import PHONES, begin, hear, template
-from tests.world import World
+from tests.support.world import World
 
 ROUNDS = 3
 

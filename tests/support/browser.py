@@ -1,6 +1,6 @@
 """The Chromium that the tests of pages drive.
 
-`launch(playwright)` is what tests use. `python -m tests.browser` (make browser) finds one or installs it: a browser
+`launch(playwright)` is what tests use. `python -m tests.support.browser` (make browser) finds one or installs it: a browser
 that is there already, else Playwright's own download, else, for root on Debian and Ubuntu, the system's package.
 CHROMIUM=/path/to/browser overrides the search.
 """

@@ -12,7 +12,7 @@ from messaging.system import config
 from messaging.system.config import Config, ConfigError, Environment
 from web import serve
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KEY = Fernet.generate_key().decode()
 GOOD = {"PUBLIC_URL": "https://waba.example", "BX24_CLIENT_ID": "local.1", "BX24_CLIENT_SECRET": "s3cret"}
 

@@ -16,7 +16,7 @@ from bx24.forms import build_query
 from messaging.portals import portals
 from tests.crash.rig import until
 from tests.flows.scenes import OLGA, events, path_of
-from tests.world import World
+from tests.support.world import World
 
 
 def post(world: World, token: str) -> int:

@@ -4,7 +4,7 @@ from sqlalchemy import bindparam, select
 
 from messaging.store.database import ask
 from messaging.store.models import Line
-from tests.world import World
+from tests.support.world import World
 
 _NAME = select(Line.name).where(Line.id == bindparam("line"))
 

@@ -16,8 +16,8 @@ from messaging.store.models import Conversation, InboundEvent, Message, Reply, R
 from messaging.worker import retention
 from messaging.worker.retention import BATCH, TURN, Housekeeper
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, hear, later, template
-from tests.rows import copies
-from tests.world import World
+from tests.support.rows import copies
+from tests.support.world import World
 
 TABLES: tuple[Any, ...] = (Run, Message, Reply, InboundEvent, Conversation)
 

@@ -1,4 +1,4 @@
-"""A real PostgreSQL, private to one process: for the tests (tests/servers.py) and the benchmark (bench/).
+"""A real PostgreSQL, private to one process: for the tests (tests/support/servers.py) and the benchmark (bench/).
 
 `with postgres() as url: create_database(url)`. All URLs are SQLAlchemy's (postgresql+psycopg).
 The server listens on a Unix socket in a folder of its own, never on a port, and dies with the process that started it.
