@@ -17,10 +17,10 @@ from werkzeug.datastructures import MultiDict
 from bx24.emulator import Emulator, controls, create_emulator, document
 from bx24.emulator.serving import Running
 from bx24.emulator.state import RobotRecord
-from tests.support.browser import launch
 from tests.bx24_emulator.conftest import ROBOT, Bench
 from tests.bx24_emulator.test_host_page import Handler
 from tests.bx24_emulator.test_pages import form_of
+from tests.support.browser import launch
 
 NATIVE: dict[str, Any] = {
     **ROBOT,

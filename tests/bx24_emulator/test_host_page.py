@@ -14,8 +14,8 @@ from playwright.sync_api import Frame, Page, expect, sync_playwright
 
 from bx24.emulator import Emulator, create_emulator
 from bx24.emulator.serving import Running
-from tests.support.browser import launch
 from tests.bx24_emulator.conftest import ROBOT
+from tests.support.browser import launch
 
 # The app's page: `call` posts to the parent and resolves with the answer, or with "silence" after `wait` ms.
 PAGE = """<!doctype html><title>app</title><p>app</p><script>

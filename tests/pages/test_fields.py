@@ -15,8 +15,8 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect, sync_playwright
 
 from bx24.fields_catalogue import groups
-from tests.support.browser import launch
 from tests.pages.harness.field_texts import TEXTS
+from tests.support.browser import launch
 
 HARNESS = Path(__file__).parent / "harness"
 STATIC = Path(__file__).parents[2] / "web" / "static"

@@ -15,8 +15,8 @@ from playwright.sync_api import Frame, Page, expect, sync_playwright
 
 from bx24.emulator import Emulator, create_emulator
 from bx24.emulator.serving import Running
-from tests.support.browser import launch
 from tests.bx24_emulator.conftest import ROBOT
+from tests.support.browser import launch
 
 STATIC = Path("web/static")
 PAGE = """<!doctype html><title>app</title><div id="content"></div>

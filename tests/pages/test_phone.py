@@ -15,10 +15,10 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from gupshup import messages
-from tests.support.browser import launch
 from tests.gupshup_emulator.conftest import CLIENT, KEY, OUR_NUMBER, World
 from tests.pages.harness_phone.serve import served
 from tests.pages.harness_phone.texts import TEXTS
+from tests.support.browser import launch
 
 CASES = json.loads((Path(__file__).parent.parent / "fixtures/marks.json").read_text("utf-8"))
 MODULES = Path(__file__).parents[2] / "web/static/settings"

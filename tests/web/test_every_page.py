@@ -11,8 +11,8 @@ from redis.client import Pipeline
 
 from messaging.insight.line_checks import CHECKS
 from tests.flows.scenes import OLGA, PHONES, begin, hear, later, template, text
-from tests.web.inside import Frame
 from tests.support.world import World
+from tests.web.inside import Frame
 
 PAGES = (
     *(

@@ -10,9 +10,9 @@ from sqlalchemy.exc import OperationalError
 
 from messaging.store.database import Database
 from tests.flows.scenes import ONE_DATABASE
+from tests.support.world import World
 from tests.web.inside import Frame, opened
 from tests.web.test_settings import opened as settings_opened
-from tests.support.world import World
 from web import failures
 
 pytestmark = ONE_DATABASE

@@ -13,8 +13,8 @@ from messaging.lines import lines
 from messaging.store.models import Portal
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, status, template, webhook
 from tests.flows.scenes import text as words
-from tests.web.inside import Frame, seen
 from tests.support.world import World
+from tests.web.inside import Frame, seen
 
 
 def _figures(world: World) -> hourly.Figures:

@@ -9,8 +9,8 @@ import pytest
 
 from messaging.store.models import Line
 from tests.flows.scenes import ONE_DATABASE
-from tests.web.inside import Frame
 from tests.support.world import World
+from tests.web.inside import Frame
 
 SIDES = ("robots", "activities")
 LONG, HALF, NUL = "9" * 5000, "\ud800", "a\0b"

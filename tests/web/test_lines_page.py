@@ -12,8 +12,8 @@ from messaging.lines import lines
 from messaging.lines.lines import PAUSED
 from messaging.store.models import Line, Message, Portal
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, ends, hear, later, template, text, tries
-from tests.web.inside import EMPLOYEE, Frame
 from tests.support.world import APP, World
+from tests.web.inside import EMPLOYEE, Frame
 
 CHANGES = ("name", "pace", "key", "default", "pause", "unpause", "resume", "remove", "webhook")
 NEW = {"api_key": "k" * 32, "app_name": "newshop", "phone": "+7 (900) 555-66-77", "app_id": "", "name": "Сервис"}

@@ -18,8 +18,8 @@ from messaging.store.models import Message, Portal, Run
 from messaging.store.types import WIPED
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, status, template, webhook
 from tests.flows.scenes import text as words
-from tests.web.inside import EMPLOYEE, Frame, seen
 from tests.support.world import World
+from tests.web.inside import EMPLOYEE, Frame, seen
 from web.pages import messages
 
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from tests.flows.scenes import OLGA, ONE_DATABASE, portal_faults
-from tests.web.inside import EMPLOYEE, Frame, seen
 from tests.support.world import World
+from tests.web.inside import EMPLOYEE, Frame, seen
 
 pytestmark = ONE_DATABASE
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from tests.flows.scenes import ONE_DATABASE
+from tests.support.world import World
 from tests.web.inside import Frame
 from tests.web.test_settings import holds
-from tests.support.world import World
 from web import frames
 
 

@@ -17,8 +17,8 @@ from messaging.limits import concurrency
 from messaging.lines import lines
 from messaging.store.models import Line, Message, Portal, Tally
 from tests.flows.scenes import OLGA, ONE_DATABASE, later, template
-from tests.web.inside import EMPLOYEE, Frame, opened
 from tests.support.world import APP, GUPSHUP, World
+from tests.web.inside import EMPLOYEE, Frame, opened
 
 pytestmark = ONE_DATABASE
 

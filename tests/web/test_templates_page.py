@@ -8,8 +8,8 @@ from werkzeug.test import Client
 from messaging.store.models import Line
 from messaging.templates.catalogue import ASK_EVERY
 from tests.flows.scenes import ONE_DATABASE
-from tests.web.inside import Frame, seen
 from tests.support.world import GUPSHUP, World
+from tests.web.inside import Frame, seen
 
 pytestmark = ONE_DATABASE
 

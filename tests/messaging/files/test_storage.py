@@ -26,12 +26,12 @@ from messaging.files import problems, storage
 from messaging.files.downloads import Downloaded, fetch
 from messaging.files.problems import Unfetched, megabytes
 from messaging.portals import tokens
-from messaging.portals.portals import crm
+from messaging.portals import crm
 from messaging.store.models import File
 from messaging.system import public_http
 from messaging.system.public_http import file_session
-from tests.support import samples
 from tests.gupshup.loopback import Act, Server, answer, closed_port, raw_answer, read_and_close, read_and_hang, serving
+from tests.support import samples
 from tests.support.world import PORTAL, World
 
 DEAL = ["crm", "CCrmDocumentDeal", "DEAL", "DEAL_1"]

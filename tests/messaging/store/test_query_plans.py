@@ -22,8 +22,8 @@ from messaging.worker.due_work import due_shards
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, status, template, webhook
 from tests.flows.scenes import text as words
 from tests.support.rows import copies
-from tests.web.inside import Frame
 from tests.support.world import APP, PORTAL, World
+from tests.web.inside import Frame
 
 MANY = 6_000
 LARGE = "run|message|inbound_event|reply|conversation"
