@@ -25,8 +25,7 @@ from gupshup import limits
 from messaging.files import problems, storage
 from messaging.files.downloads import Downloaded, fetch
 from messaging.files.problems import Unfetched, megabytes
-from messaging.portals import tokens
-from messaging.portals import crm
+from messaging.portals import crm, tokens
 from messaging.store.models import File
 from messaging.system import public_http
 from messaging.system.public_http import file_session
