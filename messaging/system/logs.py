@@ -8,7 +8,7 @@ import logging
 import re
 import sys
 import threading
-from collections.abc import Callable, Iterator, MutableMapping
+from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any
@@ -60,16 +60,45 @@ def _mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[st
     return event
 
 
-class _Sink:
-    """Where the lines of one of our modules go. The standard library's way there costs five times as much."""
+class _Output(threading.local):
+    """Standard error; while `held`, the lines of this thread wait here."""
+
+    waiting: list[str] | None = None
+
+    def write(self, line: str) -> None:
+        """Write a line, or keep it."""
+        if self.waiting is None:
+            sys.stderr.write(line)
+        else:
+            self.waiting.append(line)
+
+    def flush(self) -> None:
+        """Standard error needs no flushing."""
+
+
+_output = _Output()
+
+
+class _Logger(structlog.WriteLogger):
+    """structlog's logger that writes to a file; it knows the module it belongs to."""
 
     def __init__(self, name: str = "") -> None:
+        super().__init__(_output)  # type: ignore[arg-type]  # any object with write() and flush() will do
         self.name = name
 
-    def info(self, line: str) -> None:
-        sys.stderr.write(f"{line}\n")
 
-    debug = warning = error = critical = exception = fatal = info
+@contextmanager
+def held() -> Iterator[None]:
+    """Keep the lines this thread writes until the end, also until that of an error.
+
+    For code that holds a lock others wait for: on SQLite all writers of an installation wait for one transaction.
+    """
+    lines = _output.waiting = []
+    try:
+        yield
+    finally:
+        _output.waiting = None
+        sys.stderr.write("".join(lines))
 
 
 def _named(logger: Any, _: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -90,47 +119,6 @@ def _shown(value: Any) -> str:
     return repr(text) if " " in text or "\n" in text else text
 
 
-class _Held(threading.local):
-    """Lines this thread has put by, each with what is left to be done; None: it writes them at once."""
-
-    lines: list[Callable[[], None]] | None = None
-
-
-_held = _Held()
-
-
-@contextmanager
-def held() -> Iterator[None]:
-    """Put by the lines this thread writes, until the end, also that of an error.
-
-    For whoever holds a lock others wait for: masking and writing a line takes 20 µs, some three lines go with a message, and
-    on SQLite all writers of an installation stand behind that (a tenth of the time they wait).
-    """
-    lines = _held.lines = []
-    try:
-        yield
-    finally:
-        _held.lines = None
-        for write in lines:
-            write()
-
-
-class _Line:
-    """The last of the processors: mask, render, and hand over, now or when `held` ends."""
-
-    def __init__(self, render: Callable[[Any, str, MutableMapping[str, Any]], Any]) -> None:
-        self._render = render
-
-    def __call__(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> Any:
-        if _held.lines is None:
-            return self._shown(logger, name, event)
-        _held.lines.append(lambda: logger.info(self._shown(logger, name, event)))
-        raise structlog.DropEvent
-
-    def _shown(self, logger: Any, name: str, event: MutableMapping[str, Any]) -> Any:
-        return self._render(logger, name, _mask(logger, name, event))
-
-
 def configure(format: str, level: str) -> None:
     """Send all logs of this process, libraries included, to standard error in `text` or `json`."""
     renderer: Any = structlog.processors.JSONRenderer(ensure_ascii=False) if format == "json" else _as_text
@@ -141,8 +129,8 @@ def configure(format: str, level: str) -> None:
         structlog.processors.format_exc_info,
     ]
     structlog.configure(
-        processors=[_named, *shared, _Line(renderer)],
-        logger_factory=_Sink,
+        processors=[_named, *shared, _mask, renderer],
+        logger_factory=_Logger,
         wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=False,
     )
