@@ -6,6 +6,7 @@ own that has drawn nothing yet. What is asked of Gupshup or Bitrix24 is left out
 
 from __future__ import annotations
 
+import gc
 import json
 import multiprocessing
 import statistics
@@ -24,7 +25,6 @@ from bench.figures import NAMES
 from bench.ground import Ground, say
 from gupshup.templates import TemplateInfo
 from messaging.insight import daily
-from messaging.lean import settle
 from messaging.runtime import Runtime, open_runtime
 from messaging.store.crypto import digest
 from messaging.store.models import Base, Line, Portal, shard_of
@@ -168,8 +168,8 @@ def _time(env: dict[str, str], call: Call) -> Timed:
     """In a process that has drawn no page yet."""
     runtime = open_runtime(config.load(env))
     flask = create_app(runtime)
-    warm(flask, runtime.config.data_dir / "templates")
-    settle()  # as a web process does: what it has inherited from the benchmark is nobody's page
+    warm(flask)
+    gc.freeze()  # as a web process does
     client = flask.test_client()
     with flask.test_request_context():
         token = issue(VIEWER)

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import structlog
 
-from messaging.lean import FLAGS
 from messaging.runtime import open_runtime
 from messaging.store import schema
 from messaging.system import config, logs
@@ -29,7 +28,7 @@ log = structlog.get_logger(__name__)
 def halves(bind: str, env: Mapping[str, str] | None = None, pass_fds: tuple[int, ...] = ()) -> list[Child]:
     """The two halves of the app: gunicorn on `bind` (host:port, or fd://N with that N in pass_fds), and the pool."""
     gunicorn = [
-        *(sys.executable, *FLAGS, "-m", "gunicorn", "--bind", bind, "--worker-class", "gthread"),
+        *(sys.executable, "-m", "gunicorn", "--bind", bind, "--worker-class", "gthread"),
         *("--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)),
         *("--keep-alive", "75", "--graceful-timeout", "20", "--log-level", "warning", "app:serving()"),
     ]

@@ -113,7 +113,9 @@ def _key(line_id: int) -> str:
 
 
 def _keep(runtime: Runtime, line_id: int, results: dict[str, Result]) -> None:
-    rows = {name: json.dumps({**asdict(one), "at": one.at.isoformat()}) for name, one in results.items()}
+    rows: dict[Any, Any] = {
+        name: json.dumps({**asdict(one), "at": one.at.isoformat()}) for name, one in results.items()
+    }
     try:
         runtime.redis.hset(_key(line_id), mapping=rows)
         runtime.redis.expire(_key(line_id), KEPT_S)

@@ -1,5 +1,6 @@
 """The worker pool: supervised RQ workers, and the tick that rings for whatever the database knows to be due."""
 
+import gc
 import os
 import signal
 import sys
@@ -12,7 +13,6 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from sqlalchemy.exc import SQLAlchemyError
 
-from messaging import lean
 from messaging.files import storage
 from messaging.queue import leases
 from messaging.queue.wakeups import QUEUE
@@ -45,7 +45,7 @@ def work(supervisor: int) -> int:
     """One worker process: run drains until asked to stop, or until the supervisor (its pid) is gone."""
     runtime = jobs.runtime()
     logs.configure(runtime.config.log_format, runtime.config.log_level)
-    lean.settle()
+    gc.freeze()  # what was imported stays: the collector need not look through it again
     threading.Thread(target=_die_with_parent, args=(supervisor,), daemon=True).start()
     worker = DrainWorker([Queue(QUEUE, connection=runtime.redis)], connection=runtime.redis, worker_ttl=WORKER_TTL_S)
     worker.work(logging_level="WARNING")
@@ -79,9 +79,9 @@ def supervise() -> int:
     runtime.prepare()
 
     # Its pid is handed on: a worker that asked for its parent only after the start could be an orphan by then.
-    argv = [sys.executable, *lean.FLAGS, "worker.py", "child", str(os.getpid())]
+    argv = [sys.executable, "worker.py", "child", str(os.getpid())]
     place = leases.new_place()
-    env = lean.environment({**os.environ, leases.PLACE: place})
+    env = {**os.environ, leases.PLACE: place}
     children = [Child(f"worker-{number}", argv, env) for number in range(1, runtime.config.worker_processes + 1)]
     return Supervisor(children, Tick(runtime), TICK_S, died=lambda pid: bury(runtime, place, pid)).run()
 

@@ -10,17 +10,17 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = (
-    *("alembic", "mako", "rich", "pygments", "chardet", "charset_normalizer", "psycopg", "phonenumbers.geocoder"),
-    *("phonenumbers.carrier", "bx24.emulator", "gupshup.emulator", "playwright", "b24pysdk", "pygal", "celery"),
+    *("alembic", "mako", "psycopg", "phonenumbers.geocoder", "phonenumbers.carrier", "bx24.emulator"),
+    *("gupshup.emulator", "playwright", "b24pysdk", "pygal", "celery"),
 )
 
 
 @pytest.mark.parametrize(
     ("entry", "left_out"),
-    [("app", ALWAYS), ("worker", (*ALWAYS, "greenlet", "flask", "werkzeug", "jinja2", "prometheus_client"))],
+    [("app", ALWAYS), ("worker", (*ALWAYS, "flask", "werkzeug", "jinja2", "prometheus_client"))],
 )
 def test_what_a_process_leaves_out(entry: str, left_out: tuple[str, ...]) -> None:
-    asked = f"import sys, {entry}; print(*(name for name in sys.modules if sys.modules[name] is not None))"
+    asked = f"import sys, {entry}; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", asked], cwd=ROOT, capture_output=True, text=True, check=True)
     imported = set(ran.stdout.split())
     assert {"messaging.runtime", "sqlalchemy.orm", "requests"} <= imported
