@@ -119,3 +119,11 @@ def _readings(number: str, region: str) -> list[str]:
         return ["+" + bare[2:], number]
     # Digits alone may be national ("89161234567") or already international without the plus ("79161234567").
     return [number, "+" + bare]
+
+
+def country_of(number: str) -> str:
+    """The country of a number (digits with the country code) as two letters, "RU"; "" if it belongs to none."""
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(f"+{number}")) or ""
+    except phonenumbers.NumberParseException:
+        return ""

@@ -17,7 +17,8 @@ from messaging.runtime import Runtime
 from messaging.stages.planning import context, plan
 from messaging.stages.sending.stage import Outbox, Sending
 from messaging.store import rows
-from messaging.store.models import Message, Run
+from messaging.store.changes import Changes
+from messaging.store.models import Message
 from messaging.system import logs
 from messaging.worker import jobs
 
@@ -42,26 +43,28 @@ def carry(run_id: int) -> None:
 def carry_with(runtime: Runtime, run_id: int) -> None:
     """`carry` over an opened runtime."""
     with runtime.db.read() as session:
-        run = session.scalars(select(Run).where(Run.id == run_id).options(joinedload(Run.portal))).one()
-    outcome = plan.plan(runtime, run, crm.Cards(runtime, run.portal_id))
+        ((run,), _) = rows.runs_to_plan(session, [run_id])
+    result = plan.plan(runtime, run, crm.Cards(runtime, run.portal_id))
     with runtime.db.write() as session:
-        _planned(session, runtime, run_id, outcome)
+        _planned(session, runtime, run_id, result)
     sending = _claim(runtime, run_id)
     if sending is None:
         return
     outbox = Outbox(runtime, "")
-    result = outbox.work(sending)
+    sent = outbox.work(sending)
     with runtime.db.write() as session:
-        outbox.record(session, [(sending, result)])
+        outbox.record(session, [(sending, sent)])
 
 
-def _planned(session: Session, runtime: Runtime, run_id: int, outcome: plan.Outcome) -> None:
+def _planned(session: Session, runtime: Runtime, run_id: int, result: plan.PlanResult) -> None:
     (run,) = rows.runs(session, [run_id])
-    around = context.Around(session, runtime, [run])
-    if isinstance(outcome, plan.Planned):
-        around.know({runtime.phone_key(outcome.phone)})
-        around.make({(outcome.line_id, outcome.phone)})
-    context.record(session, runtime, run, outcome, around)
+    around = context.PlanningContext(session, runtime, [run]).enter(session)
+    if isinstance(result, plan.Planned):
+        around.know({runtime.phone_key(result.phone)})
+        around.make({(result.line_id, result.phone)})
+    changes = Changes(session)
+    context.record(changes, runtime, run, result, around)
+    changes.write()
     around.write()
 
 
@@ -80,8 +83,7 @@ def _claim(runtime: Runtime, run_id: int) -> Sending | None:
         message = session.scalars(select(Message).where(Message.id == claimed).options(*relations)).one()
         return Sending(
             message_id=message.id,
-            run_id=run_id,
-            trace=message.run.trace,
+            trace=message.run.trace if message.run else "",
             fence=message.fence,
             portal_id=message.portal_id,
             line_id=message.line_id,

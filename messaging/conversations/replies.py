@@ -15,8 +15,11 @@ from sqlalchemy.orm import Session
 from gupshup import webhooks
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
+from messaging.store import rows
+from messaging.store.changes import Changes
 from messaging.store.models import Message, Reply, Run
-from messaging.store.rows import SomeMessage, SomeRun
+from messaging.store.rows import MessageRow, RunRow
+from messaging.store.states import OutcomeKind, RunState
 
 #: How many of a client's last interactive messages are searched for a tap that names none of them.
 RECENT = 20
@@ -90,12 +93,12 @@ def _plain(text: str) -> str:
 
 def waiting_for(
     session: Session, conversation_id: int, message: Message | None, values: dict[str, Any], received: datetime
-) -> Run | None:
-    """The run this reply ends, if any."""
+) -> RunRow | None:
+    """The run this reply ends, locked, if any."""
     taken = exists().where(Reply.run_id == Run.id)
     handed = Message.status.in_(("accepted", "sent", "delivered", "read", "unknown"))
-    waiting = session.scalars(
-        select(Run)
+    waiting = session.execute(
+        select(Run.id, Run.accept)
         .outerjoin(Message, Message.run_id == Run.id)
         .where(
             Run.conversation_id == conversation_id,
@@ -106,16 +109,18 @@ def waiting_for(
         )
         .order_by(Run.id)
     ).all()
-    if message is not None and (quoted := next((run for run in waiting if run.id == message.run_id), None)):
-        return quoted
-    return next((run for run in waiting if accepts(run.accept, values)), None)
+    quoted = [run.id for run in waiting if message is not None and run.id == message.run_id]
+    chosen = quoted or [run.id for run in waiting if accepts(run.accept, values)]
+    held = rows.runs_with_messages(session, chosen[:1])
+    return held[0] if held and held[0].state == RunState.WAITING else None
 
 
-def early(session: Session, runtime: Runtime, run: SomeRun) -> None:
+def early(changes: Changes, runtime: Runtime, run: RunRow) -> None:
     """A `wait_reply` has begun: take a reply that came since the workflow's last message, if one is free.
 
     It listens from the moment it was stored, so what came between then and now counts too.
     """
+    session = changes.session
     session.flush()
     last_sent = session.scalar(
         select(func.max(Message.claimed_at))
@@ -136,13 +141,13 @@ def early(session: Session, runtime: Runtime, run: SomeRun) -> None:
     )
     reply = next((reply for reply in free if accepts(run.accept, reply.content["values"])), None)
     if reply is not None:
-        give(session, runtime, reply, run)
+        give(changes, runtime, reply, run)
 
 
-def overtaken(session: Session, runtime: Runtime, message: SomeMessage) -> None:
+def overtaken(changes: Changes, runtime: Runtime, message: MessageRow) -> None:
     """A client may answer before Gupshup has answered us: the reply then waits for the send to be recorded."""
-    run = message.run
-    if run.until != "replied" or run.state != "waiting" or message.claimed_at is None:
+    run, session = message.run, changes.session
+    if run is None or run.until != "replied" or run.state != RunState.WAITING or message.claimed_at is None:
         return
     if session.scalar(select(Reply.id).where(Reply.run_id == run.id)) is not None:
         return
@@ -153,11 +158,12 @@ def overtaken(session: Session, runtime: Runtime, message: SomeMessage) -> None:
     )
     reply = session.scalars(free.order_by(Reply.id).limit(1)).first()
     if reply is not None:
-        give(session, runtime, reply, run)
+        give(changes, runtime, reply, run)
 
 
-def give(session: Session, runtime: Runtime, reply: Reply, run: SomeRun) -> None:
+def give(changes: Changes, runtime: Runtime, reply: Reply, run: RunRow) -> None:
     """This reply ends this run; at once, or when its file is ours."""
     reply.run_id = run.id
     if reply.fetch_at is None:
-        outcomes.end(session, runtime, run, "replied", values=reply.content["values"])
+        outcome = outcomes.Outcome(OutcomeKind.REPLIED, values=reply.content["values"])
+        outcomes.finish_run(changes, runtime, run, outcome)

@@ -15,7 +15,6 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from messaging.lines.lines import PAUSED
 from messaging.runtime import Runtime
 from messaging.store.models import InboundEvent, Line, Message, Portal, Run, Tally, shard_of
 from messaging.system.counters import BUCKETS_S, hour_key
@@ -88,7 +87,7 @@ def _queues(session: Session, portal_id: int, line_ids: list[int], now: datetime
         "runs": select(func.count(), func.min(Run.stored_at)).where(
             Run.shard == shard, Run.portal_id == portal_id, Run.state == "stored"
         ),
-        "messages": select(func.count(), func.min(Message.created_at)).where(queued, Message.send_at < PAUSED),
+        "messages": select(func.count(), func.min(Message.created_at)).where(queued, Message.send_at.is_not(None)),
         "answers": select(func.count(), func.min(Run.ended_at)).where(
             Run.shard == shard, Run.portal_id == portal_id, Run.answer_at.is_not(None), Run.answered_at.is_(None)
         ),
@@ -96,7 +95,7 @@ def _queues(session: Session, portal_id: int, line_ids: list[int], now: datetime
             InboundEvent.shard == shard, InboundEvent.line_id.in_(line_ids), InboundEvent.state == "stored"
         ),
     }
-    paused = {"messages": session.scalar(select(func.count()).where(queued, Message.send_at == PAUSED)) or 0}
+    paused = {"messages": session.scalar(select(func.count()).where(queued, Message.send_at.is_(None))) or 0}
     found = []
     for name, query in asked.items():
         count, oldest = session.execute(query).one()

@@ -15,7 +15,6 @@ from redis import Redis
 from sqlalchemy import func, select
 
 from messaging.limits.pace import effective, share_at
-from messaging.lines.lines import PAUSED
 from messaging.store.database import Database
 from messaging.store.models import InboundEvent, Line, Message, Run, Tally
 from messaging.system.counters import BUCKETS_S, HASH, HELP, SLOWED
@@ -50,7 +49,7 @@ class Figures(Collector):
             for queue, column, condition in (
                 ("runs", Run.stored_at, Run.state == "stored"),
                 # What waits for the end of a pause waits for a person: no fault of the queue, and no alarm.
-                ("messages", Message.created_at, (Message.status == "queued") & (Message.send_at < PAUSED)),
+                ("messages", Message.created_at, (Message.status == "queued") & Message.send_at.is_not(None)),
                 ("answers", Run.ended_at, Run.answer_at.is_not(None) & Run.answered_at.is_(None)),
                 ("events", InboundEvent.received_at, InboundEvent.state == "stored"),
             ):

@@ -178,9 +178,11 @@ def _with_phone(session: Session, runtime: Runtime, portal: Portal, phone: str) 
     talks = [one.id for one in lookup.conversations_with(session, line_ids, [runtime.phone_key(phone)])]
     if not talks:
         return frozenset()
-    sent = select(Message.run_id).where(Message.conversation_id.in_(talks)).order_by(Message.id.desc())
+    of_client = Message.conversation_id.in_(talks) & Message.run_id.is_not(None)
+    sent = select(Message.run_id).where(of_client).order_by(Message.id.desc())
     others = select(Run.id).where(Run.conversation_id.in_(talks)).order_by(Run.id.desc())
-    return frozenset(run_id for query in (sent, others) for run_id in session.scalars(query.limit(MOST_OF_ONE_CLIENT)))
+    found = [*session.scalars(sent.limit(MOST_OF_ONE_CLIENT)), *session.scalars(others.limit(MOST_OF_ONE_CLIENT))]
+    return frozenset(run_id for run_id in found if run_id is not None)
 
 
 def _filters(portal_id: int, query: Query, low: int, high: int) -> list[ColumnElement[bool]]:

@@ -113,16 +113,17 @@ def facts(message: Message) -> dict[str, Any]:
     return {
         "id": message.id,
         "message_id": message.gupshup_id or "",
-        "trace": run.trace,
-        "portal": run.portal.member_id,
+        "origin": message.origin,
+        "trace": run.trace if run else "",
+        "portal": message.line.portal.member_id,
         "line": f"{message.line.name} (+{message.line.phone})",
         "to": f"+{message.conversation.phone}",
-        "action": f"{run.side}/{run.action}",
-        "document": "/".join(run.document),
+        "action": f"{run.side}/{run.action}" if run else message.action,
+        "document": "/".join(run.document) if run else message.item,
         "kind": message.kind,
         "status": message.status,
         "attempts": message.attempts,
-        "called_at": iso(run.stored_at),
+        "called_at": iso(run.stored_at if run else message.created_at),
         "planned_at": iso(message.created_at),
         "claimed_at": iso(message.claimed_at),
         "accepted_at": iso(message.accepted_at),
@@ -132,6 +133,12 @@ def facts(message: Message) -> dict[str, Any]:
         "failed_at": iso(message.failed_at),
         "error_code": message.error_code,
         "error_reason": message.error_reason,
+        **(_facts_of_run(run) if run else {}),
+    }
+
+
+def _facts_of_run(run: Run) -> dict[str, Any]:
+    return {
         "until": run.until,
         "outcome": run.outcome or "open",
         "ended_at": iso(run.ended_at),

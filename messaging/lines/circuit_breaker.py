@@ -5,8 +5,8 @@
                                                              probe_at, trial_at, more and more seldom
 
 Stopped means: nothing is claimed for sending any more (`sendable`), what was queued is ended `failed` with the stop's
-code and what to do (`answer_queued`), what is planned meanwhile as well (`refuse`, `admit`). What is in flight comes back
-as it comes back.
+code and what to do (`answer_queued`), what is planned meanwhile as well (`refuse`, `let_trial_through`). What is in flight
+comes back as it comes back.
 
 A key is asked for (messaging.stages.probing). Where nothing can be asked, one run is let through as a trial: if its message is
 accepted and not refused within TRIAL, or gets as far as `sent`, the line goes on; if it is refused for such a reason
@@ -36,8 +36,10 @@ from messaging.limits.pace import LATE_PAUSE_S
 from messaging.runs import outcomes
 from messaging.runs.statuses import RANK
 from messaging.runtime import Runtime
+from messaging.store.changes import Changes
 from messaging.store.models import SHARDS, Line, Message, Run
-from messaging.store.rows import SomeMessage, SomeRun
+from messaging.store.rows import MessageRow, RunRow
+from messaging.store.states import LineStatus, MessageStatus
 from messaging.system import logs
 
 #: In peace for so long after it was accepted, the trial has passed. A `failed` takes seconds, seldom a minute.
@@ -52,11 +54,8 @@ log = structlog.get_logger(__name__)
 # --- it stops ----------------------------------------------------------------------------------------------------------
 
 
-def failed(session: Session, runtime: Runtime, message: SomeMessage, misconfigured: bool = False) -> None:
-    """A message was refused, at once or by an event: draw the consequences for its line and its client.
-
-    misconfigured: the send itself was answered 401, 403 or "no such app".
-    """
+def _failed(session: Session, runtime: Runtime, message: MessageRow, misconfigured: bool) -> None:
+    """A message was refused, at once or by an event: draw the consequences for its line and its client."""
     code, now = message.error_code, runtime.clock()
     of_message = session.get_one(Line, message.line_id)
     if consequences.slows_line(code):
@@ -64,10 +63,10 @@ def failed(session: Session, runtime: Runtime, message: SomeMessage, misconfigur
     if consequences.slows_client(code):
         runtime.paces.too_many(message.conversation_id, now, message.claimed_at)
     stop = consequences.stop_of(code, message.error_reason, misconfigured)
-    if stop is None and of_message.trial_run_id != message.run_id:
+    if stop is None and not _is_trial(session, message):
         return
     line = _locked(session, message.line_id)
-    is_trial = line.trial_run_id == message.run_id
+    is_trial = line.trial_run_id is not None and line.trial_run_id == message.run_id
     if stop is not None:
         _trip(session, line, stop, message.claimed_at or now, now, is_trial)
     elif is_trial:
@@ -85,16 +84,26 @@ def list_refused(runtime: Runtime, line_id: int, error: GupshupError, asked_at: 
             _trip(session, _locked(session, line_id), stop, asked_at, runtime.clock())
 
 
-def heard(session: Session, runtime: Runtime, message: SomeMessage, line: Line) -> None:
-    """A message's status has changed by an event on its line."""
-    if message.status == "failed":
-        failed(session, runtime, message)
-    elif RANK.get(message.status, 0) >= RANK["sent"] and line.trial_run_id == message.run_id:
+def on_status(changes: Changes, runtime: Runtime, message: MessageRow, misconfigured: bool = False) -> None:
+    """A message's status has risen: what does that say about its line?
+
+    misconfigured: the send itself was answered 401, 403 or "no such app".
+    """
+    session = changes.session
+    if message.status == MessageStatus.FAILED:
+        _failed(session, runtime, message, misconfigured)
+    elif RANK.get(message.status, 0) >= RANK[MessageStatus.SENT] and _is_trial(session, message):
         resume(session, runtime, _locked(session, message.line_id), "trial passed")
 
 
+def _is_trial(session: Session, message: MessageRow) -> bool:
+    """Whether this message is the one that tries a stopped line. The line is read once in a transaction."""
+    trial = session.get_one(Line, message.line_id).trial_run_id
+    return trial is not None and trial == message.run_id
+
+
 def _trip(session: Session, line: Line, stop: Stop, left_at: datetime, now: datetime, is_trial: bool = False) -> None:
-    if line.status != "connected" or (line.stopped_at is not None and not is_trial):
+    if line.status != LineStatus.CONNECTED or (line.stopped_at is not None and not is_trial):
         return  # known: what was in flight when it stopped comes back refused as well
     if line.resumed_at is not None and left_at < line.resumed_at:
         return  # it left before the line went on, with the former key or the empty wallet
@@ -131,16 +140,14 @@ def answer_queued(session: Session, runtime: Runtime, shards: Iterable[int]) -> 
     stopped = session.scalars(select(Line).where(Line.stopped_at.is_not(None), held)).all()
     ended = 0
     for line in stopped:
-        queued = outcomes.readable(
-            session,
-            select(Run)
+        queued = session.scalars(
+            select(Run.id)
             .join(Message, Message.run_id == Run.id)
             .where(Message.line_id == line.id, Message.status == "queued", Run.state != "ended", ~sendable(line))
             .order_by(Run.id)
-            .limit(GROUP - ended),
-        )
-        why = refusal_of(line)
-        ended += sum(outcomes.end(session, runtime, run, "failed", why.code, why.text) for run in queued)
+            .limit(GROUP - ended)
+        ).all()
+        ended += outcomes.end_runs(session, runtime, queued, outcomes.failed(refusal_of(line)))
         if ended >= GROUP:
             break
     return ended
@@ -162,7 +169,7 @@ def refuse(line: Line, action: Action, now: datetime) -> None:
         raise refusal_of(line)
 
 
-def admit(line: Line, run: SomeRun, now: datetime) -> Refused | None:
+def let_trial_through(line: Line, run: RunRow, now: datetime) -> Refused | None:
     """The same once more when the plan is recorded, on the locked row. The first run after the pause becomes the trial."""
     if line.stopped_at is None:
         return None
@@ -221,7 +228,7 @@ def asked(session: Session, runtime: Runtime, line_id: int, since: datetime, pas
         _probe_later(line, stop, runtime.clock())
 
 
-def judge(session: Session, runtime: Runtime, line: Line) -> None:
+def decide_trial(session: Session, runtime: Runtime, line: Line) -> None:
     """Look at the trial whose time has come. What was refused has been heard of already."""
     now = runtime.clock()
     run = session.get(Run, line.trial_run_id) if line.trial_run_id is not None else None

@@ -2,7 +2,6 @@
 
 import secrets
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import structlog
 from sqlalchemy import select, update
@@ -17,8 +16,6 @@ from messaging.runtime import Runtime
 from messaging.store import crypto
 from messaging.store.models import Line, Message, Portal, Run, shard_of
 
-#: `send_at` of what is queued on a paused line: due for nobody, so that nobody looks at it again and again.
-PAUSED = datetime(9999, 1, 1, tzinfo=UTC)
 #: Messages a second: the least and the most a line may be set to.
 PACES = (0.1, 1000.0)
 #: Messages that may leave at once after a rest.
@@ -180,7 +177,7 @@ def _unpaused(session: Session, runtime: Runtime, line_id: int) -> bool:
         return False
     line.paused_at = line.paused_by = None
     session.flush()
-    waiting = (Message.line_id == line.id) & (Message.status == "queued") & (Message.send_at == PAUSED)
+    waiting = (Message.line_id == line.id) & (Message.status == "queued") & Message.send_at.is_(None)
     session.execute(
         update(Message).where(waiting).values(send_at=runtime.clock()).execution_options(synchronize_session=False)
     )

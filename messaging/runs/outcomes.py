@@ -1,10 +1,11 @@
 """How a run ends: its answer is written once, together with the end, and handed to Bitrix24 from there.
 
-Whoever ends a run (a status, a reply, a deadline, a refusal, a removed line) does it here, holding its row: the row's own
-state decides who was first, so a run has one outcome, whatever races.
+Whatever ends a run (a status, a reply, a deadline, a refusal, a removed line) ends it here, on the locked row: the row's own
+state decides what came first, so a run has one outcome, whatever races.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,16 +15,17 @@ from sqlalchemy.orm import Session
 
 from activities import ACTIONS
 from activities.base import UNTIL
-from activities.errors import CATALOGUE, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN
+from activities.errors import CATALOGUE, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN, Refused
 from bx24.i18n import Text
 from gupshup.errors import refusal
 from messaging.runs import statuses
 from messaging.runtime import Runtime
 from messaging.store import rows
-from messaging.store.crypto import Undecryptable
+from messaging.store.changes import Changes
 from messaging.store.models import Message, Reply, Run
-from messaging.store.rows import MessageRow, SomeMessage, SomeRun
+from messaging.store.rows import MessageRow, RunRow
 from messaging.store.sql import among
+from messaging.store.states import MessageStatus, OutcomeKind, RunState
 from messaging.store.types import Moment
 
 #: An unclear send is answered as soon as it is old enough, so those older still are answered already, or end with their wait.
@@ -44,61 +46,52 @@ _HEADLINE = {
 }
 
 
-def end(
-    session: Session,
-    runtime: Runtime,
-    run: SomeRun,
-    outcome: str,
-    code: str = "",
-    text: Text | None = None,
-    values: Mapping[str, Any] | None = None,
-) -> bool:
-    """End a run once; False if it had ended. A message that has not been handed over by now never will be."""
-    rows.hold(session, run)
-    if run.state == "ended":
-        return False
-    now = runtime.clock()
-    message = run.message
-    if message is not None and message.status == "queued":
-        _drop(session, message)
-    language = rows.know_portals(session, {run.portal_id})[run.portal_id].language
-    words = text.to(language) if text else ""
-    known = {"status": outcome, "error_code": code, "error_text": words, **_send_values(message), **(values or {})}
-    # Every result of the action is answered, empty if it does not apply: a condition in a workflow must not meet
-    # the value of an earlier robot.
-    run.answer = {result: known.get(result, "") for result in ACTIONS[run.action].results}
-    run.log_line = _log_line(run, outcome, words, known, language)
-    run.state, run.outcome, run.error_code, run.ended_at = "ended", outcome, code, now
-    run.auth = None
-    run.answer_at = now if run.waits else None
-    runtime.counters.add("runs_ended", run.line_id or "", outcome, portal=run.portal_id)
-    if code:
-        runtime.counters.add("refusals", run.line_id or "", code, portal=run.portal_id)
-    log.info("run ended", trace=run.trace, run=run.id, outcome=outcome, code=code)
-    return True
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ends. code, text: of a failure; values: results that only this end knows, a reply's say."""
+
+    kind: str
+    code: str = ""
+    text: Text | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
-def _drop(session: Session, message: SomeMessage) -> None:
-    """Nothing may be sent any more, unless a drain has claimed it a moment ago."""
-    if isinstance(message, MessageRow):
-        message.status = "dropped"  # held, so nobody has
-        return
-    session.execute(
-        update(Message)
-        .where(Message.id == message.id, Message.status == "queued")
-        .values(status="dropped")
-        .execution_options(synchronize_session=False)
-    )
-    session.refresh(message, ["status"])
+def failed(refused: Refused) -> Outcome:
+    """The outcome of a run that is refused."""
+    return Outcome(OutcomeKind.FAILED, refused.code, refused.text)
 
 
-def _send_values(message: SomeMessage | None) -> dict[str, str]:
+def finish(run: RunRow, outcome: Outcome, now: datetime) -> dict[str, Any]:
+    """The columns of a run that ends now: state, outcome, the answer to Bitrix24, the line for the workflow log. Pure."""
+    words = outcome.text.to(run.language) if outcome.text else ""
+    known = {
+        "status": outcome.kind,
+        "error_code": outcome.code,
+        "error_text": words,
+        **_send_values(run.message),
+        **outcome.values,
+    }
+    return {
+        # Every result of the action is answered, empty if it does not apply: a condition in a workflow must not meet
+        # the value of an earlier robot.
+        "answer": {result: known.get(result, "") for result in ACTIONS[run.action].results},
+        "log_line": _log_line(run, outcome.kind, words, known),
+        "state": RunState.ENDED,
+        "outcome": outcome.kind,
+        "error_code": outcome.code,
+        "ended_at": now,
+        "auth": None,
+        "answer_at": now if run.waits else None,
+    }
+
+
+def _send_values(message: MessageRow | None) -> dict[str, str]:
     if message is None:
         return {}
-    handed = message.status != "dropped"
+    handed = message.status != MessageStatus.DROPPED
     return {
         "message_id": message.gupshup_id or "",
-        "sent_to": message.conversation.phone if handed else "",
+        "sent_to": message.client.phone if handed else "",
         "sent_at": iso(message.sent_at),
         "delivered_at": iso(message.delivered_at),
         "read_at": iso(message.read_at),
@@ -110,10 +103,10 @@ def iso(moment: datetime | None) -> str:
     return moment.isoformat(timespec="seconds") if moment else ""
 
 
-def _log_line(run: SomeRun, outcome: str, words: str, known: Mapping[str, Any], language: str) -> str:
-    to = f" → +{run.message.conversation.phone}" if run.message else ""
+def _log_line(run: RunRow, outcome: str, words: str, known: Mapping[str, Any]) -> str:
+    to = f" → +{run.message.client.phone}" if run.message else ""
     # The error's text says all of it; a headline before it would say it twice.
-    line = f"WhatsApp{to}: {words or headline(outcome, known).to(language)}"
+    line = f"WhatsApp{to}: {words or headline(outcome, known).to(run.language)}"
     if known.get("reply_text"):
         line += f": «{known['reply_text'][:200]}»"
     return f"{line}. {run.note}" if run.note else line
@@ -126,57 +119,57 @@ def headline(outcome: str, known: Mapping[str, Any]) -> Text:
     return _HEADLINE[outcome]
 
 
-def by_status(session: Session, runtime: Runtime, message: SomeMessage) -> None:
-    """The message's status has risen: end its run if that is what it waits for, or if the message failed."""
-    run = message.run
-    if run.state == "ended":
-        if message.status == "failed" and run.outcome != "failed":
-            runtime.counters.add("refusals", message.line_id, message.error_code, portal=run.portal_id)
-        return
-    if message.status == "failed":
-        why = refusal(message.error_code, message.error_reason)
-        end(session, runtime, run, "failed", why.code, Text(why.en, why.ru))
-    elif run.until != "replied" and statuses.satisfies(message.status, run.until):
-        end(session, runtime, run, message.status)
+def finish_run(changes: Changes, runtime: Runtime, run: RunRow, outcome: Outcome) -> bool:
+    """End a locked run once; False if it had ended. A message that has not been handed over by now never will be."""
+    if run.state == RunState.ENDED:
+        return False
+    if run.message is not None and run.message.status == MessageStatus.QUEUED:
+        changes.set(run.message, status=MessageStatus.DROPPED)
+    changes.set(run, **finish(run, outcome, runtime.clock()))
+    runtime.counters.add("runs_ended", run.line_id or "", outcome.kind, portal=run.portal_id)
+    if outcome.code:
+        runtime.counters.add("refusals", run.line_id or "", outcome.code, portal=run.portal_id)
+    log.info("run ended", trace=run.trace, run=run.id, outcome=outcome.kind, code=outcome.code)
+    return True
 
 
-def readable(session: Session, query: Any, asked: Mapping[str, Any] | None = None) -> list[Run]:
-    """The runs of a query; one that no known key opens is set aside, so that it stops nobody else's.
+def message_changed(changes: Changes, runtime: Runtime, message: MessageRow) -> None:
+    """The status of a robot's or an activity's message has risen: its run may have waited for that.
 
-    It cannot be answered either: its event token is sealed with the same key.
+    The listener of these origins (messaging.stages.status_changes).
     """
-    try:
-        return list(session.scalars(query, asked))
-    except Undecryptable:
-        pass
-    found = []
-    for run_id in session.scalars(query.with_only_columns(Run.id), asked).all():
-        try:
-            found.append(session.get_one(Run, run_id, populate_existing=True))
-        except Undecryptable:
-            set_aside(session, run_id)
-    return found
+    run = message.run
+    if run is None:
+        return
+    if run.state == RunState.ENDED:
+        if message.status == MessageStatus.FAILED and run.outcome != OutcomeKind.FAILED:
+            runtime.counters.add("refusals", message.line_id, message.error_code, portal=run.portal_id)
+    elif message.status == MessageStatus.FAILED:
+        why = refusal(message.error_code, message.error_reason)
+        finish_run(changes, runtime, run, Outcome(OutcomeKind.FAILED, why.code, Text(why.en, why.ru)))
+    elif run.until != "replied" and statuses.satisfies(message.status, run.until):
+        finish_run(changes, runtime, run, Outcome(message.status))
 
 
 def set_aside(session: Session, run_id: int) -> None:
-    """This run cannot be opened, and so neither be carried out nor answered."""
+    """This run cannot be decrypted, and so neither be carried out nor answered."""
     log.error("a run cannot be read and is set aside", run=run_id)
     session.execute(
         update(Run)
         .where(Run.id == run_id)
-        .values(state="ended", outcome="failed", error_code="internal", answer_at=None)
+        .values(state=RunState.ENDED, outcome=OutcomeKind.FAILED, error_code="internal", answer_at=None)
         .execution_options(synchronize_session=False)
     )
 
 
 # Made once: building a statement costs more than running it.
 _LATE = (
-    select(Run)
+    select(Run.id)
     .where(among(Run.shard, "shards"), Run.state != "ended", Run.deadline_at <= bindparam("now", type_=Moment))
     .limit(bindparam("limit"))
 )
 _UNCLEAR = (
-    select(Message)
+    select(Message.run_id)
     .join(Run)
     .where(
         among(Message.shard, "shards"),
@@ -189,7 +182,7 @@ _UNCLEAR = (
 )
 
 
-def overdue(session: Session, runtime: Runtime, shards: set[int], limit: int = 200) -> int:
+def end_overdue(session: Session, runtime: Runtime, shards: set[int], limit: int = 200) -> int:
     """End the waits that are over, and the unclear sends that stayed unclear. Returns how many."""
     now = runtime.clock()
     unclear_since = now - timedelta(seconds=runtime.config.unknown_after_s)
@@ -200,44 +193,54 @@ def overdue(session: Session, runtime: Runtime, shards: set[int], limit: int = 2
         "unclear_until": unclear_since - UNCLEAR_FOR,
         "limit": limit,
     }
-    late = readable(session, _LATE, asked)
-    unclear = session.scalars(_UNCLEAR, asked).all()
-    ended = sum(_end_late(session, runtime, run) for run in late)
-    return ended + sum(end(session, runtime, message.run, "unknown", text=UNKNOWN) for message in unclear)
+    late = set(session.scalars(_LATE, asked))
+    unclear = {run_id for run_id in session.scalars(_UNCLEAR, asked) if run_id is not None} - late
+    if not late and not unclear:
+        return 0
+    changes = Changes(session)
+    ended = 0
+    for run in rows.runs_with_messages(session, late | unclear):
+        outcome = _late(session, run) if run.id in late else Outcome(OutcomeKind.UNKNOWN, text=UNKNOWN)
+        ended += outcome is not None and finish_run(changes, runtime, run, outcome)
+    changes.write()
+    return ended
 
 
-def _end_late(session: Session, runtime: Runtime, run: Run) -> bool:
+def _late(session: Session, run: RunRow) -> Outcome | None:
+    """How a run ends whose wait is over; None: not yet, its message is in flight this very moment."""
     message = run.message
-    if message is not None and message.status == "sending":
-        return False  # in flight this very moment: its result, or its owner's death, decides in a few seconds
+    if message is not None and message.status == MessageStatus.SENDING:
+        return None  # its result, or its owner's death, decides in a few seconds
     reply = session.scalar(select(Reply).where(Reply.run_id == run.id))
     if reply is not None:
-        return end(session, runtime, run, "replied", values=reply.content["values"])  # its file is still on the way
-    if message is not None and message.status == "unknown":
-        return end(session, runtime, run, "unknown", text=UNKNOWN)
+        return Outcome(OutcomeKind.REPLIED, values=reply.content["values"])  # its file is still on the way
+    if message is not None and message.status == MessageStatus.UNKNOWN:
+        return Outcome(OutcomeKind.UNKNOWN, text=UNKNOWN)
     if run.action == "check_window":
-        code, text = internal(run)
-        return end(session, runtime, run, "failed", code, text)
-    if (message is None and run.action.startswith("send_")) or (message is not None and message.status == "queued"):
-        return end(session, runtime, run, "timeout", text=TIMEOUT_UNSENT)
+        return internal(run.trace)
+    unsent = run.action.startswith("send_") if message is None else message.status == MessageStatus.QUEUED
+    if unsent:
+        return Outcome(OutcomeKind.TIMEOUT, text=TIMEOUT_UNSENT)
     until = run.until if message is not None else "replied"
     minutes = round((run.deadline_at - run.stored_at).total_seconds() / 60)
-    return end(session, runtime, run, "timeout", text=TIMEOUT.format(until=UNTIL[until], minutes=minutes))
+    return Outcome(OutcomeKind.TIMEOUT, text=TIMEOUT.format(until=UNTIL[until], minutes=minutes))
 
 
 def end_all(session: Session, runtime: Runtime, which: ColumnElement[bool], code: str) -> int:
     """End all open runs of a line or portal as failed, with one reason."""
-    locked = select(Run).where(which, Run.state != "ended").order_by(Run.id).with_for_update()
-    open_runs = session.scalars(locked).all()
-    rows.hold_all(session, open_runs)
-    return sum(end(session, runtime, run, "failed", code, CATALOGUE[code].format(value="")) for run in open_runs)
+    ids = session.scalars(select(Run.id).where(which, Run.state != "ended")).all()
+    outcome = Outcome(OutcomeKind.FAILED, code, CATALOGUE[code].format(value=""))
+    return end_runs(session, runtime, ids, outcome)
 
 
-def internal(run: SomeRun) -> tuple[str, Text]:
-    """Code and text for a fault of ours."""
-    return "internal", CATALOGUE["internal"].format(trace=run.trace)
+def end_runs(session: Session, runtime: Runtime, ids: Iterable[int], outcome: Outcome) -> int:
+    """End those of these runs that are still open, all with the same outcome. Returns how many."""
+    changes = Changes(session)
+    ended = sum(finish_run(changes, runtime, run, outcome) for run in rows.runs_with_messages(session, ids))
+    changes.write()
+    return ended
 
 
-def properties_of(run: SomeRun) -> dict[str, Any]:
-    """What the robot brought; {} if it was wiped."""
-    return dict(run.properties or {})
+def internal(trace: str) -> Outcome:
+    """The outcome of a fault of ours; the trace is the number to quote."""
+    return Outcome(OutcomeKind.FAILED, "internal", CATALOGUE["internal"].format(trace=trace))

@@ -7,36 +7,50 @@ dropped  was never handed over; nothing changes it any more
 """
 
 from datetime import datetime
+from typing import Any
 
-from messaging.store.rows import SomeMessage
+from messaging.store.rows import MessageRow
+from messaging.store.states import MessageStatus
 
-RANK = {"queued": 0, "sending": 1, "unknown": 2, "accepted": 3, "sent": 4, "delivered": 5, "read": 6}
-FINAL = frozenset({"failed", "dropped"})
-#: Ranks of the contract's `until`; `replied` is above them all and is reached by a reply, not by a status.
+RANK: dict[str, int] = {
+    MessageStatus.QUEUED: 0,
+    MessageStatus.SENDING: 1,
+    MessageStatus.UNKNOWN: 2,
+    MessageStatus.ACCEPTED: 3,
+    MessageStatus.SENT: 4,
+    MessageStatus.DELIVERED: 5,
+    MessageStatus.READ: 6,
+}
+FINAL = frozenset({MessageStatus.FAILED, MessageStatus.DROPPED})
+#: Ranks of the contract's `until`. `replied` is above all statuses: a reply reaches it.
 UNTIL = {"accepted": 3, "sent": 4, "delivered": 5, "read": 6, "replied": 7}
+#: Statuses whose moment is kept, in the column of that name.
+TIMED = frozenset({"accepted", "sent", "delivered", "read", "failed"})
 
 
-def raise_to(message: SomeMessage, status: str, at: datetime) -> bool:
-    """Raise a message's status; False if it stood as high already. The provider's time is kept in any case.
+def rises(current: str, status: str) -> bool:
+    """Whether a message of this status takes on another one.
 
-    A `failed` after `delivered` or `read` is recorded and changes nothing: the client has the message.
+    A `failed` after `delivered` or `read` changes nothing: the client has the message.
     """
-    _keep_time(message, status, at)
-    if message.status in FINAL:
+    if current in FINAL:
         return False
-    if status == "failed":
-        if RANK[message.status] >= RANK["delivered"]:
-            return False
-    elif RANK[status] <= RANK[message.status]:
-        return False
-    message.status = status
-    return True
+    if status == MessageStatus.FAILED:
+        return RANK[current] < RANK[MessageStatus.DELIVERED]
+    return RANK[status] > RANK[current]
 
 
-def _keep_time(message: SomeMessage, status: str, at: datetime) -> None:
-    column = f"{status}_at"
-    if status in ("accepted", "sent", "delivered", "read", "failed") and getattr(message, column) is None:
-        setattr(message, column, at)
+def raised(message: MessageRow, status: str, at: datetime) -> dict[str, Any]:
+    """The columns to write when a message has come so far at this moment of the provider's: its status if that rises.
+
+    The moment is kept in any case, unless an earlier event told it.
+    """
+    columns: dict[str, Any] = {}
+    if status in TIMED and getattr(message, f"{status}_at") is None:
+        columns[f"{status}_at"] = at
+    if rises(message.status, status):
+        columns["status"] = status
+    return columns
 
 
 def satisfies(status: str, until: str) -> bool:

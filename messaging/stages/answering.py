@@ -23,6 +23,8 @@ from messaging.portals import tokens
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store import rows
+from messaging.store.changes import Changes
+from messaging.store.crypto import Undecryptable
 from messaging.store.database import ask
 from messaging.store.models import Portal, Run
 from messaging.store.rows import RunRow
@@ -145,11 +147,8 @@ class Answers:
         ids = [run_id for chosen in taken.values() for run_id in chosen]
         if not ids:
             return []
-        found, shut = rows.readable(session, _ANSWERS, ids)
-        for run_id in shut:
-            outcomes.set_aside(session, run_id)
         by_portal: defaultdict[int, list[Answer]] = defaultdict(list)
-        for run in sorted(found, key=lambda run: (run.answers_sent, run.id)):
+        for run in sorted(_readable(session, ids), key=lambda run: (run.answers_sent, run.id)):
             line = run.log_line if run.answers_sent == 0 else ""
             by_portal[run.portal_id].append(Answer(run.id, run.trace, run.event_token, run.answer, line))
         return [Batch(portal_id, tuple(answers)) for portal_id, answers in by_portal.items()]
@@ -164,6 +163,7 @@ class Answers:
 
     def record(self, session: Session, done: list[tuple[Batch, Result]]) -> None:
         """Write down which answers Bitrix24 took."""
+        changes = Changes(session)
         ids = [answer.run_id for batch, _ in done for answer in batch.answers]
         found = {run.id: run for run in rows.runs(session, ids)}
         for batch, result in done:
@@ -171,16 +171,16 @@ class Answers:
             self._rested(batch.portal_id, result)
             for answer in batch.answers:
                 if run := found.get(answer.run_id):  # else wiped together with its portal
-                    self._record(run, result)
-        rows.write(session, found.values())
+                    changes.set(run, **self._recorded(run, result))
+        changes.write()
 
-    def _record(self, run: RunRow, result: Result) -> None:
+    def _recorded(self, run: RunRow, result: Result) -> dict[str, Any]:
+        """The columns to write."""
         if isinstance(result, Bx24Error):
-            self._refused(run, result)
-        elif error := result.reply.errors.get(f"s{run.id}"):
-            self._refused(run, error)
-        else:
-            self._taken(run, result.reply.errors.get(f"l{run.id}"))
+            return self._refused(run, result)
+        if error := result.reply.errors.get(f"s{run.id}"):
+            return self._refused(run, error)
+        return self._taken(run, result.reply.errors.get(f"l{run.id}"))
 
     def _rested(self, portal_id: int, result: Result) -> None:
         """A portal that does not answer is left alone for a while, or its runs would keep all hands waiting."""
@@ -197,28 +197,35 @@ class Answers:
             rest.until = spent[-1].operating_reset_at
             log.warning("the portal's time budget is used up", portal=portal_id, until=rest.until.isoformat())
 
-    def _taken(self, run: RunRow, probe: Bx24Error | None) -> None:
+    def _taken(self, run: RunRow, probe: Bx24Error | None) -> dict[str, Any]:
         now = self.runtime.clock()
         code = probe.code if probe else ""
-        run.answered_at = run.answered_at or now
+        sent, tries = run.answers_sent, run.answer_tries
+        again: timedelta | None
         if code == "423":
-            # Locked: this one was lost for all we know. Neither counted nor final.
-            run.answer_tries += 1
-            wait_s = LOCKED_S if run.answer_tries < LOCKED_TRIES else LONG_LOCKED_S
-            run.answer_at = now + timedelta(seconds=wait_s) if run.answer_tries < 10 * LOCKED_TRIES else None
+            # The workflow was locked: this answer was lost for all we know. Neither counted nor final.
+            tries += 1
+            wait_s = LOCKED_S if tries < LOCKED_TRIES else LONG_LOCKED_S
+            again = timedelta(seconds=wait_s) if tries < 10 * LOCKED_TRIES else None
         else:
-            run.answers_sent += 1
-            done = run.answers_sent >= 2 or code == "404"
-            run.answer_at = None if done else now + timedelta(seconds=REPEAT_S)
-        if run.answers_sent == 1:
+            sent += 1
+            again = None if sent >= 2 or code == "404" else timedelta(seconds=REPEAT_S)
+        if sent == 1:
             self.runtime.counters.add("answers", run.outcome, portal=run.portal_id)
-        log.info("run answered", trace=run.trace, run=run.id, outcome=run.outcome, sends=run.answers_sent, probe=code)
+        log.info("run answered", trace=run.trace, run=run.id, outcome=run.outcome, sends=sent, probe=code)
+        return {
+            "answered_at": run.answered_at or now,
+            "answers_sent": sent,
+            "answer_tries": tries,
+            "answer_at": now + again if again else None,
+        }
 
-    def _refused(self, run: RunRow, error: Bx24Error) -> None:
-        run.answer_tries += 1
-        wait = _wait_s(error, run.answer_tries, self.runtime)
-        run.answer_at = None if wait is None else self.runtime.clock() + timedelta(seconds=wait)
-        log.warning("answer not taken", trace=run.trace, run=run.id, code=error.code, again_in_s=wait)
+    def _refused(self, run: RunRow, error: Bx24Error) -> dict[str, Any]:
+        tries = run.answer_tries + 1
+        wait_s = _wait_s(error, tries, self.runtime)
+        log.warning("answer not taken", trace=run.trace, run=run.id, code=error.code, again_in_s=wait_s)
+        again_at = None if wait_s is None else self.runtime.clock() + timedelta(seconds=wait_s)
+        return {"answer_tries": tries, "answer_at": again_at}
 
     def lost(self, session: Session, batch: Batch) -> None:
         """Recording failed: it is sent again later, with the same values."""
@@ -251,6 +258,17 @@ _DUE = (
 _ANSWERS = select(Run.id, Run.trace, Run.portal_id, Run.answers_sent, Run.event_token, Run.answer, Run.log_line).where(
     among(Run.id, "ids")
 )
+
+
+def _readable(session: Session, ids: list[int]) -> list[Any]:
+    """These runs with their answers. A run that no known key decrypts is set aside: it must not stop the others."""
+    try:
+        return list(ask(session, _ANSWERS, {"ids": ids}))
+    except Undecryptable:
+        if len(ids) == 1:
+            outcomes.set_aside(session, ids[0])
+            return []
+    return [run for run_id in ids for run in _readable(session, [run_id])]
 
 
 def _gap_s(level: int, is_full: bool) -> float:

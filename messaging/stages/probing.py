@@ -94,7 +94,7 @@ class Probing:
         if circuit_breaker.is_asked(line) and line.stopped_at is not None:
             # Without the app id the question goes the way of a message, so app name and number are asked about, too.
             return Question(line.id, line.portal_id, replace(lines.account(line), app_id=""), line.stopped_at)
-        circuit_breaker.judge(session, self.runtime, line)
+        circuit_breaker.decide_trial(session, self.runtime, line)
         return None
 
     def work(self, task: Task) -> Result:

@@ -14,7 +14,8 @@ from activities.errors import Refused
 from messaging.files import storage
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
-from messaging.store.models import Line, Reply, Run
+from messaging.store.models import Line, Reply
+from messaging.store.states import OutcomeKind
 
 TRIES = 6
 log = structlog.get_logger(__name__)
@@ -91,8 +92,8 @@ class Fetching:
     def _done(self, session: Session, reply: Reply) -> None:
         reply.fetch_at = None
         if reply.run_id is not None:
-            run = session.get_one(Run, reply.run_id)
-            outcomes.end(session, self.runtime, run, "replied", values=reply.content["values"])
+            outcome = outcomes.Outcome(OutcomeKind.REPLIED, values=reply.content["values"])
+            outcomes.end_runs(session, self.runtime, [reply.run_id], outcome)
 
     def lost(self, session: Session, fetch: Fetch) -> None:
         """A fault of ours: the run goes on without the file."""

@@ -1,18 +1,14 @@
 """The database: engine and sessions. What SQLite needs is in `messaging.store.sqlite`."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any, TypeVar
 
 from sqlalchemy import (
-    Connection,
     CursorResult,
-    Dialect,
     Engine,
     Executable,
-    UpdateBase,
     create_engine,
     event,
 )
@@ -93,31 +89,6 @@ def ask(session: Session, statement: Executable, values: Mapping[str, Any]) -> C
     if session.autoflush:
         session.flush()
     return session.connection().execute(statement, values)
-
-
-def put(connection: Connection, statement: UpdateBase, rows: Sequence[Mapping[str, Any]]) -> None:
-    """The same statement for many rows, all with the same names, past SQLAlchemy's own way with parameters.
-
-    That one looks each value of each row up three times: on SQLite it took longer than the writing itself.
-    """
-    sql, bind = _driven(connection.dialect, statement)
-    values = [[row[name] for row in rows] for name, _ in bind]
-    columns = [
-        [process(value) for value in column] if process else column
-        for (_, process), column in zip(bind, values, strict=True)
-    ]
-    connection.exec_driver_sql(sql, list(zip(*columns, strict=True)))
-
-
-@lru_cache(1024)
-def _driven(dialect: Dialect, statement: UpdateBase) -> tuple[str, list[tuple[str, Callable[[Any], Any] | None]]]:
-    """What the driver is given: the text, and the parameters in its order, each with what makes its value fit."""
-    compiled = statement.compile(dialect=dialect)
-    names = compiled.positiontup or ()
-    processors = {
-        name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()
-    }
-    return str(compiled), [(name, processors[name]) for name in names]
 
 
 class Database:

@@ -15,7 +15,7 @@ uses a partial index only if a term of the query stands in it word for word); `t
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Date, Float, ForeignKey, Index, Integer, String, UniqueConstraint, text
+from sqlalchemy import Boolean, Date, Float, ForeignKey, Index, Integer, SmallInteger, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import JSON
 
@@ -30,8 +30,8 @@ def shard_of(portal_id: int) -> int:
 
 
 def _partial(name: str, *columns: str, where: str) -> Index:
-    """Made in full by the migrations. Said here in SQLAlchemy's own words, it would bring both dialects into each process."""
-    return Index(name, *columns, info={"where": where})
+    """An index of a part of the rows, on both databases."""
+    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class Base(DeclarativeBase):
@@ -230,18 +230,29 @@ class Run(Base):
 
 
 class Message(Base):
-    """One message to a client; at most one per run, by the unique `run_id`.
+    """One message to a client. At most one for each cause: (`origin`, `origin_id`) is unique.
 
+    origin: a robot, an activity, a campaign … (states.Origin); origin_id: the run, the campaign's recipient …;
+    run_id: the run, of robots and activities alone.
     status: queued → sending → accepted → sent → delivered → read, or failed, unknown (nobody can tell), dropped
     (never handed over). It only rises (messaging.runs.statuses).
+    send_at: not to leave before; None while the line is paused.
+    Messages of a line, and of a client, leave in the order of (priority, position, id): priority 0 robots and people,
+    1 campaigns; position: the id of the run, for a message without a run that of the newest run when it was asked for.
+    action, template, category, country, item: what reports ask for and cannot find later, when texts are wiped.
     """
 
     __tablename__ = "message"
     __table_args__ = (
         UniqueConstraint("run_id"),
         _partial("ix_message_queued", "shard", "send_at", where="status = 'queued'"),
-        _partial("ix_message_turn", "line_id", "run_id", where="status = 'queued'"),
-        _partial("ix_message_lane", "conversation_id", "run_id", where="status = 'queued' OR status = 'sending'"),
+        UniqueConstraint("origin", "origin_id"),
+        _partial("ix_message_turn", "line_id", "priority", "position", "id", where="status = 'queued'"),
+        _partial(
+            "ix_message_lane",
+            *("conversation_id", "priority", "position", "id"),
+            where="status = 'queued' OR status = 'sending'",
+        ),
         _partial(
             "ix_message_flight", "shard", "status", "claimed_at", where="status = 'sending' OR status = 'unknown'"
         ),
@@ -252,9 +263,13 @@ class Message(Base):
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
-    run_id: Mapped[int] = mapped_column(ForeignKey("run.id"))
+    origin: Mapped[str] = mapped_column(String(10))
+    origin_id: Mapped[int | None] = mapped_column(Key)
+    run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))
     portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"))
     shard: Mapped[int] = mapped_column(Integer)
+    priority: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")
+    position: Mapped[int] = mapped_column(Key)
     line_id: Mapped[int] = mapped_column(ForeignKey("line.id"))
     conversation_id: Mapped[int] = mapped_column(ForeignKey("conversation.id"))
     kind: Mapped[str] = mapped_column(String(20))
@@ -263,7 +278,7 @@ class Message(Base):
     choices: Mapped[Any] = mapped_column(SealedJson, nullable=True)
     status: Mapped[str] = mapped_column(Word(10), default="queued")
     created_at: Mapped[datetime] = mapped_column(Moment)
-    send_at: Mapped[datetime] = mapped_column(Moment)
+    send_at: Mapped[datetime | None] = mapped_column(Moment)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     fence: Mapped[int] = mapped_column(Integer, default=0)
     claimed_at: Mapped[datetime | None] = mapped_column(Moment)
@@ -276,8 +291,13 @@ class Message(Base):
     whatsapp_id: Mapped[str | None] = mapped_column(String(200))
     error_code: Mapped[str] = mapped_column(String(40), default="")
     error_reason: Mapped[str] = mapped_column(String(500), default="")
+    action: Mapped[str] = mapped_column(String(40), default="", server_default=text("''"))
+    template: Mapped[str] = mapped_column(String(512), default="", server_default=text("''"))
+    category: Mapped[str] = mapped_column(String(20), default="", server_default=text("''"))
+    country: Mapped[str] = mapped_column(String(2), default="", server_default=text("''"))
+    item: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
 
-    run: Mapped[Run] = relationship(back_populates="message")
+    run: Mapped[Run | None] = relationship(back_populates="message")
     line: Mapped[Line] = relationship()
     conversation: Mapped[Conversation] = relationship()
 

@@ -1,5 +1,6 @@
 """Conditions that are written for SQLite and for PostgreSQL, each as its planner needs them."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
@@ -13,7 +14,9 @@ from sqlalchemy import (
     func,
     select,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Session
 from sqlalchemy.sql.functions import FunctionElement
 
 from messaging.store.types import Array
@@ -71,3 +74,12 @@ def there_is(model: Any, first: Any, *conditions: Any) -> ColumnElement[bool]:
     have none it reads the table to its end (10,000 waiting: 1 s each time, measured).
     """
     return select(model.id).where(*conditions).order_by(first).limit(1).scalar_subquery().is_not(None)
+
+
+def insert_missing(session: Session, model: Any, rows: Sequence[Mapping[str, Any]], *told: str) -> list[Any]:
+    """Insert those of these rows that no unique key of the table knows yet; the columns `told` of each new row."""
+    if not rows:
+        return []
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(model).on_conflict_do_nothing().returning(*(getattr(model, name) for name in told))
+    return list(session.execute(statement, rows))

@@ -117,7 +117,7 @@ class Drain:
     @property
     def crowded(self) -> bool:
         """Whether more waits than this process can take just now."""
-        return self.planning.crowded or bool(self.outbox.ready)
+        return self.planning.crowded or bool(self.outbox.schedule.ready)
 
     # --- one round, also what tests call -----------------------------------------------------------------------
 
@@ -185,7 +185,7 @@ class Drain:
         held = self._ours(session)
         if not held:
             # What the stages wait for is somebody else's now: remembered, it would wake the loop for ever.
-            self.outbox.again_in = self.answers.again_in = None
+            self.outbox.schedule.again_in = self.answers.again_in = None
             return 0, []
         found = self._take_in(session, held)
         if thorough:
@@ -210,7 +210,7 @@ class Drain:
         tasks = stage.claim(session, held, max(0, room))
         if stage is self.planning:
             for line_id, run_ids in self.planning.fed.items():
-                self.outbox.new.setdefault(line_id, []).extend(run_ids)
+                self.outbox.schedule.new.setdefault(line_id, []).extend(run_ids)
             self.planning.fed.clear()
         return tasks
 
@@ -228,14 +228,14 @@ class Drain:
         return found
 
     def _look(self, session: Session, held: dict[int, int]) -> int:
-        self.outbox.look(session, held)
+        self.outbox.schedule.look(session, held)
         return 0
 
     def _end_overdue(self, session: Session, held: dict[int, int]) -> int:
         if self.inbound.applied >= BATCH:
             return 0  # what arrived in time is not known yet
         ready.lost_in_flight(session, held, self.runtime.clock())
-        late = outcomes.overdue(session, self.runtime, set(held))
+        late = outcomes.end_overdue(session, self.runtime, set(held))
         return late + circuit_breaker.answer_queued(session, self.runtime, held)
 
     def _start(self, tasks: list[tuple[Stage, Any]], submit: Submit) -> None:
@@ -412,7 +412,7 @@ class Drain:
         if not (finished or rung or self._kept or self._is_time() or self._is_due()):
             return 0
         found = self.round(finished, lambda stage, task: self._hand(pool, stage, task), thorough)
-        times = [wait for wait in (self.outbox.again_in, self.answers.again_in) if wait is not None]
+        times = [wait for wait in (self.outbox.schedule.again_in, self.answers.again_in) if wait is not None]
         self._more = found > 0 and (thorough or self.planning.crowded or self.inbound.applied >= BATCH)
         self._due_at = self.now() + min(times) if times else None
         if self.planning.crowded and not self._called:

@@ -56,7 +56,7 @@ def claimed(world: World, name: str) -> list[Any]:
         world.drain.hold(due_work.due_shards(session, world.runtime))
     with world.runtime.db.write() as session:
         if name == "send":
-            world.drain.outbox.look(session, world.drain.held)
+            world.drain.outbox.schedule.look(session, world.drain.held)
         return stage(world, name).claim(session, dict(world.drain.held), 5)
 
 
@@ -211,10 +211,10 @@ def test_what_a_drain_remembers_of_a_wiped_run_is_not_sent_in_the_name_of_its_su
 
 @ONE_DATABASE
 def test_a_drain_that_lost_its_shards_waits_for_nobodys_pace(shop: World) -> None:
-    shop.drain.outbox.again_in = shop.drain.answers.again_in = 0.001
+    shop.drain.outbox.schedule.again_in = shop.drain.answers.again_in = 0.001
     shop.drain.held.clear()
     assert shop.drain.round([], lambda stage, task: None) == 0
-    assert (shop.drain.outbox.again_in, shop.drain.answers.again_in) == (None, None)
+    assert (shop.drain.outbox.schedule.again_in, shop.drain.answers.again_in) == (None, None)
 
 
 def test_a_row_that_no_key_opens_is_set_aside_and_stops_nobody(shop: World) -> None:

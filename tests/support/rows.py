@@ -17,6 +17,8 @@ def copies(connection: Connection, table: str, template: int, count: int, **othe
     columns = [column.name for column in Base.metadata.tables[table].columns]
     top = connection.scalar(text(f"SELECT max(id) FROM {table}"))
     made: Mapping[str, str] = {"id": f"{top} + n", **other}
+    if table == "message" and "run_id" in made:  # a robot's message stands where its run does
+        made = {"origin_id": made["run_id"], "position": made["run_id"], **made}
     values = ", ".join(made.get(name, f"t.{name}") for name in columns)
     connection.execute(
         text(

@@ -7,6 +7,7 @@ console) and is kept as `odd`.
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import Text, bindparam, select, type_coerce
@@ -15,13 +16,13 @@ from sqlalchemy.orm import Session
 
 from gupshup import webhooks
 from messaging.runtime import Runtime
-from messaging.stages.inbound.apply import Arrived, apply
-from messaging.store import rows
+from messaging.stages.inbound.apply import Arrived, EventRow, apply
+from messaging.store.changes import Changes
 from messaging.store.crypto import Undecryptable
 from messaging.store.database import ask
 from messaging.store.models import InboundEvent
-from messaging.store.rows import EventRow
 from messaging.store.sql import among
+from messaging.store.states import EventState
 from messaging.store.types import Moment
 
 BATCH = 100
@@ -56,12 +57,12 @@ class Inbound:
 
     def _read(self, session: Session, held: dict[int, int]) -> list[Arrived]:
         asked = {"shards": list(held), "now": self.runtime.clock()}
-        return [self._opened(EventRow(rows.values_of(row))) for row in ask(session, _DUE, asked)]
+        return [self._opened(_event(row)) for row in ask(session, _DUE, asked)]
 
     def _opened(self, row: EventRow) -> Arrived:
         """One that cannot be opened is put aside, so that it stops nobody else's."""
         try:
-            return Arrived(row, webhooks.parse(self.runtime.vault.open(row.sealed_body).encode()))
+            return Arrived(row, webhooks.parse(self.runtime.vault.open(row.encrypted).encode()))
         except Undecryptable:
             log.error("an event cannot be read and is put aside", event_id=row.id, label=row.label)
             return Arrived(row, [])
@@ -86,8 +87,7 @@ class Inbound:
         except Exception:
             log.exception("a group of events could not be applied, one by one now", count=len(arrived))
         for one in arrived:
-            rows.let_go(session)  # what was held inside the savepoint is free again
-            self._apply(session, Arrived(one.row.as_read(), one.events))
+            self._apply(session, one)
 
     def _apply(self, session: Session, one: Arrived) -> None:
         """One event that cannot be applied for a fault of ours waits and is then put aside; the others go on."""
@@ -99,12 +99,12 @@ class Inbound:
             raise
         except Exception:
             log.exception("an event could not be applied", event_id=one.row.id, label=one.row.label)
-        row = one.row.as_read()
-        if self.runtime.clock() - row.received_at < STUBBORN:
-            row.due_at = self.runtime.clock() + timedelta(seconds=5)
+        changes, now = Changes(session), self.runtime.clock()
+        if now - one.row.received_at < STUBBORN:
+            changes.set(one.row, due_at=now + timedelta(seconds=5))
         else:
-            row.state = "odd"
-        rows.write(session, [row])
+            changes.set(one.row, state=EventState.UNHANDLED)
+        changes.write()
 
     def work(self, task: None) -> None:
         """Nothing happens on threads."""
@@ -116,6 +116,10 @@ class Inbound:
         """Nothing can get lost on threads."""
 
 
+def _event(columns: Sequence[Any]) -> EventRow:
+    return EventRow(*columns)
+
+
 # Made once: building a statement costs more than running it.
 _DUE = (
     select(
@@ -123,11 +127,11 @@ _DUE = (
         InboundEvent.line_id,
         InboundEvent.shard,
         InboundEvent.key,
-        type_coerce(InboundEvent.body, Text).label("sealed_body"),
         InboundEvent.label,
         InboundEvent.received_at,
         InboundEvent.due_at,
         InboundEvent.state,
+        type_coerce(InboundEvent.body, Text),
     )
     .where(
         among(InboundEvent.shard, "shards"),

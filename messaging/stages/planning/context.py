@@ -2,50 +2,74 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy.orm import Session
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session, defer, load_only
+from sqlalchemy.orm.attributes import set_committed_value
 
+from activities import phones
 from activities.errors import Refused, refused
 from messaging.conversations import lookup, replies
 from messaging.lines import circuit_breaker
 from messaging.runs import outcomes
+from messaging.runs.outcomes import Outcome
 from messaging.runtime import Runtime
-from messaging.stages.planning.plan import Outcome, Planned, Postponed
-from messaging.store import rows
-from messaging.store.models import Conversation, Message
-from messaging.store.rows import SomeRun
+from messaging.stages.planning.plan import Planned, PlanResult, Postponed
+from messaging.store.changes import Changes
+from messaging.store.models import Conversation, Line, Message, Portal
+from messaging.store.rows import RunRow
+from messaging.store.sql import among, insert_missing
+from messaging.store.states import LineStatus, OutcomeKind, RunState
 
 log = structlog.get_logger(__name__)
 
 
-_MESSAGE: Any = Message.__table__
-_CONVERSATION: Any = Conversation.__table__
+# Statements are made once: building a statement takes longer than running it.
+_PORTALS = (
+    select(Portal)
+    .where(among(Portal.id, "ids"))
+    .options(load_only(Portal.id, Portal.status, Portal.language, Portal.region, Portal.default_line_id))
+)
+_LINES = (
+    select(Line)
+    .where(among(Line.portal_id, "ids"))
+    .order_by(Line.id)
+    .options(defer(Line.api_key), defer(Line.secret))
+    .execution_options(populate_existing=True)
+)
+_LINES_LOCKED = _LINES.with_for_update(read=True)
 
 
-class Around:
+class PlanningContext:
     """What a group of runs needs around it: portals with their lines, and the conversations with its phones.
 
     Made while planning, without locks; taken along into the transaction that writes (`enter`), where lines are read again and
     locked against removal. New messages are gathered and written at once.
     """
 
-    def __init__(self, session: Session, runtime: Runtime, runs: Sequence[SomeRun]) -> None:
+    def __init__(self, session: Session, runtime: Runtime, runs: Sequence[RunRow]) -> None:
         self.session = session
         self.runtime = runtime
-        self.portals = rows.know_portals(session, {run.portal_id for run in runs})
-        self.lines = rows.know_lines(session, self.portals.values(), lock=False)
+        ids = list({run.portal_id for run in runs})
+        self.portals = {portal.id: portal for portal in session.scalars(_PORTALS, {"ids": ids})}
+        self.lines = self._read_lines(_LINES)
         self.messages: list[dict[str, Any]] = []
         self._known: dict[str, list[Conversation]] = defaultdict(list)
 
-    def enter(self, session: Session) -> "Around":
-        """From now on in the transaction that writes."""
+    def enter(self, session: Session) -> "PlanningContext":
+        """From now on in the transaction that writes: no line is removed before its end."""
         self.session = session
-        rows.remember_portals(session, self.portals)
-        self.lines = rows.know_lines(session, self.portals.values(), lock=True)
+        self.lines = self._read_lines(_LINES_LOCKED)
         return self
+
+    def _read_lines(self, query: Any) -> dict[int, Line]:
+        found = self.session.scalars(query, {"ids": list(self.portals)}).all()
+        for portal in self.portals.values():
+            set_committed_value(portal, "lines", [line for line in found if line.portal_id == portal.id])
+        return {line.id: line for line in found}
 
     def know(self, keys: Collection[str]) -> None:
         """Read the conversations with these phones (index keys) on any of the lines."""
@@ -65,7 +89,7 @@ class Around:
         if new:
             made = [{"line_id": line_id, "phone": phone, "phone_key": key} for (line_id, key), phone in new.items()]
             # A client may have written meanwhile.
-            for row in rows.add(self.session, _CONVERSATION, made, "id", "line_id", "phone_key", known=True):
+            for row in insert_missing(self.session, Conversation, made, "id", "line_id", "phone_key"):
                 self._known[row.phone_key].append(Conversation(id=row.id, line_id=row.line_id, phone_key=row.phone_key))
             if missing := {key for line_id, key in new if self._with(line_id, key) is None}:
                 for key in missing:
@@ -83,62 +107,68 @@ class Around:
 
     def write(self) -> None:
         """Write the messages that were gathered."""
-        rows.add(self.session, _MESSAGE, self.messages, "id")
+        if self.messages:
+            self.session.execute(insert(Message), self.messages)
         self.messages = []
 
 
-def record(session: Session, runtime: Runtime, run: SomeRun, outcome: Outcome, around: Around) -> None:
-    """Write down what planning found. A run that was ended meanwhile stays as it is; its row is held."""
-    if run.state != "stored":
+def record(changes: Changes, runtime: Runtime, run: RunRow, result: PlanResult, around: PlanningContext) -> None:
+    """Write down what planning found. A run that was ended meanwhile stays as it is; its row is locked."""
+    if run.state != RunState.STORED:
         return
-    if isinstance(outcome, Refused):
+    if isinstance(result, Refused):
         # As far as planning came: people ask by line and by client why nothing was sent.
-        run.line_id, run.conversation_id = outcome.line_id, outcome.conversation_id
-        outcomes.end(session, runtime, run, "failed", outcome.code, outcome.text)
-    elif isinstance(outcome, Postponed):
-        postpone(runtime, run, outcome)
+        changes.set(run, line_id=result.line_id, conversation_id=result.conversation_id)
+        outcomes.finish_run(changes, runtime, run, outcomes.failed(result))
+    elif isinstance(result, Postponed):
+        postpone(changes, runtime, run, result)
     else:
-        _start(session, runtime, run, outcome, around)
+        _start(changes, runtime, run, result, around)
 
 
-def postpone(runtime: Runtime, run: SomeRun, outcome: Postponed) -> None:
+def postpone(changes: Changes, runtime: Runtime, run: RunRow, result: Postponed) -> None:
     """Plan it again later."""
-    run.plan_tries += 1
-    run.plan_at = runtime.clock() + timedelta(seconds=outcome.after_s)
-    log.warning("run postponed", trace=run.trace, reason=outcome.reason, after_s=outcome.after_s)
+    again_at = runtime.clock() + timedelta(seconds=result.after_s)
+    changes.set(run, plan_tries=run.plan_tries + 1, plan_at=again_at)
+    log.warning("run postponed", trace=run.trace, reason=result.reason, after_s=result.after_s)
 
 
-def _start(session: Session, runtime: Runtime, run: SomeRun, planned: Planned, around: Around) -> None:
-    now = runtime.clock()
+def _start(changes: Changes, runtime: Runtime, run: RunRow, planned: Planned, around: PlanningContext) -> None:
     line = around.lines.get(planned.line_id)
-    if line is None or line.status != "connected":
-        refusal = refused("line_not_connected")
-        outcomes.end(session, runtime, run, "failed", refusal.code, refusal.text)
+    if line is None or line.status != LineStatus.CONNECTED:
+        outcomes.finish_run(changes, runtime, run, outcomes.failed(refused("line_not_connected")))
         return
     conversation = around.with_phone(line.id, planned.phone)
-    run.line_id, run.conversation_id = line.id, conversation.id
-    run.note = planned.note.to(around.portals[run.portal_id].language) if planned.note else ""
+    note = planned.note.to(run.language) if planned.note else ""
+    changes.set(run, line_id=line.id, conversation_id=conversation.id, note=note)
     if planned.values is not None:
-        outcomes.end(session, runtime, run, "ok", values=planned.values)
+        outcomes.finish_run(changes, runtime, run, Outcome(OutcomeKind.OK, values=planned.values))
         return
-    if planned.message is not None and (why := circuit_breaker.admit(line, run, now)) is not None:
-        outcomes.end(session, runtime, run, "failed", why.code, why.text)
+    why = circuit_breaker.let_trial_through(line, run, runtime.clock()) if planned.message is not None else None
+    if why is not None:
+        outcomes.finish_run(changes, runtime, run, outcomes.failed(why))
         return
-    run.state, run.until, run.deadline_at, run.accept = "waiting", planned.until, planned.deadline_at, planned.accept
+    waits = {"until": planned.until, "deadline_at": planned.deadline_at, "accept": planned.accept}
+    changes.set(run, state=RunState.WAITING, **waits)
     if planned.message is None:
-        replies.early(session, runtime, run)
-        return
-    around.messages.append(
-        {
-            "run_id": run.id,
-            "portal_id": run.portal_id,
-            "shard": run.shard,
-            "line_id": line.id,
-            "conversation_id": conversation.id,
-            "status": "queued",
-            "created_at": now,
-            "send_at": now,
-            **planned.message,
-        }
-    )
-    log.info("run planned", trace=run.trace, run=run.id, line=line.id, kind=planned.message["kind"])
+        replies.early(changes, runtime, run)
+    else:
+        around.messages.append(_queued(run, conversation.id, planned, runtime.clock()))
+        log.info("run planned", trace=run.trace, run=run.id, line=line.id, kind=planned.message["kind"])
+
+
+def _queued(run: RunRow, conversation_id: int, planned: Planned, now: datetime) -> dict[str, Any]:
+    """The columns of a run's message. The run's id is its place in the queues: robots send in the order they ran."""
+    return {
+        "run_id": run.id,
+        "origin_id": run.id,
+        "position": run.id,
+        "portal_id": run.portal_id,
+        "shard": run.shard,
+        "line_id": planned.line_id,
+        "conversation_id": conversation_id,
+        "country": phones.country_of(planned.phone),
+        "created_at": now,
+        "send_at": now,
+        **(planned.message or {}),
+    }

@@ -11,7 +11,7 @@ from messaging.portals import tokens
 from messaging.portals.crm import contact_card
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line
-from messaging.store.rows import SomeRun
+from messaging.store.rows import RunRow
 from messaging.templates.catalogue import Templates, is_fresh, the_one
 
 #: A message may be queued until the wait ends, and WhatsApp fetches its file a little later still.
@@ -22,7 +22,7 @@ class RunDesk:
     """Answers from the database, from the portal's CRM and from Gupshup; on a planning thread."""
 
     def __init__(
-        self, runtime: Runtime, run: SomeRun, line: Line, conversation: Conversation | None, region: str
+        self, runtime: Runtime, run: RunRow, line: Line, conversation: Conversation | None, region: str
     ) -> None:
         self.runtime = runtime
         self.run = run
@@ -30,6 +30,8 @@ class RunDesk:
         self.conversation = conversation
         self.region = region
         self.msgid = run.trace
+        #: The template the action has asked for last: what it sends.
+        self.template_used: TemplateInfo | None = None
 
     def now(self) -> datetime:
         return self.runtime.clock()
@@ -51,6 +53,11 @@ class RunDesk:
         )
 
     def template(self, reference: str, language: str) -> TemplateInfo | None:
+        self.template_used = self.find_template(reference, language)
+        return self.template_used
+
+    def find_template(self, reference: str, language: str) -> TemplateInfo | None:
+        """From the cache; Gupshup is asked for what the cache does not hold."""
         return Templates(self.runtime, self.line).find(reference, language)
 
 
@@ -77,7 +84,7 @@ class QuickDesk(RunDesk):
     def file(self, reference: str, media: str, name: str = "") -> Shared:
         raise Elsewhere
 
-    def template(self, reference: str, language: str) -> TemplateInfo | None:
+    def find_template(self, reference: str, language: str) -> TemplateInfo | None:
         if not self.line.app_id:
             return None
         found = self.known(self.line, reference) if is_fresh(self.runtime, self.line) else []

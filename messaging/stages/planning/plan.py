@@ -17,16 +17,17 @@ from activities.errors import CARD_CLOSED, Refused, refused
 from bx24 import payloads
 from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
+from gupshup.errors import GupshupError
 from messaging.conversations import lookup
 from messaging.files.downloads import Unfetched
 from messaging.lines import circuit_breaker, selection
 from messaging.portals import portals
 from messaging.portals.crm import Cards, Pair
-from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.stages.planning.desk import RunDesk
 from messaging.store.models import Conversation, Line, Portal
-from messaging.store.rows import SomeRun
+from messaging.store.rows import RunRow
+from messaging.store.states import Origin, PortalStatus
 from robots import Client, client
 from robots.lookup import action_of
 
@@ -62,10 +63,10 @@ class Postponed:
     reason: str
 
 
-Outcome = Planned | Refused | Postponed
+PlanResult = Planned | Refused | Postponed
 
 
-def plan_all(runtime: Runtime, runs: Sequence[SomeRun]) -> list[Outcome]:
+def plan_all(runtime: Runtime, runs: Sequence[RunRow]) -> list[PlanResult]:
     """Plan runs of one portal whose clients the CRM knows: their cards come in batches, not one by one."""
     cards = Cards(runtime, runs[0].portal_id)
     if len(runs) == 1:
@@ -80,7 +81,7 @@ def plan_all(runtime: Runtime, runs: Sequence[SomeRun]) -> list[Outcome]:
     return [plan(runtime, run, cards) for run in runs]
 
 
-def plan(runtime: Runtime, run: SomeRun, cards: "Cards") -> Outcome:
+def plan(runtime: Runtime, run: RunRow, cards: Cards) -> PlanResult:
     """Check the fields, find line and phone, build the message, asking whoever must be asked; on a thread. Only reads."""
     try:
         _heal(runtime, run)
@@ -90,30 +91,30 @@ def plan(runtime: Runtime, run: SomeRun, cards: "Cards") -> Outcome:
             known = lookup.conversations_with(session, [line.id for line in portal.lines], draft.keys)
             line, conversation = selection.choose(portal, draft.line, draft.keys, known)
         return draft.planned(line, conversation, RunDesk(runtime, run, line, conversation, draft.region))
-    except Unfetched as refusal:
-        again = refusal.passing and run.plan_tries < FILE_TRIES
-        return Postponed(_backoff(run.plan_tries), refusal.code) if again else refusal
     except Refused as refusal:
-        return refusal
-    except PortalInactive as error:
+        again = isinstance(refusal, Unfetched) and refusal.passing and run.plan_tries < FILE_TRIES
+        return Postponed(_backoff(run.plan_tries), refusal.code) if again else refusal
+    except Bx24Error as error:
+        return _not_answered(run, error)
+    except GupshupError as error:
+        if isinstance(error, gupshup.errors.Rejected | gupshup.errors.Misconfigured):
+            why = gupshup.errors.refusal(error.code, error.reason)
+            return Refused(why.code, Text(why.en, why.ru))
+        return Postponed(error.retry_after or _backoff(run.plan_tries), error.code)
+
+
+def _not_answered(run: RunRow, error: Bx24Error) -> PlanResult:
+    """What Bitrix24's error means for a run that needs the CRM: try later, or refuse."""
+    if isinstance(error, PortalInactive):
         log.warning("Bitrix24 refused", trace=run.trace, code=error.code)
         return refused("portal_inactive")
-    except Unauthorized as error:
-        # The next call's own pair heals the portal; this one is not to blame, and asked again a few times.
-        if run.plan_tries < USER_TRIES:
-            return Postponed(_backoff(run.plan_tries), error.code)
-        return Refused("no_phone", CARD_CLOSED.format(code=error.code))
-    except Rejected as error:
+    # The next call's own pair heals a portal whose user is gone; this run is not to blame, and is planned again a few times.
+    is_final = not isinstance(error, Unauthorized) or run.plan_tries >= USER_TRIES
+    if isinstance(error, Unauthorized | Rejected) and is_final:
         log.warning("Bitrix24 refused", trace=run.trace, code=error.code)
         return Refused("no_phone", CARD_CLOSED.format(code=error.code))
-    except Bx24Error as error:
-        # A busy portal's runs come back less and less often: each try costs, and only two a second get through.
-        return Postponed(max(getattr(error, "retry_after", 0.0), _backoff(run.plan_tries)), error.code)
-    except (gupshup.errors.Rejected, gupshup.errors.Misconfigured) as error:
-        why = gupshup.errors.refusal(error.code, error.reason)
-        return Refused(why.code, Text(why.en, why.ru))
-    except gupshup.errors.GupshupError as error:
-        return Postponed(error.retry_after or _backoff(run.plan_tries), error.code)
+    # A busy portal's runs come back less and less often: each try costs, and only two a second get through.
+    return Postponed(max(getattr(error, "retry_after", 0.0), _backoff(run.plan_tries)), error.code)
 
 
 def _backoff(tries: int) -> float:
@@ -124,7 +125,7 @@ def _backoff(tries: int) -> float:
 class Draft:
     """A run's checked fields, before line and conversation are known. keys: index key → phone (digits), in their order."""
 
-    run: SomeRun
+    run: RunRow
     action: Action
     values: dict[str, Any]
     region: str
@@ -154,10 +155,26 @@ class Draft:
             until=plan.until,
             deadline_at=self.run.stored_at + plan.wait,
             accept=list(plan.accept),
-            message=_columns(plan),
+            message=self._message(plan, desk) if plan.message is not None else None,
             note=plan.note,
             values=plan.values,
         )
+
+    def _message(self, plan: Plan, desk: RunDesk) -> dict[str, Any]:
+        """The columns of the message: what is sent, and what reports will ask for when its texts are wiped."""
+        message, template = plan.message, desk.template_used
+        assert message is not None
+        return {
+            "kind": message.kind,
+            "is_session": message.is_session,
+            "payload": {"path": message.path, "form": message.form()},
+            "choices": [list(choice) for choice in plan.choices] or None,
+            "origin": Origin.ROBOT if self.run.side == "robots" else Origin.ACTIVITY,
+            "action": self.action.name,
+            "template": template.name if template else "",
+            "category": template.category[:20] if template else "",
+            "item": self.run.document[3][:64],
+        }
 
     def _phone(self, conversation: Conversation | None) -> str:
         """The typed number that has this conversation, possibly under WhatsApp's spelling; else the first one."""
@@ -165,40 +182,28 @@ class Draft:
         return next((self.keys[key] for key in keys if key in self.keys), next(iter(self.keys.values())))
 
 
-def draft_of(runtime: Runtime, run: SomeRun, candidates: Callable[[str], list[str]]) -> Draft:
+def draft_of(runtime: Runtime, run: RunRow, candidates: Callable[[str], list[str]]) -> Draft:
     """Check the fields. candidates: what was typed in → the numbers in question. Raises Refused."""
     action = action_of(run.side, run.action)
     assert action is not None, f"no action {run.action}"
     schema = action.schema(Client if run.side == "robots" else Person)
-    values = load(schema, action.tidy(outcomes.properties_of(run)))
-    region = phones.region_of(run.portal.region, run.portal.language)
+    values = load(schema, action.tidy(dict(run.properties or {})))
+    region = phones.region_of(run.region, run.language)
     numbers = phones.valid(candidates(values["phone"]), region)
     return Draft(run, action, values, region, {runtime.phone_key(number): number for number in numbers})
 
 
-def _columns(plan: Plan) -> dict[str, Any] | None:
-    message = plan.message
-    if message is None:
-        return None
-    return {
-        "kind": message.kind,
-        "is_session": message.is_session,
-        "payload": {"path": message.path, "form": message.form()},
-        "choices": [list(choice) for choice in plan.choices] or None,
-    }
-
-
-def heals(run: SomeRun) -> bool:
+def heals(run: RunRow) -> bool:
     """Whether this run brings the fresh token its portal waits for."""
-    return bool(run.auth) and run.portal.status == "reauth"
+    return bool(run.auth) and run.portal_status == PortalStatus.REAUTH
 
 
-def _heal(runtime: Runtime, run: SomeRun) -> None:
+def _heal(runtime: Runtime, run: RunRow) -> None:
     if heals(run):
         portals.adopt(runtime, run.portal_id, payloads.Auth(**run.auth))
 
 
-def _candidates(run: SomeRun, given: str, cards: "Cards") -> list[str]:
+def _candidates(run: RunRow, given: str, cards: Cards) -> list[str]:
     """The numbers in question: those typed in, else the CRM client's. Raises Refused no_phone."""
     if given.strip():
         return phones.split(given)
@@ -211,7 +216,7 @@ def _candidates(run: SomeRun, given: str, cards: "Cards") -> list[str]:
     return found
 
 
-def _crm_item(run: SomeRun) -> Pair | None:
+def _crm_item(run: RunRow) -> Pair | None:
     module, entity, kind, item = run.document
     pair = payloads.entity_type_id((module, entity, kind)), payloads.item_id((module, entity, item))
     return None if pair[0] is None or pair[1] is None else (pair[0], pair[1])

@@ -26,12 +26,15 @@ from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
 from messaging.stages.planning import context, plan
+from messaging.stages.planning.context import PlanningContext
 from messaging.stages.planning.desk import Elsewhere, QuickDesk
 from messaging.store import rows
+from messaging.store.changes import Changes
 from messaging.store.database import ask
 from messaging.store.models import Lease, Line, Run
-from messaging.store.rows import RunRow, SomeRun
+from messaging.store.rows import RunRow
 from messaging.store.sql import among, not_among
+from messaging.store.states import RunState
 from messaging.store.types import Array, Moment
 from messaging.templates import catalogue
 
@@ -73,8 +76,8 @@ class Prepared:
     """A group of due runs with what planning found, not yet written. slow: runs for a thread, with what they ask together."""
 
     due: list[RunRow]
-    around: context.Around
-    outcomes: dict[int, plan.Outcome]
+    around: PlanningContext
+    outcomes: dict[int, plan.PlanResult]
     slow: list[tuple[RunRow, str]]
     shut: list[int]
 
@@ -141,21 +144,22 @@ class Planning:
         planned = [(run, prepared.outcomes[run.id]) for run in mine if run.id in prepared.outcomes]
         tasks = self._tasks([(run, together) for run, together in prepared.slow if run in mine], room)
         taken = {run.id for task in tasks for run in task.runs}
+        changes = Changes(session)
         for run, _ in prepared.slow:
-            if run.id not in taken:
-                self._wait(run)
+            if run.id in still and run.id not in taken:
+                self._wait(changes, run)
         if planned:
-            self._write(session, planned, prepared.around.enter(session))
-        rows.write(session, mine)
+            self._write(changes, planned, prepared.around.enter(session))
+        changes.write()
         self.done = len(planned)
         self.busy |= {flying for task in tasks for flying in task.flying()}
         return tasks
 
-    def _wait(self, run: RunRow) -> None:
+    def _wait(self, changes: Changes, run: RunRow) -> None:
         """No thread is free for it: it is looked at again when its turn may have come, not each round."""
         self._behind[run.portal_id] += 1
         wait_s = min(30.0, 1 + self._behind[run.portal_id] / MAX_BATCH)
-        run.plan_at = self.runtime.clock() + timedelta(seconds=wait_s)
+        changes.set(run, plan_at=self.runtime.clock() + timedelta(seconds=wait_s))
 
     def _tasks(self, slow: list[tuple[RunRow, str]], room: int) -> list[Task]:
         """A portal that answers slowly must not have all hands; the same is not asked twice at once."""
@@ -202,24 +206,23 @@ class Planning:
         return found
 
     def _plan_quickly(self, session: Session, due: list[RunRow], shut: list[int]) -> Prepared:
-        around = context.Around(session, self.runtime, due)
+        around = PlanningContext(session, self.runtime, due)
         prepared = Prepared(due, around, {}, [], shut)
         drafts: list[plan.Draft] = []
 
-        def trying(run: SomeRun, step: Callable[[], None]) -> None:
+        def trying(run: RunRow, step: Callable[[], None]) -> None:
             try:
                 step()
             except Refused as refusal:
                 prepared.outcomes[run.id] = refusal
             except Elsewhere as asking:
-                prepared.slow.append((run, asking.together))  # type: ignore[arg-type]  # of `due`, all of them RunRows
+                prepared.slow.append((run, asking.together))
             except OperationalError:
                 raise
             except Exception:  # the thread has the words for it
-                prepared.slow.append((run, ""))  # type: ignore[arg-type]
+                prepared.slow.append((run, ""))
 
         for run in due:
-            run.portal = around.portals[run.portal_id]
             trying(run, partial(self._draft, run, drafts))
         around.know({key for draft in drafts for key in draft.keys})
         for draft in drafts:
@@ -232,7 +235,7 @@ class Planning:
         drafts.append(plan.draft_of(self.runtime, run, _typed))
 
     def _finish(
-        self, session: Session, draft: plan.Draft, around: context.Around, outcomes: dict[int, plan.Outcome]
+        self, session: Session, draft: plan.Draft, around: PlanningContext, outcomes: dict[int, plan.PlanResult]
     ) -> None:
         line, conversation = selection.choose(
             around.portals[draft.run.portal_id], draft.line, draft.keys, around.conversations(draft.keys)
@@ -249,27 +252,30 @@ class Planning:
             self._known[key] = catalogue.look(session, line, reference)
         return self._known[key]
 
-    def work(self, task: Task) -> list[plan.Outcome]:
+    def work(self, task: Task) -> list[plan.PlanResult]:
         return plan.plan_all(self.runtime, task.runs)
 
-    def record(self, session: Session, done: list[tuple[Task, list[plan.Outcome]]]) -> None:
+    def record(self, session: Session, done: list[tuple[Task, list[plan.PlanResult]]]) -> None:
         """Write down what the threads found."""
-        told: dict[int, plan.Outcome] = {}
+        told: dict[int, plan.PlanResult] = {}
         for task, found_out in done:
             self._forget(task)
             told |= {run.id: outcome for run, outcome in zip(task.runs, found_out, strict=True)}
         found = [(run, told[run.id]) for run in rows.runs(session, told)]  # those missing were wiped with their portal
         if not found:
             return
-        around = context.Around(session, self.runtime, [run for run, _ in found]).enter(session)
-        around.know({self.runtime.phone_key(o.phone) for _, o in found if isinstance(o, plan.Planned)})
-        self._write(session, found, around)
-        rows.write(session, [run for run, _ in found])
+        around = PlanningContext(session, self.runtime, [run for run, _ in found]).enter(session)
+        around.know({self.runtime.phone_key(one.phone) for _, one in found if isinstance(one, plan.Planned)})
+        changes = Changes(session)
+        self._write(changes, found, around)
+        changes.write()
 
-    def _write(self, session: Session, outcomes: Sequence[tuple[RunRow, plan.Outcome]], around: context.Around) -> None:
-        around.make({(o.line_id, o.phone) for _, o in outcomes if isinstance(o, plan.Planned)})
-        for run, outcome in outcomes:
-            context.record(session, self.runtime, run, outcome, around)
+    def _write(
+        self, changes: Changes, results: Sequence[tuple[RunRow, plan.PlanResult]], around: PlanningContext
+    ) -> None:
+        around.make({(one.line_id, one.phone) for _, one in results if isinstance(one, plan.Planned)})
+        for run, outcome in results:
+            context.record(changes, self.runtime, run, outcome, around)
             if isinstance(outcome, plan.Planned) and outcome.message is not None:
                 self.fed[outcome.line_id].append(run.id)
                 self.fresh[run.id] = Content(run.trace, outcome.phone, outcome.message["payload"])
@@ -283,15 +289,15 @@ class Planning:
     def lost(self, session: Session, task: Task) -> None:
         """A fault of ours. Planning only reads, so it may be repeated; then the robot is told, with a number to quote."""
         self._forget(task)
+        changes = Changes(session)
         for stored in rows.runs(session, [run.id for run in task.runs]):
-            if stored.state != "stored":
+            if stored.state != RunState.STORED:
                 continue
             if stored.plan_tries < TRIES:
-                context.postpone(self.runtime, stored, plan.Postponed(2.0**stored.plan_tries, "internal"))
+                context.postpone(changes, self.runtime, stored, plan.Postponed(2.0**stored.plan_tries, "internal"))
             else:
-                code, text = outcomes.internal(stored)
-                outcomes.end(session, self.runtime, stored, "failed", code, text)
-            rows.write(session, [stored])
+                outcomes.finish_run(changes, self.runtime, stored, outcomes.internal(stored.trace))
+        changes.write()
 
 
 _NOW = bindparam("now", type_=Moment)

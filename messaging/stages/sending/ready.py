@@ -4,10 +4,23 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Integer, Select, bindparam, column, exists, func, select, true, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    bindparam,
+    column,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import Session, aliased, defer
 
-from messaging.lines.lines import PAUSED
 from messaging.store.models import Conversation, InboundEvent, Lease, Line, Message, Run
 from messaging.store.sql import among, there_is
 from messaging.store.types import Array, Moment
@@ -30,25 +43,31 @@ _EARLIER, _FLYING, _UNPLANNED = aliased(Message), aliased(Message), aliased(Run)
 
 def _wanted(message: Any) -> ColumnElement[bool]:
     """Whether its run still waits: a message whose wait is over must never leave, however long the queue stood still."""
-    return exists().where(Run.id == message.run_id, Run.state != "ended", Run.deadline_at > NOW)
+    waits = exists().where(Run.id == message.run_id, Run.state != "ended", Run.deadline_at > NOW)
+    return or_(message.run_id.is_(None), waits)
+
+
+def _order(message: Any) -> tuple[Any, Any, Any]:
+    """The order in which the messages of a line, and of a client, leave."""
+    return message.priority, message.position, message.id
 
 
 def _ready(message: Any) -> Select[tuple[int, int, int]]:
-    """Queued messages that nothing earlier stands in front of, oldest robot call first. In front of a message stand:
-    earlier ones to the same client, one in flight to that client, and earlier runs of its portal that are not planned yet
-    and may turn out to go to the same client.
+    """Queued messages that nothing stands in front of, in their order. In front of a message stand: earlier messages to the
+    same client, a message in flight to that client, and earlier runs of its portal that are not planned yet and may turn
+    out to go to the same client.
 
     message: `Message`, or a part of its rows.
     """
     earlier = there_is(
         _EARLIER,
-        _EARLIER.run_id,
+        _EARLIER.priority,
         _EARLIER.conversation_id == message.conversation_id,
-        _EARLIER.run_id < message.run_id,
+        tuple_(*_order(_EARLIER)) < tuple_(*_order(message)),
         _EARLIER.status == "queued",
     )
     in_flight = there_is(
-        _FLYING, _FLYING.run_id, _FLYING.conversation_id == message.conversation_id, _FLYING.status == "sending"
+        _FLYING, _FLYING.priority, _FLYING.conversation_id == message.conversation_id, _FLYING.status == "sending"
     )
     unplanned = there_is(
         _UNPLANNED,
@@ -56,13 +75,13 @@ def _ready(message: Any) -> Select[tuple[int, int, int]]:
         _UNPLANNED.shard == message.shard,  # follows from the portal, and opens the index of stored runs
         _UNPLANNED.portal_id == message.portal_id,
         _UNPLANNED.state == "stored",
-        _UNPLANNED.id < message.run_id,
+        _UNPLANNED.id < message.position,
         _UNPLANNED.stored_at > bindparam("patient", type_=Moment),
     )
     return (
         select(message.id, message.conversation_id, message.line_id)
         .where(message.status == "queued", message.send_at <= NOW, _wanted(message), ~earlier, ~in_flight, ~unplanned)
-        .order_by(message.run_id)
+        .order_by(*_order(message))
     )
 
 
@@ -84,7 +103,7 @@ READY_OF_LINES = (
             .correlate(_EACH)
         ),
     )
-    .order_by(Message.run_id)
+    .order_by(*_order(Message))
 )
 #: PostgreSQL: of many lines in one question.
 _TURN = (
@@ -96,7 +115,7 @@ _TURN = (
 _QUEUE = (
     select(Message)
     .where(Message.status == "queued", Message.line_id == _TURN.c.line_id)
-    .order_by(Message.run_id)
+    .order_by(*_order(Message))
     .correlate(_TURN)
     .lateral("queue")
 )
@@ -121,14 +140,16 @@ CLAIM = (
         Message.portal_id,
         Message.line_id,
         Message.attempts,
+        Message.priority,
+        Message.position,
         select(Run.trace).where(Run.id == Message.run_id).scalar_subquery().label("trace"),
     )
     .execution_options(synchronize_session=False)
 )
 CONTENTS = (
-    select(Message.run_id, Conversation.phone, Message.payload)
+    select(Message.id, Conversation.phone, Message.payload)
     .join(Conversation, Conversation.id == Message.conversation_id)
-    .where(among(Message.run_id, "ids"))
+    .where(among(Message.id, "ids"))
 )
 LANES = select(Message.line_id).where(among(Message.conversation_id, "ids"), Message.status == "queued").distinct()
 LINES = (
@@ -146,9 +167,9 @@ PUT_OFF = (
         among(Message.shard, "shards"),
         among(Message.line_id, "ids"),
         Message.status == "queued",
-        Message.send_at < PAUSED,
+        Message.send_at.is_not(None),
     )
-    .values(send_at=PAUSED)
+    .values(send_at=None)
     .execution_options(synchronize_session=False)
 )
 QUEUED_LINES = select(Line.id, Line.portal_id).where(

@@ -156,7 +156,7 @@ def test_what_waits_on_a_paused_line_is_not_read_again_in_each_round(shop: World
     with shop.runtime.db.engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {put_off}", heard[put_off]).all()
     read = [row[3] for row in plan if "message" in row[3]]
-    assert read == ["SEARCH message USING INDEX ix_message_queued (shard=? AND send_at<?)"]
+    assert read == ["SEARCH message USING INDEX ix_message_queued (shard=? AND send_at>?)"]
 
 
 def test_no_page_reads_a_large_table_through(shop: World) -> None:

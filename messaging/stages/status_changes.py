@@ -1,0 +1,48 @@
+"""The one place where a message's status rises, and is told to whom it concerns.
+
+A message has one listener, by its origin: a robot's run may end, a campaign counts, a chat shows a tick. A new origin is one
+more line in LISTENERS. After the listener, in this order: the line's circuit breaker, for a refusal may speak of the whole
+line; and the replies, for a client may have answered before Gupshup told that it had taken the message.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+
+import structlog
+
+from messaging.conversations import replies
+from messaging.lines import circuit_breaker
+from messaging.runs import outcomes
+from messaging.runs.statuses import RANK, raised
+from messaging.runtime import Runtime
+from messaging.store.changes import Changes
+from messaging.store.rows import MessageRow
+from messaging.store.states import MessageStatus, Origin
+
+#: Told that the status of a message of its origin has risen.
+Listener = Callable[[Changes, Runtime, MessageRow], None]
+LISTENERS: dict[str, Listener] = {
+    Origin.ROBOT: outcomes.message_changed,
+    Origin.ACTIVITY: outcomes.message_changed,
+}
+log = structlog.get_logger(__name__)
+
+
+def advance(
+    changes: Changes, runtime: Runtime, message: MessageRow, status: str, at: datetime, misconfigured: bool = False
+) -> bool:
+    """A message has come as far as `status`; False if it was as far before.
+
+    at: the provider's moment, kept in any case. misconfigured: the send was answered 401, 403 or "no such app".
+    """
+    was = message.status
+    changes.set(message, **raised(message, status, at))
+    if message.status == was:
+        return False
+    run = message.run
+    log.info("status", trace=run.trace if run else "", message=message.id, status=status, code=message.error_code)
+    LISTENERS[message.origin](changes, runtime, message)
+    circuit_breaker.on_status(changes, runtime, message, misconfigured)
+    if RANK[was] < RANK[MessageStatus.ACCEPTED] <= RANK.get(message.status, -1):
+        replies.overtaken(changes, runtime, message)
+    return True
