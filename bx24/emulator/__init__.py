@@ -4,7 +4,7 @@ In tests: `create_emulator(clock, post)` gives WSGI applications and `deliver_du
 `python -m bx24.emulator --port 0`.
 """
 
-from .core import Emulator, create_emulator
-from .portal import Portal
+from bx24.emulator.emulator import Emulator, create_emulator
+from bx24.emulator.state.portal import Portal
 
 __all__ = ["Emulator", "Portal", "create_emulator"]

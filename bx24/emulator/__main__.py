@@ -9,8 +9,8 @@ import ssl
 import sys
 import threading
 
-from .core import Emulator
-from .serving import Running
+from bx24.emulator.emulator import Emulator
+from bx24.emulator.server import Running
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:

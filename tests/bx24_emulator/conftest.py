@@ -10,7 +10,7 @@ import pytest
 from werkzeug.test import Client, TestResponse
 
 from bx24.emulator import Emulator, Portal, create_emulator
-from bx24.emulator.workflow import PlacedRobot, Workflow
+from bx24.emulator.state.workflow import PlacedRobot, Workflow
 
 PORTAL, AUTH, APP = "https://acme.example", "https://auth.example", "https://app.example"
 ROBOT: dict[str, Any] = {

@@ -28,8 +28,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from bx24.emulator import Emulator
-from bx24.emulator.php import decode
-from bx24.emulator.serving import Running
+from bx24.emulator.formats.php import decode
+from bx24.emulator.server import Running
 
 HOST = "127.0.0.1"
 

@@ -14,9 +14,11 @@ import requests
 from playwright.sync_api import Frame, Page, expect, sync_playwright
 from werkzeug.datastructures import MultiDict
 
-from bx24.emulator import Emulator, controls, create_emulator, document
-from bx24.emulator.serving import Running
-from bx24.emulator.state import RobotRecord
+from bx24.emulator import Emulator, create_emulator
+from bx24.emulator.pages import robot_form
+from bx24.emulator.rules import deal_fields
+from bx24.emulator.server import Running
+from bx24.emulator.state.records import RobotRecord
 from tests.bx24_emulator.conftest import ROBOT, Bench
 from tests.bx24_emulator.test_host_page import Handler
 from tests.bx24_emulator.test_pages import form_of
@@ -216,7 +218,7 @@ def test_a_robot_without_a_page_is_set_up_with_the_portals_own_controls(emulator
 
 
 def test_the_switches(emulator: Emulator, page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bx24.emulator.host.SLOW_FRAME_S", 0.5)
+    monkeypatch.setattr("bx24.emulator.pages.app_frame.SLOW_FRAME_S", 0.5)
     url = emulator.portal.base_url
     page.goto(f"{url}/switches")
     for name in ("Запретить resizeWindow", "Завершить сеанс", "300 дополнительных полей"):
@@ -292,7 +294,7 @@ def test_only_robots_for_deals_are_offered(bench: Bench) -> None:
 )
 def test_what_save_makes_of_an_input(descriptor: dict[str, Any], sent: list[tuple[str, str]], kept: Any) -> None:
     record = RobotRecord("r", True, {"PROPERTIES": {"A": {"NAME": "Поле", **descriptor}, "Title": {"NAME": "T"}}})
-    found, problems = controls.read(record, MultiDict(sent), "ru")
+    found, problems = robot_form.read(record, MultiDict(sent), "ru")
     assert set(found) == {"A"}, "a code of the step itself is not a property"
     assert ("A" in problems) == (kept is None)
     assert kept is None or found["A"] == kept
@@ -328,13 +330,13 @@ def test_fields_of_a_deal(bench: Bench, robot: str, deal: int, expression: str, 
 
 
 def test_the_field_catalogue(bench: Bench) -> None:
-    fields = document.fields(bench.portal)
+    fields = deal_fields.fields(bench.portal)
     assert fields["UF_CRM_PAYMENT"]["Options"] == {"71": "Полная оплата", "72": "Рассрочка", "73": "Кредит"}
     assert fields["UF_CRM_COLORS"]["Multiple"] is True
     assert (fields["UF_CRM_CONTRACT"]["Type"], fields["UF_CRM_PREPAID"]["Type"]) == ("file", "UF:money")
     ours = len([code for code in fields if "UF_CRM" in code and not code.endswith("_PRINTABLE")])
     bench.control("faults", {"many_fields": True})
-    many = [code for code in document.fields(bench.portal) if "UF_CRM" in code and not code.endswith("_PRINTABLE")]
+    many = [code for code in deal_fields.fields(bench.portal) if "UF_CRM" in code and not code.endswith("_PRINTABLE")]
     assert len(many) == ours + 300
 
 

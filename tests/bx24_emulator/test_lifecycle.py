@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from bx24.emulator import lifecycle
+from bx24.emulator.rules import lifecycle
 from tests.bx24_emulator.conftest import APP, PORTAL, ROBOT, Bench, query_of
 
 EVENTS = f"{APP}/events"

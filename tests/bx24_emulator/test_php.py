@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bx24.emulator import php
+from bx24.emulator.formats import php
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ import requests
 
 from bx24.emulator import Emulator, create_emulator
 from bx24.emulator.__main__ import arguments
-from bx24.emulator.core import http_post
-from bx24.emulator.serving import Running
+from bx24.emulator.emulator import http_post
+from bx24.emulator.server import Running
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from bx24.emulator.workflow import PlacedRobot
+from bx24.emulator.state.workflow import PlacedRobot
 from tests.bx24_emulator.conftest import AUTH, PORTAL, ROBOT, Bench
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "bx24"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bx24.emulator.workflow import PlacedRobot
+from bx24.emulator.state.workflow import PlacedRobot
 from tests.bx24_emulator.conftest import ROBOT, Bench, kinds
 
 

@@ -10,7 +10,7 @@ import requests
 from sqlalchemy import select, update
 from urllib3.exceptions import NewConnectionError
 
-from bx24.emulator import lifecycle
+from bx24.emulator.rules import lifecycle
 from messaging.lines import lines
 from messaging.store.models import Line
 from tests.flows.scenes import (

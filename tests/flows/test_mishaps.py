@@ -10,7 +10,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import Client as WsgiClient
 
-from bx24.emulator import lifecycle
+from bx24.emulator.rules import lifecycle
 from messaging.lines import lines
 from messaging.portals import portals
 from messaging.queue import leases

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bx24.emulator import crm
+from bx24.emulator.state import crm
 from messaging.lines import lines
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, ends, hear, later, template
 from tests.support.world import World, returned

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from werkzeug.test import Client as WsgiClient
 
-from bx24.emulator.workflow import PlacedRobot
+from bx24.emulator.state.workflow import PlacedRobot
 from messaging.lines import lines
 from messaging.store.models import Message, Run
 from tests.flows.scenes import (

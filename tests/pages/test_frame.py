@@ -14,7 +14,7 @@ import requests
 from playwright.sync_api import Frame, Page, expect, sync_playwright
 
 from bx24.emulator import Emulator, create_emulator
-from bx24.emulator.serving import Running
+from bx24.emulator.server import Running
 from tests.bx24_emulator.conftest import ROBOT
 from tests.support.browser import launch
 

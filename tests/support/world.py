@@ -27,7 +27,7 @@ import bx24.emulator
 import gupshup.client
 import gupshup.emulator
 from app import create_app
-from bx24.emulator.workflow import PlacedRobot
+from bx24.emulator.state.workflow import PlacedRobot
 from messaging.lines import lines
 from messaging.runtime import Runtime
 from messaging.store import schema
@@ -308,7 +308,7 @@ class World:
         """Run robots or activities on an item, as a workflow; nothing has happened yet when it returns."""
         document = extra.pop("document", None)
         if document is None:
-            from bx24.emulator.crm import document_type
+            from bx24.emulator.state.crm import document_type
 
             kind = document_type(entity)
             document = (kind, (kind[0], kind[1], f"{kind[2]}_{item}"))

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bx24.emulator import lifecycle
+from bx24.emulator.rules import lifecycle
 from bx24.i18n import language
 from tests.support.world import APP, PORTAL, World
 from web.frames import HEADER, Viewer, issue

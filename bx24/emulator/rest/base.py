@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from .. import php
+from bx24.emulator.formats import php
 
 if TYPE_CHECKING:
-    from ..portal import Portal
-    from ..state import Grant, User
+    from bx24.emulator.state.portal import Portal
+    from bx24.emulator.state.records import Grant, User
 
 HANDLER_LENGTH = 1000
 

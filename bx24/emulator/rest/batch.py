@@ -6,9 +6,9 @@ import re
 import time
 from typing import Any
 
-from .. import php
-from ..state import count
-from .base import METHODS, Call, RestError, rest
+from bx24.emulator.formats import php
+from bx24.emulator.rest.base import METHODS, Call, RestError, rest
+from bx24.emulator.state.records import count
 
 MAX_COMMANDS = 50
 FORBIDDEN = ("batch", "download", "upload")
@@ -62,7 +62,7 @@ def _command(call: Call, command: str, done: dict[str, dict[str, Any]]) -> dict[
 
 
 def _run(call: Call, name: str, params: dict[str, Any]) -> dict[str, Any]:
-    from .dispatch import authorize, run  # the envelope of an inner call is the outer one's
+    from bx24.emulator.rest.dispatch import authorize, run  # the envelope of an inner call is the outer one's
 
     if name not in METHODS:
         raise RestError("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .base import Call, RestError, access_denied, rest
+from bx24.emulator.rest.base import Call, RestError, access_denied, rest
 
 
 @dataclass(frozen=True)

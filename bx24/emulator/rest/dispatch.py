@@ -9,16 +9,38 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, request
 
-from .. import php
-from ..state import count
-from ..wire import drop_html, timing
-from . import answers, batch, bindings, catalogue, disk, entities, items, notices, placements, robots
-from .base import METHODS, Call, Page, RestError
+from bx24.emulator.formats import php
+from bx24.emulator.formats.http_basics import drop_html, timing
+from bx24.emulator.rest import (
+    app_and_users,
+    batch,
+    crm_classic,
+    crm_items,
+    disk,
+    events,
+    notifications,
+    placements,
+    robots,
+    workflow_answers,
+)
+from bx24.emulator.rest.base import METHODS, Call, Page, RestError
+from bx24.emulator.state.records import count
 
 if TYPE_CHECKING:
-    from ..portal import Portal
+    from bx24.emulator.state.portal import Portal
 
-MODULES = (answers, batch, bindings, catalogue, disk, entities, items, notices, placements, robots)
+MODULES = (
+    app_and_users,
+    batch,
+    crm_classic,
+    crm_items,
+    disk,
+    events,
+    notifications,
+    placements,
+    robots,
+    workflow_answers,
+)
 """Importing them fills METHODS."""
 
 

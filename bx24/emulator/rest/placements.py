@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import php
-from ..state import PlacementBinding
-from .base import Call, RestError, argument, check_url, rest
+from bx24.emulator.formats import php
+from bx24.emulator.rest.base import Call, RestError, argument, check_url, rest
+from bx24.emulator.state.records import PlacementBinding
 
 _ENTITIES = ("LEAD", "DEAL", "CONTACT", "COMPANY", "QUOTE", "SMART_INVOICE", "DYNAMIC_183")
 _PLACES = (

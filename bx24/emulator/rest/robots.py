@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import crm, php
-from ..state import RobotRecord
-from . import checks
-from .base import Call, RestError, rest
-from .checks import failure
+from bx24.emulator.formats import php
+from bx24.emulator.rest import robot_checks
+from bx24.emulator.rest.base import Call, RestError, rest
+from bx24.emulator.rest.robot_checks import failure
+from bx24.emulator.state import crm
+from bx24.emulator.state.records import RobotRecord
 
 UPDATABLE = (
     "HANDLER",
@@ -74,15 +75,15 @@ def _list(call: Call, is_robot: bool) -> list[str]:
 
 def _add(call: Call, is_robot: bool) -> bool:
     call.need_admin()
-    data = checks.prepare(call.params)
-    checks.check_new(data, call.portal.crm)
+    data = robot_checks.prepare(call.params)
+    robot_checks.check_new(data, call.portal.crm)
     code = str(data["CODE"])
     if code in call.portal.robots:
         raise RestError("ERROR_ACTIVITY_ALREADY_INSTALLED", "Activity or Robot already installed!")
     placement = ""
     if data.get("USE_PLACEMENT") == "Y":
         placement = _placement(call, code, data.get("PLACEMENT_HANDLER"))
-    if checks.too_big(data):
+    if robot_checks.too_big(data):
         raise RestError("ERROR_ACTIVITY_ADD_FAILURE", "Activity save error!")
     fields = {key: data.get(key) for key in UPDATABLE if data.get(key) is not None}
     fields["AUTH_USER_ID"] = php.to_int(data.get("AUTH_USER_ID"))
@@ -91,7 +92,7 @@ def _add(call: Call, is_robot: bool) -> bool:
 
 
 def _placement(call: Call, code: str, handler: Any) -> str:
-    url = checks.handler(handler)
+    url = robot_checks.handler(handler)
     if any(record.placement_handler == url and record.code != code for record in call.portal.robots.values()):
         raise RestError(
             "ERROR_CORE", "Unable to set placement handler: You should use unique placement handler for each CODE!"
@@ -100,7 +101,7 @@ def _placement(call: Call, code: str, handler: Any) -> str:
 
 
 def _known(call: Call, data: dict[str, Any], is_robot: bool) -> RobotRecord:
-    code = checks.code(data.get("CODE"))
+    code = robot_checks.code(data.get("CODE"))
     record = call.portal.robots.get(code)
     if record is None or record.is_robot is not is_robot:
         raise RestError("ERROR_ACTIVITY_NOT_FOUND", "Activity or Robot not found!")
@@ -108,7 +109,7 @@ def _known(call: Call, data: dict[str, Any], is_robot: bool) -> RobotRecord:
 
 
 def _update(call: Call, is_robot: bool) -> bool:
-    data = checks.prepare(call.params)
+    data = robot_checks.prepare(call.params)
     call.need_admin()
     record = _known(call, data, is_robot)
     fields = data.get("FIELDS") if isinstance(data.get("FIELDS"), dict) else None
@@ -121,7 +122,7 @@ def _update(call: Call, is_robot: bool) -> bool:
         placement = _placement(call, record.code, fields["PLACEMENT_HANDLER"])
     if changes.get("USE_PLACEMENT") == "N":
         placement = ""
-    if checks.too_big(changes):
+    if robot_checks.too_big(changes):
         raise failure("Data is too long")
     record.fields = {key: value for key, value in {**record.fields, **changes}.items() if value is not None}
     record.placement_handler = placement
@@ -131,7 +132,7 @@ def _update(call: Call, is_robot: bool) -> bool:
 def _changes(fields: dict[str, Any], known: crm.Crm) -> dict[str, Any]:
     changes: dict[str, Any] = {key: fields[key] for key in UPDATABLE if fields.get(key) is not None}
     if "HANDLER" in changes:
-        checks.handler(changes["HANDLER"])
+        robot_checks.handler(changes["HANDLER"])
     if "AUTH_USER_ID" in changes:
         changes["AUTH_USER_ID"] = php.to_int(changes["AUTH_USER_ID"])
     if php.is_empty(changes.get("NAME")):
@@ -140,14 +141,14 @@ def _changes(fields: dict[str, Any], known: crm.Crm) -> dict[str, Any]:
         changes["USE_PLACEMENT"] = "Y" if changes["USE_PLACEMENT"] == "Y" else "N"
     for key in ("PROPERTIES", "RETURN_PROPERTIES"):
         if key in changes:
-            checks.properties(changes[key])
+            robot_checks.properties(changes[key])
     for key in ("DOCUMENT_TYPE", "FILTER"):
         if key in changes and php.is_empty(changes[key]):
             changes[key] = None
     if changes.get("DOCUMENT_TYPE") is not None:
-        checks.document_type(changes["DOCUMENT_TYPE"], known)
+        robot_checks.document_type(changes["DOCUMENT_TYPE"], known)
     if changes.get("FILTER") is not None:
-        checks.document_filter(changes["FILTER"])
+        robot_checks.document_filter(changes["FILTER"])
     return changes
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event, text
 
-from bx24.emulator import lifecycle
+from bx24.emulator.rules import lifecycle
 from messaging.insight import search_rows
 from messaging.insight.line_checks import CHECKS
 from messaging.lines import lines

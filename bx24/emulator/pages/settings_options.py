@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import crm, document, php
-from .state import RobotRecord, localized
+from bx24.emulator.formats import php
+from bx24.emulator.rules import deal_fields
+from bx24.emulator.state import crm
+from bx24.emulator.state.records import RobotRecord, localized
 
 if TYPE_CHECKING:
-    from .portal import Portal
-    from .workflow import PlacedRobot
+    from bx24.emulator.state.portal import Portal
+    from bx24.emulator.state.workflow import PlacedRobot
 
 
 def settings_options(portal: Portal, robot: PlacedRobot, earlier: list[PlacedRobot]) -> dict[str, Any]:
@@ -28,7 +30,7 @@ def settings_options(portal: Portal, robot: PlacedRobot, earlier: list[PlacedRob
         "properties": record.properties(),
         "current_values": {code: placed.get(code.lower()) for code in record.properties()},
         "document_type": list(crm.document_type(crm.DEAL)),
-        "document_fields": document.fields(portal),
+        "document_fields": deal_fields.fields(portal),
         "template": _template(portal, earlier),
     }
 

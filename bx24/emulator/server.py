@@ -12,8 +12,8 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from .core import Emulator
-from .portal import Portal
+from bx24.emulator.emulator import Emulator
+from bx24.emulator.state.portal import Portal
 
 DELIVERY_THREADS = 32
 POLL_S = 0.05

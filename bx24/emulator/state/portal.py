@@ -7,18 +7,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from . import crm
-from .delivery import Queue
-from .engine import Engine
-from .faults import Faults
-from .limits import Bucket, Operating
-from .state import USERS, Counters, EventBinding, Grant, Installation, Notice, PlacementBinding, RobotRecord, User
-from .workflow import PlacedRobot, Workflow
+from bx24.emulator.rules.workflow_engine import Engine
+from bx24.emulator.state import crm
+from bx24.emulator.state.call_queue import Queue
+from bx24.emulator.state.faults import Faults
+from bx24.emulator.state.rate_limits import Bucket, Operating
+from bx24.emulator.state.records import (
+    USERS,
+    Counters,
+    EventBinding,
+    Grant,
+    Installation,
+    Notice,
+    PlacementBinding,
+    RobotRecord,
+    User,
+)
+from bx24.emulator.state.workflow import PlacedRobot, Workflow
 
 if TYPE_CHECKING:
     from flask import Flask
 
-    from .core import Emulator
+    from bx24.emulator.emulator import Emulator
 
 STAGES = ("NEW", "PREPARATION", "EXECUTING", "WON", "LOSE")
 

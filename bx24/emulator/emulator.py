@@ -12,12 +12,12 @@ from typing import Any
 import requests
 from flask import Flask
 
-from .app import create_portal_app
-from .delivery import Item, Queue
-from .oauth import create_auth_app
-from .portal import Portal, host_of
-from .state import Clock, Post
-from .tokens import Tokens
+from bx24.emulator.auth_server import create_auth_app
+from bx24.emulator.portal_app import create_portal_app
+from bx24.emulator.state.call_queue import Item, Queue
+from bx24.emulator.state.portal import Portal, host_of
+from bx24.emulator.state.records import Clock, Post
+from bx24.emulator.state.tokens import Tokens
 
 HANDLER_TIMEOUT_S = 30.0
 

@@ -9,14 +9,14 @@ from urllib.parse import urlencode
 from flask import Flask, Response, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from . import crm
-from .rest.catalogue import PORTAL_ZONE
-from .values import printable
-from .words import say
+from bx24.emulator.formats.texts import say
+from bx24.emulator.formats.values import printable
+from bx24.emulator.rest.app_and_users import PORTAL_ZONE
+from bx24.emulator.state import crm
 
 if TYPE_CHECKING:
-    from .portal import Portal
-    from .workflow import Workflow
+    from bx24.emulator.state.portal import Portal
+    from bx24.emulator.state.workflow import Workflow
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

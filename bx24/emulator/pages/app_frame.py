@@ -9,12 +9,12 @@ from urllib.parse import urlsplit
 from flask import Flask, abort, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from . import lifecycle
-from .faults import SLOW_FRAME_S
-from .pages import context
+from bx24.emulator.pages.board import context
+from bx24.emulator.rules import lifecycle
+from bx24.emulator.state.faults import SLOW_FRAME_S
 
 if TYPE_CHECKING:
-    from .portal import Portal
+    from bx24.emulator.state.portal import Portal
 
 
 def register(app: Flask, portal: Portal) -> None:

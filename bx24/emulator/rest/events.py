@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import php
-from ..state import EventBinding
-from .base import Call, RestError, access_denied, argument, check_url, rest
+from bx24.emulator.formats import php
+from bx24.emulator.rest.base import Call, RestError, access_denied, argument, check_url, rest
+from bx24.emulator.state.records import EventBinding
 
 LIFECYCLE = (
     "ONAPPINSTALL",

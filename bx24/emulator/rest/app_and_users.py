@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ..state import User
-from .base import METHODS, Call, Page, RestError, rest
+from bx24.emulator.rest.base import METHODS, Call, Page, RestError, rest
+from bx24.emulator.state.records import User
 
 PORTAL_ZONE = timezone(timedelta(hours=3))
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING, Any
 
-from .state import ACCESS_LIFETIME_S, REFRESH_LIFETIME_S, Clock, Grant
+from bx24.emulator.state.records import ACCESS_LIFETIME_S, REFRESH_LIFETIME_S, Clock, Grant
 
 if TYPE_CHECKING:
-    from .portal import Portal
+    from bx24.emulator.state.portal import Portal
 
 CODE_LIFETIME_S = 30
 

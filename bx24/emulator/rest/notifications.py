@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from ..state import Notice
-from .base import Call, RestError, rest
+from bx24.emulator.rest.base import Call, RestError, rest
+from bx24.emulator.state.records import Notice
 
 ATTACH_LIMIT = 30 * 1024
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 from flask import Flask, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from .pages import context
+from bx24.emulator.pages.board import context
 
 if TYPE_CHECKING:
-    from .portal import Portal
+    from bx24.emulator.state.portal import Portal
 
 SWITCHES = ("refuse_resize", "slow_frames", "session_ended", "many_fields")
 """Names in `Faults`."""

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import php
-from .state import Clock, Post
+from bx24.emulator.formats import php
+from bx24.emulator.state.records import Clock, Post
 
 RETRY_S = 1.0
 HEADERS = {

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from . import php
+from bx24.emulator.formats import php
 
 RESERVED = frozenset(
     {

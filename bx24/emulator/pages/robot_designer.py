@@ -9,15 +9,17 @@ from urllib.parse import urlencode
 from flask import Flask, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from . import catalogue, controls, crm, lifecycle
-from .host import frame_data, uri, viewer
-from .pages import context
-from .words import say
-from .workflow import PlacedRobot
+from bx24.emulator.formats.texts import say
+from bx24.emulator.pages import robot_form, settings_options
+from bx24.emulator.pages.app_frame import frame_data, uri, viewer
+from bx24.emulator.pages.board import context
+from bx24.emulator.rules import lifecycle
+from bx24.emulator.state import crm
+from bx24.emulator.state.workflow import PlacedRobot
 
 if TYPE_CHECKING:
-    from .portal import Portal, Stage
-    from .state import RobotRecord
+    from bx24.emulator.state.portal import Portal, Stage
+    from bx24.emulator.state.records import RobotRecord
 
 SETTINGS = "BIZPROC_ACTIVITY_PROPERTIES_DIALOG"
 UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
@@ -48,7 +50,7 @@ def register(app: Flask, portal: Portal) -> None:
     @app.get("/designer/<stage_id>/add")
     def add(stage_id: str) -> ResponseReturnValue:
         with portal.emulator.lock:
-            offered = catalogue.offered(portal, crm.document_type(crm.DEAL))
+            offered = settings_options.offered(portal, crm.document_type(crm.DEAL))
             stage = _stage(portal, stage_id)
             return render_template("offered.html", stage=stage, offered=offered, **context(portal, "designer"))
 
@@ -140,7 +142,7 @@ def _shown_or_saved(portal: Portal, panel: Panel) -> ResponseReturnValue:
 def _save(portal: Portal, panel: Panel) -> ResponseReturnValue:
     """Put the robot on its stage, or open the panel again with the problems and everything that was typed."""
     lang = context(portal, "designer")["lang"]
-    values, problems = controls.read(panel.record, request.form, lang)
+    values, problems = robot_form.read(panel.record, request.form, lang)
     changed = _host_rows(portal, panel, problems, lang)
     changed = replace(changed, values=values)
     if problems:
@@ -185,8 +187,8 @@ def _panel(portal: Portal, panel: Panel, problems: dict[str, str]) -> str:
         frame=made,
         data=data,
         problems=problems,
-        inputs=controls.hidden(record, robot.values),
-        controls=[] if made else controls.drawn(record, robot.values, problems, lang),
+        inputs=robot_form.hidden(record, robot.values),
+        controls=[] if made else robot_form.drawn(record, robot.values, problems, lang),
         limit=request.form.get("timeout_duration", robot.timeout_s // seconds or ""),
         unit=request.form.get("timeout_type", unit),
         units=[name for name, _ in reversed(UNITS)],
@@ -197,7 +199,7 @@ def _panel(portal: Portal, panel: Panel, problems: dict[str, str]) -> str:
 
 
 def _frame(portal: Portal, panel: Panel) -> tuple[lifecycle.Frame, dict[str, Any]]:
-    options = catalogue.settings_options(portal, panel.robot, panel.earlier) | uri()
+    options = settings_options.settings_options(portal, panel.robot, panel.earlier) | uri()
     made = lifecycle.frame(
         portal,
         panel.record.placement_handler,
@@ -207,4 +209,4 @@ def _frame(portal: Portal, panel: Panel) -> tuple[lifecycle.Frame, dict[str, Any
         lang=context(portal, "designer")["lang"],
     )
     data = frame_data(portal, made, SETTINGS, options)
-    return made, {**data, "properties": [code.lower() for code in controls.properties(panel.record)]}
+    return made, {**data, "properties": [code.lower() for code in robot_form.properties(panel.record)]}

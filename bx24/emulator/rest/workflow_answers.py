@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import php
-from .base import Call, RestError, access_denied, rest
+from bx24.emulator.formats import php
+from bx24.emulator.rest.base import Call, RestError, access_denied, rest
 
 
 @rest("bizproc.event.send", "bizproc")

@@ -8,13 +8,14 @@ import secrets
 import string
 from typing import TYPE_CHECKING, Any
 
-from . import document, php, values
-from .state import RobotRecord
-from .words import say
-from .workflow import MAX_TIMEOUT_S, Answer, Line, PlacedRobot, Workflow
+from bx24.emulator.formats import php, values
+from bx24.emulator.formats.texts import say
+from bx24.emulator.rules import deal_fields
+from bx24.emulator.state.records import RobotRecord
+from bx24.emulator.state.workflow import MAX_TIMEOUT_S, Answer, Line, PlacedRobot, Workflow
 
 if TYPE_CHECKING:
-    from .portal import Portal
+    from bx24.emulator.state.portal import Portal
 
 _ALPHABET = string.ascii_letters + string.digits
 
@@ -136,7 +137,7 @@ class Engine:
 
     def _resolve(self, flow: Workflow, item: dict[str, Any] | None, source: str, name: str) -> Any:
         if source == "Document":
-            return document.value(self.portal, item, name)
+            return deal_fields.value(self.portal, item, name)
         if source in ("Template", "Variable", "Constant", "GlobalVar", "GlobalConst"):
             return flow.variables.get(name)
         # A step by its own name first: two robots of one code may differ in nothing else.

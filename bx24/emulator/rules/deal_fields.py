@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from .crm import COMPANY, CONTACT
-from .values import is_yes, printable
-from .words import say
+from bx24.emulator.formats.texts import say
+from bx24.emulator.formats.values import is_yes, printable
+from bx24.emulator.state.crm import COMPANY, CONTACT
 
 if TYPE_CHECKING:
-    from .portal import Portal
+    from bx24.emulator.state.portal import Portal
 
 MANY = 300
 """Custom fields of a portal that has been in use for years: what a field picker must live with."""

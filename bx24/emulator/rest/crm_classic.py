@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import crm, php
-from ..words import say
-from .base import Call, Page, RestError, rest
+from bx24.emulator.formats import php
+from bx24.emulator.formats.texts import say
+from bx24.emulator.rest.base import Call, Page, RestError, rest
+from bx24.emulator.state import crm
 
 SHOW_FILE = "/bitrix/components/bitrix/crm.deal.show/show_file.php"
 

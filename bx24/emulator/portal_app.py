@@ -8,13 +8,14 @@ from urllib.parse import quote, urlencode
 from flask import Flask, Response, abort, redirect, request
 from flask.typing import ResponseReturnValue
 
-from . import control, designer, host, pages, switches
-from .rest import dispatch
-from .rest.disk import FILES
-from .wire import drop_html, read_body
+from bx24.emulator import control_api
+from bx24.emulator.formats.http_basics import drop_html, read_body
+from bx24.emulator.pages import app_frame, board, robot_designer, switches
+from bx24.emulator.rest import dispatch
+from bx24.emulator.rest.disk import FILES
 
 if TYPE_CHECKING:
-    from .portal import Portal
+    from bx24.emulator.state.portal import Portal
 
 
 def create_portal_app(portal: Portal) -> Flask:
@@ -27,10 +28,10 @@ def create_portal_app(portal: Portal) -> Flask:
     _files(app, portal)
     _authorize(app, portal)
     dispatch.register(app, portal)
-    control.register(app, portal)
-    host.register(app, portal)
-    designer.register(app, portal)
-    pages.register(app, portal)
+    control_api.register(app, portal)
+    app_frame.register(app, portal)
+    robot_designer.register(app, portal)
+    board.register(app, portal)
     switches.register(app, portal)
     return app
 

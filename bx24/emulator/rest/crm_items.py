@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import crm, php
-from .base import Call, Page, RestError, rest
+from bx24.emulator.formats import php
+from bx24.emulator.rest.base import Call, Page, RestError, rest
+from bx24.emulator.state import crm
 
 PAGE = 50
 

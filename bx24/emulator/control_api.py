@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from . import crm, lifecycle
-from .faults import Faults
-from .state import Counters
-from .workflow import PlacedRobot
+from bx24.emulator.rules import lifecycle
+from bx24.emulator.state import crm
+from bx24.emulator.state.faults import Faults
+from bx24.emulator.state.records import Counters
+from bx24.emulator.state.workflow import PlacedRobot
 
 if TYPE_CHECKING:
-    from .portal import Portal
-    from .workflow import Workflow
+    from bx24.emulator.state.portal import Portal
+    from bx24.emulator.state.workflow import Workflow
 
 Action = Callable[["Portal", dict[str, Any]], dict[str, Any]]
 

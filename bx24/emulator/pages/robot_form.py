@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import php
-from .state import localized
-from .values import RESERVED, is_expression, is_yes
-from .words import say
+from bx24.emulator.formats import php
+from bx24.emulator.formats.texts import say
+from bx24.emulator.formats.values import RESERVED, is_expression, is_yes
+from bx24.emulator.state.records import localized
 
 if TYPE_CHECKING:
     from werkzeug.datastructures import MultiDict
 
-    from .state import RobotRecord
+    from bx24.emulator.state.records import RobotRecord
 
 Descriptors = dict[str, dict[str, Any]]
 _TRUE, _FALSE = ("y", "yes", "true", "1"), ("n", "no", "false", "0")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .. import crm, php
-from .base import HANDLER_LENGTH, RestError, check_url
+from bx24.emulator.formats import php
+from bx24.emulator.rest.base import HANDLER_LENGTH, RestError, check_url
+from bx24.emulator.state import crm
 
 CODE_LENGTH = 128
 SIZE_LIMIT = 65_535

@@ -6,7 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import php
+from bx24.emulator.formats import php
 
 MAX_TIMEOUT_S = 5 * 365 * 24 * 3600
 

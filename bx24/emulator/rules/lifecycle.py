@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
-from . import php
-from .state import ACCESS_LIFETIME_S, EventBinding, Installation
+from bx24.emulator.formats import php
+from bx24.emulator.state.records import ACCESS_LIFETIME_S, EventBinding, Installation
 
 if TYPE_CHECKING:
-    from .portal import Portal
+    from bx24.emulator.state.portal import Portal
 
 
 @dataclass(frozen=True)

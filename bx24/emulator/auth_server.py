@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from flask import Flask, Response, jsonify, request
 
-from .state import count
-from .wire import drop_html, read_body, timing
+from bx24.emulator.formats.http_basics import drop_html, read_body, timing
+from bx24.emulator.state.records import count
 
 if TYPE_CHECKING:
-    from .core import Emulator
-    from .portal import Portal
-    from .state import Grant
+    from bx24.emulator.emulator import Emulator
+    from bx24.emulator.state.portal import Portal
+    from bx24.emulator.state.records import Grant
 
 Answer = tuple[Response, int] | Response | tuple[str, int]
 

@@ -1,0 +1,1 @@
+"""The pages people look at: deals, log, designer, settings, and the frames around the pages of the app."""
