@@ -8,6 +8,7 @@ from typing import Any
 
 from bx24.emulator.formats import php
 from bx24.emulator.rest.base import METHODS, Call, RestError, rest
+from bx24.emulator.rest.execution import authorize, execute
 from bx24.emulator.state.records import count
 
 MAX_COMMANDS = 50
@@ -62,13 +63,11 @@ def _command(call: Call, command: str, done: dict[str, dict[str, Any]]) -> dict[
 
 
 def _run(call: Call, name: str, params: dict[str, Any]) -> dict[str, Any]:
-    from bx24.emulator.rest.dispatch import authorize, run  # the envelope of an inner call is the outer one's
-
     if name not in METHODS:
         raise RestError("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)
     params.pop("auth", None)
     inner = authorize(call.portal, name, call.grant.access_token, params)
-    return run(inner, time.perf_counter())
+    return execute(inner, time.perf_counter())
 
 
 def _substitute(value: Any, done: dict[str, dict[str, Any]]) -> Any:

@@ -1,4 +1,4 @@
-"""From an HTTP request to a method and back: limits, faults, token, scope, the JSON envelope."""
+"""From an HTTP request to a REST method and back: request limits, faults, parameters, errors, JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from flask import Flask, Response, request
 
 from bx24.emulator.formats import php
-from bx24.emulator.formats.http_basics import drop_html, timing
+from bx24.emulator.formats.http_basics import drop_html
 from bx24.emulator.rest import (
     app_and_users,
     batch,
@@ -23,7 +23,8 @@ from bx24.emulator.rest import (
     robots,
     workflow_answers,
 )
-from bx24.emulator.rest.base import METHODS, Call, Page, RestError
+from bx24.emulator.rest.base import METHODS, RestError
+from bx24.emulator.rest.execution import authorize, execute
 from bx24.emulator.state.records import count
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _envelope(portal: Portal, name: str, started: float) -> dict[str, Any]:
     if faults.take("connection_error"):
         raise RestError("CONNECTION_ERROR", "Error connecting to authorization server", 401)
     call = authorize(portal, name, token, params)
-    return run(call, started)
+    return execute(call, started)
 
 
 def read_params() -> dict[str, Any]:
@@ -132,48 +133,3 @@ def _token(params: dict[str, Any]) -> str:
     if not found and header.lower().startswith("bearer "):
         found = header[7:].strip()
     return found if isinstance(found, str) else ""
-
-
-def authorize(portal: Portal, name: str, token: str, params: dict[str, Any]) -> Call:
-    """The call with its user, or the refusal Bitrix24 would give for this token."""
-    grant = portal.emulator.tokens.by_access(token)
-    if not token:
-        raise RestError("NO_AUTH_FOUND", "Wrong authorization data", 401)
-    if grant is None or grant.member_id != portal.member_id:
-        raise RestError("invalid_token", "Unable to get application by token", 401)
-    if grant.dead or not portal.installation.active:
-        raise RestError("APPLICATION_NOT_FOUND", "Application not found", 401)
-    if portal.emulator.tokens.expired(grant):
-        raise RestError("expired_token", "The access token provided has expired.", 401)
-    user = portal.user(grant.user_id)
-    if user is None:
-        raise RestError("authorization_error", "Unable to authorize user", 401)
-    scope = METHODS[name].scope
-    if scope and scope not in portal.installation.scope:
-        raise RestError(
-            "insufficient_scope", "The request requires higher privileges than provided by the access token", 401
-        )
-    start = params.pop("start", 0)
-    return Call(portal, grant, user, name, params, int(start) if str(start).lstrip("-").isdigit() else 0)
-
-
-def run(call: Call, started: float) -> dict[str, Any]:
-    """Run a method and wrap what it returns: result, total, next, time with the cloud's `operating`."""
-    portal, now = call.portal, call.portal.clock()
-    blocked_until = portal.faults.time_limit.get(call.method, 0)
-    if blocked_until > now:
-        raise RestError("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
-    result = METHODS[call.method].handler(call)
-    spent = time.perf_counter() - started
-    portal.operating.add(call.method, spent)
-    body: dict[str, Any] = {"result": result}
-    if isinstance(result, Page):
-        body = {"result": result.result, "total": result.total}
-        if result.next is not None:
-            body["next"] = result.next
-    body["time"] = {
-        **timing(now, spent),
-        "operating_reset_at": int(now) + 600,
-        "operating": portal.operating.spent(call.method),
-    }
-    return body
