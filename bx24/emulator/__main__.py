@@ -45,7 +45,7 @@ def main() -> int:
         tls=tls_context(given.tls_cert, given.tls_key),
     )
     running.start()
-    print(json.dumps({"portal": emulator.portal.base_url, "auth": emulator.auth_url}), flush=True)
+    print(json.dumps({"portal": emulator.portal.base_url, "auth": emulator.cloud.auth_url}), flush=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())

@@ -6,37 +6,34 @@ Source: docs, settings/oauth; the shape of app.info as the official Python SDK r
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, Response, jsonify, request
 
 from bx24.emulator.formats.http_basics import drop_html, read_body, timing
-from bx24.emulator.state.records import count
-
-if TYPE_CHECKING:
-    from bx24.emulator.emulator import Emulator
-    from bx24.emulator.state.portal import Portal
-    from bx24.emulator.state.records import Grant
+from bx24.emulator.state.portal import Portal
+from bx24.emulator.state.portals import Portals
+from bx24.emulator.state.records import Grant, count
 
 Answer = tuple[Response, int] | Response | tuple[str, int]
 
 
-def create_auth_app(emulator: Emulator) -> Flask:
+def create_auth_app(portals: Portals) -> Flask:
     app = Flask("bx24.emulator.auth", static_folder=None)
     app.before_request(read_body)
 
     @app.route("/oauth/token/", methods=["GET", "POST"])
     @app.route("/oauth/token", methods=["GET", "POST"])
     def token() -> Answer:
-        with emulator.lock:
-            return _token(emulator)
+        with portals.cloud.lock:
+            return _token(portals)
 
     @app.route("/rest/app.info", methods=["GET", "POST"])
     @app.route("/rest/app.info/", methods=["GET", "POST"])
     @app.route("/rest/app.info.json", methods=["GET", "POST"])
     def app_info() -> Answer:
-        with emulator.lock:
-            return _app_info(emulator, request.values.get("auth", ""))
+        with portals.cloud.lock:
+            return _app_info(portals, request.values.get("auth", ""))
 
     return app
 
@@ -45,21 +42,21 @@ def _refuse(status: int, error: str, description: str) -> Answer:
     return jsonify({"error": error, "error_description": description}), status
 
 
-def _token(emulator: Emulator) -> Answer:
+def _token(portals: Portals) -> Answer:
     given = request.values
     kind = given.get("grant_type", "")
-    if (given.get("client_id"), given.get("client_secret")) != (emulator.client_id, emulator.client_secret):
+    if (given.get("client_id"), given.get("client_secret")) != (portals.cloud.client_id, portals.cloud.client_secret):
         return _refuse(400, "invalid_client", "Invalid client or client secret")
     if kind == "refresh_token":
-        return _refresh(emulator, given.get("refresh_token", ""))
+        return _refresh(portals, given.get("refresh_token", ""))
     if kind == "authorization_code":
-        return _exchange(emulator, given.get("code", ""))
+        return _exchange(portals, given.get("code", ""))
     return _refuse(400, "invalid_request", "Invalid grant_type parameter or parameter missing")
 
 
-def _refresh(emulator: Emulator, refresh_token: str) -> Answer:
-    grant = emulator.tokens.by_refresh(refresh_token)
-    portal = emulator.by_member(grant.member_id) if grant else None
+def _refresh(portals: Portals, refresh_token: str) -> Answer:
+    grant = portals.cloud.tokens.by_refresh(refresh_token)
+    portal = portals.by_member_id(grant.member_id) if grant else None
     if not grant or not portal:
         return _refuse(400, "invalid_grant", "Invalid refresh token")
     count(portal.counters.oauth, "refresh")
@@ -67,24 +64,35 @@ def _refresh(emulator: Emulator, refresh_token: str) -> Answer:
         return drop_html(502)
     if portal.faults.payment_required:
         return _refuse(402, "PAYMENT_REQUIRED", "Payment required")
-    if not emulator.tokens.usable_refresh(grant) or not portal.installation.active:
+    if not portals.cloud.tokens.usable_refresh(grant) or not portal.installation.active:
         return _refuse(400, "invalid_grant", "Invalid refresh token")
     grant.replaced = True
-    return jsonify(emulator.tokens.answer(portal, emulator.tokens.issue(portal, grant.user_id)))
+    return jsonify(_tokens(portal, grant.user_id))
 
 
-def _exchange(emulator: Emulator, code: str) -> Answer:
-    redeemed = emulator.tokens.redeem(code)
-    portal = emulator.by_member(redeemed[0]) if redeemed else None
+def _exchange(portals: Portals, code: str) -> Answer:
+    redeemed = portals.cloud.tokens.redeem(code)
+    portal = portals.by_member_id(redeemed[0]) if redeemed else None
     if not redeemed or not portal or not portal.installation.active:
         return _refuse(400, "invalid_grant", "The authorization code is invalid or expired")
     count(portal.counters.oauth, "code")
-    return jsonify(emulator.tokens.answer(portal, emulator.tokens.issue(portal, redeemed[1])))
+    return jsonify(_tokens(portal, redeemed[1]))
 
 
-def _app_info(emulator: Emulator, access_token: str) -> Answer:
-    grant = emulator.tokens.by_access(access_token)
-    portal = emulator.by_member(grant.member_id) if grant else None
+def _tokens(portal: Portal, user_id: int) -> dict[str, Any]:
+    """New tokens for a user. `domain` is the AUTH server's host here, unlike in events: a trap of the real one."""
+    return {
+        **portal.grant_auth(portal.cloud.tokens.issue(portal, user_id)),
+        "domain": portal.cloud.auth_domain,
+        "server_endpoint": portal.cloud.server_endpoint,
+        "client_endpoint": portal.client_endpoint,
+        "member_id": portal.member_id,
+    }
+
+
+def _app_info(portals: Portals, access_token: str) -> Answer:
+    grant = portals.cloud.tokens.by_access(access_token)
+    portal = portals.by_member_id(grant.member_id) if grant else None
     if not access_token:
         return _refuse(401, "NO_AUTH_FOUND", "Wrong authorization data")
     if not grant or not portal:
@@ -94,9 +102,9 @@ def _app_info(emulator: Emulator, access_token: str) -> Answer:
         return drop_html(502)
     if grant.dead or not portal.installation.active:
         return _refuse(401, "ERROR_OAUTH", "Application not installed")
-    if emulator.tokens.expired(grant):
+    if portals.cloud.tokens.expired(grant):
         return _refuse(401, "expired_token", "The access token provided has expired.")
-    return jsonify({"result": info(portal, grant), "time": timing(emulator.clock(), 0.0)})
+    return jsonify({"result": info(portal, grant), "time": timing(portals.cloud.clock(), 0.0)})
 
 
 def info(portal: Portal, grant: Grant) -> dict[str, Any]:

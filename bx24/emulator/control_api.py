@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from bx24.emulator.rules import lifecycle
+from bx24.emulator.rules import deals, lifecycle
+from bx24.emulator.rules.workflow_engine import Engine
 from bx24.emulator.state import crm
 from bx24.emulator.state.faults import Faults
+from bx24.emulator.state.portal import Portal
+from bx24.emulator.state.portals import Portals
 from bx24.emulator.state.records import Counters
-from bx24.emulator.state.workflow import PlacedRobot
+from bx24.emulator.state.workflow import PlacedRobot, Workflow
 
-if TYPE_CHECKING:
-    from bx24.emulator.state.portal import Portal
-    from bx24.emulator.state.workflow import Workflow
-
-Action = Callable[["Portal", dict[str, Any]], dict[str, Any]]
+Action = Callable[[Portal, dict[str, Any]], dict[str, Any]]
 
 
 class ControlError(Exception):
@@ -29,12 +28,12 @@ class ControlError(Exception):
         self.status = status
 
 
-def register(app: Flask, portal: Portal) -> None:
+def register(app: Flask, portal: Portal, portals: Portals) -> None:
     def action(path: str, run: Action, *methods: str) -> None:
         def view(**parts: Any) -> ResponseReturnValue:
             data = request.get_json(silent=True) or {}
             try:
-                with portal.emulator.lock:
+                with portal.cloud.lock:
                     return jsonify(run(portal, {**request.args.to_dict(), **data, **parts}))
             except ControlError as error:
                 return jsonify({"error": str(error)}), error.status
@@ -51,15 +50,15 @@ def register(app: Flask, portal: Portal) -> None:
         return _install(portal, request.get_json(silent=True) or {})
 
     @app.post("/emulator/portals")
-    def portals() -> ResponseReturnValue:
+    def add_portal() -> ResponseReturnValue:
         data = request.get_json(silent=True) or {}
-        added = portal.emulator.add_portal(data.get("url", ""), lang=data.get("lang", "ru"))
+        added = portals.add(data.get("url", ""), lang=data.get("lang", "ru"))
         return jsonify({"portal": added.base_url, "member_id": added.member_id})
 
     @app.post("/emulator/rename")
     def rename() -> ResponseReturnValue:
         data = request.get_json(silent=True) or {}
-        return jsonify({"portal": portal.emulator.rename(portal, data.get("url", ""))})
+        return jsonify({"portal": portals.rename(portal, data.get("url", ""))})
 
 
 def _install(portal: Portal, data: dict[str, Any]) -> ResponseReturnValue:
@@ -67,7 +66,7 @@ def _install(portal: Portal, data: dict[str, Any]) -> ResponseReturnValue:
     if not data.get("install_url") or not data.get("app_url"):
         return jsonify({"error": "install_url and app_url are required"}), 400
     user_id = int(data.get("user_id", 1))
-    with portal.emulator.lock:
+    with portal.cloud.lock:
         row = lifecycle.install(
             portal, data["install_url"], data["app_url"], scope=data.get("scope"), kind=data.get("kind", "ui")
         )
@@ -78,7 +77,7 @@ def _install(portal: Portal, data: dict[str, Any]) -> ResponseReturnValue:
         status, body = lifecycle.post_frame(portal, made)
     except OSError as error:
         return jsonify({"error": f"{type(error).__name__}: {error}"}), 502
-    with portal.emulator.lock:
+    with portal.cloud.lock:
         if data.get("finish") and status == 200:
             lifecycle.finish(portal, user_id=user_id)
     return jsonify(
@@ -102,7 +101,7 @@ def token(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     return {
         **portal.event_auth(user_id, with_refresh=True),
         "client_id": portal.installation.client_id,
-        "client_secret": portal.emulator.client_secret,
+        "client_secret": portal.cloud.client_secret,
         "installed": portal.installation.installed,
     }
 
@@ -144,7 +143,7 @@ def add_deal(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
 
 def move_deal(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     try:
-        flow = portal.move(int(data["deal_id"]), str(data["stage"]), user_id=int(data.get("user_id", 1)))
+        flow = deals.move(portal, int(data["deal_id"]), str(data["stage"]), user_id=int(data.get("user_id", 1)))
     except KeyError as error:
         raise ControlError(f"no such deal or stage: {error}", 404) from error
     return {"workflow": flow.to_dict() if flow else None}
@@ -157,7 +156,7 @@ def run(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
         placed({key: data[key] for key in ("code", "values", "title", "timeout_s", "use_subscription") if key in data})
     ]
     document_type, document_id = _document(data)
-    flow = portal.engine.start(
+    flow = Engine(portal).start(
         document_id, document_type, steps, user_id=int(data.get("user_id", 1)), variables=data.get("variables")
     )
     return {"workflow": flow.to_dict()}
@@ -171,7 +170,7 @@ def hold(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     for own in data["each"]:
         step = placed({"code": data["code"], "values": {**data.get("values", {}), **own}})
         held: list[tuple[str, bytes]] = []
-        flow = portal.engine.start(document_id, document_type, [step], user_id=int(data.get("user_id", 1)), held=held)
+        flow = Engine(portal).start(document_id, document_type, [step], user_id=int(data.get("user_id", 1)), held=held)
         calls += [{"workflow": flow.id, "url": url, "body": body.decode()} for url, body in held]
     return {"calls": calls}
 
@@ -185,7 +184,7 @@ def _document(data: dict[str, Any]) -> tuple[tuple[str, str, str], tuple[str, st
 
 
 def flow_of(portal: Portal, workflow_id: str) -> Workflow:
-    flow = portal.engine.workflows.get(workflow_id)
+    flow = portal.workflows.get(workflow_id)
     if flow is None:
         raise ControlError("no such workflow", 404)
     return flow
@@ -193,21 +192,21 @@ def flow_of(portal: Portal, workflow_id: str) -> Workflow:
 
 def terminate(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     flow = flow_of(portal, str(data["workflow_id"]))
-    portal.engine.terminate(flow)
+    Engine(portal).terminate(flow)
     return {"workflow": flow.to_dict()}
 
 
 def log(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     if data.get("workflow_id"):
         return {"workflows": [flow_of(portal, str(data["workflow_id"])).to_dict()]}
-    return {"workflows": [flow.to_dict() for flow in portal.engine.workflows.values()]}
+    return {"workflows": [flow.to_dict() for flow in portal.workflows.values()]}
 
 
 def calls(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     shown = {
         **portal.counters.to_dict(),
-        "outgoing": [attempt.to_dict() for attempt in portal.queue.history[-500:]],
-        "pending": portal.queue.next_due(),
+        "outgoing": [attempt.to_dict() for attempt in portal.cloud.queue.history[-500:]],
+        "pending": portal.cloud.queue.next_due(),
     }
     if data.get("reset"):
         portal.counters = Counters()
@@ -232,7 +231,7 @@ def state(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     row = portal.installation
     return {
         "portal": portal.base_url,
-        "auth": portal.emulator.auth_url,
+        "auth": portal.cloud.auth_url,
         "member_id": portal.member_id,
         "domain": portal.domain,
         "lang": portal.lang,
@@ -256,14 +255,14 @@ def notices(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
 
 def settle(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     """{"lang": "ru" | "en", "viewer": user id}, each optional; ValueError for others."""
-    portal.settle(lang=data.get("lang"), viewer=data.get("viewer"))
+    portal.change_settings(lang=data.get("lang"), viewer=data.get("viewer"))
     return {"lang": portal.lang, "viewer": portal.viewer_id}
 
 
 def faults(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     changes = dict(data)
     if changes.pop("expire_tokens", False):
-        portal.emulator.tokens.expire(portal.member_id)
+        portal.cloud.tokens.expire(portal.member_id)
     if changes.pop("reset", False):
         portal.faults = Faults()
     portal.faults.update(changes)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from flask import Flask, Response, abort, redirect, request
@@ -13,31 +12,25 @@ from bx24.emulator.formats.http_basics import drop_html, read_body
 from bx24.emulator.pages import app_frame, board, robot_designer, switches
 from bx24.emulator.rest import dispatch
 from bx24.emulator.rest.disk import FILES
+from bx24.emulator.state.portal import Portal
+from bx24.emulator.state.portals import Portals
 
-if TYPE_CHECKING:
-    from bx24.emulator.state.portal import Portal
 
-
-def create_portal_app(portal: Portal) -> Flask:
-    app = Flask("bx24.emulator", template_folder="templates", static_folder="static", root_path=_here())
+def create_portal_app(portal: Portal, portals: Portals) -> Flask:
+    app = Flask(__name__)
     # Robot settings carry a portal's whole field catalogue: more than Werkzeug's half a megabyte of form.
     app.config["MAX_FORM_MEMORY_SIZE"] = 8 * 1024 * 1024
     app.config["PROPAGATE_EXCEPTIONS"] = True
-    app.extensions["bx24_portal"] = portal
     app.before_request(read_body)
     _files(app, portal)
     _authorize(app, portal)
     dispatch.register(app, portal)
-    control_api.register(app, portal)
+    control_api.register(app, portal, portals)
     app_frame.register(app, portal)
     robot_designer.register(app, portal)
     board.register(app, portal)
     switches.register(app, portal)
     return app
-
-
-def _here() -> str:
-    return __file__.rpartition("/")[0]
 
 
 def _files(app: Flask, portal: Portal) -> None:
@@ -46,9 +39,9 @@ def _files(app: Flask, portal: Portal) -> None:
         if not request.headers.get("User-Agent") or not request.headers.get("Accept"):
             return drop_html(404)
         found = FILES.get(int(number)) if number.isdigit() else None
-        with portal.emulator.lock:
-            grant = portal.emulator.tokens.by_access(request.args.get("auth", ""))
-            if found is None or grant is None or grant.dead or portal.emulator.tokens.expired(grant):
+        with portal.cloud.lock:
+            grant = portal.cloud.tokens.by_access(request.args.get("auth", ""))
+            if found is None or grant is None or grant.dead or portal.cloud.tokens.expired(grant):
                 return drop_html(404)
         disposition = f"attachment; filename*=utf-8''{quote(found.name)}"
         return Response(found.content, content_type=found.content_type, headers={"Content-Disposition": disposition})
@@ -76,14 +69,14 @@ def _authorize(app: Flask, portal: Portal) -> None:
         row = portal.installation
         if request.args.get("client_id") != row.client_id or not row.active or not row.app_url:
             return {"error": "invalid_client", "error_description": "Invalid client"}, 400
-        with portal.emulator.lock:
-            code = portal.emulator.tokens.code(portal, int(request.args.get("user_id", 1)))
+        with portal.cloud.lock:
+            code = portal.cloud.tokens.code(portal, int(request.args.get("user_id", 1)))
         back = {
             "code": code,
             "state": request.args.get("state", ""),
             "domain": portal.domain,
             "member_id": portal.member_id,
             "scope": ",".join(row.scope),
-            "server_domain": portal.emulator.auth_domain,
+            "server_domain": portal.cloud.auth_domain,
         }
         return redirect(row.app_url + ("&" if "?" in row.app_url else "?") + urlencode(back))

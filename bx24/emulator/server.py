@@ -88,21 +88,21 @@ class Running:
 
     def start(self) -> None:
         emulator = self.emulator
-        emulator.auth_url = self._listen(emulator.auth_app, self._auth_port)
-        emulator.portal.base_url = self._listen(emulator.portal.app, self._port)
-        emulator.serve = self._serve_portal
+        emulator.cloud.auth_url = self._listen(emulator.auth_app, self._auth_port)
+        emulator.portal.base_url = self._listen(emulator.portal_app, self._port)
+        emulator.portals.serve = self._serve_portal
         threading.Thread(target=self._deliver, name="queue", daemon=True).start()
 
     def stop(self) -> None:
         self._stopping.set()
-        self.emulator.changed.set()
+        self.emulator.cloud.changed.set()
         for server in self._servers:
             server.shutdown()
             server.server_close()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _serve_portal(self, portal: Portal) -> str:
-        return self._listen(portal.app, 0)
+        return self._listen(self.emulator.app_of(portal), 0)
 
     def _listen(self, app: Flask, port: int) -> str:
         server = make_server(
@@ -117,7 +117,7 @@ class Running:
     def _deliver(self) -> None:
         emulator = self.emulator
         while not self._stopping.is_set():
-            emulator.changed.clear()
+            emulator.cloud.changed.clear()
             emulator.deliver_due(self._pool)
             due = emulator.next_due()
-            emulator.changed.wait(None if due is None else max(0.0, due - emulator.clock()))
+            emulator.cloud.changed.wait(None if due is None else max(0.0, due - emulator.cloud.clock()))

@@ -10,6 +10,7 @@ import pytest
 from werkzeug.test import Client, TestResponse
 
 from bx24.emulator import Emulator, Portal, create_emulator
+from bx24.emulator.rules.workflow_engine import Engine
 from bx24.emulator.state.workflow import PlacedRobot, Workflow
 
 PORTAL, AUTH, APP = "https://acme.example", "https://auth.example", "https://app.example"
@@ -98,7 +99,7 @@ class Bench:
 
     def http(self, method: str, path: str, *, portal: Portal | None = None, **kwargs: Any) -> TestResponse:
         target = portal or self.portal
-        return Client(target.app).open(path, method=method, **{"base_url": target.base_url, **kwargs})
+        return Client(self.emulator.app_of(target)).open(path, method=method, **{"base_url": target.base_url, **kwargs})
 
     def auth(self, path: str, **query: str) -> tuple[int, dict[str, Any]]:
         answer = Client(self.emulator.auth_app).get(path, query_string=query, base_url=AUTH)
@@ -127,7 +128,7 @@ class Bench:
 
     def start(self, *robots: PlacedRobot, deal: int = 1) -> Workflow:
         triple = ("crm", "CCrmDocumentDeal", "DEAL")
-        return self.portal.engine.start((*triple[:2], f"DEAL_{deal}"), triple, list(robots), user_id=1)
+        return Engine(self.portal).start((*triple[:2], f"DEAL_{deal}"), triple, list(robots), user_id=1)
 
     def answer(self, flow: Workflow, token: str = "", log: str = "", **values: Any) -> None:
         params = {"EVENT_TOKEN": token or flow.event_token, "RETURN_VALUES": values, "LOG_MESSAGE": log}

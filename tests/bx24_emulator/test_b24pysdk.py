@@ -101,9 +101,9 @@ def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulat
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(cert))
     monkeypatch.setenv("NO_PROXY", HOST)
     requester = bitrix_oauth_requester.BitrixOAuthRequester
-    monkeypatch.setattr(requester, "_BASE_OAUTH_URL", made.auth_url)
-    monkeypatch.setattr(requester, "_OAUTH_TOKEN_URL", f"{made.auth_url}/oauth/token/")
-    monkeypatch.setattr(requester, "_APP_INFO_URL", f"{made.auth_url}/rest/app.info/")
+    monkeypatch.setattr(requester, "_BASE_OAUTH_URL", made.cloud.auth_url)
+    monkeypatch.setattr(requester, "_OAUTH_TOKEN_URL", f"{made.cloud.auth_url}/oauth/token/")
+    monkeypatch.setattr(requester, "_APP_INFO_URL", f"{made.cloud.auth_url}/rest/app.info/")
     yield made
     running.stop()
 

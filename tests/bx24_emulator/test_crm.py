@@ -179,7 +179,7 @@ def test_control_shows_the_whole_state(bench: Bench) -> None:
     assert bench.control("portals", {"url": "https://second.example", "lang": "en"})["portal"] == (
         "https://second.example"
     )
-    assert len(bench.emulator.portals) == 2
+    assert len(bench.emulator.portals.all) == 2
 
 
 def test_a_second_portal_in_process_needs_an_address(bench: Bench) -> None:

@@ -323,7 +323,7 @@ def test_what_save_makes_of_an_input(descriptor: dict[str, Any], sent: list[tupl
 )
 def test_fields_of_a_deal(bench: Bench, robot: str, deal: int, expression: str, russian: str, english: str) -> None:
     for lang, wanted in (("ru", russian), ("en", english)):
-        bench.portal.settle(lang=lang)
+        bench.portal.change_settings(lang=lang)
         bench.control("run", {"code": robot, "values": {"text": expression}, "id": deal})
         bench.pass_time()
         assert bench.inbox.last.form["properties[text]"] == (russian if wanted is None else wanted)
@@ -351,7 +351,7 @@ def test_robots_placed_by_hand_run_in_order_and_use_earlier_results(bench: Bench
     assert bench.http("POST", new, data={"property_text": text}).status_code == 303
     bench.http("POST", "/deals/1/move", data={"stage": "PREPARATION"})
     bench.pass_time()
-    flow = next(iter(bench.portal.engine.workflows.values()))
+    flow = next(iter(bench.portal.workflows.values()))
     assert flow.status_text == "Пишем: Шкаф-купе на заказ"
     assert "Пишем: Шкаф-купе на заказ" in bench.http("GET", "/log").text
     # Saved while it runs: the running workflow keeps the robots it started with.

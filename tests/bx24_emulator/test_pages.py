@@ -53,7 +53,7 @@ def test_the_board(placed: Bench, lang: str, words: list[str]) -> None:
 def test_the_language_is_remembered_per_portal(placed: Bench) -> None:
     cookie = placed.http("GET", "/?lang=en").headers["Set-Cookie"]
     assert cookie.startswith("lang_1=en;")
-    browser = Client(placed.portal.app)
+    browser = Client(placed.emulator.portal_app)
     assert "Deals" in browser.get("/?lang=en").text
     assert "Deals" in browser.get("/").text
     assert "Set-Cookie" not in placed.http("GET", "/?lang=xx").headers
@@ -64,7 +64,7 @@ def test_moving_by_the_form_and_reading_the_log(placed: Bench) -> None:
     assert placed.http("POST", "/deals/1/move", data={"stage": "NOPE"}).status_code == 303
     placed.pass_time()
     assert "Ждёт ответа" in placed.http("GET", "/board/columns").text
-    flow = next(iter(placed.portal.engine.workflows.values()))
+    flow = next(iter(placed.portal.workflows.values()))
     placed.answer(flow, log="Доставлено клиенту", status="delivered", minutes_left="5")
     log = html.unescape(placed.http("GET", "/log/entries?lang=ru").text)
     for word in ("Процесс запущен", "Доставлено клиенту", "delivered", "minutes_left", "Шкаф-купе", "Процесс завершён"):

@@ -97,7 +97,7 @@ def test_what_is_due_leaves_by_itself(running: Emulator) -> None:
         outgoing = requests.get(f"{portal.base_url}/emulator/calls", timeout=10).json()["outgoing"]
         if outgoing:
             break
-        running.changed.wait(0.1)
+        running.cloud.changed.wait(0.1)
     assert [(attempt["label"], attempt["status"]) for attempt in outgoing] == [("event ONAPPINSTALL", 404)]
 
 

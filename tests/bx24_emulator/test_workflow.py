@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from bx24.emulator.rules import event_tokens
 from bx24.emulator.state.workflow import PlacedRobot
 from tests.bx24_emulator.conftest import ROBOT, Bench, kinds
 
@@ -109,7 +110,7 @@ def test_a_tampered_token(bench: Bench, robot: str) -> None:
 
 def test_a_token_of_another_portal_has_another_signature(bench: Bench, robot: str) -> None:
     other = bench.emulator.add_portal("https://other.example")
-    token = other.engine.sign("1.2|A|" + "x" * 32)
+    token = event_tokens.sign(other, "1.2|A|" + "x" * 32)
     assert bench.error("bizproc.event.send", {"EVENT_TOKEN": token}) == (403, "ACCESS_DENIED")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from bx24.emulator.rules.workflow_engine import Engine
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, calls, end, hear, later, portal_faults, template
 from tests.support.world import APP, World, returned
 
@@ -76,7 +77,7 @@ def test_a_workflow_that_is_gone_is_told_once_and_left_alone(shop: World) -> Non
     flow = shop.start(template(until="read"))
     shop.go(2)
     with shop.bx.lock:
-        shop.portal.engine.terminate(flow)
+        Engine(shop.portal).terminate(flow)
     shop.faults(auto_read_ms=0)
     other = shop.start(template(PHONES[0], "read"))
     shop.gs.look(shop.gs.chat(shop.sent[0].app, OLGA))

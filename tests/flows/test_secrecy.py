@@ -61,7 +61,7 @@ def _secrets(world: World) -> dict[str, str]:
     found = {f"access {number}": grant.access_token for number, grant in enumerate(every)}
     found |= {f"refresh {number}": grant.refresh_token for number, grant in enumerate(every)}
     found |= {f"stored token {number}": token or "" for number, token in enumerate(tokens)}
-    flows = world.portal.engine.workflows.values()
+    flows = world.portal.workflows.values()
     found |= {f"event token {token[:9]}": token for flow in flows for token in flow.tokens}
     found |= {"api key": api_key, "client secret": world.bx.client_secret}
     found |= {"webhook secret": path_of(world, world.line).rpartition("/")[2]}

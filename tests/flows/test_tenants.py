@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import select
 from werkzeug.test import Client as WsgiClient
 
+from bx24.emulator.rules.workflow_engine import Engine
 from bx24.emulator.state.workflow import PlacedRobot
 from messaging.lines import lines
 from messaging.store.models import Message, Run
@@ -37,8 +38,8 @@ class Neighbours:
     def __init__(self, shop: World) -> None:
         self.shop = shop
         self.portal = shop.bx.add_portal(BETA)
-        shop.net.apps[host(BETA)] = self.portal.app
-        made = WsgiClient(self.portal.app).post(
+        shop.net.apps[host(BETA)] = shop.bx.app_of(self.portal)
+        made = WsgiClient(shop.bx.app_of(self.portal)).post(
             "/emulator/install",
             json={"install_url": f"{APP}/bx24/install", "app_url": f"{APP}/bx24/app", "finish": True},
             base_url=BETA,
@@ -56,7 +57,7 @@ class Neighbours:
         document = ("crm", "CCrmDocumentDeal", "DEAL_1")
         with self.shop.bx.lock:
             placed = PlacedRobot(code=robot[0], values=robot[1])
-            return self.portal.engine.start(document, ("crm", "CCrmDocumentDeal", "DEAL"), [placed], user_id=1)
+            return Engine(self.portal).start(document, ("crm", "CCrmDocumentDeal", "DEAL"), [placed], user_id=1)
 
     def reply(self, words: str) -> None:
         gupshup(self.shop, "reply", {"app": "betashop", "phone": OLGA, "type": "text", "text": words})

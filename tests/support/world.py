@@ -27,6 +27,7 @@ import bx24.emulator
 import gupshup.client
 import gupshup.emulator
 from app import create_app
+from bx24.emulator.rules.workflow_engine import Engine
 from bx24.emulator.state.workflow import PlacedRobot
 from messaging.lines import lines
 from messaging.runtime import Runtime
@@ -314,7 +315,7 @@ class World:
             document = (kind, (kind[0], kind[1], f"{kind[2]}_{item}"))
         with self.bx.lock:
             placed = [PlacedRobot(code=code, values=values, **extra) for code, values in robots]
-            return self.portal.engine.start(document[1], document[0], placed, user_id=1)
+            return Engine(self.portal).start(document[1], document[0], placed, user_id=1)
 
     def run(self, code: str, seconds: float = 2, **values: Any) -> Any:
         """Run one robot on deal 1 and let some seconds pass; its workflow."""

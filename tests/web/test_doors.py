@@ -127,7 +127,7 @@ def test_a_true_token_beside_a_forged_address_leads_to_the_true_portal(world: Wo
 @ONE_DATABASE
 def test_a_token_of_another_app_or_another_portal_installs_nothing(world: World) -> None:
     other = world.bx.add_portal("https://other.example")
-    world.net.apps["other.example"] = other.app
+    world.net.apps["other.example"] = world.bx.app_of(other)
     mixed = {**_frame(world), "member_id": other.member_id}
     assert _open(world, "install", mixed).status_code == 403
     other.installation.client_id = "local.of.somebody.else"

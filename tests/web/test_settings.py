@@ -107,7 +107,7 @@ def test_whatever_bitrix24_sends_as_options_the_page_opens(shop: World) -> None:
 @ONE_DATABASE
 def test_nobody_else_gets_the_page(shop: World) -> None:
     other = shop.bx.add_portal("https://other.example")
-    shop.net.apps["other.example"] = other.app
+    shop.net.apps["other.example"] = shop.bx.app_of(other)
     forged: list[dict[str, Any]] = [
         {"AUTH_ID": "f" * 70},
         {"AUTH_ID": ""},
@@ -156,7 +156,7 @@ def test_the_helpers_want_the_token_of_this_portal(shop: World) -> None:
         assert shop.app.post("/settings/check", json=wrong, headers=headers(page)).status_code == 400
     assert shop.app.post("/settings/check", data="{", headers=headers(page)).status_code == 400
     other = shop.bx.add_portal("https://other.example")
-    shop.net.apps["other.example"] = other.app
+    shop.net.apps["other.example"] = shop.bx.app_of(other)
     install = "/bx24/install?DOMAIN=other.example&PROTOCOL=1&LANG=ru&APP_SID=0f"
     shop.app.post(install, data=frame(shop, other))
     theirs = opened(shop, portal=other)

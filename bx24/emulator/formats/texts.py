@@ -134,7 +134,7 @@ WORDS: dict[str, tuple[str, str]] = {
     "host_refused": ("Страница не смогла продлить доступ", "The page could not renew its access"),
     "waiting_for_app": ("Ожидание ответа от приложения", "Waiting for the app's answer"),
     "default_log": ("Получен ответ от приложения", "The app answered"),
-    "returned": ("Возвращены значения", "Values returned"),
+    "log_returned": ("Возвращены значения", "Values returned"),
     "log_started": ("Процесс запущен", "Workflow started"),
     "log_finished": ("Процесс завершён", "Workflow finished"),
     "log_terminated": ("Процесс остановлен", "Workflow terminated"),

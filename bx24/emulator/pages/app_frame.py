@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, abort, jsonify, render_template, request
@@ -12,20 +12,18 @@ from flask.typing import ResponseReturnValue
 from bx24.emulator.pages.board import context
 from bx24.emulator.rules import lifecycle
 from bx24.emulator.state.faults import SLOW_FRAME_S
-
-if TYPE_CHECKING:
-    from bx24.emulator.state.portal import Portal
+from bx24.emulator.state.portal import Portal
 
 
 def register(app: Flask, portal: Portal) -> None:
     @app.get("/app")
     def app_page() -> ResponseReturnValue:
-        with portal.emulator.lock:
+        with portal.cloud.lock:
             return _app_page(portal)
 
     @app.post("/emulator/frame/<action>")
     def frame_action(action: str) -> ResponseReturnValue:
-        with portal.emulator.lock:
+        with portal.cloud.lock:
             return _frame_action(portal, action, request.get_json(silent=True) or {})
 
 
@@ -101,7 +99,7 @@ def _frame_action(portal: Portal, action: str, data: dict[str, Any]) -> Response
             return jsonify({"error": "ACCESS_DENIED"}), 403
         if portal.faults.session_ended:
             return jsonify(None)
-        grant = portal.emulator.tokens.issue(portal, user_id)
+        grant = portal.cloud.tokens.issue(portal, user_id)
         return jsonify({"AUTH_ID": grant.access_token, "AUTH_EXPIRES": "3600", "REFRESH_ID": grant.refresh_token})
     if action == "finish":
         return jsonify({"finished": lifecycle.finish(portal, user_id=user_id)})

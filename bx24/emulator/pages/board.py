@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, Response, redirect, render_template, request
@@ -11,12 +11,10 @@ from flask.typing import ResponseReturnValue
 
 from bx24.emulator.formats.texts import say
 from bx24.emulator.formats.values import printable
-from bx24.emulator.rest.app_and_users import PORTAL_ZONE
+from bx24.emulator.rules import deals
 from bx24.emulator.state import crm
-
-if TYPE_CHECKING:
-    from bx24.emulator.state.portal import Portal
-    from bx24.emulator.state.workflow import Workflow
+from bx24.emulator.state.portal import TIME_ZONE, Portal
+from bx24.emulator.state.workflow import Workflow
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -38,29 +36,29 @@ TONES = {
 def register(app: Flask, portal: Portal) -> None:
     @app.get("/")
     def board() -> str:
-        with portal.emulator.lock:
+        with portal.cloud.lock:
             return render_template("board.html", columns=_columns(portal), **context(portal, "board"))
 
     @app.get("/board/columns")
     def columns() -> str:
-        with portal.emulator.lock:
+        with portal.cloud.lock:
             return render_template("_columns.html", columns=_columns(portal), **context(portal, "board"))
 
     @app.get("/log")
     def log() -> str:
-        with portal.emulator.lock:
+        with portal.cloud.lock:
             return render_template("log.html", flows=_flows(portal), **context(portal, "log"))
 
     @app.get("/log/entries")
     def entries() -> str:
-        with portal.emulator.lock:
+        with portal.cloud.lock:
             return render_template("_entries.html", flows=_flows(portal), **context(portal, "log"))
 
     @app.post("/deals/<int:deal_id>/move")
     def move(deal_id: int) -> ResponseReturnValue:
         try:
-            with portal.emulator.lock:
-                portal.move(deal_id, request.form.get("stage", ""))
+            with portal.cloud.lock:
+                deals.move(portal, deal_id, request.form.get("stage", ""))
         except KeyError:
             return redirect("/", 303)
         return redirect("/", 303)
@@ -105,16 +103,16 @@ def context(portal: Portal, page: str) -> dict[str, Any]:
 
 
 def _clock(at: float) -> str:
-    return datetime.fromtimestamp(at, PORTAL_ZONE).strftime("%H:%M:%S")
+    return datetime.fromtimestamp(at, TIME_ZONE).strftime("%H:%M:%S")
 
 
 def _columns(portal: Portal) -> list[dict[str, Any]]:
     lang = context(portal, "board")["lang"]
-    latest: dict[str, Workflow] = {flow.document_id[2]: flow for flow in portal.engine.workflows.values()}
+    latest: dict[str, Workflow] = {flow.document_id[2]: flow for flow in portal.workflows.values()}
     columns = []
     for stage in portal.stages:
         robots = [
-            {"title": portal.engine.title(robot, lang), "known": robot.code in portal.robots, "code": robot.code}
+            {"title": portal.robot_title(robot, lang), "known": robot.code in portal.robots, "code": robot.code}
             for robot in stage.robots
         ]
         cards = [
@@ -141,13 +139,13 @@ def _card(portal: Portal, deal: dict[str, Any], flow: Workflow | None, lang: str
         "amount": deal.get("opportunity") or 0,
         "flow": flow,
         "state": ("waiting" if flow.waiting else flow.state) if flow else "",
-        "step": portal.engine.title(step, lang) if step else "",
+        "step": portal.robot_title(step, lang) if step else "",
     }
 
 
 def _flows(portal: Portal) -> list[dict[str, Any]]:
     wanted = request.args.get("document", "")
-    flows = [flow for flow in portal.engine.workflows.values() if not wanted or flow.document_id[2] == wanted]
+    flows = [flow for flow in portal.workflows.values() if not wanted or flow.document_id[2] == wanted]
     shown = []
     for flow in reversed(flows[-100:]):
         item = portal.crm.document(flow.document_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from flask import Flask, abort, redirect, render_template, request
@@ -15,11 +15,9 @@ from bx24.emulator.pages.app_frame import frame_data, uri, viewer
 from bx24.emulator.pages.board import context
 from bx24.emulator.rules import lifecycle
 from bx24.emulator.state import crm
+from bx24.emulator.state.portal import Portal, Stage
+from bx24.emulator.state.records import RobotRecord
 from bx24.emulator.state.workflow import PlacedRobot
-
-if TYPE_CHECKING:
-    from bx24.emulator.state.portal import Portal, Stage
-    from bx24.emulator.state.records import RobotRecord
 
 SETTINGS = "BIZPROC_ACTIVITY_PROPERTIES_DIALOG"
 UNITS = (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
@@ -44,29 +42,29 @@ class Panel:
 def register(app: Flask, portal: Portal) -> None:
     @app.get("/designer")
     def designer() -> ResponseReturnValue:
-        with portal.emulator.lock:
+        with portal.cloud.lock:
             return _designer(portal)
 
     @app.get("/designer/<stage_id>/add")
     def add(stage_id: str) -> ResponseReturnValue:
-        with portal.emulator.lock:
+        with portal.cloud.lock:
             offered = settings_options.offered(portal, crm.document_type(crm.DEAL))
             stage = _stage(portal, stage_id)
             return render_template("offered.html", stage=stage, offered=offered, **context(portal, "designer"))
 
     @app.route("/designer/<stage_id>/new/<code>", methods=["GET", "POST"])
     def new(stage_id: str, code: str) -> ResponseReturnValue:
-        with portal.emulator.lock:
+        with portal.cloud.lock:
             return _shown_or_saved(portal, _new(portal, stage_id, code))
 
     @app.route("/robots/<stage_id>/<int:index>", methods=["GET", "POST"])
     def placed(stage_id: str, index: int) -> ResponseReturnValue:
-        with portal.emulator.lock:
+        with portal.cloud.lock:
             return _shown_or_saved(portal, _placed(portal, stage_id, index))
 
     @app.post("/robots/<stage_id>/<int:index>/<action>")
     def change(stage_id: str, index: int, action: str) -> ResponseReturnValue:
-        with portal.emulator.lock:
+        with portal.cloud.lock:
             return _change(portal, _stage(portal, stage_id), index, action)
 
 
@@ -78,7 +76,7 @@ def _designer(portal: Portal) -> str:
             "robots": [
                 {
                     "name": robot.name,
-                    "title": portal.engine.title(robot, words["lang"]),
+                    "title": portal.robot_title(robot, words["lang"]),
                     "code": robot.code,
                     "record": portal.robots.get(robot.code),
                 }
@@ -131,7 +129,7 @@ def _change(portal: Portal, stage: Stage, index: int, action: str) -> ResponseRe
 
 
 def _back(portal: Portal, robot: PlacedRobot, done: str, *, focus: str) -> ResponseReturnValue:
-    title = portal.engine.title(robot, context(portal, "designer")["lang"])
+    title = portal.robot_title(robot, context(portal, "designer")["lang"])
     return redirect("/designer?" + urlencode({"done": done, "title": title, "focus": focus}), 303)
 
 

@@ -8,17 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
 
 from bx24.emulator.formats import php
 from bx24.emulator.formats.texts import say
 from bx24.emulator.formats.values import RESERVED, is_expression, is_yes
-from bx24.emulator.state.records import localized
-
-if TYPE_CHECKING:
-    from werkzeug.datastructures import MultiDict
-
-    from bx24.emulator.state.records import RobotRecord
+from bx24.emulator.state.records import RobotRecord, localized
 
 Descriptors = dict[str, dict[str, Any]]
 _TRUE, _FALSE = ("y", "yes", "true", "1"), ("n", "no", "false", "0")

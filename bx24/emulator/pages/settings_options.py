@@ -5,16 +5,14 @@ Shape: docs, tutorials/bizproc/setting-robot; bizproc/classes/general/restactivi
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bx24.emulator.formats import php
 from bx24.emulator.rules import deal_fields
 from bx24.emulator.state import crm
+from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.records import RobotRecord, localized
-
-if TYPE_CHECKING:
-    from bx24.emulator.state.portal import Portal
-    from bx24.emulator.state.workflow import PlacedRobot
+from bx24.emulator.state.workflow import PlacedRobot
 
 
 def settings_options(portal: Portal, robot: PlacedRobot, earlier: list[PlacedRobot]) -> dict[str, Any]:
@@ -45,7 +43,7 @@ def _template(portal: Portal, earlier: list[PlacedRobot]) -> dict[str, Any]:
                 for code, item in record.returns().items()
             ]
             steps.append(
-                {"Id": robot.name, "Type": f"rest_{robot.code}", "Title": portal.engine.title(robot), "Return": returns}
+                {"Id": robot.name, "Type": f"rest_{robot.code}", "Title": portal.robot_title(robot), "Return": returns}
             )
     return {
         "parameters": [],

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from flask import Flask, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from bx24.emulator.pages.board import context
-
-if TYPE_CHECKING:
-    from bx24.emulator.state.portal import Portal
+from bx24.emulator.state.portal import Portal
 
 SWITCHES = ("refuse_resize", "slow_frames", "session_ended", "many_fields")
 """Names in `Faults`."""
@@ -19,14 +15,14 @@ SWITCHES = ("refuse_resize", "slow_frames", "session_ended", "many_fields")
 def register(app: Flask, portal: Portal) -> None:
     @app.get("/switches")
     def switches() -> str:
-        with portal.emulator.lock:
+        with portal.cloud.lock:
             shown = [(name, bool(getattr(portal.faults, name))) for name in SWITCHES]
             saved = request.args.get("saved") == "1"
             return render_template("switches.html", switches=shown, saved=saved, **context(portal, "switches"))
 
     @app.post("/switches")
     def save() -> ResponseReturnValue:
-        with portal.emulator.lock:
+        with portal.cloud.lock:
             portal.faults.update({name: name in request.form for name in SWITCHES})
-            portal.settle(lang=request.form.get("lang"), viewer=request.form.get("viewer"))
+            portal.change_settings(lang=request.form.get("lang"), viewer=request.form.get("viewer"))
             return redirect(f"/switches?saved=1&lang={portal.lang}", 303)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 from bx24.emulator.rest.base import METHODS, Call, Page, RestError, rest
+from bx24.emulator.state.portal import TIME_ZONE
 from bx24.emulator.state.records import User
-
-PORTAL_ZONE = timezone(timedelta(hours=3))
 
 
 @rest("app.info")
@@ -63,7 +62,7 @@ def feature_get(call: Call) -> dict[str, str]:
 
 @rest("server.time")
 def server_time(call: Call) -> str:
-    return datetime.fromtimestamp(int(call.portal.clock()), PORTAL_ZONE).isoformat()
+    return datetime.fromtimestamp(int(call.portal.clock()), TIME_ZONE).isoformat()
 
 
 @rest("profile")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from bx24.emulator.formats import php
-
-if TYPE_CHECKING:
-    from bx24.emulator.state.portal import Portal
-    from bx24.emulator.state.records import Grant, User
+from bx24.emulator.state.portal import Portal
+from bx24.emulator.state.records import Grant, User
 
 HANDLER_LENGTH = 1000
 

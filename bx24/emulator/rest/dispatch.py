@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from flask import Flask, Response, request
 
@@ -25,10 +25,8 @@ from bx24.emulator.rest import (
 )
 from bx24.emulator.rest.base import METHODS, RestError
 from bx24.emulator.rest.execution import authorize, execute
+from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.records import count
-
-if TYPE_CHECKING:
-    from bx24.emulator.state.portal import Portal
 
 MODULES = (
     app_and_users,
@@ -63,7 +61,7 @@ def register(app: Flask, portal: Portal) -> None:
 
 def _guarded(portal: Portal, name: str) -> Response:
     faults, counters = portal.faults, portal.counters
-    with portal.emulator.lock:
+    with portal.cloud.lock:
         counters.http += 1
         count(counters.methods, name)
         if faults.take("drop_before"):

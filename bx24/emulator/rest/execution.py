@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bx24.emulator.formats.http_basics import timing
 from bx24.emulator.rest.base import METHODS, Call, Page, RestError
-
-if TYPE_CHECKING:
-    from bx24.emulator.state.portal import Portal
+from bx24.emulator.state.portal import Portal
 
 
 def authorize(portal: Portal, name: str, token: str, params: dict[str, Any]) -> Call:
     """The call and its user, if Bitrix24 would accept this token for this method. Raises RestError."""
-    grant = portal.emulator.tokens.by_access(token)
+    grant = portal.cloud.tokens.by_access(token)
     if not token:
         raise RestError("NO_AUTH_FOUND", "Wrong authorization data", 401)
     if grant is None or grant.member_id != portal.member_id:
         raise RestError("invalid_token", "Unable to get application by token", 401)
     if grant.dead or not portal.installation.active:
         raise RestError("APPLICATION_NOT_FOUND", "Application not found", 401)
-    if portal.emulator.tokens.expired(grant):
+    if portal.cloud.tokens.expired(grant):
         raise RestError("expired_token", "The access token provided has expired.", 401)
     user = portal.user(grant.user_id)
     if user is None:

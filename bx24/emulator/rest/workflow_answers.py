@@ -6,6 +6,8 @@ from typing import Any
 
 from bx24.emulator.formats import php
 from bx24.emulator.rest.base import Call, RestError, access_denied, rest
+from bx24.emulator.rules import event_tokens
+from bx24.emulator.rules.workflow_engine import Engine
 
 
 @rest("bizproc.event.send", "bizproc")
@@ -13,7 +15,7 @@ def event_send(call: Call) -> bool:
     """Always true for a well-signed token: the work happens after the answer and its errors are swallowed."""
     params = call.upper()
     token = _token(call, params)
-    call.portal.engine.send(token, params.get("RETURN_VALUES") or {}, params.get("LOG_MESSAGE") or "")
+    Engine(call.portal).answer(token, params.get("RETURN_VALUES") or {}, params.get("LOG_MESSAGE") or "")
     return True
 
 
@@ -23,7 +25,7 @@ def activity_log(call: Call) -> bool:
     token = _token(call, params)
     if php.is_empty(params.get("LOG_MESSAGE")):
         raise RestError("ERROR_EMPTY_LOG_MESSAGE", "Empty log message!")
-    problem = call.portal.engine.note(token, str(params["LOG_MESSAGE"]))
+    problem = Engine(call.portal).note(token, str(params["LOG_MESSAGE"]))
     if problem:
         raise RestError(*problem)
     return True
@@ -31,6 +33,6 @@ def activity_log(call: Call) -> bool:
 
 def _token(call: Call, params: dict[str, Any]) -> str:
     token = params.get("EVENT_TOKEN")
-    if not call.portal.engine.verify(token):
+    if not event_tokens.is_valid(call.portal, token):
         raise access_denied()
     return str(token)

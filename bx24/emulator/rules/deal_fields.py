@@ -7,14 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bx24.emulator.formats.texts import say
 from bx24.emulator.formats.values import is_yes, printable
 from bx24.emulator.state.crm import COMPANY, CONTACT
-
-if TYPE_CHECKING:
-    from bx24.emulator.state.portal import Portal
+from bx24.emulator.state.portal import Portal
 
 MANY = 300
 """Custom fields of a portal that has been in use for years: what a field picker must live with."""

@@ -8,14 +8,12 @@ from __future__ import annotations
 import json
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlencode
 
 from bx24.emulator.formats import php
+from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.records import ACCESS_LIFETIME_S, EventBinding, Installation
-
-if TYPE_CHECKING:
-    from bx24.emulator.state.portal import Portal
 
 
 @dataclass(frozen=True)
@@ -38,7 +36,7 @@ def frame(
     lang: str = "",
 ) -> Frame:
     """Mint a fresh token pair for the user and a fresh APP_SID, as every rendering does."""
-    grant = portal.emulator.tokens.issue(portal, user_id)
+    grant = portal.cloud.tokens.issue(portal, user_id)
     app_sid = secrets.token_hex(16)
     query = urlencode(
         {"DOMAIN": portal.domain, "PROTOCOL": int(portal.is_https), "LANG": lang or portal.lang, "APP_SID": app_sid}
@@ -55,7 +53,7 @@ def frame(
         form["PLACEMENT_OPTIONS"] = json.dumps(php.jsonable(options), ensure_ascii=False).replace("/", "\\/")
     if not portal.faults.old_frames:
         form |= {
-            "SERVER_ENDPOINT": portal.emulator.server_endpoint,
+            "SERVER_ENDPOINT": portal.cloud.server_endpoint,
             "APPLICATION_TOKEN": portal.installation.application_token,
             "APPLICATION_SCOPE": ",".join(portal.installation.scope),
         }
@@ -72,7 +70,7 @@ def post_frame(portal: Portal, made: Frame) -> tuple[int, str]:
         "User-Agent": "Mozilla/5.0 (emulated browser)",
         "Accept": "text/html,application/xhtml+xml",
     }
-    return portal.emulator.post(made.url, headers, urlencode(made.form).encode())
+    return portal.cloud.post(made.url, headers, urlencode(made.form).encode())
 
 
 def install(
@@ -84,11 +82,11 @@ def install(
     """
     old = portal.installation
     if old.installed or not old.active:
-        portal.emulator.tokens.kill(portal.member_id, "reinstalled")
+        portal.cloud.tokens.kill(portal.member_id, "reinstalled")
         portal.drop_app_objects()
         portal.events.clear()
         portal.placements.clear()
-    fresh = Installation(portal.new_id(), portal.emulator.client_id, install_url=install_url, app_url=app_url)
+    fresh = Installation(portal.new_id(), portal.cloud.client_id, install_url=install_url, app_url=app_url)
     if scope:
         fresh.scope = tuple(scope)
     # The row that was never finished keeps its secrets: opening the install page again is the same install.
@@ -132,7 +130,7 @@ def uninstall(portal: Portal, *, clean: bool) -> int:
     data = {"LANGUAGE_ID": portal.lang, "CLEAN": int(clean)}
     sent = portal.raise_event("ONAPPUNINSTALL", data, user_id=None, send_auth=False)
     portal.installation.active = portal.installation.installed = False
-    portal.emulator.tokens.kill(portal.member_id, "uninstalled")
+    portal.cloud.tokens.kill(portal.member_id, "uninstalled")
     portal.drop_app_objects()
     portal.events.clear()
     portal.placements.clear()

@@ -1,7 +1,8 @@
-"""The queue between a portal and the app: robot calls and events leave a little later, once, in no promised order.
+"""The queue of calls from the portals to the app, and of time limits.
 
-Bitrix24 does not repeat a call that failed; the emulator logs it as failed and goes on. The `retry_until_200` fault
-repeats robot calls for crash tests only.
+Robot calls and events leave after a short delay, once, in no guaranteed order. Like Bitrix24, the emulator does not
+repeat a failed call; it records the failure and goes on. Only crash tests have robot calls repeated, by the fault
+`retry_until_200`.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bx24.emulator.formats import php
-from bx24.emulator.state.records import Clock, Post
+from bx24.emulator.state.injected import Clock, Post
 
 RETRY_S = 1.0
 HEADERS = {
@@ -23,8 +24,8 @@ HEADERS = {
 
 
 @dataclass(order=True)
-class Item:
-    """One outgoing POST, or (url empty) a timer that only calls `done`."""
+class QueueItem:
+    """One POST to the app. With an empty url it is a timer that only calls `done`."""
 
     due: float
     number: int
@@ -38,7 +39,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Attempt:
-    """What became of one try; status 0 means nobody answered."""
+    """The result of one attempt; status 0 means that there was no answer."""
 
     at: float
     label: str
@@ -50,15 +51,15 @@ class Attempt:
         return {"at": self.at, "label": self.label, "url": self.url, "status": self.status, "detail": self.detail}
 
 
-class Queue:
-    """A heap of things that become due. Whoever pops an item runs it outside the emulator's lock."""
+class CallQueue:
+    """A heap of items by due time. Its users hold the cloud's lock, except while they make a call."""
 
     def __init__(self, clock: Clock, post: Post, wake: Callable[[], None]) -> None:
         self.clock = clock
         self.post = post
         self._wake = wake
         self.history: list[Attempt] = []
-        self._heap: list[Item] = []
+        self._heap: list[QueueItem] = []
         self._number = 0
 
     def send(
@@ -71,29 +72,29 @@ class Queue:
         repeat: Callable[[], bool] | None = None,
         done: Callable[[int, str], None] | None = None,
     ) -> None:
-        self._push(Item(self.clock() + delay_s, 0, url, php.encode(form), label, 0, repeat, done))
+        self._push(QueueItem(self.clock() + delay_s, 0, url, php.encode(form), label, 0, repeat, done))
 
     def timer(self, due: float, done: Callable[[int, str], None]) -> None:
-        self._push(Item(due, 0, done=done))
+        self._push(QueueItem(due, 0, done=done))
 
-    def _push(self, item: Item) -> None:
+    def _push(self, item: QueueItem) -> None:
         self._number += 1
         item.number = self._number
         heapq.heappush(self._heap, item)
         self._wake()
 
     def next_due(self) -> float | None:
-        """Unix time of the next thing to do, None when there is nothing."""
+        """Unix time of the earliest item; None if the queue is empty."""
         return self._heap[0].due if self._heap else None
 
-    def pop_due(self) -> Item | None:
-        """The next item whose time has come. The caller holds the emulator's lock."""
+    def pop_due(self) -> QueueItem | None:
+        """Take the earliest item if it is due."""
         if self._heap and self._heap[0].due <= self.clock():
             return heapq.heappop(self._heap)
         return None
 
-    def call(self, item: Item) -> tuple[int, str]:
-        """Do the POST. Not under the lock: the app may call the portal back before it answers."""
+    def call(self, item: QueueItem) -> tuple[int, str]:
+        """Make the POST; (status, detail). Call without the lock: the app may call the portal back before it answers."""
         if not item.url:
             return 0, ""
         try:
@@ -101,8 +102,8 @@ class Queue:
         except OSError as error:
             return 0, f"{type(error).__name__}: {error}"
 
-    def settle(self, item: Item, status: int, detail: str) -> None:
-        """Record the outcome; repeat when a crash test asked for it. The caller holds the lock."""
+    def record(self, item: QueueItem, status: int, detail: str) -> None:
+        """Record the result of a call, or queue the call again if a crash test asked for that."""
         if not item.url:
             if item.done:
                 item.done(status, detail)

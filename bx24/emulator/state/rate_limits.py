@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bx24.emulator.state.records import Clock
+from bx24.emulator.state.injected import Clock
 
 LEAK_PER_S, CAPACITY = 2.0, 50.0
 WINDOW_S = 600.0

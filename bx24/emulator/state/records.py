@@ -3,14 +3,8 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
-
-Clock = Callable[[], float]
-"""Unix seconds. Tests hand in their own, so nobody sleeps."""
-Post = Callable[[str, dict[str, str], bytes], tuple[int, str]]
-"""post(url, headers, body) -> (status, body); raises OSError when nothing could be reached."""
 
 ACCESS_LIFETIME_S = 3600
 REFRESH_LIFETIME_S = 180 * 24 * 3600

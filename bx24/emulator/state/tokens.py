@@ -1,20 +1,24 @@
-"""The auth server's memory: token pairs, one-time codes, and why a token no longer works."""
+"""The tokens and one-time codes that the auth server gave out."""
 
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import Protocol
 
-from bx24.emulator.state.records import ACCESS_LIFETIME_S, REFRESH_LIFETIME_S, Clock, Grant
-
-if TYPE_CHECKING:
-    from bx24.emulator.state.portal import Portal
+from bx24.emulator.state.injected import Clock
+from bx24.emulator.state.records import ACCESS_LIFETIME_S, REFRESH_LIFETIME_S, Grant
 
 CODE_LIFETIME_S = 30
 
 
+class Member(Protocol):
+    """A portal, as far as the auth server knows it."""
+
+    member_id: str
+
+
 class Tokens:
-    """All pairs of all portals. Expiry follows the clock; a refresh token works once."""
+    """Token pairs of all portals. They expire by the clock; a refresh token works once."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
@@ -22,7 +26,7 @@ class Tokens:
         self._by_refresh: dict[str, Grant] = {}
         self._codes: dict[str, tuple[str, int, float]] = {}
 
-    def issue(self, portal: Portal, user_id: int) -> Grant:
+    def issue(self, portal: Member, user_id: int) -> Grant:
         now = self.clock()
         prefix = f"{int(now + ACCESS_LIFETIME_S):08x}"
         grant = Grant(
@@ -60,7 +64,7 @@ class Tokens:
             if grant.member_id == member_id:
                 grant.dead = reason
 
-    def code(self, portal: Portal, user_id: int) -> str:
+    def code(self, portal: Member, user_id: int) -> str:
         code = secrets.token_hex(32)
         self._codes[code] = (portal.member_id, user_id, self.clock() + CODE_LIFETIME_S)
         return code
@@ -69,13 +73,3 @@ class Tokens:
         """(member_id, user id) of a code, once, within 30 seconds."""
         member_id, user_id, until = self._codes.pop(code, ("", 0, 0.0))
         return (member_id, user_id) if until > self.clock() else None
-
-    def answer(self, portal: Portal, grant: Grant) -> dict[str, Any]:
-        """A token answer. `domain` is the AUTH server's host here, unlike in events: a trap of the real one."""
-        return {
-            **portal.grant_auth(grant),
-            "domain": portal.emulator.auth_domain,
-            "server_endpoint": portal.emulator.server_endpoint,
-            "client_endpoint": portal.client_endpoint,
-            "member_id": portal.member_id,
-        }

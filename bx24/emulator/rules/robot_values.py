@@ -1,0 +1,52 @@
+"""The values that a running robot sends to the app: the placed values, with their expressions evaluated."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bx24.emulator.formats import values
+from bx24.emulator.formats.texts import say
+from bx24.emulator.rules import deal_fields
+from bx24.emulator.state.portal import Portal
+from bx24.emulator.state.records import RobotRecord
+from bx24.emulator.state.workflow import PlacedRobot, Workflow
+
+_VARIABLES = ("Template", "Variable", "Constant", "GlobalVar", "GlobalConst")
+
+
+def properties(portal: Portal, flow: Workflow, step: PlacedRobot, record: RobotRecord) -> dict[str, Any]:
+    """The registered properties by code. Placed values are found without regard to case; defaults fill the gaps."""
+    placed = {code.lower(): value for code, value in step.values.items()}
+    resolve = _resolver(portal, flow)
+    result = {}
+    for code, descriptor in record.properties().items():
+        if code not in values.RESERVED:
+            raw = placed.get(code.lower(), descriptor.get("DEFAULT"))
+            result[code] = values.outgoing(values.evaluate(raw, resolve), descriptor)
+    return result
+
+
+def status_text(portal: Portal, flow: Workflow, step: PlacedRobot) -> str:
+    """What the workflow shows while the step waits."""
+    text = values.printable(values.evaluate(step.status_text, _resolver(portal, flow)))
+    return text or say("waiting_for_app", portal.lang)
+
+
+def _resolver(portal: Portal, flow: Workflow) -> values.Resolver:
+    item = portal.crm.document(flow.document_id)
+
+    def resolve(source: str, name: str) -> Any:
+        if source == "Document":
+            return deal_fields.value(portal, item, name)
+        return flow.variables.get(name) if source in _VARIABLES else _result_of(flow, source, name)
+
+    return resolve
+
+
+def _result_of(flow: Workflow, source: str, name: str) -> Any:
+    """What an earlier step returned. The step's own name goes first: two robots of one code may share all else."""
+    reached = flow.steps[: flow.index + 1]
+    named = [step for step in reached if step.name == source]
+    named = named or [step for step in reached if source in (step.title, step.code)]
+    returned = flow.returned.get(named[0].name, {}) if named else {}
+    return {key.lower(): value for key, value in returned.items()}.get(name.lower())
