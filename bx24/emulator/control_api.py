@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from bx24.emulator.rules import deals, lifecycle
+from bx24.emulator.rules import deals, frames, lifecycle
 from bx24.emulator.rules.workflow_engine import Engine
 from bx24.emulator.state import crm
 from bx24.emulator.state.faults import Faults
@@ -72,9 +72,9 @@ def _install(portal: Portal, data: dict[str, Any]) -> ResponseReturnValue:
         )
         if data.get("kind") == "api":
             return jsonify({"status": None, "installed": row.installed})
-        made = lifecycle.frame(portal, row.install_url, user_id=user_id)
+        made = frames.new_frame(portal, row.install_url, user_id=user_id)
     try:
-        status, body = lifecycle.post_frame(portal, made)
+        status, body = frames.post_frame(portal, made)
     except OSError as error:
         return jsonify({"error": f"{type(error).__name__}: {error}"}), 502
     with portal.cloud.lock:

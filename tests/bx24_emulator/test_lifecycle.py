@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 
 import pytest
 
-from bx24.emulator.rules import lifecycle
+from bx24.emulator.rules import frames
 from tests.bx24_emulator.conftest import APP, PORTAL, ROBOT, Bench, query_of
 
 EVENTS = f"{APP}/events"
@@ -59,7 +59,7 @@ def test_the_domain_shows_an_unusual_port_and_http() -> None:
 
 
 def test_placement_options_are_a_php_json_string(bench: Bench) -> None:
-    made = lifecycle.frame(bench.portal, f"{APP}/x?a=1", options={"ID": "5", "none": {}, "path": "a/b"})
+    made = frames.new_frame(bench.portal, f"{APP}/x?a=1", options={"ID": "5", "none": {}, "path": "a/b"})
     assert made.url.startswith(f"{APP}/x?a=1&DOMAIN=")
     assert made.form["PLACEMENT_OPTIONS"] == '{"ID": "5", "none": [], "path": "a\\/b"}'
     assert json.loads(made.form["PLACEMENT_OPTIONS"])["none"] == []

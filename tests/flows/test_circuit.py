@@ -10,7 +10,7 @@ import requests
 from sqlalchemy import select, update
 from urllib3.exceptions import NewConnectionError
 
-from bx24.emulator.rules import lifecycle
+from bx24.emulator.rules import frames
 from messaging.lines import lines
 from messaging.store.models import Line
 from tests.flows.scenes import (
@@ -322,7 +322,7 @@ def test_a_late_130429_lowers_the_pace_and_a_131056_the_clients_lane(shop: World
 def test_the_stop_is_on_the_apps_page_and_gone_with_the_line(shop: World) -> None:
     _stop(shop)
     with shop.bx.lock:
-        made = lifecycle.frame(shop.portal, f"{APP}/bx24/app", user_id=2)
+        made = frames.new_frame(shop.portal, f"{APP}/bx24/app", user_id=2)
     page = shop.app.post(made.url.removeprefix(APP), data=made.form).text
     assert "остановлена" in page
     assert "На балансе Gupshup нет денег. Пополните" in page

@@ -10,7 +10,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import Client as WsgiClient
 
-from bx24.emulator.rules import lifecycle
+from bx24.emulator.rules import frames
 from messaging.lines import lines
 from messaging.portals import portals
 from messaging.queue import leases
@@ -279,7 +279,7 @@ def test_an_administrator_who_opens_the_app_heals_the_portal(shop: World) -> Non
     shop.go(5)
     assert end(flow) == ("", "")
     with shop.bx.lock:
-        made = lifecycle.frame(shop.portal, f"{APP}/bx24/app", user_id=3)
+        made = frames.new_frame(shop.portal, f"{APP}/bx24/app", user_id=3)
     page = shop.app.post(made.url.removeprefix(APP), data=made.form)
     assert page.status_code == 200
     shop.go(90)

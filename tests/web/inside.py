@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from bx24.emulator.rules import lifecycle
+from bx24.emulator.rules import frames
 from bx24.i18n import language
 from tests.support.world import APP, PORTAL, World
 from web.frames import HEADER, Viewer, issue
@@ -54,7 +54,7 @@ class Frame:
 def opened(world: World, user_id: int = ADMINISTRATOR) -> Any:
     """The main page as the portal opens it for a user."""
     with world.bx.lock:
-        made = lifecycle.frame(world.portal, f"{APP}/bx24/app", user_id=user_id)
+        made = frames.new_frame(world.portal, f"{APP}/bx24/app", user_id=user_id)
     return world.app.post(made.url.removeprefix(APP), data=made.form)
 
 

@@ -160,7 +160,7 @@ WORDS: dict[str, tuple[str, str]] = {
 }
 
 
-def say(key: str, lang: str, **details: object) -> str:
+def text_of(key: str, lang: str, **details: object) -> str:
     """The text in the portal's language; anything but Russian reads English."""
     russian, english = WORDS[key]
     text = russian if lang == "ru" else english

@@ -1,4 +1,4 @@
-"""Expressions of a placed robot, and how values of each type travel to the app and back.
+"""Values by type: how they go to the app, come back, and look inside a text.
 
 Source: bizproc/lib/basetype of the product and the docs under api-reference/bizproc.
 """
@@ -6,7 +6,6 @@ Source: bizproc/lib/basetype of the product and the docs under api-reference/biz
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 
 from bx24.emulator.formats import php
@@ -23,46 +22,11 @@ RESERVED = frozenset(
         "TimeoutDurationType",
     }
 )
-"""Codes the step itself uses; the portal ignores properties that bear them."""
-
-_EXPRESSION = re.compile(r"\{=\s*([^:{}]+?)\s*:\s*([^{}>]+?)\s*(?:>\s*([\w,; ]+?)\s*)?\}")
-Resolver = Callable[[str, str], Any]
-"""resolver(object, field) -> value of `{=object:field}`, None when there is no such thing."""
-
-
-def evaluate(value: Any, resolve: Resolver) -> Any:
-    """Replace expressions. A string that is one expression keeps the value's own shape (a list stays a list)."""
-    if isinstance(value, list):
-        return [item for entry in value for item in _spread(evaluate(entry, resolve))]
-    if isinstance(value, dict):
-        return {key: evaluate(entry, resolve) for key, entry in value.items()}
-    if not isinstance(value, str):
-        return value
-    whole = _EXPRESSION.fullmatch(value.strip())
-    if whole:
-        return _found(whole, resolve)
-    return _EXPRESSION.sub(lambda match: printable(_found(match, resolve)), value)
-
-
-def _found(match: re.Match[str], resolve: Resolver) -> Any:
-    source, name, modifiers = match.groups()
-    if "printable" not in (modifiers or ""):
-        return resolve(source, name)
-    # Of a document field the printable form is its twin: a title for a key, a name for a user.
-    return printable(resolve(source, name.removesuffix("_PRINTABLE") + "_PRINTABLE" if source == "Document" else name))
-
-
-def is_expression(value: str) -> bool:
-    return _EXPRESSION.search(value) is not None
-
-
-def _spread(value: Any) -> list[Any]:
-    # An expression that yields several values expands into several items of a multiple property.
-    return value if isinstance(value, list) else [value]
+"""Codes that the step itself uses; the portal ignores registered properties with these codes."""
 
 
 def printable(value: Any) -> str:
-    """A value inside other text: lists are joined with a comma, null is nothing."""
+    """A value as text: lists joined with a comma, null as nothing."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -73,7 +37,7 @@ def printable(value: Any) -> str:
 
 
 def outgoing(value: Any, descriptor: dict[str, Any]) -> Any:
-    """A property as it is put into the robot's POST: null becomes "", an empty list stays (and vanishes in PHP)."""
+    """A value as the robot's POST has it: null becomes "", an empty list stays a list, which PHP leaves out."""
     if value is None:
         return ""
     multiple = is_yes(descriptor.get("MULTIPLE"))
@@ -100,7 +64,7 @@ def is_yes(value: Any) -> bool:
 
 
 def incoming(value: Any, descriptor: dict[str, Any]) -> Any:
-    """A returned value converted to the type of its RETURN_PROPERTIES descriptor."""
+    """A returned value, converted to the type in its RETURN_PROPERTIES; None if it cannot be."""
     kind = str(descriptor.get("TYPE") or "string").lower()
     if is_yes(descriptor.get("MULTIPLE")):
         entries = php.values(value) if php.is_array(value) else [value]

@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from flask import Flask, abort, jsonify, render_template, request
 from flask.typing import ResponseReturnValue
 
-from bx24.emulator.pages.board import context
-from bx24.emulator.rules import lifecycle
+from bx24.emulator.pages.layout import base_values, language, viewer
+from bx24.emulator.rules import frames, lifecycle
 from bx24.emulator.state.faults import SLOW_FRAME_S
 from bx24.emulator.state.portal import Portal
 
@@ -27,12 +27,6 @@ def register(app: Flask, portal: Portal) -> None:
             return _frame_action(portal, action, request.get_json(silent=True) or {})
 
 
-def viewer(portal: Portal) -> int:
-    """Who looks at the portal: `?user=2` is an ordinary employee."""
-    given = request.args.get("user", "")
-    return int(given) if given.isdigit() else portal.viewer_id
-
-
 def uri() -> dict[str, str]:
     """The key every placement gets; absent when the browser sent no Referer."""
     return {"URI": request.full_path.rstrip("?")} if request.referrer else {}
@@ -45,25 +39,29 @@ def _app_page(portal: Portal) -> ResponseReturnValue:
     if placement != "DEFAULT" and (bound is None or not row.installed):
         abort(404)
     if not row.active or not url:
-        return render_template("frame.html", frame=None, **context(portal, "app"))
+        return render_template("frame.html", frame=None, **base_values(portal, "app"))
     # For DEFAULT the options are the page's own GET parameters, as on the real page.
     options = {key: value for key, value in request.args.items() if key not in ("placement", "lang", "user")}
     if request.args.get("params"):
         options = {**json.loads(request.args["params"])}
     options |= uri()
-    made = lifecycle.frame(
-        portal, url, user_id=viewer(portal), placement=placement, options=options, lang=context(portal, "app")["lang"]
+    made = frames.new_frame(
+        portal, url, user_id=viewer(portal), placement=placement, options=options, lang=language(portal)
     )
     return render_template(
-        "frame.html", frame=made, data=frame_data(portal, made, placement, options), height="", **context(portal, "app")
+        "frame.html",
+        frame=made,
+        data=frame_data(portal, made, placement, options),
+        height="",
+        **base_values(portal, "app"),
     )
 
 
-def frame_data(portal: Portal, made: lifecycle.Frame, placement: str, options: dict[str, Any]) -> dict[str, Any]:
+def frame_data(portal: Portal, made: frames.Frame, placement: str, options: dict[str, Any]) -> dict[str, Any]:
     """What static/host.js needs; `init` is the answer to `getInitData`."""
     parts, row, user = urlsplit(made.url), portal.installation, portal.users.get(viewer(portal))
     init = {
-        "LANG": context(portal, "app")["lang"],
+        "LANG": language(portal),
         "DOMAIN": portal.domain,
         "PROTOCOL": int(portal.is_https),
         "PATH": "/rest",

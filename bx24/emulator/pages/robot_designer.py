@@ -9,11 +9,12 @@ from urllib.parse import urlencode
 from flask import Flask, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from bx24.emulator.formats.texts import say
+from bx24.emulator.formats.texts import text_of
 from bx24.emulator.pages import robot_form, settings_options
-from bx24.emulator.pages.app_frame import frame_data, uri, viewer
-from bx24.emulator.pages.board import context
-from bx24.emulator.rules import lifecycle
+from bx24.emulator.pages.app_frame import frame_data, uri
+from bx24.emulator.pages.layout import base_values, language, viewer
+from bx24.emulator.rules import frames
+from bx24.emulator.rules.robot_filter import robots_for
 from bx24.emulator.state import crm
 from bx24.emulator.state.portal import Portal, Stage
 from bx24.emulator.state.records import RobotRecord
@@ -48,9 +49,9 @@ def register(app: Flask, portal: Portal) -> None:
     @app.get("/designer/<stage_id>/add")
     def add(stage_id: str) -> ResponseReturnValue:
         with portal.cloud.lock:
-            offered = settings_options.offered(portal, crm.document_type(crm.DEAL))
+            offered = robots_for(portal, crm.document_type(crm.DEAL))
             stage = _stage(portal, stage_id)
-            return render_template("offered.html", stage=stage, offered=offered, **context(portal, "designer"))
+            return render_template("offered.html", stage=stage, offered=offered, **base_values(portal, "designer"))
 
     @app.route("/designer/<stage_id>/new/<code>", methods=["GET", "POST"])
     def new(stage_id: str, code: str) -> ResponseReturnValue:
@@ -69,7 +70,7 @@ def register(app: Flask, portal: Portal) -> None:
 
 
 def _designer(portal: Portal) -> str:
-    words = context(portal, "designer")
+    words = base_values(portal, "designer")
     columns = [
         {
             "id": stage.id,
@@ -86,7 +87,7 @@ def _designer(portal: Portal) -> str:
         for stage in portal.stages
     ]
     done = request.args.get("done", "")
-    told = say(f"done_{done}", words["lang"], title=request.args.get("title", "")) if done in DONE else ""
+    told = text_of(f"done_{done}", words["lang"], title=request.args.get("title", "")) if done in DONE else ""
     return render_template("designer.html", columns=columns, told=told, focus=request.args.get("focus", ""), **words)
 
 
@@ -129,7 +130,7 @@ def _change(portal: Portal, stage: Stage, index: int, action: str) -> ResponseRe
 
 
 def _back(portal: Portal, robot: PlacedRobot, done: str, *, focus: str) -> ResponseReturnValue:
-    title = portal.robot_title(robot, context(portal, "designer")["lang"])
+    title = portal.robot_title(robot, language(portal))
     return redirect("/designer?" + urlencode({"done": done, "title": title, "focus": focus}), 303)
 
 
@@ -139,7 +140,7 @@ def _shown_or_saved(portal: Portal, panel: Panel) -> ResponseReturnValue:
 
 def _save(portal: Portal, panel: Panel) -> ResponseReturnValue:
     """Put the robot on its stage, or open the panel again with the problems and everything that was typed."""
-    lang = context(portal, "designer")["lang"]
+    lang = language(portal)
     values, problems = robot_form.read(panel.record, request.form, lang)
     changed = _host_rows(portal, panel, problems, lang)
     changed = replace(changed, values=values)
@@ -159,9 +160,9 @@ def _host_rows(portal: Portal, panel: Panel, problems: dict[str, str], lang: str
     amount, user = form.get("timeout_duration", "").strip(), form.get("auth_user_id", "")
     seconds = dict(UNITS).get(form.get("timeout_type", "s"), 1)
     if amount and not amount.isdigit():
-        problems["timeout_duration"] = say("bad_limit", lang)
+        problems["timeout_duration"] = text_of("bad_limit", lang)
     if user and not (user.isdigit() and int(user) in portal.users):
-        problems["auth_user_id"] = say("bad_user", lang)
+        problems["auth_user_id"] = text_of("bad_user", lang)
         user = ""
     return replace(
         robot,
@@ -175,7 +176,7 @@ def _host_rows(portal: Portal, panel: Panel, problems: dict[str, str], lang: str
 
 
 def _panel(portal: Portal, panel: Panel, problems: dict[str, str]) -> str:
-    words = context(portal, "designer")
+    words = base_values(portal, "designer")
     record, robot, lang = panel.record, panel.robot, words["lang"]
     made, data = _frame(portal, panel) if record.placement_handler else (None, None)
     unit, seconds = next((unit for unit in UNITS if robot.timeout_s and robot.timeout_s % unit[1] == 0), UNITS[2])
@@ -196,15 +197,15 @@ def _panel(portal: Portal, panel: Panel, problems: dict[str, str]) -> str:
     )
 
 
-def _frame(portal: Portal, panel: Panel) -> tuple[lifecycle.Frame, dict[str, Any]]:
+def _frame(portal: Portal, panel: Panel) -> tuple[frames.Frame, dict[str, Any]]:
     options = settings_options.settings_options(portal, panel.robot, panel.earlier) | uri()
-    made = lifecycle.frame(
+    made = frames.new_frame(
         portal,
         panel.record.placement_handler,
         user_id=viewer(portal),
         placement=SETTINGS,
         options=options,
-        lang=context(portal, "designer")["lang"],
+        lang=language(portal),
     )
     data = frame_data(portal, made, SETTINGS, options)
     return made, {**data, "properties": [code.lower() for code in robot_form.properties(panel.record)]}

@@ -13,8 +13,9 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from bx24.emulator.formats import php
-from bx24.emulator.formats.texts import say
-from bx24.emulator.formats.values import RESERVED, is_expression, is_yes
+from bx24.emulator.formats.expressions import is_expression
+from bx24.emulator.formats.texts import text_of
+from bx24.emulator.formats.values import RESERVED, is_yes
 from bx24.emulator.state.records import RobotRecord, localized
 
 Descriptors = dict[str, dict[str, Any]]
@@ -74,7 +75,7 @@ def _control(code: str, item: dict[str, Any], value: Any, problem: str, lang: st
     if options:
         # An expression set from elsewhere stays a choice: drawing the list must not lose it.
         options += [(entry, entry) for entry in entries if entry and entry not in dict(options)]
-        options = [("", say("not_set", lang)), *options]
+        options = [("", text_of("not_set", lang)), *options]
     return Control(
         f"property_{code.lower()}" + ("[]" if multiple else ""),
         label(code, item, lang),
@@ -99,7 +100,7 @@ def _kind(item: dict[str, Any]) -> str:
 def _options(item: dict[str, Any], lang: str) -> list[tuple[str, str]]:
     kind = _kind(item)
     if kind == "bool":
-        return [("Y", say("yes", lang)), ("N", say("no", lang))]
+        return [("Y", text_of("yes", lang)), ("N", text_of("no", lang))]
     return [(key, localized(title, lang)) for key, title in php.items(item.get("OPTIONS"))] if kind == "select" else []
 
 
@@ -119,9 +120,9 @@ def read(record: RobotRecord, form: MultiDict[str, str], lang: str) -> tuple[dic
         if not is_yes(item.get("MULTIPLE")):
             found[code] = found[code][0] if found[code] and entries[0] != "" else ""
         if None in checked:
-            problems[code] = say(f"bad_{_kind(item)}", lang, label=label(code, item, lang))
+            problems[code] = text_of(f"bad_{_kind(item)}", lang, label=label(code, item, lang))
         elif is_yes(item.get("REQUIRED")) and not found[code]:
-            problems[code] = say("bad_empty", lang, label=label(code, item, lang))
+            problems[code] = text_of("bad_empty", lang, label=label(code, item, lang))
     return found, problems
 
 

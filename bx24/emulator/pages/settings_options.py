@@ -7,11 +7,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from bx24.emulator.formats import php
 from bx24.emulator.rules import deal_fields
 from bx24.emulator.state import crm
 from bx24.emulator.state.portal import Portal
-from bx24.emulator.state.records import RobotRecord, localized
+from bx24.emulator.state.records import localized
 from bx24.emulator.state.workflow import PlacedRobot
 
 
@@ -53,26 +52,3 @@ def _template(portal: Portal, earlier: list[PlacedRobot]) -> dict[str, Any]:
         "global_constants": [],
         "return_activities": steps,
     }
-
-
-def offered(portal: Portal, triple: tuple[str, str, str]) -> list[RobotRecord]:
-    """The robots that may be placed on this document: activities are for the workflow designer, FILTER excludes."""
-    return [record for record in portal.robots.values() if record.is_robot and _passes(record, triple)]
-
-
-def _passes(record: RobotRecord, triple: tuple[str, str, str]) -> bool:
-    rules = record.fields.get("FILTER")
-    if not isinstance(rules, dict):
-        return True
-    include, exclude = (php.values(rules.get(key)) for key in ("INCLUDE", "EXCLUDE"))
-    if include and not any(_matches(rule, triple) for rule in include):
-        return False
-    return not any(_matches(rule, triple) for rule in exclude)
-
-
-def _matches(rule: Any, triple: tuple[str, str, str]) -> bool:
-    # A string names the edition, and this portal is a cloud one; a list is a prefix of the document's triple.
-    if isinstance(rule, str):
-        return rule == "b24"
-    wanted = [str(part) for part in php.values(rule)]
-    return bool(wanted) and wanted == list(triple[: len(wanted)])

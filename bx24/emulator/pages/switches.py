@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from bx24.emulator.pages.board import context
+from bx24.emulator.pages.layout import base_values
 from bx24.emulator.state.portal import Portal
 
 SWITCHES = ("refuse_resize", "slow_frames", "session_ended", "many_fields")
@@ -18,7 +18,7 @@ def register(app: Flask, portal: Portal) -> None:
         with portal.cloud.lock:
             shown = [(name, bool(getattr(portal.faults, name))) for name in SWITCHES]
             saved = request.args.get("saved") == "1"
-            return render_template("switches.html", switches=shown, saved=saved, **context(portal, "switches"))
+            return render_template("switches.html", switches=shown, saved=saved, **base_values(portal, "switches"))
 
     @app.post("/switches")
     def save() -> ResponseReturnValue:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bx24.emulator.formats import php
-from bx24.emulator.formats.texts import say
+from bx24.emulator.formats.texts import text_of
 from bx24.emulator.rest.base import Call, Page, RestError, rest
 from bx24.emulator.state import crm
 
@@ -93,7 +93,7 @@ def statuses(call: Call) -> Page:
             "ID": str(index + 1),
             "ENTITY_ID": "DEAL_STAGE",
             "STATUS_ID": stage.id,
-            "NAME": say(f"stage_{stage.id}", call.portal.lang),
+            "NAME": text_of(f"stage_{stage.id}", call.portal.lang),
             "SORT": str(10 * (index + 1)),
         }
         for index, stage in enumerate(call.portal.stages)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from bx24.emulator.formats import values
-from bx24.emulator.formats.texts import say
-from bx24.emulator.rules import deal_fields
+from bx24.emulator.formats.expressions import Resolver, evaluate
+from bx24.emulator.formats.texts import text_of
+from bx24.emulator.rules import deal_values
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.records import RobotRecord
 from bx24.emulator.state.workflow import PlacedRobot, Workflow
@@ -22,22 +23,22 @@ def properties(portal: Portal, flow: Workflow, step: PlacedRobot, record: RobotR
     for code, descriptor in record.properties().items():
         if code not in values.RESERVED:
             raw = placed.get(code.lower(), descriptor.get("DEFAULT"))
-            result[code] = values.outgoing(values.evaluate(raw, resolve), descriptor)
+            result[code] = values.outgoing(evaluate(raw, resolve), descriptor)
     return result
 
 
 def status_text(portal: Portal, flow: Workflow, step: PlacedRobot) -> str:
     """What the workflow shows while the step waits."""
-    text = values.printable(values.evaluate(step.status_text, _resolver(portal, flow)))
-    return text or say("waiting_for_app", portal.lang)
+    text = values.printable(evaluate(step.status_text, _resolver(portal, flow)))
+    return text or text_of("waiting_for_app", portal.lang)
 
 
-def _resolver(portal: Portal, flow: Workflow) -> values.Resolver:
+def _resolver(portal: Portal, flow: Workflow) -> Resolver:
     item = portal.crm.document(flow.document_id)
 
     def resolve(source: str, name: str) -> Any:
         if source == "Document":
-            return deal_fields.value(portal, item, name)
+            return deal_values.value(portal, item, name)
         return flow.variables.get(name) if source in _VARIABLES else _result_of(flow, source, name)
 
     return resolve

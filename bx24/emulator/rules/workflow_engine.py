@@ -6,7 +6,7 @@ import secrets
 from typing import Any
 
 from bx24.emulator.formats import php, values
-from bx24.emulator.formats.texts import say
+from bx24.emulator.formats.texts import text_of
 from bx24.emulator.rules import event_tokens, robot_values
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.records import RobotRecord
@@ -138,10 +138,10 @@ class Engine:
         effect = self._effect(flow, token)
         flow.answers.append(Answer(self.portal.clock(), token, returned, message, effect))
         if effect != "accepted" or not flow.step:
-            self._log(flow, "answer_ignored", reason=say(f"effect_{effect}", self.portal.lang))
+            self._log(flow, "answer_ignored", reason=text_of(f"effect_{effect}", self.portal.lang))
             return
         step = flow.step
-        self._log(flow, "message", text=message or say("default_log", self.portal.lang))
+        self._log(flow, "message", text=message or text_of("default_log", self.portal.lang))
         self._take_values(flow, step, returned)
         flow.event_id = ""
         self._go_on(flow)
@@ -190,6 +190,6 @@ class Engine:
     def _log(self, flow: Workflow, kind: str, step: PlacedRobot | None = None, **details: Any) -> None:
         """Add a line: `text` as given, or the portal's text for this kind of line with the details put in."""
         robot = step or flow.step
-        text = details["text"] if "text" in details else say(f"log_{kind}", self.portal.lang, **details)
+        text = details["text"] if "text" in details else text_of(f"log_{kind}", self.portal.lang, **details)
         title = self.portal.robot_title(robot) if robot else ""
         flow.log.append(Line(self.portal.clock(), kind, text, title, details.get("values", {})))

@@ -8,7 +8,6 @@ from datetime import timedelta, timezone
 from typing import Any
 
 from bx24.emulator.formats.addresses import host_of
-from bx24.emulator.state import crm
 from bx24.emulator.state.cloud import Cloud
 from bx24.emulator.state.faults import Faults
 from bx24.emulator.state.rate_limits import Bucket, Operating
@@ -23,6 +22,7 @@ from bx24.emulator.state.records import (
     RobotRecord,
     User,
 )
+from bx24.emulator.state.sample_crm import sample_crm
 from bx24.emulator.state.workflow import PlacedRobot, Workflow
 
 STAGES = ("NEW", "PREPARATION", "EXECUTING", "WON", "LOSE")
@@ -51,7 +51,7 @@ class Portal:
         self.viewer_id = 1
         """The user who looks at the portal's pages, unless an address says `?user=`."""
         self.users: dict[int, User] = {user.id: user for user in USERS}
-        self.crm = crm.seed()
+        self.crm = sample_crm()
         self.faults = Faults()
         self.counters = Counters()
         self.bucket = Bucket(cloud.clock)

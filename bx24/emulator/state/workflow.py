@@ -102,6 +102,11 @@ class Workflow:
         return bool(self.event_id)
 
     @property
+    def shown_state(self) -> str:
+        """`state`, but `waiting` while a step waits for the app's answer."""
+        return "waiting" if self.waiting else self.state
+
+    @property
     def step(self) -> PlacedRobot | None:
         return self.steps[self.index] if 0 <= self.index < len(self.steps) else None
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, event, text
 
-from bx24.emulator.rules import lifecycle
+from bx24.emulator.rules import frames
 from messaging.insight import search_rows
 from messaging.insight.line_checks import CHECKS
 from messaging.lines import lines
@@ -77,7 +77,7 @@ def a_day(shop: World) -> None:
     pool.Tick(shop.runtime)()
     assert shop.app.get("/metrics").status_code == 200
     with shop.bx.lock:
-        page = lifecycle.frame(shop.portal, f"{APP}/bx24/app")
+        page = frames.new_frame(shop.portal, f"{APP}/bx24/app")
     assert shop.app.post(page.url.removeprefix(APP), data=page.form).status_code == 200
     shown = shop.flask.test_cli_runner().invoke(args=["messages", "show", "1", "--json"])
     assert json.loads(shown.output)["id"] == 1
