@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from bx24.emulator import control_api
+from bx24.emulator.control import api as control_api
 from bx24.emulator.formats.http_basics import read_body
 from bx24.emulator.pages import (
     app_frame,
@@ -13,6 +13,7 @@ from bx24.emulator.pages import (
     downloads,
     layout,
     robot_designer,
+    robot_panel,
     switches,
     workflow_log,
 )
@@ -29,6 +30,6 @@ def create_portal_app(portal: Portal, portals: Portals) -> Flask:
     app.before_request(read_body)
     dispatch.register(app, portal)
     control_api.register(app, portal, portals)
-    for page in (layout, board, workflow_log, app_frame, robot_designer, switches, authorize, downloads):
+    for page in (layout, board, workflow_log, app_frame, robot_designer, robot_panel, switches, authorize, downloads):
         page.register(app, portal)
     return app

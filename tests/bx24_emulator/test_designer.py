@@ -294,7 +294,7 @@ def test_only_robots_for_deals_are_offered(bench: Bench) -> None:
 )
 def test_what_save_makes_of_an_input(descriptor: dict[str, Any], sent: list[tuple[str, str]], kept: Any) -> None:
     record = RobotRecord("r", True, {"PROPERTIES": {"A": {"NAME": "Поле", **descriptor}, "Title": {"NAME": "T"}}})
-    found, problems = robot_form.read(record, MultiDict(sent), "ru")
+    found, problems = robot_form.read_form(record, MultiDict(sent), "ru")
     assert set(found) == {"A"}, "a code of the step itself is not a property"
     assert ("A" in problems) == (kept is None)
     assert kept is None or found["A"] == kept

@@ -1,8 +1,9 @@
-"""The page around the app's iframe: the main page, a placement; and what a frame asks its host to do."""
+"""The page with the app in an iframe: the app's main page or a placement; and what the iframe asks of its host."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,13 +24,11 @@ def register(app: Flask, portal: Portal) -> None:
 
     @app.post("/emulator/frame/<action>")
     def frame_action(action: str) -> ResponseReturnValue:
+        data = request.get_json(silent=True) or {}
+        if action not in _ACTIONS:
+            return jsonify({"error": f"no such action: {action}"}), 404
         with portal.cloud.lock:
-            return _frame_action(portal, action, request.get_json(silent=True) or {})
-
-
-def uri() -> dict[str, str]:
-    """The key every placement gets; absent when the browser sent no Referer."""
-    return {"URI": request.full_path.rstrip("?")} if request.referrer else {}
+            return _ACTIONS[action](portal, int(data.get("user", 1)), data)
 
 
 def _app_page(portal: Portal) -> ResponseReturnValue:
@@ -38,48 +37,35 @@ def _app_page(portal: Portal) -> ResponseReturnValue:
     url = bound.handler if bound else row.app_url if row.installed else row.install_url
     if placement != "DEFAULT" and (bound is None or not row.installed):
         abort(404)
+    values = base_values(portal, "app")
     if not row.active or not url:
-        return render_template("frame.html", frame=None, **base_values(portal, "app"))
-    # For DEFAULT the options are the page's own GET parameters, as on the real page.
-    options = {key: value for key, value in request.args.items() if key not in ("placement", "lang", "user")}
+        return render_template("frame.html", frame=None, **values)
+    options = _page_options() | uri_option()
+    frame = frames.new_frame(
+        portal, url, user_id=viewer(portal), placement=placement, options=options, lang=values["lang"]
+    )
+    data = frame_data(portal, frame, placement, options)
+    return render_template("frame.html", frame=frame, data=data, height="", **values)
+
+
+def _page_options() -> dict[str, Any]:
+    """PLACEMENT_OPTIONS: `?params=` of openApplication, else the GET parameters of the page, as on the real one."""
     if request.args.get("params"):
-        options = {**json.loads(request.args["params"])}
-    options |= uri()
-    made = frames.new_frame(
-        portal, url, user_id=viewer(portal), placement=placement, options=options, lang=language(portal)
-    )
-    return render_template(
-        "frame.html",
-        frame=made,
-        data=frame_data(portal, made, placement, options),
-        height="",
-        **base_values(portal, "app"),
-    )
+        return {**json.loads(request.args["params"])}
+    return {key: value for key, value in request.args.items() if key not in ("placement", "lang", "user")}
 
 
-def frame_data(portal: Portal, made: frames.Frame, placement: str, options: dict[str, Any]) -> dict[str, Any]:
-    """What static/host.js needs; `init` is the answer to `getInitData`."""
-    parts, row, user = urlsplit(made.url), portal.installation, portal.users.get(viewer(portal))
-    init = {
-        "LANG": language(portal),
-        "DOMAIN": portal.domain,
-        "PROTOCOL": int(portal.is_https),
-        "PATH": "/rest",
-        "AUTH_ID": made.form["AUTH_ID"],
-        "AUTH_EXPIRES": made.form["AUTH_EXPIRES"],
-        "REFRESH_ID": made.form["REFRESH_ID"],
-        "MEMBER_ID": portal.member_id,
-        "FIRST_RUN": row.first_run,
-        "IS_ADMIN": bool(user and user.is_admin),
-        "INSTALL": not row.installed,
-        "USER_OPTIONS": {},
-        "APP_OPTIONS": row.options,
-        "PLACEMENT": placement,
-        "PLACEMENT_OPTIONS": options,
-    }
+def uri_option() -> dict[str, str]:
+    """The option `URI` that every placement gets, unless the browser sent no Referer."""
+    return {"URI": request.full_path.rstrip("?")} if request.referrer else {}
+
+
+def frame_data(portal: Portal, frame: frames.Frame, placement: str, options: dict[str, Any]) -> dict[str, Any]:
+    """What static/host.js needs."""
+    parts = urlsplit(frame.url)
     return {
-        "init": init,
-        "app_sid": made.app_sid,
+        "init": _init_data(portal, frame, placement, options),
+        "app_sid": frame.app_sid,
         "app_origin": f"{parts.scheme}://{parts.netloc}",
         "placement": placement,
         "user": viewer(portal),
@@ -89,25 +75,58 @@ def frame_data(portal: Portal, made: frames.Frame, placement: str, options: dict
     }
 
 
-def _frame_action(portal: Portal, action: str, data: dict[str, Any]) -> ResponseReturnValue:
-    user_id = int(data.get("user", 1))
-    row = portal.installation
-    if action == "refresh":
-        if portal.user(user_id) is None or not row.active:
-            return jsonify({"error": "ACCESS_DENIED"}), 403
-        if portal.faults.session_ended:
-            return jsonify(None)
-        grant = portal.cloud.tokens.issue(portal, user_id)
-        return jsonify({"AUTH_ID": grant.access_token, "AUTH_EXPIRES": "3600", "REFRESH_ID": grant.refresh_token})
-    if action == "finish":
-        return jsonify({"finished": lifecycle.finish(portal, user_id=user_id)})
-    if action == "install":
-        row.first_run = False
-        return jsonify({"install": True})
-    if action == "option":
-        user = portal.user(user_id)
-        if user is None or not user.is_admin:
-            return jsonify({"error": "ACCESS_DENIED"}), 403
-        row.options[str(data["name"])] = data.get("value")
-        return jsonify(row.options)
-    return jsonify({"error": f"no such action: {action}"}), 404
+def _init_data(portal: Portal, frame: frames.Frame, placement: str, options: dict[str, Any]) -> dict[str, Any]:
+    """The answer to `getInitData`."""
+    row, user = portal.installation, portal.users.get(viewer(portal))
+    return {
+        "LANG": language(portal),
+        "DOMAIN": portal.domain,
+        "PROTOCOL": int(portal.is_https),
+        "PATH": "/rest",
+        "AUTH_ID": frame.form["AUTH_ID"],
+        "AUTH_EXPIRES": frame.form["AUTH_EXPIRES"],
+        "REFRESH_ID": frame.form["REFRESH_ID"],
+        "MEMBER_ID": portal.member_id,
+        "FIRST_RUN": row.first_run,
+        "IS_ADMIN": bool(user and user.is_admin),
+        "INSTALL": not row.installed,
+        "USER_OPTIONS": {},
+        "APP_OPTIONS": row.options,
+        "PLACEMENT": placement,
+        "PLACEMENT_OPTIONS": options,
+    }
+
+
+def _refresh_auth(portal: Portal, user_id: int, data: dict[str, Any]) -> ResponseReturnValue:
+    if portal.user(user_id) is None or not portal.installation.active:
+        return jsonify({"error": "ACCESS_DENIED"}), 403
+    if portal.faults.session_ended:
+        return jsonify(None)
+    grant = portal.cloud.tokens.issue(portal, user_id)
+    return jsonify({"AUTH_ID": grant.access_token, "AUTH_EXPIRES": "3600", "REFRESH_ID": grant.refresh_token})
+
+
+def _finish_install(portal: Portal, user_id: int, data: dict[str, Any]) -> ResponseReturnValue:
+    return jsonify({"finished": lifecycle.finish(portal, user_id=user_id)})
+
+
+def _set_install(portal: Portal, user_id: int, data: dict[str, Any]) -> ResponseReturnValue:
+    portal.installation.first_run = False
+    return jsonify({"install": True})
+
+
+def _set_app_option(portal: Portal, user_id: int, data: dict[str, Any]) -> ResponseReturnValue:
+    user = portal.user(user_id)
+    if user is None or not user.is_admin:
+        return jsonify({"error": "ACCESS_DENIED"}), 403
+    portal.installation.options[str(data["name"])] = data.get("value")
+    return jsonify(portal.installation.options)
+
+
+_ACTIONS: dict[str, Callable[[Portal, int, dict[str, Any]], ResponseReturnValue]] = {
+    "refresh": _refresh_auth,
+    "finish": _finish_install,
+    "install": _set_install,
+    "option": _set_app_option,
+}
+"""What static/host.js asks of the portal when the app calls a method of BX24.js."""

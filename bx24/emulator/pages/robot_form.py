@@ -1,4 +1,4 @@
-"""A robot's values in the portal's own form: hidden inputs, native controls, and what Save makes of them.
+"""The values of a robot in the portal's own form: its hidden inputs, its controls, and reading it back.
 
 Source: bizproc/lib/basetype (extractValue, renderControl) and BX.Bizproc.Automation of the product.
 """
@@ -24,9 +24,9 @@ _TRUE, _FALSE = ("y", "yes", "true", "1"), ("n", "no", "false", "0")
 
 @dataclass(frozen=True)
 class Control:
-    """One property as the portal draws it when the robot has no settings page of its own.
+    """The control of one property, for a robot without a settings page of its own.
 
-    options: key and title of each choice of a select or a yes/no; values: at least one, so that there is a row to fill.
+    options: (key, title) of each choice, for select and bool. values: at least one, so that there is a row to fill.
     """
 
     name: str
@@ -41,12 +41,12 @@ class Control:
 
 
 def properties(record: RobotRecord) -> Descriptors:
-    """The registered properties without the codes that the step itself uses: the portal ignores those."""
+    """The registered properties that the portal does not ignore for their codes."""
     return {code: item for code, item in record.properties().items() if code not in RESERVED}
 
 
-def hidden(record: RobotRecord, values: dict[str, Any]) -> list[tuple[str, str]]:
-    """Name and value of the hidden inputs a settings page starts from: scalars and lists bear different names."""
+def hidden_inputs(record: RobotRecord, values: dict[str, Any]) -> list[tuple[str, str]]:
+    """(name, value) of the inputs beside a settings page. The names of single values and of lists differ."""
     rows = []
     known = {code.lower(): value for code, value in values.items()}
     for code in properties(record):
@@ -58,8 +58,8 @@ def hidden(record: RobotRecord, values: dict[str, Any]) -> list[tuple[str, str]]
     return rows
 
 
-def drawn(record: RobotRecord, values: dict[str, Any], problems: dict[str, str], lang: str) -> list[Control]:
-    """The native controls; a property that was never set shows its default."""
+def controls(record: RobotRecord, values: dict[str, Any], problems: dict[str, str], lang: str) -> list[Control]:
+    """The controls of all properties; a property that was never set shows its default."""
     known = {code.lower(): value for code, value in values.items()}
     return [
         _control(code, item, known.get(code.lower(), item.get("DEFAULT")), problems.get(code, ""), lang)
@@ -73,23 +73,23 @@ def _control(code: str, item: dict[str, Any], value: Any, problem: str, lang: st
     entries = entries or [""]
     options = _options(item, lang)
     if options:
-        # An expression set from elsewhere stays a choice: drawing the list must not lose it.
+        # A value that is no choice, such as an expression, must survive the next save.
         options += [(entry, entry) for entry in entries if entry and entry not in dict(options)]
         options = [("", text_of("not_set", lang)), *options]
     return Control(
-        f"property_{code.lower()}" + ("[]" if multiple else ""),
-        label(code, item, lang),
-        localized(item.get("DESCRIPTION"), lang),
-        _kind(item),
-        multiple,
-        required,
-        entries if multiple else entries[:1],
-        options,
-        problem,
+        name=f"property_{code.lower()}" + ("[]" if multiple else ""),
+        label=_label(code, item, lang),
+        hint=localized(item.get("DESCRIPTION"), lang),
+        kind=_kind(item),
+        multiple=multiple,
+        required=required,
+        values=entries if multiple else entries[:1],
+        options=options,
+        problem=problem,
     )
 
 
-def label(code: str, item: dict[str, Any], lang: str) -> str:
+def _label(code: str, item: dict[str, Any], lang: str) -> str:
     return localized(item.get("NAME"), lang) or code
 
 
@@ -104,11 +104,11 @@ def _options(item: dict[str, Any], lang: str) -> list[tuple[str, str]]:
     return [(key, localized(title, lang)) for key, title in php.items(item.get("OPTIONS"))] if kind == "select" else []
 
 
-def read(record: RobotRecord, form: MultiDict[str, str], lang: str) -> tuple[dict[str, Any], dict[str, str]]:
-    """Values by code and problems by code. Inputs of unknown codes are ignored.
+def read_form(record: RobotRecord, form: MultiDict[str, str], lang: str) -> tuple[dict[str, Any], dict[str, str]]:
+    """Values by code, and problems by code. Inputs of unknown codes are ignored.
 
-    Empty items of a multiple property are dropped and the rest re-indexed; of a list sent to a single property the
-    first item counts; of a scalar and a list for one property the later one, as in PHP.
+    A multiple property loses its empty items. A single property takes the first item of a list. If a property comes
+    both as a single value and as a list, the later one counts, as in PHP.
     """
     found: dict[str, Any] = {}
     problems: dict[str, str] = {}
@@ -120,20 +120,20 @@ def read(record: RobotRecord, form: MultiDict[str, str], lang: str) -> tuple[dic
         if not is_yes(item.get("MULTIPLE")):
             found[code] = found[code][0] if found[code] and entries[0] != "" else ""
         if None in checked:
-            problems[code] = text_of(f"bad_{_kind(item)}", lang, label=label(code, item, lang))
+            problems[code] = text_of(f"bad_{_kind(item)}", lang, label=_label(code, item, lang))
         elif is_yes(item.get("REQUIRED")) and not found[code]:
-            problems[code] = text_of("bad_empty", lang, label=label(code, item, lang))
+            problems[code] = text_of("bad_empty", lang, label=_label(code, item, lang))
     return found, problems
 
 
 def _sent(form: MultiDict[str, str], name: str) -> list[str]:
     last = next((key for key in reversed(list(form)) if key in (name, f"{name}[]")), name)
-    # A browser's form writes line ends as CR LF; the portal reads the inputs by script and keeps them as they are.
+    # A browser sends line ends as CR LF. The real portal reads the inputs by script and gets LF.
     return [entry.replace("\r\n", "\n") for entry in form.getlist(last)]
 
 
 def _checked(item: dict[str, Any], entry: str) -> str | None:
-    """The entry as it is stored, None when its type refuses it. Expressions pass everywhere."""
+    """The entry as it is stored; None if its type does not allow it. Expressions are always allowed."""
     check = _CHECKS.get(_kind(item))
     return entry if check is None or is_expression(entry) else check(item, entry)
 

@@ -1,4 +1,4 @@
-"""What a robot's settings page is told about the document: its fields, earlier steps, stored values.
+"""PLACEMENT_OPTIONS: what the settings page of a robot learns about the robot, the document and earlier steps.
 
 Shape: docs, tutorials/bizproc/setting-robot; bizproc/classes/general/restactivity.php.
 """
@@ -15,9 +15,9 @@ from bx24.emulator.state.workflow import PlacedRobot
 
 
 def settings_options(portal: Portal, robot: PlacedRobot, earlier: list[PlacedRobot]) -> dict[str, Any]:
-    """PLACEMENT_OPTIONS of a settings page. `properties` have the stored shape: upper-case keys, language maps.
+    """`properties` have their stored shape: upper-case keys, a map of languages for each text.
 
-    earlier: the robots of the stage that run before this one; their results are what it may use.
+    earlier: the robots of the stage that run before this one; it may use their results.
     """
     record = portal.robots[robot.code]
     placed = {code.lower(): value for code, value in robot.values.items()}

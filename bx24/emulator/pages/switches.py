@@ -1,4 +1,4 @@
-"""The portal's switches as a page: the troubles a settings page must live with, the language, and who looks."""
+"""The page of switches: faults that a settings page must cope with, the language, and the user who looks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bx24.emulator.pages.layout import base_values
 from bx24.emulator.state.portal import Portal
 
 SWITCHES = ("refuse_resize", "slow_frames", "session_ended", "many_fields")
-"""Names in `Faults`."""
+"""Fields of `Faults`."""
 
 
 def register(app: Flask, portal: Portal) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from bx24.emulator.formats import php
 from bx24.emulator.rest.base import HANDLER_LENGTH, RestError, check_url
 from bx24.emulator.state import crm
+from bx24.emulator.state.crm import Triple
 
 CODE_LENGTH = 128
 SIZE_LIMIT = 65_535
@@ -88,7 +89,7 @@ def document_type(value: Any, known: crm.Crm) -> None:
         raise failure("Wrong activity DOCUMENT_TYPE!")
 
 
-def _resolves(triple: tuple[str, str, str], known: crm.Crm) -> bool:
+def _resolves(triple: Triple, known: crm.Crm) -> bool:
     number = crm.entity_type(triple)
     return known.has_type(number) if number else triple[:2] in _OTHER_DOCUMENTS
 

@@ -8,6 +8,7 @@ from typing import Any
 from bx24.emulator.formats import php, values
 from bx24.emulator.formats.texts import text_of
 from bx24.emulator.rules import event_tokens, robot_values
+from bx24.emulator.state.crm import Triple
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.records import RobotRecord
 from bx24.emulator.state.workflow import MAX_TIMEOUT_S, Answer, Line, PlacedRobot, Workflow
@@ -24,8 +25,8 @@ class Engine:
 
     def start(
         self,
-        document_id: tuple[str, str, str],
-        document_type: tuple[str, str, str],
+        document_id: Triple,
+        document_type: Triple,
         steps: list[PlacedRobot],
         *,
         user_id: int,

@@ -1,6 +1,7 @@
-"""A small CRM: the items a portal has, and the two shapes in which REST shows them.
+"""A small CRM: its items, and the two shapes in which REST shows an item.
 
-Items are kept as `crm.item.get` shows them (camelCase); the classic methods derive their upper-case strings from that.
+Items are kept in the camelCase shape of `crm.item.get`. The upper-case strings of the classic methods, such as
+`crm.deal.get`, are derived from it.
 """
 
 from __future__ import annotations
@@ -9,9 +10,11 @@ import copy
 import re
 from typing import Any
 
+Triple = tuple[str, str, str]
+"""How bizproc names a type of document, or one document: module, class, and type or id."""
+
 LEAD, DEAL, CONTACT, COMPANY, QUOTE, SMART_INVOICE, SMART_PROCESS = 1, 2, 3, 4, 7, 31, 183
 WITH_PHONES = (LEAD, CONTACT, COMPANY)
-CLASSIC = {"lead": LEAD, "deal": DEAL, "contact": CONTACT, "company": COMPANY}
 _DOCUMENT = "Bitrix\\Crm\\Integration\\BizProc\\Document\\"
 DOCUMENT_TYPES = {
     LEAD: ("crm", "CCrmDocumentLead", "LEAD"),
@@ -22,16 +25,16 @@ DOCUMENT_TYPES = {
     SMART_INVOICE: ("crm", _DOCUMENT + "SmartInvoice", "SMART_INVOICE"),
 }
 _RENAMED = {"stageId": "STAGE_ID", "fm": "", "contactIds": "", "entityTypeId": "", "ufCrmContract": "UF_CRM_CONTRACT"}
-_FM_ORDER = ("PHONE", "EMAIL")
+_MULTI_FIELDS = ("PHONE", "EMAIL")
 
 
-def document_type(entity_type: int) -> tuple[str, str, str]:
-    """The triple of bizproc for a CRM type, dynamic types included."""
+def document_type(entity_type: int) -> Triple:
+    """The document type of a CRM type; unknown numbers count as smart processes."""
     return DOCUMENT_TYPES.get(entity_type) or ("crm", _DOCUMENT + "Dynamic", f"DYNAMIC_{entity_type}")
 
 
-def entity_type(triple: tuple[str, str, str]) -> int | None:
-    """The CRM type behind a bizproc triple, None for lists, Drive and unknown ones."""
+def entity_type(triple: Triple) -> int | None:
+    """The CRM type of a document type; None for lists, Drive and unknown ones."""
     for number, known in DOCUMENT_TYPES.items():
         if known == triple:
             return number
@@ -40,13 +43,14 @@ def entity_type(triple: tuple[str, str, str]) -> int | None:
 
 
 class Crm:
-    """Items by (entityTypeId, id)."""
+    """The items of a portal by (entityTypeId, id)."""
 
     def __init__(self, items: dict[tuple[int, int], dict[str, Any]] | None = None) -> None:
         self.items = items or {}
         self._fm_id = 1000
 
     def add(self, entity: int, item_id: int | None = None, **fields: Any) -> dict[str, Any]:
+        """Add or replace an item. fields: camelCase, and `phones`, `emails`: values or (type, value)."""
         number = item_id or max((key[1] for key in self.items if key[0] == entity), default=0) + 1
         phones, emails = fields.pop("phones", ()), fields.pop("emails", ())
         contacts = list(fields.pop("contactIds", []) or ([fields["contactId"]] if fields.get("contactId") else []))
@@ -62,12 +66,12 @@ class Crm:
         if entity not in (CONTACT, COMPANY):
             item["contactIds"] = contacts
         if entity in WITH_PHONES:
-            item["fm"] = [*self._multi("PHONE", phones), *self._multi("EMAIL", emails)]
+            item["fm"] = [*self._rows("PHONE", phones), *self._rows("EMAIL", emails)]
             item["hasPhone"], item["hasEmail"] = "Y" if phones else "N", "Y" if emails else "N"
         self.items[entity, number] = item
         return item
 
-    def _multi(self, kind: str, entries: Any) -> list[dict[str, Any]]:
+    def _rows(self, kind: str, entries: Any) -> list[dict[str, Any]]:
         rows = []
         for entry in entries:
             value_type, value = entry if isinstance(entry, (tuple, list)) else ("WORK", entry)
@@ -84,21 +88,21 @@ class Crm:
     def has_type(self, entity: int) -> bool:
         return entity in DOCUMENT_TYPES or any(kind == entity for kind, _ in self.items) or entity == SMART_PROCESS
 
-    def document(self, triple: tuple[str, str, str]) -> dict[str, Any] | None:
-        """The item behind a document id triple such as ("crm", "CCrmDocumentDeal", "DEAL_12")."""
+    def document(self, triple: Triple) -> dict[str, Any] | None:
+        """The item of a document id, such as ("crm", "CCrmDocumentDeal", "DEAL_12")."""
         prefix, _, number = triple[2].rpartition("_")
         entity = entity_type((triple[0], triple[1], prefix)) if number.isdigit() else None
         return self.get(entity, int(number)) if entity else None
 
     def client(self, item: dict[str, Any]) -> dict[str, Any] | None:
-        """The person to whom an item belongs: its contact, else its company, else itself if it has phones."""
+        """The client of an item: its contact, else its company, else the item itself if it has phones or e-mails."""
         contact = self.get(CONTACT, item.get("contactId") or 0)
         company = self.get(COMPANY, item.get("companyId") or 0)
         return contact or company or (item if item.get("fm") else None)
 
 
 def modern(item: dict[str, Any], *, original_uf: bool = False) -> dict[str, Any]:
-    """The item as `crm.item.get` answers it."""
+    """The item as `crm.item.get` shows it."""
     shown = copy.deepcopy(item)
     if not original_uf:
         return shown
@@ -106,7 +110,7 @@ def modern(item: dict[str, Any], *, original_uf: bool = False) -> dict[str, Any]
 
 
 def classic(item: dict[str, Any]) -> dict[str, Any]:
-    """The item as `crm.deal.get` and its sisters answer it: upper-case keys, strings, PHONE missing when empty."""
+    """The item as `crm.deal.get` and the like show it: upper-case keys, strings, no PHONE if there is none."""
     shown: dict[str, Any] = {}
     for key, value in item.items():
         name = _RENAMED.get(key, _upper(key))
@@ -114,7 +118,7 @@ def classic(item: dict[str, Any]) -> dict[str, Any]:
             name = "STATUS_ID"
         if name:
             shown[name] = _text(key, value)
-    for kind in _FM_ORDER:
+    for kind in _MULTI_FIELDS:
         rows = [row for row in item.get("fm", []) if row["typeId"] == kind]
         if rows:
             shown[kind] = [

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bx24.emulator.formats import php
+from bx24.emulator.state.crm import Triple
 
 MAX_TIMEOUT_S = 5 * 365 * 24 * 3600
 
@@ -78,8 +79,8 @@ class Workflow:
     """A running instance over one document."""
 
     id: str
-    document_id: tuple[str, str, str]
-    document_type: tuple[str, str, str]
+    document_id: Triple
+    document_type: Triple
     steps: list[PlacedRobot]
     started_at: float
     user_id: int

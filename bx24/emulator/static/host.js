@@ -93,9 +93,9 @@ const commands = {
       return;
     }
     // The frame gets no answer; the host tells the person.
-    const told = document.getElementById("host-told");
-    told.hidden = false;
-    told.textContent = told.dataset.ended;
+    const notice = document.getElementById("host-notice");
+    notice.hidden = false;
+    notice.textContent = notice.dataset.ended;
   },
   setInstall: async (params, reply) => {
     await ask("install");
