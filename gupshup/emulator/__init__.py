@@ -8,6 +8,6 @@ misreading of the vendor's documents shows as a refusal here.
 from __future__ import annotations
 
 from gupshup.emulator.app import create_emulator, emulator_of
-from gupshup.emulator.state import Emulator
+from gupshup.emulator.emulator import Emulator
 
 __all__ = ["Emulator", "create_emulator", "emulator_of"]

@@ -9,9 +9,9 @@ from datetime import UTC, datetime
 import requests
 from flask import Flask, Response, current_app
 
-from gupshup.emulator.catalogue import JsonObject
-from gupshup.emulator.mail import Clock, Post
-from gupshup.emulator.state import Emulator, random_id
+from gupshup.emulator.emulator import Emulator, random_id
+from gupshup.emulator.state.templates import JsonObject
+from gupshup.emulator.state.timetable import Clock, Post
 
 _KEY = "gupshup"
 # Gupshup gives a webhook ten seconds.
@@ -59,14 +59,15 @@ def create_emulator(
     Nothing is posted until somebody calls `emulator_of(app).deliver_due()`; in the process a thread does
     (`gupshup.emulator.runner`).
     """
-    from gupshup.emulator import api, control, phone
+    from gupshup.emulator import control_api, vendor_api
+    from gupshup.emulator.pages import phone
 
     app = Flask(__name__)
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     app.extensions[_KEY] = Emulator(clock, post or poster(), new_id, base_url)
     app.extensions["gupshup.pause"] = pause
-    app.register_blueprint(api.blueprint)
-    app.register_blueprint(control.blueprint)
+    app.register_blueprint(vendor_api.blueprint)
+    app.register_blueprint(control_api.blueprint)
     app.register_blueprint(phone.blueprint)
     return app
 

@@ -13,8 +13,8 @@ from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
-from gupshup.emulator.model import Webhook
-from gupshup.emulator.state import Emulator
+from gupshup.emulator.emulator import Emulator
+from gupshup.emulator.state.records import Webhook
 
 _POOL = 64
 # At thousands of events a second a wake-up for each would cost more than the events: they go in small batches.

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 
-from gupshup.emulator import codes, life, replies, webhooks
-from gupshup.emulator.accounts import Accounts
-from gupshup.emulator.catalogue import JsonObject
-from gupshup.emulator.faults import Faults
-from gupshup.emulator.mail import Clock, Mail, Post
-from gupshup.emulator.model import App, Chat, Message, Phone, Reply, Status, Webhook, whatsapp_id
-from gupshup.emulator.sending import Draft
+from gupshup.emulator.rules import replies, statuses, webhook_bodies
+from gupshup.emulator.rules.send_forms import Draft
+from gupshup.emulator.state import codes
+from gupshup.emulator.state.accounts import Accounts
+from gupshup.emulator.state.faults import Faults
+from gupshup.emulator.state.records import App, Chat, Message, Phone, Reply, Status, Webhook, whatsapp_id
+from gupshup.emulator.state.templates import JsonObject
+from gupshup.emulator.state.timetable import Clock, Mail, Post
 
 # A phone page asks again every second; one that has not asked for this long is closed.
 _PAGE_OPEN = timedelta(seconds=5)
@@ -99,26 +100,26 @@ class Emulator:
             self._by_destination.setdefault(message.destination, []).append(message)
             chat = self.chat(draft.app, draft.destination)
             chat.sent.append(message)
-            for step in life.plan(message, self._failure(draft, chat), now + latency, self.faults):
+            for step in statuses.plan(message, self._failure(draft, chat), now + latency, self.faults):
                 self.mail.at(step.at, partial(self._advance, message, chat, step))
             return message
 
-    def _failure(self, draft: Draft, chat: Chat) -> life.Failure | None:
+    def _failure(self, draft: Draft, chat: Chat) -> statuses.Failure | None:
         name, number = draft.app.name, draft.destination
         if self.faults.flag(name, "wallet_empty"):
-            return life.Failure.of(codes.WALLET_LOW)
+            return statuses.Failure.of(codes.WALLET_LOW)
         if self.faults.get(name, "account_code") is not None:
-            return life.Failure.of(self.faults.number(name, "account_code"))
+            return statuses.Failure.of(self.faults.number(name, "account_code"))
         if draft.failure:
-            return life.Failure(*draft.failure)
+            return statuses.Failure(*draft.failure)
         wanted = self.faults.destination(name, number)
         if wanted:
-            return life.Failure.wanted(wanted)
+            return statuses.Failure.wanted(wanted)
         suffix = self.faults.get(name, "not_on_whatsapp_suffix")
         if number in self.faults.words(name, "not_on_whatsapp") or (suffix and number.endswith(str(suffix))):
-            return life.Failure.of(codes.NOT_ON_WHATSAPP)
+            return statuses.Failure.of(codes.NOT_ON_WHATSAPP)
         if draft.template is None and not chat.is_open(self.clock()):
-            return life.Failure.of(self.faults.number(name, "window_code"))
+            return statuses.Failure.of(self.faults.number(name, "window_code"))
         return None
 
     def _advance(self, message: Message, chat: Chat, step: Status) -> None:
@@ -133,10 +134,10 @@ class Emulator:
             self._arrived(message, chat)
 
     def _emit_status(self, message: Message, step: Status) -> None:
-        event = life.event(message, step, self.faults)
+        event = statuses.event(message, step, self.faults)
         if event is None:
             return
-        lag = life.lag(message.app.name, step.status, self.faults)
+        lag = statuses.lag(message.app.name, step.status, self.faults)
         for _ in range(2 if self.faults.flag(message.app.name, "duplicate") else 1):
             self.emit(message.app, "message-event", event, lag)
 
@@ -197,9 +198,9 @@ class Emulator:
         return self.faults.flag(app.name, "omit_context")
 
     def _emit_reply(self, reply: Reply, chat: Chat, *, context: bool) -> None:
-        payload = webhooks.inbound(reply, chat.phone.name, context=context)
+        payload = webhook_bodies.inbound(reply, chat.phone.name, context=context)
         for _ in range(2 if self.faults.flag(reply.app.name, "duplicate") else 1):
-            posted = self.emit(reply.app, "message", payload, life.lag(reply.app.name, "reply", self.faults))
+            posted = self.emit(reply.app, "message", payload, statuses.lag(reply.app.name, "reply", self.faults))
             reply.event = reply.event or (posted[0] if posted else None)
 
     def keep_file(self, content_type: str, name: str, content: bytes) -> str:
@@ -219,9 +220,9 @@ class Emulator:
         """Post an event to every subscription that asks for it."""
         with self.changed:
             now = self.clock()
-            mode = webhooks.mode_of(kind, payload)
+            mode = webhook_bodies.mode_of(kind, payload)
             label = f"{kind}/{payload.get('type', '')}".rstrip("/")
-            body = webhooks.envelope(app, kind, payload, now)
+            body = webhook_bodies.envelope(app, kind, payload, now)
             posted = [
                 Webhook(self.new_id(), app, subscription.url, body, label, now + lag)
                 for subscription in app.subscriptions.values()

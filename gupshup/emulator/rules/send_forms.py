@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gupshup.emulator import catalogue, codes, rules
-from gupshup.emulator.catalogue import JsonObject, Template
-from gupshup.emulator.checks import Findings
-from gupshup.emulator.model import App
+from gupshup.emulator.rules import message_shapes
+from gupshup.emulator.rules.checks import Findings
+from gupshup.emulator.state import codes, templates
+from gupshup.emulator.state.records import App
+from gupshup.emulator.state.templates import JsonObject, Template
 
 MSG_PATH = "/wa/api/v1/msg"
 TEMPLATE_PATH = "/wa/api/v1/template/msg"
@@ -100,7 +101,7 @@ def _session(fields: Fields, found: Findings) -> Parts:
         if _single(fields, flag) not in ("", "true", "false"):
             found.refuse(flag, "must be true or false")
     message = _json(fields, "message")
-    rules.session_message(message, found)
+    message_shapes.session_message(message, found)
     return _object(message), None, {}, None
 
 
@@ -108,10 +109,10 @@ def _template(fields: Fields, app: App, found: Findings) -> Parts:
     template = _json(fields, "template")
     header = _json(fields, "message") if "message" in fields else None
     postbacks = _json(fields, "postbackTexts") if "postbackTexts" in fields else []
-    rules.TEMPLATE(template, "template", found)
-    rules.POSTBACKS(postbacks, "postbackTexts", found)
+    message_shapes.TEMPLATE(template, "template", found)
+    message_shapes.POSTBACKS(postbacks, "postbackTexts", found)
     if header is not None:
-        rules.template_header(header, found)
+        message_shapes.template_header(header, found)
     if found.malformed or not isinstance(template, dict):
         return None, None, {}, None
     known = app.templates.get(str(template.get("id")))
@@ -119,7 +120,7 @@ def _template(fields: Fields, app: App, found: Findings) -> Parts:
     if known is None:
         found.fail(codes.TEMPLATE_UNKNOWN, str(template.get("id")))
     else:
-        catalogue.check_send(known, [str(v) for v in template.get("params", [])], _object(header), found)
+        templates.check_send(known, [str(v) for v in template.get("params", [])], _object(header), found)
         if any(index >= len(known.quick_replies) for index in by_index):
             found.fail(codes.PARAM_FORMAT, "postbackTexts: no such quick-reply button")
     return _object(header), template, by_index, known

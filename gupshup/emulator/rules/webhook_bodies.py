@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from gupshup.emulator.catalogue import JsonObject
-from gupshup.emulator.codes import is_synchronous
-from gupshup.emulator.model import App, Message, Reply, Status, epoch_ms
+from gupshup.emulator.state.codes import is_synchronous
+from gupshup.emulator.state.records import App, Message, Reply, Status, epoch_ms
+from gupshup.emulator.state.templates import JsonObject
 
 MODES = frozenset(
     {

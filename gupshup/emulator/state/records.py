@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gupshup.emulator.catalogue import JsonObject, Template
+from gupshup.emulator.state.templates import JsonObject, Template
 
 WINDOW = timedelta(hours=24)
 

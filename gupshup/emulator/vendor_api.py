@@ -12,13 +12,13 @@ from datetime import timedelta
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from gupshup.emulator import sending, webhooks
-from gupshup.emulator.accounts import BadApp
 from gupshup.emulator.app import current, sleep
-from gupshup.emulator.catalogue import JsonObject
-from gupshup.emulator.faults import Answer
-from gupshup.emulator.model import App, Subscription
-from gupshup.emulator.sending import MSG_PATH, TEMPLATE_PATH, Refused
+from gupshup.emulator.rules import send_forms, webhook_bodies
+from gupshup.emulator.rules.send_forms import MSG_PATH, TEMPLATE_PATH, Refused
+from gupshup.emulator.state.accounts import BadApp
+from gupshup.emulator.state.faults import Answer
+from gupshup.emulator.state.records import App, Subscription
+from gupshup.emulator.state.templates import JsonObject
 
 blueprint = Blueprint("api", __name__)
 
@@ -54,7 +54,7 @@ def send() -> ResponseReturnValue:
         raise Refused(415, "Unsupported Media Type")
     fields = request.form.to_dict(flat=False)
     with emulator.changed:
-        app = sending.read_app(fields, emulator.accounts.apps.get, _key_apps())
+        app = send_forms.read_app(fields, emulator.accounts.apps.get, _key_apps())
         answer = emulator.faults.take(app.name, "send")
         if app.bucket and not app.bucket.take(emulator.clock()):
             raise Refused(429, "Too Many Requests")
@@ -62,7 +62,7 @@ def send() -> ResponseReturnValue:
     if answer and _is_before(answer):
         sleep(latency)
         return _fault(answer)
-    message = emulator.accept(sending.read(fields, request.path, app), timedelta(seconds=latency))
+    message = emulator.accept(send_forms.read(fields, request.path, app), timedelta(seconds=latency))
     sleep(latency)
     if answer:
         return _fault(answer)
@@ -179,7 +179,7 @@ def subscribe(app_id: str) -> ResponseReturnValue:
 def _check_url(app: App, url: str) -> None:
     emulator = current()
     payload: JsonObject = {"phone": "callbackSetPhone", "type": "sandbox-start"}
-    if not 200 <= emulator.post(url, webhooks.envelope(app, "user-event", payload, emulator.clock())) < 300:
+    if not 200 <= emulator.post(url, webhook_bodies.envelope(app, "user-event", payload, emulator.clock())) < 300:
         raise Refused(400, "Callback url could not be verified")
 
 

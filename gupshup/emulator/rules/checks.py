@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from gupshup.emulator import codes
+from gupshup.emulator.state import codes
 
 Check = Callable[[object, str, "Findings"], None]
 

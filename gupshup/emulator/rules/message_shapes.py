@@ -5,8 +5,7 @@ Gupshup docs: reference/msg and its pages per type; Meta docs: limits of interac
 
 from __future__ import annotations
 
-from gupshup.emulator import codes
-from gupshup.emulator.checks import (
+from gupshup.emulator.rules.checks import (
     Check,
     Findings,
     anything,
@@ -20,6 +19,7 @@ from gupshup.emulator.checks import (
     table,
     texts,
 )
+from gupshup.emulator.state import codes
 
 _CONTEXT = table({"msgId": string(empty=False)})
 _COMMON: dict[str, Check] = {"context": _CONTEXT, "msgid": string(256)}

@@ -11,12 +11,12 @@ from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
 from gupshup.emulator.app import current, page_headers
-from gupshup.emulator.catalogue import JsonObject
-from gupshup.emulator.codes import REASONS
-from gupshup.emulator.model import App, Chat, Message, Webhook
-from gupshup.emulator.replies import BadReply
-from gupshup.emulator.screen import bubble, phone_number, summary
-from gupshup.emulator.words import Words, choose
+from gupshup.emulator.pages.bubbles import bubble, phone_number, summary
+from gupshup.emulator.pages.texts import Words, choose
+from gupshup.emulator.rules.replies import BadReply
+from gupshup.emulator.state.codes import REASONS
+from gupshup.emulator.state.records import App, Chat, Message, Webhook
+from gupshup.emulator.state.templates import JsonObject
 
 blueprint = Blueprint(
     "phone", __name__, template_folder="templates", static_folder="static", static_url_path="/emulator/static"

@@ -10,11 +10,11 @@ from urllib.parse import unquote, urlsplit
 
 from markupsafe import Markup
 
-from gupshup.emulator import catalogue
-from gupshup.emulator.catalogue import JsonObject
-from gupshup.emulator.choices import Choice, choices
-from gupshup.emulator.model import Message, Reply
-from gupshup.emulator.words import Words
+from gupshup.emulator.pages.texts import Words
+from gupshup.emulator.rules.choices import Choice, choices
+from gupshup.emulator.state import templates
+from gupshup.emulator.state.records import Message, Reply
+from gupshup.emulator.state.templates import JsonObject
 from gupshup.marks import html
 
 _NOTHING = Markup("")
@@ -168,7 +168,7 @@ def _template(message: Message, words: Words) -> Bubble:
     if known is None:
         return drawn
     params = sent.get("params")
-    shown = catalogue.render(known, [str(p) for p in params] if isinstance(params, list) else [])
+    shown = templates.render(known, [str(p) for p in params] if isinstance(params, list) else [])
     drawn.header, drawn.body, drawn.footer = shown.header, html(shown.body), shown.footer
     presses = iter(choices(message))
     drawn.buttons = [button for button in (_button(raw, presses, words) for raw in shown.buttons) if button]

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gupshup.emulator import codes, webhooks
-from gupshup.emulator.catalogue import JsonObject
-from gupshup.emulator.faults import DELAYS, Faults
-from gupshup.emulator.model import Message, Status
+from gupshup.emulator.rules import webhook_bodies
+from gupshup.emulator.state import codes
+from gupshup.emulator.state.faults import DELAYS, Faults
+from gupshup.emulator.state.records import Message, Status
+from gupshup.emulator.state.templates import JsonObject
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,13 @@ def event(message: Message, step: Status, faults: Faults) -> JsonObject | None:
     if step.status in faults.words(name, "drop_statuses"):
         return None
     if step.status == "enqueued":
-        return webhooks.enqueued(message)
+        return webhook_bodies.enqueued(message)
     if step.status != "failed":
-        return webhooks.progress(message, step, gs_id=not faults.flag(name, "omit_gs_id"))
+        return webhook_bodies.progress(message, step, gs_id=not faults.flag(name, "omit_gs_id"))
     shape = faults.get(name, "failed_shape")
     # A message that got as far as `enqueued` is known to WhatsApp: its failure is of the asynchronous shape.
     asynchronous = message.reached("enqueued")
-    return webhooks.failed(message, step, synchronous=shape == "sync" if shape else not asynchronous)
+    return webhook_bodies.failed(message, step, synchronous=shape == "sync" if shape else not asynchronous)
 
 
 def lag(app: str, status: str, faults: Faults) -> timedelta:

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from gupshup.emulator import catalogue
-from gupshup.emulator.catalogue import JsonObject, Template
-from gupshup.emulator.mail import Clock
-from gupshup.emulator.model import App, Bucket, Subscription, epoch_ms
-from gupshup.emulator.webhooks import MODES
+from gupshup.emulator.rules.webhook_bodies import MODES
+from gupshup.emulator.state import templates
+from gupshup.emulator.state.records import App, Bucket, Subscription, epoch_ms
+from gupshup.emulator.state.templates import JsonObject, Template
+from gupshup.emulator.state.timetable import Clock
 
 _NAME = re.compile(r"[A-Za-z0-9]{6,}")
 _PHONE = re.compile(r"[1-9]\d{6,14}")
@@ -78,14 +78,14 @@ class Accounts:
         return app
 
     def add_template(self, app: App, raw: Mapping[str, object]) -> Template:
-        """Raises catalogue.BadSeed."""
-        template = catalogue.seed(raw, app.id, epoch_ms(self._clock()), self._new_id())
+        """Raises templates.BadSeed."""
+        template = templates.seed(raw, app.id, epoch_ms(self._clock()), self._new_id())
         app.templates[template.id] = template
         return template
 
     def change_template(self, app: App, template: Template, changes: JsonObject) -> Template:
         """Overwrite keys of the stored object, such as `status`."""
-        changed = catalogue.read({**template.raw, **changes, "modifiedOn": epoch_ms(self._clock())})
+        changed = templates.read({**template.raw, **changes, "modifiedOn": epoch_ms(self._clock())})
         app.templates[template.id] = changed
         return changed
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from gupshup.emulator import codes
-from gupshup.emulator.checks import Findings
+from gupshup.emulator.rules.checks import Findings
+from gupshup.emulator.state import codes
 
 JsonObject = dict[str, object]
 

@@ -1,0 +1,1 @@
+"""The pages: the list of chats and the phones of the clients."""

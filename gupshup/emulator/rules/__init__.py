@@ -1,0 +1,1 @@
+"""What Gupshup does with what it gets: pure functions over the state."""
