@@ -1,4 +1,4 @@
-"""`python -m bx24.emulator`: prints {"portal": url, "auth": url} on one line when both servers answer."""
+"""`python -m bx24.emulator`: prints one line, {"portal": url, "auth": url}, as soon as both servers answer."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import sys
 import threading
 
 from bx24.emulator.emulator import Emulator
-from bx24.emulator.server import Running
+from bx24.emulator.server import Server
 
 
 def arguments(argv: list[str] | None = None) -> argparse.Namespace:
@@ -37,20 +37,20 @@ def tls_context(cert: str | None, key: str | None) -> ssl.SSLContext | None:
 def main() -> int:
     given = arguments()
     emulator = Emulator(client_id=given.client_id, client_secret=given.client_secret, lang=given.lang)
-    running = Running(
+    server = Server(
         emulator,
         host=given.host,
         port=given.port,
         auth_port=given.auth_port,
         tls=tls_context(given.tls_cert, given.tls_key),
     )
-    running.start()
+    server.start()
     print(json.dumps({"portal": emulator.portal.base_url, "auth": emulator.cloud.auth_url}), flush=True)
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     stop.wait()
-    running.stop()
+    server.stop()
     return 0
 
 

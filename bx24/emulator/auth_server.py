@@ -1,4 +1,4 @@
-"""The auth server: `/oauth/token/` and `/rest/app.info`, with its words for each refusal.
+"""The auth server: `/oauth/token/` and `/rest/app.info`, with the real one's answer to each wrong request.
 
 Source: docs, settings/oauth; the shape of app.info as the official Python SDK reads it.
 """
@@ -10,7 +10,7 @@ from typing import Any
 
 from flask import Flask, Response, jsonify, request
 
-from bx24.emulator.formats.http_basics import drop_html, read_body, timing
+from bx24.emulator.formats.http_basics import gateway_page, read_body, timing
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.portals import Portals
 from bx24.emulator.state.records import Grant, count
@@ -61,7 +61,7 @@ def _refresh(portals: Portals, refresh_token: str) -> Answer:
         return _refuse(400, "invalid_grant", "Invalid refresh token")
     count(portal.counters.oauth, "refresh")
     if portal.faults.take("oauth_502"):
-        return drop_html(502)
+        return gateway_page(502)
     if portal.faults.payment_required:
         return _refuse(402, "PAYMENT_REQUIRED", "Payment required")
     if not portals.cloud.tokens.usable_refresh(grant) or not portal.installation.active:
@@ -80,7 +80,7 @@ def _exchange(portals: Portals, code: str) -> Answer:
 
 
 def _tokens(portal: Portal, user_id: int) -> dict[str, Any]:
-    """New tokens for a user. `domain` is the AUTH server's host here, unlike in events: a trap of the real one."""
+    """New tokens for a user. As in the real answer, `domain` is the auth server's host; in events it is the portal's."""
     return {
         **portal.grant_auth(portal.cloud.tokens.issue(portal, user_id)),
         "domain": portal.cloud.auth_domain,
@@ -99,16 +99,16 @@ def _app_info(portals: Portals, access_token: str) -> Answer:
         return _refuse(401, "invalid_token", "Unable to get application by token")
     count(portal.counters.oauth, "app.info")
     if portal.faults.take("oauth_502"):
-        return drop_html(502)
+        return gateway_page(502)
     if grant.dead or not portal.installation.active:
         return _refuse(401, "ERROR_OAUTH", "Application not installed")
     if portals.cloud.tokens.expired(grant):
         return _refuse(401, "expired_token", "The access token provided has expired.")
-    return jsonify({"result": info(portal, grant), "time": timing(portals.cloud.clock(), 0.0)})
+    return jsonify({"result": _info(portal, grant), "time": timing(portals.cloud.clock(), 0.0)})
 
 
-def info(portal: Portal, grant: Grant) -> dict[str, Any]:
-    """What the auth server knows about an installation: the only data about a portal worth trusting."""
+def _info(portal: Portal, grant: Grant) -> dict[str, Any]:
+    """What the auth server knows about an installation; an app should trust no other source."""
     scope = ",".join(portal.installation.scope)
     return {
         "client_id": portal.installation.client_id,

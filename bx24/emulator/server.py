@@ -1,4 +1,4 @@
-"""Sockets: one threaded HTTP server per portal and one for the auth server, and the thread that delivers."""
+"""The emulator on sockets: an HTTP server for each portal, one for the auth server, and a thread that calls the app."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class KeepAliveHandler(WSGIRequestHandler):
-    """Keep-alive, and no line per request: a benchmark makes hundreds of thousands.
+    """Keeps connections open and logs no requests: a benchmark makes hundreds of thousands.
 
-    Werkzeug's own run_wsgi closes every connection and listens 10 ms for leftovers first. Our applications always
-    read the body (wire.read_body), so the next request may simply follow.
+    Werkzeug's own `run_wsgi` closes each connection, after waiting 10 ms for unread input. The applications here always
+    read the whole body (`http_basics.read_body`), so the next request may follow on the same connection.
     """
 
     protocol_version = "HTTP/1.1"
-    # Headers and body leave as two writes; without this, Nagle and delayed ACK add 40 ms to an answer.
+    # Headers and body are two writes. With Nagle's algorithm and delayed ACKs that takes 40 ms.
     disable_nagle_algorithm = True
 
     def run_wsgi(self) -> None:
@@ -66,8 +66,8 @@ class KeepAliveHandler(WSGIRequestHandler):
         pass
 
 
-class Running:
-    """The emulator as a process: call `start()`, then `stop()` when done."""
+class Server:
+    """Serves an emulator from `start()` to `stop()`, and calls the app when a call is due."""
 
     def __init__(
         self,

@@ -29,7 +29,7 @@ from cryptography.x509.oid import NameOID
 
 from bx24.emulator import Emulator
 from bx24.emulator.formats.php import decode
-from bx24.emulator.server import Running
+from bx24.emulator.server import Server
 
 HOST = "127.0.0.1"
 
@@ -96,7 +96,7 @@ def emulator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulat
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(cert, key)
     made = Emulator(client_id="local.sdk", client_secret="secret")
-    running = Running(made, tls=context)
+    running = Server(made, tls=context)
     running.start()
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(cert))
     monkeypatch.setenv("NO_PROXY", HOST)

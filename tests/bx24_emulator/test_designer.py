@@ -17,7 +17,7 @@ from werkzeug.datastructures import MultiDict
 from bx24.emulator import Emulator, create_emulator
 from bx24.emulator.pages import robot_form
 from bx24.emulator.rules import deal_fields
-from bx24.emulator.server import Running
+from bx24.emulator.server import Server
 from bx24.emulator.state.records import RobotRecord
 from tests.bx24_emulator.conftest import ROBOT, Bench
 from tests.bx24_emulator.test_host_page import Handler
@@ -50,7 +50,7 @@ def app_url() -> Iterator[str]:
 def emulator(app_url: str) -> Iterator[Emulator]:
     """A portal with two robots: one with the settings page of this test, one without any."""
     made = create_emulator()
-    running = Running(made)
+    running = Server(made)
     running.start()
     url = made.portal.base_url
     token = requests.get(f"{url}/emulator/token", timeout=10).json()["access_token"]

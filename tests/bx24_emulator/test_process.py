@@ -17,7 +17,7 @@ import requests
 from bx24.emulator import Emulator, create_emulator
 from bx24.emulator.__main__ import arguments
 from bx24.emulator.emulator import http_post
-from bx24.emulator.server import Running
+from bx24.emulator.server import Server
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def process() -> Iterator[tuple[subprocess.Popen[str], dict[str, str]]]:
 @pytest.fixture
 def running() -> Iterator[Emulator]:
     emulator = create_emulator()
-    served = Running(emulator)
+    served = Server(emulator)
     served.start()
     yield emulator
     served.stop()
@@ -103,7 +103,7 @@ def test_what_is_due_leaves_by_itself(running: Emulator) -> None:
 
 def test_only_loopback() -> None:
     with pytest.raises(ValueError, match="loopback"):
-        Running(create_emulator(), host="0.0.0.0")
+        Server(create_emulator(), host="0.0.0.0")
 
 
 def test_nobody_there_is_an_oserror() -> None:

@@ -14,7 +14,7 @@ import requests
 from playwright.sync_api import Frame, Page, expect, sync_playwright
 
 from bx24.emulator import Emulator, create_emulator
-from bx24.emulator.server import Running
+from bx24.emulator.server import Server
 from tests.bx24_emulator.conftest import ROBOT
 from tests.support.browser import launch
 
@@ -67,7 +67,7 @@ def app_url() -> Iterator[str]:
 @pytest.fixture
 def emulator(app_url: str) -> Iterator[Emulator]:
     made = create_emulator()
-    running = Running(made)
+    running = Server(made)
     running.start()
     install = {"install_url": f"{app_url}/install", "app_url": f"{app_url}/app"}
     requests.post(f"{made.portal.base_url}/emulator/install", json=install, timeout=10)

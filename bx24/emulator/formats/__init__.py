@@ -1,1 +1,1 @@
-"""How Bitrix24 writes things down: PHP's forms and JSON, property values, HTTP answers, and every text of the portal."""
+"""How Bitrix24 writes things: PHP's forms and JSON, expressions, values, addresses, and the portal's texts."""

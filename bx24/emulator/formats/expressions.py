@@ -13,11 +13,11 @@ from bx24.emulator.formats.values import printable
 
 _EXPRESSION = re.compile(r"\{=\s*([^:{}]+?)\s*:\s*([^{}>]+?)\s*(?:>\s*([\w,; ]+?)\s*)?\}")
 Resolver = Callable[[str, str], Any]
-"""resolver(object, field) -> value of `{=object:field}`, None when there is no such thing."""
+"""resolve(object, field) -> value of `{=object:field}`; None if there is no such value."""
 
 
 def evaluate(value: Any, resolve: Resolver) -> Any:
-    """Replace expressions. A string that is one expression keeps the value's own shape (a list stays a list)."""
+    """Replace the expressions. A string that is nothing but an expression becomes its value: a list stays a list."""
     if isinstance(value, list):
         return [item for entry in value for item in _spread(evaluate(entry, resolve))]
     if isinstance(value, dict):
@@ -34,7 +34,7 @@ def _found(match: re.Match[str], resolve: Resolver) -> Any:
     source, name, modifiers = match.groups()
     if "printable" not in (modifiers or ""):
         return resolve(source, name)
-    # Of a document field the printable form is its twin: a title for a key, a name for a user.
+    # The printable form of a document's field is a field of its own: a title for a key, a name for a user.
     return printable(resolve(source, name.removesuffix("_PRINTABLE") + "_PRINTABLE" if source == "Document" else name))
 
 
@@ -43,5 +43,5 @@ def is_expression(value: str) -> bool:
 
 
 def _spread(value: Any) -> list[Any]:
-    # An expression that yields several values expands into several items of a multiple property.
+    # An expression with several values becomes several items of a multiple property.
     return value if isinstance(value, list) else [value]

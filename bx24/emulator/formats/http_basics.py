@@ -1,4 +1,4 @@
-"""Small things both servers put on the wire: the `time` block and a gateway's HTML."""
+"""What the portal and the auth server share in HTTP: the `time` block, the error page of a gateway, reading bodies."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from typing import Any
 
 from flask import Response, request
 
-HTML = (
+_PAGE = (
     "<html>\r\n<head><title>{0} {1}</title></head>\r\n<body>\r\n<center><h1>{0} {1}</h1></center>\r\n"
     "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
 )
-REASONS = {502: "Bad Gateway", 404: "Not Found"}
+_REASONS = {502: "Bad Gateway", 404: "Not Found"}
 
 
-def drop_html(status: int) -> Response:
-    """What a balancer in front of PHP answers: HTML where JSON was expected."""
-    return Response(HTML.format(status, REASONS[status]), status=status, mimetype="text/html")
+def gateway_page(status: int) -> Response:
+    """The answer of the gateway in front of PHP: HTML where JSON is expected."""
+    return Response(_PAGE.format(status, _REASONS[status]), status=status, mimetype="text/html")
 
 
 def timing(finish: float, duration: float) -> dict[str, Any]:
@@ -33,5 +33,5 @@ def timing(finish: float, duration: float) -> dict[str, Any]:
 
 
 def read_body() -> None:
-    """Take the whole body before answering: what is left in the socket would be read as the next request."""
+    """Read the whole body before the answer: on a kept connection the rest would be taken for the next request."""
     request.get_data()

@@ -1,8 +1,8 @@
-"""Every text of the emulated portal, Russian and English side by side."""
+"""Every text of the emulated portal, in Russian and in English."""
 
 from __future__ import annotations
 
-WORDS: dict[str, tuple[str, str]] = {
+TEXTS: dict[str, tuple[str, str]] = {
     "practice": ("Учебный портал · не настоящий Битрикс24", "Practice portal, not Bitrix24"),
     "board": ("Сделки", "Deals"),
     "log": ("Журнал", "Log"),
@@ -161,7 +161,7 @@ WORDS: dict[str, tuple[str, str]] = {
 
 
 def text_of(key: str, lang: str, **details: object) -> str:
-    """The text in the portal's language; anything but Russian reads English."""
-    russian, english = WORDS[key]
+    """The text in a language, with the details put in. Languages other than Russian get the English text."""
+    russian, english = TEXTS[key]
     text = russian if lang == "ru" else english
     return text.format(**details) if details else text

@@ -1,1 +1,1 @@
-"""The pages people look at: deals, log, designer, settings, and the frames around the pages of the app."""
+"""The pages of the portal: board, log, designer, switches, the frame around the app; and what browsers download."""

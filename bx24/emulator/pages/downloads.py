@@ -6,7 +6,7 @@ from urllib.parse import quote
 
 from flask import Flask, Response, abort, request
 
-from bx24.emulator.formats.http_basics import drop_html
+from bx24.emulator.formats.http_basics import gateway_page
 from bx24.emulator.state.files import FILES
 from bx24.emulator.state.portal import Portal
 
@@ -31,11 +31,11 @@ def register(app: Flask, portal: Portal) -> None:
 def _send(portal: Portal, number: str) -> Response:
     # The real front end answers 404 to clients without these headers.
     if not request.headers.get("User-Agent") or not request.headers.get("Accept"):
-        return drop_html(404)
+        return gateway_page(404)
     found = FILES.get(int(number)) if number.isdigit() else None
     with portal.cloud.lock:
         grant = portal.cloud.tokens.by_access(request.args.get("auth", ""))
         if found is None or grant is None or grant.dead or portal.cloud.tokens.expired(grant):
-            return drop_html(404)
+            return gateway_page(404)
     disposition = f"attachment; filename*=utf-8''{quote(found.name)}"
     return Response(found.content, content_type=found.content_type, headers={"Content-Disposition": disposition})

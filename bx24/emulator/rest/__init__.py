@@ -1,1 +1,1 @@
-"""REST methods of the emulated portal."""
+"""REST: from a request to a method and back (`dispatch`), and the methods by subject."""

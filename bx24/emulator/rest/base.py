@@ -1,4 +1,4 @@
-"""What every REST method gets and may raise, and the table they are registered in."""
+"""What a REST method gets, returns and raises, and the table of all methods."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HANDLER_LENGTH = 1000
 
 
 class RestError(Exception):
-    """An error answer: `error`, `error_description`, HTTP status, further keys such as `argument`."""
+    """An error answer. code and description: `error` and `error_description`; extra: more keys, such as `argument`."""
 
     def __init__(self, code: str, description: str, status: int = 400, **extra: Any) -> None:
         super().__init__(f"{code}: {description}")
@@ -38,7 +38,7 @@ def argument(name: str, problem: str = "is null or empty") -> RestError:
 
 @dataclass(frozen=True)
 class Page:
-    """A list answer with its neighbours `total` and `next`."""
+    """The answer of a list method: `total` and `next` stand beside the result."""
 
     result: Any
     total: int
@@ -47,7 +47,7 @@ class Page:
 
 @dataclass
 class Call:
-    """One REST call after its token was accepted."""
+    """A REST call whose token was accepted."""
 
     portal: Portal
     grant: Grant
@@ -57,10 +57,11 @@ class Call:
     start: int = 0
 
     def upper(self) -> dict[str, Any]:
-        """Parameters with upper-case names: bizproc, placement and event methods do not mind the case."""
+        """The parameters with upper-case names, for methods that ignore the case: bizproc, placement, event."""
         return php.upper_keys(self.params)
 
     def need_admin(self) -> None:
+        """Raises RestError unless an administrator calls."""
         if not self.user.is_admin:
             raise access_denied()
 
@@ -79,7 +80,7 @@ METHODS: dict[str, Method] = {}
 
 
 def rest(name: str, scope: str = "") -> Callable[[Handler], Handler]:
-    """Register a method; the empty scope is open to every app."""
+    """Register a method. An app needs the scope, unless it is empty."""
 
     def register(handler: Handler) -> Handler:
         METHODS[name] = Method(name, scope, handler)
@@ -89,7 +90,7 @@ def rest(name: str, scope: str = "") -> Callable[[Handler], Handler]:
 
 
 def check_url(url: Any) -> str:
-    """A handler's address: http or https, and a host with a dot in it."""
+    """The address of a handler: http or https, and a host with a dot in it. Raises RestError."""
     parts = urlsplit(url) if isinstance(url, str) else urlsplit("")
     if (parts.hostname or "").find(".") <= 0:
         raise RestError("ERROR_WRONG_HANDLER_URL", "Wrong handler URL")

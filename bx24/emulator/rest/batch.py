@@ -1,4 +1,4 @@
-"""`batch`: up to 50 commands in one hit, each `method?query`, later ones reading `$result[…]` of earlier ones."""
+"""`batch`: up to 50 commands in one request. A command is `method?query`; it may use `$result[…]` of earlier ones."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def _error(code: str, description: str) -> dict[str, Any]:
 
 
 def _command(call: Call, command: str, done: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    # parse_url: what follows a bare # is a fragment and is lost, so clients must encode it.
+    # PHP's parse_url drops what follows an unencoded #.
     path, _, query = command.partition("#")[0].partition("?")
     name = path.strip().lower()
     if name in FORBIDDEN:

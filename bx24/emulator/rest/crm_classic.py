@@ -1,4 +1,4 @@
-"""Classic CRM methods: upper-case keys, strings, and errors whose code is often empty."""
+"""The older CRM methods: upper-case names, strings as values, and errors whose code is often empty."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def _get(call: Call, entity: int) -> dict[str, Any]:
 
 
 def disk_links(call: Call, shown: dict[str, Any]) -> dict[str, Any]:
-    """File fields carry portal-relative links that contain the caller's token."""
+    """Put links into the file fields: without the portal's address, and with the caller's token."""
     for key, value in shown.items():
         if key.startswith("UF_") and isinstance(value, dict):
             link = f"{SHOW_FILE}?auth={call.grant.access_token}&fileId={value['id']}"
@@ -69,7 +69,7 @@ def contact_companies(call: Call) -> list[dict[str, Any]]:
 
 @rest("crm.duplicate.findbycomm", "crm")
 def find_by_phone(call: Call) -> dict[str, list[int]]:
-    """Who has this phone: ids by type, `[]` when nobody. Compared by digits, as the portal's index does."""
+    """Ids by type of the items with this phone or e-mail; `[]` if there are none. Phones are compared by digits."""
     wanted = {digits(value) for value in php.values(call.params.get("values")) if digits(value)}
     if call.params.get("type") not in ("PHONE", "EMAIL") or not wanted:
         raise RestError("", "Communication type or values are not defined.")

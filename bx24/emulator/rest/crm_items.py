@@ -1,4 +1,4 @@
-"""`crm.item.*`, `crm.category.list`, `crm.type.list`: the camelCase side of CRM, for every type."""
+"""`crm.item.*`, `crm.category.list`, `crm.type.list`: the CRM methods with camelCase names, for items of all types."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _shown(call: Call, item: dict[str, Any]) -> dict[str, Any]:
 
 @rest("crm.item.list", "crm")
 def item_list(call: Call) -> Page:
-    """Exact filters only (`field`, `=field`, `@field`); order by id."""
+    """Items in the order of their ids. Only exact filters work: `field`, `=field`, `@field`."""
     rows = [item for item in call.portal.crm.of(_entity(call)) if _matches(item, call.params.get("filter"))]
     shown = [_selected(_shown(call, item), call.params.get("select")) for item in rows]
     offset = max(0, call.start)

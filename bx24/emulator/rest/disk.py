@@ -39,7 +39,7 @@ def file_get(call: Call) -> dict[str, Any]:
 
 @rest("disk.file.getexternallink", "disk")
 def external_link(call: Call) -> str:
-    """A page for people with a download button, not the file itself."""
+    """The address of a page with a download button, not of the file itself."""
     if not call.user.is_admin:
         raise access_denied()
     return f"{call.portal.base_url}/~pub{_file(call).id}"

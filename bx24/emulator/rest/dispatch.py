@@ -10,7 +10,7 @@ from typing import Any
 from flask import Flask, Response, request
 
 from bx24.emulator.formats import php
-from bx24.emulator.formats.http_basics import drop_html
+from bx24.emulator.formats.http_basics import gateway_page
 from bx24.emulator.rest import (
     app_and_users,
     batch,
@@ -47,7 +47,7 @@ def register(app: Flask, portal: Portal) -> None:
     @app.route("/rest/<path:name>", methods=["GET", "POST"], provide_automatic_options=False)
     def rest(name: str) -> Response:
         if request.host in portal.old_hosts:
-            # A renamed portal redirects; a client that follows turns the POST into a GET and loses its body.
+            # A renamed portal redirects. A client that follows turns its POST into a GET and loses the body.
             return Response(status=302, headers={"Location": portal.base_url + request.full_path.rstrip("?")})
         answer = _guarded(portal, name.strip("/").removesuffix(".json").lower())
         if portal.faults.take("drop_after"):
@@ -67,7 +67,7 @@ def _guarded(portal: Portal, name: str) -> Response:
         if faults.take("drop_before"):
             hang_up()
         if faults.take("html_502"):
-            return drop_html(502)
+            return gateway_page(502)
         started = time.perf_counter()
         try:
             body, status = _envelope(portal, name, started), 200
@@ -78,14 +78,14 @@ def _guarded(portal: Portal, name: str) -> Response:
 
 
 def _json(body: Any, status: int) -> Response:
-    # BX24.callMethod calls from the app's page, so every answer carries CORS headers.
+    # Pages of the app call REST by BX24.callMethod, so every answer needs CORS headers.
     headers = {"Access-Control-Allow-Origin": "*", "Access-Control-Allow-Headers": "origin, content-type, accept"}
     text = json.dumps(php.jsonable(body), ensure_ascii=True)
     return Response(text, status=status, headers=headers, content_type="application/json; charset=utf-8")
 
 
 def hang_up() -> None:
-    """Close the connection without an answer. In-process callers see a ConnectionAbortedError."""
+    """Close the connection without an answer. Callers without a socket get a ConnectionAbortedError."""
     connection = request.environ.get("werkzeug.socket")
     if connection is not None:
         connection.shutdown(socket.SHUT_RDWR)
@@ -94,7 +94,7 @@ def hang_up() -> None:
 
 def _envelope(portal: Portal, name: str, started: float) -> dict[str, Any]:
     faults = portal.faults
-    if faults.limiter and not portal.bucket.admit(request.remote_addr or ""):
+    if faults.limiter and not portal.request_limit.admit(request.remote_addr or ""):
         raise RestError("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
     if faults.take("query_limit"):
         raise RestError("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
@@ -113,7 +113,7 @@ def _envelope(portal: Portal, name: str, started: float) -> dict[str, Any]:
 
 
 def read_params() -> dict[str, Any]:
-    """Query and body in one map, the body winning; a body that is not JSON although it says so counts as empty."""
+    """The parameters of query and body; the body wins. A broken JSON body counts as empty."""
     query = php.decode(request.query_string.decode("utf-8", "replace"))
     body = request.get_data()
     if (request.mimetype or "").endswith("json"):

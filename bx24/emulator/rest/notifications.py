@@ -1,4 +1,4 @@
-"""`im.notify.system.add`: a notification in one user's list. Bitrix24 docs: im-notify-system-add."""
+"""`im.notify.system.add`: a notification to one user. Source: docs, im-notify-system-add."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ATTACH_LIMIT = 30 * 1024
 
 @rest("im.notify.system.add", "im")
 def system_add(call: Call) -> int | bool:
-    """The id of the notification; false for a user the portal does not have."""
+    """The id of the notification; false if the portal has no such user."""
     params, portal = call.upper(), call.portal
     user_id = _number(params.get("USER_ID"))
     message = str(params.get("MESSAGE") or "").strip()

@@ -86,7 +86,7 @@ def _placement(call: Call, params: dict[str, Any]) -> str:
 
 @rest("placement.unbind", "placement")
 def unbind(call: Call) -> dict[str, int]:
-    """Without HANDLER all of the placement go. Each removed row is counted twice: the product does that."""
+    """Without HANDLER, remove all handlers of the placement. As in the product, each removed one counts twice."""
     call.need_admin()
     params = call.upper()
     placement, handler = _placement(call, params), params.get("HANDLER")

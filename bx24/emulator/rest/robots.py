@@ -10,7 +10,7 @@ from typing import Any
 from bx24.emulator.formats import php
 from bx24.emulator.rest import robot_checks
 from bx24.emulator.rest.base import Call, RestError, rest
-from bx24.emulator.rest.robot_checks import failure
+from bx24.emulator.rest.robot_checks import invalid
 from bx24.emulator.state import crm
 from bx24.emulator.state.records import RobotRecord
 
@@ -75,15 +75,15 @@ def _list(call: Call, is_robot: bool) -> list[str]:
 
 def _add(call: Call, is_robot: bool) -> bool:
     call.need_admin()
-    data = robot_checks.prepare(call.params)
-    robot_checks.check_new(data, call.portal.crm)
+    data = robot_checks.upper_case_keys(call.params)
+    robot_checks.check_registration(data, call.portal.crm)
     code = str(data["CODE"])
     if code in call.portal.robots:
         raise RestError("ERROR_ACTIVITY_ALREADY_INSTALLED", "Activity or Robot already installed!")
     placement = ""
     if data.get("USE_PLACEMENT") == "Y":
         placement = _placement(call, code, data.get("PLACEMENT_HANDLER"))
-    if robot_checks.too_big(data):
+    if robot_checks.is_too_big(data):
         raise RestError("ERROR_ACTIVITY_ADD_FAILURE", "Activity save error!")
     fields = {key: data.get(key) for key in UPDATABLE if data.get(key) is not None}
     fields["AUTH_USER_ID"] = php.to_int(data.get("AUTH_USER_ID"))
@@ -92,7 +92,7 @@ def _add(call: Call, is_robot: bool) -> bool:
 
 
 def _placement(call: Call, code: str, handler: Any) -> str:
-    url = robot_checks.handler(handler)
+    url = robot_checks.check_handler(handler)
     if any(record.placement_handler == url and record.code != code for record in call.portal.robots.values()):
         raise RestError(
             "ERROR_CORE", "Unable to set placement handler: You should use unique placement handler for each CODE!"
@@ -101,7 +101,7 @@ def _placement(call: Call, code: str, handler: Any) -> str:
 
 
 def _known(call: Call, data: dict[str, Any], is_robot: bool) -> RobotRecord:
-    code = robot_checks.code(data.get("CODE"))
+    code = robot_checks.check_code(data.get("CODE"))
     record = call.portal.robots.get(code)
     if record is None or record.is_robot is not is_robot:
         raise RestError("ERROR_ACTIVITY_NOT_FOUND", "Activity or Robot not found!")
@@ -109,21 +109,21 @@ def _known(call: Call, data: dict[str, Any], is_robot: bool) -> RobotRecord:
 
 
 def _update(call: Call, is_robot: bool) -> bool:
-    data = robot_checks.prepare(call.params)
+    data = robot_checks.upper_case_keys(call.params)
     call.need_admin()
     record = _known(call, data, is_robot)
     fields = data.get("FIELDS") if isinstance(data.get("FIELDS"), dict) else None
     changes = _changes(fields or {}, call.portal.crm)
     if not changes:
-        # PLACEMENT_HANDLER alone is not a field in the portal's eyes.
-        raise failure("No fields to update")
+        # A change of PLACEMENT_HANDLER alone is refused, too.
+        raise invalid("No fields to update")
     placement = record.placement_handler
     if fields and fields.get("PLACEMENT_HANDLER") is not None:
         placement = _placement(call, record.code, fields["PLACEMENT_HANDLER"])
     if changes.get("USE_PLACEMENT") == "N":
         placement = ""
-    if robot_checks.too_big(changes):
-        raise failure("Data is too long")
+    if robot_checks.is_too_big(changes):
+        raise invalid("Data is too long")
     record.fields = {key: value for key, value in {**record.fields, **changes}.items() if value is not None}
     record.placement_handler = placement
     return True
@@ -132,7 +132,7 @@ def _update(call: Call, is_robot: bool) -> bool:
 def _changes(fields: dict[str, Any], known: crm.Crm) -> dict[str, Any]:
     changes: dict[str, Any] = {key: fields[key] for key in UPDATABLE if fields.get(key) is not None}
     if "HANDLER" in changes:
-        robot_checks.handler(changes["HANDLER"])
+        robot_checks.check_handler(changes["HANDLER"])
     if "AUTH_USER_ID" in changes:
         changes["AUTH_USER_ID"] = php.to_int(changes["AUTH_USER_ID"])
     if php.is_empty(changes.get("NAME")):
@@ -141,14 +141,14 @@ def _changes(fields: dict[str, Any], known: crm.Crm) -> dict[str, Any]:
         changes["USE_PLACEMENT"] = "Y" if changes["USE_PLACEMENT"] == "Y" else "N"
     for key in ("PROPERTIES", "RETURN_PROPERTIES"):
         if key in changes:
-            robot_checks.properties(changes[key])
+            robot_checks.check_properties(changes[key])
     for key in ("DOCUMENT_TYPE", "FILTER"):
         if key in changes and php.is_empty(changes[key]):
             changes[key] = None
     if changes.get("DOCUMENT_TYPE") is not None:
-        robot_checks.document_type(changes["DOCUMENT_TYPE"], known)
+        robot_checks.check_document_type(changes["DOCUMENT_TYPE"], known)
     if changes.get("FILTER") is not None:
-        robot_checks.document_filter(changes["FILTER"])
+        robot_checks.check_filter(changes["FILTER"])
     return changes
 
 

@@ -1,4 +1,4 @@
-"""`bizproc.event.send` and `bizproc.activity.log`: the token is the real check; `true` proves nothing."""
+"""`bizproc.event.send` and `bizproc.activity.log`: how the app answers a waiting step, and writes into its log."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bx24.emulator.rules.workflow_engine import Engine
 
 @rest("bizproc.event.send", "bizproc")
 def event_send(call: Call) -> bool:
-    """Always true for a well-signed token: the work happens after the answer and its errors are swallowed."""
+    """Always true if the signature is right: the portal works after it has answered, and reports no errors."""
     params = call.upper()
     token = _token(call, params)
     Engine(call.portal).answer(token, params.get("RETURN_VALUES") or {}, params.get("LOG_MESSAGE") or "")

@@ -1,1 +1,1 @@
-"""What Bitrix24 does with its state: workflows, document fields, installing the app."""
+"""What Bitrix24 does: run workflows, evaluate fields, install the app, open its pages."""

@@ -1,6 +1,7 @@
-"""What a deal offers to expressions: its fields, their values as the workflow sees them, and the printable twins.
+"""The fields of a deal that expressions may use.
 
-Source: CCrmDocumentDeal and the user field types of the product; a twin `<FIELD>_PRINTABLE` is the value as text.
+Beside many fields stands a printable one, `<FIELD>_PRINTABLE`: the value as text. Here it is called the twin.
+Source: CCrmDocumentDeal and the user field types of the product.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from bx24.emulator.formats.texts import text_of
 from bx24.emulator.state.portal import Portal
 
 MANY = 300
-"""Custom fields of a portal that has been in use for years: what a field picker must live with."""
+"""Number of additional fields with the fault `many_fields`, as on a portal that has been in use for years."""
 TWIN = "_PRINTABLE"
 Options = tuple[tuple[str, str, str], ...]
 _PAYMENT: Options = (
@@ -26,7 +27,7 @@ _CURRENCIES: Options = (("RUB", "Российский рубль", "Russian rubl
 
 @dataclass(frozen=True)
 class Field:
-    """One field of the deal; `twin` names the printable field beside it."""
+    """One field of a deal, or of its contact or company. twin: code of the printable field beside it."""
 
     code: str
     russian: str
@@ -89,9 +90,9 @@ _CYCLE = ("string", "text", "int", "double", "date", "datetime", "bool", "file",
 
 
 def fields(portal: Portal) -> dict[str, dict[str, Any]]:
-    """`document_fields` of a settings page: id -> Name, Type, Multiple, Required, Options (None when there are none)."""
+    """`document_fields` of a settings page: code -> Name, Type, Multiple, Required, Options (a map of titles, or None)."""
     shown: dict[str, dict[str, Any]] = {}
-    for field in (*FIELDS, *(_many() if portal.faults.many_fields else ())):
+    for field in (*FIELDS, *(_additional_fields() if portal.faults.many_fields else ())):
         name = field.name(portal.lang)
         shown[field.code] = _shown(name, field.type, field.multiple, options(portal, field))
         if field.twin:
@@ -104,12 +105,13 @@ def _shown(name: str, kind: str, multiple: bool, options: dict[str, str] | None)
 
 
 def options(portal: Portal, field: Field) -> dict[str, str] | None:
+    """Titles by key of a select; None for other types."""
     if field.code == "STAGE_ID":
         return {stage.id: text_of(f"stage_{stage.id}", portal.lang) for stage in portal.stages}
     return {key: ru if portal.lang == "ru" else en for key, ru, en in field.options} or None
 
 
-def _many() -> list[Field]:
+def _additional_fields() -> list[Field]:
     made = []
     for number in range(1, MANY + 1):
         kind = _CYCLE[number % len(_CYCLE)]

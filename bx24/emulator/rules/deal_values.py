@@ -21,21 +21,21 @@ _BY_TWIN = {field.twin: field for field in FIELDS if field.twin}
 
 
 def value(portal: Portal, item: dict[str, Any] | None, code: str) -> Any:
-    """`{=Document:code}`: `CONTACT.NAME` and `COMPANY.TITLE` reach the client, PHONE is the multi-field itself."""
+    """`{=Document:code}`. `CONTACT.…` and `COMPANY.…` are fields of the deal's contact and company."""
     if item is None:
         return None
     owner, _, rest = code.upper().partition(".")
     if rest and owner in ("CONTACT", "COMPANY"):
         kind, key = (CONTACT, "contactId") if owner == "CONTACT" else (COMPANY, "companyId")
-        return _own(portal, portal.crm.get(kind, item.get(key) or 0), rest, f"{owner}.")
-    return _own(portal, item, code.upper(), "")
+        return _field_of(portal, portal.crm.get(kind, item.get(key) or 0), rest, f"{owner}.")
+    return _field_of(portal, item, code.upper(), "")
 
 
-def _own(portal: Portal, item: dict[str, Any] | None, code: str, prefix: str) -> Any:
+def _field_of(portal: Portal, item: dict[str, Any] | None, code: str, prefix: str) -> Any:
     if item is None:
         return None
     if code.startswith(("PHONE", "EMAIL")):
-        return _multi(item, code)
+        return _phones_or_emails(item, code)
     twin_of = _BY_TWIN.get(prefix + code) or _BY_TWIN.get(code)
     if twin_of or code.endswith(TWIN):
         base = twin_of.code.rpartition(".")[2] if twin_of else code.removesuffix(TWIN)
@@ -58,7 +58,7 @@ def _entries(raw: Any) -> list[Any]:
 
 
 def _typed(portal: Portal, field: Field | None, raw: Any) -> Any:
-    """A value as an expression yields it: dates in the portal's own writing, files and users as ids."""
+    """One value as an expression gets it: a date in the portal's format, a file or a user as an id."""
     kind = field.type if field else ""
     if raw in (None, ""):
         return raw
@@ -72,7 +72,7 @@ def _typed(portal: Portal, field: Field | None, raw: Any) -> Any:
 
 
 def _text(portal: Portal, field: Field | None, raw: Any) -> str:
-    """The printable twin of one value."""
+    """One value as its printable twin shows it."""
     kind = field.type if field else ""
     if kind == "user":
         user = portal.users.get(int(raw))
@@ -99,7 +99,7 @@ def _money(stored: str) -> str:
 
 
 def _date(portal: Portal, stored: str, kind: str) -> str:
-    """ISO 8601 in the portal's language, without a zone: what robots receive from date fields."""
+    """An ISO 8601 date in the format of the portal's language, without a time zone."""
     try:
         at = datetime.fromisoformat(stored)
     except ValueError:
@@ -109,7 +109,8 @@ def _date(portal: Portal, stored: str, kind: str) -> str:
     return at.strftime("%m/%d/%Y") if kind == "date" else at.strftime("%m/%d/%Y %I:%M:%S ") + at.strftime("%p").lower()
 
 
-def _multi(item: dict[str, Any], code: str) -> Any:
+def _phones_or_emails(item: dict[str, Any], code: str) -> Any:
+    """PHONE is the multi-field itself, PHONE_PRINTABLE a text, PHONE_WORK and the like lists of numbers."""
     kind, _, value_type = code.partition("_")
     rows = [row for row in item.get("fm", []) if row["typeId"] == kind]
     if value_type == "PRINTABLE":

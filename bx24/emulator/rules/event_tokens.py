@@ -1,4 +1,4 @@
-"""The token of a waiting step, `<workflow>|<step>|<random>.<signature>`: with it the app answers."""
+"""EVENT_TOKEN, with which the app answers a waiting step: `<workflow>|<step>|<random>.<signature>`."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ _VARIABLES = ("Template", "Variable", "Constant", "GlobalVar", "GlobalConst")
 
 
 def properties(portal: Portal, flow: Workflow, step: PlacedRobot, record: RobotRecord) -> dict[str, Any]:
-    """The registered properties by code. Placed values are found without regard to case; defaults fill the gaps."""
+    """Values of the registered properties by code: as placed, in whatever case the code was written, or the default."""
     placed = {code.lower(): value for code, value in step.values.items()}
     resolve = _resolver(portal, flow)
     result = {}
@@ -45,7 +45,7 @@ def _resolver(portal: Portal, flow: Workflow) -> Resolver:
 
 
 def _result_of(flow: Workflow, source: str, name: str) -> Any:
-    """What an earlier step returned. The step's own name goes first: two robots of one code may share all else."""
+    """What an earlier step returned. Its name decides before title and code, which several robots may share."""
     reached = flow.steps[: flow.index + 1]
     named = [step for step in reached if step.name == source]
     named = named or [step for step in reached if source in (step.title, step.code)]

@@ -11,7 +11,7 @@ from bx24.emulator.rules import event_tokens, robot_values
 from bx24.emulator.state.crm import Triple
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.records import RobotRecord
-from bx24.emulator.state.workflow import MAX_TIMEOUT_S, Answer, Line, PlacedRobot, Workflow
+from bx24.emulator.state.workflow import MAX_TIMEOUT_S, Answer, LogLine, PlacedRobot, Workflow
 
 
 class Engine:
@@ -193,4 +193,4 @@ class Engine:
         robot = step or flow.step
         text = details["text"] if "text" in details else text_of(f"log_{kind}", self.portal.lang, **details)
         title = self.portal.robot_title(robot) if robot else ""
-        flow.log.append(Line(self.portal.clock(), kind, text, title, details.get("values", {})))
+        flow.log.append(LogLine(self.portal.clock(), kind, text, title, details.get("values", {})))

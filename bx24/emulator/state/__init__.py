@@ -1,1 +1,1 @@
-"""What an emulated portal remembers: plain records and small stores. Nothing here knows HTTP coming in."""
+"""What an emulated portal remembers: plain records and small stores. Nothing here knows of requests."""

@@ -10,7 +10,7 @@ from typing import Any
 from bx24.emulator.formats.addresses import host_of
 from bx24.emulator.state.cloud import Cloud
 from bx24.emulator.state.faults import Faults
-from bx24.emulator.state.rate_limits import Bucket, Operating
+from bx24.emulator.state.rate_limits import OperatingTime, RequestLimit
 from bx24.emulator.state.records import (
     USERS,
     Counters,
@@ -54,8 +54,8 @@ class Portal:
         self.crm = sample_crm()
         self.faults = Faults()
         self.counters = Counters()
-        self.bucket = Bucket(cloud.clock)
-        self.operating = Operating(cloud.clock)
+        self.request_limit = RequestLimit(cloud.clock)
+        self.operating = OperatingTime(cloud.clock)
         self.installation = Installation(number + 40, cloud.client_id)
         self.robots: dict[str, RobotRecord] = {}
         self.events: list[EventBinding] = []

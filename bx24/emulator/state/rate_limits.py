@@ -1,4 +1,4 @@
-"""Cloud limits: the leaky bucket of requests and the time budget of a method. Source: docs, limits.md."""
+"""The cloud's limits: requests a second, and the time that a method may take. Source: docs, limits.md."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ WINDOW_S = 600.0
 COUNTED_FROM_S = 0.1
 
 
-class Bucket:
-    """Requests drip out at 2 a second; the 51st at once is refused. One bucket per source address."""
+class RequestLimit:
+    """A leaky bucket for each source address: 2 requests a second; of requests at once, the 51st is refused."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -25,8 +25,8 @@ class Bucket:
         return admitted
 
 
-class Operating:
-    """Seconds a method has worked for the app in the last ten minutes; calls under 0.1 s are not counted."""
+class OperatingTime:
+    """Seconds that each method has worked in the last ten minutes. Calls under 0.1 s are not counted."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

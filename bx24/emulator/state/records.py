@@ -1,4 +1,4 @@
-"""The records a portal keeps: the app's installation, users, tokens, robots, bindings."""
+"""The records that a portal keeps: users, tokens, the installed app, robots, bindings, notifications, counters."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ USERS = (
 
 @dataclass
 class Grant:
-    """A token pair the auth server gave out. `dead` names why it stopped working before its time."""
+    """A token pair that the auth server gave out. dead: why it stopped working before it expired."""
 
     access_token: str = field(repr=False)
     refresh_token: str = field(repr=False)
@@ -46,7 +46,7 @@ class Grant:
 
 @dataclass
 class Installation:
-    """The app's row on one portal. INSTALLED stays false until the install page finishes."""
+    """The app on one portal. `installed` is false until the install page has called `installFinish`."""
 
     row_id: int
     client_id: str
@@ -62,7 +62,7 @@ class Installation:
 
     @property
     def application_token(self) -> str:
-        """Stable for one installation, new after the app was removed and installed again."""
+        """The same for the whole installation; another one after the app was removed and installed again."""
         return self.secret
 
     @property
@@ -72,7 +72,7 @@ class Installation:
 
 @dataclass
 class RobotRecord:
-    """A robot or an activity as registered: `fields` holds the upper-cased parameters of the add."""
+    """A registered robot or activity. fields: the parameters of its registration, with upper-case names."""
 
     code: str
     is_robot: bool
@@ -106,7 +106,7 @@ def _descriptors(value: Any) -> dict[str, dict[str, Any]]:
 
 
 def localized(value: Any, lang: str) -> str:
-    """A name that is a string or a map of languages: the user's, for Ukrainian the Russian one, English, `*`."""
+    """A text that may be a map of languages: this one, else Russian for Ukrainian, English, `*`, or the first."""
     if not isinstance(value, dict):
         return str(value or "")
     for key in (lang.upper(), "RU" if lang == "ua" else "", "EN", "*"):
@@ -138,7 +138,7 @@ class PlacementBinding:
 
 @dataclass(frozen=True)
 class Notice:
-    """A system notification in one user's list; a new one with the same tag takes the place of the older ones."""
+    """A system notification of one user. A new one replaces older ones with the same tag."""
 
     id: int
     user_id: int

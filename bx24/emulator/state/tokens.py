@@ -53,23 +53,25 @@ class Tokens:
         return not (grant.replaced or grant.dead) and grant.refresh_expires_at > self.clock()
 
     def expire(self, member_id: str) -> int:
-        """Every access token given out so far is too old now; refresh tokens still work."""
+        """Expire all access tokens of a portal; refresh tokens still work. Returns the number of pairs."""
         grants = [grant for grant in self._by_access.values() if grant.member_id == member_id]
         for grant in grants:
             grant.expires_at = min(grant.expires_at, self.clock())
         return len(grants)
 
     def kill(self, member_id: str, reason: str) -> None:
+        """Make all tokens of a portal unusable."""
         for grant in self._by_access.values():
             if grant.member_id == member_id:
                 grant.dead = reason
 
     def code(self, portal: Member, user_id: int) -> str:
+        """A one-time code for `redeem`."""
         code = secrets.token_hex(32)
         self._codes[code] = (portal.member_id, user_id, self.clock() + CODE_LIFETIME_S)
         return code
 
     def redeem(self, code: str) -> tuple[str, int] | None:
-        """(member_id, user id) of a code, once, within 30 seconds."""
+        """(member_id, user id) of a code; None if it is unknown, used or older than 30 seconds."""
         member_id, user_id, until = self._codes.pop(code, ("", 0, 0.0))
         return (member_id, user_id) if until > self.clock() else None

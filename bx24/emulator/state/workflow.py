@@ -1,4 +1,4 @@
-"""What the workflow engine keeps: placed robots, running instances, their log and the answers they got."""
+"""Placed robots, and workflows with their logs and the answers of the app."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MAX_TIMEOUT_S = 5 * 365 * 24 * 3600
 
 @dataclass
 class PlacedRobot:
-    """A robot on a stage: which one, its title there, its values (expressions allowed), how long it waits."""
+    """A robot on a stage. values: by property code, may hold expressions. timeout_s 0: it waits without limit."""
 
     code: str
     values: dict[str, Any] = field(default_factory=dict)
@@ -24,7 +24,7 @@ class PlacedRobot:
     use_subscription: str | None = None
     auth_user_id: int | None = None
     status_text: str = ""
-    """What the workflow shows while the step waits; empty: the portal's own words."""
+    """What the workflow shows while the step waits; empty: the portal's own text."""
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -40,8 +40,8 @@ class PlacedRobot:
 
 
 @dataclass
-class Line:
-    """One line of the workflow log."""
+class LogLine:
+    """One line of a workflow's log. kind: names its text, `log_<kind>`, and its colour."""
 
     at: float
     kind: str
@@ -56,7 +56,7 @@ class Line:
 
 @dataclass
 class Answer:
-    """One `bizproc.event.send` as it came, and what it did: accepted, lost, or why it was ignored."""
+    """One `bizproc.event.send` as it came. effect: `accepted`, or why it was ignored."""
 
     at: float
     token: str
@@ -76,7 +76,7 @@ class Answer:
 
 @dataclass
 class Workflow:
-    """A running instance over one document."""
+    """A workflow on one document: its steps are the robots, run one after another."""
 
     id: str
     document_id: Triple
@@ -92,11 +92,11 @@ class Workflow:
     status_text: str = ""
     variables: dict[str, Any] = field(default_factory=dict)
     returned: dict[str, dict[str, Any]] = field(default_factory=dict)
-    log: list[Line] = field(default_factory=list)
+    log: list[LogLine] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     tokens: list[str] = field(default_factory=list)
     held: list[tuple[str, bytes]] | None = None
-    """Where its robots' calls go instead of the queue, as (address, body): a load generator posts them itself."""
+    """If set, it takes the calls to the app, as (address, body), instead of the queue."""
 
     @property
     def waiting(self) -> bool:
