@@ -8,7 +8,8 @@ import signal
 import sys
 from types import FrameType
 
-from gupshup.emulator.app import create_emulator, emulator_of
+from gupshup.emulator.app import create_emulator
+from gupshup.emulator.context import emulator_of
 from gupshup.emulator.runner import Runner
 from gupshup.emulator.server import Server
 

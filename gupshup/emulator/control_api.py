@@ -6,12 +6,13 @@ from flask import Blueprint, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import HTTPException
 
-from gupshup.emulator.app import current
+from gupshup.emulator.context import current
 from gupshup.emulator.rules.replies import BadReply
 from gupshup.emulator.state.accounts import BadApp
 from gupshup.emulator.state.faults import BadFault
+from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import App
-from gupshup.emulator.state.templates import BadSeed, JsonObject, Template
+from gupshup.emulator.state.templates import BadSeed, Template
 
 blueprint = Blueprint("control", __name__, url_prefix="/emulator")
 

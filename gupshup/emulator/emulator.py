@@ -13,8 +13,8 @@ from gupshup.emulator.rules.send_forms import Draft
 from gupshup.emulator.state import codes
 from gupshup.emulator.state.accounts import Accounts
 from gupshup.emulator.state.faults import Faults
+from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import App, Chat, Message, Phone, Reply, Status, Webhook, whatsapp_id
-from gupshup.emulator.state.templates import JsonObject
 from gupshup.emulator.state.timetable import Clock, Mail, Post
 
 # A phone page asks again every second; one that has not asked for this long is closed.

@@ -11,11 +11,9 @@ import socketserver
 import sys
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import unquote_to_bytes
-
-if TYPE_CHECKING:
-    from _typeshed.wsgi import WSGIApplication
+from wsgiref.types import WSGIApplication
 
 _MAX_BODY = 64 * 1024 * 1024
 _MAX_LINE = 65_536

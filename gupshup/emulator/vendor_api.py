@@ -12,13 +12,13 @@ from datetime import timedelta
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from gupshup.emulator.app import current, sleep
+from gupshup.emulator.context import current, sleep
 from gupshup.emulator.rules import send_forms, webhook_bodies
 from gupshup.emulator.rules.send_forms import MSG_PATH, TEMPLATE_PATH, Refused
 from gupshup.emulator.state.accounts import BadApp
 from gupshup.emulator.state.faults import Answer
+from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import App, Subscription
-from gupshup.emulator.state.templates import JsonObject
 
 blueprint = Blueprint("api", __name__)
 

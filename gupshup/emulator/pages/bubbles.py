@@ -13,8 +13,8 @@ from markupsafe import Markup
 from gupshup.emulator.pages.texts import Words
 from gupshup.emulator.rules.choices import Choice, choices
 from gupshup.emulator.state import templates
+from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import Message, Reply
-from gupshup.emulator.state.templates import JsonObject
 from gupshup.marks import html
 
 _NOTHING = Markup("")

@@ -10,18 +10,21 @@ from flask import Blueprint, Response, redirect, render_template, request, url_f
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import NotFound
 
-from gupshup.emulator.app import current, page_headers
+from gupshup.emulator.context import current
 from gupshup.emulator.pages.bubbles import bubble, phone_number, summary
 from gupshup.emulator.pages.texts import Words, choose
 from gupshup.emulator.rules.replies import BadReply
 from gupshup.emulator.state.codes import REASONS
+from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import App, Chat, Message, Webhook
-from gupshup.emulator.state.templates import JsonObject
 
 blueprint = Blueprint(
     "phone", __name__, template_folder="templates", static_folder="static", static_url_path="/emulator/static"
 )
-blueprint.after_request(page_headers)
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 
 _ROWS_IN_LOG = 8
 _CHATS_SHOWN = 100
@@ -44,6 +47,14 @@ def _render(name: str, **values: object) -> str:
         number=phone_number,
         **values,
     )
+
+
+@blueprint.after_request
+def _page_headers(response: Response) -> Response:
+    """Scripts and styles come from files of the emulator only."""
+    response.headers["Content-Security-Policy"] = _CSP
+    response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 @blueprint.get("/")

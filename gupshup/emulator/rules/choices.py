@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import Message
-from gupshup.emulator.state.templates import JsonObject
 
 
 @dataclass(frozen=True)

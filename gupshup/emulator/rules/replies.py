@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gupshup.emulator.rules.choices import Choice, find
+from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import Message, epoch_ms
-from gupshup.emulator.state.templates import JsonObject
 
 _MIME = {
     "image": "image/jpeg",

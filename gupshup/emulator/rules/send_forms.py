@@ -10,11 +10,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gupshup.emulator.rules import message_shapes
+from gupshup.emulator.rules import message_shapes, template_checks
 from gupshup.emulator.rules.checks import Findings
-from gupshup.emulator.state import codes, templates
+from gupshup.emulator.state import codes
+from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import App
-from gupshup.emulator.state.templates import JsonObject, Template
+from gupshup.emulator.state.templates import Template
 
 MSG_PATH = "/wa/api/v1/msg"
 TEMPLATE_PATH = "/wa/api/v1/template/msg"
@@ -120,7 +121,7 @@ def _template(fields: Fields, app: App, found: Findings) -> Parts:
     if known is None:
         found.fail(codes.TEMPLATE_UNKNOWN, str(template.get("id")))
     else:
-        templates.check_send(known, [str(v) for v in template.get("params", [])], _object(header), found)
+        template_checks.check_send(known, [str(v) for v in template.get("params", [])], _object(header), found)
         if any(index >= len(known.quick_replies) for index in by_index):
             found.fail(codes.PARAM_FORMAT, "postbackTexts: no such quick-reply button")
     return _object(header), template, by_index, known

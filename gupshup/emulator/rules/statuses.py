@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from gupshup.emulator.rules import webhook_bodies
 from gupshup.emulator.state import codes
 from gupshup.emulator.state.faults import DELAYS, Faults
+from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import Message, Status
-from gupshup.emulator.state.templates import JsonObject
 
 
 @dataclass(frozen=True)

@@ -5,30 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 
 from gupshup.emulator.state.codes import is_synchronous
-from gupshup.emulator.state.records import App, Message, Reply, Status, epoch_ms
-from gupshup.emulator.state.templates import JsonObject
+from gupshup.emulator.state.json_types import JsonObject
+from gupshup.emulator.state.records import MODES, App, Message, Reply, Status, epoch_ms
 
-MODES = frozenset(
-    {
-        "SENT",
-        "DELIVERED",
-        "READ",
-        "DELETED",
-        "ENQUEUED",
-        "FAILED",
-        "MESSAGE",
-        "TEMPLATE",
-        "ACCOUNT",
-        "BILLING",
-        "OTHERS",
-        "FLOWS_MESSAGE",
-        "PAYMENTS",
-        "COEXISTENCE",
-        "ALL",
-        "NONE",
-        "COPY",
-    }
-)
 _MODE_OF_TYPE = {
     "message": "MESSAGE",
     "template-event": "TEMPLATE",

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable, Mapping
 from urllib.parse import urlsplit
 
-from gupshup.emulator.rules.webhook_bodies import MODES
 from gupshup.emulator.state import templates
-from gupshup.emulator.state.records import App, Bucket, Subscription, epoch_ms
-from gupshup.emulator.state.templates import JsonObject, Template
+from gupshup.emulator.state.json_types import JsonObject
+from gupshup.emulator.state.records import MODES, App, Bucket, Subscription, epoch_ms
+from gupshup.emulator.state.templates import Template
 from gupshup.emulator.state.timetable import Clock
 
 _NAME = re.compile(r"[A-Za-z0-9]{6,}")

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gupshup.emulator.state.templates import JsonObject
+from gupshup.emulator.state.json_types import JsonObject
 
 # What one prepared answer may be. The `*_after_accept` ones take the message in and then leave the caller in the dark.
 ANSWERS = frozenset(

@@ -7,9 +7,32 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from gupshup.emulator.state.templates import JsonObject, Template
+from gupshup.emulator.state.json_types import JsonObject
+from gupshup.emulator.state.templates import Template
 
 WINDOW = timedelta(hours=24)
+MODES = frozenset(
+    {
+        "SENT",
+        "DELIVERED",
+        "READ",
+        "DELETED",
+        "ENQUEUED",
+        "FAILED",
+        "MESSAGE",
+        "TEMPLATE",
+        "ACCOUNT",
+        "BILLING",
+        "OTHERS",
+        "FLOWS_MESSAGE",
+        "PAYMENTS",
+        "COEXISTENCE",
+        "ALL",
+        "NONE",
+        "COPY",
+    }
+)
+"""What a subscription may ask for. Source: Gupshup docs, subscriptions."""
 
 
 def iso(moment: datetime) -> str:

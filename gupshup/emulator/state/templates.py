@@ -11,12 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from gupshup.emulator.rules.checks import Findings
-from gupshup.emulator.state import codes
+from gupshup.emulator.state.json_types import JsonObject
 
-JsonObject = dict[str, object]
-
-_VARIABLE = re.compile(r"\{\{\s*(\d+|[a-z_]+)\s*\}\}")
+VARIABLE = re.compile(r"\{\{\s*(\d+|[a-z_]+)\s*\}\}")
 _NAME = re.compile(r"[a-z0-9_]{1,180}")
 _KINDS = ("TEXT", "IMAGE", "VIDEO", "DOCUMENT", "LOCATION", "CATALOG", "PRODUCT", "CAROUSEL", "GIF")
 _SEED_KEYS = frozenset(
@@ -37,8 +34,6 @@ _SEED_KEYS = frozenset(
         "vertical",
     }
 )
-_SENDABLE = ("APPROVED", "SANDBOX_REQUESTED")
-_HEADER_LIMIT, _BODY_LIMIT = 60, 1024
 
 
 class BadSeed(ValueError):
@@ -75,14 +70,14 @@ class Template:
 
 def variables(text: str) -> list[str]:
     """Distinct variables of one component: numbers in numeric order, names in order of appearance."""
-    found = list(dict.fromkeys(_VARIABLE.findall(text)))
+    found = list(dict.fromkeys(VARIABLE.findall(text)))
     return sorted((v for v in found if v.isdigit()), key=int) + [v for v in found if not v.isdigit()]
 
 
 def fill(text: str, values: list[str]) -> str:
     """The text with its variables replaced, in the order of `variables`."""
     by_name = dict(zip(variables(text), values, strict=False))
-    return _VARIABLE.sub(lambda match: by_name.get(match[1], match[0]), text)
+    return VARIABLE.sub(lambda match: by_name.get(match[1], match[0]), text)
 
 
 def seed(raw: Mapping[str, object], app_id: str, now_ms: int, new_id: str) -> Template:
@@ -178,12 +173,6 @@ class Rendered:
     buttons: tuple[JsonObject, ...]
 
 
-def _button_slots(template: Template) -> tuple[int, int]:
-    """How many values the buttons must have, and how many more they may have (docs disagree about OTP buttons)."""
-    must = sum(1 for b in template.buttons if b.get("type") == "COPY_CODE" or _VARIABLE.search(str(b.get("url", ""))))
-    return must, sum(1 for b in template.buttons if b.get("type") == "OTP")
-
-
 def render(template: Template, params: list[str]) -> Rendered:
     """Header, body, then button values, in that order."""
     header, body = len(variables(template.header)), len(variables(template.body))
@@ -191,53 +180,11 @@ def render(template: Template, params: list[str]) -> Rendered:
     buttons = []
     for button in template.buttons:
         shown = dict(button)
-        if _VARIABLE.search(str(button.get("url", ""))) and rest:
-            shown["url"] = _VARIABLE.sub(quote(rest.pop(0), safe="/?=&%.-_~#"), str(button["url"]))
+        if VARIABLE.search(str(button.get("url", ""))) and rest:
+            shown["url"] = VARIABLE.sub(quote(rest.pop(0), safe="/?=&%.-_~#"), str(button["url"]))
         elif button.get("type") in ("COPY_CODE", "OTP") and rest:
             shown["code"] = rest.pop(0)
         buttons.append(shown)
     return Rendered(
         fill(template.header, params), fill(template.body, params[header:]), template.footer, tuple(buttons)
     )
-
-
-def check_send(template: Template, params: list[str], header: JsonObject | None, found: Findings) -> None:
-    """Note what WhatsApp would say to these values; `header` is the `message` field."""
-    if template.status not in _SENDABLE:
-        found.fail(codes.TEMPLATE_PAUSED if template.status == "PAUSED" else codes.TEMPLATE_UNKNOWN, template.status)
-        return
-    must, may = _button_slots(template)
-    expected = len(variables(template.header)) + len(variables(template.body)) + must
-    if len(params) not in (expected, expected + may):
-        found.fail(codes.PARAMS_COUNT, f"got {len(params)}, expected {expected}")
-        return
-    _check_values(params, found)
-    _check_header(template, header, found)
-    shown = render(template, params)
-    if len(shown.header) > _HEADER_LIMIT or len(shown.body) > _BODY_LIMIT:
-        found.fail(codes.TEMPLATE_TOO_LONG, f"header {len(shown.header)}, body {len(shown.body)} characters")
-    if must and not all(re.fullmatch(r"[^\s<>\"{}|\\^`]+", value) for value in params[expected - must : expected]):
-        found.fail(codes.PARAM_FORMAT, "button value")
-
-
-def _check_values(params: list[str], found: Findings) -> None:
-    for position, value in enumerate(params):
-        if not value.strip():
-            found.fail(codes.PARAM_FORMAT, f"params[{position}] is empty")
-        elif re.search(r"[\n\r\t]| {5,}", value):
-            found.fail(codes.PARAM_SPACES, f"params[{position}]")
-
-
-def _check_header(template: Template, header: JsonObject | None, found: Findings) -> None:
-    media = {
-        "IMAGE": "image",
-        "VIDEO": "video",
-        "DOCUMENT": "document",
-        "LOCATION": "location",
-        "GIF": "gif",
-        "CAROUSEL": "carousel",
-    }
-    expected = media.get(template.kind)
-    given = str(header.get("type")) if header else None
-    if expected != given:
-        found.fail(codes.PARAM_FORMAT, f"header: expected {expected or 'none'}, received {given or 'none'}")

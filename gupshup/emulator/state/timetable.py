@@ -12,8 +12,8 @@ from collections import deque
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import Webhook
-from gupshup.emulator.state.templates import JsonObject
 
 Clock = Callable[[], datetime]
 Post = Callable[[str, JsonObject], int]

@@ -1,0 +1,61 @@
+"""What WhatsApp says to the values with which a template is sent."""
+
+from __future__ import annotations
+
+import re
+
+from gupshup.emulator.rules.checks import Findings
+from gupshup.emulator.state import codes
+from gupshup.emulator.state.json_types import JsonObject
+from gupshup.emulator.state.templates import VARIABLE, Template, render, variables
+
+_SENDABLE = ("APPROVED", "SANDBOX_REQUESTED")
+_HEADER_LIMIT, _BODY_LIMIT = 60, 1024
+
+
+def check_send(template: Template, params: list[str], header: JsonObject | None, found: Findings) -> None:
+    """Note what WhatsApp would say to these values; `header` is the `message` field."""
+    if template.status not in _SENDABLE:
+        found.fail(codes.TEMPLATE_PAUSED if template.status == "PAUSED" else codes.TEMPLATE_UNKNOWN, template.status)
+        return
+    must, may = _button_slots(template)
+    expected = len(variables(template.header)) + len(variables(template.body)) + must
+    if len(params) not in (expected, expected + may):
+        found.fail(codes.PARAMS_COUNT, f"got {len(params)}, expected {expected}")
+        return
+    _check_values(params, found)
+    _check_header(template, header, found)
+    shown = render(template, params)
+    if len(shown.header) > _HEADER_LIMIT or len(shown.body) > _BODY_LIMIT:
+        found.fail(codes.TEMPLATE_TOO_LONG, f"header {len(shown.header)}, body {len(shown.body)} characters")
+    if must and not all(re.fullmatch(r"[^\s<>\"{}|\\^`]+", value) for value in params[expected - must : expected]):
+        found.fail(codes.PARAM_FORMAT, "button value")
+
+
+def _check_values(params: list[str], found: Findings) -> None:
+    for position, value in enumerate(params):
+        if not value.strip():
+            found.fail(codes.PARAM_FORMAT, f"params[{position}] is empty")
+        elif re.search(r"[\n\r\t]| {5,}", value):
+            found.fail(codes.PARAM_SPACES, f"params[{position}]")
+
+
+def _check_header(template: Template, header: JsonObject | None, found: Findings) -> None:
+    media = {
+        "IMAGE": "image",
+        "VIDEO": "video",
+        "DOCUMENT": "document",
+        "LOCATION": "location",
+        "GIF": "gif",
+        "CAROUSEL": "carousel",
+    }
+    expected = media.get(template.kind)
+    given = str(header.get("type")) if header else None
+    if expected != given:
+        found.fail(codes.PARAM_FORMAT, f"header: expected {expected or 'none'}, received {given or 'none'}")
+
+
+def _button_slots(template: Template) -> tuple[int, int]:
+    """How many values the buttons must have, and how many more they may have (docs disagree about OTP buttons)."""
+    must = sum(1 for b in template.buttons if b.get("type") == "COPY_CODE" or VARIABLE.search(str(b.get("url", ""))))
+    return must, sum(1 for b in template.buttons if b.get("type") == "OTP")
