@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from bx24.emulator.rules import event_tokens
-from bx24.emulator.state.workflow import PlacedRobot
+from bx24.emulator.state.workflow import PlacedRobot, Workflow
 from tests.bx24_emulator.conftest import ROBOT, Bench, kinds
 
 
@@ -212,3 +212,50 @@ def test_the_log_speaks_the_portals_language() -> None:
     bench.ok("bizproc.robot.add", ROBOT)
     flow = bench.start(PlacedRobot("robot.say"))
     assert [line.text for line in flow.log] == ["Workflow started", "Robot “Say” started"]
+
+
+def ignored_lines(flow: Workflow) -> list[tuple[str, str]]:
+    """Kind and robot of the log lines about answers that had no effect."""
+    return [(line.kind, line.robot) for line in flow.log if line.kind in ("answer_repeated", "answer_ignored")]
+
+
+def test_a_repeated_answer_is_logged_as_already_taken(bench: Bench, robot: str) -> None:
+    flow = bench.start(*two())
+    first = flow.event_token
+    bench.answer(flow, status="delivered", minutes_left=12)
+    bench.answer(flow, token=first, status="delivered", minutes_left=12)
+    second = flow.event_token
+    bench.answer(flow, status="read")
+    bench.answer(flow, token=second, log="Ещё раз", status="read")
+    assert [answer.effect for answer in flow.answers] == ["accepted", "not_waiting", "accepted", "finished"]
+    assert ignored_lines(flow) == [("answer_repeated", "Первый"), ("answer_repeated", "Второй")]
+    assert flow.log[-1].text == "Повторный ответ, уже учтён"
+    assert '<tr class="quiet">' in bench.http("GET", "/log").text
+    assert '<tr class="warn">' not in bench.http("GET", "/log").text
+
+
+def test_another_answer_for_a_used_token_stays_a_warning(bench: Bench, robot: str) -> None:
+    flow = bench.start(*two())
+    first = flow.event_token
+    bench.answer(flow, status="delivered")
+    bench.answer(flow, token=first, status="failed")
+    assert ignored_lines(flow) == [("answer_ignored", "Второй")]
+    assert '<tr class="warn">' in bench.http("GET", "/log").text
+
+
+def test_an_answer_that_was_never_taken_stays_a_warning(bench: Bench, robot: str) -> None:
+    flow = bench.start(*two(timeout_s=30))
+    first = flow.event_token
+    bench.pass_time(30)
+    for _ in range(2):
+        bench.answer(flow, token=first, status="late")
+    assert ignored_lines(flow) == [("answer_ignored", "Второй")] * 2
+
+
+def test_a_repeated_answer_that_a_fault_swallows_is_not_called_taken(bench: Bench, robot: str) -> None:
+    flow = bench.start(*two())
+    first = flow.event_token
+    bench.answer(flow, status="delivered")
+    bench.control("faults", {"event_send_lost": 1})
+    bench.answer(flow, token=first, status="delivered")
+    assert ignored_lines(flow) == [("answer_ignored", "Второй")]

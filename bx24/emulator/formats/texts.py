@@ -147,6 +147,7 @@ TEXTS: dict[str, tuple[str, str]] = {
         "The call was not delivered (answer {status}) and will not be repeated {detail}",
     ),
     "log_timeout": ("Время ожидания истекло, процесс идёт дальше", "Time limit reached, the workflow goes on"),
+    "log_answer_repeated": ("Повторный ответ, уже учтён", "Repeated answer, already taken"),
     "log_answer_ignored": ("Ответ не учтён: {reason}", "Answer ignored: {reason}"),
     "effect_lost": ("потерян", "lost"),
     "effect_locked": ("процесс был занят", "the workflow was locked"),

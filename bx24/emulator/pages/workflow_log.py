@@ -13,7 +13,7 @@ from bx24.emulator.state import crm
 from bx24.emulator.state.portal import TIME_ZONE, Portal
 
 _SHOWN = 100
-_GOOD, _BAD, _WARNING = "ok", "bad", "warn"
+_GOOD, _BAD, _WARNING, _QUIET = "ok", "bad", "warn", "quiet"
 TONES = {
     "finished": _GOOD,
     "returned": _GOOD,
@@ -22,6 +22,7 @@ TONES = {
     "blocked": _BAD,
     "timeout": _WARNING,
     "answer_ignored": _WARNING,
+    "answer_repeated": _QUIET,
     "terminated": _WARNING,
 }
 """The colour of a line by its kind, as a class of static/portal.css. Other kinds have none."""

@@ -34,3 +34,7 @@ def is_valid(portal: Portal, token: Any) -> bool:
 
 def workflow_id_of(token: str) -> str:
     return token.partition("|")[0]
+
+
+def step_name_of(token: str) -> str:
+    return token.split("|")[1]

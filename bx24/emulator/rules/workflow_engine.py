@@ -13,6 +13,8 @@ from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.records import RobotRecord
 from bx24.emulator.state.workflow import MAX_TIMEOUT_S, Answer, LogLine, PlacedRobot, Workflow
 
+_TOO_LATE = ("finished", "not_waiting")
+
 
 class Engine:
     """Moves the workflows of a portal and writes their logs. Its callers hold the cloud's lock.
@@ -137,7 +139,11 @@ class Engine:
         if flow is None:
             return
         effect = self._effect(flow, token)
+        repeated = effect in _TOO_LATE and _was_taken(flow, token, returned)
         flow.answers.append(Answer(self.portal.clock(), token, returned, message, effect))
+        if repeated:
+            self._log(flow, "answer_repeated", flow.step_named(event_tokens.step_name_of(token)))
+            return
         if effect != "accepted" or not flow.step:
             self._log(flow, "answer_ignored", reason=text_of(f"effect_{effect}", self.portal.lang))
             return
@@ -194,3 +200,10 @@ class Engine:
         text = details["text"] if "text" in details else text_of(f"log_{kind}", self.portal.lang, **details)
         title = self.portal.robot_title(robot) if robot else ""
         flow.log.append(LogLine(self.portal.clock(), kind, text, title, details.get("values", {})))
+
+
+def _was_taken(flow: Workflow, token: str, returned: Any) -> bool:
+    """Whether these values were already taken for this token: apps may repeat an answer, since `true` proves nothing."""
+    return any(
+        answer.effect == "accepted" and answer.token == token and answer.values == returned for answer in flow.answers
+    )

@@ -111,6 +111,9 @@ class Workflow:
     def step(self) -> PlacedRobot | None:
         return self.steps[self.index] if 0 <= self.index < len(self.steps) else None
 
+    def step_named(self, name: str) -> PlacedRobot | None:
+        return next((step for step in self.steps if step.name == name), None)
+
     def to_dict(self) -> dict[str, Any]:
         sends = {token: sum(answer.token == token for answer in self.answers) for token in self.tokens}
         return {
