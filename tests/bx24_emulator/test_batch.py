@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from tests.bx24_emulator.conftest import Bench
+from tests.bx24_emulator.conftest import PortalDriver
 
 
-def test_later_commands_read_earlier_results(bench: Bench) -> None:
-    result = bench.ok(
+def test_later_commands_read_earlier_results(driver: PortalDriver) -> None:
+    result = driver.result(
         "batch",
         {
             "cmd": {
@@ -24,14 +24,14 @@ def test_later_commands_read_earlier_results(bench: Bench) -> None:
     assert set(result["result_time"]) == {"deal", "contact", "links", "second"}
 
 
-def test_lists_put_total_beside_the_result(bench: Bench) -> None:
-    result = bench.ok("batch", {"cmd": {"u": "user.get"}})
+def test_lists_put_total_beside_the_result(driver: PortalDriver) -> None:
+    result = driver.result("batch", {"cmd": {"u": "user.get"}})
     assert result["result_total"] == {"u": 3}
 
 
-def test_a_failed_command_does_not_stop_the_others(bench: Bench) -> None:
+def test_a_failed_command_does_not_stop_the_others(driver: PortalDriver) -> None:
     commands = {"a": "crm.deal.get?id=999", "b": "profile", "c": "nothing.here", "d": "batch?cmd[x]=profile"}
-    answer = bench.rest("batch", {"cmd": commands})
+    answer = driver.rest("batch", {"cmd": commands})
     assert answer.status_code == 200
     result = answer.json["result"]
     assert list(result["result"]) == ["b"]
@@ -45,30 +45,30 @@ def test_a_failed_command_does_not_stop_the_others(bench: Bench) -> None:
     }
 
 
-def test_halt_stops_at_the_first_error(bench: Bench) -> None:
-    result = bench.ok("batch", {"halt": 1, "cmd": {"a": "profile", "b": "crm.deal.get?id=999", "c": "profile"}})
+def test_halt_stops_at_the_first_error(driver: PortalDriver) -> None:
+    result = driver.result("batch", {"halt": 1, "cmd": {"a": "profile", "b": "crm.deal.get?id=999", "c": "profile"}})
     assert list(result["result"]) == ["a"]
     assert list(result["result_error"]) == ["b"]
 
 
-def test_the_51st_command_is_refused(bench: Bench) -> None:
-    result = bench.ok("batch", {"cmd": {f"c{number}": "user.admin" for number in range(51)}})
+def test_the_51st_command_is_refused(driver: PortalDriver) -> None:
+    result = driver.result("batch", {"cmd": {f"c{number}": "user.admin" for number in range(51)}})
     assert len(result["result"]) == 50
     assert result["result_error"]["c50"]["error"] == "ERROR_BATCH_LENGTH_EXCEEDED"
 
 
-def test_numbered_commands_come_back_as_a_list(bench: Bench) -> None:
-    assert bench.ok("batch", {"cmd": ["user.admin", "user.admin"]})["result"] == [True, True]
-    assert bench.ok("batch", {})["result"] == []
+def test_numbered_commands_come_back_as_a_list(driver: PortalDriver) -> None:
+    assert driver.result("batch", {"cmd": ["user.admin", "user.admin"]})["result"] == [True, True]
+    assert driver.result("batch", {})["result"] == []
 
 
-def test_everything_after_a_bare_hash_is_lost(bench: Bench) -> None:
-    bench.ok("batch", {"cmd": {"a": "app.option.set?OPTIONS[a]=x#y", "b": "app.option.set?OPTIONS[b]=x%23y"}})
-    assert bench.ok("app.option.get") == {"a": "x", "b": "x#y"}
+def test_everything_after_a_bare_hash_is_lost(driver: PortalDriver) -> None:
+    driver.result("batch", {"cmd": {"a": "app.option.set?OPTIONS[a]=x#y", "b": "app.option.set?OPTIONS[b]=x%23y"}})
+    assert driver.result("app.option.get") == {"a": "x", "b": "x#y"}
 
 
-def test_a_reference_inside_text_and_one_that_leads_nowhere(bench: Bench) -> None:
-    bench.ok(
+def test_a_reference_inside_text_and_one_that_leads_nowhere(driver: PortalDriver) -> None:
+    driver.result(
         "batch",
         {
             "cmd": {
@@ -77,15 +77,15 @@ def test_a_reference_inside_text_and_one_that_leads_nowhere(bench: Bench) -> Non
             }
         },
     )
-    assert bench.ok("app.option.get") == {"a": "user 1!", "b": None}
+    assert driver.result("app.option.get") == {"a": "user 1!", "b": None}
 
 
-def test_a_batch_costs_one_request(bench: Bench) -> None:
-    token = bench.token()
-    answers = [bench.rest("batch", {"cmd": {"a": "profile", "b": "profile"}}, token=token) for _ in range(50)]
+def test_a_batch_costs_one_request(driver: PortalDriver) -> None:
+    token = driver.access_token()
+    answers = [driver.rest("batch", {"cmd": {"a": "profile", "b": "profile"}}, token=token) for _ in range(50)]
     assert {answer.status_code for answer in answers} == {200}
 
 
-def test_form_encoded_batches_work_like_json(bench: Bench) -> None:
-    body = {"auth": bench.token(), "cmd[a]": "user.admin", "halt": "0"}
-    assert bench.http("POST", "/rest/batch", data=body).json["result"]["result"] == {"a": True}
+def test_form_encoded_batches_work_like_json(driver: PortalDriver) -> None:
+    body = {"auth": driver.access_token(), "cmd[a]": "user.admin", "halt": "0"}
+    assert driver.http("POST", "/rest/batch", data=body).json["result"]["result"] == {"a": True}

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.bx24_emulator.conftest import Bench
+from tests.bx24_emulator.conftest import PortalDriver
 
 
 @pytest.mark.parametrize(
@@ -19,40 +19,42 @@ from tests.bx24_emulator.conftest import Bench
         ("crm.company.get", 2, {"TITLE": "ИП Безномерный", "HAS_PHONE": "N"}),
     ],
 )
-def test_classic_fields_are_upper_case_strings(bench: Bench, method: str, item_id: int, shown: dict[str, Any]) -> None:
-    result = bench.ok(method, {"id": item_id})
+def test_classic_fields_are_upper_case_strings(
+    driver: PortalDriver, method: str, item_id: int, shown: dict[str, Any]
+) -> None:
+    result = driver.result(method, {"id": item_id})
     assert shown.items() <= result.items()
     assert all(value is None or isinstance(value, (str, list, dict)) for value in result.values())
     assert result["ID"] == str(item_id)
 
 
-def test_phones_are_missing_when_there_are_none(bench: Bench) -> None:
-    assert "PHONE" not in bench.ok("crm.contact.get", {"ID": 3})
-    assert bench.ok("crm.contact.get", {"id": 2})["PHONE"][1] == {
+def test_phones_are_missing_when_there_are_none(driver: PortalDriver) -> None:
+    assert "PHONE" not in driver.result("crm.contact.get", {"ID": 3})
+    assert driver.result("crm.contact.get", {"id": 2})["PHONE"][1] == {
         "ID": "1004",
         "VALUE_TYPE": "MOBILE",
         "VALUE": "8 (916) 222-33-44",
         "TYPE_ID": "PHONE",
     }
-    assert "PHONE" not in bench.ok("crm.lead.get", {"id": 2})
+    assert "PHONE" not in driver.result("crm.lead.get", {"id": 2})
 
 
 @pytest.mark.parametrize("item_id", ["", None, "x", 0, -1])
 @pytest.mark.parametrize("method", ["crm.deal.get", "crm.contact.get", "crm.deal.contact.items.get"])
-def test_classic_errors_have_no_code(bench: Bench, method: str, item_id: Any) -> None:
-    answer = bench.rest(method, {"id": item_id})
+def test_classic_errors_have_no_code(driver: PortalDriver, method: str, item_id: Any) -> None:
+    answer = driver.rest(method, {"id": item_id})
     assert (answer.status_code, answer.json["error"]) == (400, "")
     assert answer.json["error_description"] == "ID is not defined or invalid."
 
 
-def test_a_missing_item(bench: Bench) -> None:
-    assert bench.rest("crm.company.get", {"id": 99}).json["error_description"] == "Not found"
-    assert bench.error("crm.item.get", {"entityTypeId": 2, "id": 99}) == (400, "NOT_FOUND")
-    assert bench.error("crm.item.get", {"entityTypeId": 999, "id": 1}) == (400, "NOT_FOUND")
-    assert bench.error("crm.item.get", {"id": 1}) == (400, "100")
-    assert bench.error("crm.item.get", {"entityTypeId": 2}) == (400, "100")
+def test_a_missing_item(driver: PortalDriver) -> None:
+    assert driver.rest("crm.company.get", {"id": 99}).json["error_description"] == "Not found"
+    assert driver.error("crm.item.get", {"entityTypeId": 2, "id": 99}) == (400, "NOT_FOUND")
+    assert driver.error("crm.item.get", {"entityTypeId": 999, "id": 1}) == (400, "NOT_FOUND")
+    assert driver.error("crm.item.get", {"id": 1}) == (400, "100")
+    assert driver.error("crm.item.get", {"entityTypeId": 2}) == (400, "100")
     # Unlike bizproc, CRM minds the case of its parameters.
-    assert bench.error("crm.item.get", {"ENTITYTYPEID": 2, "ID": 1}) == (400, "100")
+    assert driver.error("crm.item.get", {"ENTITYTYPEID": 2, "ID": 1}) == (400, "100")
 
 
 @pytest.mark.parametrize(
@@ -66,94 +68,94 @@ def test_a_missing_item(bench: Bench) -> None:
         (183, {"contactId": 2, "parentId2": 2, "categoryId": 5}),
     ],
 )
-def test_items_are_camel_case_and_typed(bench: Bench, entity: int, shown: dict[str, Any]) -> None:
-    item = bench.ok("crm.item.get", {"entityTypeId": entity, "id": 1})["item"]
+def test_items_are_camel_case_and_typed(driver: PortalDriver, entity: int, shown: dict[str, Any]) -> None:
+    item = driver.result("crm.item.get", {"entityTypeId": entity, "id": 1})["item"]
     assert shown.items() <= item.items()
     assert ("fm" in item) == (entity in (1, 3, 4))
 
 
-def test_fm_of_an_item(bench: Bench) -> None:
-    item = bench.ok("crm.item.get", {"entityTypeId": "3", "id": "1"})["item"]
+def test_fm_of_an_item(driver: PortalDriver) -> None:
+    item = driver.result("crm.item.get", {"entityTypeId": "3", "id": "1"})["item"]
     assert item["fm"][0] == {"id": 1001, "typeId": "PHONE", "valueType": "MOBILE", "value": "+7 (912) 345-67-89"}
 
 
-def test_contacts_of_a_deal(bench: Bench) -> None:
-    assert bench.ok("crm.deal.contact.items.get", {"id": 2}) == [
+def test_contacts_of_a_deal(driver: PortalDriver) -> None:
+    assert driver.result("crm.deal.contact.items.get", {"id": 2}) == [
         {"CONTACT_ID": 2, "SORT": 10, "ROLE_ID": 0, "IS_PRIMARY": "Y"},
         {"CONTACT_ID": 4, "SORT": 20, "ROLE_ID": 0, "IS_PRIMARY": "N"},
     ]
-    assert bench.ok("crm.deal.contact.items.get", {"id": 4}) == []
-    assert bench.ok("crm.contact.company.items.get", {"id": 1})[0]["COMPANY_ID"] == 1
-    assert bench.ok("crm.contact.company.items.get", {"id": 3}) == []
+    assert driver.result("crm.deal.contact.items.get", {"id": 4}) == []
+    assert driver.result("crm.contact.company.items.get", {"id": 1})[0]["COMPANY_ID"] == 1
+    assert driver.result("crm.contact.company.items.get", {"id": 3}) == []
 
 
-def test_lists_page_by_50(bench: Bench) -> None:
+def test_lists_page_by_50(driver: PortalDriver) -> None:
     for number in range(60):
-        bench.control("deals", {"title": f"Сделка {number}", "contactId": 4})
-    token = bench.token()
-    first = bench.rest("crm.item.list", {"entityTypeId": 2}, token=token).json
+        driver.control("deals", {"title": f"Сделка {number}", "contactId": 4})
+    token = driver.access_token()
+    first = driver.rest("crm.item.list", {"entityTypeId": 2}, token=token).json
     assert (len(first["result"]["items"]), first["total"], first["next"]) == (50, 65, 50)
-    last = bench.rest("crm.item.list", {"entityTypeId": 2, "start": 50, "select": ["id", "title"]}, token=token).json
+    last = driver.rest("crm.item.list", {"entityTypeId": 2, "start": 50, "select": ["id", "title"]}, token=token).json
     assert len(last["result"]["items"]) == 15
     assert "next" not in last
     assert set(last["result"]["items"][0]) == {"id", "title"}
-    found = bench.ok("crm.item.list", {"entityTypeId": 2, "filter": {"=contactId": 1, "@id": [1, 2]}})
+    found = driver.result("crm.item.list", {"entityTypeId": 2, "filter": {"=contactId": 1, "@id": [1, 2]}})
     assert [item["id"] for item in found["items"]] == [1]
 
 
-def test_directories(bench: Bench) -> None:
-    assert bench.ok("crm.category.list", {"entityTypeId": 183})["categories"][0]["id"] == 5
-    assert bench.ok("crm.type.list")["types"][0]["entityTypeId"] == 183
-    assert bench.ok("crm.status.list")[0]["NAME"] == "Новая"
+def test_directories(driver: PortalDriver) -> None:
+    assert driver.result("crm.category.list", {"entityTypeId": 183})["categories"][0]["id"] == 5
+    assert driver.result("crm.type.list")["types"][0]["entityTypeId"] == 183
+    assert driver.result("crm.status.list")[0]["NAME"] == "Новая"
 
 
-def test_who_has_this_phone(bench: Bench) -> None:
+def test_who_has_this_phone(driver: PortalDriver) -> None:
     find = "crm.duplicate.findbycomm"
-    assert bench.ok(find, {"type": "PHONE", "values": ["89123456789"]}) == {"CONTACT": [1]}
-    assert bench.ok(find, {"type": "PHONE", "values": ["+10000000000"]}) == []
-    assert bench.error(find, {"type": "FAX", "values": ["1"]}) == (400, "")
+    assert driver.result(find, {"type": "PHONE", "values": ["89123456789"]}) == {"CONTACT": [1]}
+    assert driver.result(find, {"type": "PHONE", "values": ["+10000000000"]}) == []
+    assert driver.error(find, {"type": "FAX", "values": ["1"]}) == (400, "")
 
 
 HEADERS = {"User-Agent": "test", "Accept": "*/*"}
 
 
-def test_files_are_downloaded_with_the_token_in_the_link_until_it_expires(bench: Bench) -> None:
-    shown = bench.ok("crm.deal.get", {"id": 1})["UF_CRM_CONTRACT"]
-    modern = bench.ok("crm.item.get", {"entityTypeId": 2, "id": 1})["item"]["ufCrmContract"]
-    disk = bench.ok("disk.file.get", {"id": 602})
+def test_files_are_downloaded_with_the_token_in_the_link_until_it_expires(driver: PortalDriver) -> None:
+    shown = driver.result("crm.deal.get", {"id": 1})["UF_CRM_CONTRACT"]
+    modern = driver.result("crm.item.get", {"entityTypeId": 2, "id": 1})["item"]["ufCrmContract"]
+    disk = driver.result("disk.file.get", {"id": 602})
     assert (disk["NAME"], disk["SIZE"]) == ("shkaf.png", "69")
-    base = bench.portal.base_url
+    base = driver.portal.base_url
     links = [shown["downloadUrl"], modern["urlMachine"].removeprefix(base), disk["DOWNLOAD_URL"].removeprefix(base)]
     for link in links:
-        answer = bench.http("GET", link, headers=HEADERS)
+        answer = driver.http("GET", link, headers=HEADERS)
         assert answer.status_code == 200, link
         assert answer.data[:4] in (b"%PDF", b"\x89PNG")
-        assert bench.http("GET", link, headers={"User-Agent": "test"}).status_code == 404
-    assert bench.http("GET", shown["showUrl"], headers=HEADERS).status_code == 404
-    bench.now += 3600
-    assert bench.http("GET", links[0], headers=HEADERS).status_code == 404
+        assert driver.http("GET", link, headers={"User-Agent": "test"}).status_code == 404
+    assert driver.http("GET", shown["showUrl"], headers=HEADERS).status_code == 404
+    driver.now += 3600
+    assert driver.http("GET", links[0], headers=HEADERS).status_code == 404
 
 
-def test_original_names_of_custom_fields(bench: Bench) -> None:
-    item = bench.ok("crm.item.get", {"entityTypeId": 2, "id": 1, "useOriginalUfNames": "Y"})["item"]
+def test_original_names_of_custom_fields(driver: PortalDriver) -> None:
+    item = driver.result("crm.item.get", {"entityTypeId": 2, "id": 1, "useOriginalUfNames": "Y"})["item"]
     assert item["UF_CRM_CONTRACT"]["id"] == 501
 
 
-def test_disk_refuses(bench: Bench) -> None:
-    assert bench.error("disk.file.get", {}) == (400, "ERROR_ARGUMENT")
-    assert bench.error("disk.file.get", {"id": 1}) == (400, "ERROR_NOT_FOUND")
-    link = bench.ok("disk.file.getExternalLink", {"id": 601})
+def test_disk_refuses(driver: PortalDriver) -> None:
+    assert driver.error("disk.file.get", {}) == (400, "ERROR_ARGUMENT")
+    assert driver.error("disk.file.get", {"id": 1}) == (400, "ERROR_NOT_FOUND")
+    link = driver.result("disk.file.getExternalLink", {"id": 601})
     assert link == "https://acme.example/~pub601"
-    assert "Прайс-лист.pdf" in bench.http("GET", "/~pub601").text
-    assert bench.http("GET", "/~pub1").status_code == 404
-    assert bench.error("disk.file.getExternalLink", {"id": 601}, user=2) == (403, "ACCESS_DENIED")
+    assert "Прайс-лист.pdf" in driver.http("GET", "/~pub601").text
+    assert driver.http("GET", "/~pub1").status_code == 404
+    assert driver.error("disk.file.getExternalLink", {"id": 601}, user=2) == (403, "ACCESS_DENIED")
 
 
-def test_control_adds_items(bench: Bench) -> None:
-    contact = bench.control("deals", {"entityTypeId": 3, "name": "Новый", "phones": ["+7 900 000-00-01"]})["item"]
-    deal = bench.control("deals", {"title": "Новая", "contactId": contact["id"]})["item"]
-    assert bench.ok("crm.contact.get", {"id": contact["id"]})["PHONE"][0]["VALUE"] == "+7 900 000-00-01"
-    assert bench.ok("crm.deal.get", {"id": deal["id"]})["CONTACT_ID"] == str(contact["id"])
+def test_control_adds_items(driver: PortalDriver) -> None:
+    contact = driver.control("deals", {"entityTypeId": 3, "name": "Новый", "phones": ["+7 900 000-00-01"]})["item"]
+    deal = driver.control("deals", {"title": "Новая", "contactId": contact["id"]})["item"]
+    assert driver.result("crm.contact.get", {"id": contact["id"]})["PHONE"][0]["VALUE"] == "+7 900 000-00-01"
+    assert driver.result("crm.deal.get", {"id": deal["id"]})["CONTACT_ID"] == str(contact["id"])
 
 
 @pytest.mark.parametrize(
@@ -169,21 +171,21 @@ def test_control_adds_items(bench: Bench) -> None:
         ("run", {}, 400),
     ],
 )
-def test_control_refuses_nonsense(bench: Bench, path: str, body: dict[str, Any], status: int) -> None:
-    assert bench.control(path, body, status=status)["error"]
+def test_control_refuses_nonsense(driver: PortalDriver, path: str, body: dict[str, Any], status: int) -> None:
+    assert driver.control(path, body, status=status)["error"]
 
 
-def test_control_shows_the_whole_state(bench: Bench) -> None:
-    state = bench.control("state")
+def test_control_shows_the_whole_state(driver: PortalDriver) -> None:
+    state = driver.control("state")
     assert (state["portal"], state["installed"], len(state["deals"])) == ("https://acme.example", False, 5)
-    assert bench.control("portals", {"url": "https://second.example", "lang": "en"})["portal"] == (
+    assert driver.control("portals", {"url": "https://second.example", "lang": "en"})["portal"] == (
         "https://second.example"
     )
-    assert len(bench.emulator.portals.all) == 2
+    assert len(driver.emulator.portals.all) == 2
 
 
-def test_a_second_portal_in_process_needs_an_address(bench: Bench) -> None:
+def test_a_second_portal_in_process_needs_an_address(driver: PortalDriver) -> None:
     with pytest.raises(ValueError, match="base_url"):
-        bench.emulator.add_portal()
+        driver.emulator.add_portal()
     with pytest.raises(ValueError, match="url"):
-        bench.emulator.rename(bench.portal)
+        driver.emulator.rename(driver.portal)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -19,8 +17,7 @@ from bx24.emulator.pages import robot_form
 from bx24.emulator.rules import deal_fields
 from bx24.emulator.server import Server
 from bx24.emulator.state.records import RobotRecord
-from tests.bx24_emulator.conftest import ROBOT, Bench
-from tests.bx24_emulator.test_host_page import Handler
+from tests.bx24_emulator.conftest import ROBOT, PortalDriver
 from tests.bx24_emulator.test_pages import form_of
 from tests.support.browser import launch
 
@@ -35,15 +32,6 @@ NATIVE: dict[str, Any] = {
         "until": {"Name": {"ru": "До", "en": "Until"}, "Type": "select", "Options": {"sent": "S", "read": "R"}},
     },
 }
-
-
-@pytest.fixture(scope="module")
-def app_url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture
@@ -72,25 +60,25 @@ def browser_page() -> Iterator[Page]:
 
 @pytest.fixture
 def page(browser_page: Page) -> Iterator[Page]:
-    troubles: list[str] = []
+    problems_seen: list[str] = []
 
-    def thrown(error: Any) -> None:
-        troubles.append(str(error))
+    def on_page_error(error: Any) -> None:
+        problems_seen.append(str(error))
 
-    def said(message: Any) -> None:
+    def on_console(message: Any) -> None:
         if message.type in ("error", "warning"):
-            troubles.append(message.text)
+            problems_seen.append(message.text)
 
-    browser_page.on("pageerror", thrown)
-    browser_page.on("console", said)
+    browser_page.on("pageerror", on_page_error)
+    browser_page.on("console", on_console)
     yield browser_page
-    browser_page.remove_listener("pageerror", thrown)
-    browser_page.remove_listener("console", said)
+    browser_page.remove_listener("pageerror", on_page_error)
+    browser_page.remove_listener("console", on_console)
     browser_page.goto("about:blank")
-    assert troubles == []
+    assert problems_seen == []
 
 
-def app_frame(page: Page) -> Frame:
+def settings_frame(page: Page) -> Frame:
     handle = page.get_by_title("Страница настроек робота").element_handle()
     frame = handle.content_frame()
     assert frame
@@ -98,17 +86,17 @@ def app_frame(page: Page) -> Frame:
     return frame
 
 
-def call(frame: Frame, method: str, params: Any = None, wait: int = 10_000) -> Any:
+def call_host(frame: Frame, method: str, params: Any = None, wait: int = 10_000) -> Any:
     return frame.evaluate("([m, p, wait]) => window.call(m, p ?? undefined, { wait })", [method, params, wait])
 
 
-def write(page: Page, **values: Any) -> None:
+def set_properties(page: Page, **values: Any) -> None:
     """What a settings page does on a change; the host never answers that."""
-    frame = app_frame(page)
-    assert call(frame, "setPropertyValue", values, wait=50) == "silence"
+    frame = settings_frame(page)
+    assert call_host(frame, "setPropertyValue", values, wait=50) == "silence"
 
 
-def placed(emulator: Emulator) -> list[dict[str, Any]]:
+def placed_robots(emulator: Emulator) -> list[dict[str, Any]]:
     state = requests.get(f"{emulator.portal.base_url}/emulator/state", timeout=10).json()
     return list(state["stages"][1]["robots"])
 
@@ -125,9 +113,9 @@ def test_a_robot_is_added_edited_moved_and_deleted(emulator: Emulator, page: Pag
     page.get_by_role("link", name="Сказать").click()
     # Measured until it holds: the frame is there before its stylesheet is.
     expect(page.get_by_title("Страница настроек робота")).to_have_js_property("offsetHeight", 350)
-    options = call(app_frame(page), "getInitData")["PLACEMENT_OPTIONS"]
+    options = call_host(settings_frame(page), "getInitData")["PLACEMENT_OPTIONS"]
     assert options["current_values"] == {"text": None, "params": None, "once": None}
-    write(page, text="Здравствуйте", params=["[1]{=Document:CONTACT.NAME}", "", "[2]"], unknown="x")
+    set_properties(page, text="Здравствуйте", params=["[1]{=Document:CONTACT.NAME}", "", "[2]"], unknown="x")
     page.get_by_label("Название робота").fill("Первый")
     page.get_by_label("Запускать от имени").select_option("Мария Кузнецова")
     page.get_by_label("Текст статуса").fill("Пишем клиенту")
@@ -136,26 +124,26 @@ def test_a_robot_is_added_edited_moved_and_deleted(emulator: Emulator, page: Pag
     page.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_role("status")).to_have_text("Сохранено: Первый")
     expect(page.get_by_role("link", name="Изменить: Первый")).to_be_focused()
-    (saved,) = placed(emulator)
+    (saved,) = placed_robots(emulator)
     assert saved["values"] == {"text": "Здравствуйте", "params": ["[1]{=Document:CONTACT.NAME}", "[2]"], "once": ""}
     assert (saved["timeout_s"], saved["auth_user_id"], saved["status_text"]) == (7200, 3, "Пишем клиенту")
     assert saved["name"] != options["activity_name"], "a new robot's name is temporary"
 
     page.get_by_role("link", name="Изменить: Первый").click()
-    options = call(app_frame(page), "getInitData")["PLACEMENT_OPTIONS"]
+    options = call_host(settings_frame(page), "getInitData")["PLACEMENT_OPTIONS"]
     assert options["activity_name"] == saved["name"]
     assert options["current_values"] == {**saved["values"]}
     expect(page.get_by_label("Время ожидания")).to_have_value("2")
     page.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_role("status")).to_have_text("Сохранено: Первый")
-    assert placed(emulator) == [saved], "opened and saved without a change"
+    assert placed_robots(emulator) == [saved], "opened and saved without a change"
 
     page.get_by_role("link", name="Добавить робота: Замер").click()
     page.get_by_role("link", name="Сказать").click()
-    earlier = call(app_frame(page), "getInitData")["PLACEMENT_OPTIONS"]["template"]["return_activities"]
+    earlier = call_host(settings_frame(page), "getInitData")["PLACEMENT_OPTIONS"]["template"]["return_activities"]
     assert [(step["Id"], step["Title"]) for step in earlier] == [(saved["name"], "Первый")]
     page.get_by_role("link", name="Отмена").click()
-    assert len(placed(emulator)) == 1
+    assert len(placed_robots(emulator)) == 1
 
     other = {"code": "robot.plain", "values": {"text": "x"}, "title": "Второй"}
     requests.post(
@@ -166,28 +154,28 @@ def test_a_robot_is_added_edited_moved_and_deleted(emulator: Emulator, page: Pag
     page.reload()
     page.get_by_role("button", name="Выше: Второй").click()
     expect(page.get_by_role("button", name="Выше: Второй")).to_be_focused()
-    assert [robot["title"] for robot in placed(emulator)] == ["Второй", "Первый"]
+    assert [robot["title"] for robot in placed_robots(emulator)] == ["Второй", "Первый"]
     page.get_by_role("button", name="Удалить: Первый").click()
     expect(page.get_by_role("status")).to_have_text("Робот удалён: Первый")
-    assert [robot["title"] for robot in placed(emulator)] == ["Второй"]
+    assert [robot["title"] for robot in placed_robots(emulator)] == ["Второй"]
 
 
 def test_a_refused_save_opens_again_with_what_was_typed(emulator: Emulator, page: Page) -> None:
     page.goto(f"{emulator.portal.base_url}/designer/PREPARATION/new/robot.say")
-    write(page, params=["{=Document:TITLE}"], once="perhaps")
+    set_properties(page, params=["{=Document:TITLE}"], once="perhaps")
     page.get_by_role("button", name="Сохранить").click()
     alert = page.get_by_role("alert")
     expect(alert).to_be_focused()
     expect(page).to_have_title(re.compile("^Ошибка: Сказать"))
     expect(alert).to_contain_text("Поле «Текст» пустое. Заполните его.")
     expect(alert).to_contain_text("Поле «Once»: нужно Y или N.")
-    typed = call(app_frame(page), "getInitData")["PLACEMENT_OPTIONS"]["current_values"]
+    typed = call_host(settings_frame(page), "getInitData")["PLACEMENT_OPTIONS"]["current_values"]
     assert typed == {"text": "", "params": ["{=Document:TITLE}"], "once": "perhaps"}
-    assert placed(emulator) == []
-    write(page, text="да", once="Y")
+    assert placed_robots(emulator) == []
+    set_properties(page, text="да", once="Y")
     page.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_role("status")).to_contain_text("Сохранено")
-    assert placed(emulator)[0]["values"] == {"text": "да", "params": ["{=Document:TITLE}"], "once": "Y"}
+    assert placed_robots(emulator)[0]["values"] == {"text": "да", "params": ["{=Document:TITLE}"], "once": "Y"}
 
 
 def test_a_robot_without_a_page_is_set_up_with_the_portals_own_controls(emulator: Emulator, page: Page) -> None:
@@ -208,7 +196,7 @@ def test_a_robot_without_a_page_is_set_up_with_the_portals_own_controls(emulator
     page.get_by_label("Минут", exact=True).fill("1 440")
     page.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_role("status")).to_have_text("Сохранено: Простой")
-    assert placed(emulator)[0]["values"] == {
+    assert placed_robots(emulator)[0]["values"] == {
         "text": "первая строка\nвторая",
         "params": ["раз", "два"],
         "once": "N",
@@ -228,12 +216,12 @@ def test_the_switches(emulator: Emulator, page: Page, monkeypatch: pytest.Monkey
     expect(page.get_by_role("status")).to_have_text("Сохранено")
     expect(page.get_by_role("checkbox", name="Завершить сеанс")).to_be_checked()
     page.goto(f"{url}/designer/PREPARATION/new/robot.say")
-    init = call(app_frame(page), "getInitData")
+    init = call_host(settings_frame(page), "getInitData")
     assert init["IS_ADMIN"] is False
     assert len(init["PLACEMENT_OPTIONS"]["document_fields"]) > 300
     expect(page.get_by_label("Запускать от имени")).to_have_count(0)
-    assert call(app_frame(page), "resizeWindow", {"height": 500}, wait=200) == "silence"
-    assert call(app_frame(page), "refreshAuth", wait=500) == "silence"
+    assert call_host(settings_frame(page), "resizeWindow", {"height": 500}, wait=200) == "silence"
+    assert call_host(settings_frame(page), "refreshAuth", wait=500) == "silence"
     expect(page.get_by_role("alert")).to_have_text("Страница не смогла продлить доступ")
 
     answer = requests.post(f"{url}/emulator/settle", json={"viewer": 1, "lang": "en"}, timeout=10)
@@ -243,11 +231,11 @@ def test_the_switches(emulator: Emulator, page: Page, monkeypatch: pytest.Monkey
     loading = page.get_by_text("Открываем страницу приложения…")
     expect(loading).to_be_visible()
     expect(loading).to_have_count(0)
-    fields = call(app_frame(page), "getInitData")["PLACEMENT_OPTIONS"]["document_fields"]
+    fields = call_host(settings_frame(page), "getInitData")["PLACEMENT_OPTIONS"]["document_fields"]
     assert fields["UF_CRM_PREPAID_PRINTABLE"]["Name"] == "Prepayment (text)"
 
 
-def test_only_robots_for_deals_are_offered(bench: Bench) -> None:
+def test_only_robots_for_deals_are_offered(driver: PortalDriver) -> None:
     deal = ["crm", "CCrmDocumentDeal"]
     for code, rules in {
         "any": None,
@@ -257,15 +245,17 @@ def test_only_robots_for_deals_are_offered(bench: Bench) -> None:
         "leads": {"INCLUDE": [["crm", "CCrmDocumentLead"]]},
         "box": {"INCLUDE": ["box"]},
     }.items():
-        bench.ok("bizproc.robot.add", {**ROBOT, "CODE": code, "NAME": code, **({"FILTER": rules} if rules else {})})
-    bench.ok("bizproc.activity.add", {**ROBOT, "CODE": "activity", "NAME": "activity"})
-    page = bench.http("GET", "/designer/NEW/add").text
-    offered = [code for code in (*bench.portal.robots, "none") if f"/designer/NEW/new/{code}" in page]
+        driver.result(
+            "bizproc.robot.add", {**ROBOT, "CODE": code, "NAME": code, **({"FILTER": rules} if rules else {})}
+        )
+    driver.result("bizproc.activity.add", {**ROBOT, "CODE": "activity", "NAME": "activity"})
+    page = driver.http("GET", "/designer/NEW/add").text
+    offered = [code for code in (*driver.portal.robots, "none") if f"/designer/NEW/new/{code}" in page]
     assert offered == ["any", "deals", "cloud"]
     for path in ("/designer/NOPE/add", "/designer/NEW/new/none", "/designer/NOPE/new/any"):
-        assert bench.http("GET", path).status_code == 404
+        assert driver.http("GET", path).status_code == 404
     for path in ("/robots/NEW/0/delete", "/robots/NOPE/0/up"):
-        assert bench.http("POST", path).status_code == 404
+        assert driver.http("POST", path).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -321,44 +311,48 @@ def test_what_save_makes_of_an_input(descriptor: dict[str, Any], sent: list[tupl
         (1, "{=Document:UF_CRM_1712043311}", "Москва, Садовая ул., 10\nдомофон 42", None),
     ],
 )
-def test_fields_of_a_deal(bench: Bench, robot: str, deal: int, expression: str, russian: str, english: str) -> None:
+def test_fields_of_a_deal(
+    driver: PortalDriver, robot: str, deal: int, expression: str, russian: str, english: str
+) -> None:
     for lang, wanted in (("ru", russian), ("en", english)):
-        bench.portal.change_settings(lang=lang)
-        bench.control("run", {"code": robot, "values": {"text": expression}, "id": deal})
-        bench.pass_time()
-        assert bench.inbox.last.form["properties[text]"] == (russian if wanted is None else wanted)
+        driver.portal.change_settings(lang=lang)
+        driver.control("run", {"code": robot, "values": {"text": expression}, "id": deal})
+        driver.advance_clock()
+        assert driver.inbox.last.form["properties[text]"] == (russian if wanted is None else wanted)
 
 
-def test_the_field_catalogue(bench: Bench) -> None:
-    fields = deal_fields.fields(bench.portal)
+def test_the_field_catalogue(driver: PortalDriver) -> None:
+    fields = deal_fields.fields(driver.portal)
     assert fields["UF_CRM_PAYMENT"]["Options"] == {"71": "Полная оплата", "72": "Рассрочка", "73": "Кредит"}
     assert fields["UF_CRM_COLORS"]["Multiple"] is True
     assert (fields["UF_CRM_CONTRACT"]["Type"], fields["UF_CRM_PREPAID"]["Type"]) == ("file", "UF:money")
     ours = len([code for code in fields if "UF_CRM" in code and not code.endswith("_PRINTABLE")])
-    bench.control("faults", {"many_fields": True})
-    many = [code for code in deal_fields.fields(bench.portal) if "UF_CRM" in code and not code.endswith("_PRINTABLE")]
+    driver.control("faults", {"many_fields": True})
+    many = [code for code in deal_fields.fields(driver.portal) if "UF_CRM" in code and not code.endswith("_PRINTABLE")]
     assert len(many) == ours + 300
 
 
-def test_robots_placed_by_hand_run_in_order_and_use_earlier_results(bench: Bench) -> None:
-    bench.ok("bizproc.robot.add", {**ROBOT, "USE_PLACEMENT": "Y", "PLACEMENT_HANDLER": "https://app.example/settings"})
+def test_robots_placed_by_hand_run_in_order_and_use_earlier_results(driver: PortalDriver) -> None:
+    driver.result(
+        "bizproc.robot.add", {**ROBOT, "USE_PLACEMENT": "Y", "PLACEMENT_HANDLER": "https://app.example/settings"}
+    )
     new = "/designer/PREPARATION/new/robot.say"
     wait = {"title": "Один", "status_text": "Пишем: {=Document:TITLE}"}
-    assert bench.http("POST", new, data={"property_text": "1", **wait}).status_code == 303
-    options = json.loads(form_of(bench.http("GET", new).text)["PLACEMENT_OPTIONS"])
+    assert driver.http("POST", new, data={"property_text": "1", **wait}).status_code == 303
+    options = json.loads(form_of(driver.http("GET", new).text)["PLACEMENT_OPTIONS"])
     (step,) = options["template"]["return_activities"]
     text = f"{{={step['Id']}:status}}, {{=Document:UF_CRM_ORDER_NO}}"
-    assert bench.http("POST", new, data={"property_text": text}).status_code == 303
-    bench.http("POST", "/deals/1/move", data={"stage": "PREPARATION"})
-    bench.pass_time()
-    flow = next(iter(bench.portal.workflows.values()))
+    assert driver.http("POST", new, data={"property_text": text}).status_code == 303
+    driver.http("POST", "/deals/1/move", data={"stage": "PREPARATION"})
+    driver.advance_clock()
+    flow = next(iter(driver.portal.workflows.values()))
     assert flow.status_text == "Пишем: Шкаф-купе на заказ"
-    assert "Пишем: Шкаф-купе на заказ" in bench.http("GET", "/log").text
+    assert "Пишем: Шкаф-купе на заказ" in driver.http("GET", "/log").text
     # Saved while it runs: the running workflow keeps the robots it started with.
-    bench.http("POST", "/robots/PREPARATION/1", data={"property_text": "changed"})
-    assert len(bench.inbox.sent) == 1
-    bench.answer(flow, status="read")
-    bench.pass_time()
-    assert bench.inbox.last.form["properties[text]"] == "read, А-1042"
-    bench.answer(flow)
+    driver.http("POST", "/robots/PREPARATION/1", data={"property_text": "changed"})
+    assert len(driver.inbox.received) == 1
+    driver.answer_workflow(flow, status="read")
+    driver.advance_clock()
+    assert driver.inbox.last.form["properties[text]"] == "read, А-1042"
+    driver.answer_workflow(flow)
     assert flow.state == "completed"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -16,49 +14,6 @@ from bx24.emulator import Emulator, create_emulator
 from bx24.emulator.server import Server
 from tests.bx24_emulator.conftest import ROBOT
 from tests.support.browser import launch
-
-# The app's page: `call` posts to the parent and resolves with the answer, or with "silence" after `wait` ms.
-PAGE = """<!doctype html><title>app</title><p>app</p><script>
-const [host, secure, sid] = window.name.split("|");
-const origin = (secure === "1" ? "https://" : "http://") + host;
-window.call = (method, params, changes = {}) => new Promise((resolve) => {
-  const id = String(Math.random()).slice(2);
-  const timer = setTimeout(() => resolve("silence"), changes.wait ?? 10000);
-  addEventListener("message", (event) => {
-    if (event.origin !== origin || !String(event.data).startsWith(id + ":")) return;
-    clearTimeout(timer);
-    const text = event.data.slice(id.length + 1);
-    resolve(text ? JSON.parse(text) : "empty");
-  });
-  const json = params === undefined ? "" : JSON.stringify(params) + ":";
-  const message = changes.object ? { method, params, callback: id, appSid: sid }
-    : `${method}:${json}${id}:${changes.sid ?? sid}`;
-  parent.postMessage(message, origin);
-});
-</script>"""
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        self.rfile.read(int(self.headers["Content-Length"]))
-        body = PAGE.encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture(scope="module")
-def app_url() -> Iterator[str]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
 
 
 @pytest.fixture
@@ -82,19 +37,19 @@ def browser_page() -> Iterator[Page]:
 
 @pytest.fixture
 def page(browser_page: Page) -> Iterator[Page]:
-    troubles: list[str] = []
+    problems_seen: list[str] = []
 
-    def note(error: Any) -> None:
-        troubles.append(str(error))
+    def on_page_error(error: Any) -> None:
+        problems_seen.append(str(error))
 
-    browser_page.on("pageerror", note)
+    browser_page.on("pageerror", on_page_error)
     yield browser_page
-    browser_page.remove_listener("pageerror", note)
+    browser_page.remove_listener("pageerror", on_page_error)
     browser_page.goto("about:blank")
-    assert troubles == []
+    assert problems_seen == []
 
 
-def opened(page: Page, url: str) -> Frame:
+def open_app_frame(page: Page, url: str) -> Frame:
     page.goto(url)
     frame = page.locator("#app-frame").element_handle().content_frame()
     assert frame
@@ -102,26 +57,26 @@ def opened(page: Page, url: str) -> Frame:
     return frame
 
 
-def call(frame: Frame, method: str, params: Any = None, **changes: Any) -> Any:
+def call_host(frame: Frame, method: str, params: Any = None, **changes: Any) -> Any:
     arguments = [method, *([] if params is None and not changes else [params]), *([changes] if changes else [])]
     return frame.evaluate("(args) => window.call(...args)", arguments)
 
 
 def test_the_commands_of_the_main_page(emulator: Emulator, page: Page) -> None:
     url = emulator.portal.base_url
-    frame = opened(page, f"{url}/app")
-    init = call(frame, "getInitData")
+    frame = open_app_frame(page, f"{url}/app")
+    init = call_host(frame, "getInitData")
     assert (init["DOMAIN"], init["PROTOCOL"], init["PATH"], init["INSTALL"]) == (url[7:], 0, "/rest", True)
     assert init["MEMBER_ID"] == emulator.portal.member_id
-    assert call(frame, "getInterface") == {"command": [], "event": []}
-    assert call(frame, "refreshAuth")["AUTH_ID"] != init["AUTH_ID"]
-    assert call(frame, "setTitle", {"title": "Привет: да"}) == {"title": "Привет: да"}
+    assert call_host(frame, "getInterface") == {"command": [], "event": []}
+    assert call_host(frame, "refreshAuth")["AUTH_ID"] != init["AUTH_ID"]
+    assert call_host(frame, "setTitle", {"title": "Привет: да"}) == {"title": "Привет: да"}
     assert page.title() == "Привет: да"
-    assert call(frame, "resizeWindow", {"width": "100%", "height": 700})["height"] == 700
-    assert call(frame, "setScroll", {"scroll": False}) == {"scroll": False}
-    assert call(frame, "setAppOption", {"name": "a", "value": "b"}) == {"a": "b"}
-    assert call(frame, "setInstall", {"install": True}) == {"install": True}
-    assert call(frame, "getInitData", object=True)["MEMBER_ID"] == emulator.portal.member_id
+    assert call_host(frame, "resizeWindow", {"width": "100%", "height": 700})["height"] == 700
+    assert call_host(frame, "setScroll", {"scroll": False}) == {"scroll": False}
+    assert call_host(frame, "setAppOption", {"name": "a", "value": "b"}) == {"a": "b"}
+    assert call_host(frame, "setInstall", {"install": True}) == {"install": True}
+    assert call_host(frame, "getInitData", object=True)["MEMBER_ID"] == emulator.portal.member_id
 
 
 @pytest.mark.parametrize(
@@ -129,12 +84,12 @@ def test_the_commands_of_the_main_page(emulator: Emulator, page: Page) -> None:
     [("getInitData", {"sid": "0" * 32}), ("noSuchMethod", {}), ("setPropertyValue", {}), ("toString", {})],
 )
 def test_what_is_ignored(emulator: Emulator, page: Page, method: str, changes: dict[str, Any]) -> None:
-    frame = opened(page, f"{emulator.portal.base_url}/app")
-    assert call(frame, method, {}, wait=200, **changes) == "silence"
+    frame = open_app_frame(page, f"{emulator.portal.base_url}/app")
+    assert call_host(frame, method, {}, wait=200, **changes) == "silence"
 
 
 def test_messages_of_other_windows_are_ignored(emulator: Emulator, page: Page) -> None:
-    frame = opened(page, f"{emulator.portal.base_url}/app")
+    frame = open_app_frame(page, f"{emulator.portal.base_url}/app")
     data = json.loads(page.locator("#frame-data").text_content() or "{}")
     page.evaluate("(text) => window.postMessage(text, '*')", f'setTitle:{{"title":"x"}}:1:{data["app_sid"]}')
     frame.evaluate("() => window.call('getInitData')")
@@ -142,7 +97,7 @@ def test_messages_of_other_windows_are_ignored(emulator: Emulator, page: Page) -
 
 
 def test_install_finish_reloads_the_page_with_the_verdict(emulator: Emulator, page: Page) -> None:
-    frame = opened(page, f"{emulator.portal.base_url}/app")
+    frame = open_app_frame(page, f"{emulator.portal.base_url}/app")
     frame.evaluate("() => { window.call('setInstallFinish', {}); }")
     page.wait_for_url("**/app?install_finished=Y")
     assert emulator.portal.installation.installed
@@ -150,15 +105,15 @@ def test_install_finish_reloads_the_page_with_the_verdict(emulator: Emulator, pa
 
 
 def test_an_ordinary_employee_cannot_finish(emulator: Emulator, page: Page) -> None:
-    frame = opened(page, f"{emulator.portal.base_url}/app?user=2")
+    frame = open_app_frame(page, f"{emulator.portal.base_url}/app?user=2")
     frame.evaluate("() => { window.call('setInstallFinish', {}); }")
     page.wait_for_url("**/app?user=2&install_finished=N")
     assert not emulator.portal.installation.installed
 
 
 def test_paths_and_sliders(emulator: Emulator, page: Page) -> None:
-    frame = opened(page, f"{emulator.portal.base_url}/app")
-    assert call(frame, "openPath", {"path": "/bitrix/admin/"}) == {
+    frame = open_app_frame(page, f"{emulator.portal.base_url}/app")
+    assert call_host(frame, "openPath", {"path": "/bitrix/admin/"}) == {
         "result": "error",
         "errorCode": "PATH_NOT_AVAILABLE",
     }
@@ -170,8 +125,8 @@ def test_paths_and_sliders(emulator: Emulator, page: Page) -> None:
     slider.wait_for()
     inner = next(other for other in page.frames if other.parent_frame and "slider=1" in other.parent_frame.url)
     inner.wait_for_function("typeof window.call === 'function'")
-    assert call(inner, "getInitData")["PLACEMENT_OPTIONS"]["tab"] == "x"
-    assert call(inner, "resizeWindow", {"height": 9}, wait=200) == "silence"
+    assert call_host(inner, "getInitData")["PLACEMENT_OPTIONS"]["tab"] == "x"
+    assert call_host(inner, "resizeWindow", {"height": 9}, wait=200) == "silence"
     inner.evaluate("() => { window.call('closeApplication'); }")
     page.locator("#slider").wait_for(state="hidden")
 
@@ -183,12 +138,12 @@ def test_settings_are_written_into_the_robots_form_and_saved(emulator: Emulator,
     assert requests.post(f"{url}/rest/bizproc.robot.add", json=robot, timeout=10).json()["result"] is True
     placed = {"stage": "NEW", "robots": [{"code": "robot.say", "values": {"params": ["old", "older"]}}]}
     requests.post(f"{url}/emulator/stage-robots", json=placed, timeout=10)
-    frame = opened(page, f"{url}/robots/NEW/0")
+    frame = open_app_frame(page, f"{url}/robots/NEW/0")
     expect(page.locator("#app-frame")).to_have_js_property("offsetHeight", 350)
     values = {"TEXT": "Имя: «{=Document:TITLE}»", "params": ["new"], "once": "Y", "unknown": "x"}
-    assert call(frame, "setPropertyValue", values, wait=200) == "silence"
-    assert call(frame, "setTitle", {"title": "x"}, wait=200) == "silence"
-    assert call(frame, "getInterface")["command"] == ["setPropertyValue"]
+    assert call_host(frame, "setPropertyValue", values, wait=200) == "silence"
+    assert call_host(frame, "setTitle", {"title": "x"}, wait=200) == "silence"
+    assert call_host(frame, "getInterface")["command"] == ["setPropertyValue"]
     page.get_by_label("Время ожидания").fill("90")
     page.get_by_label("Единица").select_option("секунд")
     page.get_by_role("button", name="Сохранить").click()
@@ -200,8 +155,8 @@ def test_settings_are_written_into_the_robots_form_and_saved(emulator: Emulator,
 
 def test_a_refused_resize_never_answers(emulator: Emulator, page: Page) -> None:
     emulator.portal.faults.refuse_resize = True
-    frame = opened(page, f"{emulator.portal.base_url}/app")
-    assert call(frame, "resizeWindow", {"height": 500}, wait=200) == "silence"
+    frame = open_app_frame(page, f"{emulator.portal.base_url}/app")
+    assert call_host(frame, "resizeWindow", {"height": 500}, wait=200) == "silence"
 
 
 def test_the_board_by_keyboard(emulator: Emulator, page: Page) -> None:

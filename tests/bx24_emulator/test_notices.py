@@ -8,21 +8,21 @@ import pytest
 
 from bx24.notices import plain
 
-from .conftest import Bench
+from .conftest import PortalDriver
 
 METHOD = "im.notify.system.add"
 
 
-def test_a_notification_is_listed_under_its_id(bench: Bench) -> None:
-    made = bench.ok(METHOD, {"USER_ID": 3, "MESSAGE": " Line stopped ", "TAG": "a", "SUB_TAG": "b"})
-    (notice,) = bench.control("notices")["notices"]
+def test_a_notification_is_listed_under_its_id(driver: PortalDriver) -> None:
+    made = driver.result(METHOD, {"USER_ID": 3, "MESSAGE": " Line stopped ", "TAG": "a", "SUB_TAG": "b"})
+    (notice,) = driver.control("notices")["notices"]
     assert notice == {"id": made, "user_id": 3, "message": "Line stopped", "tag": "a", "sub_tag": "b"}
 
 
-def test_one_with_the_same_tag_takes_its_place(bench: Bench) -> None:
+def test_one_with_the_same_tag_takes_its_place(driver: PortalDriver) -> None:
     for message, tag in (("1", "a"), ("2", "b"), ("3", "a"), ("4", ""), ("5", "")):
-        bench.ok(METHOD, {"USER_ID": 1, "MESSAGE": message, "TAG": tag})
-    assert [notice["message"] for notice in bench.control("notices")["notices"]] == ["2", "3", "4", "5"]
+        driver.result(METHOD, {"USER_ID": 1, "MESSAGE": message, "TAG": tag})
+    assert [notice["message"] for notice in driver.control("notices")["notices"]] == ["2", "3", "4", "5"]
 
 
 @pytest.mark.parametrize(
@@ -37,15 +37,15 @@ def test_one_with_the_same_tag_takes_its_place(bench: Bench) -> None:
         ({"USER_ID": 1, "MESSAGE": "x", "ATTACH": {"BLOCKS": ["y" * 31_000]}}, "ATTACH_OVERSIZE"),
     ],
 )
-def test_what_it_refuses(bench: Bench, params: dict[str, Any], code: str) -> None:
-    assert bench.error(METHOD, params) == (400, code)
-    assert bench.control("notices")["notices"] == []
+def test_what_it_refuses(driver: PortalDriver, params: dict[str, Any], code: str) -> None:
+    assert driver.error(METHOD, params) == (400, code)
+    assert driver.control("notices")["notices"] == []
 
 
-def test_no_such_user_is_false_and_no_scope_is_refused(bench: Bench) -> None:
-    assert bench.ok(METHOD, {"USER_ID": 99, "MESSAGE": "x"}) is False
-    bench.portal.installation.scope = ("bizproc",)
-    assert bench.error(METHOD, {"USER_ID": 1, "MESSAGE": "x"}) == (401, "insufficient_scope")
+def test_no_such_user_is_false_and_no_scope_is_refused(driver: PortalDriver) -> None:
+    assert driver.result(METHOD, {"USER_ID": 99, "MESSAGE": "x"}) is False
+    driver.portal.installation.scope = ("bizproc",)
+    assert driver.error(METHOD, {"USER_ID": 1, "MESSAGE": "x"}) == (401, "insufficient_scope")
 
 
 def test_our_words_hold_no_bb_codes() -> None:

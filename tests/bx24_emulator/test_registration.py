@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.bx24_emulator.conftest import APP, ROBOT, Bench
+from tests.bx24_emulator.conftest import APP, ROBOT, PortalDriver
 
 INVALID = "ERROR_ACTIVITY_VALIDATION_FAILURE"
 
@@ -37,10 +37,10 @@ INVALID = "ERROR_ACTIVITY_VALIDATION_FAILURE"
     ],
 )
 @pytest.mark.parametrize("kind", ["robot", "activity"])
-def test_what_add_refuses(bench: Bench, kind: str, changes: dict[str, Any], error: str, words: str) -> None:
-    answer = bench.rest(f"bizproc.{kind}.add", {**ROBOT, **changes})
+def test_what_add_refuses(driver: PortalDriver, kind: str, changes: dict[str, Any], error: str, words: str) -> None:
+    answer = driver.rest(f"bizproc.{kind}.add", {**ROBOT, **changes})
     assert (answer.status_code, answer.json["error"], answer.json["error_description"]) == (400, error, words)
-    assert bench.ok(f"bizproc.{kind}.list") == []
+    assert driver.result(f"bizproc.{kind}.list") == []
 
 
 @pytest.mark.parametrize(
@@ -58,26 +58,26 @@ def test_what_add_refuses(bench: Bench, kind: str, changes: dict[str, Any], erro
         {"USE_PLACEMENT": "Y", "PLACEMENT_HANDLER": f"{APP}/settings"},
     ],
 )
-def test_what_add_accepts(bench: Bench, changes: dict[str, Any]) -> None:
-    assert bench.ok("bizproc.robot.add", {**ROBOT, **changes}) is True
+def test_what_add_accepts(driver: PortalDriver, changes: dict[str, Any]) -> None:
+    assert driver.result("bizproc.robot.add", {**ROBOT, **changes}) is True
 
 
-def test_parameter_names_do_not_mind_the_case_but_property_codes_and_options_keep_theirs(bench: Bench) -> None:
+def test_parameter_names_do_not_mind_the_case_but_property_codes_and_options_keep_theirs(driver: PortalDriver) -> None:
     data = {key.lower(): value for key, value in ROBOT.items()}
     data["properties"] = {"camelCase": {"name": {"en": "N"}, "options": {"keyA": "A"}}}
-    bench.ok("bizproc.robot.add", data)
-    fields = bench.control("robots")["robots"][0]["fields"]
+    driver.result("bizproc.robot.add", data)
+    fields = driver.control("robots")["robots"][0]["fields"]
     assert fields["PROPERTIES"] == {"camelCase": {"NAME": {"EN": "N"}, "OPTIONS": {"keyA": "A"}}}
 
 
-def test_robots_and_activities_share_codes_but_not_lists(bench: Bench, robot: str) -> None:
-    assert bench.error("bizproc.activity.add", ROBOT) == (400, "ERROR_ACTIVITY_ALREADY_INSTALLED")
-    assert bench.error("bizproc.robot.add", ROBOT) == (400, "ERROR_ACTIVITY_ALREADY_INSTALLED")
-    bench.ok("bizproc.activity.add", {**ROBOT, "CODE": "activity.say"})
-    assert bench.ok("bizproc.robot.list") == [robot]
-    assert bench.ok("bizproc.activity.list") == ["activity.say"]
-    assert bench.error("bizproc.activity.delete", {"CODE": robot}) == (400, "ERROR_ACTIVITY_NOT_FOUND")
-    assert bench.error("bizproc.activity.update", {"CODE": robot, "FIELDS": {"NAME": "x"}}) == (
+def test_robots_and_activities_share_codes_but_not_lists(driver: PortalDriver, robot: str) -> None:
+    assert driver.error("bizproc.activity.add", ROBOT) == (400, "ERROR_ACTIVITY_ALREADY_INSTALLED")
+    assert driver.error("bizproc.robot.add", ROBOT) == (400, "ERROR_ACTIVITY_ALREADY_INSTALLED")
+    driver.result("bizproc.activity.add", {**ROBOT, "CODE": "activity.say"})
+    assert driver.result("bizproc.robot.list") == [robot]
+    assert driver.result("bizproc.activity.list") == ["activity.say"]
+    assert driver.error("bizproc.activity.delete", {"CODE": robot}) == (400, "ERROR_ACTIVITY_NOT_FOUND")
+    assert driver.error("bizproc.activity.update", {"CODE": robot, "FIELDS": {"NAME": "x"}}) == (
         400,
         "ERROR_ACTIVITY_NOT_FOUND",
     )
@@ -85,8 +85,8 @@ def test_robots_and_activities_share_codes_but_not_lists(bench: Bench, robot: st
 
 @pytest.mark.parametrize("method", ["add", "update", "delete", "list"])
 @pytest.mark.parametrize("kind", ["robot", "activity"])
-def test_registration_is_for_administrators(bench: Bench, kind: str, method: str) -> None:
-    assert bench.error(f"bizproc.{kind}.{method}", ROBOT, user=2) == (403, "ACCESS_DENIED")
+def test_registration_is_for_administrators(driver: PortalDriver, kind: str, method: str) -> None:
+    assert driver.error(f"bizproc.{kind}.{method}", ROBOT, user=2) == (403, "ACCESS_DENIED")
 
 
 @pytest.mark.parametrize(
@@ -105,40 +105,40 @@ def test_registration_is_for_administrators(bench: Bench, kind: str, method: str
         ({"USE_PLACEMENT": "Y", "PLACEMENT_HANDLER": "x"}, "ERROR_WRONG_HANDLER_URL"),
     ],
 )
-def test_what_update_refuses(bench: Bench, robot: str, fields: Any, error: str) -> None:
-    before = bench.control("robots")
-    assert bench.error("bizproc.robot.update", {"CODE": robot, "FIELDS": fields}) == (400, error)
-    assert bench.control("robots") == before
+def test_what_update_refuses(driver: PortalDriver, robot: str, fields: Any, error: str) -> None:
+    before = driver.control("robots")
+    assert driver.error("bizproc.robot.update", {"CODE": robot, "FIELDS": fields}) == (400, error)
+    assert driver.control("robots") == before
 
 
-def test_update_changes_only_what_it_was_given(bench: Bench, robot: str) -> None:
+def test_update_changes_only_what_it_was_given(driver: PortalDriver, robot: str) -> None:
     fields = {
         "name": {"ru": "Новое"},
         "PROPERTIES": {"y": {"Name": "Y"}},
         "FILTER": {"EXCLUDE": ["box"]},
         "DOCUMENT_TYPE": ["crm", "CCrmDocumentDeal", "DEAL"],
     }
-    assert bench.ok("bizproc.robot.update", {"CODE": robot, "FIELDS": fields}) is True
-    shown = bench.control("robots")["robots"][0]["fields"]
+    assert driver.result("bizproc.robot.update", {"CODE": robot, "FIELDS": fields}) is True
+    shown = driver.control("robots")["robots"][0]["fields"]
     assert shown["NAME"] == {"RU": "Новое"}
     assert shown["PROPERTIES"] == {"y": {"NAME": "Y"}}
     assert shown["HANDLER"] == ROBOT["HANDLER"]
-    bench.ok("bizproc.robot.update", {"CODE": robot, "FIELDS": {"FILTER": [], "DOCUMENT_TYPE": ""}})
-    assert not {"FILTER", "DOCUMENT_TYPE"} & set(bench.control("robots")["robots"][0]["fields"])
+    driver.result("bizproc.robot.update", {"CODE": robot, "FIELDS": {"FILTER": [], "DOCUMENT_TYPE": ""}})
+    assert not {"FILTER", "DOCUMENT_TYPE"} & set(driver.control("robots")["robots"][0]["fields"])
 
 
-def test_settings_pages_are_unique_per_code_and_come_and_go(bench: Bench, robot: str) -> None:
+def test_settings_pages_are_unique_per_code_and_come_and_go(driver: PortalDriver, robot: str) -> None:
     page = {"USE_PLACEMENT": "Y", "PLACEMENT_HANDLER": f"{APP}/settings"}
-    bench.ok("bizproc.robot.update", {"CODE": robot, "FIELDS": page})
-    assert bench.error("bizproc.robot.add", {**ROBOT, **page, "CODE": "second"}) == (400, "ERROR_CORE")
-    assert bench.ok("bizproc.robot.list") == [robot]
-    bench.ok("bizproc.robot.update", {"CODE": robot, "FIELDS": page})
-    assert bench.control("robots")["robots"][0]["placement_handler"] == f"{APP}/settings"
-    bench.ok("bizproc.robot.update", {"CODE": robot, "FIELDS": {"USE_PLACEMENT": "N"}})
-    assert bench.control("robots")["robots"][0]["placement_handler"] == ""
+    driver.result("bizproc.robot.update", {"CODE": robot, "FIELDS": page})
+    assert driver.error("bizproc.robot.add", {**ROBOT, **page, "CODE": "second"}) == (400, "ERROR_CORE")
+    assert driver.result("bizproc.robot.list") == [robot]
+    driver.result("bizproc.robot.update", {"CODE": robot, "FIELDS": page})
+    assert driver.control("robots")["robots"][0]["placement_handler"] == f"{APP}/settings"
+    driver.result("bizproc.robot.update", {"CODE": robot, "FIELDS": {"USE_PLACEMENT": "N"}})
+    assert driver.control("robots")["robots"][0]["placement_handler"] == ""
 
 
-def test_delete(bench: Bench, robot: str) -> None:
-    assert bench.ok("bizproc.robot.delete", {"code": robot}) is True
-    assert bench.error("bizproc.robot.delete", {"CODE": robot}) == (400, "ERROR_ACTIVITY_NOT_FOUND")
-    assert bench.error("bizproc.robot.delete", {}) == (400, INVALID)
+def test_delete(driver: PortalDriver, robot: str) -> None:
+    assert driver.result("bizproc.robot.delete", {"code": robot}) is True
+    assert driver.error("bizproc.robot.delete", {"CODE": robot}) == (400, "ERROR_ACTIVITY_NOT_FOUND")
+    assert driver.error("bizproc.robot.delete", {}) == (400, INVALID)

@@ -10,20 +10,21 @@ from urllib.parse import parse_qsl
 import pytest
 
 from bx24.emulator.state.workflow import PlacedRobot
-from tests.bx24_emulator.conftest import AUTH, PORTAL, ROBOT, Bench
+from tests.bx24_emulator.conftest import AUTH, PORTAL, ROBOT, PortalDriver
 
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "bx24"
 
 
-def posted(bench: Bench, values: dict[str, Any], deal: int = 1, **extra: Any) -> dict[str, str]:
-    bench.start(PlacedRobot("robot.say", values, **extra), deal=deal)
-    bench.pass_time()
-    return bench.inbox.last.form
+def run_robot(driver: PortalDriver, values: dict[str, Any], deal: int = 1, **extra: Any) -> dict[str, str]:
+    """Run a robot and return the form of its call."""
+    driver.start_workflow(PlacedRobot("robot.say", values, **extra), deal=deal)
+    driver.advance_clock()
+    return driver.inbox.last.form
 
 
-def test_every_field_of_a_call(bench: Bench, robot: str) -> None:
+def test_every_field_of_a_call(driver: PortalDriver, robot: str) -> None:
     values = {"text": "Здравствуйте, {=Document:CONTACT.NAME}!\nЖдём.", "params": ["a & b", "#2"], "once": "1"}
-    form = posted(bench, values, title="Сказать", name="A11_22_33_44", timeout_s=3600)
+    form = run_robot(driver, values, title="Сказать", name="A11_22_33_44", timeout_s=3600)
     auth = {key: form.pop(key) for key in list(form) if key.startswith("auth[")}
     token = form.pop("event_token")
     workflow_id = form.pop("workflow_id")
@@ -53,12 +54,12 @@ def test_every_field_of_a_call(bench: Bench, robot: str) -> None:
         "auth[domain]": "acme.example",
         "auth[client_endpoint]": f"{PORTAL}/rest/",
         "auth[server_endpoint]": f"{AUTH}/rest/",
-        "auth[member_id]": bench.portal.member_id,
+        "auth[member_id]": driver.portal.member_id,
         "auth[status]": "L",
         "auth[user_id]": "1",
-        "auth[application_token]": bench.portal.installation.application_token,
+        "auth[application_token]": driver.portal.installation.application_token,
     }
-    assert bench.inbox.last.headers["Content-Type"] == "application/x-www-form-urlencoded"
+    assert driver.inbox.last.headers["Content-Type"] == "application/x-www-form-urlencoded"
 
 
 @pytest.mark.parametrize(
@@ -77,14 +78,16 @@ def test_every_field_of_a_call(bench: Bench, robot: str) -> None:
         ),
     ],
 )
-def test_empties_vanish_or_stay(bench: Bench, robot: str, values: dict[str, Any], expected: dict[str, str]) -> None:
-    form = posted(bench, values)
+def test_empties_vanish_or_stay(
+    driver: PortalDriver, robot: str, values: dict[str, Any], expected: dict[str, str]
+) -> None:
+    form = run_robot(driver, values)
     assert {key[11:-1]: value for key, value in form.items() if key.startswith("properties[")} == expected
 
 
-def test_properties_that_all_vanish_leave_no_key(bench: Bench) -> None:
-    bench.ok("bizproc.robot.add", {**ROBOT, "PROPERTIES": {"params": {"Name": "P", "Multiple": "Y"}}})
-    assert not [key for key in posted(bench, {"params": []}) if key.startswith("properties")]
+def test_properties_that_all_vanish_leave_no_key(driver: PortalDriver) -> None:
+    driver.result("bizproc.robot.add", {**ROBOT, "PROPERTIES": {"params": {"Name": "P", "Multiple": "Y"}}})
+    assert not [key for key in run_robot(driver, {"params": []}) if key.startswith("properties")]
 
 
 @pytest.mark.parametrize(
@@ -109,13 +112,13 @@ def test_properties_that_all_vanish_leave_no_key(bench: Bench) -> None:
         (1, "{=Document:TITLE > printable}", "Шкаф-купе на заказ"),
     ],
 )
-def test_expressions(bench: Bench, robot: str, deal: int, expression: str, sent: str) -> None:
-    assert posted(bench, {"text": expression}, deal)["properties[text]"] == sent
+def test_expressions(driver: PortalDriver, robot: str, deal: int, expression: str, sent: str) -> None:
+    assert run_robot(driver, {"text": expression}, deal)["properties[text]"] == sent
 
 
-def test_an_expression_with_several_values_expands_in_a_multiple_property(bench: Bench, robot: str) -> None:
-    bench.portal.crm.items[3, 2]["fm"][0]["valueType"] = "MOBILE"
-    form = posted(bench, {"params": ["{=Document:CONTACT.PHONE_MOBILE}", "last"]}, deal=2)
+def test_an_expression_with_several_values_expands_in_a_multiple_property(driver: PortalDriver, robot: str) -> None:
+    driver.portal.crm.items[3, 2]["fm"][0]["valueType"] = "MOBILE"
+    form = run_robot(driver, {"params": ["{=Document:CONTACT.PHONE_MOBILE}", "last"]}, deal=2)
     assert [form[f"properties[params][{index}]"] for index in range(3)] == [
         "8 495 123-45-67",
         "8 (916) 222-33-44",
@@ -123,32 +126,32 @@ def test_an_expression_with_several_values_expands_in_a_multiple_property(bench:
     ]
 
 
-def test_variables_of_a_run(bench: Bench, robot: str) -> None:
-    bench.control("run", {"code": robot, "values": {"text": "{=Variable:who}"}, "variables": {"who": "Ира"}})
-    bench.pass_time()
-    assert bench.inbox.last.form["properties[text]"] == "Ира"
+def test_variables_of_a_run(driver: PortalDriver, robot: str) -> None:
+    driver.control("run", {"code": robot, "values": {"text": "{=Variable:who}"}, "variables": {"who": "Ира"}})
+    driver.advance_clock()
+    assert driver.inbox.last.form["properties[text]"] == "Ира"
 
 
 @pytest.mark.parametrize(
     ("registered", "placed", "sent"),
     [("Y", "N", "Y"), ("N", "Y", "N"), (None, None, None), (None, "Y", "Y"), ("", "Y", "Y")],
 )
-def test_use_subscription(bench: Bench, registered: str | None, placed: str | None, sent: str | None) -> None:
+def test_use_subscription(driver: PortalDriver, registered: str | None, placed: str | None, sent: str | None) -> None:
     data = {key: value for key, value in {**ROBOT, "USE_SUBSCRIPTION": registered}.items() if value is not None}
-    bench.ok("bizproc.robot.add", data)
-    assert posted(bench, {}, use_subscription=placed).get("use_subscription") == sent
+    driver.result("bizproc.robot.add", data)
+    assert run_robot(driver, {}, use_subscription=placed).get("use_subscription") == sent
 
 
-def test_without_a_living_user_only_the_guaranteed_part_of_auth_is_sent(bench: Bench, robot: str) -> None:
-    bench.portal.faults.dismissed = [1]
-    keys = {key[5:-1] for key in posted(bench, {}) if key.startswith("auth[")}
+def test_without_a_living_user_only_the_guaranteed_part_of_auth_is_sent(driver: PortalDriver, robot: str) -> None:
+    driver.portal.faults.dismissed = [1]
+    keys = {key[5:-1] for key in run_robot(driver, {}) if key.startswith("auth[")}
     assert keys == {"domain", "client_endpoint", "server_endpoint", "member_id", "application_token"}
 
 
-def test_reserved_codes_are_not_properties(bench: Bench) -> None:
+def test_reserved_codes_are_not_properties(driver: PortalDriver) -> None:
     properties = {"Title": {"Name": "T"}, "TimeoutDuration": {"Name": "D"}, "x": {"Name": "X"}}
-    bench.ok("bizproc.robot.add", {**ROBOT, "PROPERTIES": properties})
-    form = posted(bench, {"Title": "a", "x": "b"})
+    driver.result("bizproc.robot.add", {**ROBOT, "PROPERTIES": properties})
+    form = run_robot(driver, {"Title": "a", "x": "b"})
     assert [key for key in form if key.startswith("properties")] == ["properties[x]"]
 
 
@@ -168,10 +171,12 @@ def test_reserved_codes_are_not_properties(bench: Bench) -> None:
         ),
     ],
 )
-def test_every_kind_of_document(bench: Bench, robot: str, path: dict[str, Any], document: tuple[str, str]) -> None:
-    bench.control("run", {"code": robot, "values": {"text": "{=Document:ID}"}, **path})
-    bench.pass_time()
-    form = bench.inbox.last.form
+def test_every_kind_of_document(
+    driver: PortalDriver, robot: str, path: dict[str, Any], document: tuple[str, str]
+) -> None:
+    driver.control("run", {"code": robot, "values": {"text": "{=Document:ID}"}, **path})
+    driver.advance_clock()
+    form = driver.inbox.last.form
     assert (form["document_id[1]"], form["document_id[2]"]) == document
 
 
@@ -184,21 +189,21 @@ def test_every_kind_of_document(bench: Bench, robot: str, path: dict[str, Any], 
         ("event__onappuninstall.form", "ONAPPUNINSTALL"),
     ],
 )
-def test_the_emulator_sends_the_keys_of_the_recorded_fixtures(bench: Bench, fixture: str, event: str) -> None:
+def test_the_emulator_sends_the_keys_of_the_recorded_fixtures(driver: PortalDriver, fixture: str, event: str) -> None:
     recorded = {key for key, _ in parse_qsl((FIXTURES / fixture).read_text().strip(), keep_blank_values=True)}
     if not event:
-        bench.ok("bizproc.robot.add", ROBOT)
-        sent = set(posted(bench, {"params": ["a"]}, timeout_s=60))
+        driver.result("bizproc.robot.add", ROBOT)
+        sent = set(run_robot(driver, {"params": ["a"]}, timeout_s=60))
     else:
-        bench.install(finish=False)
-        bench.ok("event.bind", {"event": event, "handler": "https://app.example/events"})
-        bench.control("finish", {})
+        driver.install(finish=False)
+        driver.result("event.bind", {"event": event, "handler": "https://app.example/events"})
+        driver.control("finish", {})
         {
-            "ONAPPUPDATE": lambda: bench.control("update", {}),
-            "ONAPPUNINSTALL": lambda: bench.control("uninstall", {"clean": 1}),
+            "ONAPPUPDATE": lambda: driver.control("update", {}),
+            "ONAPPUNINSTALL": lambda: driver.control("uninstall", {"clean": 1}),
         }.get(event, dict)()
-        bench.pass_time()
-        sent = set(bench.inbox.last.form)
+        driver.advance_clock()
+        sent = set(driver.inbox.last.form)
     assert {key for key in sent ^ recorded if not key.startswith("properties[")} == set()
 
 
@@ -212,13 +217,13 @@ def test_the_emulator_sends_the_keys_of_the_recorded_fixtures(bench: Bench, fixt
         ("{=Document:NAME}", "Елена"),
     ],
 )
-def test_a_lead_has_its_own_phones(bench: Bench, robot: str, expression: str, sent: str) -> None:
-    bench.control("run", {"code": robot, "entityTypeId": 1, "values": {"text": expression}})
-    bench.pass_time()
-    assert bench.inbox.last.form["properties[text]"] == sent
+def test_a_lead_has_its_own_phones(driver: PortalDriver, robot: str, expression: str, sent: str) -> None:
+    driver.control("run", {"code": robot, "entityTypeId": 1, "values": {"text": expression}})
+    driver.advance_clock()
+    assert driver.inbox.last.form["properties[text]"] == sent
 
 
-def test_the_multifield_itself_is_no_phone(bench: Bench, robot: str) -> None:
-    bench.control("run", {"code": robot, "entityTypeId": 1, "values": {"text": "Тел. {=Document:PHONE}"}})
-    bench.pass_time()
-    assert bench.inbox.last.form["properties[text]"] == "Тел. 89261112233, WORK"
+def test_the_multifield_itself_is_no_phone(driver: PortalDriver, robot: str) -> None:
+    driver.control("run", {"code": robot, "entityTypeId": 1, "values": {"text": "Тел. {=Document:PHONE}"}})
+    driver.advance_clock()
+    assert driver.inbox.last.form["properties[text]"] == "Тел. 89261112233, WORK"
