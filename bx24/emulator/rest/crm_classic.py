@@ -12,17 +12,18 @@ from bx24.emulator.state import crm
 SHOW_FILE = "/bitrix/components/bitrix/crm.deal.show/show_file.php"
 
 
-def _get(call: Call, entity: int) -> dict[str, Any]:
+def _find_item(call: Call, entity: int) -> dict[str, Any]:
+    """The item `id`, in the shape of the older methods. Raises RestError."""
     item_id = call.params.get("id", call.params.get("ID"))
     if not str(item_id or "").isdigit() or int(str(item_id)) <= 0:
         raise RestError("", "ID is not defined or invalid.")
     item = call.portal.crm.get(entity, int(str(item_id)))
     if item is None:
         raise RestError("", "Not found")
-    return disk_links(call, crm.classic(item))
+    return _with_file_links(call, crm.classic(item))
 
 
-def disk_links(call: Call, shown: dict[str, Any]) -> dict[str, Any]:
+def _with_file_links(call: Call, shown: dict[str, Any]) -> dict[str, Any]:
     """Put links into the file fields: without the portal's address, and with the caller's token."""
     for key, value in shown.items():
         if key.startswith("UF_") and isinstance(value, dict):
@@ -33,27 +34,27 @@ def disk_links(call: Call, shown: dict[str, Any]) -> dict[str, Any]:
 
 @rest("crm.lead.get", "crm")
 def lead_get(call: Call) -> dict[str, Any]:
-    return _get(call, crm.LEAD)
+    return _find_item(call, crm.LEAD)
 
 
 @rest("crm.deal.get", "crm")
 def deal_get(call: Call) -> dict[str, Any]:
-    return _get(call, crm.DEAL)
+    return _find_item(call, crm.DEAL)
 
 
 @rest("crm.contact.get", "crm")
 def contact_get(call: Call) -> dict[str, Any]:
-    return _get(call, crm.CONTACT)
+    return _find_item(call, crm.CONTACT)
 
 
 @rest("crm.company.get", "crm")
 def company_get(call: Call) -> dict[str, Any]:
-    return _get(call, crm.COMPANY)
+    return _find_item(call, crm.COMPANY)
 
 
 @rest("crm.deal.contact.items.get", "crm")
 def deal_contacts(call: Call) -> list[dict[str, Any]]:
-    deal = _get(call, crm.DEAL)
+    deal = _find_item(call, crm.DEAL)
     linked = call.portal.crm.items[crm.DEAL, int(deal["ID"])].get("contactIds", [])
     return [
         {"CONTACT_ID": number, "SORT": 10 * (index + 1), "ROLE_ID": 0, "IS_PRIMARY": "Y" if index == 0 else "N"}
@@ -63,25 +64,26 @@ def deal_contacts(call: Call) -> list[dict[str, Any]]:
 
 @rest("crm.contact.company.items.get", "crm")
 def contact_companies(call: Call) -> list[dict[str, Any]]:
-    company_id = int(_get(call, crm.CONTACT).get("COMPANY_ID") or 0)
+    company_id = int(_find_item(call, crm.CONTACT).get("COMPANY_ID") or 0)
     return [{"COMPANY_ID": company_id, "SORT": 10, "IS_PRIMARY": "Y"}] if company_id else []
 
 
 @rest("crm.duplicate.findbycomm", "crm")
 def find_by_phone(call: Call) -> dict[str, list[int]]:
     """Ids by type of the items with this phone or e-mail; `[]` if there are none. Phones are compared by digits."""
-    wanted = {digits(value) for value in php.values(call.params.get("values")) if digits(value)}
+    wanted = {_comparable(value) for value in php.values(call.params.get("values")) if _comparable(value)}
     if call.params.get("type") not in ("PHONE", "EMAIL") or not wanted:
         raise RestError("", "Communication type or values are not defined.")
     found: dict[str, list[int]] = {}
     for (entity, number), item in sorted(call.portal.crm.items.items()):
         name = {crm.LEAD: "LEAD", crm.CONTACT: "CONTACT", crm.COMPANY: "COMPANY"}.get(entity)
-        if name and any(digits(row["value"]) in wanted for row in item.get("fm", [])):
+        if name and any(_comparable(row["value"]) in wanted for row in item.get("fm", [])):
             found.setdefault(name, []).append(number)
     return found
 
 
-def digits(value: Any) -> str:
+def _comparable(value: Any) -> str:
+    """The digits of a phone, a leading 8 as 7; an e-mail in lower case."""
     text = "".join(char for char in str(value) if char.isdigit())
     return "7" + text[1:] if len(text) == 11 and text.startswith("8") else text or str(value).lower()
 

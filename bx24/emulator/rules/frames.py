@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from bx24.emulator.formats import php
 from bx24.emulator.state.portal import Portal
-from bx24.emulator.state.records import ACCESS_LIFETIME_S
+from bx24.emulator.state.records import ACCESS_LIFETIME_S, Grant
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,16 @@ def new_frame(
     lang: str = "",
 ) -> Frame:
     """Render a page of the app for a user, with new tokens and a new APP_SID each time."""
-    grant = portal.cloud.tokens.issue(portal, user_id)
     app_sid = secrets.token_hex(16)
     query = urlencode(
         {"DOMAIN": portal.domain, "PROTOCOL": int(portal.is_https), "LANG": lang or portal.lang, "APP_SID": app_sid}
     )
+    form = _form(portal, portal.cloud.tokens.issue(portal, user_id), placement, options)
+    name = f"{portal.domain}|{int(portal.is_https)}|{app_sid}"
+    return Frame(url + ("&" if "?" in url else "?") + query, form, app_sid, name)
+
+
+def _form(portal: Portal, grant: Grant, placement: str, options: dict[str, Any] | None) -> dict[str, str]:
     form = {
         "AUTH_ID": grant.access_token,
         "AUTH_EXPIRES": str(ACCESS_LIFETIME_S),
@@ -50,6 +55,7 @@ def new_frame(
         "PLACEMENT": placement,
     }
     if options:
+        # json_encode of PHP escapes slashes.
         form["PLACEMENT_OPTIONS"] = json.dumps(php.jsonable(options), ensure_ascii=False).replace("/", "\\/")
     if not portal.faults.old_frames:
         form |= {
@@ -57,8 +63,7 @@ def new_frame(
             "APPLICATION_TOKEN": portal.installation.application_token,
             "APPLICATION_SCOPE": ",".join(portal.installation.scope),
         }
-    name = f"{portal.domain}|{int(portal.is_https)}|{app_sid}"
-    return Frame(url + ("&" if "?" in url else "?") + query, form, app_sid, name)
+    return form
 
 
 def post_frame(portal: Portal, frame: Frame) -> tuple[int, str]:
