@@ -221,7 +221,7 @@ def reset_faults() -> ResponseReturnValue:
 def list_webhooks() -> ResponseReturnValue:
     """Webhooks and the answers they got, oldest first; `?app=`, `?event=message-event/sent`, `?limit=` (newest)."""
     with current().changed:
-        found = list(current().mail.log)
+        found = list(current().timetable.log)
     for key, value in request.args.items():
         if key in ("app", "event"):
             found = [w for w in found if (w.app.name if key == "app" else w.label) == value]

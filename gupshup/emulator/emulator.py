@@ -15,7 +15,7 @@ from gupshup.emulator.state.accounts import Accounts
 from gupshup.emulator.state.faults import Faults
 from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import App, Chat, Message, Phone, Reply, Status, Webhook, whatsapp_id
-from gupshup.emulator.state.timetable import Clock, Mail, Post
+from gupshup.emulator.state.timetable import Clock, Post, Timetable
 
 # A phone page asks again every second; one that has not asked for this long is closed.
 _PAGE_OPEN = timedelta(seconds=5)
@@ -35,7 +35,7 @@ class Emulator:
         self.new_id = new_id
         self.base_url = base_url
         self.changed = threading.Condition(threading.RLock())
-        self.mail = Mail(clock, post, self.changed)
+        self.timetable = Timetable(clock, post, self.changed)
         self.faults = Faults()
         self.accounts = Accounts(clock, new_id)
         self.messages: list[Message] = []
@@ -101,25 +101,25 @@ class Emulator:
             chat = self.chat(draft.app, draft.destination)
             chat.sent.append(message)
             for step in statuses.plan(message, self._failure(draft, chat), now + latency, self.faults):
-                self.mail.at(step.at, partial(self._advance, message, chat, step))
+                self.timetable.run_at(step.at, partial(self._advance, message, chat, step))
             return message
 
     def _failure(self, draft: Draft, chat: Chat) -> statuses.Failure | None:
         name, number = draft.app.name, draft.destination
         if self.faults.flag(name, "wallet_empty"):
-            return statuses.Failure.of(codes.WALLET_LOW)
+            return statuses.Failure.of_code(codes.WALLET_LOW)
         if self.faults.get(name, "account_code") is not None:
-            return statuses.Failure.of(self.faults.number(name, "account_code"))
+            return statuses.Failure.of_code(self.faults.number(name, "account_code"))
         if draft.failure:
             return statuses.Failure(*draft.failure)
         wanted = self.faults.destination(name, number)
         if wanted:
-            return statuses.Failure.wanted(wanted)
+            return statuses.Failure.of_fault(wanted)
         suffix = self.faults.get(name, "not_on_whatsapp_suffix")
-        if number in self.faults.words(name, "not_on_whatsapp") or (suffix and number.endswith(str(suffix))):
-            return statuses.Failure.of(codes.NOT_ON_WHATSAPP)
+        if number in self.faults.strings(name, "not_on_whatsapp") or (suffix and number.endswith(str(suffix))):
+            return statuses.Failure.of_code(codes.NOT_ON_WHATSAPP)
         if draft.template is None and not chat.is_open(self.clock()):
-            return statuses.Failure.of(self.faults.number(name, "window_code"))
+            return statuses.Failure.of_code(self.faults.number(name, "window_code"))
         return None
 
     def _advance(self, message: Message, chat: Chat, step: Status) -> None:
@@ -148,9 +148,9 @@ class Emulator:
         watched = chat.phone.watched.get(chat.app.name)
         if self.faults.get(chat.app.name, "auto_read_ms") is not None:
             pause = timedelta(milliseconds=self.faults.number(chat.app.name, "auto_read_ms"))
-            self.mail.at(now + pause, partial(self._read, chat))
+            self.timetable.run_at(now + pause, partial(self._read, chat))
         elif watched and now - watched < _PAGE_OPEN:
-            self.mail.at(now + _GLANCE, partial(self._read, chat))
+            self.timetable.run_at(now + _GLANCE, partial(self._read, chat))
 
     def _read(self, chat: Chat) -> None:
         while chat.unread:
@@ -229,17 +229,17 @@ class Emulator:
                 if subscription.active and subscription.modes & {mode, "ALL"}
             ]
             for webhook in posted:
-                self.mail.hand_in(webhook)
+                self.timetable.add_webhook(webhook)
             return posted
 
     def deliver(self, webhook: Webhook) -> None:
         """Post one webhook; on failure plan another attempt."""
-        self.mail.deliver(webhook, self.faults.number(webhook.app.name, "retries"))
+        self.timetable.deliver(webhook, self.faults.number(webhook.app.name, "retries"))
 
     def deliver_due(self) -> int:
         """Do and post everything that is due by the clock, on this thread; return how many posts were made."""
         posted = 0
-        while ready := self.mail.take_due():
+        while ready := self.timetable.take_due():
             for webhook in ready:
                 self.deliver(webhook)
             posted += len(ready)
@@ -247,7 +247,7 @@ class Emulator:
 
     def next_due(self) -> datetime | None:
         """When `deliver_due` will have something to do; None = nothing is planned."""
-        return self.mail.next_due()
+        return self.timetable.next_due()
 
     def change_faults(self, app: str, wanted: Mapping[str, object]) -> None:
         """Raises BadFault."""

@@ -53,7 +53,7 @@ class Runner:
     def _run(self) -> None:
         emulator = self._emulator
         while not self._stopped.is_set():
-            for webhook in emulator.mail.take_due():
+            for webhook in emulator.timetable.take_due():
                 self._hand_over(webhook)
             with emulator.changed:
                 due = emulator.next_due()

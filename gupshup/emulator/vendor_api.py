@@ -30,7 +30,7 @@ _FILTERS = {
     "quality": "quality",
     "languageCode": "languageCode",
 }
-_WORDS = {
+_MESSAGES = {
     "400": "Bad Request",
     "401": "Authentication Failed",
     "403": "Forbidden",
@@ -59,13 +59,13 @@ def send() -> ResponseReturnValue:
         if app.bucket and not app.bucket.take(emulator.clock()):
             raise Refused(429, "Too Many Requests")
         latency = emulator.faults.number(app.name, "latency_ms") / 1000
-    if answer and _is_before(answer):
+    if answer and _is_instead_of_accepting(answer):
         sleep(latency)
-        return _fault(answer)
+        return _prepared(answer)
     message = emulator.accept(send_forms.read(fields, request.path, app), timedelta(seconds=latency))
     sleep(latency)
     if answer:
-        return _fault(answer)
+        return _prepared(answer)
     return {"status": "submitted", "messageId": message.id}, 202
 
 
@@ -77,27 +77,27 @@ def _key_apps() -> list[App]:
     return apps
 
 
-def _is_before(answer: Answer) -> bool:
+def _is_instead_of_accepting(answer: Answer) -> bool:
     return not (answer.answer.endswith("_after_accept") or answer.answer == "no_message_id")
 
 
-def _fault(answer: Answer) -> ResponseReturnValue:
+def _prepared(answer: Answer) -> ResponseReturnValue:
     word = answer.answer.removesuffix("_after_accept")
     if word in ("refuse", "drop"):
-        return _broken_connection()
+        return _cut_connection()
     if word == "no_message_id":
         return {"status": "submitted"}, 202
     if word == "html_502":
         return Response("<html><body><h1>502 Bad Gateway</h1></body></html>", 502, mimetype="text/html")
-    raise Refused(int(word), _WORDS.get(word, "Internal Server Error"), answer.retry_after)
+    raise Refused(int(word), _MESSAGES.get(word, "Internal Server Error"), answer.retry_after)
 
 
-def _broken_connection() -> Response:
+def _cut_connection() -> Response:
     """An answer that never comes: the connection is cut. Without a socket (WSGI tests) ConnectionAbortedError rises."""
-    return Response(_Cut(request.environ.get("gupshup.socket")))
+    return Response(_CutConnection(request.environ.get("gupshup.socket")))
 
 
-class _Cut:
+class _CutConnection:
     """A body that cuts its connection when the server asks for the first byte, before any header is written."""
 
     def __init__(self, connection: object) -> None:
@@ -123,7 +123,7 @@ def _app(app_id: str, scope: str | None = None) -> App:
     if answer and answer.answer in ("refuse", "drop_after_accept", "html_502", "no_message_id"):
         raise Refused(502, "Bad Gateway")
     if answer:
-        raise Refused(int(answer.answer[:3]), _WORDS.get(answer.answer, "Internal Server Error"), answer.retry_after)
+        raise Refused(int(answer.answer[:3]), _MESSAGES.get(answer.answer, "Internal Server Error"), answer.retry_after)
     return app
 
 

@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 
 from markupsafe import Markup
 
-from gupshup.emulator.pages.texts import Words
+from gupshup.emulator.pages.texts import Texts
 from gupshup.emulator.rules.choices import Choice, choices
 from gupshup.emulator.state import templates
 from gupshup.emulator.state.json_types import JsonObject
@@ -42,7 +42,7 @@ class Media:
 class Link:
     """A template button that leads away: `sign` link, call or copy; `href` empty = only shown."""
 
-    sign: str
+    icon: str
     title: str
     href: str = ""
 
@@ -70,20 +70,20 @@ class Bubble:
     ticks: str = ""
 
 
-def bubble(entry: Message | Reply, words: Words) -> Bubble:
+def bubble(entry: Message | Reply, texts: Texts) -> Bubble:
     """Draw an entry of a chat."""
     if isinstance(entry, Reply):
-        return _reply(entry, words)
-    return _template(entry, words) if entry.is_template else _message(entry, words)
+        return _reply(entry, texts)
+    return _template(entry, texts) if entry.is_template else _message(entry, texts)
 
 
-def summary(entry: Message | Reply, words: Words) -> str:
+def summary(entry: Message | Reply, texts: Texts) -> str:
     """One line for lists and quotes."""
-    drawn = bubble(entry, words)
+    shown = bubble(entry, texts)
     # Lines are blocks, so their texts touch once the tags are gone.
-    text = drawn.body.replace(Markup("</span>"), Markup(" </span>")).striptags().replace("\u200b", "").strip()
-    named = (drawn.place or drawn.card or {}).get("name") or (drawn.media.name if drawn.media else "")
-    return text or drawn.header or drawn.emoji or (f"{words[drawn.kind]}: {named}" if named else words[drawn.kind])
+    text = shown.body.replace(Markup("</span>"), Markup(" </span>")).striptags().replace("\u200b", "").strip()
+    named = (shown.place or shown.card or {}).get("name") or (shown.media.name if shown.media else "")
+    return text or shown.header or shown.emoji or (f"{texts[shown.kind]}: {named}" if named else texts[shown.kind])
 
 
 def _text(raw: Mapping[str, object], key: str) -> str:
@@ -127,90 +127,90 @@ def _first(value: object) -> Mapping[str, object]:
     return value[0] if isinstance(value, list) and value and isinstance(value[0], Mapping) else {}
 
 
-def _message(message: Message, words: Words) -> Bubble:
+def _message(message: Message, texts: Texts) -> Bubble:
     raw: JsonObject = message.message or {}
     kind = _text(raw, "type")
-    drawn = Bubble(message.id, False, message.at, _MEDIA_KIND.get(kind, kind), media=_media(kind, raw))
-    drawn.body = html(_text(raw, "text") or _text(raw, "caption"))
+    shown = Bubble(message.id, False, message.at, _MEDIA_KIND.get(kind, kind), media=_media(kind, raw))
+    shown.body = html(_text(raw, "text") or _text(raw, "caption"))
     if kind == "quick_reply":
-        _quick(drawn, _inner(raw, "content"), message)
+        _quick(shown, _inner(raw, "content"), message)
     elif kind == "list":
-        drawn.header, drawn.footer = _text(raw, "title"), _text(raw, "footer")
-        drawn.body, drawn.rows = html(_text(raw, "body")), choices(message)
-        drawn.opener = _text(_first(raw.get("globalButtons")), "title") or words["choose"]
+        shown.header, shown.footer = _text(raw, "title"), _text(raw, "footer")
+        shown.body, shown.rows = html(_text(raw, "body")), choices(message)
+        shown.opener = _text(_first(raw.get("globalButtons")), "title") or texts["choose"]
     elif kind == "location":
-        drawn.place = _place(raw)
+        shown.place = _place(raw)
     elif kind == "contact":
         contact = _inner(raw, "contact")
-        drawn.card = _card(
+        shown.card = _card(
             _text(_inner(contact, "name"), "formattedName"),
             _text(_first(contact.get("phones")), "phone"),
             _text(_inner(contact, "org"), "company"),
         )
     elif kind == "reaction":
-        drawn.emoji = _text(raw, "emoji")
+        shown.emoji = _text(raw, "emoji")
     elif kind == "location_request_message":
-        drawn.kind, drawn.asks_location = "location", True
-        drawn.body = html(_text(_inner(raw, "body"), "text"))
-    return drawn
+        shown.kind, shown.asks_location = "location", True
+        shown.body = html(_text(_inner(raw, "body"), "text"))
+    return shown
 
 
-def _quick(drawn: Bubble, content: Mapping[str, object], message: Message) -> None:
-    drawn.kind = "buttons"
-    drawn.header, drawn.footer = _text(content, "header"), _text(content, "caption")
-    drawn.media = _media(_text(content, "type"), content)
-    drawn.body, drawn.buttons = html(_text(content, "text")), choices(message)
+def _quick(shown: Bubble, content: Mapping[str, object], message: Message) -> None:
+    shown.kind = "buttons"
+    shown.header, shown.footer = _text(content, "header"), _text(content, "caption")
+    shown.media = _media(_text(content, "type"), content)
+    shown.body, shown.buttons = html(_text(content, "text")), choices(message)
 
 
-def _template(message: Message, words: Words) -> Bubble:
-    drawn = Bubble(message.id, False, message.at, "template")
+def _template(message: Message, texts: Texts) -> Bubble:
+    shown = Bubble(message.id, False, message.at, "template")
     known, sent = message.known_template, message.template or {}
     if known is None:
-        return drawn
+        return shown
     params = sent.get("params")
-    shown = templates.render(known, [str(p) for p in params] if isinstance(params, list) else [])
-    drawn.header, drawn.body, drawn.footer = shown.header, html(shown.body), shown.footer
+    rendered = templates.render(known, [str(p) for p in params] if isinstance(params, list) else [])
+    shown.header, shown.body, shown.footer = rendered.header, html(rendered.body), rendered.footer
     presses = iter(choices(message))
-    drawn.buttons = [button for button in (_button(raw, presses, words) for raw in shown.buttons) if button]
+    shown.buttons = [button for button in (_button(raw, presses, texts) for raw in rendered.buttons) if button]
     raw = message.message or {}
     kind = _text(raw, "type")
-    drawn.media = _media(kind, _inner(raw, kind))
-    drawn.place = _place(_inner(raw, "location")) if kind == "location" else None
-    return drawn
+    shown.media = _media(kind, _inner(raw, kind))
+    shown.place = _place(_inner(raw, "location")) if kind == "location" else None
+    return shown
 
 
-def _button(button: Mapping[str, object], presses: Iterator[Choice], words: Words) -> Choice | Link | None:
-    return next(presses) if _text(button, "type") == "QUICK_REPLY" else _link(button, words)
+def _button(button: Mapping[str, object], presses: Iterator[Choice], texts: Texts) -> Choice | Link | None:
+    return next(presses) if _text(button, "type") == "QUICK_REPLY" else _link(button, texts)
 
 
-def _link(button: Mapping[str, object], words: Words) -> Link | None:
+def _link(button: Mapping[str, object], texts: Texts) -> Link | None:
     kind, title = _text(button, "type"), _text(button, "text")
     if kind == "URL":
         url = _text(button, "url")
         return Link("link", title, url if url.startswith("https://") else "")
     if kind == "PHONE_NUMBER":
         return Link("call", title)
-    return Link("copy", title or words["copy_code"]) if kind in ("COPY_CODE", "OTP") else None
+    return Link("copy", title or texts["copy_code"]) if kind in ("COPY_CODE", "OTP") else None
 
 
-def _reply(reply: Reply, words: Words) -> Bubble:
+def _reply(reply: Reply, texts: Texts) -> Bubble:
     kind, raw = _text(reply.payload, "type"), _inner(reply.payload, "payload")
-    drawn = Bubble(reply.id, True, reply.at, _MEDIA_KIND.get(kind, kind), media=_media(kind, raw))
-    drawn.body = html(_text(raw, "text") or _text(raw, "title") or _text(raw, "caption"))
-    drawn.footer = _text(raw, "description")
-    drawn.quote = summary(reply.quotes, words) if reply.quotes and kind != "reaction" else ""
-    drawn.emoji = _text(raw, "emoji")
+    shown = Bubble(reply.id, True, reply.at, _MEDIA_KIND.get(kind, kind), media=_media(kind, raw))
+    shown.body = html(_text(raw, "text") or _text(raw, "title") or _text(raw, "caption"))
+    shown.footer = _text(raw, "description")
+    shown.quote = summary(reply.quotes, texts) if reply.quotes and kind != "reaction" else ""
+    shown.emoji = _text(raw, "emoji")
     if kind == "location":
-        drawn.place = _place(raw)
+        shown.place = _place(raw)
     elif kind == "contact":
         first = _first(raw.get("contacts"))
-        drawn.card = _card(
+        shown.card = _card(
             _text(_inner(first, "name"), "formatted_name"),
             _text(_first(first.get("phones")), "phone"),
             _text(_inner(first, "org"), "company"),
         )
-    drawn.ticks = _ticks(reply)
-    return drawn
+    shown.ticks = _ticks(reply)
+    return shown
 
 
 def _ticks(reply: Reply) -> str:

@@ -12,7 +12,7 @@ from werkzeug.exceptions import NotFound
 
 from gupshup.emulator.context import current
 from gupshup.emulator.pages.bubbles import bubble, phone_number, summary
-from gupshup.emulator.pages.texts import Words, choose
+from gupshup.emulator.pages.texts import Texts, choose
 from gupshup.emulator.rules.replies import BadReply
 from gupshup.emulator.state.codes import REASONS
 from gupshup.emulator.state.json_types import JsonObject
@@ -31,19 +31,19 @@ _CHATS_SHOWN = 100
 _REFUSALS = (1002, 1012, 131026, 131047, 131049, 131050, 131056, 470)
 
 
-def _words() -> Words:
+def _texts() -> Texts:
     return choose(request.args.get("lang"), request.headers.get("Accept-Language"))
 
 
 def _render(name: str, **values: object) -> str:
-    words = _words()
+    texts = _texts()
     return render_template(
         name,
-        words=words,
-        lang=words.lang,
+        texts=texts,
+        lang=texts.lang,
         query_lang=request.args.get("lang"),
-        bubble=lambda e: bubble(e, words),
-        summary=lambda e: summary(e, words),
+        bubble=lambda e: bubble(e, texts),
+        summary=lambda e: summary(e, texts),
         number=phone_number,
         **values,
     )
@@ -144,7 +144,7 @@ def _newest(chat: Chat) -> list[Message]:
 
 def _webhooks(app: App, number: str) -> list[Webhook]:
     # Bounded: the log may hold a benchmark's 100,000 rows.
-    recent = itertools.islice(reversed(current().mail.log), 2_000)
+    recent = itertools.islice(reversed(current().timetable.log), 2_000)
     mine = (w for w in recent if w.app is app and _is_about(w, number))
     return list(itertools.islice(mine, _ROWS_IN_LOG))
 

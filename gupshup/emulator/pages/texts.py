@@ -1,8 +1,8 @@
-"""Words of the phone pages, in both languages side by side."""
+"""Texts of the phone pages, in both languages side by side."""
 
 from __future__ import annotations
 
-_WORDS: dict[str, tuple[str, str]] = {
+_TEXTS: dict[str, tuple[str, str]] = {
     "title": ("Client phones", "Телефоны клиентов"),
     "practice": (
         "Practice WhatsApp: no real messages are sent",
@@ -97,18 +97,18 @@ _WORDS: dict[str, tuple[str, str]] = {
 _RUSSIAN = ("ru", "by", "kz", "ua", "be", "kk", "uk")
 
 
-class Words:
-    """`words.send` in one language; an unknown word is an error, as a misspelt name should be."""
+class Texts:
+    """`texts.send` in one language; an unknown word is an error, as a misspelt name should be."""
 
     def __init__(self, lang: str) -> None:
         self.lang = lang
         self._column = 1 if lang == "ru" else 0
 
     def __getitem__(self, key: str) -> str:
-        return _WORDS[key][self._column]
+        return _TEXTS[key][self._column]
 
 
-def choose(wanted: str | None, accepted: str | None) -> Words:
+def choose(wanted: str | None, accepted: str | None) -> Texts:
     """By `?lang=`, else by the Accept-Language header."""
     tag = (wanted or (accepted or "").split(",")[0]).strip().lower()[:2]
-    return Words("ru" if tag in _RUSSIAN else "en")
+    return Texts("ru" if tag in _RUSSIAN else "en")

@@ -88,7 +88,7 @@ def link(value: object, where: str, found: Findings) -> None:
         found.fail(codes.MEDIA_URL, where)
 
 
-def array(item: Check, low: int = 0, high: int | None = None) -> Check:
+def list_of(item: Check, low: int = 0, high: int | None = None) -> Check:
     """A JSON list whose length and items are checked."""
 
     def check(value: object, where: str, found: Findings) -> None:
@@ -105,7 +105,7 @@ def array(item: Check, low: int = 0, high: int | None = None) -> Check:
     return check
 
 
-def table(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
+def object_of(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
     """A JSON object with exactly these keys: an unknown one is refused, a missing one fails later with 1009."""
     known = {**required, **(optional or {})}
 
@@ -118,14 +118,14 @@ def table(required: Mapping[str, Check], optional: Mapping[str, Check] | None = 
         for key in required:
             if key not in value:
                 found.fail(codes.PARAMETER_MISSING, f"{where}.{key}")
-        for key, wish in known.items():
+        for key, check_value in known.items():
             if key in value:
-                wish(value[key], f"{where}.{key}", found)
+                check_value(value[key], f"{where}.{key}", found)
 
     return check
 
 
-def both(*checks: Check) -> Check:
+def all_of(*checks: Check) -> Check:
     """All of them, in order."""
 
     def check(value: object, where: str, found: Findings) -> None:
@@ -135,10 +135,10 @@ def both(*checks: Check) -> Check:
     return check
 
 
-def texts(value: object, *path: str) -> list[str]:
+def strings_at(value: object, *path: str) -> list[str]:
     """Strings found under a path of keys through lists and objects; forgiving, for checks that compare siblings."""
     if not path:
         return [value] if isinstance(value, str) else []
     if isinstance(value, list):
-        return [text for part in value for text in texts(part, *path)]
-    return texts(value.get(path[0]), *path[1:]) if isinstance(value, dict) else []
+        return [text for part in value for text in strings_at(part, *path)]
+    return strings_at(value.get(path[0]), *path[1:]) if isinstance(value, dict) else []

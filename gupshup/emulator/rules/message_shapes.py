@@ -8,31 +8,31 @@ from __future__ import annotations
 from gupshup.emulator.rules.checks import (
     Check,
     Findings,
+    all_of,
     anything,
-    array,
     boolean,
-    both,
     link,
+    list_of,
     number,
+    object_of,
     one_of,
     string,
-    table,
-    texts,
+    strings_at,
 )
 from gupshup.emulator.state import codes
 
-_CONTEXT = table({"msgId": string(empty=False)})
+_CONTEXT = object_of({"msgId": string(empty=False)})
 _COMMON: dict[str, Check] = {"context": _CONTEXT, "msgid": string(256)}
 _ROWS_IN_ALL = 10
 
 
 def _message(required: dict[str, Check], optional: dict[str, Check] | None = None) -> Check:
-    return table({"type": anything, **required}, {**_COMMON, **(optional or {})})
+    return object_of({"type": anything, **required}, {**_COMMON, **(optional or {})})
 
 
 def _media(optional: dict[str, Check] | None = None) -> Check:
     shape = _message({}, {"url": link, "id": string(empty=False), **(optional or {})})
-    return both(shape, _url_or_id)
+    return all_of(shape, _url_or_id)
 
 
 def _url_or_id(value: object, where: str, found: Findings) -> None:
@@ -42,15 +42,15 @@ def _url_or_id(value: object, where: str, found: Findings) -> None:
 
 def _differ(what: str, *path: str) -> Check:
     def check(value: object, where: str, found: Findings) -> None:
-        names = texts(value, *path)
+        names = strings_at(value, *path)
         if len(set(names)) != len(names):
             found.fail(codes.VALUE_INVALID, f"{where}: {what} must differ")
 
     return check
 
 
-_PHONE = table({"phone": string(empty=False)}, {"type": string(), "wa_id": string()})
-_ADDRESS = table({}, {k: string() for k in ("street", "city", "state", "zip", "country", "countryCode", "type")})
+_PHONE = object_of({"phone": string(empty=False)}, {"type": string(), "wa_id": string()})
+_ADDRESS = object_of({}, {k: string() for k in ("street", "city", "state", "zip", "country", "countryCode", "type")})
 _NAME_PARTS = ("firstName", "lastName", "middleName", "prefix", "suffix")
 
 
@@ -59,14 +59,18 @@ def _has_name_part(value: object, where: str, found: Findings) -> None:
         found.fail(codes.PARAMETER_MISSING, f"{where} needs a name part beside formattedName")
 
 
-_CONTACT = table(
-    {"name": both(table({"formattedName": string(empty=False)}, {p: string() for p in _NAME_PARTS}), _has_name_part)},
+_CONTACT = object_of(
     {
-        "phones": array(_PHONE),
-        "emails": array(table({"email": string(empty=False)}, {"type": string()})),
-        "addresses": array(_ADDRESS),
-        "org": table({}, {"company": string(), "department": string(), "title": string()}),
-        "urls": array(table({"url": string(empty=False)}, {"type": string()})),
+        "name": all_of(
+            object_of({"formattedName": string(empty=False)}, {p: string() for p in _NAME_PARTS}), _has_name_part
+        )
+    },
+    {
+        "phones": list_of(_PHONE),
+        "emails": list_of(object_of({"email": string(empty=False)}, {"type": string()})),
+        "addresses": list_of(_ADDRESS),
+        "org": object_of({}, {"company": string(), "department": string(), "title": string()}),
+        "urls": list_of(object_of({"url": string(empty=False)}, {"type": string()})),
         "birthday": string(),
     },
 )
@@ -74,24 +78,24 @@ _LOCATION: tuple[dict[str, Check], dict[str, Check]] = (
     {"longitude": number(-180, 180), "latitude": number(-90, 90)},
     {"name": string(1000), "address": string(1000)},
 )
-_BUTTON = table(
+_BUTTON = object_of(
     {"type": one_of("text"), "title": string(20, empty=False)},
     {"postbackText": string(256, empty=False)},
 )
 _CAPTION = {"caption": string(60)}
 _QUICK_CONTENT: dict[str, Check] = {
-    "text": table({"type": anything, "text": string(1024, empty=False)}, {"header": string(60), **_CAPTION}),
-    "image": table({"type": anything, "url": link, "text": string(1024, empty=False)}, _CAPTION),
-    "video": table({"type": anything, "url": link, "text": string(1024, empty=False)}, _CAPTION),
-    "file": table(
+    "text": object_of({"type": anything, "text": string(1024, empty=False)}, {"header": string(60), **_CAPTION}),
+    "image": object_of({"type": anything, "url": link, "text": string(1024, empty=False)}, _CAPTION),
+    "video": object_of({"type": anything, "url": link, "text": string(1024, empty=False)}, _CAPTION),
+    "file": object_of(
         {"type": anything, "url": link, "text": string(1024, empty=False)}, {"filename": string(), **_CAPTION}
     ),
 }
-_ROW = table(
+_ROW = object_of(
     {"type": one_of("text"), "title": string(24, empty=False)},
     {"description": string(72, empty=False), "postbackText": string(200, empty=False)},
 )
-_SECTION = table({"options": array(_ROW, 1)}, {"title": string(24), "subtitle": string()})
+_SECTION = object_of({"options": list_of(_ROW, 1)}, {"title": string(24), "subtitle": string()})
 
 
 def _by_type(kinds: dict[str, Check]) -> Check:
@@ -116,12 +120,12 @@ def _list_sections(value: object, where: str, found: Findings) -> None:
         found.fail(codes.PARAMETER_MISSING, f"{where}: each of several sections needs a title")
 
 
-_LIST = both(
+_LIST = all_of(
     _message(
         {
             "body": string(1024, empty=False),
-            "globalButtons": array(table({"type": one_of("text"), "title": string(20, empty=False)}), 1, 1),
-            "items": array(_SECTION, 1, 10),
+            "globalButtons": list_of(object_of({"type": one_of("text"), "title": string(20, empty=False)}), 1, 1),
+            "items": list_of(_SECTION, 1, 10),
         },
         {"title": string(60), "footer": string(60)},
     ),
@@ -138,8 +142,8 @@ MESSAGES: dict[str, Check] = {
     "sticker": _media(),
     "contact": _message({"contact": _CONTACT}),
     "location": _message(*_LOCATION),
-    "quick_reply": both(
-        _message({"content": _by_type(_QUICK_CONTENT), "options": array(_BUTTON, 1, 3)}),
+    "quick_reply": all_of(
+        _message({"content": _by_type(_QUICK_CONTENT), "options": list_of(_BUTTON, 1, 3)}),
         _differ("button titles", "options", "title"),
         _differ("button ids", "options", "postbackText"),
     ),
@@ -147,16 +151,16 @@ MESSAGES: dict[str, Check] = {
     "reaction": _message({"msgId": string(empty=False), "emoji": string()}),
     "location_request_message": _message(
         {
-            "body": table({"type": one_of("text"), "text": string(1024, empty=False)}),
-            "action": table({"name": one_of("send_location")}),
+            "body": object_of({"type": one_of("text"), "text": string(1024, empty=False)}),
+            "action": object_of({"name": one_of("send_location")}),
         }
     ),
 }
 
 
 def _header(kind: str, extra: dict[str, Check] | None = None) -> Check:
-    inner = both(table({}, {"link": link, "id": string(empty=False), **(extra or {})}), _link_or_id)
-    return table({"type": anything, kind: inner})
+    inner = all_of(object_of({}, {"link": link, "id": string(empty=False), **(extra or {})}), _link_or_id)
+    return object_of({"type": anything, kind: inner})
 
 
 def _link_or_id(value: object, where: str, found: Findings) -> None:
@@ -169,13 +173,19 @@ HEADERS: dict[str, Check] = {
     "video": _header("video"),
     "document": _header("document", {"filename": string(240)}),
     "gif": _header("gif"),
-    "location": table({"type": anything, "location": table(*_LOCATION)}),
-    "carousel": table(
-        {"type": anything, "cardHeaderType": one_of("IMAGE", "VIDEO"), "cards": array(table({"link": link}), 1, 10)}
+    "location": object_of({"type": anything, "location": object_of(*_LOCATION)}),
+    "carousel": object_of(
+        {
+            "type": anything,
+            "cardHeaderType": one_of("IMAGE", "VIDEO"),
+            "cards": list_of(object_of({"link": link}), 1, 10),
+        }
     ),
 }
-TEMPLATE = table({"id": string(empty=False)}, {"params": array(string()), "expiration": number(0, 4_102_444_800_000)})
-POSTBACKS = array(table({"index": number(0, 9), "text": string(256, empty=False)}))
+TEMPLATE = object_of(
+    {"id": string(empty=False)}, {"params": list_of(string()), "expiration": number(0, 4_102_444_800_000)}
+)
+POSTBACKS = list_of(object_of({"index": number(0, 9), "text": string(256, empty=False)}))
 
 
 def session_message(value: object, found: Findings) -> None:

@@ -22,11 +22,11 @@ class Failure:
     after: str | None = None
 
     @classmethod
-    def of(cls, code: int) -> Failure:
+    def of_code(cls, code: int) -> Failure:
         return cls(code, codes.reason_of(code))
 
     @classmethod
-    def wanted(cls, fault: Mapping[str, object]) -> Failure:
+    def of_fault(cls, fault: Mapping[str, object]) -> Failure:
         code, after = int(str(fault["code"])), fault.get("after")
         return cls(code, str(fault.get("reason") or codes.reason_of(code)), None if after is None else str(after))
 
@@ -53,7 +53,7 @@ def _good_before(message: Message, failure: Failure, faults: Faults) -> int:
 def event(message: Message, step: Status, faults: Faults) -> JsonObject | None:
     """The payload that reports a status; None when this status is to be lost."""
     name = message.app.name
-    if step.status in faults.words(name, "drop_statuses"):
+    if step.status in faults.strings(name, "drop_statuses"):
         return None
     if step.status == "enqueued":
         return webhook_bodies.enqueued(message)

@@ -54,7 +54,7 @@ _SETTINGS: Mapping[str, type | tuple[type, ...]] = {
     "webhook_lanes": int,
     "retries": int,
 }
-_WORDS: Mapping[str, tuple[object, ...]] = {
+_ALLOWED: Mapping[str, tuple[object, ...]] = {
     "order": ("normal", "reversed"),
     "failed_shape": (None, "sync", "async"),
     "click_shape": ("new", "old"),
@@ -149,7 +149,7 @@ class Faults:
     def flag(self, app: str, key: str) -> bool:
         return self.get(app, key) is True
 
-    def words(self, app: str, key: str) -> list[str]:
+    def strings(self, app: str, key: str) -> list[str]:
         value = self.get(app, key)
         return [str(v) for v in value] if isinstance(value, list) else []
 
@@ -182,8 +182,8 @@ def _checked(key: str, value: object) -> object:
         raise BadFault(f"unknown fault {key!r}; known: next, {', '.join(_SETTINGS)}")
     if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise BadFault(f"{key}: wrong type")
-    if key in _WORDS and value not in _WORDS[key]:
-        raise BadFault(f"{key}: must be one of {_WORDS[key]}")
+    if key in _ALLOWED and value not in _ALLOWED[key]:
+        raise BadFault(f"{key}: must be one of {_ALLOWED[key]}")
     if key == "destinations":
         _check_destinations(value)
     return value

@@ -22,7 +22,7 @@ _BACK_OFF_S = (1, 2, 4, 8, 16)
 _LOG_LIMIT = 100_000
 
 
-class Mail:
+class Timetable:
     """Timetable, webhooks that wait in it, and the log of those posted. `changed` is the emulator's one lock."""
 
     def __init__(self, clock: Clock, post: Post, changed: threading.Condition) -> None:
@@ -34,7 +34,7 @@ class Mail:
         self._ready: list[Webhook] = []
         self.log: deque[Webhook] = deque(maxlen=_LOG_LIMIT)
 
-    def at(self, due: datetime, action: Callable[[], None]) -> None:
+    def run_at(self, due: datetime, action: Callable[[], None]) -> None:
         """Do something under the lock, not before `due`."""
         with self._changed:
             sooner = not self._heap or due < self._heap[0][0]
@@ -42,14 +42,14 @@ class Mail:
             if sooner:
                 self._changed.notify_all()
 
-    def hand_in(self, webhook: Webhook) -> None:
+    def add_webhook(self, webhook: Webhook) -> None:
         """Post a webhook when it is due."""
         with self._changed:
             self.log.append(webhook)
             self._queue(webhook)
 
     def _queue(self, webhook: Webhook) -> None:
-        self.at(webhook.due, lambda: self._ready.append(webhook))
+        self.run_at(webhook.due, lambda: self._ready.append(webhook))
 
     def next_due(self) -> datetime | None:
         """When the next thing is due; None = nothing is planned."""
