@@ -1,4 +1,4 @@
-"""An emulated Gupshup: the self-serve WhatsApp API, its webhooks, and the client's telephone.
+"""An emulated Gupshup: the self-serve WhatsApp API, its webhooks, and the clients' phones.
 
 In a test, in-process: `create_emulator(clock, post)` gives a Flask app; `emulator_of(app)` is its state. As a process:
 `python -m gupshup.emulator --port 0`. It shares no code with the product's Gupshup client, so that a misreading of the

@@ -17,7 +17,7 @@ from gupshup.emulator.server import Server
 def main(arguments: list[str] | None = None) -> int:
     """Serve until SIGTERM or Ctrl-C."""
     parser = argparse.ArgumentParser(prog="python -m gupshup.emulator", description=__doc__)
-    # Loopback only: whoever reaches the emulator commands it.
+    # Loopback only: whoever can reach the emulator can command it.
     parser.add_argument("--host", default="127.0.0.1", choices=("127.0.0.1", "localhost"))
     parser.add_argument("--port", type=int, default=0, help="0 = any free port")
     options = parser.parse_args(arguments)

@@ -26,7 +26,7 @@ def utc_now() -> datetime:
 
 
 def poster(pool: int = 64) -> Post:
-    """A real `post`: JSON by HTTP, no redirects, no environment proxies. Any failure to get an answer is 0."""
+    """A real `post`: JSON by HTTP, without redirects and the environment's proxies; 0 if there was no answer."""
     session = requests.Session()
     session.trust_env = False
     adapter = requests.adapters.HTTPAdapter(pool_connections=pool, pool_maxsize=pool, max_retries=0)

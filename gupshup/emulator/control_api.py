@@ -1,4 +1,4 @@
-"""What tests and the demo say to the emulator itself, below /emulator. JSON in, JSON out; errors: 400 {"error"}."""
+"""The control API under /emulator: commands of tests and the demo. JSON in, JSON out; errors: 400 {"error"}."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ blueprint = Blueprint("control", __name__, url_prefix="/emulator")
 
 
 class _Wrong(ValueError):
-    """A request this interface does not understand."""
+    """A request that this API does not understand; answered 400."""
 
 
 @blueprint.errorhandler(_Wrong)
@@ -103,7 +103,7 @@ def add_template(name: str) -> ResponseReturnValue:
 
 @blueprint.post("/apps/<name>/templates/<template_id>")
 def change_template(name: str, template_id: str) -> ResponseReturnValue:
-    """Overwrite keys of the stored object; a new `status` is told by a template event, as the vendor does."""
+    """Overwrite keys of the stored object. A new `status` is reported by a template event, as by the vendor."""
     app, changes = _app(name), _body()
     template = app.templates.get(template_id)
     if template is None:
@@ -139,13 +139,13 @@ def list_messages() -> ResponseReturnValue:
 
 @blueprint.get("/messages/count")
 def count_messages() -> ResponseReturnValue:
-    """How many messages were accepted."""
+    """The number of accepted messages."""
     return {"accepted": len(current().messages)}
 
 
 @blueprint.post("/reply")
 def reply() -> ResponseReturnValue:
-    """The client sends something: `{"app", "phone", "type", …}`; 201 with the id its webhook carries."""
+    """The client sends something: `{"app", "phone", "type", …}`; 201 with the id that its webhook carries."""
     body = _body()
     app, number = _app(body.get("app")), str(body.get("phone", ""))
     if not number.isdigit():
@@ -195,7 +195,7 @@ def event() -> ResponseReturnValue:
 
 @blueprint.post("/faults")
 def set_faults() -> ResponseReturnValue:
-    """Settings and prepared answers, for `app` or for all; see `gupshup.emulator.faults`."""
+    """Settings and prepared answers, for `app` or for all; see `gupshup.emulator.state.faults`."""
     body = _body()
     name = str(body.pop("app", "*"))
     if name != "*":
@@ -231,7 +231,7 @@ def list_webhooks() -> ResponseReturnValue:
 
 @blueprint.post("/deliver")
 def deliver() -> ResponseReturnValue:
-    """Do everything that is due, now and on this request; for tests that drive the clock themselves."""
+    """Do everything that is due within this request; for tests with a clock of their own."""
     return {"posted": current().deliver_due()}
 
 

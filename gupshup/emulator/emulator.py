@@ -1,4 +1,4 @@
-"""The emulated Gupshup: apps, phones, messages and what happens to them, as a state machine on an injected clock."""
+"""The state machine: messages go out and get their statuses, replies come in, webhooks report both."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import App, Chat, Message, Phone, Reply, Status, Webhook, whatsapp_id
 from gupshup.emulator.state.timetable import Clock, Post, Timetable
 
-# A phone page asks again every second; one that has not asked for this long is closed.
+# The page of a phone refreshes every second. After this time without a refresh it counts as closed.
 _PAGE_OPEN = timedelta(seconds=5)
 _GLANCE = timedelta(milliseconds=400)
 
 
 class Emulator:
-    """Everything the emulator knows. Thread-safe: one lock, `changed`, which is never held while a webhook is posted.
+    """All state of the emulator. Thread-safe: its one lock, `changed`, is never held while a webhook is posted.
 
     clock: aware datetimes in UTC. post: (url, body) → HTTP status, 0 when there was no answer.
     new_id: ids of messages, replies and webhooks. base_url: own address, for links to inbound files.
@@ -46,28 +46,28 @@ class Emulator:
         self._chats: dict[tuple[str, str], Chat] = {}
         self._replies: dict[str, Reply] = {}
 
-    # What is there
+    # Finding
 
     def message(self, gs_id: object) -> Message | None:
-        """A message by Gupshup's id."""
+        """The message with this id of Gupshup's."""
         return self._by_id.get(str(gs_id))
 
     def inbound(self, reply_id: str) -> Reply | None:
-        """A reply by the id its webhook carried."""
+        """The reply with this id, as its webhook carried it."""
         return self._replies.get(reply_id)
 
     def accepted(self, destination: str | None = None) -> list[Message]:
-        """Every accepted message, once, in order of acceptance."""
+        """All accepted messages, or those to one phone, in order of acceptance."""
         with self.changed:
             return list(self.messages if destination is None else self._by_destination.get(destination, []))
 
     def phone(self, number: str) -> Phone:
-        """A client's phone; asking for one makes it exist."""
+        """A client's phone; created if it does not exist."""
         with self.changed:
             return self._phones.setdefault(number, Phone(number, f"Client {number[-4:]}"))
 
     def chat(self, app: App, number: str) -> Chat:
-        """The chat of an app with a phone; asking for one makes it exist."""
+        """The chat of an app with a phone; created if it does not exist."""
         with self.changed:
             found = self._chats.get((app.name, number))
             if found is None:
@@ -81,7 +81,7 @@ class Emulator:
     # Out: from the business to the phone
 
     def accept(self, draft: Draft, latency: timedelta = timedelta()) -> Message:
-        """Take a message in. Its events count from the moment its sender has the answer, `latency` from now."""
+        """Accept a message and plan its statuses. Their times count from the answer to the sender, `latency` from now."""
         with self.changed:
             now = self.clock()
             message = Message(
@@ -161,14 +161,14 @@ class Emulator:
     # In: from the phone to the business
 
     def look(self, chat: Chat) -> None:
-        """The chat is open on the phone's screen: what arrived is read now, what arrives soon will be."""
+        """The chat is open on the screen: delivered messages are read now, and those that arrive soon will be."""
         with self.changed:
             chat.phone.watched[chat.app.name] = self.clock()
             if chat.unread and chat.phone.online:
                 self._read(chat)
 
     def go_online(self, number: str, online: bool) -> None:
-        """Connect the phone or take it off the network; what waited is delivered on coming back."""
+        """Take a phone on or off the network. Held messages are delivered when it comes back."""
         with self.changed:
             phone = self.phone(number)
             phone.online = online
@@ -177,7 +177,7 @@ class Emulator:
                     self._advance(chat.held.popleft(), chat, Status("delivered", self.clock()))
 
     def reply(self, app: App, number: str, spec: JsonObject) -> Reply:
-        """The client sends something; `spec` as in the control API. Opens the 24-hour window. Raises BadReply."""
+        """The client sends something, as `POST /emulator/reply` describes it. Opens the window. Raises BadReply."""
         with self.changed:
             now = self.clock()
             quoted = self.message(spec.get("context_gs_id")) if spec.get("context_gs_id") else None
@@ -204,20 +204,20 @@ class Emulator:
             reply.event = reply.event or (posted[0] if posted else None)
 
     def keep_file(self, content_type: str, name: str, content: bytes) -> str:
-        """Store a file of the client; returns the link the webhook carries."""
+        """Store a file of the client; return its address for the webhook."""
         key = self.new_id()
         self.media[key] = (content_type, name, content)
         return f"{self.base_url or 'https://filemanager.gupshup.io'}/wa/media/{key}/{name}"
 
     def close_window(self, app: App, number: str) -> None:
-        """Let 24 hours pass for this chat, and only for it."""
+        """Close the 24-hour window of this chat only."""
         with self.changed:
             self.chat(app, number).last_inbound = None
 
     # Webhooks
 
     def emit(self, app: App, kind: str, payload: JsonObject, lag: timedelta = timedelta()) -> list[Webhook]:
-        """Post an event to every subscription that asks for it."""
+        """Queue an event for each subscription to it, `lag` from now."""
         with self.changed:
             now = self.clock()
             mode = webhook_bodies.mode_of(kind, payload)
@@ -233,11 +233,11 @@ class Emulator:
             return posted
 
     def deliver(self, webhook: Webhook) -> None:
-        """Post one webhook; on failure plan another attempt."""
+        """Post a webhook; if that fails, plan another attempt."""
         self.timetable.deliver(webhook, self.faults.number(webhook.app.name, "retries"))
 
     def deliver_due(self) -> int:
-        """Do and post everything that is due by the clock, on this thread; return how many posts were made."""
+        """Do what is due, and post the webhooks that are due, on this thread. Returns the number of posts."""
         posted = 0
         while ready := self.timetable.take_due():
             for webhook in ready:
@@ -246,7 +246,7 @@ class Emulator:
         return posted
 
     def next_due(self) -> datetime | None:
-        """When `deliver_due` will have something to do; None = nothing is planned."""
+        """The time of the next planned action; None if there is none."""
         return self.timetable.next_due()
 
     def change_faults(self, app: str, wanted: Mapping[str, object]) -> None:
@@ -256,5 +256,5 @@ class Emulator:
 
 
 def random_id() -> str:
-    """A UUID, as Gupshup's own ids."""
+    """A UUID, like Gupshup's ids."""
     return str(uuid.uuid4())

@@ -1,4 +1,4 @@
-"""What makes the emulator tick as a process: a thread that waits for what is due, and a pool that posts.
+"""The threads of the emulator's process: one waits for what is due, a pool posts the webhooks.
 
 Webhooks of one app go out one after another (`webhook_lanes` of them at a time, one by default), so a slow endpoint
 delays the later events of its app, as Gupshup warns, and nobody else's.
@@ -17,7 +17,7 @@ from gupshup.emulator.emulator import Emulator
 from gupshup.emulator.state.records import Webhook
 
 _POOL = 64
-# At thousands of events a second a wake-up for each would cost more than the events: they go in small batches.
+# The shortest wait between two rounds: with thousands of events a second, a wake-up for each would cost too much.
 _BEAT_S = 0.01
 _log = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Runner:
         self._thread.start()
 
     def stop(self) -> None:
-        """End the thread and the pool; webhooks that wait are dropped."""
+        """End the threads. Webhooks that still wait are dropped."""
         with self._emulator.changed:
             self._stopped.set()
             self._emulator.changed.notify_all()
@@ -82,7 +82,7 @@ class Runner:
             try:
                 self._emulator.deliver(webhook)
             except Exception:
-                # A webhook that breaks its poster must not stop the lane behind it.
+                # A webhook that cannot be posted must not stop those that wait behind it.
                 _log.exception("webhook %s could not be posted", webhook.id)
 
 

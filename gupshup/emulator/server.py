@@ -21,7 +21,7 @@ _MAX_HEADERS = 100
 
 
 class _BadRequest(Exception):
-    """Not HTTP that we speak; answered with this status, then the connection is closed."""
+    """HTTP that this server does not understand: it answers with the status and closes the connection."""
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)
@@ -31,7 +31,7 @@ class _BadRequest(Exception):
 class Server(socketserver.ThreadingTCPServer):
     """Serves `app`; `url` tells where. Port 0 = any free one."""
 
-    # Benchmarks open hundreds of connections in one moment.
+    # Benchmarks open hundreds of connections at once.
     request_queue_size = 1024
     daemon_threads = True
     allow_reuse_address = True
@@ -42,14 +42,14 @@ class Server(socketserver.ThreadingTCPServer):
         self.url = f"http://{host}:{self.server_address[1]}"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A caller that went away in the middle is not news; anything else is."""
+        """Report all errors, except that a caller has closed its connection."""
         if not isinstance(sys.exc_info()[1], ConnectionError):
             super().handle_error(request, client_address)  # type: ignore[arg-type]
 
 
 class _Connection(socketserver.StreamRequestHandler):
     wbufsize = -1
-    # Otherwise an answer waits up to 40 ms for the acknowledgement of the one before.
+    # Without this, an answer waits up to 40 ms for the acknowledgement of the previous one.
     disable_nagle_algorithm = True
     server: Server
 
@@ -61,7 +61,7 @@ class _Connection(socketserver.StreamRequestHandler):
             self._write(f"{error.status.value} {error.status.phrase}", [("Connection", "close")], b"")
 
     def _serve_one(self) -> bool:
-        """One request; whether the connection stays open."""
+        """Serve one request. Returns whether the connection stays open."""
         line = self.rfile.readline(_MAX_LINE + 1)
         if not line:
             return False
@@ -122,7 +122,7 @@ class _Connection(socketserver.StreamRequestHandler):
 
     def _write(self, status: str, fields: list[tuple[str, str]], content: bytes) -> None:
         lines = "".join(f"{name}: {value}\r\n" for name, value in fields)
-        # 204 has no body and no length; every other answer tells its length, so that the connection can go on.
+        # An answer needs its length for the connection to stay open; only 204 has neither body nor length.
         length = "" if status.startswith("204") else f"Content-Length: {len(content)}\r\n"
         self.wfile.write(f"HTTP/1.1 {status}\r\n{lines}{length}\r\n".encode("latin-1") + content)
         self.wfile.flush()

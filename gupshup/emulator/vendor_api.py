@@ -93,12 +93,12 @@ def _prepared(answer: Answer) -> ResponseReturnValue:
 
 
 def _cut_connection() -> Response:
-    """An answer that never comes: the connection is cut. Without a socket (WSGI tests) ConnectionAbortedError rises."""
+    """No answer: the connection is cut. Callers without a socket, as in WSGI tests, get a ConnectionAbortedError."""
     return Response(_CutConnection(request.environ.get("gupshup.socket")))
 
 
 class _CutConnection:
-    """A body that cuts its connection when the server asks for the first byte, before any header is written."""
+    """A body that cuts the connection when the server asks for its first byte, before the headers are written."""
 
     def __init__(self, connection: object) -> None:
         self._connection = connection
@@ -167,7 +167,7 @@ def subscribe(app_id: str) -> ResponseReturnValue:
         _check_url(app, url)
     with current().changed:
         try:
-            # A repeated field is not a comma-separated string: the vendor ignores it without a word.
+            # Modes must be one comma-separated string. The vendor silently ignores a repeated field.
             made = current().accounts.subscribe(
                 app, url, request.form.get("tag", ""), modes[0] if len(modes) == 1 else ""
             )
@@ -236,7 +236,7 @@ def _subscription(app: App, subscription: Subscription) -> JsonObject:
 
 @blueprint.put("/wa/app/<app_id>/msg/<path:message_id>/read")
 def mark_read(app_id: str, message_id: str) -> ResponseReturnValue:
-    """The business has read a message of the client: blue ticks on the phone."""
+    """The business has read a message of the client: the ticks on the phone turn blue."""
     reply = current().inbound(message_id)
     if reply is None or reply.app is not _app(app_id):
         raise Refused(404, "Message Not Found")

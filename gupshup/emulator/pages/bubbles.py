@@ -1,4 +1,4 @@
-"""What a phone shows, worked out before any HTML: a bubble for each message and reply."""
+"""What a phone shows for each message and reply: the content of its bubble, ready for the template."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MEDIA_KIND = {
 
 @dataclass
 class Media:
-    """A tile in place of the file itself: pages never load a customer's links. `src` = a file of the emulator's own."""
+    """A tile in place of a file: pages load no links of customers. src: the address of a file that the emulator has."""
 
     kind: str
     name: str = ""
@@ -40,7 +40,7 @@ class Media:
 
 @dataclass
 class Link:
-    """A template button that leads away: `sign` link, call or copy; `href` empty = only shown."""
+    """A template button that is not a reply. icon: link, call or copy. href: empty if it leads nowhere."""
 
     icon: str
     title: str
@@ -49,7 +49,7 @@ class Link:
 
 @dataclass
 class Bubble:
-    """One bubble. `mine` = the client's own, green and on the right."""
+    """A bubble. mine: the client sent it, so it is green and on the right."""
 
     id: str
     mine: bool
@@ -71,7 +71,7 @@ class Bubble:
 
 
 def bubble(entry: Message | Reply, texts: Texts) -> Bubble:
-    """Draw an entry of a chat."""
+    """The bubble of a message or a reply."""
     if isinstance(entry, Reply):
         return _reply(entry, texts)
     return _template(entry, texts) if entry.is_template else _message(entry, texts)
@@ -80,7 +80,7 @@ def bubble(entry: Message | Reply, texts: Texts) -> Bubble:
 def summary(entry: Message | Reply, texts: Texts) -> str:
     """One line for lists and quotes."""
     shown = bubble(entry, texts)
-    # Lines are blocks, so their texts touch once the tags are gone.
+    # Lines are blocks; without their tags the texts would touch.
     text = shown.body.replace(Markup("</span>"), Markup(" </span>")).striptags().replace("\u200b", "").strip()
     named = (shown.place or shown.card or {}).get("name") or (shown.media.name if shown.media else "")
     return text or shown.header or shown.emoji or (f"{texts[shown.kind]}: {named}" if named else texts[shown.kind])
@@ -214,7 +214,7 @@ def _reply(reply: Reply, texts: Texts) -> Bubble:
 
 
 def _ticks(reply: Reply) -> str:
-    """One tick: on its way to the business; two: its endpoint took it; `read`: it said so."""
+    """`sent`: on its way to the business; `delivered`: its endpoint took it; `read`: the business said so."""
     if reply.read:
         return "read"
     return "delivered" if reply.event and reply.event.state == "delivered" else "sent"

@@ -1,4 +1,4 @@
-"""Pages: the list of chats and the client's phone. Complete without script; a small module refreshes them."""
+"""The routes of the pages: the chats, and a client's phone. They work without script, which only refreshes them."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def _page_headers(response: Response) -> Response:
 
 @blueprint.get("/")
 def chats() -> ResponseReturnValue:
-    """All phones with their chats, the freshest first."""
+    """All chats, the latest first."""
     emulator = current()
     with emulator.changed:
         found = heapq.nlargest(_CHATS_SHOWN, emulator.chats(), key=_freshness)
@@ -143,7 +143,7 @@ def _newest(chat: Chat) -> list[Message]:
 
 
 def _webhooks(app: App, number: str) -> list[Webhook]:
-    # Bounded: the log may hold a benchmark's 100,000 rows.
+    # Not the whole log: after a benchmark it has 100,000 rows.
     recent = itertools.islice(reversed(current().timetable.log), 2_000)
     mine = (w for w in recent if w.app is app and _is_about(w, number))
     return list(itertools.islice(mine, _ROWS_IN_LOG))
@@ -204,7 +204,7 @@ def attach(number: int) -> ResponseReturnValue:
 
 @blueprint.post("/phone/<int:number>/location")
 def location(number: int) -> ResponseReturnValue:
-    """Answer to a request for the place."""
+    """The client sends the requested location."""
     return _say(
         number,
         {
@@ -218,7 +218,7 @@ def location(number: int) -> ResponseReturnValue:
 
 @blueprint.post("/phone/<int:number>/settings")
 def settings(number: int) -> ResponseReturnValue:
-    """Network, read receipts, and the code with which the next messages fail."""
+    """Set whether the phone is online, sends read receipts, and with which code its next messages fail."""
     emulator, app = current(), _chosen(str(number))
     emulator.phone(str(number)).receipts = "receipts" in request.form
     emulator.go_online(str(number), "online" in request.form)
@@ -237,7 +237,7 @@ def window(number: int) -> ResponseReturnValue:
 
 @blueprint.get("/wa/media/<key>/<name>")
 def media(key: str, name: str) -> ResponseReturnValue:
-    """A file the client sent; the address stands in the webhook."""
+    """A file that the client sent; its address is in the webhook."""
     if key not in current().media:
         raise NotFound
     content_type, _, content = current().media[key]

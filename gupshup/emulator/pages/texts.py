@@ -98,7 +98,7 @@ _RUSSIAN = ("ru", "by", "kz", "ua", "be", "kk", "uk")
 
 
 class Texts:
-    """`texts.send` in one language; an unknown word is an error, as a misspelt name should be."""
+    """`texts.send` in one language; an unknown key is an error."""
 
     def __init__(self, lang: str) -> None:
         self.lang = lang
@@ -109,6 +109,6 @@ class Texts:
 
 
 def choose(wanted: str | None, accepted: str | None) -> Texts:
-    """By `?lang=`, else by the Accept-Language header."""
+    """Texts in the language of `?lang=`, else of the Accept-Language header."""
     tag = (wanted or (accepted or "").split(",")[0]).strip().lower()[:2]
     return Texts("ru" if tag in _RUSSIAN else "en")

@@ -1,1 +1,1 @@
-"""What Gupshup does with what it gets: pure functions over the state."""
+"""What Gupshup and WhatsApp accept, refuse and report, as pure functions over the state."""

@@ -1,4 +1,4 @@
-"""Small checks of JSON values, composed into the shape of every message.
+"""Small checks of JSON values, from which the shapes of all messages are built.
 
 A check looks at one value and notes what is wrong with it. Two kinds of wrong exist, because Gupshup knows two:
 what it refuses at once (the JSON does not have the documented shape) and what it queues and fails later by event
@@ -18,7 +18,7 @@ Check = Callable[[object, str, "Findings"], None]
 
 @dataclass
 class Findings:
-    """What the checks noted, in reading order."""
+    """What the checks found, in order. malformed: refused at once. failures: (code, reason), fail later."""
 
     allow_http: bool = False
     malformed: list[str] = field(default_factory=list)
@@ -32,11 +32,11 @@ class Findings:
 
 
 def anything(value: object, where: str, found: Findings) -> None:
-    """No wish."""
+    """Any value."""
 
 
 def string(limit: int | None = None, *, empty: bool = True) -> Check:
-    """A JSON string of at most `limit` code points; `empty=False` also wants something that is not white space."""
+    """A JSON string of at most `limit` code points; with `empty=False`, of more than white space."""
 
     def check(value: object, where: str, found: Findings) -> None:
         if not isinstance(value, str):
@@ -56,7 +56,7 @@ def boolean(value: object, where: str, found: Findings) -> None:
 
 
 def number(low: float, high: float) -> Check:
-    """A JSON number, not a string with digits, within the two bounds."""
+    """A JSON number within the bounds; a string of digits is not a number."""
 
     def check(value: object, where: str, found: Findings) -> None:
         if isinstance(value, bool) or not isinstance(value, int | float):
@@ -78,7 +78,7 @@ def one_of(*allowed: str) -> Check:
 
 
 def link(value: object, where: str, found: Findings) -> None:
-    """A public https address; http only where the app was created with `allow_http`."""
+    """An https address; http only for an app with `allow_http`."""
     if not isinstance(value, str):
         found.refuse(where, "must be a string")
         return
@@ -89,7 +89,7 @@ def link(value: object, where: str, found: Findings) -> None:
 
 
 def list_of(item: Check, low: int = 0, high: int | None = None) -> Check:
-    """A JSON list whose length and items are checked."""
+    """A JSON list of `low` to `high` items, each of which passes `item`."""
 
     def check(value: object, where: str, found: Findings) -> None:
         if not isinstance(value, list):
@@ -126,7 +126,7 @@ def object_of(required: Mapping[str, Check], optional: Mapping[str, Check] | Non
 
 
 def all_of(*checks: Check) -> Check:
-    """All of them, in order."""
+    """All checks, in order."""
 
     def check(value: object, where: str, found: Findings) -> None:
         for each in checks:
@@ -136,7 +136,7 @@ def all_of(*checks: Check) -> Check:
 
 
 def strings_at(value: object, *path: str) -> list[str]:
-    """Strings found under a path of keys through lists and objects; forgiving, for checks that compare siblings."""
+    """The strings under a path of keys, through lists and objects; whatever does not fit the path is skipped."""
     if not path:
         return [value] if isinstance(value, str) else []
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""What a client can press under a message of ours."""
+"""The buttons and list rows that a client can press under a message."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gupshup.emulator.state.records import Message
 
 @dataclass(frozen=True)
 class Choice:
-    """A button or a list row; `index` counts from 0 over the whole message. `kind`: button, list or template."""
+    """A button or a list row. kind: button, list or template. index: from 0, over the whole message."""
 
     kind: str
     index: int
@@ -21,7 +21,7 @@ class Choice:
 
 
 def choices(message: Message) -> list[Choice]:
-    """Buttons of a quick reply, rows of a list, quick-reply buttons of a template; else nothing."""
+    """The choices of a message: of a quick reply, a list or a template; other messages have none."""
     if message.known_template:
         titles = message.known_template.quick_replies
         return [Choice("template", i, t, message.postback_texts.get(i, t)) for i, t in enumerate(titles)]
@@ -35,7 +35,7 @@ def choices(message: Message) -> list[Choice]:
 
 
 def find(message: Message, spec: JsonObject) -> Choice | None:
-    """The choice a spec names by `index` (from 0), `title` or `postback`."""
+    """The choice with the `index`, `title` and `postback` that are given; None if there is none."""
     for choice in choices(message):
         named = {"index": choice.index, "title": choice.title, "postback": choice.postback}
         wishes = {key: spec[key] for key in named if spec.get(key) is not None}

@@ -1,4 +1,4 @@
-"""The documented shape and limits of every `message` of POST /wa/api/v1/msg and of template headers.
+"""The documented shapes and limits of all messages of POST /wa/api/v1/msg, and of template headers.
 
 Gupshup docs: reference/msg and its pages per type; Meta docs: limits of interactive messages.
 """

@@ -1,4 +1,4 @@
-"""What a client sends, in the words of the control API, turned into the vendor's `payload`."""
+"""Turns what a client sends, as the control API describes it, into the vendor's `payload`."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ Store = Callable[[str, str, bytes], str]
 
 
 class BadReply(ValueError):
-    """A reply no phone could send; the text says why."""
+    """A reply that no phone could send; the text says why."""
 
 
 @dataclass(frozen=True)
 class Style:
-    """Which of the vendor's contradicting shapes to speak."""
+    """Which of the vendor's contradicting shapes to use."""
 
     old_clicks: bool = False
 
@@ -158,7 +158,7 @@ def _clicked(choice: Choice, quoted: Message, old: bool) -> JsonObject:
         "title": choice.title,
         "reply": f"{choice.title} {choice.index + 1}",
     }
-    # The older session click carries no postback: the caller must do with msgid, title and index.
+    # The older shape of a button has no postback, only msgid, title and index.
     if choice.postback is not None and (choice.kind == "list" or not old):
         payload["postbackText"] = choice.postback
     if choice.kind == "list":

@@ -1,4 +1,4 @@
-"""Reading one POST of a message: what is refused at once, and what is taken in and fails later.
+"""Reads the form of a message: what is refused at once, and what is accepted and fails later.
 
 Gupshup docs: reference/msg, docs/template-messages. Forms are as strict as the vendor is said to be at his strictest.
 """
@@ -32,7 +32,7 @@ AppLookup = Callable[[str], App | None]
 
 
 class Refused(Exception):
-    """Answered at once with this HTTP status and `{"status": "error", "message"}`; nothing was taken in."""
+    """A refusal at once: this HTTP status and `{"status": "error", "message"}`. Nothing was accepted."""
 
     def __init__(self, status: int, message: str, retry_after: int | None = None) -> None:
         super().__init__(message)
@@ -43,7 +43,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Draft:
-    """A message that is about to be accepted. `failure` = code and reason of the `failed` event it will get."""
+    """A message that will be accepted. failure: code and reason of the `failed` event that it will get."""
 
     app: App
     destination: str
@@ -56,11 +56,11 @@ class Draft:
 
 
 def read_app(fields: Fields, app_named: AppLookup, key_apps: list[App]) -> App:
-    """The app a form speaks for. Raises Refused with the vendor's words."""
+    """The app that sends the form. Raises Refused with the vendor's text."""
     name = _single(fields, "src.name")
     if "_" in name:
         raise Refused(400, "Source Contains XSS Characters")
-    # Without src.name an account with one app is unambiguous; the vendor fails the others by event, with 1001.
+    # Without src.name the first app of the key is taken. Such a message is accepted and fails later, with 1001.
     app = app_named(name) if name else key_apps[0]
     if app is None or app not in key_apps:
         raise Refused(400, "Request Bot Not Found")

@@ -1,4 +1,4 @@
-"""The way of a message: which statuses at which times, and which event tells of each."""
+"""The statuses that a message goes through: which ones, at what times, and the event that reports each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gupshup.emulator.state.records import Message, Status
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a message will fail. `after` = the last good status before; None = as the code does by itself."""
+    """Why a message will fail. after: the last status before the failure; None: the usual one for this code."""
 
     code: int
     reason: str
@@ -32,7 +32,7 @@ class Failure:
 
 
 def plan(message: Message, failure: Failure | None, start: datetime, faults: Faults) -> list[Status]:
-    """The statuses to come. A failure takes the place of the status that would have followed the last good one."""
+    """The statuses to come. A failure replaces the status that would have come next, and all later ones."""
     times = {name: start + timedelta(milliseconds=faults.delay_ms(message.app.name, name)) for name in DELAYS}
     good = [Status(name, at) for name, at in times.items()]
     if failure is None:
@@ -51,7 +51,7 @@ def _good_before(message: Message, failure: Failure, faults: Faults) -> int:
 
 
 def event(message: Message, step: Status, faults: Faults) -> JsonObject | None:
-    """The payload that reports a status; None when this status is to be lost."""
+    """The payload that reports a status; None if the fault `drop_statuses` swallows it."""
     name = message.app.name
     if step.status in faults.strings(name, "drop_statuses"):
         return None
@@ -60,15 +60,15 @@ def event(message: Message, step: Status, faults: Faults) -> JsonObject | None:
     if step.status != "failed":
         return webhook_bodies.progress(message, step, gs_id=not faults.flag(name, "omit_gs_id"))
     shape = faults.get(name, "failed_shape")
-    # A message that got as far as `enqueued` is known to WhatsApp: its failure is of the asynchronous shape.
+    # WhatsApp knows a message from `enqueued` on, so its failure has the asynchronous shape.
     asynchronous = message.reached("enqueued")
     return webhook_bodies.failed(message, step, synchronous=shape == "sync" if shape else not asynchronous)
 
 
 def lag(app: str, status: str, faults: Faults) -> timedelta:
-    """How long after the fact its webhook is posted; `reversed` lets the latest status of a message arrive first."""
+    """The time from a status to the post of its webhook. With the fault order=reversed, later ones arrive first."""
     pause = faults.number(app, "webhook_delay_ms")
     if faults.get(app, "order") == "reversed" and status in DELAYS:
-        # Mirrored around `delivered`: the earlier the status, the later its webhook.
+        # Times are mirrored around `delivered`: the earlier a status, the later its webhook.
         pause += 2 * (faults.delay_ms(app, "delivered") - faults.delay_ms(app, status))
     return timedelta(milliseconds=pause)

@@ -1,4 +1,4 @@
-"""What WhatsApp says to the values with which a template is sent."""
+"""What WhatsApp refuses in the values with which a template is sent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _HEADER_LIMIT, _BODY_LIMIT = 60, 1024
 
 
 def check_send(template: Template, params: list[str], header: JsonObject | None, found: Findings) -> None:
-    """Note what WhatsApp would say to these values; `header` is the `message` field."""
+    """Note what WhatsApp would refuse. header: the `message` field."""
     if template.status not in _SENDABLE:
         found.fail(codes.TEMPLATE_PAUSED if template.status == "PAUSED" else codes.TEMPLATE_UNKNOWN, template.status)
         return
@@ -56,6 +56,6 @@ def _check_header(template: Template, header: JsonObject | None, found: Findings
 
 
 def _button_slots(template: Template) -> tuple[int, int]:
-    """How many values the buttons must have, and how many more they may have (docs disagree about OTP buttons)."""
+    """The number of values that the buttons need, and how many more they may have: the docs disagree on OTP buttons."""
     must = sum(1 for b in template.buttons if b.get("type") == "COPY_CODE" or VARIABLE.search(str(b.get("url", ""))))
     return must, sum(1 for b in template.buttons if b.get("type") == "OTP")

@@ -25,7 +25,7 @@ def mode_of(kind: str, payload: JsonObject) -> str:
 
 
 def envelope(app: App, kind: str, payload: JsonObject, at: datetime) -> JsonObject:
-    """What Gupshup posts: `timestamp` in milliseconds."""
+    """What Gupshup posts around a payload; `timestamp` is in milliseconds."""
     return {
         "app": app.name,
         "phone": app.phone,
@@ -38,7 +38,7 @@ def envelope(app: App, kind: str, payload: JsonObject, at: datetime) -> JsonObje
 
 
 def enqueued(message: Message) -> JsonObject:
-    """`id` is Gupshup's id here; the WhatsApp id is inside."""
+    """The `enqueued` event: `id` is Gupshup's id, WhatsApp's id is inside."""
     inner: JsonObject = {
         "whatsappMessageId": message.whatsapp_id,
         "type": "template" if message.is_template else "session",
@@ -47,7 +47,7 @@ def enqueued(message: Message) -> JsonObject:
 
 
 def failed(message: Message, step: Status, *, synchronous: bool | None = None) -> JsonObject:
-    """Synchronous shape: `id` = Gupshup's id, no `gsId`. Asynchronous: `gsId` = Gupshup's, `id` = WhatsApp's."""
+    """The `failed` event. Synchronous: `id` is Gupshup's, no `gsId`. Asynchronous: `id` is WhatsApp's, `gsId` Gupshup's."""
     if synchronous is None:
         synchronous = is_synchronous(step.code or 0)
     ids: JsonObject = {"id": message.id} if synchronous else {"id": message.whatsapp_id, "gsId": message.id}
@@ -56,7 +56,7 @@ def failed(message: Message, step: Status, *, synchronous: bool | None = None) -
 
 
 def progress(message: Message, step: Status, *, gs_id: bool = True) -> JsonObject:
-    """`sent`, `delivered`, `read`; conversation and pricing come with `sent`, beside the inner payload."""
+    """The events `sent`, `delivered` and `read`. `sent` has conversation and pricing beside the inner payload."""
     event: JsonObject = {"id": message.whatsapp_id}
     if gs_id:
         event["gsId"] = message.id

@@ -1,1 +1,1 @@
-"""What the emulator remembers, and the vendor facts everything else needs."""
+"""What the emulator remembers, and the vendor's codes."""

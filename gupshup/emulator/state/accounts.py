@@ -31,7 +31,7 @@ _APP_KEYS = frozenset(
 
 
 class BadApp(ValueError):
-    """An app, subscription or limit that Gupshup would not have; the text says why."""
+    """An app, subscription or limit that Gupshup would refuse; the text says why."""
 
 
 class Accounts:
@@ -45,7 +45,7 @@ class Accounts:
         self._by_key: dict[str, list[App]] = {}
 
     def of_key(self, key: str) -> list[App]:
-        """Apps a key opens: one for an app key, several for an account key."""
+        """The apps that a key opens: one for an app's key, several for an account's."""
         return self._by_key.get(key, [])
 
     def of_id(self, app_id: str) -> App | None:
@@ -101,7 +101,7 @@ class Accounts:
         app.bucket = Bucket(rate, burst, burst, self._clock())
 
     def subscribe(self, app: App, url: str, tag: str, modes: str) -> Subscription:
-        """Register a webhook address. `modes`: one comma-separated string; anything else is ignored, silently."""
+        """Register a webhook address. modes: a comma-separated string; unknown ones are silently ignored."""
         scheme, host = urlsplit(url).scheme, urlsplit(url).hostname
         if scheme not in ("http", "https") or not host:
             raise BadApp("Invalid url")
@@ -109,13 +109,13 @@ class Accounts:
             raise BadApp("Tag is mandatory and must be unique")
         if len(app.subscriptions) >= _MAX_SUBSCRIPTIONS:
             raise BadApp("Maximum number of subscriptions reached")
-        words = frozenset(word.strip() for word in modes.split(",")) & MODES
-        subscription = Subscription(self._new_id(), url, tag, words, created=epoch_ms(self._clock()))
+        known = frozenset(mode.strip() for mode in modes.split(",")) & MODES
+        subscription = Subscription(self._new_id(), url, tag, known, created=epoch_ms(self._clock()))
         app.subscriptions[subscription.id] = subscription
         return subscription
 
     def set_webhook(self, app: App, url: str | None) -> None:
-        """The one address of the control API, for all events; null removes it."""
+        """Set the address that the control API gave for all events; None removes it."""
         for subscription in [s for s in app.subscriptions.values() if s.tag == "emulator"]:
             del app.subscriptions[subscription.id]
         if url:

@@ -1,4 +1,4 @@
-"""Numbers and words with which Gupshup refuses a message after it was queued.
+"""Codes and reasons with which Gupshup refuses a message after it was queued.
 
 Kept apart from the product's own table on purpose: the emulator is a second opinion.
 Gupshup docs: partner error codes; Meta docs: Cloud API error codes.
@@ -67,8 +67,8 @@ REASONS: dict[int, str] = {
     PARAM_SPACES: "Param text cannot have new-line/tab characters or more than 4 consecutive spaces",
 }
 
-# Refused by Gupshup itself, before WhatsApp saw the message: the event bears only Gupshup's id, and no `enqueued`
-# comes before it.
+# Gupshup itself refuses these, before WhatsApp gets the message: no `enqueued` comes first, and the event has only
+# Gupshup's id.
 _REFUSED_BY_GUPSHUP = frozenset(
     {
         BOT_FAILED,
@@ -91,10 +91,10 @@ _REFUSED_BY_GUPSHUP = frozenset(
 
 
 def reason_of(code: int) -> str:
-    """The vendor's sentence for a code; a code that is not in the table gets a neutral one."""
+    """The vendor's text for a code; a neutral one for unknown codes."""
     return REASONS.get(code, "Message failed")
 
 
 def is_synchronous(code: int) -> bool:
-    """Whether the `failed` event comes in the synchronous shape: `id` = Gupshup's id, no `gsId`."""
+    """Whether the `failed` event has the synchronous shape: `id` is Gupshup's id, and there is no `gsId`."""
     return code in _REFUSED_BY_GUPSHUP

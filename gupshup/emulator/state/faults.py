@@ -1,4 +1,4 @@
-"""What goes wrong on demand. A setting of an app beats the same setting of all apps (app name `*`)."""
+"""What goes wrong on command. A setting of one app overrides that of all apps, which have the name `*`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from gupshup.emulator.state.json_types import JsonObject
 
-# What one prepared answer may be. The `*_after_accept` ones take the message in and then leave the caller in the dark.
+# The prepared answers there are. With `*_after_accept` the message is accepted, but the caller does not learn it.
 ANSWERS = frozenset(
     {
         "400",
@@ -89,7 +89,7 @@ class BadFault(ValueError):
 
 @dataclass(frozen=True)
 class Answer:
-    """One prepared answer of the API. `retry_after` = seconds of the header, if any."""
+    """A prepared answer of the API. retry_after: seconds for the header, if any."""
 
     answer: str
     on: str = "send"
@@ -109,7 +109,7 @@ class Faults:
         self._apps: dict[str, _Settings] = {}
 
     def change(self, app: str, wanted: Mapping[str, object]) -> None:
-        """Merge settings, append prepared answers. All or nothing; raises BadFault."""
+        """Merge settings and append prepared answers, all or none. Raises BadFault."""
         values = {key: _checked(key, value) for key, value in wanted.items() if key != "next"}
         answers = list(_answers(wanted.get("next", [])))
         settings = self._apps.setdefault(app, _Settings())

@@ -45,13 +45,13 @@ def epoch_ms(moment: datetime) -> int:
 
 
 def whatsapp_id(phone: str, seed: str) -> str:
-    """The id WhatsApp would give: derived, so that equal runs give equal ids."""
+    """An id like WhatsApp's. It is derived, so that equal runs give equal ids."""
     return "wamid." + base64.b64encode(f"{phone}:{seed}".encode()).decode()
 
 
 @dataclass
 class Subscription:
-    """One registered webhook address. `modes` empty = nothing arrives, as after a list sent instead of a string."""
+    """A registered webhook address. Without modes it gets nothing, as at Gupshup after a list instead of a string."""
 
     id: str
     url: str
@@ -64,7 +64,7 @@ class Subscription:
 
 @dataclass
 class Bucket:
-    """Tokens of a rate limit, refilled by the clock."""
+    """A rate limit: tokens, refilled by the clock."""
 
     per_second: float
     burst: float
@@ -97,7 +97,7 @@ class App:
 
 @dataclass(frozen=True)
 class Status:
-    """One step of a message's life, at the provider's time."""
+    """A status of a message and the time at which it came."""
 
     status: str
     at: datetime
@@ -111,7 +111,7 @@ class Status:
 
 @dataclass
 class Message:
-    """A message Gupshup has accepted: it has an id, whatever becomes of it."""
+    """A message that Gupshup has accepted: it has an id, even if it fails later."""
 
     id: str
     app: App
@@ -157,7 +157,7 @@ class Message:
 
 @dataclass
 class Reply:
-    """Something the client sent: `payload` as the webhook carries it, `event` = that webhook, once there is one."""
+    """Something the client sent. payload: as its webhook carries it. event: that webhook, once there is one."""
 
     id: str
     app: App
@@ -171,7 +171,7 @@ class Reply:
 
 @dataclass
 class Chat:
-    """One app and one phone. `entries` in the order in which they appear on the phone."""
+    """The chat of an app with a phone. entries: in the order in which the phone shows them."""
 
     app: App
     phone: Phone
@@ -191,7 +191,7 @@ class Chat:
 
 @dataclass
 class Phone:
-    """The client's telephone. `watched` = chat → when its page was last seen open."""
+    """A client's phone. watched: the time when the chat's page was last open, by app."""
 
     number: str
     name: str
@@ -202,7 +202,7 @@ class Phone:
 
 @dataclass
 class Webhook:
-    """One POST to a subscriber, with the answers its attempts got (0 = no answer)."""
+    """A POST to a subscriber. answers: the HTTP status of each attempt, 0 if there was no answer."""
 
     id: str
     app: App

@@ -37,12 +37,12 @@ _SEED_KEYS = frozenset(
 
 
 class BadSeed(ValueError):
-    """A template description that no reviewer would let through; the text says why."""
+    """A description of a template that would not pass review; the text says why."""
 
 
 @dataclass(frozen=True)
 class Template:
-    """A template as stored, and what sending it needs, read back out of the stored object."""
+    """A template. raw: the vendor's object. The other fields are read out of it."""
 
     raw: JsonObject
     header: str
@@ -148,7 +148,7 @@ def _objects(value: object) -> list[JsonObject]:
 
 
 def read(raw: JsonObject) -> Template:
-    """The parts of a stored object; a template without `containerMeta` is all body."""
+    """Read the parts out of a stored object; without `containerMeta` there is only a body."""
     stored = raw.get("containerMeta")
     container = json.loads(stored) if isinstance(stored, str) and stored else stored
     parts: Mapping[str, object] = {"data": raw.get("data")}
@@ -165,7 +165,7 @@ def read(raw: JsonObject) -> Template:
 
 @dataclass(frozen=True)
 class Rendered:
-    """A template with its values in place, as the client's phone shows it."""
+    """A template with its values put in, as the client's phone shows it."""
 
     header: str
     body: str
@@ -174,7 +174,7 @@ class Rendered:
 
 
 def render(template: Template, params: list[str]) -> Rendered:
-    """Header, body, then button values, in that order."""
+    """Put the values in: those of the header first, then body, then buttons."""
     header, body = len(variables(template.header)), len(variables(template.body))
     rest = list(params[header + body :])
     buttons = []

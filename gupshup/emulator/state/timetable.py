@@ -23,7 +23,7 @@ _LOG_LIMIT = 100_000
 
 
 class Timetable:
-    """Timetable, webhooks that wait in it, and the log of those posted. `changed` is the emulator's one lock."""
+    """Actions by due time, and the log of all webhooks. changed: the emulator's lock."""
 
     def __init__(self, clock: Clock, post: Post, changed: threading.Condition) -> None:
         self._clock = clock
@@ -52,12 +52,12 @@ class Timetable:
         self.run_at(webhook.due, lambda: self._ready.append(webhook))
 
     def next_due(self) -> datetime | None:
-        """When the next thing is due; None = nothing is planned."""
+        """The time of the next action; None if there is none."""
         with self._changed:
             return self._heap[0][0] if self._heap else None
 
     def take_due(self) -> list[Webhook]:
-        """Do everything due now and return the webhooks to post, in order. The caller posts each with `deliver`."""
+        """Do what is due; return the webhooks that are due, in order. The caller posts each with `deliver`."""
         with self._changed:
             now = self._clock()
             while self._heap and self._heap[0][0] <= now:
@@ -66,7 +66,7 @@ class Timetable:
             return ready
 
     def deliver(self, webhook: Webhook, retries: int) -> None:
-        """Post once. An answer other than 2xx brings another attempt after a brief, growing pause, `retries` times."""
+        """Post a webhook. After an answer other than 2xx it is posted again, up to `retries` times, with growing pauses."""
         answer = self._post(webhook.url, webhook.body)
         with self._changed:
             now = self._clock()
