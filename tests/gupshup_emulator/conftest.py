@@ -84,7 +84,7 @@ class World:
     def http(self) -> FlaskClient:
         return self.app.test_client()
 
-    def pass_time(self, **delta: float) -> None:
+    def advance_clock(self, **delta: float) -> None:
         """Move the clock, stopping at everything that is due on the way."""
         end = self.now + timedelta(**delta)
         while (due := self.emulator.next_due()) and due <= end:
@@ -92,13 +92,13 @@ class World:
             self.emulator.deliver_due()
         self.now = end
 
-    def post(self, path: str, **body: Any) -> Any:
+    def control(self, path: str, **body: Any) -> Any:
         """A call of the control API that must succeed."""
         answer = self.http.post(f"/emulator{path}", json=body)
         assert answer.status_code < 300, answer.text
         return answer.get_json(silent=True)
 
-    def form(self, path: str = "msg", *, key: str = KEY, **fields: Any) -> TestResponse:
+    def post_message(self, path: str = "msg", *, key: str = KEY, **fields: Any) -> TestResponse:
         """POST a message as the vendor's clients do; objects become JSON, None leaves a field out."""
         base: dict[str, Any] = {
             "channel": "whatsapp",
@@ -116,35 +116,35 @@ class World:
 
     def send(self, path: str = "msg", **fields: Any) -> str:
         """A message that must be accepted; its id."""
-        answer = self.form(path, **fields)
+        answer = self.post_message(path, **fields)
         assert answer.status_code == 202, answer.text
         return str(answer.get_json()["messageId"])
 
-    def template(self, params: list[str] | None = None, **fields: Any) -> str:
+    def send_template(self, params: list[str] | None = None, **fields: Any) -> str:
         values = ["в пятницу", "Ольга", "в 14:00", "route"] if params is None else params
         return self.send("template/msg", template={"id": "t-visit", "params": values}, **fields)
 
-    def text(self, **fields: Any) -> str:
+    def send_text(self, **fields: Any) -> str:
         return self.send(message={"type": "text", "text": "Привет"}, **fields)
 
-    def says(self, **spec: Any) -> Any:
+    def client_sends(self, **spec: Any) -> Any:
         """The client sends something."""
-        return self.post("/reply", app="shopbot", phone=CLIENT, **{"type": "text", "text": "Да", **spec})
+        return self.control("/reply", app="shopbot", phone=CLIENT, **{"type": "text", "text": "Да", **spec})
 
     def messages(self) -> list[Any]:
         return list(self.http.get("/emulator/messages").get_json()["messages"])
 
-    def steps(self, message_id: str) -> list[str]:
+    def statuses_of(self, message_id: str) -> list[str]:
         """Statuses a message has gone through."""
         return [s["status"] for m in self.messages() if m["id"] == message_id for s in m["statuses"]]
 
-    def events(self, kind: str = "message-event") -> list[dict[str, Any]]:
+    def event_payloads(self, kind: str = "message-event") -> list[dict[str, Any]]:
         """Payloads posted to the endpoint so far."""
         return [body["payload"] for _, body in self.posted if body["type"] == kind]
 
-    def failure(self, message_id: str) -> int | None:
+    def failure_code(self, message_id: str) -> int | None:
         """The code with which a message failed, after everything has happened."""
-        self.pass_time(seconds=2)
+        self.advance_clock(seconds=2)
         found = [s.get("code") for m in self.messages() if m["id"] == message_id for s in m["statuses"]]
         return found[-1]
 
@@ -153,7 +153,7 @@ class World:
 def world() -> World:
     made = World()
     for name, number, key in (("shopbot", OUR_NUMBER, KEY), ("otherbot", "79995556677", "other-key")):
-        made.post(
+        made.control(
             "/apps",
             app_name=name,
             phone=number,
@@ -169,7 +169,7 @@ def world() -> World:
 @pytest.fixture
 def open_world(world: World) -> World:
     """The client has just written: the window is open, and nothing of it is left in `posted`."""
-    world.says(text="Здравствуйте")
-    world.pass_time(seconds=1)
+    world.client_sends(text="Здравствуйте")
+    world.advance_clock(seconds=1)
     world.posted.clear()
     return world

@@ -134,22 +134,22 @@ HEADERS: list[tuple[str, dict[str, Any], int | None]] = [
 
 @pytest.mark.parametrize(("message", "code"), [m[1:] for m in MESSAGES], ids=[m[0] for m in MESSAGES])
 def test_a_session_message_is_judged_by_its_limits(open_world, message, code):
-    assert open_world.failure(open_world.send(message=message)) == code
+    assert open_world.failure_code(open_world.send(message=message)) == code
 
 
 @pytest.mark.parametrize(("params", "code"), [p[1:] for p in PARAMS], ids=[p[0] for p in PARAMS])
 def test_the_values_of_a_template_are_judged_by_whatsapp(world, params, code):
-    assert world.failure(world.template(params)) == code
+    assert world.failure_code(world.send_template(params)) == code
 
 
 @pytest.mark.parametrize(("fields", "code"), [h[1:] for h in HEADERS], ids=[h[0] for h in HEADERS])
 def test_a_template_needs_its_header_and_its_approval(world, fields, code):
-    assert world.failure(world.send("template/msg", **fields)) == code
+    assert world.failure_code(world.send("template/msg", **fields)) == code
 
 
 @pytest.mark.parametrize(("params", "code"), [(["123456"], None), (["123456", "123456"], None), ([], 132000)])
 def test_a_code_template_takes_its_code_once_or_twice_as_the_docs_disagree(world, params, code):
-    world.post(
+    world.control(
         "/apps/shopbot/templates",
         id="t-code",
         name="code",
@@ -157,43 +157,43 @@ def test_a_code_template_takes_its_code_once_or_twice_as_the_docs_disagree(world
         body="Code {{1}}.",
         buttons=[{"type": "OTP", "otp_type": "COPY_CODE", "text": "Copy code"}],
     )
-    assert world.failure(world.send("template/msg", template={"id": "t-code", "params": params})) == code
+    assert world.failure_code(world.send("template/msg", template={"id": "t-code", "params": params})) == code
 
 
 def test_http_media_pass_where_the_app_allows_http(world):
-    world.post("/apps", app_name="localbot", phone="79998887766", api_key="k3", allow_http=True)
-    world.post("/reply", app="localbot", phone=CLIENT, type="text", text="x")
+    world.control("/apps", app_name="localbot", phone="79998887766", api_key="k3", allow_http=True)
+    world.control("/reply", app="localbot", phone=CLIENT, type="text", text="x")
     message = world.send(
         key="k3", source="79998887766", message=image(originalUrl="http://127.0.0.1/c.jpg"), **{"src.name": "localbot"}
     )
-    assert world.failure(message) is None
+    assert world.failure_code(message) is None
 
 
 def test_the_window_is_shut_until_the_client_writes_and_24_hours_later(world):
-    assert world.failure(world.text()) == 470
-    world.says()
-    world.pass_time(hours=23, minutes=59)
-    assert world.failure(world.text()) is None
-    world.pass_time(minutes=1)
-    assert world.failure(world.text()) == 470
-    assert world.failure(world.template()) is None
+    assert world.failure_code(world.send_text()) == 470
+    world.client_sends()
+    world.advance_clock(hours=23, minutes=59)
+    assert world.failure_code(world.send_text()) is None
+    world.advance_clock(minutes=1)
+    assert world.failure_code(world.send_text()) == 470
+    assert world.failure_code(world.send_template()) is None
 
 
 def test_a_reaction_does_not_open_the_window(world):
-    shown = world.template()
-    world.says(type="reaction", context_gs_id=shown)
-    assert world.failure(world.text()) == 470
+    shown = world.send_template()
+    world.client_sends(type="reaction", context_gs_id=shown)
+    assert world.failure_code(world.send_text()) == 470
 
 
 def test_each_app_and_each_client_has_a_window_of_its_own(open_world):
-    assert open_world.failure(open_world.text(destination="79120000001")) == 470
-    other = open_world.text(key="other-key", source="79995556677", **{"src.name": "otherbot"})
-    assert open_world.failure(other) == 470
+    assert open_world.failure_code(open_world.send_text(destination="79120000001")) == 470
+    other = open_world.send_text(key="other-key", source="79995556677", **{"src.name": "otherbot"})
+    assert open_world.failure_code(other) == 470
 
 
 def test_a_window_can_be_shut_on_demand(open_world):
-    open_world.post("/window", app="shopbot", phone=CLIENT)
-    assert open_world.failure(open_world.text()) == 470
+    open_world.control("/window", app="shopbot", phone=CLIENT)
+    assert open_world.failure_code(open_world.send_text()) == 470
 
 
 @pytest.mark.parametrize(
@@ -209,27 +209,27 @@ def test_a_window_can_be_shut_on_demand(open_world):
     ],
 )
 def test_faults_choose_the_code(open_world, fault, code):
-    open_world.post("/faults", app="shopbot", **fault)
-    assert open_world.failure(open_world.text()) == code
+    open_world.control("/faults", app="shopbot", **fault)
+    assert open_world.failure_code(open_world.send_text()) == code
 
 
 def test_numbers_that_end_in_four_zeros_are_not_on_whatsapp(world):
-    assert world.failure(world.template(destination="79120010000")) == 1002
+    assert world.failure_code(world.send_template(destination="79120010000")) == 1002
 
 
 def test_nobody_writes_to_himself(world):
-    assert world.failure(world.template(destination=OUR_NUMBER)) == 131021
+    assert world.failure_code(world.send_template(destination=OUR_NUMBER)) == 131021
 
 
 def test_without_the_app_name_the_bot_fails(world):
-    assert world.failure(world.template(**{"src.name": None})) == 1001
+    assert world.failure_code(world.send_template(**{"src.name": None})) == 1001
 
 
 def test_a_failure_of_gupshup_itself_has_its_id_and_no_gs_id(world):
     message = world.send("template/msg", template={"id": "nope"})
-    world.pass_time(seconds=1)
-    assert world.steps(message) == ["failed"]
-    assert world.events() == [
+    world.advance_clock(seconds=1)
+    assert world.statuses_of(message) == ["failed"]
+    assert world.event_payloads() == [
         {
             "id": message,
             "type": "failed",
@@ -240,9 +240,9 @@ def test_a_failure_of_gupshup_itself_has_its_id_and_no_gs_id(world):
 
 
 def test_a_failure_of_whatsapp_comes_after_enqueued_with_both_ids(world):
-    message = world.text()
-    world.pass_time(seconds=1)
-    enqueued, failed = world.events()
+    message = world.send_text()
+    world.advance_clock(seconds=1)
+    enqueued, failed = world.event_payloads()
     assert enqueued["id"] == failed["gsId"] == message
     assert failed["id"] == enqueued["payload"]["whatsappMessageId"]
     assert failed["payload"]["code"] == 470
@@ -257,24 +257,24 @@ def test_a_failure_of_whatsapp_comes_after_enqueued_with_both_ids(world):
     ],
 )
 def test_a_failure_can_come_late(open_world, after, steps):
-    open_world.post("/faults", destinations={CLIENT: {"code": 131026, "reason": "Old phone", "after": after}})
-    message = open_world.text()
-    assert open_world.failure(message) == 131026
-    assert open_world.steps(message) == steps
+    open_world.control("/faults", destinations={CLIENT: {"code": 131026, "reason": "Old phone", "after": after}})
+    message = open_world.send_text()
+    assert open_world.failure_code(message) == 131026
+    assert open_world.statuses_of(message) == steps
 
 
 def test_the_shape_of_failures_can_be_forced(world):
-    world.post("/faults", failed_shape="sync")
-    message = world.text()
-    world.pass_time(seconds=1)
-    assert [(e["type"], e["id"], "gsId" in e) for e in world.events()] == [("failed", message, False)]
+    world.control("/faults", failed_shape="sync")
+    message = world.send_text()
+    world.advance_clock(seconds=1)
+    assert [(e["type"], e["id"], "gsId" in e) for e in world.event_payloads()] == [("failed", message, False)]
 
 
 def test_a_fault_can_be_lifted(open_world):
-    open_world.post("/faults", app="shopbot", destinations={CLIENT: {"code": 131049}})
-    open_world.post("/faults", app="shopbot", destinations={CLIENT: None})
-    assert open_world.failure(open_world.text()) is None
+    open_world.control("/faults", app="shopbot", destinations={CLIENT: {"code": 131049}})
+    open_world.control("/faults", app="shopbot", destinations={CLIENT: None})
+    assert open_world.failure_code(open_world.send_text()) is None
     open_world.now += timedelta(seconds=1)
-    open_world.post("/faults", wallet_empty=True)
+    open_world.control("/faults", wallet_empty=True)
     open_world.http.delete("/emulator/faults")
-    assert open_world.failure(open_world.text()) is None
+    assert open_world.failure_code(open_world.send_text()) is None

@@ -31,8 +31,8 @@ def test_a_seeded_template_has_the_vendors_form(world):
 
 
 def test_an_odd_object_of_the_vendor_can_be_planted_as_it_is(world):
-    world.post("/apps/shopbot/templates", id="t-odd", elementName="odd", containerMeta="", data="Привет {{1}}")
-    assert world.failure(world.send("template/msg", template={"id": "t-odd", "params": ["x"]})) is None
+    world.control("/apps/shopbot/templates", id="t-odd", elementName="odd", containerMeta="", data="Привет {{1}}")
+    assert world.failure_code(world.send("template/msg", template={"id": "t-odd", "params": ["x"]})) is None
     assert "meta" not in next(t for t in templates(world) if t["id"] == "t-odd")
 
 
@@ -74,18 +74,18 @@ def subscribe(world: Any, **fields: Any) -> Any:
 
 
 def test_a_subscription_gets_its_modes_and_no_others(world):
-    world.post("/apps/shopbot/webhook", url=None)
+    world.control("/apps/shopbot/webhook", url=None)
     made = subscribe(world).get_json()["subscription"]
     assert made["modes"] == ["FAILED", "MESSAGE"]
-    world.template()
-    world.says()
-    world.pass_time(seconds=1)
+    world.send_template()
+    world.client_sends()
+    world.advance_clock(seconds=1)
     assert [body["type"] for _, body in world.posted] == ["message"]
     listed = world.http.get("/wa/app/app-shopbot/subscription", **AUTH).get_json()["subscriptions"]
     assert [s["id"] for s in listed] == [made["id"]]
     assert world.http.delete(f"/wa/app/app-shopbot/subscription/{made['id']}", **AUTH).status_code == 200
-    world.says()
-    world.pass_time(seconds=1)
+    world.client_sends()
+    world.advance_clock(seconds=1)
     assert len(world.posted) == 1
 
 
@@ -124,21 +124,25 @@ def test_a_subscription_can_be_switched_off(world):
     path = f"/wa/app/app-shopbot/subscription/{made['id']}"
     changed = world.http.put(path, data={"active": "false"}, **AUTH).get_json()["subscription"]
     assert changed["active"] is False
-    world.says()
-    world.pass_time(seconds=1)
+    world.client_sends()
+    world.advance_clock(seconds=1)
     assert len(world.posted) == 1
 
 
 def test_every_accepted_message_is_listed_once_in_order(open_world):
-    sent = [open_world.text(destination=f"7912000{i:04}") for i in range(50)]
+    sent = [open_world.send_text(destination=f"7912000{i:04}") for i in range(50)]
     assert [m["id"] for m in open_world.messages()] == sent
     assert open_world.http.get("/emulator/messages/count").get_json() == {"accepted": 50}
-    open_world.pass_time(seconds=5)
+    open_world.advance_clock(seconds=5)
     assert [m["id"] for m in open_world.messages()] == sent
 
 
 def test_messages_can_be_asked_for_by_client_app_and_place(open_world):
-    first, second, _ = open_world.text(), open_world.template(), open_world.text(destination="79120000001")
+    first, second, _ = (
+        open_world.send_text(),
+        open_world.send_template(),
+        open_world.send_text(destination="79120000001"),
+    )
     ask = open_world.http.get
     assert [m["id"] for m in ask(f"/emulator/messages?destination={CLIENT}").get_json()["messages"]] == [first, second]
     assert len(ask("/emulator/messages?after=2").get_json()["messages"]) == 1
@@ -146,7 +150,7 @@ def test_messages_can_be_asked_for_by_client_app_and_place(open_world):
 
 
 def test_a_listed_message_tells_what_was_sent(world):
-    message = world.template(postbackTexts=[{"index": 0, "text": "yes"}])
+    message = world.send_template(postbackTexts=[{"index": 0, "text": "yes"}])
     (listed,) = world.messages()
     assert listed | {"at": "", "whatsapp_id": ""} == {
         "id": message,

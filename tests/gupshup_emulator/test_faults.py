@@ -27,45 +27,45 @@ from .conftest import KEY
     ],
 )
 def test_a_prepared_answer_is_given_once(world, answer, status, accepted):
-    world.post("/faults", app="shopbot", next=[answer])
-    first = world.form("template/msg", template={"id": "x"})
+    world.control("/faults", app="shopbot", next=[answer])
+    first = world.post_message("template/msg", template={"id": "x"})
     assert (first.status_code, len(world.messages())) == (status, accepted)
     assert not (first.get_json(silent=True) or {}).get("messageId")
-    assert world.form("template/msg", template={"id": "x"}).status_code == 202
+    assert world.post_message("template/msg", template={"id": "x"}).status_code == 202
 
 
 @pytest.mark.parametrize(("answer", "accepted"), [("drop_after_accept", 1), ("refuse", 0)])
 def test_a_broken_connection_rises_where_there_is_no_socket(world, answer, accepted):
-    world.post("/faults", next=[answer])
+    world.control("/faults", next=[answer])
     with pytest.raises(ConnectionAbortedError):
-        world.form("template/msg", template={"id": "x"})
+        world.post_message("template/msg", template={"id": "x"})
     assert len(world.messages()) == accepted
 
 
 def test_several_answers_come_in_order_with_retry_after(world):
-    world.post("/faults", next=[{"answer": "429", "times": 2, "retry_after": 7}, "500"])
-    answers = [world.form("template/msg", template={"id": "x"}) for _ in range(4)]
+    world.control("/faults", next=[{"answer": "429", "times": 2, "retry_after": 7}, "500"])
+    answers = [world.post_message("template/msg", template={"id": "x"}) for _ in range(4)]
     assert [a.status_code for a in answers] == [429, 429, 500, 202]
     assert [a.headers.get("Retry-After") for a in answers] == ["7", "7", None, None]
 
 
 def test_a_message_that_is_refused_anyway_is_not_accepted_by_a_fault(world):
-    world.post("/faults", next=["500_after_accept"])
-    assert world.form("template/msg", template={"id": "x"}, destination="abc").status_code == 400
+    world.control("/faults", next=["500_after_accept"])
+    assert world.post_message("template/msg", template={"id": "x"}, destination="abc").status_code == 400
     assert world.messages() == []
 
 
 def test_template_lists_have_answers_of_their_own(world):
-    world.post("/faults", next=[{"answer": "503", "on": "templates"}])
-    assert world.form("template/msg", template={"id": "x"}).status_code == 202
+    world.control("/faults", next=[{"answer": "503", "on": "templates"}])
+    assert world.post_message("template/msg", template={"id": "x"}).status_code == 202
     codes = [world.http.get("/wa/app/app-shopbot/template", headers={"apikey": KEY}).status_code for _ in range(2)]
     assert codes == [503, 200]
 
 
 def test_faults_of_one_app_leave_the_other_alone(world):
-    world.post("/faults", app="shopbot", next=["500"])
+    world.control("/faults", app="shopbot", next=["500"])
     other = {"key": "other-key", "source": "79995556677", "src.name": "otherbot"}
-    assert world.form("template/msg", template={"id": "x"}, **other).status_code == 202
+    assert world.post_message("template/msg", template={"id": "x"}, **other).status_code == 202
 
 
 @pytest.mark.parametrize(
@@ -88,10 +88,10 @@ def test_an_unknown_fault_is_an_error_and_changes_nothing(world, wrong):
 
 
 def test_a_revoked_key_opens_nothing_until_it_is_healed(world):
-    world.post("/faults", app="shopbot", key_revoked=True)
+    world.control("/faults", app="shopbot", key_revoked=True)
     template_list = "/wa/app/app-shopbot/template"
-    assert world.form("template/msg", template={"id": "x"}).status_code == 401
+    assert world.post_message("template/msg", template={"id": "x"}).status_code == 401
     assert world.http.get(template_list, headers={"apikey": KEY}).status_code == 401
-    world.post("/faults", app="shopbot", key_revoked=False)
+    world.control("/faults", app="shopbot", key_revoked=False)
     assert world.http.get(template_list, headers={"apikey": KEY}).status_code == 200
-    assert world.form("template/msg", template={"id": "x"}).status_code == 202
+    assert world.post_message("template/msg", template={"id": "x"}).status_code == 202

@@ -15,32 +15,32 @@ FETCH = {"X-Requested-With": "fetch"}
 
 
 def test_opening_the_page_reads_what_was_delivered(world):
-    message = world.template()
-    world.pass_time(seconds=1)
+    message = world.send_template()
+    world.advance_clock(seconds=1)
     assert world.http.get(PAGE).status_code == 200
-    world.pass_time(seconds=1)
-    assert world.steps(message)[-1] == "read"
-    assert world.events()[-1]["type"] == "read"
+    world.advance_clock(seconds=1)
+    assert world.statuses_of(message)[-1] == "read"
+    assert world.event_payloads()[-1]["type"] == "read"
 
 
 def test_a_message_to_an_open_page_is_read_at_a_glance(world):
     world.http.get(PAGE)
-    message = world.template()
-    world.pass_time(seconds=1)
-    assert world.steps(message)[-1] == "read"
+    message = world.send_template()
+    world.advance_clock(seconds=1)
+    assert world.statuses_of(message)[-1] == "read"
 
 
 def test_a_message_to_a_page_closed_long_ago_is_not_read(world):
     world.http.get(PAGE)
-    world.pass_time(seconds=10)
-    message = world.template()
-    world.pass_time(seconds=1)
-    assert world.steps(message)[-1] == "delivered"
+    world.advance_clock(seconds=10)
+    message = world.send_template()
+    world.advance_clock(seconds=1)
+    assert world.statuses_of(message)[-1] == "delivered"
 
 
 def test_the_template_is_shown_with_its_values_and_buttons(world):
-    world.template()
-    world.pass_time(seconds=1)
+    world.send_template()
+    world.advance_clock(seconds=1)
     page = world.http.get(SCREEN).text
     for words in (
         "Визит в пятницу",
@@ -55,7 +55,7 @@ def test_the_template_is_shown_with_its_values_and_buttons(world):
 
 def test_what_did_not_arrive_is_in_the_log_and_not_on_the_screen(world):
     world.send(message={"type": "text", "text": "Никто не увидит"})
-    world.pass_time(seconds=1)
+    world.advance_clock(seconds=1)
     screen, log = re.split('id="log"', world.http.get(SCREEN).text)
     assert "Никто не увидит" not in screen
     assert "Никто не увидит" in log
@@ -66,8 +66,8 @@ def test_a_text_goes_to_the_business_and_opens_the_window(world):
     assert "закрыто" in world.http.get(SCREEN).text
     answer = world.http.post(f"/phone/{CLIENT}/say?app=shopbot", data={"text": "Добрый <день>"})
     assert answer.status_code == 303
-    world.pass_time(seconds=1)
-    assert world.events("message")[0]["payload"] == {"text": "Добрый <день>"}
+    world.advance_clock(seconds=1)
+    assert world.event_payloads("message")[0]["payload"] == {"text": "Добрый <день>"}
     page = world.http.get(SCREEN).text
     assert "Добрый &lt;день&gt;" in page
     assert "открыто до" in page
@@ -82,12 +82,12 @@ def test_a_text_goes_to_the_business_and_opens_the_window(world):
 )
 def test_a_press_sends_the_choice_with_a_quote(open_world, message, kind, index, title):
     sent = open_world.send(message=message)
-    open_world.pass_time(seconds=1)
+    open_world.advance_clock(seconds=1)
     press = {"gs_id": sent, "index": index, "kind": kind}
     path = f"/phone/{CLIENT}/press?app=shopbot"
     assert open_world.http.post(path, data=press, headers=FETCH).status_code == 204
-    open_world.pass_time(seconds=1)
-    event = open_world.events("message")[-1]
+    open_world.advance_clock(seconds=1)
+    event = open_world.event_payloads("message")[-1]
     assert (event["payload"]["title"], event["context"]["gsId"]) == (title, sent)
     assert 'class="quote"' in open_world.http.get(SCREEN).text
 
@@ -95,8 +95,8 @@ def test_a_press_sends_the_choice_with_a_quote(open_world, message, kind, index,
 def test_a_file_is_attached_by_its_kind(world):
     data = {"file": (io.BytesIO(b"\xff\xd8"), "photo.jpg", "image/jpeg")}
     world.http.post(f"/phone/{CLIENT}/attach?app=shopbot", data=data)
-    world.pass_time(seconds=1)
-    assert world.events("message")[0]["type"] == "image"
+    world.advance_clock(seconds=1)
+    assert world.event_payloads("message")[0]["type"] == "image"
     assert 'class="shot" src="/wa/media/' in world.http.get(SCREEN).text
 
 
@@ -107,50 +107,50 @@ def test_a_request_for_the_place_is_answered_with_a_place(open_world):
         "action": {"name": "send_location"},
     }
     sent = open_world.send(message=ask)
-    open_world.pass_time(seconds=1)
+    open_world.advance_clock(seconds=1)
     assert "Отправить геопозицию" in open_world.http.get(SCREEN).text
     open_world.http.post(f"/phone/{CLIENT}/location?app=shopbot", data={"gs_id": sent})
-    open_world.pass_time(seconds=1)
-    assert open_world.events("message")[-1]["type"] == "location"
+    open_world.advance_clock(seconds=1)
+    assert open_world.event_payloads("message")[-1]["type"] == "location"
 
 
 def test_a_phone_off_the_network_gets_its_messages_on_coming_back(world):
     settings = f"/phone/{CLIENT}/settings?app=shopbot"
     world.http.post(settings, data={"receipts": "1"})
-    message = world.template()
-    world.pass_time(hours=1)
-    assert world.steps(message) == ["enqueued", "sent"]
+    message = world.send_template()
+    world.advance_clock(hours=1)
+    assert world.statuses_of(message) == ["enqueued", "sent"]
     world.http.post(settings, data={"receipts": "1", "online": "1"})
-    world.pass_time(seconds=1)
-    assert world.steps(message) == ["enqueued", "sent", "delivered"]
+    world.advance_clock(seconds=1)
+    assert world.statuses_of(message) == ["enqueued", "sent", "delivered"]
 
 
 def test_without_receipts_read_never_comes(world):
-    world.post(f"/phones/{CLIENT}", receipts=False)
-    message = world.template()
-    world.pass_time(seconds=1)
+    world.control(f"/phones/{CLIENT}", receipts=False)
+    message = world.send_template()
+    world.advance_clock(seconds=1)
     world.http.get(PAGE)
-    world.pass_time(seconds=1)
-    assert world.steps(message)[-1] == "delivered"
+    world.advance_clock(seconds=1)
+    assert world.statuses_of(message)[-1] == "delivered"
 
 
 def test_the_phone_can_refuse_with_a_code_and_stop_refusing(open_world):
     settings = f"/phone/{CLIENT}/settings?app=shopbot"
     open_world.http.post(settings, data={"online": "1", "receipts": "1", "refuse": "131049"})
-    assert open_world.failure(open_world.text()) == 131049
+    assert open_world.failure_code(open_world.send_text()) == 131049
     open_world.http.post(settings, data={"online": "1", "receipts": "1", "refuse": ""})
-    assert open_world.failure(open_world.text()) is None
+    assert open_world.failure_code(open_world.send_text()) is None
 
 
 def test_24_hours_pass_by_a_button(open_world):
     open_world.http.post(f"/phone/{CLIENT}/window?app=shopbot")
-    assert open_world.failure(open_world.text()) == 470
+    assert open_world.failure_code(open_world.send_text()) == 470
 
 
 def test_ticks_tell_whether_the_business_took_the_reply(world):
-    world.says()
+    world.client_sends()
     assert "tick-sent" in world.http.get(SCREEN).text
-    world.pass_time(seconds=1)
+    world.advance_clock(seconds=1)
     assert "tick-delivered" in world.http.get(SCREEN).text.split('id="log"')[0]
 
 
@@ -170,7 +170,7 @@ def test_the_language_is_that_of_the_address_else_of_the_browser(world, query, h
 
 def test_pages_carry_no_script_or_style_of_their_own(open_world):
     open_world.send(message=LIST)
-    open_world.pass_time(seconds=1)
+    open_world.advance_clock(seconds=1)
     for path in ("/", PAGE, "/phone/79120000001"):
         answer = open_world.http.get(path)
         assert "script-src 'self'" in answer.headers["Content-Security-Policy"]
@@ -178,9 +178,9 @@ def test_pages_carry_no_script_or_style_of_their_own(open_world):
 
 
 def test_the_first_page_lists_chats_freshest_first(world):
-    world.says(text="Первый")
-    world.pass_time(seconds=1)
-    world.post("/reply", app="otherbot", phone="79120000001", type="text", text="Второй")
+    world.client_sends(text="Первый")
+    world.advance_clock(seconds=1)
+    world.control("/reply", app="otherbot", phone="79120000001", type="text", text="Второй")
     page = world.http.get("/").text
     assert page.index("Второй") < page.index("Первый")
 

@@ -91,14 +91,14 @@ TEMPLATES: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("fields", "status", "message"), [f[1:] for f in FIELDS], ids=[f[0] for f in FIELDS])
 def test_a_wrong_field_is_refused_in_the_vendors_words(world, fields, status, message):
-    answer = world.form(**{"message": TEXT, **fields})
+    answer = world.post_message(**{"message": TEXT, **fields})
     assert (answer.status_code, answer.get_json()) == (status, {"status": "error", "message": message})
     assert world.messages() == []
 
 
 @pytest.mark.parametrize(("message", "problem"), [s[1:] for s in SHAPES], ids=[s[0] for s in SHAPES])
 def test_a_message_of_another_shape_is_refused_by_the_name_of_its_fault(open_world, message, problem):
-    answer = open_world.form(message=message)
+    answer = open_world.post_message(message=message)
     assert answer.status_code == 400
     assert problem in answer.get_json()["message"]
     assert open_world.messages() == []
@@ -106,7 +106,7 @@ def test_a_message_of_another_shape_is_refused_by_the_name_of_its_fault(open_wor
 
 @pytest.mark.parametrize(("fields", "problem"), [t[1:] for t in TEMPLATES], ids=[t[0] for t in TEMPLATES])
 def test_a_template_of_another_shape_is_refused(world, fields, problem):
-    answer = world.form("template/msg", **fields)
+    answer = world.post_message("template/msg", **fields)
     assert answer.status_code == 400
     assert problem in answer.get_json()["message"]
 
@@ -116,10 +116,10 @@ def test_json_instead_of_a_form_is_refused(world):
 
 
 def test_a_rate_limit_answers_429_and_forgives_with_time(world):
-    world.post("/apps/shopbot/rate-limit", per_second=2, burst=3)
-    codes = [world.form("template/msg", template={"id": "x"}).status_code for _ in range(5)]
+    world.control("/apps/shopbot/rate-limit", per_second=2, burst=3)
+    codes = [world.post_message("template/msg", template={"id": "x"}).status_code for _ in range(5)]
     assert codes == [202, 202, 202, 429, 429]
-    world.pass_time(seconds=0.5)
-    assert [world.form("template/msg", template={"id": "x"}).status_code for _ in range(2)] == [202, 429]
-    world.post("/apps/shopbot/rate-limit", off=True)
-    assert world.form("template/msg", template={"id": "x"}).status_code == 202
+    world.advance_clock(seconds=0.5)
+    assert [world.post_message("template/msg", template={"id": "x"}).status_code for _ in range(2)] == [202, 429]
+    world.control("/apps/shopbot/rate-limit", off=True)
+    assert world.post_message("template/msg", template={"id": "x"}).status_code == 202

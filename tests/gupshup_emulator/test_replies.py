@@ -11,8 +11,8 @@ from .conftest import CLIENT, LIST, QUICK
 
 
 def inbound(world: Any) -> dict[str, Any]:
-    world.pass_time(seconds=1)
-    return dict(world.events("message")[-1])
+    world.advance_clock(seconds=1)
+    return dict(world.event_payloads("message")[-1])
 
 
 PLAIN: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
@@ -29,7 +29,7 @@ PLAIN: list[tuple[str, dict[str, Any], str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("spec", "kind", "payload"), [p[1:] for p in PLAIN], ids=[p[0] for p in PLAIN])
 def test_a_reply_carries(world, spec, kind, payload):
-    answer = world.post("/reply", app="shopbot", phone=CLIENT, client_name="Ольга", **spec)
+    answer = world.control("/reply", app="shopbot", phone=CLIENT, client_name="Ольга", **spec)
     event = inbound(world)
     assert (event["type"], event["payload"]) == (kind, payload)
     assert event["id"] == answer["id"]
@@ -40,7 +40,9 @@ def test_a_reply_carries(world, spec, kind, payload):
 
 def test_a_file_is_kept_and_served_at_the_address_in_the_event(world):
     content = base64.b64encode(b"%PDF-1.7").decode()
-    world.says(type="file", file_name="act.pdf", content_type="application/pdf", content_base64=content, caption="Акт")
+    world.client_sends(
+        type="file", file_name="act.pdf", content_type="application/pdf", content_base64=content, caption="Акт"
+    )
     payload = inbound(world)["payload"]
     assert (payload["name"], payload["contentType"], payload["caption"]) == ("act.pdf", "application/pdf", "Акт")
     assert payload["urlExpiry"] > world.now.timestamp() * 1000
@@ -49,15 +51,15 @@ def test_a_file_is_kept_and_served_at_the_address_in_the_event(world):
 
 
 def test_a_contact_comes_in_snake_case(world):
-    world.says(type="contact", contact_name="Пётр Иванов", contact_phone="+79001234567")
+    world.client_sends(type="contact", contact_name="Пётр Иванов", contact_phone="+79001234567")
     (contact,) = inbound(world)["payload"]["contacts"]
     assert contact["name"] == {"first_name": "Пётр", "last_name": "Иванов", "formatted_name": "Пётр Иванов"}
     assert contact["phones"] == [{"phone": "+79001234567", "type": "CELL", "wa_id": "79001234567"}]
 
 
 def test_a_reaction_names_both_ids(world):
-    message = world.template()
-    world.says(type="reaction", emoji="❤", context_gs_id=message)
+    message = world.send_template()
+    world.client_sends(type="reaction", emoji="❤", context_gs_id=message)
     event = inbound(world)
     assert event["payload"]["gsId"] == message
     assert event["payload"]["id"].startswith("wamid.")
@@ -128,17 +130,17 @@ def test_a_click_carries(open_world, sent, spec, kind, payload):
     message = {
         "quick": lambda: open_world.send(message=QUICK),
         "list": lambda: open_world.send(message=LIST),
-        "template": lambda: open_world.template(postbackTexts=[{"index": 1, "text": "move"}]),
+        "template": lambda: open_world.send_template(postbackTexts=[{"index": 1, "text": "move"}]),
     }[sent]()
-    open_world.says(context_gs_id=message, **spec)
+    open_world.client_sends(context_gs_id=message, **spec)
     event = inbound(open_world)
     assert (event["type"], event["payload"]) == (kind, payload)
     assert event["context"]["gsId"] == message
 
 
 def test_the_older_clicks_and_missing_context_can_be_the_rule(open_world):
-    open_world.post("/faults", click_shape="old", omit_context=True)
-    open_world.says(type="button", index=0, context_gs_id=open_world.send(message=QUICK))
+    open_world.control("/faults", click_shape="old", omit_context=True)
+    open_world.client_sends(type="button", index=0, context_gs_id=open_world.send(message=QUICK))
     event = inbound(open_world)
     assert event["type"] == "quick_reply"
     assert "context" not in event
@@ -175,7 +177,7 @@ def test_another_phone_cannot_press_a_button_it_does_not_see(open_world):
 
 
 def test_marking_as_read_is_remembered(world):
-    reply = world.says()["id"]
+    reply = world.client_sends()["id"]
     path = f"/wa/app/app-shopbot/msg/{reply}/read"
     assert world.http.put(path, headers={"apikey": "0123456789abcdef0123456789abcdef"}).status_code == 202
     assert world.http.put(path, headers={"apikey": "nobody"}).status_code == 401

@@ -11,21 +11,21 @@ from .conftest import CLIENT, OUR_NUMBER
 
 
 def kinds(world: Any) -> list[str]:
-    return [event["type"] for event in world.events()]
+    return [event["type"] for event in world.event_payloads()]
 
 
 def test_statuses_come_in_order_and_at_their_times(world):
-    world.template()
+    world.send_template()
     seen = []
     for _ in range(7):
-        world.pass_time(milliseconds=50)
+        world.advance_clock(milliseconds=50)
         seen.append(kinds(world))
     assert seen == [["enqueued"]] * 2 + [["enqueued", "sent"]] * 3 + [["enqueued", "sent", "delivered"]] * 2
 
 
 def test_the_envelope_is_the_vendors(world):
-    message = world.template()
-    world.pass_time(seconds=1)
+    message = world.send_template()
+    world.advance_clock(seconds=1)
     url, body = world.posted[1]
     moment = int(world.now.timestamp()) - 1
     assert url == "https://waba.example.org/shopbot"
@@ -51,68 +51,71 @@ def test_the_envelope_is_the_vendors(world):
 
 
 def test_enqueued_tells_session_from_template(open_world):
-    open_world.text()
-    open_world.template()
-    open_world.pass_time(seconds=1)
-    assert [e["payload"]["type"] for e in open_world.events() if e["type"] == "enqueued"] == ["session", "template"]
+    open_world.send_text()
+    open_world.send_template()
+    open_world.advance_clock(seconds=1)
+    assert [e["payload"]["type"] for e in open_world.event_payloads() if e["type"] == "enqueued"] == [
+        "session",
+        "template",
+    ]
 
 
 def test_delays_can_be_chosen_and_latency_comes_on_top(world):
-    world.post("/faults", latency_ms=200, delays_ms={"enqueued": 10, "delivered": 20, "sent": 15})
-    world.template()
+    world.control("/faults", latency_ms=200, delays_ms={"enqueued": 10, "delivered": 20, "sent": 15})
+    world.send_template()
     assert world.paused == [0.2]
-    world.pass_time(milliseconds=205)
+    world.advance_clock(milliseconds=205)
     assert kinds(world) == []
-    world.pass_time(milliseconds=15)
+    world.advance_clock(milliseconds=15)
     assert kinds(world) == ["enqueued", "sent", "delivered"]
 
 
 def test_auto_read_reads(world):
-    world.post("/faults", auto_read_ms=1000)
-    message = world.template()
-    world.pass_time(milliseconds=1290)
-    assert world.steps(message)[-1] == "delivered"
-    world.pass_time(milliseconds=10)
-    assert world.steps(message)[-1] == "read"
-    assert world.events()[-1]["gsId"] == message
+    world.control("/faults", auto_read_ms=1000)
+    message = world.send_template()
+    world.advance_clock(milliseconds=1290)
+    assert world.statuses_of(message)[-1] == "delivered"
+    world.advance_clock(milliseconds=10)
+    assert world.statuses_of(message)[-1] == "read"
+    assert world.event_payloads()[-1]["gsId"] == message
 
 
 def test_without_auto_read_and_without_the_page_nothing_is_read(world):
-    message = world.template()
-    world.pass_time(days=2)
-    assert world.steps(message) == ["enqueued", "sent", "delivered"]
+    message = world.send_template()
+    world.advance_clock(days=2)
+    assert world.statuses_of(message) == ["enqueued", "sent", "delivered"]
 
 
 def test_reversed_order_posts_the_latest_status_first_and_keeps_the_facts(world):
-    world.post("/faults", order="reversed")
-    message = world.template()
-    world.pass_time(seconds=2)
+    world.control("/faults", order="reversed")
+    message = world.send_template()
+    world.advance_clock(seconds=2)
     assert kinds(world) == ["delivered", "sent", "enqueued"]
-    assert world.steps(message) == ["enqueued", "sent", "delivered"]
+    assert world.statuses_of(message) == ["enqueued", "sent", "delivered"]
 
 
 def test_duplicates_are_equal_bodies(world):
-    world.post("/faults", duplicate=True)
-    world.template()
-    world.says()
-    world.pass_time(seconds=2)
+    world.control("/faults", duplicate=True)
+    world.send_template()
+    world.client_sends()
+    world.advance_clock(seconds=2)
     bodies = [json.dumps(body, sort_keys=True) for _, body in world.posted]
     assert len(bodies) == 8
     assert len(set(bodies)) == 4
 
 
 def test_statuses_can_get_lost_and_lose_their_gs_id(world):
-    world.post("/faults", drop_statuses=["sent"], omit_gs_id=True)
-    world.template()
-    world.pass_time(seconds=2)
+    world.control("/faults", drop_statuses=["sent"], omit_gs_id=True)
+    world.send_template()
+    world.advance_clock(seconds=2)
     assert kinds(world) == ["enqueued", "delivered"]
-    assert "gsId" not in world.events()[1]
+    assert "gsId" not in world.event_payloads()[1]
 
 
 def test_a_refused_webhook_is_tried_again_with_growing_pauses_and_then_given_up(world):
     world.answers = [500, 0, 503, 500, 500, 404]
-    world.post("/event", app="shopbot", type="account-event", payload={"type": "tier-event"})
-    world.pass_time(minutes=5)
+    world.control("/event", app="shopbot", type="account-event", payload={"type": "tier-event"})
+    world.advance_clock(minutes=5)
     (log,) = world.http.get("/emulator/webhooks").get_json()["webhooks"]
     times = [datetime.fromisoformat(moment) for moment in log["posted"]]
     assert [(after - before).total_seconds() for before, after in pairwise(times)] == [1, 2, 4, 8, 16]
@@ -121,41 +124,41 @@ def test_a_refused_webhook_is_tried_again_with_growing_pauses_and_then_given_up(
 
 def test_a_webhook_taken_at_the_second_attempt_is_delivered(world):
     world.answers = [502]
-    world.says()
-    world.pass_time(seconds=3)
+    world.client_sends()
+    world.advance_clock(seconds=3)
     (log,) = world.http.get("/emulator/webhooks?event=message/text").get_json()["webhooks"]
     assert (log["answers"], log["state"]) == ([502, 200], "delivered")
     assert world.posted[0] == world.posted[1]
 
 
 def test_an_app_hears_only_of_itself(world):
-    world.template()
-    world.pass_time(seconds=1)
+    world.send_template()
+    world.advance_clock(seconds=1)
     assert {url for url, _ in world.posted} == {"https://waba.example.org/shopbot"}
 
 
 def test_the_address_can_be_changed_and_removed(world):
-    world.post("/apps/shopbot/webhook", url="https://new.example.org/x")
-    world.says()
-    world.pass_time(seconds=1)
-    world.post("/apps/shopbot/webhook", url=None)
-    world.says()
-    world.pass_time(seconds=1)
+    world.control("/apps/shopbot/webhook", url="https://new.example.org/x")
+    world.client_sends()
+    world.advance_clock(seconds=1)
+    world.control("/apps/shopbot/webhook", url=None)
+    world.client_sends()
+    world.advance_clock(seconds=1)
     assert [url for url, _ in world.posted] == ["https://new.example.org/x"]
 
 
 def test_nothing_is_planned_when_all_is_done(world):
-    world.template()
+    world.send_template()
     assert world.emulator.next_due() is not None
-    world.pass_time(seconds=1)
+    world.advance_clock(seconds=1)
     assert world.emulator.next_due() is None
     assert world.emulator.deliver_due() == 0
 
 
 def test_a_template_that_changes_its_status_is_told(world):
-    world.post("/apps/shopbot/templates/t-visit", status="REJECTED", reason="INVALID_FORMAT")
-    world.pass_time(seconds=1)
-    assert world.events("template-event") == [
+    world.control("/apps/shopbot/templates/t-visit", status="REJECTED", reason="INVALID_FORMAT")
+    world.advance_clock(seconds=1)
+    assert world.event_payloads("template-event") == [
         {
             "type": "status-update",
             "id": "t-visit",
@@ -165,4 +168,4 @@ def test_a_template_that_changes_its_status_is_told(world):
             "rejectedReason": "INVALID_FORMAT",
         }
     ]
-    assert world.failure(world.template()) == 4003
+    assert world.failure_code(world.send_template()) == 4003
