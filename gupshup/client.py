@@ -9,20 +9,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
 from typing import Any
 from urllib.parse import quote
 
 import requests
-from urllib3.exceptions import HTTPError
 
-from gupshup import transport
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Rejected, Throttled, Unavailable, Unclear
 from gupshup.messages import MSG_PATH
 from gupshup.reading import as_dict, as_id, as_list, as_text, digits, parse_json, storable
 from gupshup.refusals import names_bad_settings
 from gupshup.templates import TemplateInfo, parse
-from gupshup.transport import exchange, session
+from gupshup.transport import Answer, Broken, exchange, session
 
 __all__ = ["MODES", "Account", "Client", "session"]
 
@@ -60,7 +57,7 @@ class Client:
         Raises NotWritten, Throttled (try again), Unclear (never), Rejected, Misconfigured (final).
         https://docs.gupshup.io/reference/msg
         """
-        answer = self._call("POST", path, account, data={**form, **_addressing(account, destination)}, is_send=True)
+        answer = self._call("POST", path, account, form={**form, **_addressing(account, destination)}, is_send=True)
         message_id = as_id(answer.get("messageId"))
         if not message_id:
             raise Unclear("gupshup_unclear", _reason(answer, "", account) or "accepted, but without a messageId")
@@ -88,7 +85,7 @@ class Client:
             return
         form = {"message": '{"type":"text","text":"?"}', **_addressing(account, "")}
         try:
-            self._call("POST", MSG_PATH, account, data=form)
+            self._call("POST", MSG_PATH, account, form=form)
         except Rejected as error:
             if error.code == "gupshup_404":
                 raise
@@ -109,9 +106,9 @@ class Client:
         path = _app_path(account, "subscription")
         ours = [as_id(known.get("id")) for known in self.subscriptions(account) if known.get("tag") == tag]
         if ours and ours[0]:
-            answer = self._call("PUT", f"{path}/{quote(ours[0], safe='')}", account, data={**form, "active": "true"})
+            answer = self._call("PUT", f"{path}/{quote(ours[0], safe='')}", account, form={**form, "active": "true"})
         else:
-            answer = self._call("POST", path, account, data=form)
+            answer = self._call("POST", path, account, form=form)
         return as_dict(answer.get("subscription"))
 
     def _call(
@@ -120,19 +117,17 @@ class Client:
         path: str,
         account: Account,
         *,
-        data: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
         is_send: bool = False,
     ) -> dict[str, Any]:
-        headers = {"apikey": _key(account), "Accept": "application/json"}
+        url, headers = self._base_url + path, {"apikey": _key(account), "Accept": "application/json"}
         try:
-            response = exchange(
-                self._session, method, self._base_url + path, headers, data=data, params=params, timeout=self._timeout
-            )
-        except (requests.RequestException, HTTPError, HTTPException, OSError) as error:
-            # "from None": the error carries the request, and the request carries the key.
-            raise _broken(error, is_send) from None
-        return _read(response, account, is_send)
+            answer = exchange(self._session, method, url, headers, form=form, params=params, timeout=self._timeout)
+        except Broken as broken:
+            # "from None": what lies behind the error carries the request, and the request carries the key.
+            raise _no_answer(broken, is_send) from None
+        return _read(answer, account, is_send)
 
 
 def _key(account: Account) -> str:
@@ -157,23 +152,22 @@ def _app_path(account: Account, what: str) -> str:
     return f"/wa/app/{quote(account.app_id, safe='')}/{what}"
 
 
-def _broken(error: BaseException, is_send: bool) -> GupshupError:
-    reason = transport.root_of(error)[:_REASON_LENGTH]
-    if transport.was_never_written(error):
+def _no_answer(broken: Broken, is_send: bool) -> GupshupError:
+    reason = str(broken)[:_REASON_LENGTH]
+    if not broken.was_written:
         return NotWritten("gupshup_unreachable", reason)
     return Unclear("gupshup_unclear", reason) if is_send else Unavailable("gupshup_unreachable", reason)
 
 
-def _read(response: requests.Response, account: Account, is_send: bool) -> dict[str, Any]:
+def _read(answer: Answer, account: Account, is_send: bool) -> dict[str, Any]:
     """The JSON object of a 2xx, {} if it is none. The Content-Type is not asked: text/html was seen around JSON."""
-    answer = as_dict(parse_json(response.content))
-    status = response.status_code
+    said, status = as_dict(parse_json(answer.content)), answer.status
     if 200 <= status < 300:
-        return answer
-    reason = _reason(answer, response.content[:_BODY_SHOWN].decode("utf-8", "replace"), account)
-    code = _provider_code(answer, status) or f"gupshup_{status}"
+        return said
+    reason = _reason(said, answer.content[:_BODY_SHOWN].decode("utf-8", "replace"), account)
+    code = _provider_code(said, status) or f"gupshup_{status}"
     if status == 429:
-        raise Throttled(code, reason, _retry_after(response))
+        raise Throttled(code, reason, _retry_after(answer.headers))
     if status in (401, 403) or status < 400 or (status == 400 and names_bad_settings(reason)):
         raise Misconfigured(code, reason)
     if status < 500:
@@ -199,10 +193,10 @@ def _provider_code(answer: Mapping[str, Any], status: int) -> str:
     return ""
 
 
-def _retry_after(response: requests.Response) -> float | None:
+def _retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to wait, from either header; `Retry-After` may also be a date."""
     for name in ("Retry-After", "X-Rate-Limit-Retry-After-Seconds"):
-        value = response.headers.get(name, "").strip()
+        value = headers.get(name, "").strip()
         if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
             return min(float(value), _MAX_RETRY_AFTER_S)
         if value and (moment := _date(value)):

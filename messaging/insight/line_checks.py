@@ -13,19 +13,16 @@ from collections import Counter, defaultdict
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
-from http.client import HTTPException
 from typing import Any
 
-import requests
 import structlog
 from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from urllib3.exceptions import HTTPError
 
 from gupshup.client import MODES
 from gupshup.errors import GupshupError, Misconfigured, Throttled, Unavailable, Unclear
-from gupshup.transport import exchange
+from gupshup.transport import Broken, exchange
 from messaging.insight import line_activity
 from messaging.limits.concurrency import HASTE, Seats
 from messaging.lines import lines
@@ -179,8 +176,8 @@ def _webhook(runtime: Runtime, line: Line) -> dict[str, Answer]:
 def _reached(runtime: Runtime, url: str) -> int:
     """What our own address answers to a stranger; 0: nothing."""
     try:
-        return exchange(runtime.gs_session, "GET", url, {}, data=None, params=None, timeout=HASTE).status_code
-    except (requests.RequestException, HTTPError, HTTPException, OSError):
+        return exchange(runtime.gs_session, "GET", url, {}, timeout=HASTE).status
+    except Broken:
         return 0
 
 

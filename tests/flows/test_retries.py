@@ -42,8 +42,15 @@ WRITTEN = [
 ]
 
 
-def _only_sends(fault: Exception) -> Any:
-    return lambda request: fault if "/msg" in request.url else None
+def _only_sends(fault: Exception, *, after_the_write: bool = False) -> Any:
+    def answer(request: requests.PreparedRequest) -> Exception | None:
+        if "/msg" not in str(request.url):
+            return None
+        if after_the_write:
+            request.body.read()  # as urllib3 does when the connection stands
+        return fault
+
+    return answer
 
 
 def _seconds_of_tries(world: World, seconds: int) -> list[int]:
@@ -90,7 +97,7 @@ def test_a_429_is_tried_again_when_gupshup_says_so(shop: World) -> None:
 @ONE_DATABASE
 @pytest.mark.parametrize("fault", WRITTEN, ids=["read timeout", "reset", "cut"])
 def test_what_may_have_been_written_is_never_tried_again(shop: World, fault: Exception) -> None:
-    shop.net.broken[host(GUPSHUP)] = _only_sends(fault)
+    shop.net.broken[host(GUPSHUP)] = _only_sends(fault, after_the_write=True)
     flow = shop.start(template(until="delivered"))
     later(shop, 1)
     shop.net.broken.clear()

@@ -1,5 +1,6 @@
 """The client over real sockets: what is sent, what is understood, and above all which failures may be repeated."""
 
+import http.client
 import json
 import logging
 import socket
@@ -31,15 +32,15 @@ MESSAGE = Text("Да")
 
 
 @pytest.fixture
-def http() -> Iterator[requests.Session]:
+def ours() -> Iterator[requests.Session]:
     with session(4) as made:
         yield made
 
 
 @pytest.fixture
-def make(http: requests.Session) -> Callable[..., Client]:
+def make(ours: requests.Session) -> Callable[..., Client]:
     def made(url: str, timeout: tuple[float, float] = (2.0, 2.0)) -> Client:
-        return Client(http, url, timeout)
+        return Client(ours, url, timeout)
 
     return made
 
@@ -236,8 +237,8 @@ def test_a_handshake_that_hangs_wrote_nothing_though_urllib3_calls_it_a_read_tim
 @pytest.mark.parametrize("made", [lambda: session(1), requests.Session], ids=["ours", "stock"])
 def test_a_certificate_nobody_vouches_for_wrote_nothing(made: Callable[[], requests.Session], tmp_path: Path) -> None:
     _, tls = loopback.certificate(tmp_path)
-    with serving(answer(202, ACCEPTED), tls=tls) as server, made() as http, pytest.raises(NotWritten):
-        send(Client(http, server.https_url, (2.0, 2.0)))
+    with serving(answer(202, ACCEPTED), tls=tls) as server, made() as one, pytest.raises(NotWritten):
+        send(Client(one, server.https_url, (2.0, 2.0)))
     assert server.sent == []
 
 
@@ -291,17 +292,31 @@ def test_an_unclear_answer_keeps_its_status_and_words(make: Callable[..., Client
 
 
 @pytest.mark.parametrize("act", [loopback.read_and_close, loopback.read_and_hang])
-def test_over_tls_a_break_after_the_write_is_unclear(http: requests.Session, tmp_path: Path, act: Act) -> None:
+def test_over_tls_a_break_after_the_write_is_unclear(ours: requests.Session, tmp_path: Path, act: Act) -> None:
     pem, tls = loopback.certificate(tmp_path)
-    http.verify = str(pem)
+    ours.verify = str(pem)
     with serving(act, tls=tls) as server, pytest.raises(Unclear):
-        send(Client(http, server.https_url, (2.0, 0.3)))
+        send(Client(ours, server.https_url, (2.0, 0.3)))
     assert len(server.sent) == 1
 
 
-def test_a_stock_session_calls_a_cut_handshake_unclear_rather_than_guess() -> None:
-    with serving(loopback.close) as server, requests.Session() as http, pytest.raises(Unclear):
-        send(Client(http, server.https_url, (2.0, 2.0)))
+@pytest.mark.parametrize("error", [BrokenPipeError, ConnectionResetError, TimeoutError])
+def test_a_connection_that_breaks_before_the_message_is_handed_over_wrote_nothing(
+    make: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, error: type[OSError]
+) -> None:
+    def fail(connection: http.client.HTTPConnection, *args: Any, **kwargs: Any) -> None:
+        connection.connect()
+        raise error("while the headers leave")
+
+    monkeypatch.setattr(http.client.HTTPConnection, "endheaders", fail)
+    with serving(loopback.close) as server, pytest.raises(NotWritten):
+        send(make(server.url))
+    assert server.sent == []
+
+
+def test_a_stock_session_tells_a_cut_handshake_too() -> None:
+    with serving(loopback.close) as server, requests.Session() as stock, pytest.raises(NotWritten):
+        send(Client(stock, server.https_url, (2.0, 2.0)))
 
 
 def test_a_break_is_unclear_also_while_an_earlier_refused_connection_is_being_handled(
@@ -510,7 +525,7 @@ def test_an_app_that_is_not_live_refuses_subscriptions(make: Callable[..., Clien
 
 
 def test_the_session_pools_as_many_connections_as_it_was_asked_for() -> None:
-    with client_module.session(128) as http:
-        adapter: Any = http.get_adapter("https://api.gupshup.io")
-        assert adapter._pool_maxsize == 128
+    with client_module.session(128) as made:
+        adapter: Any = made.get_adapter("https://api.gupshup.io")
+        assert adapter.poolmanager.connection_pool_kw["maxsize"] == 128
         assert adapter.max_retries.total == 0
