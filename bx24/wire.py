@@ -1,4 +1,4 @@
-"""One HTTP exchange with somebody who may be slow, broken, or answer HTML.
+"""One HTTP exchange with a server that may be slow, broken, or answer HTML.
 
 No redirect is followed and no cookie kept; the environment's proxies and .netrc are ignored; nothing is repeated here.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from http.cookiejar import DefaultCookiePolicy
 from importlib import metadata
 from typing import Any
 
@@ -33,20 +32,13 @@ class Answer:
     retry_after: float | None = None
 
 
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """None at all: even when told not to follow, requests would read the body of a redirect to the end."""
-
-
 def session(pool: int) -> requests.Session:
     """A session for `pool` threads at once, to any number of portals."""
-    made = _Session()
+    made = requests.Session()
     made.trust_env = False
-    made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     made.headers.update({"User-Agent": f"waba24/{_version()}", "Accept": "application/json"})
-    adapter = HTTPAdapter(pool_connections=max(pool, 10), pool_maxsize=pool, max_retries=0)
-    made.mount("https://", adapter)
-    made.mount("http://", adapter)
+    for scheme in ("https://", "http://"):
+        made.mount(scheme, HTTPAdapter(pool_connections=max(pool, 10), pool_maxsize=pool))
     return made
 
 
@@ -61,13 +53,13 @@ def exchange(
 ) -> Answer:
     """Send `body` as JSON (or `params` in the address) and read the answer. Raises Unavailable without one.
 
-    What requests raises quotes the address, and addresses of the auth server hold our secret: only the kind of failure
-    goes up, without a cause.
+    The adapter is called directly: Session.send would keep cookies, use the environment's proxies and read the body of
+    a redirect to the end. What requests raises quotes the address, and addresses of the auth server hold our secret:
+    only the kind of failure goes up, without a cause.
     """
     try:
-        with http.request(
-            verb, url, params=params, json=body, timeout=timeout, allow_redirects=False, stream=True
-        ) as response:
+        request = http.prepare_request(requests.Request(verb, url, params=params, json=body))
+        with http.get_adapter(url).send(request, stream=True, timeout=timeout, verify=http.verify or True) as response:
             return _answer(response)
     except (requests.RequestException, OSError, ValueError) as error:
         problem = type(error).__name__
