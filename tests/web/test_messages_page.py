@@ -12,7 +12,7 @@ import pytest
 from flask import render_template
 from sqlalchemy import select, update
 
-from gupshup import marks
+from gupshup import formatting
 from messaging.insight import search, search_rows
 from messaging.store.models import Message, Portal, Run
 from messaging.store.types import WIPED
@@ -214,7 +214,7 @@ def test_phones_are_masked_all_over_the_message_on_the_screen(shop: World) -> No
         )
         with shop.flask.test_request_context():
             drawn = render_template(
-                "pages/message_phone.html", told=told, mask=messages._without_phones, marks=marks.html
+                "pages/message_phone.html", told=told, mask=messages._without_phones, marks=formatting.html
             )
         assert drawn.count("+7 9***89") >= 8
         assert "345-67" not in drawn, media

@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from bx24.documents import Document, Triple, document
 from bx24.i18n import Text
-from gupshup import marks
+from gupshup import formatting
 from gupshup.refusals import refusal
 from messaging.insight import reasons, search, search_rows, timeline
 from messaging.insight.search import Query
@@ -199,7 +199,7 @@ def message(viewer: Viewer, portal: Portal, run_id: int) -> Response:
         code=row.found.code,
         signs=SIGNS,
         lasted=timeline.lasted,
-        marks=marks.html,
+        marks=formatting.html,
         mask=lambda text: text if viewer.is_admin else _without_phones(text),
     )
 

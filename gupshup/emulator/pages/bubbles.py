@@ -15,7 +15,7 @@ from gupshup.emulator.rules.choices import Choice, choices
 from gupshup.emulator.state import templates
 from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import Message, Reply
-from gupshup.marks import html
+from gupshup.formatting import html
 
 _NOTHING = Markup("")
 _MEDIA_KIND = {

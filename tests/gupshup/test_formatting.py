@@ -1,4 +1,4 @@
-"""WhatsApp's marks, on the table that the browser's function is tested on too (tests/pages/test_phone.py)."""
+"""WhatsApp's text formatting, on the table that the browser's function is tested on too (tests/pages/test_phone.py)."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gupshup.marks import html, marks
+from gupshup.formatting import blocks, html
 
 CASES = json.loads((Path(__file__).parent.parent / "fixtures/marks.json").read_text("utf-8"))
 
 
 @pytest.mark.parametrize(("text", "tree"), CASES, ids=[repr(text) for text, _ in CASES])
 def test_the_table(text, tree):
-    assert marks(text) == tree
+    assert blocks(text) == tree
 
 
 def test_html_is_escaped_and_says_what_is_read_as_one_piece():
@@ -30,7 +30,7 @@ def test_html_is_escaped_and_says_what_is_read_as_one_piece():
 
 @given(st.text(alphabet="ab *_~`\n>-1.", max_size=60))
 def test_no_letter_is_lost(text):
-    drawn = "".join(_letters(block) for block in marks(text))
+    drawn = "".join(_letters(block) for block in blocks(text))
     assert [c for c in drawn if c in "ab"] == [c for c in text if c in "ab"]
 
 
@@ -39,7 +39,7 @@ def _letters(node):
 
 
 @pytest.mark.parametrize("text", ["*a " * 1365, "`a " * 1365, "```" * 1365, "*`a_~" * 819, "*_~`" * 1024])
-def test_the_longest_text_of_unclosed_marks_is_read_at_once(text):
-    started = time.perf_counter()
-    marks(text)
-    assert time.perf_counter() - started < 2
+def test_the_longest_text_of_unclosed_formatting_is_read_at_once(text):
+    started = time.process_time()
+    blocks(text)
+    assert time.process_time() - started < 2

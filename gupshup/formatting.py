@@ -1,8 +1,8 @@
-"""WhatsApp's own text marks: *bold* _italic_ ~strike~ `code` ```mono```, > quotes, - and 1. items.
+"""WhatsApp's text formatting: *bold* _italic_ ~strikethrough~ `code` ```monospace```, > quotes, - and 1. list items.
 
-A mark counts only when it touches a non-space on its inner side and no letter or digit on its outer side; ``` counts
-everywhere and may span lines. web/static/settings/marks.js is the same in the browser; both are tested on
-tests/fixtures/marks.json. None of it works in headers, footers, buttons and list rows.
+A formatting character counts only if a non-space stands on its inner side and no letter or digit on its outer side; ```
+counts everywhere and may span lines. Headers, footers, buttons and list rows have no formatting.
+web/static/settings/marks.js does the same in the browser; both are tested on tests/fixtures/marks.json.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ Node: TypeAlias = "str | list[Node]"
 #: ["line" | "quote", node, ...], or ["item", sign, node, ...]. A text is a list of these.
 Block: TypeAlias = "list[Node]"
 
-_BLOCK = re.compile(r"```(?:[^`]|`(?!``))+?```")
+_MONOSPACE = re.compile(r"```(?:[^`]|`(?!``))+?```")
 _ITEM = re.compile(r"(?P<quote>> )|(?P<bullet>[-*] )|(?P<number>[0-9]{1,2}\.) ")
 _KINDS = {"*": "b", "_": "i", "~": "s"}
 _TAGS = {"b": "strong", "i": "em", "s": "s", "code": "code", "mono": "code"}
 
 
-def marks(text: str) -> list[Block]:
-    """What a text of ours looks like, line by line."""
+def blocks(text: str) -> list[Block]:
+    """The formatting of a text, line by line."""
     reader = _Reader(text)
     return [reader.block(start, end) for start, end in reader.lines()]
 
 
 def html(text: str) -> Markup:
-    """The same as HTML, one element per line; nothing of no text."""
-    return Markup("").join(_block(block) for block in marks(text)) if text else Markup("")
+    """The text as HTML, one element per line; empty for an empty text."""
+    return Markup("").join(_block(block) for block in blocks(text)) if text else Markup("")
 
 
 def _is_space(character: str) -> bool:
@@ -46,13 +46,14 @@ def _is_word(character: str) -> bool:
 
 @dataclass
 class _Reader:
-    """Works with positions in the whole text, because a mark's neighbours may lie outside what is being read."""
+    """Works with positions in the whole text, because a character's neighbours may lie outside the part being read."""
 
     text: str
 
     def __post_init__(self) -> None:
-        found = _BLOCK.finditer(self.text)
-        self.blocks = {m.start(): m.end() for m in found if not all(map(_is_space, m[0][3:-3]))}
+        found = _MONOSPACE.finditer(self.text)
+        #: Where each ```monospace``` part begins and ends.
+        self.monospace = {m.start(): m.end() for m in found if not all(map(_is_space, m[0][3:-3]))}
 
     def lines(self) -> list[tuple[int, int]]:
         """Start and end of each line; a line break inside ``` does not end one."""
@@ -61,7 +62,7 @@ class _Reader:
             if self.text[at] == "\n":
                 found.append((start, at))
                 start = at + 1
-            at = self.blocks.get(at, at + 1)
+            at = self.monospace.get(at, at + 1)
         return [*found, (start, len(self.text))]
 
     def block(self, start: int, end: int) -> Block:
@@ -87,9 +88,9 @@ class _Reader:
         return [*nodes, self.text[plain:end]] if end > plain else nodes
 
     def span(self, at: int, end: int) -> tuple[Node, int] | None:
-        """What begins here and where it ends; None when this is an ordinary character."""
-        if at in self.blocks:
-            after = self.blocks[at]
+        """The formatted part that begins here and where it ends; None if this is an ordinary character."""
+        if at in self.monospace:
+            after = self.monospace[at]
             first = at + 3 + (self.text[at + 3] == "\n")
             return ["mono", self.text[first : after - 3 - (self.text[after - 4] == "\n")]], after
         sign = self.text[at]
@@ -109,10 +110,10 @@ class _Reader:
     def closing(self, opening: int, end: int) -> int | None:
         sign, at = self.text[opening], opening + 1
         while at < end and self.text[at] != "\n":
-            if at in self.blocks:
+            if at in self.monospace:
                 if sign == "`":
                     return None
-                at = self.blocks[at]
+                at = self.monospace[at]
             elif self.text[at] == "`" != sign and self.opens(at, end) and (code := self.closing(at, end)):
                 at = code + 1
             elif self.text[at] == sign and self.closes(opening, at):
