@@ -4,12 +4,41 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 
-STATUSES = frozenset({"enqueued", "sent", "delivered", "read", "failed", "deleted", "mismatch"})
-MEDIA_TYPES = frozenset({"image", "video", "audio", "file", "sticker"})
-REPLY_TYPES = MEDIA_TYPES | {"text", "button", "list", "location", "contact", "reaction", "unknown"}
-# Metrics get these words; anything else is "other", so that nobody can make us count a million labels.
+
+class StatusKind(StrEnum):
+    """`payload.type` of a message-event."""
+
+    ENQUEUED = "enqueued"
+    SENT = "sent"
+    DELIVERED = "delivered"
+    READ = "read"
+    FAILED = "failed"
+    DELETED = "deleted"  # the client removed a message of theirs
+    MISMATCH = "mismatch"  # one number has two spellings
+
+
+class ReplyType(StrEnum):
+    """What a client sent. BUTTON, LIST: a tap on our message."""
+
+    TEXT = "text"
+    IMAGE = "image"
+    VIDEO = "video"
+    AUDIO = "audio"
+    FILE = "file"
+    STICKER = "sticker"
+    BUTTON = "button"
+    LIST = "list"
+    LOCATION = "location"
+    CONTACT = "contact"
+    REACTION = "reaction"
+    UNKNOWN = "unknown"
+
+
+MEDIA_TYPES = frozenset({ReplyType.IMAGE, ReplyType.VIDEO, ReplyType.AUDIO, ReplyType.FILE, ReplyType.STICKER})
+# The words that metrics use; every other type is "other", so that no sender can make us count a million labels.
 _OTHER_TYPES = frozenset(
     f"{word}-event" for word in ("billing", "user", "onboarding", "preference", "platform", "system", "message")
 )
@@ -17,7 +46,7 @@ _OTHER_TYPES = frozenset(
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """app, app_id: whom the envelope names. at: the provider's time of the event, UTC; None if it gives none."""
+    """app, app_id: whom the envelope names. at: the provider's time of the event, UTC; None if the event has no time."""
 
     app: str = ""
     app_id: str = ""
@@ -25,7 +54,7 @@ class Event:
 
     @property
     def type_label(self) -> str:
-        """Its word in metrics, one of a few dozen."""
+        """The event's word in metrics, one of a few dozen."""
         return "other"
 
 
@@ -33,13 +62,12 @@ class Event:
 class Status(Event):
     """What became of a message of ours.
 
-    kind: enqueued, sent, delivered, read, failed; deleted: the client removed a message of theirs, whatsapp_id is it;
-    mismatch: wa_id and destination are two spellings of one number. ref: gsId, else id: find the message by it first.
-    gs_id: Gupshup's id, "" where an old event carries only WhatsApp's. code, reason: of failed. session: of enqueued,
-    False for a template.
+    ref: gsId, else id: find the message by it first. gs_id: Gupshup's id, "" where an old event carries only WhatsApp's.
+    whatsapp_id: of our message; of DELETED, the client's message. code, reason: of FAILED. session: of ENQUEUED, False
+    for a template. wa_id, destination: of MISMATCH, the two spellings of one number.
     """
 
-    kind: str
+    kind: StatusKind
     gs_id: str = ""
     whatsapp_id: str = ""
     ref: str = ""
@@ -58,8 +86,8 @@ class Status(Event):
 class Reply(Event):
     """A message of a client.
 
-    type: one of REPLY_TYPES. phone: digits, "" for users known by user_id only. text: what a person would read: the
-    caption of a file, the title of a click, the emoji of a reaction, the place of a location.
+    phone: digits, "" for users known by user_id only. text: what a person would read: the caption of a file, the title
+    of a click, the emoji of a reaction, the place of a location.
     Clicks: title; index, from 1, if told; postback: our own id as it came back, "" if it did not; reply_id: the
     postback, else the index; msgid: ours, of the message clicked (buttons and lists of a session).
     context_gs_id, context_id: the message quoted, clicked or reacted to, by Gupshup's and by WhatsApp's id.
@@ -70,7 +98,7 @@ class Reply(Event):
     phone: str = ""
     user_id: str = ""
     name: str = ""
-    type: str = "unknown"
+    type: ReplyType = ReplyType.UNKNOWN
     text: str = ""
     reply_id: str = ""
     postback: str = ""
@@ -112,7 +140,7 @@ class TemplateEvent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class AccountEvent(Event):
-    """review-event, status-event, pndn-event, tier-event, capability-event, pricing-tier-update: data as it came."""
+    """review-event, status-event, pndn-event, tier-event, capability-event, pricing-tier-update. data: as it came."""
 
     kind: str
     data: dict[str, Any] = field(default_factory=dict)
@@ -124,7 +152,7 @@ class AccountEvent(Event):
 
 @dataclass(frozen=True, kw_only=True)
 class OtherEvent(Event):
-    """Something documented that we have no use for, or a type nobody has documented: data as it came."""
+    """A documented event that we have no use for, or a type that is not documented. data: the payload as it came."""
 
     type: str
     data: dict[str, Any] = field(default_factory=dict)
@@ -147,15 +175,15 @@ class Unknown(Event):
 
 
 def key(event: Event) -> str:
-    """Equal for repetitions of one event, 64 hex digits. Gupshup repeats events, and two subscriptions send both."""
+    """64 hex digits, equal for repetitions of one event. Gupshup repeats events, and two subscriptions both send it."""
     return hashlib.sha256("\x1f".join(_identity(event)).encode("utf-8", "replace")).hexdigest()
 
 
 def _identity(event: Event) -> tuple[str, ...]:
     at = event.at.isoformat() if event.at else ""
     match event:
-        case Status(kind="enqueued" | "failed" | "mismatch"):
-            # Their only time is the envelope's, which a repetition may change.
+        case Status(kind=StatusKind.ENQUEUED | StatusKind.FAILED | StatusKind.MISMATCH):
+            # The only time of these events is the envelope's, which a repetition may change.
             return ("message-event", event.kind, event.ref, event.code, event.wa_id, event.destination)
         case Status():
             return ("message-event", event.kind, event.ref, at)

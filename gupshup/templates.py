@@ -7,6 +7,7 @@ is only a rendering of all parts, used when nothing better is there.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from enum import StrEnum
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -15,9 +16,25 @@ from gupshup.messages import Location, MediaHeader, Template, clean_param
 from gupshup.problems import Label
 from gupshup.reading import as_dict, as_id, as_list, as_text, parse_json
 
-# {{10}} has two digits, spaces are tolerated, and names occur where the template was made in Meta's own editor.
+# {{10}} has two digits, spaces are tolerated, and templates made in Meta's own editor have names as variables.
 _VARIABLE = re.compile(r"\{\{\s*([0-9]{1,4}|[A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
-_SENDABLE = frozenset({"APPROVED", "SANDBOX_REQUESTED"})
+
+
+class TemplateStatus(StrEnum):
+    """The statuses in Gupshup's docs. TemplateInfo.status may be another word: the list changes."""
+
+    APPROVED = "APPROVED"
+    PENDING = "PENDING"
+    IN_APPEAL = "IN_APPEAL"
+    REJECTED = "REJECTED"
+    FAILED = "FAILED"  # never submitted to Meta
+    PAUSED = "PAUSED"
+    DISABLED = "DISABLED"
+    DELETED = "DELETED"
+    SANDBOX_REQUESTED = "SANDBOX_REQUESTED"  # may be sent by a sandbox app
+
+
+_SENDABLE = frozenset({TemplateStatus.APPROVED, TemplateStatus.SANDBOX_REQUESTED})
 _MEDIA_KINDS = frozenset({"IMAGE", "VIDEO", "DOCUMENT", "GIF"})
 
 

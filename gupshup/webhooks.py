@@ -12,13 +12,13 @@ from uuid import UUID
 
 from gupshup.events import (
     MEDIA_TYPES,
-    REPLY_TYPES,
-    STATUSES,
     AccountEvent,
     Event,
     OtherEvent,
     Reply,
+    ReplyType,
     Status,
+    StatusKind,
     TemplateEvent,
     Unknown,
     key,
@@ -26,19 +26,21 @@ from gupshup.events import (
 from gupshup.reading import as_dict, as_id, as_list, as_text, as_time, digits, parse_json
 
 __all__ = [
-    "REPLY_TYPES",
-    "STATUSES",
     "AccountEvent",
     "Event",
     "OtherEvent",
     "Reply",
+    "ReplyType",
     "Status",
+    "StatusKind",
     "TemplateEvent",
     "Unknown",
     "key",
     "parse",
 ]
 
+_STATUSES = frozenset(StatusKind)
+_REPLY_TYPES = frozenset(ReplyType)
 _CLICKS = frozenset({"button_reply", "list_reply", "quick_reply"})
 
 
@@ -64,7 +66,7 @@ def _event(envelope: object, body: bytes) -> Event:
         return Unknown(reason=reason, digest=hashlib.sha256(body).hexdigest(), **common)
     if kind == "message" and payload:
         return _reply(payload, common)
-    if kind == "message-event" and as_id(payload.get("type")).lower() in STATUSES:
+    if kind == "message-event" and as_id(payload.get("type")).lower() in _STATUSES:
         return _status(payload, common)
     if kind == "template-event":
         return _template_event(payload, common)
@@ -74,7 +76,7 @@ def _event(envelope: object, body: bytes) -> Event:
 
 
 def _status(payload: dict[str, Any], common: dict[str, Any]) -> Status:
-    kind, inner = as_id(payload.get("type")).lower(), as_dict(payload.get("payload"))
+    kind, inner = StatusKind(as_id(payload.get("type")).lower()), as_dict(payload.get("payload"))
     given_id, given_gs_id = as_id(payload.get("id")), as_id(payload.get("gsId"))
     gs_id, whatsapp_id = _ids(kind, given_id, given_gs_id)
     session = {"session": True, "template": False}.get(as_id(inner.get("type")).lower())
@@ -84,26 +86,26 @@ def _status(payload: dict[str, Any], common: dict[str, Any]) -> Status:
         whatsapp_id=as_id(inner.get("whatsappMessageId")) or whatsapp_id,
         ref=given_gs_id or given_id,
         destination=digits(payload.get("destination")) or digits(inner.get("phone")) or digits(payload.get("phone")),
-        code=_either(inner, payload, "code") if kind == "failed" else "",
-        reason=_either(inner, payload, "reason") if kind == "failed" else "",
-        session=session if kind == "enqueued" else None,
+        code=_either(inner, payload, "code") if kind is StatusKind.FAILED else "",
+        reason=_either(inner, payload, "reason") if kind is StatusKind.FAILED else "",
+        session=session if kind is StatusKind.ENQUEUED else None,
         wa_id=_either(inner, payload, "wa_id"),
         # Official samples have `ts` inside, a copy has it beside.
         **common | {"at": as_time(inner.get("ts")) or as_time(payload.get("ts")) or common["at"]},
     )
 
 
-def _ids(kind: str, given_id: str, given_gs_id: str) -> tuple[str, str]:
-    """Gupshup's id and WhatsApp's. `id` is WhatsApp's beside a `gsId`; alone it depends on the event.
+def _ids(kind: StatusKind, given_id: str, given_gs_id: str) -> tuple[str, str]:
+    """Gupshup's id and WhatsApp's. Beside a `gsId`, `id` is WhatsApp's; alone its owner depends on the event.
 
-    enqueued and an immediate failed carry Gupshup's; so may sent, delivered and read (then it is a UUID); events of
+    ENQUEUED and an immediate FAILED carry Gupshup's id; SENT, DELIVERED and READ may carry it too (a UUID); events of
     messages older than a week carry WhatsApp's.
     """
     if given_gs_id:
         return given_gs_id, given_id
-    if kind == "deleted":
+    if kind is StatusKind.DELETED:
         return "", given_id
-    if kind in ("enqueued", "failed") or _is_uuid(given_id):
+    if kind in (StatusKind.ENQUEUED, StatusKind.FAILED) or _is_uuid(given_id):
         return given_id, ""
     return "", given_id
 
@@ -122,44 +124,44 @@ def _either(inner: dict[str, Any], payload: dict[str, Any], name: str) -> str:
 
 def _reply(payload: dict[str, Any], common: dict[str, Any]) -> Reply:
     inner, sender, context = (as_dict(payload.get(name)) for name in ("payload", "sender", "context"))
-    kind = _kind(as_id(payload.get("type")).lower(), inner)
+    reply_type = _type(as_id(payload.get("type")).lower(), inner)
     known = {
         "provider_id": as_id(payload.get("id")),
         # `source` differs from it now and then; the sender's phone is the right one.
         "phone": digits(sender.get("phone")) or digits(payload.get("source")),
         "user_id": as_id(sender.get("userId")),
         "name": as_id(sender.get("name")),
-        "type": kind,
+        "type": reply_type,
         "context_gs_id": as_id(context.get("gsId")),
         "context_id": as_id(context.get("id")),
         **common,
     }
-    return Reply(**known | _content(kind, inner))
+    return Reply(**known | _content(reply_type, inner))
 
 
-def _kind(said: str, inner: dict[str, Any]) -> str:
-    """Our word for it. Clicks are told by the keys present: the docs disagree about their types."""
+def _type(said: str, inner: dict[str, Any]) -> ReplyType:
+    """The type of a message. Clicks are recognised by the keys present: the docs disagree about their types."""
     if said in _CLICKS or as_id(inner.get("type")) == "button" or {"title", "reply"} <= inner.keys():
         is_list = said == "list_reply" or (said != "button_reply" and "description" in inner)
-        return "list" if is_list else "button"
-    return said if said in REPLY_TYPES else "unknown"
+        return ReplyType.LIST if is_list else ReplyType.BUTTON
+    return ReplyType(said) if said in _REPLY_TYPES else ReplyType.UNKNOWN
 
 
-def _content(kind: str, inner: dict[str, Any]) -> dict[str, Any]:
-    if kind in ("button", "list"):
+def _content(reply_type: ReplyType, inner: dict[str, Any]) -> dict[str, Any]:
+    if reply_type in (ReplyType.BUTTON, ReplyType.LIST):
         return _click(inner)
-    if kind in MEDIA_TYPES:
+    if reply_type in MEDIA_TYPES:
         return {
             "text": as_text(inner.get("caption")),
             "file_url": as_id(inner.get("url")),
             "file_name": as_id(inner.get("name")) or as_id(inner.get("filename")),
             "content_type": as_id(inner.get("contentType")),
         }
-    if kind == "location":
+    if reply_type is ReplyType.LOCATION:
         return {"text": _place(inner)}
-    if kind == "contact":
+    if reply_type is ReplyType.CONTACT:
         return {"text": "\n".join(filter(None, (_person(as_dict(c)) for c in as_list(inner.get("contacts")))))}
-    if kind == "reaction":
+    if reply_type is ReplyType.REACTION:
         reacted = {"context_gs_id": as_id(inner.get("gsId")), "context_id": as_id(inner.get("id"))}
         said = {name: value for name, value in reacted.items() if value}
         return {"text": as_text(inner.get("emoji")), "renews_window": False, **said}

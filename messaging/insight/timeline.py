@@ -396,7 +396,8 @@ class _Teller:
         if message is None or not message.gupshup_id:
             return {}
         refs = [ref for ref in (message.gupshup_id, message.whatsapp_id) if ref]
-        times = {"sent": message.sent_at, "delivered": message.delivered_at, "read": message.read_at}
+        kinds = webhooks.StatusKind
+        times = {kinds.SENT: message.sent_at, kinds.DELIVERED: message.delivered_at, kinds.READ: message.read_at}
         keys = {
             webhooks.key(webhooks.Status(kind=kind, ref=ref, at=at))[:32]: kind
             for ref in refs
@@ -405,7 +406,7 @@ class _Teller:
         }
         phone = message.conversation.phone
         for ref in refs:
-            for kind, code in (("enqueued", ""), ("failed", message.error_code)):
+            for kind, code in ((kinds.ENQUEUED, ""), (kinds.FAILED, message.error_code)):
                 made = webhooks.Status(kind=kind, ref=ref, code=code, destination=phone)
                 keys[webhooks.key(made)[:32]] = kind
         kept = select(InboundEvent.key, type_coerce(InboundEvent.body, SqlText)).where(
