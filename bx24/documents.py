@@ -1,4 +1,4 @@
-"""Which object a workflow runs on, from the triples module, entity, type (or id).
+"""Which object a workflow runs on, read from two triples: module, entity, type, and module, entity, id.
 
 Bitrix24 docs: api-reference/bizproc/index (document types).
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from enum import StrEnum
 
 Triple = tuple[str, str, str]
 """Module, entity, and type or prefixed id: ("crm", "CCrmDocumentDeal", "DEAL_345")."""
@@ -15,31 +16,44 @@ ENTITY_TYPE_IDS = {"LEAD": 1, "DEAL": 2, "CONTACT": 3, "COMPANY": 4, "QUOTE": 7,
 _DYNAMIC = re.compile(r"DYNAMIC_([0-9]{1,9})")
 
 
+class DocumentKind(StrEnum):
+    LEAD = "lead"
+    DEAL = "deal"
+    CONTACT = "contact"
+    COMPANY = "company"
+    QUOTE = "quote"
+    SMART_INVOICE = "smart_invoice"
+    DYNAMIC = "dynamic"  # an item of a smart process
+    LIST = "list"
+    DISK = "disk"
+    OTHER = "other"
+
+
 @dataclass(frozen=True)
 class Document:
-    """What a workflow runs on. kind: lead deal contact company quote smart_invoice dynamic list disk other.
+    """The object a workflow runs on.
 
-    entity_type_id: of CRM (`crm.item.get`), None outside it. item_id: None when the id is not a number.
+    entity_type_id: CRM's number of the type (`crm.item.get`), None outside CRM. item_id: None if the id is not a number.
     """
 
-    kind: str
+    kind: DocumentKind
     entity_type_id: int | None
     item_id: int | None
 
 
 def document(document_type: Triple, document_id: Triple) -> Document:
-    """What the two triples of a run mean."""
+    """The object named by the two triples of a run."""
     module, name = document_type[0].lower(), document_type[2].upper()
-    kind = {"lists": "list", "disk": "disk"}.get(module, "other")
+    kind = {"lists": DocumentKind.LIST, "disk": DocumentKind.DISK}.get(module, DocumentKind.OTHER)
     if module == "crm" and _DYNAMIC.fullmatch(name):
-        kind = "dynamic"
+        kind = DocumentKind.DYNAMIC
     elif module == "crm" and name in ENTITY_TYPE_IDS:
-        kind = name.lower()
+        kind = DocumentKind(name.lower())
     return Document(kind, entity_type_id(document_type), item_id(document_id))
 
 
 def entity_type_id(document_type: Triple) -> int | None:
-    """CRM's number of the type: LEAD 1, DEAL 2, … DYNAMIC_183 183; None for what is not a CRM item."""
+    """CRM's number of the type: LEAD 1, DEAL 2, … DYNAMIC_183 183; None outside CRM."""
     if document_type[0].lower() != "crm":
         return None
     name = document_type[2].upper()
