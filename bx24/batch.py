@@ -13,6 +13,7 @@ from typing import Any
 
 from bx24.errors import Bx24Error, error_for
 from bx24.forms import build_query
+from bx24.wire import whole_number
 
 MAX_BATCH = 50
 METHOD = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*")
@@ -44,7 +45,7 @@ class Operating:
     def parse(cls, time: Any) -> Operating:
         """From the `time` block of an answer, whatever it is."""
         parts = time if isinstance(time, Mapping) else {}
-        used, reset = parts.get("operating"), number(parts.get("operating_reset_at"))
+        used, reset = parts.get("operating"), whole_number(parts.get("operating_reset_at"))
         return cls(
             operating=float(used) if isinstance(used, int | float) and not isinstance(used, bool) else None,
             operating_reset_at=datetime.fromtimestamp(reset, UTC) if reset else None,
@@ -80,12 +81,6 @@ def reply(result: Mapping[str, Any], commands: Mapping[str, Command]) -> BatchRe
     }
     results = {key: value for key, value in _keyed(result.get("result")).items() if key not in errors}
     return BatchReply(results, errors, times)
-
-
-def number(value: Any) -> int | None:
-    """A whole number, JSON's or a string's; None for anything else."""
-    text = str(value)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
 
 def _literal(value: Any) -> Any:

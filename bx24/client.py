@@ -13,9 +13,9 @@ from urllib.parse import urljoin, urlsplit
 import requests
 
 from bx24 import batch
-from bx24.batch import MAX_BATCH, METHOD, BatchReply, Command, Operating, Ref, number
+from bx24.batch import MAX_BATCH, METHOD, BatchReply, Command, Operating, Ref
 from bx24.errors import Bx24Error, Expired, Unavailable, error_for
-from bx24.wire import Answer, Timeout, exchange, session
+from bx24.wire import Answer, Timeout, exchange, session, whole_number
 
 __all__ = ["MAX_BATCH", "BatchReply", "Client", "Command", "Operating", "Ref", "Reply", "TokenSource", "session"]
 
@@ -77,8 +77,8 @@ class Client:
         data = self._post(method, params or {})
         return Reply(
             result=data.get("result"),
-            total=number(data.get("total")),
-            next=number(data.get("next")),
+            total=whole_number(data.get("total")),
+            next=whole_number(data.get("next")),
             time=Operating.parse(data.get("time")),
         )
 
@@ -108,13 +108,14 @@ class Client:
                 # A followed redirect would be a GET without the body, and would show the token to whoever is there.
                 token, moved = self._move(_new_endpoint(endpoint, answer), token), True
                 continue
-            error = self._error(method, answer)
+            data = answer.json("the portal")
+            error = self._error(method, answer, data)
             if isinstance(error, Expired) and not renewed:
                 token, renewed = self._tokens.renew(token), True
                 continue
             if error is not None:
                 raise error
-            return answer.data or {}
+            return data
 
     def _move(self, endpoint: str, token: str) -> str:
         """Have the new address verified. A redirect says nothing about the token: it may turn out expired only now."""
@@ -125,19 +126,17 @@ class Client:
             self._tokens.moved(endpoint)
         return self._tokens.token()
 
-    def _error(self, method: str, answer: Answer) -> Bx24Error | None:
-        if answer.data is None or answer.location:
-            return Unavailable(f"http_{answer.status}", "the portal did not answer JSON", answer.status)
-        code = answer.data.get("error")
+    def _error(self, method: str, answer: Answer, data: Mapping[str, Any]) -> Bx24Error | None:
+        code = data.get("error")
         if code is None and answer.status < 400:
             return None
         return error_for(
             str(code or ""),
-            str(answer.data.get("error_description") or ""),
+            str(data.get("error_description") or ""),
             answer.status,
             method=method,
             retry_after=answer.retry_after,
-            operating_reset_at=Operating.parse(answer.data.get("time")).operating_reset_at,
+            operating_reset_at=Operating.parse(data.get("time")).operating_reset_at,
         )
 
 

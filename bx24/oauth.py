@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import requests
 
 from bx24.errors import AuthDead, Bx24Error, Expired, PortalInactive, Rejected, Unavailable, error_for
-from bx24.wire import Timeout, exchange
+from bx24.wire import Timeout, exchange, whole_number
 
 DEFAULT_LIFETIME = timedelta(hours=1)
 _PORTS = {"https": 443, "http": 80}
@@ -151,16 +151,15 @@ class AuthServers:
 
     def _get(self, url: str, query: Mapping[str, str]) -> dict[str, Any]:
         answer = exchange(self._session, "GET", url, params=query, timeout=self._timeout)
-        if answer.data is None or answer.location:
-            raise Unavailable(f"http_{answer.status}", "the authorization server did not answer JSON", answer.status)
-        code = answer.data.get("error")
+        data = answer.json("the authorization server")
+        code = data.get("error")
         if code or answer.status >= 400:
-            description = str(answer.data.get("error_description") or "")
+            description = str(data.get("error_description") or "")
             raise error_for(str(code or ""), description, answer.status, retry_after=answer.retry_after)
-        return answer.data
+        return data
 
     def _grant(self, answer: Mapping[str, Any], base: str) -> Grant:
-        lifetime = _number(answer.get("expires_in"))
+        lifetime = whole_number(answer.get("expires_in"))
         return Grant(
             access_token=_needed(answer, "access_token"),
             refresh_token=_needed(answer, "refresh_token"),
@@ -168,7 +167,7 @@ class AuthServers:
             client_endpoint=_endpoint(answer),
             server_endpoint=f"{base}/rest/",
             member_id=_needed(answer, "member_id"),
-            user_id=_number(answer.get("user_id")),
+            user_id=whole_number(answer.get("user_id")),
             scope=_joined(answer.get("scope")),
             status=str(answer.get("status") or ""),
         )
@@ -176,14 +175,14 @@ class AuthServers:
 
 def _app_info(result: Mapping[str, Any], base: str) -> AppInfo:
     install = _map(result.get("install"))
-    expires = _number(result.get("expires"))
+    expires = whole_number(result.get("expires"))
     return AppInfo(
         client_id=_needed(result, "client_id"),
         member_id=_needed(install, "member_id"),
         client_endpoint=_endpoint(install),
         server_endpoint=f"{base}/rest/",
         domain=str(install.get("domain") or ""),
-        user_id=_number(result.get("user_id")),
+        user_id=whole_number(result.get("user_id")),
         scope=_joined(result.get("scope") or install.get("scope")),
         status=str(install.get("status") or ""),
         installed=str(install.get("installed")).lower() in _YES,
@@ -205,11 +204,6 @@ def _endpoint(answer: Mapping[str, Any]) -> str:
 
 def _map(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
-
-
-def _number(value: object) -> int | None:
-    text = str(value)
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
 
 def _joined(scope: object) -> str:

@@ -137,7 +137,8 @@ def bind_events(client: Client, url: str, events: Iterable[str]) -> Report:
     """Bind each event to `url`, once, and unbind handlers of ours on other hosts: an old PUBLIC_URL is nobody's now."""
     report = Report()
     wanted = {event.upper() for event in events}
-    bound = [row for row in _rows(client.call("event.get").result) if str(row.get("offline", "0")) in ("", "0")]
+    rows = [row for row in _values(client.call("event.get").result) if isinstance(row, dict)]
+    bound = [row for row in rows if str(row.get("offline", "0")) in ("", "0")]
     present = {str(row.get("event")).upper() for row in bound if row.get("handler") == url}
     done = _run(client, {e: ("event.bind", {"event": e, "handler": url}) for e in sorted(wanted - present)})
     for event in done.results:
@@ -169,7 +170,7 @@ def _listed(client: Client, report: Report) -> dict[str, list[Kind]]:
             raise error
         if error is not None:
             report.failed[f"bizproc.{kind}.list"] = error
-        for code in _values(reply.results.get(kind)):
+        for code in map(str, _values(reply.results.get(kind))):
             listed.setdefault(code, []).append(kind)
     return listed
 
@@ -254,11 +255,7 @@ def _binding(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"event": row.get("event"), "handler": row.get("handler")} | ({} if user == "0" else {"auth_type": user})
 
 
-def _values(result: Any) -> list[str]:
+def _values(result: Any) -> list[Any]:
+    """The entries of a list, which PHP may write as a map."""
     values = list(result.values()) if isinstance(result, dict) else result
-    return [str(value) for value in values] if isinstance(values, list) else []
-
-
-def _rows(result: Any) -> list[dict[str, Any]]:
-    values = list(result.values()) if isinstance(result, dict) else result
-    return [row for row in values if isinstance(row, dict)] if isinstance(values, list) else []
+    return values if isinstance(values, list) else []

@@ -24,12 +24,18 @@ MAX_ANSWER_BYTES = 16 * 1024 * 1024  # a page of 50 items is a megabyte at most;
 
 @dataclass(frozen=True)
 class Answer:
-    """data: the JSON object, or None when it was something else. location: of a redirect, "" otherwise."""
+    """data: the JSON object, None if the body is anything else. location: of a redirect, "" otherwise. retry_after: s."""
 
     status: int
     data: dict[str, Any] | None = field(repr=False)
     location: str = field(default="", repr=False)
     retry_after: float | None = None
+
+    def json(self, server: str) -> dict[str, Any]:
+        """The JSON object. Raises Unavailable for anything else and for a redirect. server: its name in the error."""
+        if self.data is None or self.location:
+            raise Unavailable(f"http_{self.status}", f"{server} did not answer JSON", self.status)
+        return self.data
 
 
 def session(pool: int) -> requests.Session:
@@ -79,6 +85,12 @@ def _answer(response: requests.Response) -> Answer:
         location=response.headers.get("Location", "") if 300 <= response.status_code < 400 else "",
         retry_after=float(wait) if wait.isascii() and wait.isdigit() and len(wait) < 6 else None,
     )
+
+
+def whole_number(value: object) -> int | None:
+    """A whole number as JSON or as a string; None for anything else."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
 
 def _object(content: bytes) -> dict[str, Any] | None:
