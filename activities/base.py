@@ -16,7 +16,7 @@ from activities.errors import Refused, from_invalid, refused
 from bx24.i18n import Text
 from bx24.properties import Descriptor, Properties, WholeNumber, returns
 from gupshup.errors import InvalidMessage
-from gupshup.messages import Message
+from gupshup.messages import Choices, Message
 from gupshup.templates import TemplateInfo
 
 MAX_WAIT_MINUTES = 43_200
@@ -32,8 +32,6 @@ UNTIL: dict[str, Text] = {
 
 #: Code → title, or (title, type) of a result that is no string.
 Results = Mapping[str, Text | tuple[Text, str]]
-#: (id, title) of a message's buttons or rows, in order.
-Choices = tuple[tuple[str, str], ...]
 
 STATUS_RESULTS: dict[str, Text] = {
     "status": Text("Outcome", "Результат"),
@@ -212,7 +210,7 @@ class Action:
 
 
 class SendAction(Action):
-    """An action that sends one message. It writes `message()`, or `compose()` where the message has choices."""
+    """An action that sends one message. It writes `message()`, or `compose()` where the message does not know its choices."""
 
     Ending = Sending
     results: ClassVar[Results] = {**STATUS_RESULTS, **SEND_RESULTS, **REPLY_RESULTS}
@@ -230,15 +228,11 @@ class SendAction(Action):
     def compose(self, values: Mapping[str, Any], desk: Desk) -> tuple[Message, Choices]:
         """The message to send, and what the client can tap in it. Raises Refused or InvalidMessage."""
         message = self.message(values, desk)
-        return message, self.choices(message)
+        return message, message.choices
 
     def note(self, message: Message) -> Text | None:
         """What the workflow log should say about this message besides its outcome."""
         return None
-
-    def choices(self, message: Message) -> Choices:
-        """(id, title) of what the client can tap in this message."""
-        return ()
 
     def message(self, values: Mapping[str, Any], desk: Desk) -> Message:
         """The message to send. Raises Refused or InvalidMessage."""

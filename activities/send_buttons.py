@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from activities.base import Choices, Desk, SendAction
+from activities.base import Desk, SendAction
 from activities.errors import refused
 from bx24.i18n import Text
 from bx24.properties import Properties
@@ -73,10 +73,6 @@ class SendButtons(SendAction):
         return messages.QuickReply(
             values["text"], parse(values["buttons"]), values["header"], values["footer"], msgid=desk.msgid
         )
-
-    def choices(self, message: messages.Message) -> Choices:
-        assert isinstance(message, messages.QuickReply)
-        return tuple((button.id or str(position), button.title) for position, button in enumerate(message.buttons, 1))
 
 
 def parse(entries: list[str]) -> tuple[messages.Button, ...]:

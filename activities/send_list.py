@@ -5,7 +5,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from activities.base import Choices, Desk, SendAction
+from activities.base import Desk, SendAction
 from activities.errors import refused
 from activities.send_buttons import footer_field, header_field, text_field
 from bx24.i18n import Text
@@ -55,11 +55,6 @@ class SendList(SendAction):
             values["footer"],
             msgid=desk.msgid,
         )
-
-    def choices(self, message: messages.Message) -> Choices:
-        assert isinstance(message, messages.ListMenu)
-        rows = [row for section in message.sections for row in section.rows]
-        return tuple((row.id or str(position), row.title) for position, row in enumerate(rows, 1))
 
 
 def parse(text: str) -> tuple[messages.Section, ...]:

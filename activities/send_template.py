@@ -7,7 +7,7 @@ from typing import Any
 
 from marshmallow import fields
 
-from activities.base import Choices, Desk, SendAction
+from activities.base import Desk, SendAction
 from activities.errors import Refused, refused
 from bx24.i18n import Text
 from bx24.properties import Properties
@@ -92,7 +92,7 @@ class SendTemplate(SendAction):
             },
         )
 
-    def compose(self, values: Mapping[str, Any], desk: Desk) -> tuple[messages.Message, Choices]:
+    def compose(self, values: Mapping[str, Any], desk: Desk) -> tuple[messages.Message, messages.Choices]:
         call = Call(
             template=values["template"].strip(),
             language=values["language"].strip(),
@@ -127,7 +127,7 @@ class Call:
     wording: Wording = Wording()
 
 
-def compose(call: Call, desk: Desk) -> tuple[messages.Message, Choices]:
+def compose(call: Call, desk: Desk) -> tuple[messages.Message, messages.Choices]:
     """The template's message, and what the client can tap in it. Raises Refused or InvalidMessage."""
     info = desk.template(call.template, call.language)
     if info is None:
@@ -137,10 +137,8 @@ def compose(call: Call, desk: Desk) -> tuple[messages.Message, Choices]:
         raise refused("template_params", at="template", problem=why)
     values = _filled(call, call.params, len(info.header_vars) + len(info.body_vars), "params")
     buttons = _filled(call, call.button_params, info.button_vars, "button_params")
-    taps = [button.text for button in info.buttons if button.type == "QUICK_REPLY"]
-    choices = tuple((str(position), title) for position, title in enumerate(taps, 1))
-    postbacks = [position for position, _ in choices]
-    return info.message(values, buttons, _header(call, info, desk), postbacks), choices
+    postbacks = [choice_id for choice_id, _ in info.choices]
+    return info.message(values, buttons, _header(call, info, desk), postbacks), info.choices
 
 
 def unsupported(info: TemplateInfo) -> Text | None:

@@ -6,7 +6,7 @@ from typing import Any
 from marshmallow import fields
 
 from activities import macro, send_template
-from activities.base import Choices, Desk, SendAction
+from activities.base import Desk, SendAction
 from bx24.i18n import Text
 from bx24.properties import Properties
 from gupshup import messages
@@ -40,7 +40,7 @@ class SendText(SendAction):
             },
         )
 
-    def compose(self, values: Mapping[str, Any], desk: Desk) -> tuple[messages.Message, Choices]:
+    def compose(self, values: Mapping[str, Any], desk: Desk) -> tuple[messages.Message, messages.Choices]:
         found = macro.parse(values["text"])
         return send_template.compose(_call(found), desk) if found else super().compose(values, desk)
 

@@ -1,11 +1,10 @@
 """The checks messages are made of. Each raises InvalidMessage in the words of `problems`."""
 
 import math
-from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from gupshup import limits, problems
-from gupshup.parts import Button, Row, Section
+from gupshup.parts import Button, Choices, Row, Section, choices_of
 from gupshup.problems import Label, field
 
 
@@ -42,7 +41,7 @@ def buttons(given: tuple[Button, ...]) -> None:
         if title in titles:
             raise problems.equal_buttons(title, position)
         titles.add(title)
-    if twin := _twin(button.id or str(position) for position, button in enumerate(given, 1)):
+    if twin := _twin(choices_of(given)):
         raise problems.equal_ids("buttons_invalid", "buttons", *twin)
 
 
@@ -68,7 +67,7 @@ def sections(given: tuple[Section, ...]) -> None:
         _tell_apart(section)
     for position, row in enumerate(rows, 1):
         _row(row, position)
-    if twin := _twin(row.id or str(position) for position, row in enumerate(rows, 1)):
+    if twin := _twin(choices_of(rows)):
         raise problems.equal_ids("list_invalid", "items", *twin)
 
 
@@ -94,10 +93,10 @@ def _row(row: Row, position: int) -> None:
         raise problems.too_long(label, len(row.id), limits.ROW_ID_LIMIT, "list_invalid")
 
 
-def _twin(ids: Iterable[str]) -> tuple[str, int] | None:
-    """The first id that comes twice, and where; WhatsApp refuses such a menu whole."""
+def _twin(choices: Choices) -> tuple[str, int] | None:
+    """The first id that stands twice, and its second position; WhatsApp refuses the whole menu then."""
     seen: set[str] = set()
-    for position, value in enumerate(ids, 1):
+    for position, (value, _) in enumerate(choices, 1):
         if value in seen:
             return value, position
         seen.add(value)

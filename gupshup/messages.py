@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from urllib.parse import unquote, urlsplit
 
 from gupshup import checks, limits, problems
-from gupshup.parts import Button, Phone, Row, Section
+from gupshup.parts import Button, Choices, Phone, Row, Section, choices_of
 from gupshup.problems import Label, field
 from gupshup.reading import digits, storable
 
@@ -19,6 +19,7 @@ __all__ = [
     "MSG_PATH",
     "TEMPLATE_PATH",
     "Button",
+    "Choices",
     "Contact",
     "File",
     "ListMenu",
@@ -51,11 +52,16 @@ def clean_param(value: str) -> str:
 
 @dataclass(frozen=True)
 class Message(ABC):
-    """kind: its word in the log. is_session: whether the 24-hour window must be open. path: where to post it."""
+    """kind: the word for the log. is_session: whether the 24-hour window must be open. path: where to post the form."""
 
     kind: ClassVar[str]
     path: ClassVar[str] = MSG_PATH
     is_session: ClassVar[bool] = True
+
+    @property
+    def choices(self) -> Choices:
+        """What the client can tap. Empty for a Template, which does not know its buttons: ask TemplateInfo."""
+        return ()
 
     @abstractmethod
     def form(self) -> dict[str, str]:
@@ -104,6 +110,10 @@ class QuickReply(SessionMessage):
         checks.frame(self.header, self.text, self.footer)
         checks.buttons(self.buttons)
 
+    @property
+    def choices(self) -> Choices:
+        return choices_of(self.buttons)
+
     def body(self) -> dict[str, Any]:
         content = {"type": "text"} | _filled(header=self.header) | {"text": self.text} | _filled(caption=self.footer)
         return (
@@ -112,8 +122,7 @@ class QuickReply(SessionMessage):
             | {
                 "content": content,
                 "options": [
-                    {"type": "text", "title": button.title, "postbackText": button.id or str(position)}
-                    for position, button in enumerate(self.buttons, 1)
+                    {"type": "text", "title": title, "postbackText": choice_id} for choice_id, title in self.choices
                 ],
             }
         )
@@ -138,8 +147,12 @@ class ListMenu(SessionMessage):
         checks.required(field("button", "List button", "Кнопка списка"), self.button, limits.BUTTON_TITLE_LIMIT)
         checks.sections(self.sections)
 
+    @property
+    def choices(self) -> Choices:
+        return choices_of(row for section in self.sections for row in section.rows)
+
     def body(self) -> dict[str, Any]:
-        numbers = iter(range(1, limits.ROWS_LIMIT + 1))
+        ids = iter([choice_id for choice_id, _ in self.choices])
         return (
             {"type": "list"}
             | _filled(title=self.header)
@@ -149,7 +162,7 @@ class ListMenu(SessionMessage):
                 "globalButtons": [{"type": "text", "title": self.button}],
                 "items": [
                     _filled(title=section.title)
-                    | {"subtitle": "", "options": [_option(row, next(numbers)) for row in section.rows]}
+                    | {"subtitle": "", "options": [_option(row, next(ids)) for row in section.rows]}
                     for section in self.sections
                 ],
             }
@@ -337,12 +350,8 @@ def _filled(**parts: Any) -> dict[str, Any]:
     return {name: value for name, value in parts.items() if value and not (isinstance(value, str) and value.isspace())}
 
 
-def _option(row: Row, position: int) -> dict[str, Any]:
-    return (
-        {"type": "text", "title": row.title}
-        | _filled(description=row.description)
-        | {"postbackText": row.id or str(position)}
-    )
+def _option(row: Row, id: str) -> dict[str, Any]:
+    return {"type": "text", "title": row.title} | _filled(description=row.description) | {"postbackText": id}
 
 
 def _file_name(name: str, url: str) -> str:

@@ -1,11 +1,15 @@
 """What messages consist of. Checked by the message they go into, which knows their position."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+
+#: (id, title) of what a client can tap in a message, in order.
+Choices = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
 class Button:
-    """id comes back with the click (`postbackText`); empty: the button's position, "1" to "3"."""
+    """id: comes back with the click, see `choices_of`."""
 
     title: str
     id: str = ""
@@ -13,7 +17,7 @@ class Button:
 
 @dataclass(frozen=True)
 class Row:
-    """id comes back with the choice (`postbackText`); empty: the row's position in the whole list, from "1"."""
+    """id: comes back with the choice, see `choices_of`."""
 
     title: str
     description: str = ""
@@ -36,3 +40,8 @@ class Phone:
     phone: str
     wa_id: str = ""
     type: str = "WORK"
+
+
+def choices_of(parts: Iterable[Button | Row]) -> Choices:
+    """The choices of all buttons of a message, or of all its rows. An empty id becomes the position, from "1"."""
+    return tuple((part.id or str(position), part.title) for position, part in enumerate(parts, 1))

@@ -12,7 +12,7 @@ from typing import Any, Self
 from urllib.parse import quote
 
 from gupshup import limits, problems
-from gupshup.messages import Location, MediaHeader, Template, clean_param
+from gupshup.messages import Choices, Location, MediaHeader, Template, clean_param
 from gupshup.problems import Label
 from gupshup.reading import as_dict, as_id, as_list, as_text, parse_json
 
@@ -78,6 +78,12 @@ class TemplateInfo:
     @property
     def button_vars(self) -> int:
         return sum(button.has_variable for button in self.buttons)
+
+    @property
+    def choices(self) -> Choices:
+        """What the client can tap: the quick-reply buttons, by their position among themselves."""
+        titles = [button.text for button in self.buttons if button.type == "QUICK_REPLY"]
+        return tuple((str(position), title) for position, title in enumerate(titles, 1))
 
     @property
     def params_count(self) -> int:
