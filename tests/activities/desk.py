@@ -1,9 +1,14 @@
-"""A desk of tables, and the whole way of a run's raw fields through an action."""
+"""What the tests of an action need: a desk that answers from tables, and short ways to ask what the action does.
+
+Each action has a test module of its name. It declares `EXAMPLE`, raw fields the action accepts, from which
+`test_any_values.py` starts.
+"""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -12,6 +17,7 @@ from activities import ACTIONS, Person
 from activities.base import Card, Plan, Shared, load
 from activities.errors import Refused, refused
 from bx24.i18n import Text
+from bx24.properties import Descriptor, describe
 from gupshup.templates import TemplateInfo
 
 NOW = datetime(2026, 8, 3, 12, 0, tzinfo=UTC)
@@ -78,3 +84,33 @@ def refusal(action: str, desk: FakeDesk | None = None, **raw: Any) -> Refused:
     with pytest.raises(Refused) as caught:
         planned(action, desk, **raw)
     return caught.value
+
+
+def content(action: str) -> list[str]:
+    """The action's own fields as registered, each as `short` writes it."""
+    return short(describe(ACTIONS[action].Content()))
+
+
+def ending(action: str) -> list[str]:
+    """The fields that say when the workflow goes on, likewise."""
+    return short(describe(ACTIONS[action].Ending()))
+
+
+def results(action: str) -> list[str]:
+    """What the action returns to the workflow, likewise."""
+    made = ACTIONS[action]
+    return short(made.return_properties(made.schema(Person)))
+
+
+def short(described: Mapping[str, Descriptor]) -> list[str]:
+    """Code and type of each; "!" if it is required, "*" if it takes several values: "buttons string!*"."""
+    return [
+        f"{code} {entry['Type']}{'!' * (entry['Required'] == 'Y')}{'*' * (entry['Multiple'] == 'Y')}"
+        for code, entry in described.items()
+    ]
+
+
+def example(action: str) -> dict[str, Any]:
+    """Raw fields the action accepts, as its own test module declares them."""
+    declared: Mapping[str, Any] = import_module(f"tests.activities.test_{action}").EXAMPLE
+    return {"phone": "+79161234567", **declared}

@@ -12,7 +12,7 @@ from activities.errors import Refused
 from bx24.properties import Properties
 from gupshup.templates import TemplateButton, TemplateInfo
 from robots import Client
-from tests.activities.desk import NOW, FakeDesk
+from tests.activities.desk import NOW, FakeDesk, example
 
 INFO = TemplateInfo(
     "t", "promo", "ru", "APPROVED", "MARKETING", "IMAGE", body="{{1}}", body_vars=("1",),
@@ -22,19 +22,6 @@ CODES = (
     "value_missing", "value_invalid", "text_too_long", "buttons_invalid", "list_invalid", "template_params",
     "template_not_found", "contact_not_found",
 )  # fmt: skip
-PHONE = {"phone": "+79161234567"}
-VALID: dict[str, dict[str, Any]] = {
-    "send_text": {**PHONE, "text": "[template=ru]promo[/template][body]a[/body][header=image]DISK_1[/header]"
-                  "[buttons=url]b[/buttons]"},
-    "send_template": {**PHONE, "template": "promo", "params": ["a"], "button_params": ["b"], "header": "1"},
-    "send_buttons": {**PHONE, "text": "?", "buttons": ["Да|yes", "Нет"]},
-    "send_list": {**PHONE, "text": "?", "button": "Выбрать", "items": "# A\nОдин|два|три"},
-    "send_file": {**PHONE, "file": "1"},
-    "send_contact": {**PHONE, "contact": "12"},
-    "send_location": {**PHONE, "latitude": "54.9885, 73.3686"},
-    "wait_reply": {**PHONE, "accept": ["Да"]},
-    "check_window": PHONE,
-}  # fmt: skip
 PIECES = st.sampled_from(
     ["promo", "12", "C_12", "0", "54.9885, 73.3686", "73,3686", "−5", "Да", "Да|yes", "||", "# A\nОдин|два|три", "[1] a",
      "[0] a", "[template=ru]promo[/template]", "[body]x[/body]", "[header=image]DISK_1[/header]", "[template", "auto", "image",
@@ -66,7 +53,7 @@ def codes_of(name: str) -> list[str]:
 @settings(max_examples=100)
 @given(data=st.data())
 def test_no_value_of_any_shape_breaks_an_action(name: str, side: Any, data: st.DataObject) -> None:
-    raw = VALID[name] | data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(codes_of(name), VALUES)))
+    raw = example(name) | data.draw(st.fixed_dictionaries({}, optional=dict.fromkeys(codes_of(name), VALUES)))
     raw |= data.draw(st.dictionaries(st.text(max_size=5), VALUES, max_size=2))
     action = ACTIONS[name]
     outcome = carried_out(action, side, raw, desk(data.draw(st.booleans())))
@@ -95,4 +82,4 @@ def check(plan: Plan) -> None:
 @pytest.mark.parametrize("name", list(ACTIONS))
 def test_what_it_starts_from_is_sent(name: str) -> None:
     action = ACTIONS[name]
-    check(action.plan(load(action.schema(Person), action.tidy(VALID[name])), desk(True)))
+    check(action.plan(load(action.schema(Person), action.tidy(example(name))), desk(True)))

@@ -5,9 +5,14 @@ from typing import Any
 
 import pytest
 
-from tests.activities.desk import planned, refusal, sent
+from tests.activities.desk import content, planned, refusal, sent
 
+EXAMPLE = {"text": "?", "buttons": ["Да|yes", "Нет"]}
 ASK = {"text": "Подтвердите визит", "buttons": ["Да", "Нет"]}
+
+
+def test_its_fields() -> None:
+    assert content("send_buttons") == ["header string", "text string!", "footer string", "buttons string!*"]
 
 
 def test_the_whole_message() -> None:

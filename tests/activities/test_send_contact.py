@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from activities.base import Card
-from tests.activities.desk import FakeDesk, refusal, sent
+from tests.activities.desk import FakeDesk, content, refusal, sent
 
+EXAMPLE = {"contact": "12"}
 OLGA = Card(
     "Ольга", "Петрова", ("8 (999) 123-45-67", "+7 495 123-45-67 доб. 12", "101"), ("olga@example.org",), "Ромашка", "Менеджер"
 )  # fmt: skip
@@ -25,6 +26,12 @@ CARD = {
         },
     }
 }
+
+
+def test_its_fields() -> None:
+    assert content("send_contact") == [
+        "contact string", "contact_name string", "contact_phone string", "contact_email string", "contact_company string",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("reference", ["12", " 12 ", "C_12", "CONTACT_12", ["12"], {"0": "12"}])

@@ -5,9 +5,14 @@ from typing import Any
 import pytest
 
 from activities.base import Shared
-from tests.activities.desk import FILES, FakeDesk, planned, refusal, sent
+from tests.activities.desk import FILES, FakeDesk, content, planned, refusal, sent
 
+EXAMPLE = {"file": "1"}
 URL = f"{FILES}token"
+
+
+def test_its_fields() -> None:
+    assert content("send_file") == ["file string!", "kind select", "caption text", "file_name string"]
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,14 @@ import pytest
 
 from activities.send_list import parse
 from gupshup.messages import Row, Section
-from tests.activities.desk import planned, refusal, sent
+from tests.activities.desk import content, planned, refusal, sent
 
+EXAMPLE = {"text": "?", "button": "Выбрать", "items": "# A\nОдин|два|три"}
 ASK = {"text": "Что вас интересует?", "button": "Выбрать", "items": "Ремонт\nЗамер"}
+
+
+def test_its_fields() -> None:
+    assert content("send_list") == ["header string", "text string!", "footer string", "button string!", "items text!"]
 
 
 def test_the_whole_message() -> None:

@@ -5,9 +5,15 @@ from typing import Any
 
 import pytest
 
-from activities import ACTIONS
 from activities.base import Plan
-from tests.activities.desk import planned, refusal
+from tests.activities.desk import content, ending, planned, refusal, results
+
+EXAMPLE = {"accept": ["Да"]}
+
+
+def test_its_fields() -> None:
+    assert content("wait_reply") == ["accept string*"]
+    assert ending("wait_reply") == ["wait_minutes int"]
 
 
 def test_any_answer_for_a_day_by_default() -> None:
@@ -40,6 +46,7 @@ def test_minutes_out_of_range_are_refused(minutes: str) -> None:
 
 
 def test_its_results_are_outcome_and_reply() -> None:
-    assert list(ACTIONS["wait_reply"].results) == [
-        "status", "error_code", "error_text", "reply_type", "reply_text", "reply_id", "reply_file", "reply_from",
+    assert results("wait_reply") == [
+        "status string", "error_code string", "error_text string", "reply_type string", "reply_text string",
+        "reply_id string", "reply_file string", "reply_from string",
     ]  # fmt: skip

@@ -6,8 +6,9 @@ import pytest
 
 from activities.base import Shared
 from gupshup.templates import TemplateButton, TemplateInfo
-from tests.activities.desk import FILES, FakeDesk, planned, refusal, sent
+from tests.activities.desk import FILES, FakeDesk, content, planned, refusal, sent
 
+EXAMPLE = {"template": "promo", "params": ["a"], "button_params": ["b"], "header": "1"}
 URL = f"{FILES}token"
 
 
@@ -17,6 +18,12 @@ def info(kind: str = "TEXT", **parts: Any) -> TemplateInfo:
 
 def desk(kind: str = "TEXT", **parts: Any) -> FakeDesk:
     return FakeDesk(templates={"promo": info(kind, **parts)})
+
+
+def test_its_fields() -> None:
+    assert content("send_template") == [
+        "template string!", "language string", "params string*", "header string", "button_params string*", "if_empty string",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

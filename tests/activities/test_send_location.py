@@ -4,14 +4,19 @@ from typing import Any
 
 import pytest
 
-from tests.activities.desk import refusal, sent
+from tests.activities.desk import content, refusal, sent
 
+EXAMPLE = {"latitude": "54.9885, 73.3686"}
 OMSK = (54.9885, 73.3686)
 
 
 def point(**raw: Any) -> tuple[float, float]:
     body = sent("send_location", **raw)["message"]
     return body["latitude"], body["longitude"]
+
+
+def test_its_fields() -> None:
+    assert content("send_location") == ["latitude double!", "longitude double!", "place string", "address string"]
 
 
 @pytest.mark.parametrize(
