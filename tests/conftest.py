@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -17,7 +18,6 @@ from messaging.store import schema
 from messaging.store.crypto import Vault
 from messaging.store.database import open_engine
 from messaging.system import embedded_redis, logs
-from tests.support import quicker
 from tests.support.servers import create_database, drop_database, postgres_database_url, postgres_url
 from tests.support.world import KEY, World
 
@@ -30,14 +30,9 @@ settings.load_profile("waba24")
 FIRST = ("crash", "pages")
 
 
-def pytest_configure() -> None:
-    """Before any app is made."""
-    quicker.build_routes_late()
-
-
 def pytest_collection_finish() -> None:
-    """Once everything is imported."""
-    quicker.collect_garbage_seldom()
+    """Once everything is imported: the garbage collector need not look through the modules again for each test."""
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

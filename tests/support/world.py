@@ -37,7 +37,6 @@ from messaging.store.database import Database, open_engine
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run
 from messaging.system.config import Config
 from messaging.worker.drain import Drain
-from tests.support.quicker import share_statements
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 PORTAL, AUTH, GUPSHUP, APP = (
@@ -166,12 +165,10 @@ class World:
         sessions = [bx24.client.session(4), gupshup.client.session(4)]
         for session in sessions:
             session.mount("https://", self.net)
-        engine = open_engine(database_url, vault)
-        share_statements(engine)
         runtime = Runtime(
             config=config,
             vault=vault,
-            db=Database(engine),
+            db=Database(open_engine(database_url, vault)),
             clock=lambda: self.now,
             bx_session=sessions[0],
             gs_session=sessions[1],
