@@ -120,5 +120,5 @@ def world(tables_url: str, redis_url: str, redis: Redis, tmp_path: Path) -> Iter
 @pytest.fixture
 def shop(world: World) -> World:
     """The world with the app installed and one line connected."""
-    world.open_shop()
+    world.install_and_connect()
     return world

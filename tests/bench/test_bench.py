@@ -13,6 +13,7 @@ import pytest
 
 from bench import figures, load, one, report
 from bench.figures import Goal, Row, percentile, verdicts
+from messaging.store.models import Message, Run
 from tests.flows.scenes import OLGA
 from tests.support.world import APP, PORTAL, World, returned
 
@@ -113,12 +114,12 @@ def test_a_held_call_is_carried_by_the_baselines_job_as_by_a_drain(shop: World) 
     answer = shop.app.post(call["url"].removeprefix(APP), data=call["body"], content_type=FORM)
     assert answer.status_code == 200
 
-    (run,) = shop.runs()
+    (run,) = shop.stored_rows(Run)
     one.carry_with(shop.runtime, run.id)
     one.carry_with(shop.runtime, run.id)
 
     assert [message.destination for message in shop.sent] == [OLGA]
-    (message,) = shop.messages()
+    (message,) = shop.stored_rows(Message)
     assert (message.status, message.gupshup_id) == ("accepted", shop.sent[0].id)
-    shop.go(2)
+    shop.advance_clock(2)
     assert returned(shop.portal.engine.workflows[call["workflow"]])["status"] == "accepted"

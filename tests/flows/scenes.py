@@ -1,4 +1,4 @@
-"""Words the stories share: which robots run, what the vendors post, what came back to the workflow."""
+"""What the flow tests share: robots to run, payloads the vendors post, and what came back to the workflow."""
 
 from __future__ import annotations
 
@@ -11,75 +11,74 @@ from urllib.parse import urlsplit
 
 import pytest
 from requests import PreparedRequest
-from sqlalchemy import select
 from werkzeug.test import Client as WsgiClient
 
 from messaging.lines import lines
-from messaging.store.models import InboundEvent
 from tests.support.world import APP, GUPSHUP, PORTAL, World, returned
 
 OLGA = "79123456789"
 """The phone of contact 1, to whom deal 1 belongs."""
 PHONES = [f"7916222330{number}" for number in range(1, 9)]
-"""Eight strangers; the emulator treats numbers ending in 0000 as not on WhatsApp, so none of these does."""
+"""Eight phones that belong to no contact. None ends in 0000: such numbers are not on WhatsApp in the emulator."""
 RESULTS = {
     *("status", "error_code", "error_text", "message_id", "sent_to", "sent_at", "delivered_at", "read_at"),
     *("reply_type", "reply_text", "reply_id", "reply_file", "reply_from"),
 }
-"""What a send answers: contract, section 4."""
+"""The names of the results of a send: contract, section 4."""
 
 ONE_DATABASE = pytest.mark.parametrize("tables_url", ["sqlite"], indirect=True)
-"""For stories in which the database plays no part: once is enough."""
+"""Marks a test that runs on SQLite only, because the database plays no part in it."""
 
 Robot = tuple[str, dict[str, Any]]
 
 
-def template(phone: str = OLGA, until: str = "accepted", **more: Any) -> Robot:
-    """A robot that may write first."""
+def template_robot(phone: str = OLGA, until: str = "accepted", **more: Any) -> Robot:
+    """A robot that sends a template; it needs no open 24-hour window."""
     return "robot.send_template", {"template": "welcome", "language": "ru", "phone": phone, "until": until, **more}
 
 
-def text(phone: str = OLGA, words: str = "Добрый день", until: str = "accepted", **more: Any) -> Robot:
-    """A robot that wants the window open."""
+def text_robot(phone: str = OLGA, words: str = "Добрый день", until: str = "accepted", **more: Any) -> Robot:
+    """A robot that sends a text; it needs an open 24-hour window."""
     return "robot.send_text", {"text": words, "phone": phone, "until": until, **more}
 
 
-def begin(world: World, *robots: Robot) -> list[Any]:
-    """One workflow each, all at the same moment."""
-    return [world.start(robot) for robot in robots]
+def start_each(world: World, *robots: Robot) -> list[Any]:
+    """Start a workflow for each robot, all at the same moment."""
+    return [world.robots_start(robot) for robot in robots]
 
 
-def ends(flows: list[Any]) -> list[tuple[str, str]]:
-    """(status, error code) of each, ("", "") while a workflow still waits."""
-    return [end(flow) for flow in flows]
+def endings(flows: list[Any]) -> list[tuple[str, str]]:
+    """`ending` of each workflow."""
+    return [ending(flow) for flow in flows]
 
 
-def end(flow: Any) -> tuple[str, str]:
+def ending(flow: Any) -> tuple[str, str]:
+    """(status, error code) of a workflow; ("", "") while it still waits."""
     values = returned(flow)
     return values.get("status", ""), values.get("error_code", "")
 
 
-def hear(world: World, *phones: str) -> None:
-    """The clients write, so that their windows are open."""
+def open_windows(world: World, *phones: str) -> None:
+    """Let these clients write, which opens their 24-hour windows."""
     for phone in phones or (OLGA,):
-        world.reply(phone, "Здравствуйте")
-    world.go(1)
+        world.client_replies(phone, "Здравствуйте")
+    world.advance_clock(1)
 
 
-def later(world: World, *seconds: float) -> None:
-    """Time passes in leaps; what became due within one is done at its end. Cheaper than world.go where that is enough."""
-    for leap in seconds:
-        world.settle()
-        world.now += timedelta(seconds=leap)
-        world.settle()
+def jump_clock(world: World, *seconds: float) -> None:
+    """Let time pass in jumps: what became due during a jump is done at its end. Cheaper than `world.advance_clock`."""
+    for jump in seconds:
+        world.do_due_work()
+        world.now += timedelta(seconds=jump)
+        world.do_due_work()
 
 
-def tries(world: World) -> list[PreparedRequest]:
+def send_attempts(world: World) -> list[PreparedRequest]:
     """Every attempt to hand a message to Gupshup, accepted or not."""
     return [request for request in world.net.seen if "/msg" in str(request.url) and _host(request) == host(GUPSHUP)]
 
 
-def calls(world: World, method: str) -> list[PreparedRequest]:
+def rest_calls(world: World, method: str) -> list[PreparedRequest]:
     """Every REST request to the portal that names this method, inside a batch or not."""
     there = [request for request in world.net.seen if "/rest/" in str(request.url)]
     return [request for request in there if method in str(request.url) or method in _body(request)]
@@ -98,14 +97,14 @@ def host(url: str) -> str:
     return urlsplit(url).netloc
 
 
-def status(kind: str, gs_id: str, to: str = OLGA, at: datetime | None = None, **inner: Any) -> dict[str, Any]:
-    """The payload of a message-event about our message `gs_id`."""
+def status_payload(kind: str, gs_id: str, to: str = OLGA, at: datetime | None = None, **inner: Any) -> dict[str, Any]:
+    """The payload of a `message-event`, a status of our message `gs_id`."""
     seconds = {"ts": int(at.timestamp())} if at else {}
     return {"type": kind, "id": f"wamid.{gs_id}", "gsId": gs_id, "destination": to, "payload": {**seconds, **inner}}
 
 
-def webhook(world: World, payload: Any, *, kind: str = "message-event", line: Any = None, **envelope: Any) -> Any:
-    """Gupshup posts an event of a line; the answer of our app."""
+def post_webhook(world: World, payload: Any, *, kind: str = "message-event", line: Any = None, **envelope: Any) -> Any:
+    """Post an event of a line (by default the first line) as Gupshup would; our app's response."""
     line = line or world.line
     body = {
         "app": line.app_name,
@@ -115,34 +114,28 @@ def webhook(world: World, payload: Any, *, kind: str = "message-event", line: An
         "payload": payload,
         **envelope,
     }
-    return world.app.post(path_of(world, line), data=json.dumps(body), content_type="application/json")
+    return world.app.post(webhook_path(world, line), data=json.dumps(body), content_type="application/json")
 
 
-def path_of(world: World, line: Any) -> str:
+def webhook_path(world: World, line: Any) -> str:
     """The secret path of a line's webhook."""
     return lines.webhook_url(world.runtime, line).removeprefix(APP)
 
 
-def written(phone: str, words: str, **more: Any) -> dict[str, Any]:
-    """The payload of a client's text."""
+def text_payload(phone: str, words: str, **more: Any) -> dict[str, Any]:
+    """The payload of a `message`, a text that a client wrote."""
     said = {"type": "text", "payload": {"text": words}, "sender": {"phone": phone, "name": "Client"}}
     return {"id": f"in.{phone}.{words}", "source": phone, **said, **more}
 
 
-def events(world: World) -> list[InboundEvent]:
-    """The webhooks we keep, in order of arrival."""
-    with world.runtime.db.read() as session:
-        return list(session.scalars(select(InboundEvent).order_by(InboundEvent.id)))
-
-
-def portal_faults(world: World, **faults: Any) -> None:
-    """Something at the portal goes wrong from now on."""
+def set_portal_faults(world: World, **faults: Any) -> None:
+    """Let the portal fail from now on; the names are those of its `POST /emulator/faults`."""
     answer = world.control.post("/emulator/faults", json=faults, base_url=PORTAL)
     assert answer.status_code == 200, answer.json
 
 
-def gupshup(world: World, path: str, body: dict[str, Any]) -> Any:
-    """Gupshup's control API."""
+def gupshup_control(world: World, path: str, body: dict[str, Any]) -> Any:
+    """Post to the control API of the Gupshup emulator; the JSON of its response."""
     answer = WsgiClient(world.gs_app).post(f"/emulator/{path}", json=body, base_url=GUPSHUP)
     assert answer.status_code < 300, answer.text
     return answer.json if answer.data else None
@@ -150,7 +143,7 @@ def gupshup(world: World, path: str, body: dict[str, Any]) -> Any:
 
 @contextmanager
 def after_each_send(world: World, then: Callable[[], None]) -> Iterator[None]:
-    """`then` happens while Gupshup has taken a message in and its answer is still on the way to us."""
+    """Call `then` each time Gupshup has accepted a message and its response has not reached us yet."""
     name = host(GUPSHUP)
     inner = world.net.apps[name]
 

@@ -12,21 +12,21 @@ from urllib3.exceptions import NewConnectionError
 
 from bx24.emulator.rules import frames
 from messaging.lines import lines
-from messaging.store.models import Line
+from messaging.store.models import Line, Message
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
     PHONES,
-    begin,
-    end,
-    ends,
-    hear,
+    ending,
+    endings,
     host,
-    later,
-    status,
-    template,
-    tries,
-    webhook,
+    jump_clock,
+    open_windows,
+    post_webhook,
+    send_attempts,
+    start_each,
+    status_payload,
+    template_robot,
 )
 from tests.support.world import APP, PORTAL, World, returned
 
@@ -47,9 +47,9 @@ def _slowly(world: World) -> None:
 
 def _stop(world: World, code: str = "", **faults: Any) -> None:
     """The line is stopped by its first message."""
-    world.faults(**(faults or EMPTY))
-    flow = world.run("robot.send_template", template="welcome", language="ru", phone=OLGA)
-    assert _line(world).stopped_at is not None, end(flow)
+    world.set_gupshup_faults(**(faults or EMPTY))
+    flow = world.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
+    assert _line(world).stopped_at is not None, ending(flow)
     assert _line(world).stop_code == (code or "1003")
 
 
@@ -64,9 +64,9 @@ def _told(world: World) -> list[str]:
 
 
 def _try_one(world: World, phone: str = PHONES[0], seconds: float = 2, **more: Any) -> tuple[str, str]:
-    flow = world.start(template(phone, **more))
-    world.go(seconds)
-    return end(flow)
+    flow = world.robots_start(template_robot(phone, **more))
+    world.advance_clock(seconds)
+    return ending(flow)
 
 
 @pytest.mark.parametrize(
@@ -82,12 +82,12 @@ def test_the_first_refusal_stops_the_line_and_the_queue_is_answered(
     shop: World, fault: dict[str, Any], code: str, remedy: str
 ) -> None:
     _slowly(shop)
-    shop.faults(**fault)
-    flows = begin(shop, *(template(phone, until="delivered") for phone in PHONES[:5]))
-    shop.go(0.9)
-    later(shop, 10)
-    assert ends(flows) == [("failed", code)] * 5
-    found_out = len(tries(shop))
+    shop.set_gupshup_faults(**fault)
+    flows = start_each(shop, *(template_robot(phone, until="delivered") for phone in PHONES[:5]))
+    shop.advance_clock(0.9)
+    jump_clock(shop, 10)
+    assert endings(flows) == [("failed", code)] * 5
+    found_out = len(send_attempts(shop))
     # The key is refused when the list of templates is asked for, before any send.
     assert found_out == (0 if fault is REVOKED else 1), "one found out for all of them"
     waiting = returned(flows[-1])
@@ -95,8 +95,10 @@ def test_the_first_refusal_stops_the_line_and_the_queue_is_answered(
     assert remedy in waiting["error_text"]
     assert (waiting["message_id"], waiting["sent_to"]) == ("", "")
     assert _try_one(shop) == ("failed", code)
-    assert len(tries(shop)) == found_out
-    assert [message.status for message in shop.messages()] == ([] if fault is REVOKED else ["failed", *["dropped"] * 4])
+    assert len(send_attempts(shop)) == found_out
+    assert [message.status for message in shop.stored_rows(Message)] == (
+        [] if fault is REVOKED else ["failed", *["dropped"] * 4]
+    )
     (told,) = _told(shop)
     assert "+79001112233" in told
     assert remedy in told
@@ -106,11 +108,11 @@ def test_the_first_refusal_stops_the_line_and_the_queue_is_answered(
 @ONE_DATABASE
 def test_one_clients_trouble_stops_nobody_else(shop: World) -> None:
     codes = [131049, 131026, 4003, 1001, 1004]
-    shop.faults(destinations={phone: {"code": code} for phone, code in zip(PHONES, codes, strict=False)})
-    flows = begin(shop, *(template(phone, until="delivered") for phone in PHONES[: len(codes) + 1]))
-    shop.go(2)
-    assert [code for _, code in ends(flows)] == [*map(str, codes), ""]
-    assert end(flows[-1]) == ("delivered", "")
+    shop.set_gupshup_faults(destinations={phone: {"code": code} for phone, code in zip(PHONES, codes, strict=False)})
+    flows = start_each(shop, *(template_robot(phone, until="delivered") for phone in PHONES[: len(codes) + 1]))
+    shop.advance_clock(2)
+    assert [code for _, code in endings(flows)] == [*map(str, codes), ""]
+    assert ending(flows[-1]) == ("delivered", "")
     assert _told(shop) == []
 
 
@@ -118,13 +120,13 @@ def test_a_key_is_asked_for_and_the_line_goes_on_by_itself(shop: World) -> None:
     _stop(shop, "gupshup_401", **REVOKED)
     first = _line(shop).probe_at
     assert first is not None
-    shop.go(70)
+    shop.advance_clock(70)
     assert _line(shop).stopped_at is not None
     assert _line(shop).probe_tries == 1
-    shop.faults(**HEALED)
+    shop.set_gupshup_faults(**HEALED)
     assert _try_one(shop) == ("failed", "gupshup_401"), "nobody has asked yet"
-    later(shop, 120)
-    shop.go(1)
+    jump_clock(shop, 120)
+    shop.advance_clock(1)
     assert _line(shop).stopped_at is None
     assert _try_one(shop, until="delivered") == ("delivered", "")
     assert len(shop.sent) == 1
@@ -133,21 +135,21 @@ def test_a_key_is_asked_for_and_the_line_goes_on_by_itself(shop: World) -> None:
 
 def test_where_nothing_can_be_asked_one_message_tries_it(shop: World) -> None:
     _stop(shop)
-    before = len(tries(shop))
-    later(shop, 200)
+    before = len(send_attempts(shop))
+    jump_clock(shop, 200)
     assert _try_one(shop) == ("failed", "1003")
-    assert len(tries(shop)) == before, "too early for a trial"
-    later(shop, 100)
-    flows = begin(shop, template(PHONES[1]), template(PHONES[2]))
-    shop.go(2)
-    assert len(tries(shop)) == before + 1, "one tries it"
-    assert end(flows[1]) == ("failed", "1003")
+    assert len(send_attempts(shop)) == before, "too early for a trial"
+    jump_clock(shop, 100)
+    flows = start_each(shop, template_robot(PHONES[1]), template_robot(PHONES[2]))
+    shop.advance_clock(2)
+    assert len(send_attempts(shop)) == before + 1, "one tries it"
+    assert ending(flows[1]) == ("failed", "1003")
     line = _line(shop)
     assert (line.probe_tries, line.trial_run_id) == (1, None)
     assert line.trial_at is not None
     assert 9 * 60 < (line.trial_at - shop.now).total_seconds() <= 10 * 60, "5, 10, 30, 60 minutes"
-    shop.faults(**HEALED)
-    later(shop, 600)
+    shop.set_gupshup_faults(**HEALED)
+    jump_clock(shop, 600)
     assert _try_one(shop, until="delivered") == ("delivered", "")
     assert _line(shop).stopped_at is None
     assert _try_one(shop, PHONES[3], until="delivered") == ("delivered", "")
@@ -156,12 +158,12 @@ def test_where_nothing_can_be_asked_one_message_tries_it(shop: World) -> None:
 
 def test_a_paused_line_is_not_tried_until_it_goes_on(shop: World) -> None:
     _stop(shop)
-    before = len(tries(shop))
+    before = len(send_attempts(shop))
     lines.pause(shop.runtime, 1)
-    later(shop, 400)
+    jump_clock(shop, 400)
     assert _try_one(shop) == ("failed", "1003"), "due, but a trial would wait for the end of the pause"
-    assert (_line(shop).trial_run_id, len(tries(shop))) == (None, before)
-    shop.faults(**HEALED)
+    assert (_line(shop).trial_run_id, len(send_attempts(shop))) == (None, before)
+    shop.set_gupshup_faults(**HEALED)
     lines.unpause(shop.runtime, 1)
     assert _try_one(shop, PHONES[1], until="delivered") == ("delivered", "")
     assert _line(shop).stopped_at is None
@@ -169,12 +171,12 @@ def test_a_paused_line_is_not_tried_until_it_goes_on(shop: World) -> None:
 
 def test_a_trial_without_events_passes_when_no_refusal_comes(shop: World) -> None:
     _stop(shop)
-    shop.faults(**HEALED, drop_statuses=["enqueued", "sent", "delivered", "read"])
-    later(shop, 310)
+    shop.set_gupshup_faults(**HEALED, drop_statuses=["enqueued", "sent", "delivered", "read"])
+    jump_clock(shop, 310)
     assert _try_one(shop) == ("accepted", "")
     assert _line(shop).stopped_at is not None, "a refusal may still come"
     assert _try_one(shop, PHONES[1]) == ("failed", "1003"), "one at a time"
-    shop.go(62)
+    shop.advance_clock(62)
     assert _line(shop).stopped_at is None
 
 
@@ -182,12 +184,12 @@ def test_a_trial_without_events_passes_when_no_refusal_comes(shop: World) -> Non
 @pytest.mark.parametrize("odd", ["no whatsapp", "unclear"])
 def test_a_trial_that_fails_for_another_reason_decides_nothing(shop: World, odd: str) -> None:
     _stop(shop)
-    shop.faults(**HEALED, not_on_whatsapp=[PHONES[0]])
+    shop.set_gupshup_faults(**HEALED, not_on_whatsapp=[PHONES[0]])
     if odd == "unclear":
-        shop.faults(next=["502"])
-    later(shop, 310)
+        shop.set_gupshup_faults(next=["502"])
+    jump_clock(shop, 310)
     _try_one(shop)
-    shop.go(62)
+    shop.advance_clock(62)
     assert _line(shop).stopped_at is not None
     assert _try_one(shop, PHONES[1], until="delivered") == ("delivered", ""), "the next one is the trial"
     assert _line(shop).stopped_at is None
@@ -201,7 +203,7 @@ def test_a_spam_limit_is_tried_seldom_and_less_and_less(shop: World) -> None:
         line = _line(shop)
         assert line.trial_at is not None
         pauses.append(round((line.trial_at - shop.now).total_seconds() / 3600))
-        later(shop, (line.trial_at - shop.now).total_seconds())
+        jump_clock(shop, (line.trial_at - shop.now).total_seconds())
         _try_one(shop)
     assert pauses == [1, 2, 4, 8, 12, 12]
     assert len(_told(shop)) == 1
@@ -214,7 +216,7 @@ def test_by_hand_a_line_goes_on_at_once(shop: World) -> None:
     assert listed["why"].startswith("1003 The Gupshup wallet is empty.")
     assert listed["stopped"] < listed["next_probe"]
     assert listed["told"] == ""
-    shop.faults(**HEALED)
+    shop.set_gupshup_faults(**HEALED)
     assert "stays stopped" in _command(shop, "check", "1"), "a good key does not fill a wallet"
     assert "goes on" in _command(shop, "resume", "1")
     assert _try_one(shop, until="delivered") == ("delivered", "")
@@ -225,28 +227,32 @@ def test_by_hand_a_line_goes_on_at_once(shop: World) -> None:
 
 @ONE_DATABASE
 def test_what_left_before_the_line_went_on_does_not_stop_it_again(shop: World) -> None:
-    shop.faults(drop_statuses=["enqueued", "sent", "delivered", "failed"], **EMPTY)
-    early = begin(shop, template(PHONES[0]), template(PHONES[1]))
-    shop.go(2)
-    first, second = shop.messages()
-    webhook(shop, status("failed", str(first.gupshup_id), PHONES[0], code=1003, reason="Wallet Balance Low"))
-    shop.go(1)
+    shop.set_gupshup_faults(drop_statuses=["enqueued", "sent", "delivered", "failed"], **EMPTY)
+    early = start_each(shop, template_robot(PHONES[0]), template_robot(PHONES[1]))
+    shop.advance_clock(2)
+    first, second = shop.stored_rows(Message)
+    post_webhook(
+        shop, status_payload("failed", str(first.gupshup_id), PHONES[0], code=1003, reason="Wallet Balance Low")
+    )
+    shop.advance_clock(1)
     _command(shop, "resume", "1")
-    shop.go(1)
-    webhook(shop, status("failed", str(second.gupshup_id), PHONES[1], code=1003, reason="Wallet Balance Low"))
-    shop.go(1)
-    assert [message.status for message in shop.messages()] == ["failed", "failed"]
-    assert ends(early) == [("accepted", "")] * 2
+    shop.advance_clock(1)
+    post_webhook(
+        shop, status_payload("failed", str(second.gupshup_id), PHONES[1], code=1003, reason="Wallet Balance Low")
+    )
+    shop.advance_clock(1)
+    assert [message.status for message in shop.stored_rows(Message)] == ["failed", "failed"]
+    assert endings(early) == [("accepted", "")] * 2
     assert _line(shop).stopped_at is None
 
 
 @ONE_DATABASE
 def test_a_key_that_was_checked_or_changed_lets_the_line_go_on(shop: World) -> None:
     _stop(shop, "gupshup_401", **REVOKED)
-    shop.faults(**HEALED)
+    shop.set_gupshup_faults(**HEALED)
     assert "goes on" in _command(shop, "check", "1")
     _stop(shop, "gupshup_401", **REVOKED)
-    shop.faults(**HEALED)
+    shop.set_gupshup_faults(**HEALED)
     same = lines.NewLine(shop.gupshup_app["api_key"], "acmeshop", "79001112233")
     lines.add(shop.runtime, shop.portal.member_id, same)
     assert _line(shop).stopped_at is not None, "nothing new"
@@ -258,14 +264,14 @@ def test_a_key_that_was_checked_or_changed_lets_the_line_go_on(shop: World) -> N
 
 
 def test_no_other_number_steps_in_by_itself(shop: World) -> None:
-    hear(shop, PHONES[0])
+    open_windows(shop, PHONES[0])
     _stop(shop)
-    other = shop.connect("othershop", "79005556677")
-    shop.faults(app="othershop", **HEALED)
+    other = shop.connect_line("othershop", "79005556677")
+    shop.set_gupshup_faults(app="othershop", **HEALED)
     assert _try_one(shop) == ("failed", "1003"), "the client's last line"
     assert _try_one(shop, PHONES[1]) == ("failed", "1003"), "the default line"
-    flow = shop.start(("robot.check_window", {"phone": PHONES[0]}))
-    shop.go(2)
+    flow = shop.robots_start(("robot.check_window", {"phone": PHONES[0]}))
+    shop.advance_clock(2)
     assert returned(flow)["window_open"] == "Y", "what sends nothing works"
     assert _try_one(shop, line=str(other.id), until="delivered") == ("delivered", ""), "asked for by name"
 
@@ -275,12 +281,12 @@ def test_without_the_permission_nobody_is_told_and_nothing_is_blocked(shop: Worl
     scope = shop.portal.installation.scope
     shop.portal.installation.scope = tuple(name for name in scope if name != "im")
     _stop(shop)
-    later(shop, 60)
+    jump_clock(shop, 60)
     assert _try_one(shop) == ("failed", "1003")
     assert _told(shop) == []
     assert "insufficient_scope" in json.loads(_command(shop, "list", "--json"))[0]["told"]
     calls = shop.portal.counters.methods.get("im.notify.system.add", 0)
-    later(shop, 3600)
+    jump_clock(shop, 3600)
     assert shop.portal.counters.methods.get("im.notify.system.add", 0) == calls, "final: not asked again and again"
 
 
@@ -292,27 +298,27 @@ def test_a_portal_that_is_away_is_told_later(shop: World) -> None:
     assert _told(shop) == []
     assert json.loads(_command(shop, "list", "--json"))[0]["told"] != ""
     shop.net.broken.clear()
-    later(shop, 60, 1)
+    jump_clock(shop, 60, 1)
     assert len(_told(shop)) == 1
     assert json.loads(_command(shop, "list", "--json"))[0]["told"] == ""
 
 
 @ONE_DATABASE
 def test_a_late_130429_lowers_the_pace_and_a_131056_the_clients_lane(shop: World) -> None:
-    shop.faults(destinations={OLGA: {"code": 130429}, PHONES[0]: {"code": 131056}})
-    fast, often = begin(shop, template(until="delivered"), template(PHONES[0], until="delivered"))
-    shop.go(2)
-    assert [end(fast), end(often)] == [("failed", "130429"), ("failed", "131056")], "final for the run"
+    shop.set_gupshup_faults(destinations={OLGA: {"code": 130429}, PHONES[0]: {"code": 131056}})
+    fast, often = start_each(shop, template_robot(until="delivered"), template_robot(PHONES[0], until="delivered"))
+    shop.advance_clock(2)
+    assert [ending(fast), ending(often)] == [("failed", "130429"), ("failed", "131056")], "final for the run"
     shop.runtime.counters.flush(shop.runtime.redis)
     assert 'waba24_line_pace{line="1"} 5.0' in shop.app.get("/metrics").text
     assert "waba24_lines_stopped{" not in shop.app.get("/metrics").text
-    shop.faults(destinations={OLGA: None, PHONES[0]: None})
-    begin(shop, template(PHONES[0]), template(PHONES[1]))
-    shop.go(2)
+    shop.set_gupshup_faults(destinations={OLGA: None, PHONES[0]: None})
+    start_each(shop, template_robot(PHONES[0]), template_robot(PHONES[1]))
+    shop.advance_clock(2)
     assert [message.destination for message in shop.sent[2:]] == [PHONES[1]], "this client waits, the others do not"
-    shop.go(6)
+    shop.advance_clock(6)
     assert [message.destination for message in shop.sent[3:]] == [PHONES[0]]
-    later(shop, 120)
+    jump_clock(shop, 120)
     assert 'waba24_line_pace{line="1"} 10.0' in shop.app.get("/metrics").text
     _stop(shop)
     assert 'waba24_lines_stopped{code="1003",line="1"} 1.0' in shop.app.get("/metrics").text

@@ -12,23 +12,23 @@ from messaging.lines import lines
 from messaging.portals import portals, robots
 from messaging.portals.tokens import PortalTokens
 from messaging.stages import registration
-from messaging.store.models import Base, Line, Portal
+from messaging.store.models import Base, Line, Portal, Run
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
     PHONES,
-    begin,
-    calls,
-    end,
-    ends,
-    hear,
+    ending,
+    endings,
     host,
-    later,
-    portal_faults,
-    template,
-    tries,
+    jump_clock,
+    open_windows,
+    rest_calls,
+    send_attempts,
+    set_portal_faults,
+    start_each,
+    template_robot,
+    text_robot,
 )
-from tests.flows.scenes import text as words
 from tests.support.world import APP, AUTH, PORTAL, World, returned
 
 
@@ -45,11 +45,11 @@ def _count(world: World) -> dict[str, int]:
 
 def _uninstall(world: World, clean: int) -> None:
     assert world.control.post("/emulator/uninstall", json={"clean": clean}, base_url=PORTAL).json["sent"] == 1
-    world.go(1)
+    world.advance_clock(1)
 
 
 def test_an_install_registers_everything_and_hears_what_happens_to_the_app(world: World) -> None:
-    world.install()
+    world.install_app()
     offered = {offer.code for offer in robots.offers(APP, "ru", {}, False)}
     assert set(world.portal.robots) == offered
     assert {"robot.send_text", "activity.send_template"} <= offered
@@ -72,19 +72,22 @@ def test_an_install_by_somebody_who_is_no_administrator_is_refused(world: World)
             base_url=PORTAL,
         ).json
         assert made["status"] == status, made
-        world.go(1)
+        world.advance_clock(1)
         assert bool(world.portal.robots) is (status == 200)
         assert _count(world)["portal"] == int(status == 200)
 
 
 def test_an_update_and_a_portal_that_lost_its_robots_are_registered_again(shop: World) -> None:
     codes = set(shop.portal.robots)
-    portal_faults(shop, html_502=2)
+    set_portal_faults(shop, html_502=2)
     assert shop.control.post("/emulator/update", json={}, base_url=PORTAL).json["sent"] == 1
     assert shop.portal.robots == {}
-    later(shop, 1, 15, 30, 60)
+    jump_clock(shop, 1, 15, 30, 60)
     assert set(shop.portal.robots) == codes
-    assert end(shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)) == ("accepted", "")
+    assert ending(shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)) == (
+        "accepted",
+        "",
+    )
 
 
 @ONE_DATABASE
@@ -94,61 +97,61 @@ def test_the_lines_of_a_portal_are_the_options_of_its_robots(shop: World) -> Non
         return {key: value for key, value in found.items() if key}
 
     assert options() == {str(shop.line.id): "acmeshop (+79001112233)"}
-    other = shop.connect("othershop", "79001114455")
+    other = shop.connect_line("othershop", "79001114455")
     assert set(options()) == {"1", str(other.id)}
     lines.remove(shop.runtime, 1)
-    shop.go(1)
+    shop.advance_clock(1)
     assert set(options()) == {str(other.id)}
 
 
 def test_when_a_line_is_removed_its_waiting_runs_are_answered_and_nothing_leaves(shop: World) -> None:
-    hear(shop)
-    other = shop.connect("othershop", "79001114455")
+    open_windows(shop)
+    other = shop.connect_line("othershop", "79001114455")
     one = str(1)
-    waiting = shop.start(template(PHONES[0], "read", line=one))
-    shop.go(2)
-    shop.faults(app="acmeshop", next=[{"answer": "429", "retry_after": 30, "times": 5}])
-    queued = begin(shop, *(template(phone, line=one) for phone in PHONES[1:3]))
-    unaffected = shop.start(template(PHONES[3], "read", line=str(other.id)))
-    later(shop, 0.1, 1)
-    offered = len(tries(shop))
+    waiting = shop.robots_start(template_robot(PHONES[0], "read", line=one))
+    shop.advance_clock(2)
+    shop.set_gupshup_faults(app="acmeshop", next=[{"answer": "429", "retry_after": 30, "times": 5}])
+    queued = start_each(shop, *(template_robot(phone, line=one) for phone in PHONES[1:3]))
+    unaffected = shop.robots_start(template_robot(PHONES[3], "read", line=str(other.id)))
+    jump_clock(shop, 0.1, 1)
+    offered = len(send_attempts(shop))
     result = shop.flask.test_cli_runner().invoke(args=["lines", "remove", one])
     assert result.exit_code == 0
     assert "3 waiting runs" in result.output
-    shop.go(2)
-    assert ends([waiting, *queued]) == [("failed", "line_not_connected")] * 3
-    assert end(unaffected) == ("", "")
+    shop.advance_clock(2)
+    assert endings([waiting, *queued]) == [("failed", "line_not_connected")] * 3
+    assert ending(unaffected) == ("", "")
     assert returned(waiting)["message_id"], "what was sent is told"
     assert [returned(flow)["message_id"] for flow in queued] == ["", ""]
-    later(shop, 60, 600)
-    assert len(tries(shop)) == offered
+    jump_clock(shop, 60, 600)
+    assert len(send_attempts(shop)) == offered
     assert len(shop.sent) == 2
     with shop.runtime.db.read() as session:
         assert session.get_one(Line, 1).api_key is None, "the key of a removed line is forgotten"
 
 
 def test_before_the_install_and_after_the_uninstall_every_call_is_refused(shop: World) -> None:
-    waiting = shop.start(template(until="read"))
-    queued = shop.start(template(PHONES[1], until="read"))
-    shop.faults(next=[{"answer": "429", "retry_after": 30}])
-    later(shop, 0.1)
+    waiting = shop.robots_start(template_robot(until="read"))
+    queued = shop.robots_start(template_robot(PHONES[1], until="read"))
+    shop.set_gupshup_faults(next=[{"answer": "429", "retry_after": 30}])
+    jump_clock(shop, 0.1)
     body = next(request.body for request in shop.net.seen if "/robots/send_template" in str(request.url))
     _uninstall(shop, clean=0)
-    sent = len(tries(shop))
-    before = len(calls(shop, "bizproc"))
+    sent = len(send_attempts(shop))
+    before = len(rest_calls(shop, "bizproc"))
     late = shop.app.post("/robots/send_template", data=body)
     assert (late.status_code, late.data) == (403, b"")
-    later(shop, 60, 600, 3600)
-    assert len(tries(shop)) == sent
-    assert len(calls(shop, "bizproc")) == before, "nobody there to answer, and no token to do it with"
-    assert ends([waiting, queued]) == [("", ""), ("", "")]
-    assert {run.error_code for run in shop.runs()} == {"portal_inactive"}
+    jump_clock(shop, 60, 600, 3600)
+    assert len(send_attempts(shop)) == sent
+    assert len(rest_calls(shop, "bizproc")) == before, "nobody there to answer, and no token to do it with"
+    assert endings([waiting, queued]) == [("", ""), ("", "")]
+    assert {run.error_code for run in shop.stored_rows(Run)} == {"portal_inactive"}
 
 
 def test_an_uninstall_keeps_the_lines_and_a_reinstall_finds_them(shop: World) -> None:
-    hear(shop)
-    shop.start(template())
-    shop.go(1)
+    open_windows(shop)
+    shop.robots_start(template_robot())
+    shop.advance_clock(1)
     before = _count(shop)
     _uninstall(shop, clean=0)
     portal = _portal(shop)
@@ -156,27 +159,30 @@ def test_an_uninstall_keeps_the_lines_and_a_reinstall_finds_them(shop: World) ->
     kept = (portal.access_token, portal.refresh_token, portal.previous_refresh_token, portal.application_token)
     assert kept == (None,) * 4
     assert {name: count for name, count in _count(shop).items() if count < before[name]} == {}
-    shop.install()
-    shop.go(1)
-    flow = shop.start(words(until="delivered"))
-    shop.go(2)
-    assert end(flow) == ("delivered", ""), "the line, its key and the open window are still there"
+    shop.install_app()
+    shop.advance_clock(1)
+    flow = shop.robots_start(text_robot(until="delivered"))
+    shop.advance_clock(2)
+    assert ending(flow) == ("delivered", ""), "the line, its key and the open window are still there"
     assert _portal(shop).default_line_id == shop.line.id
 
 
 def test_an_uninstall_with_clean_leaves_nothing_but_the_portals_name(shop: World) -> None:
-    hear(shop, OLGA, PHONES[0])
-    begin(shop, template(until="replied"), words(PHONES[0]), template(PHONES[1], until="read"))
-    shop.go(2)
-    shop.reply(OLGA, "Да")
-    shop.go(40)
+    open_windows(shop, OLGA, PHONES[0])
+    start_each(shop, template_robot(until="replied"), text_robot(PHONES[0]), template_robot(PHONES[1], until="read"))
+    shop.advance_clock(2)
+    shop.client_replies(OLGA, "Да")
+    shop.advance_clock(40)
     _uninstall(shop, clean=1)
     left = {name: count for name, count in _count(shop).items() if count and name not in ("lease", "setting", "portal")}
     assert left == {}
     assert _portal(shop).default_line_id is None
-    later(shop, 60, 600)
-    shop.install()
-    assert end(shop.run("robot.send_template", template="welcome", phone=OLGA)) == ("failed", "line_not_connected")
+    jump_clock(shop, 60, 600)
+    shop.install_app()
+    assert ending(shop.robot_runs("robot.send_template", template="welcome", phone=OLGA)) == (
+        "failed",
+        "line_not_connected",
+    )
 
 
 def test_a_webhook_of_a_cleaned_line_is_unknown(shop: World) -> None:
@@ -203,18 +209,18 @@ def test_an_uninstall_that_races_with_a_refresh_stays_an_uninstall(shop: World) 
 
 @ONE_DATABASE
 def test_an_application_token_that_old_frames_do_not_carry_is_learned(world: World) -> None:
-    portal_faults(world, old_frames=True)
+    set_portal_faults(world, old_frames=True)
     made: dict[str, Any] = world.control.post(
         "/emulator/install",
         json={"install_url": f"{APP}/bx24/install", "app_url": f"{APP}/bx24/app", "finish": False},
         base_url=PORTAL,
     ).json
     assert made["status"] == 200
-    world.go(1)
+    world.advance_clock(1)
     assert _portal(world).application_token is None
-    world.connect()
-    flow = world.run("robot.send_template", template="welcome", language="ru", phone=OLGA)
-    assert end(flow) == ("accepted", "")
+    world.connect_line()
+    flow = world.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
+    assert ending(flow) == ("accepted", "")
     assert _portal(world).application_token == world.portal.installation.application_token
 
 

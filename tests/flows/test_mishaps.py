@@ -16,22 +16,22 @@ from messaging.portals import portals
 from messaging.queue import leases
 from messaging.stages.base import Content
 from messaging.stages.registration import Registry
-from messaging.store.models import Portal
+from messaging.store.models import Message, Portal, Run
 from messaging.worker import due_work
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
     PHONES,
     after_each_send,
-    end,
-    hear,
-    portal_faults,
+    ending,
+    open_windows,
+    post_webhook,
     returned,
-    status,
-    template,
-    text,
-    webhook,
-    written,
+    set_portal_faults,
+    status_payload,
+    template_robot,
+    text_payload,
+    text_robot,
 )
 from tests.support.world import APP, PORTAL, World
 
@@ -41,7 +41,7 @@ NEVER = 10**9
 
 def arrive(world: World) -> None:
     """The robot's call is stored, and nothing has been done about it."""
-    while not [run for run in world.runs() if run.state == "stored"]:
+    while not [run for run in world.stored_rows(Run) if run.state == "stored"]:
         world.now += timedelta(seconds=0.5)
         world.bx.deliver_due()
 
@@ -61,35 +61,35 @@ def claimed(world: World, name: str) -> list[Any]:
 
 
 def test_a_message_whose_wait_ended_while_nobody_worked_does_not_leave(shop: World) -> None:
-    hear(shop)
-    flow = shop.start(text(OLGA, "late", "delivered", wait_minutes="1"))
+    open_windows(shop)
+    flow = shop.robots_start(text_robot(OLGA, "late", "delivered", wait_minutes="1"))
     arrive(shop)
     assert claimed(shop, "plan") == []
-    assert [message.status for message in shop.messages()] == ["queued"]
+    assert [message.status for message in shop.stored_rows(Message)] == ["queued"]
     shop.now += timedelta(hours=3)
-    shop.new_drain()
-    shop.go(5)
+    shop.replace_worker()
+    shop.advance_clock(5)
     assert shop.sent == []
-    assert (end(flow), returned(flow)["message_id"]) == (("timeout", ""), "")
+    assert (ending(flow), returned(flow)["message_id"]) == (("timeout", ""), "")
 
 
 def test_what_was_delivered_in_time_wins_over_the_deadline_however_long_the_backlog(shop: World) -> None:
-    hear(shop)
-    flow = shop.start(text(OLGA, "x", "delivered", wait_minutes="5"))
-    shop.faults(delays_ms={"delivered": NEVER})
-    shop.go(3)
+    open_windows(shop)
+    flow = shop.robots_start(text_robot(OLGA, "x", "delivered", wait_minutes="5"))
+    shop.set_gupshup_faults(delays_ms={"delivered": NEVER})
+    shop.advance_clock(3)
     for number in range(150):
         event = {"type": "sent", "id": f"wamid.o{number}", "gsId": f"other{number}", "destination": "79160000001"}
-        webhook(shop, {**event, "payload": {}})
-    webhook(shop, status("delivered", shop.messages()[-1].gupshup_id, at=shop.now))
+        post_webhook(shop, {**event, "payload": {}})
+    post_webhook(shop, status_payload("delivered", shop.stored_rows(Message)[-1].gupshup_id, at=shop.now))
     shop.now += timedelta(minutes=10)
-    shop.new_drain()
-    shop.go(3)
-    assert end(flow) == ("delivered", "")
+    shop.replace_worker()
+    shop.advance_clock(3)
+    assert ending(flow) == ("delivered", "")
 
 
 def test_a_reply_that_overtakes_the_record_of_its_message_is_not_lost(shop: World) -> None:
-    hear(shop)
+    open_windows(shop)
     inner = shop.drain.work
 
     def work(one: Any, task: Any) -> Any:
@@ -99,22 +99,22 @@ def test_a_reply_that_overtakes_the_record_of_its_message_is_not_lost(shop: Worl
                 shop.drain.inbound.claim(session, shop.drain.held, 10)
         return result
 
-    with after_each_send(shop, lambda: webhook(shop, written(OLGA, "quick"), kind="message")):
+    with after_each_send(shop, lambda: post_webhook(shop, text_payload(OLGA, "quick"), kind="message")):
         shop.drain.work = work  # type: ignore[method-assign]
-        flow = shop.start(text(OLGA, "?", "replied", wait_minutes="5"))
-        shop.go(10)
+        flow = shop.robots_start(text_robot(OLGA, "?", "replied", wait_minutes="5"))
+        shop.advance_clock(10)
     assert returned(flow)["reply_text"] == "quick"
 
 
 def test_cleaning_up_one_portal_in_the_middle_of_its_work_stops_nothing(shop: World) -> None:
-    shop.start(text("", "x"))
+    shop.robots_start(text_robot("", "x"))
     arrive(shop)
     plan = stage(shop, "plan")
     done = [shop.drain.work(plan, task) for task in claimed(shop, "plan")]
     assert done
     portals.uninstall(shop.runtime, 1, clean=True)
     shop.drain.record(done)
-    assert shop.runs() == []
+    assert shop.stored_rows(Run) == []
 
 
 def test_a_line_added_during_a_registration_is_offered_by_the_next_one(shop: World) -> None:
@@ -128,14 +128,14 @@ def test_a_line_added_during_a_registration_is_offered_by_the_next_one(shop: Wor
     lines.add(shop.runtime, shop.portal.member_id, lines.NewLine("k", "second", "79005556677"))
     with shop.runtime.db.write() as session:
         registry.record(session, [(due, result)])
-    shop.go(5)
+    shop.advance_clock(5)
     robots = WsgiClient(shop.bx.portal_app).get("/emulator/robots", base_url=PORTAL).json["robots"]
     offered = next(robot for robot in robots if robot["code"] == "robot.send_text")["fields"]["PROPERTIES"]["line"]
     assert "second" in str(offered)
 
 
 def test_a_claim_that_was_not_committed_is_claimed_again(shop: World) -> None:
-    hear(shop)
+    open_windows(shop)
     plan = stage(shop, "plan")
     claim, broken = plan.claim, []
 
@@ -147,66 +147,66 @@ def test_a_claim_that_was_not_committed_is_claimed_again(shop: World) -> None:
         return tasks
 
     plan.claim = once
-    flow = shop.start(text(OLGA, "x"))
+    flow = shop.robots_start(text_robot(OLGA, "x"))
     with contextlib.suppress(OperationalError):  # the loop of a real drain waits a moment here
-        shop.go(3)
-    shop.go(10)
+        shop.advance_clock(3)
+    shop.advance_clock(10)
     assert broken
-    assert end(flow) == ("accepted", "")
+    assert ending(flow) == ("accepted", "")
 
 
 def test_a_lease_whose_taking_was_not_heard_of_is_taken_again(shop: World) -> None:
-    shop.go(30)
+    shop.advance_clock(30)
     shop.drain.held.clear()
     with shop.runtime.db.write() as session:
         leases.release(session, shop.drain.name)
     with shop.runtime.db.write() as session:
         leases.take(session, shop.drain.name, {1}, shop.now)
-    flow = shop.start(template())
-    shop.go(3)
-    assert end(flow) == ("accepted", "")
+    flow = shop.robots_start(template_robot())
+    shop.advance_clock(3)
+    assert ending(flow) == ("accepted", "")
 
 
 def test_a_message_claimed_in_nobodys_hands_becomes_unclear(shop: World) -> None:
-    flow = shop.start(template(until="delivered", wait_minutes="5"))
+    flow = shop.robots_start(template_robot(until="delivered", wait_minutes="5"))
     arrive(shop)
     plan = stage(shop, "plan")
     shop.drain.record([shop.drain.work(plan, task) for task in claimed(shop, "plan")])
     assert claimed(shop, "send")  # committed, and then forgotten
-    shop.go(400)
-    assert end(flow) == ("unknown", "")
+    shop.advance_clock(400)
+    assert ending(flow) == ("unknown", "")
     assert shop.sent == []
 
 
 def test_a_run_that_ended_while_its_portal_was_unpaid_is_answered_afterwards(shop: World) -> None:
-    shop.faults(delays_ms={"delivered": NEVER})
-    flow = shop.start(template(until="delivered", wait_minutes="1"))
-    shop.go(3)
+    shop.set_gupshup_faults(delays_ms={"delivered": NEVER})
+    flow = shop.robots_start(template_robot(until="delivered", wait_minutes="1"))
+    shop.advance_clock(3)
     with shop.runtime.db.write() as session:
         session.get_one(Portal, 1).status = "inactive"
-    shop.go(120)
-    assert end(flow) == ("", "")
+    shop.advance_clock(120)
+    assert ending(flow) == ("", "")
     with shop.runtime.db.write() as session:
         session.get_one(Portal, 1).status = "active"
-    shop.go(120)
-    assert end(flow) == ("timeout", "")
+    shop.advance_clock(120)
+    assert ending(flow) == ("timeout", "")
 
 
 @ONE_DATABASE
 def test_what_a_drain_remembers_of_a_wiped_run_is_not_sent_in_the_name_of_its_successor(shop: World) -> None:
-    hear(shop)
-    flow = shop.start(text(OLGA, "mine"))
+    open_windows(shop)
+    flow = shop.robots_start(text_robot(OLGA, "mine"))
     arrive(shop)
     assert claimed(shop, "plan") == []  # planned by a process that then dies
-    (message,) = shop.messages()
+    (message,) = shop.stored_rows(Message)
     shop.now += timedelta(seconds=20)
-    shop.new_drain()
+    shop.replace_worker()
     shop.drain.planning.fresh[message.run_id] = Content(
         "another", "79990000000", {"path": "/wa/api/v1/msg", "form": {}}
     )
-    shop.go(5)
+    shop.advance_clock(5)
     assert [(one.destination, one.message["text"]) for one in shop.sent] == [(OLGA, "mine")]
-    assert end(flow) == ("accepted", "")
+    assert ending(flow) == ("accepted", "")
 
 
 @ONE_DATABASE
@@ -218,69 +218,69 @@ def test_a_drain_that_lost_its_shards_waits_for_nobodys_pace(shop: World) -> Non
 
 
 def test_a_row_that_no_key_opens_is_set_aside_and_stops_nobody(shop: World) -> None:
-    hear(shop, OLGA, PHONES[0])
-    shop.faults(delays_ms={"delivered": NEVER})
-    shop.start(text(PHONES[0], "a", "delivered", wait_minutes="1"))
-    shop.go(3)
-    waits = shop.start(text(OLGA, "b", "delivered", wait_minutes="1"))
-    shop.go(3)
-    shop.start(text(PHONES[0], "c"))
+    open_windows(shop, OLGA, PHONES[0])
+    shop.set_gupshup_faults(delays_ms={"delivered": NEVER})
+    shop.robots_start(text_robot(PHONES[0], "a", "delivered", wait_minutes="1"))
+    shop.advance_clock(3)
+    waits = shop.robots_start(text_robot(OLGA, "b", "delivered", wait_minutes="1"))
+    shop.advance_clock(3)
+    shop.robots_start(text_robot(PHONES[0], "c"))
     arrive(shop)
     with shop.runtime.db.write() as session:
         session.execute(sql("UPDATE run SET event_token = 'garbage' WHERE id = (SELECT min(id) FROM run)"))
         session.execute(sql("UPDATE run SET properties = 'garbage' WHERE state = 'stored'"))
-    plain = shop.start(text(OLGA, "d"))
-    shop.go(90)
-    assert (end(waits)[0], end(plain)[0]) == ("timeout", "accepted")
+    plain = shop.robots_start(text_robot(OLGA, "d"))
+    shop.advance_clock(90)
+    assert (ending(waits)[0], ending(plain)[0]) == ("timeout", "accepted")
 
 
 @ONE_DATABASE
 def test_an_event_that_no_key_opens_is_put_aside_and_stops_nobody(shop: World) -> None:
-    flow = shop.start(template(until="delivered", wait_minutes="5"))
-    shop.faults(delays_ms={"delivered": NEVER})
-    shop.go(3)
-    webhook(shop, status("sent", "somebody-elses", at=shop.now))
+    flow = shop.robots_start(template_robot(until="delivered", wait_minutes="5"))
+    shop.set_gupshup_faults(delays_ms={"delivered": NEVER})
+    shop.advance_clock(3)
+    post_webhook(shop, status_payload("sent", "somebody-elses", at=shop.now))
     with shop.runtime.db.write() as session:
         session.execute(sql("UPDATE inbound_event SET body = 'garbage' WHERE state = 'stored'"))
-    webhook(shop, status("delivered", shop.messages()[-1].gupshup_id, at=shop.now))
-    shop.go(3)
-    assert end(flow) == ("delivered", "")
+    post_webhook(shop, status_payload("delivered", shop.stored_rows(Message)[-1].gupshup_id, at=shop.now))
+    shop.advance_clock(3)
+    assert ending(flow) == ("delivered", "")
     with shop.runtime.db.read() as session:
         assert session.scalars(sql("SELECT state FROM inbound_event WHERE body = 'garbage'")).all() == ["odd"]
 
 
 def test_a_client_whose_number_whatsapp_spells_otherwise_is_one_client(shop: World) -> None:
-    flow = shop.start(template("+52 55 1234 5678", until="replied"))
-    shop.go(2)
+    flow = shop.robots_start(template_robot("+52 55 1234 5678", until="replied"))
+    shop.advance_clock(2)
     assert shop.sent[-1].destination == "525512345678"
-    webhook(shop, {"type": "mismatch", "payload": {"wa_id": "5215512345678", "phone": "525512345678"}})
-    webhook(shop, written("5215512345678", "Sí"), kind="message")
-    shop.go(2)
+    post_webhook(shop, {"type": "mismatch", "payload": {"wa_id": "5215512345678", "phone": "525512345678"}})
+    post_webhook(shop, text_payload("5215512345678", "Sí"), kind="message")
+    shop.advance_clock(2)
     assert returned(flow)["reply_text"] == "Sí"
-    follow_up = shop.start(text("+52 55 1234 5678", "Gracias"))
-    shop.go(2)
-    assert end(follow_up) == ("accepted", "")
+    follow_up = shop.robots_start(text_robot("+52 55 1234 5678", "Gracias"))
+    shop.advance_clock(2)
+    assert ending(follow_up) == ("accepted", "")
 
 
 def test_when_the_user_who_installed_has_left_the_next_robots_own_pair_heals_the_portal(shop: World) -> None:
-    portal_faults(shop, dismissed=[1])
-    first = shop.start(template(until="delivered"), auth_user_id=3)
-    shop.go(5)
-    assert [message.status for message in shop.messages()] == ["delivered"]
-    assert end(first) == ("", "")
-    second = shop.start(template("", until="delivered"), auth_user_id=3)
-    shop.go(90)
-    assert [end(flow) for flow in (first, second)] == [("delivered", ""), ("delivered", "")]
+    set_portal_faults(shop, dismissed=[1])
+    first = shop.robots_start(template_robot(until="delivered"), auth_user_id=3)
+    shop.advance_clock(5)
+    assert [message.status for message in shop.stored_rows(Message)] == ["delivered"]
+    assert ending(first) == ("", "")
+    second = shop.robots_start(template_robot("", until="delivered"), auth_user_id=3)
+    shop.advance_clock(90)
+    assert [ending(flow) for flow in (first, second)] == [("delivered", ""), ("delivered", "")]
 
 
 def test_an_administrator_who_opens_the_app_heals_the_portal(shop: World) -> None:
-    portal_faults(shop, dismissed=[1])
-    flow = shop.start(template(until="delivered"), auth_user_id=3)
-    shop.go(5)
-    assert end(flow) == ("", "")
+    set_portal_faults(shop, dismissed=[1])
+    flow = shop.robots_start(template_robot(until="delivered"), auth_user_id=3)
+    shop.advance_clock(5)
+    assert ending(flow) == ("", "")
     with shop.bx.lock:
         made = frames.new_frame(shop.portal, f"{APP}/bx24/app", user_id=3)
     page = shop.app.post(made.url.removeprefix(APP), data=made.form)
     assert page.status_code == 200
-    shop.go(90)
-    assert end(flow) == ("delivered", "")
+    shop.advance_clock(90)
+    assert ending(flow) == ("delivered", "")

@@ -11,23 +11,23 @@ from messaging.lines import lines
 from messaging.lines.lines import portal_by_member
 from messaging.runs.outcomes import iso
 from messaging.stages.inbound.stage import Inbound
+from messaging.store.models import InboundEvent, Message
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
     PHONES,
     RESULTS,
     after_each_send,
-    begin,
-    end,
-    ends,
-    events,
-    gupshup,
-    hear,
-    later,
-    status,
-    template,
-    tries,
-    webhook,
+    ending,
+    endings,
+    gupshup_control,
+    jump_clock,
+    open_windows,
+    post_webhook,
+    send_attempts,
+    start_each,
+    status_payload,
+    template_robot,
 )
 from tests.support.world import START, World, returned
 
@@ -40,29 +40,29 @@ def _times(message: Any) -> dict[str, str]:
 
 
 def test_each_run_goes_on_at_its_own_status_and_not_before(shop: World) -> None:
-    shop.faults(delays_ms={"enqueued": 100, "sent": 2000, "delivered": 4000})
-    flows = begin(shop, *(template(phone, until) for phone, until in zip(PHONES, ALL, strict=False)))
+    shop.set_gupshup_faults(delays_ms={"enqueued": 100, "sent": 2000, "delivered": 4000})
+    flows = start_each(shop, *(template_robot(phone, until) for phone, until in zip(PHONES, ALL, strict=False)))
     seen = []
     for act in (
-        lambda: shop.go(1.5),
-        lambda: shop.go(2),
-        lambda: shop.go(2),
-        lambda: (gupshup(shop, "read", {"app": "acmeshop", "phone": PHONES[3]}), shop.go(1)),
-        lambda: (shop.reply(PHONES[4], "Да, жду"), shop.go(1)),
+        lambda: shop.advance_clock(1.5),
+        lambda: shop.advance_clock(2),
+        lambda: shop.advance_clock(2),
+        lambda: (gupshup_control(shop, "read", {"app": "acmeshop", "phone": PHONES[3]}), shop.advance_clock(1)),
+        lambda: (shop.client_replies(PHONES[4], "Да, жду"), shop.advance_clock(1)),
     ):
         act()
-        seen.append([status for status, _ in ends(flows)])
+        seen.append([status for status, _ in endings(flows)])
     assert seen == [list(ALL[: done + 1]) + [""] * (4 - done) for done in range(5)]
     assert [flow.state for flow in flows] == ["completed"] * 5
 
 
 @ONE_DATABASE
 def test_what_is_returned_are_all_results_with_the_providers_times(shop: World) -> None:
-    flows = begin(shop, *(template(phone, until) for phone, until in zip(PHONES, ALL, strict=False)))
-    shop.go(2)
-    gupshup(shop, "read", {"app": "acmeshop", "phone": PHONES[3]})
-    shop.reply(PHONES[4], "Да, жду")
-    shop.go(2)
+    flows = start_each(shop, *(template_robot(phone, until) for phone, until in zip(PHONES, ALL, strict=False)))
+    shop.advance_clock(2)
+    gupshup_control(shop, "read", {"app": "acmeshop", "phone": PHONES[3]})
+    shop.client_replies(PHONES[4], "Да, жду")
+    shop.advance_clock(2)
     for flow, message, until in zip(flows, shop.sent, ALL, strict=True):
         values = returned(flow)
         assert set(values) == RESULTS
@@ -84,14 +84,14 @@ def test_what_is_returned_are_all_results_with_the_providers_times(shop: World) 
 
 
 def test_order_repetition_and_gaps_of_webhooks_do_not_matter(shop: World) -> None:
-    shop.faults(order="reversed", duplicate=True, auto_read_ms=100)
-    read = shop.start(template(PHONES[0], "read"))
-    shop.go(4)
-    shop.faults(order="normal", drop_statuses=["enqueued", "sent"], auto_read_ms=None)
-    skipped = shop.start(template(PHONES[1], "sent"))
-    shop.go(4)
-    assert ends([read, skipped]) == [("read", ""), ("delivered", "")], "a status above the wanted one satisfies it"
-    first = shop.messages()[0]
+    shop.set_gupshup_faults(order="reversed", duplicate=True, auto_read_ms=100)
+    read = shop.robots_start(template_robot(PHONES[0], "read"))
+    shop.advance_clock(4)
+    shop.set_gupshup_faults(order="normal", drop_statuses=["enqueued", "sent"], auto_read_ms=None)
+    skipped = shop.robots_start(template_robot(PHONES[1], "sent"))
+    shop.advance_clock(4)
+    assert endings([read, skipped]) == [("read", ""), ("delivered", "")], "a status above the wanted one satisfies it"
+    first = shop.stored_rows(Message)[0]
     assert first.status == "read"
     assert [first.sent_at, first.delivered_at, first.read_at] == sorted(
         [first.sent_at, first.delivered_at, first.read_at]
@@ -100,9 +100,9 @@ def test_order_repetition_and_gaps_of_webhooks_do_not_matter(shop: World) -> Non
 
 
 def test_a_status_never_goes_backwards(shop: World) -> None:
-    shop.faults(drop_statuses=["enqueued", "sent", "delivered", "read"])
-    flow = shop.start(template(until="replied"))
-    shop.go(1)
+    shop.set_gupshup_faults(drop_statuses=["enqueued", "sent", "delivered", "read"])
+    flow = shop.robots_start(template_robot(until="replied"))
+    shop.advance_clock(1)
     gs_id = shop.sent[0].id
     for kind, at, shown in (
         ("read", 50, "read"),
@@ -111,16 +111,16 @@ def test_a_status_never_goes_backwards(shop: World) -> None:
         ("failed", 60, "read"),
         ("read", 55, "read"),
     ):
-        webhook(shop, status(kind, gs_id, at=START + timedelta(seconds=at), code=131026, reason="late"))
-        shop.settle()
-        assert shop.messages()[0].status == shown, kind
-    message = shop.messages()[0]
+        post_webhook(shop, status_payload(kind, gs_id, at=START + timedelta(seconds=at), code=131026, reason="late"))
+        shop.do_due_work()
+        assert shop.stored_rows(Message)[0].status == shown, kind
+    message = shop.stored_rows(Message)[0]
     assert message.read_at == START + timedelta(seconds=50), "the first telling counts"
     assert message.delivered_at == START + timedelta(seconds=40)
     assert message.failed_at is not None, "recorded, although it changes nothing"
-    assert end(flow) == ("", ""), "a failure after read does not end the run"
-    shop.reply(OLGA, "Прочитала")
-    shop.go(1)
+    assert ending(flow) == ("", ""), "a failure after read does not end the run"
+    shop.client_replies(OLGA, "Прочитала")
+    shop.advance_clock(1)
     assert returned(flow)["status"] == "replied"
     assert returned(flow)["error_code"] == ""
 
@@ -133,10 +133,10 @@ def test_a_failure_ends_the_run_with_the_providers_number_and_words(shop: World,
     codes = {PHONES[0]: 1002, PHONES[1]: 131049, PHONES[2]: 999999}
     faults: dict[str, dict[str, Any]] = {phone: {"code": code} for phone, code in codes.items()}
     faults[PHONES[1]]["after"] = "sent"
-    shop.faults(destinations=faults)
-    flows = begin(shop, *(template(phone, "read") for phone in codes))
-    shop.go(2)
-    assert ends(flows) == [("failed", str(code)) for code in codes.values()]
+    shop.set_gupshup_faults(destinations=faults)
+    flows = start_each(shop, *(template_robot(phone, "read") for phone in codes))
+    shop.advance_clock(2)
+    assert endings(flows) == [("failed", str(code)) for code in codes.values()]
     for flow, phone in zip(flows, codes, strict=True):
         values = returned(flow)
         assert values["message_id"], "it was accepted before it failed"
@@ -152,39 +152,43 @@ def test_a_failure_ends_the_run_with_the_providers_number_and_words(shop: World,
 
 
 def test_a_wait_that_is_over_is_a_timeout_that_says_what_was_reached(shop: World) -> None:
-    flows = begin(shop, template(PHONES[0], "read", wait_minutes="1"), template(PHONES[1], "replied", wait_minutes="2"))
-    shop.go(5)
-    later(shop, 50)
-    assert ends(flows) == [("", ""), ("", "")]
-    shop.go(10)
-    assert ends(flows) == [("timeout", ""), ("", "")]
-    later(shop, 60)
-    assert ends(flows) == [("timeout", ""), ("timeout", "")]
+    flows = start_each(
+        shop,
+        template_robot(PHONES[0], "read", wait_minutes="1"),
+        template_robot(PHONES[1], "replied", wait_minutes="2"),
+    )
+    shop.advance_clock(5)
+    jump_clock(shop, 50)
+    assert endings(flows) == [("", ""), ("", "")]
+    shop.advance_clock(10)
+    assert endings(flows) == [("timeout", ""), ("", "")]
+    jump_clock(shop, 60)
+    assert endings(flows) == [("timeout", ""), ("timeout", "")]
     values = returned(flows[0])
     assert values["message_id"] == shop.sent[0].id
     assert values["sent_to"] == PHONES[0]
     assert values["delivered_at"]
     assert values["read_at"] == ""
     assert "1 мин" in values["error_text"]
-    shop.reply(PHONES[1], "Поздно")
-    shop.go(2)
+    shop.client_replies(PHONES[1], "Поздно")
+    shop.advance_clock(2)
     assert returned(flows[1])["reply_text"] == "", "what comes later changes no answer"
 
 
 def test_a_message_not_handed_over_in_time_is_dropped_for_good(shop: World) -> None:
-    shop.faults(next=[{"answer": "429", "times": 7}])
-    flow = shop.start(template(until="accepted", wait_minutes="1"))
-    shop.go(62)
+    shop.set_gupshup_faults(next=[{"answer": "429", "times": 7}])
+    flow = shop.robots_start(template_robot(until="accepted", wait_minutes="1"))
+    shop.advance_clock(62)
     values = returned(flow)
     assert (values["status"], values["error_code"]) == ("timeout", "")
     assert [values[name] for name in ("message_id", "sent_to", "sent_at")] == ["", "", ""]
     assert "не будет" in values["error_text"]
-    before = len(tries(shop))
+    before = len(send_attempts(shop))
     assert before < 7, "the prepared refusals are not used up, so the next try would have been a chance"
-    shop.faults(next=[])
-    later(shop, 60, 60)
+    shop.set_gupshup_faults(next=[])
+    jump_clock(shop, 60, 60)
     assert shop.sent == []
-    assert len(tries(shop)) == before
+    assert len(send_attempts(shop)) == before
 
 
 UNCLEAR = [
@@ -198,59 +202,63 @@ UNCLEAR = [
 
 
 def test_an_unclear_send_is_cleared_up_by_its_webhooks_and_never_sent_twice(shop: World) -> None:
-    shop.faults(next=UNCLEAR)
-    flows = begin(shop, *(template(phone, "delivered") for phone in PHONES[: len(UNCLEAR)]))
-    shop.go(3)
-    assert ends(flows) == [("delivered", "")] * len(UNCLEAR)
+    shop.set_gupshup_faults(next=UNCLEAR)
+    flows = start_each(shop, *(template_robot(phone, "delivered") for phone in PHONES[: len(UNCLEAR)]))
+    shop.advance_clock(3)
+    assert endings(flows) == [("delivered", "")] * len(UNCLEAR)
     assert [message.destination for message in shop.sent] == PHONES[: len(UNCLEAR)]
     assert [returned(flow)["message_id"] for flow in flows] == [message.id for message in shop.sent]
-    assert len(tries(shop)) == len(UNCLEAR)
+    assert len(send_attempts(shop)) == len(UNCLEAR)
 
 
 def test_an_unclear_send_that_stays_unclear_is_told_so_and_never_repeated(shop: World) -> None:
-    shop.faults(next=["drop_after_accept", "500", "html_502"], drop_statuses=["enqueued", "sent", "delivered"])
-    flows = begin(shop, template(PHONES[0]), template(PHONES[1], "read"), template(PHONES[2], wait_minutes="5"))
-    later(shop, 5, 285)
-    assert ends(flows) == [("", "")] * 3
-    later(shop, 20)
-    assert ends(flows) == [("", ""), ("", ""), ("unknown", "")], "the end of the wait comes first"
-    later(shop, 280)
-    assert ends(flows)[0] == ("", "")
-    later(shop, 20)
-    assert ends(flows) == [("unknown", "")] * 3, "UNKNOWN_AFTER_S"
-    assert len(tries(shop)) == 3
+    shop.set_gupshup_faults(
+        next=["drop_after_accept", "500", "html_502"], drop_statuses=["enqueued", "sent", "delivered"]
+    )
+    flows = start_each(
+        shop, template_robot(PHONES[0]), template_robot(PHONES[1], "read"), template_robot(PHONES[2], wait_minutes="5")
+    )
+    jump_clock(shop, 5, 285)
+    assert endings(flows) == [("", "")] * 3
+    jump_clock(shop, 20)
+    assert endings(flows) == [("", ""), ("", ""), ("unknown", "")], "the end of the wait comes first"
+    jump_clock(shop, 280)
+    assert endings(flows)[0] == ("", "")
+    jump_clock(shop, 20)
+    assert endings(flows) == [("unknown", "")] * 3, "UNKNOWN_AFTER_S"
+    assert len(send_attempts(shop)) == 3
     values = returned(flows[0])
     assert (values["message_id"], values["sent_to"]) == ("", PHONES[0])
     assert "Неизвестно" in values["error_text"]
-    webhook(shop, status("delivered", shop.sent[0].id, PHONES[0], shop.now))
-    later(shop, 70)
-    assert shop.messages()[0].status == "delivered", "the message's story goes on"
+    post_webhook(shop, status_payload("delivered", shop.sent[0].id, PHONES[0], shop.now))
+    jump_clock(shop, 70)
+    assert shop.stored_rows(Message)[0].status == "delivered", "the message's story goes on"
     assert {answer.values["status"] for answer in flows[0].answers} == {"unknown"}, "the answer does not change"
 
 
 def test_two_unclear_sends_to_one_client_are_not_guessed_at(shop: World) -> None:
     # The lane keeps them a second apart; what Gupshup tells of the first comes after the second has left.
-    shop.faults(next=["drop_after_accept", "drop_after_accept"], webhook_delay_ms=2000)
-    flows = begin(shop, template(until="delivered"), template(until="delivered"))
-    shop.go(4)
+    shop.set_gupshup_faults(next=["drop_after_accept", "drop_after_accept"], webhook_delay_ms=2000)
+    flows = start_each(shop, template_robot(until="delivered"), template_robot(until="delivered"))
+    shop.advance_clock(4)
     assert len(shop.sent) == 2
-    assert ends(flows) == [("", ""), ("", "")], "both are open: no event tells which of them it means"
-    later(shop, 60, 300, 300, 60)
-    assert ends(flows) == [("unknown", ""), ("unknown", "")]
-    assert {event.state for event in events(shop)} == {"odd"}
+    assert endings(flows) == [("", ""), ("", "")], "both are open: no event tells which of them it means"
+    jump_clock(shop, 60, 300, 300, 60)
+    assert endings(flows) == [("unknown", ""), ("unknown", "")]
+    assert {event.state for event in shop.stored_rows(InboundEvent)} == {"odd"}
     assert len(shop.sent) == 2
 
 
 def test_a_foreign_message_stays_odd_and_moves_nothing(shop: World) -> None:
-    flow = shop.start(template(until="read"))
-    shop.go(2)
-    assert webhook(shop, status("read", "sent-from-the-console", at=shop.now)).status_code == 200
-    later(shop, 300)
-    assert [event.state for event in events(shop)][-1] == "stored", "it may still turn out to be ours"
-    later(shop, 150, 150, 100)
-    assert [event.state for event in events(shop)][-1] == "odd"
-    assert end(flow) == ("", "")
-    assert len(shop.messages()) == 1
+    flow = shop.robots_start(template_robot(until="read"))
+    shop.advance_clock(2)
+    assert post_webhook(shop, status_payload("read", "sent-from-the-console", at=shop.now)).status_code == 200
+    jump_clock(shop, 300)
+    assert [event.state for event in shop.stored_rows(InboundEvent)][-1] == "stored", "it may still turn out to be ours"
+    jump_clock(shop, 150, 150, 100)
+    assert [event.state for event in shop.stored_rows(InboundEvent)][-1] == "odd"
+    assert ending(flow) == ("", "")
+    assert len(shop.stored_rows(Message)) == 1
 
 
 def test_events_that_overtake_our_own_record_wait_for_it(shop: World) -> None:
@@ -260,10 +268,10 @@ def test_events_that_overtake_our_own_record_wait_for_it(shop: World) -> None:
         _apply_now(shop)
 
     with after_each_send(shop, overtake):
-        flow = shop.start(template(until="delivered"))
-        shop.go(0.5)
-    assert end(flow) == ("delivered", ""), "at once, not when the parked events are looked at again"
-    assert {event.state for event in events(shop)} == {"done"}
+        flow = shop.robots_start(template_robot(until="delivered"))
+        shop.advance_clock(0.5)
+    assert ending(flow) == ("delivered", ""), "at once, not when the parked events are looked at again"
+    assert {event.state for event in shop.stored_rows(InboundEvent)} == {"done"}
 
 
 def _apply_now(world: World) -> None:
@@ -273,10 +281,10 @@ def _apply_now(world: World) -> None:
 
 
 def test_an_unclear_send_does_not_take_the_events_of_a_message_that_is_just_being_sent(shop: World) -> None:
-    shop.faults(next=["drop_after_accept"], drop_statuses=["enqueued", "sent", "delivered"])
-    unclear = shop.start(template(until="delivered"))
-    shop.go(2)
-    shop.faults(drop_statuses=[])
+    shop.set_gupshup_faults(next=["drop_after_accept"], drop_statuses=["enqueued", "sent", "delivered"])
+    unclear = shop.robots_start(template_robot(until="delivered"))
+    shop.advance_clock(2)
+    shop.set_gupshup_faults(drop_statuses=[])
 
     def overtake() -> None:
         shop.now += timedelta(seconds=1)
@@ -284,25 +292,25 @@ def test_an_unclear_send_does_not_take_the_events_of_a_message_that_is_just_bein
         _apply_now(shop)
 
     with after_each_send(shop, overtake):
-        clear = shop.start(template(until="delivered"))
-        shop.go(2)
+        clear = shop.robots_start(template_robot(until="delivered"))
+        shop.advance_clock(2)
     assert len(shop.sent) == 2
-    assert [message.gupshup_id for message in shop.messages()] == [None, shop.sent[1].id]
-    assert ends([unclear, clear]) == [("", ""), ("delivered", "")]
+    assert [message.gupshup_id for message in shop.stored_rows(Message)] == [None, shop.sent[1].id]
+    assert endings([unclear, clear]) == [("", ""), ("delivered", "")]
 
 
 @ONE_DATABASE
 def test_a_refusal_at_once_is_final(shop: World) -> None:
-    hear(shop)
+    open_windows(shop)
     flows = []
     for code, phone in zip(("400", "401", "403", "413"), PHONES, strict=False):
-        shop.faults(next=[code])
-        flows.append(shop.start(template(phone)))
-        later(shop, 1)
+        shop.set_gupshup_faults(next=[code])
+        flows.append(shop.robots_start(template_robot(phone)))
+        jump_clock(shop, 1)
         lines.resume(shop.runtime, shop.line.id)  # 401 and 403 stop the line: tests/flows/test_circuit.py
-    later(shop, 60, 60)
-    assert ends(flows) == [("failed", f"gupshup_{code}") for code in (400, 401, 403, 413)]
-    assert len(tries(shop)) == 4
+    jump_clock(shop, 60, 60)
+    assert endings(flows) == [("failed", f"gupshup_{code}") for code in (400, 401, 403, 413)]
+    assert len(send_attempts(shop)) == 4
     assert shop.sent == []
     assert all(returned(flow)["message_id"] == "" for flow in flows)
     assert all(returned(flow)["error_text"] for flow in flows)

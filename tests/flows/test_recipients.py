@@ -6,7 +6,18 @@ from typing import Any
 
 from bx24.emulator.state import crm
 from messaging.lines import lines
-from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, ends, hear, later, template
+from messaging.store.models import Message
+from tests.flows.scenes import (
+    OLGA,
+    ONE_DATABASE,
+    PHONES,
+    ending,
+    endings,
+    jump_clock,
+    open_windows,
+    start_each,
+    template_robot,
+)
 from tests.support.world import World, returned
 
 WORK, COMPANY = "74951234567", "74950001122"
@@ -37,8 +48,8 @@ def test_the_phone_is_found_from_the_item_a_robot_runs_on(shop: World) -> None:
         (crm.DEAL, 404, "no_phone"),
         (crm.SMART_PROCESS, 404, "no_phone"),
     ]
-    flows = [shop.start(template(phone=""), entity=entity, item=item) for entity, item, _ in cases]
-    later(shop, 0.1, *[1] * 6)  # the lane keeps messages to one client a second apart
+    flows = [shop.robots_start(template_robot(phone=""), entity=entity, item=item) for entity, item, _ in cases]
+    jump_clock(shop, 0.1, *[1] * 6)  # the lane keeps messages to one client a second apart
     found = {(entity, item): _to(flow) for (entity, item, _), flow in zip(cases, flows, strict=True)}
     expected = {(entity, item): who for entity, item, who in cases}
     # +1 555 010 2030 is fictitious, so it is nobody's: a number that no country has given out.
@@ -52,9 +63,11 @@ def test_the_cards_of_many_robots_are_read_together(shop: World) -> None:
     for number in range(100, 140):
         shop.portal.crm.add(crm.CONTACT, number, name="Клиент", phones=[f"8 916 333 {number:04d}"])
         shop.portal.crm.add(crm.DEAL, number, title="Сделка", contactIds=[number])
-    flows = [shop.start(template(phone=""), entity=crm.DEAL, item=number) for number in (*range(100, 140), 404)]
+    flows = [
+        shop.robots_start(template_robot(phone=""), entity=crm.DEAL, item=number) for number in (*range(100, 140), 404)
+    ]
     before = len(shop.net.seen)
-    later(shop, 0.1, 3, 3)
+    jump_clock(shop, 0.1, 3, 3)
     read = [one for one in shop.net.seen[before:] if b"crm.item.get" in bytes(one.body or b"")]
     assert len(read) <= 4, "two calls for up to fifty of them: their deals, their contacts"
     assert [_to(flow) for flow in flows] == [*(f"7916333{number:04d}" for number in range(100, 140)), "no_phone"]
@@ -79,15 +92,15 @@ def test_a_typed_phone_goes_before_the_card_and_is_read_as_people_write(shop: Wo
         ";,": "invalid_phone",
         "+7 999 999 99 99 99": "invalid_phone",
     }
-    flows = begin(shop, *(template(phone) for phone in cases))
-    activity = shop.start(_activity("8 916 222 33 05"), document=LIST)
-    missing = shop.start(_activity(""), document=LIST)
-    on_deal = shop.start(_activity(" "))
-    robot_on_list = shop.start(template(""), document=LIST)
-    later(shop, 0.1, *[1] * 6)  # the lane keeps messages to one client a second apart
+    flows = start_each(shop, *(template_robot(phone) for phone in cases))
+    activity = shop.robots_start(_activity("8 916 222 33 05"), document=LIST)
+    missing = shop.robots_start(_activity(""), document=LIST)
+    on_deal = shop.robots_start(_activity(" "))
+    robot_on_list = shop.robots_start(template_robot(""), document=LIST)
+    jump_clock(shop, 0.1, *[1] * 6)  # the lane keeps messages to one client a second apart
     assert {phone: _to(flow) for phone, flow in zip(cases, flows, strict=True)} == cases
-    assert end(activity) == ("accepted", "")
-    assert ends([missing, on_deal, robot_on_list]) == [
+    assert ending(activity) == ("accepted", "")
+    assert endings([missing, on_deal, robot_on_list]) == [
         ("failed", "value_missing"),
         ("failed", "value_missing"),
         ("failed", "no_phone"),
@@ -104,31 +117,31 @@ def _activity(phone: str) -> tuple[str, dict[str, Any]]:
 def test_of_several_numbers_the_one_with_the_newest_conversation_is_taken(shop: World) -> None:
     first, second, third = PHONES[:3]
     three = f"{first}, {second}; {third}"
-    fresh = shop.start(template(three))
-    shop.go(1)
+    fresh = shop.robots_start(template_robot(three))
+    shop.advance_clock(1)
     assert _to(fresh) == first, "nobody has been talked to: the first valid one"
-    hear(shop, second)
+    open_windows(shop, second)
     assert _to(_after(shop, three)) == second
-    shop.start(template(first))
-    shop.go(1)
+    shop.robots_start(template_robot(first))
+    shop.advance_clock(1)
     assert _to(_after(shop, three)) == first
-    hear(shop, second)
-    shop.faults(next=["400"])
-    refused = shop.start(template(third))
-    shop.go(1)
-    assert end(refused)[0] == "failed"
+    open_windows(shop, second)
+    shop.set_gupshup_faults(next=["400"])
+    refused = shop.robots_start(template_robot(third))
+    shop.advance_clock(1)
+    assert ending(refused)[0] == "failed"
     assert _to(_after(shop, three)) == second, "a send that was refused is no conversation"
 
 
 def _after(world: World, phones: str) -> Any:
-    flow = world.start(template(phones))
-    world.go(1)
+    flow = world.robots_start(template_robot(phones))
+    world.advance_clock(1)
     return flow
 
 
 def test_the_line_is_the_named_one_else_the_clients_last_else_the_default(shop: World) -> None:
     first = shop.line
-    second = shop.connect("othershop", "79001114455")
+    second = shop.connect_line("othershop", "79001114455")
     lines.add(shop.runtime, shop.portal.member_id, lines.NewLine("key", "thirdshop", "79001116677", name="Третья"))
     gone = lines.add(shop.runtime, shop.portal.member_id, lines.NewLine("key", "goneshop", "79001118899", name="Была"))
     lines.remove(shop.runtime, gone.id)
@@ -147,8 +160,8 @@ def test_the_line_is_the_named_one_else_the_clients_last_else_the_default(shop: 
         "999": "line_not_found",
         "²": "line_not_found",
     }
-    flows = begin(shop, *(template(line=wanted) for wanted in cases))
-    shop.go(5)
+    flows = start_each(shop, *(template_robot(line=wanted) for wanted in cases))
+    shop.advance_clock(5)
     apps = {message.id: message.app.name for message in shop.sent}
     found = {
         wanted: apps.get(returned(flow)["message_id"]) or returned(flow)["error_code"]
@@ -161,31 +174,31 @@ def test_the_line_is_the_named_one_else_the_clients_last_else_the_default(shop: 
 
 def test_the_automatic_line_follows_the_client_and_the_default(shop: World) -> None:
     first = shop.line
-    second = shop.connect("othershop", "79001114455")
-    hear(shop, PHONES[0])
-    known, unknown = begin(shop, template(PHONES[0]), template(PHONES[1]))
-    shop.go(1)
+    second = shop.connect_line("othershop", "79001114455")
+    open_windows(shop, PHONES[0])
+    known, unknown = start_each(shop, template_robot(PHONES[0]), template_robot(PHONES[1]))
+    shop.advance_clock(1)
     assert [message.app.name for message in shop.sent] == ["othershop", "acmeshop"]
     assert shop.flask.test_cli_runner().invoke(args=["lines", "default", str(second.id)]).exit_code == 0
-    shop.start(template(PHONES[2]))
-    shop.go(1)
+    shop.robots_start(template_robot(PHONES[2]))
+    shop.advance_clock(1)
     assert shop.sent[-1].app.name == "othershop"
     lines.remove(shop.runtime, second.id)
-    shop.start(template(PHONES[0]))
-    shop.start(template(PHONES[3]))
-    shop.go(1)
+    shop.robots_start(template_robot(PHONES[0]))
+    shop.robots_start(template_robot(PHONES[3]))
+    shop.advance_clock(1)
     assert [message.app.name for message in shop.sent[3:]] == ["acmeshop", "acmeshop"], "the next one is the default"
     lines.remove(shop.runtime, first.id)
-    last = shop.start(template(PHONES[4]))
-    shop.go(1)
-    assert end(last) == ("failed", "line_not_connected")
-    assert ends([known, unknown]) == [("accepted", ""), ("accepted", "")]
+    last = shop.robots_start(template_robot(PHONES[4]))
+    shop.advance_clock(1)
+    assert ending(last) == ("failed", "line_not_connected")
+    assert endings([known, unknown]) == [("accepted", ""), ("accepted", "")]
 
 
 @ONE_DATABASE
 def test_a_line_somebody_called_by_a_number_takes_nothing_from_the_line_with_this_id(shop: World) -> None:
-    shop.connect("second", "79001112244")
+    shop.connect_line("second", "79001112244")
     lines.rename(shop.runtime, 1, "2")
-    begin(shop, template(line="2"))
-    later(shop, 1)
-    assert [message.line_id for message in shop.messages()] == [2]
+    start_each(shop, template_robot(line="2"))
+    jump_clock(shop, 1)
+    assert [message.line_id for message in shop.stored_rows(Message)] == [2]

@@ -12,8 +12,18 @@ from sqlalchemy import text
 from messaging.lines import lines
 from messaging.store.models import Portal
 from messaging.system import logs
-from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, portal_faults, template
-from tests.flows.scenes import text as words
+from tests.flows.scenes import (
+    OLGA,
+    ONE_DATABASE,
+    PHONES,
+    jump_clock,
+    open_windows,
+    set_portal_faults,
+    start_each,
+    template_robot,
+    text_robot,
+    webhook_path,
+)
 from tests.support.world import APP, PORTAL, World
 
 PARAM, BODY, REPLY, NAME = "Ольга Секретова", "Ваш код 4711, никому", "Мой адрес: Лесная 5", "Никитина Ольга"
@@ -23,32 +33,32 @@ SHORT_PHONE = "376312345"
 
 def _story(world: World) -> None:
     """Everything that handles secrets: runs, replies, refusals, refresh, a dead pair, faults of ours, an uninstall."""
-    hear(world)
+    open_windows(world)
     order = {"template": "order_ready", "params": [PARAM, "512"], "language": "ru"}
-    begin(
+    start_each(
         world,
-        template(until="replied", **order),
-        template(PHONES[0], until="read", **order),
-        template(SHORT_PHONE, **order),
-        template("+7 (916) 222-33-02", **order),
-        words(words=BODY, until="delivered"),
-        words(PHONES[3], words=BODY),
-        template("8 916 позвоните", **order),
+        template_robot(until="replied", **order),
+        template_robot(PHONES[0], until="read", **order),
+        template_robot(SHORT_PHONE, **order),
+        template_robot("+7 (916) 222-33-02", **order),
+        text_robot(words=BODY, until="delivered"),
+        text_robot(PHONES[3], words=BODY),
+        template_robot("8 916 позвоните", **order),
     )
-    world.faults(next=["drop_after_accept", "401"])
-    world.go(4)
+    world.set_gupshup_faults(next=["drop_after_accept", "401"])
+    world.advance_clock(4)
     lines.resume(world.runtime, world.line.id)  # the 401 has stopped it
-    world.reply(OLGA, REPLY, client_name=NAME)
-    world.reply(SHORT_PHONE, REPLY)
-    world.app.post(path_of(world, world.line), data=f'{{"broken": "{OLGA} {REPLY}'.encode())
+    world.client_replies(OLGA, REPLY, client_name=NAME)
+    world.client_replies(SHORT_PHONE, REPLY)
+    world.app.post(webhook_path(world, world.line), data=f'{{"broken": "{OLGA} {REPLY}'.encode())
     world.app.post("/gupshup/not-the-secret-but-long-enough-to-be-one-12345", data=REPLY.encode())
     world.app.post("/robots/send_text", data=f"event_token=abc&auth[member_id]={OLGA}&properties[text]={BODY}".encode())
     world.net.broken["api.gupshup.example"] = RuntimeError(f"a fault of ours that quotes {OLGA}")
-    portal_faults(world, expire_tokens=True, html_502=1)
-    begin(world, template(phone=""), words(words=BODY))
-    world.go(3)
+    set_portal_faults(world, expire_tokens=True, html_502=1)
+    start_each(world, template_robot(phone=""), text_robot(words=BODY))
+    world.advance_clock(3)
     world.net.broken.clear()
-    later(world, 30, 30, 60)
+    jump_clock(world, 30, 30, 60)
 
 
 def _secrets(world: World) -> dict[str, str]:
@@ -64,7 +74,7 @@ def _secrets(world: World) -> dict[str, str]:
     flows = world.portal.workflows.values()
     found |= {f"event token {token[:9]}": token for flow in flows for token in flow.tokens}
     found |= {"api key": api_key, "client secret": world.bx.client_secret}
-    found |= {"webhook secret": path_of(world, world.line).rpartition("/")[2]}
+    found |= {"webhook secret": webhook_path(world, world.line).rpartition("/")[2]}
     found |= {"param": PARAM, "body": BODY, "reply": REPLY, "Olga": OLGA, "name": NAME, "short phone": SHORT_PHONE}
     found |= {"typed phone": "(916) 222-33-02", "a phone": PHONES[0], "another": PHONES[3]}
     return {what: value for what, value in found.items() if len(value) > 8}
@@ -80,7 +90,7 @@ def test_no_log_line_shows_a_secret(shop: World, monkeypatch: pytest.MonkeyPatch
         _story(shop)
         secrets = _secrets(shop)
         shop.control.post("/emulator/uninstall", json={"clean": 1}, base_url=PORTAL)
-        shop.go(1)
+        shop.advance_clock(1)
     logs.configure("text", "error")
     written = captured.getvalue()
     assert written.count("\n") > 40, "this is about the lines of a whole story"

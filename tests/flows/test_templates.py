@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, gupshup, hear, later, template, text
+from tests.flows.scenes import (
+    OLGA,
+    ONE_DATABASE,
+    PHONES,
+    ending,
+    gupshup_control,
+    jump_clock,
+    open_windows,
+    start_each,
+    template_robot,
+    text_robot,
+)
 from tests.support.world import World, returned
 
 CATALOGUE: list[dict[str, Any]] = [
@@ -30,8 +41,8 @@ CATALOGUE: list[dict[str, Any]] = [
 @pytest.fixture
 def gallery(world: World) -> World:
     """A shop whose line has a template of each kind."""
-    world.install()
-    world.connect(templates=CATALOGUE)
+    world.install_app()
+    world.connect_line(templates=CATALOGUE)
     return world
 
 
@@ -75,8 +86,8 @@ def test_which_template_is_meant_and_with_which_values(gallery: World) -> None:
         ("robot.send_template", {"phone": f"7916222{4001 + number}", "until": "accepted", **values})
         for number, (values, _) in enumerate(cases)
     ]
-    flows = begin(gallery, *robots)
-    later(gallery, 0.1, 1, 1, 1)
+    flows = start_each(gallery, *robots)
+    jump_clock(gallery, 0.1, 1, 1, 1)
     names = {raw.id: str(raw.raw["elementName"]) for raw in gallery.gs.accounts.apps["acmeshop"].templates.values()}
     by_id = {message.id: [names[str(message.template["id"])], *_params(message)] for message in gallery.sent}
     found = [by_id.get(returned(flow)["message_id"]) or returned(flow)["error_code"] for flow in flows]
@@ -92,36 +103,39 @@ def test_which_template_is_meant_and_with_which_values(gallery: World) -> None:
 
 
 def test_a_template_made_or_changed_a_moment_ago_is_known(gallery: World) -> None:
-    assert end(gallery.run("robot.send_template", template="plain", phone=OLGA)) == ("accepted", "")
-    made = gupshup(gallery, "apps/acmeshop/templates", {"name": "fresh", "language": "ru", "body": "Новый"})
-    later(gallery, 20)
-    assert end(gallery.run("robot.send_template", template="fresh", phone=OLGA)) == ("accepted", "")
-    gupshup(gallery, f"apps/acmeshop/templates/{made['id']}", {"status": "PAUSED"})
-    later(gallery, 20)
-    assert end(gallery.run("robot.send_template", template="fresh", phone=OLGA)) == ("failed", "template_not_approved")
+    assert ending(gallery.robot_runs("robot.send_template", template="plain", phone=OLGA)) == ("accepted", "")
+    made = gupshup_control(gallery, "apps/acmeshop/templates", {"name": "fresh", "language": "ru", "body": "Новый"})
+    jump_clock(gallery, 20)
+    assert ending(gallery.robot_runs("robot.send_template", template="fresh", phone=OLGA)) == ("accepted", "")
+    gupshup_control(gallery, f"apps/acmeshop/templates/{made['id']}", {"status": "PAUSED"})
+    jump_clock(gallery, 20)
+    assert ending(gallery.robot_runs("robot.send_template", template="fresh", phone=OLGA)) == (
+        "failed",
+        "template_not_approved",
+    )
     lists = [request for request in gallery.net.seen if str(request.url).endswith("/template")]
     assert len(lists) <= 4, "the list is kept, not asked for at each send"
 
 
 @ONE_DATABASE
 def test_a_list_that_cannot_be_had_now_delays_and_a_refused_key_ends(gallery: World) -> None:
-    gallery.faults(next=[{"answer": "502", "on": "templates"}, {"answer": "429", "on": "templates"}])
-    late = gallery.start(template(template="plain", language=""))
-    later(gallery, 0.1, 2, 4, 8)
-    assert end(late) == ("accepted", "")
+    gallery.set_gupshup_faults(next=[{"answer": "502", "on": "templates"}, {"answer": "429", "on": "templates"}])
+    late = gallery.robots_start(template_robot(template="plain", language=""))
+    jump_clock(gallery, 0.1, 2, 4, 8)
+    assert ending(late) == ("accepted", "")
     with gallery.runtime.db.write() as session:
         line = session.merge(gallery.line)
         line.templates_synced_at, line.api_key = None, "another-key"
-    gallery.faults(next=[{"answer": "401", "on": "templates"}])
-    refused = gallery.start(template(template="plain", language=""))
-    later(gallery, 0.1, 2)
-    assert end(refused) == ("failed", "gupshup_401")
+    gallery.set_gupshup_faults(next=[{"answer": "401", "on": "templates"}])
+    refused = gallery.robots_start(template_robot(template="plain", language=""))
+    jump_clock(gallery, 0.1, 2)
+    assert ending(refused) == ("failed", "gupshup_401")
     assert len(gallery.sent) == 1
 
 
 @ONE_DATABASE
 def test_texts_points_and_fields_are_checked_before_anything_is_sent(shop: World) -> None:
-    hear(shop, *PHONES)
+    open_windows(shop, *PHONES)
     location = "robot.send_location"
     cases: list[tuple[str, dict[str, Any], str]] = [
         ("robot.send_text", {"text": "я" * 4096}, ""),
@@ -144,12 +158,13 @@ def test_texts_points_and_fields_are_checked_before_anything_is_sent(shop: World
         ("robot.send_text", {"text": "т", "wait_minutes": "43200"}, ""),
     ]
     flows = [
-        shop.start((code, {"phone": PHONES[number % 8], **values})) for number, (code, values, _) in enumerate(cases)
+        shop.robots_start((code, {"phone": PHONES[number % 8], **values}))
+        for number, (code, values, _) in enumerate(cases)
     ]
-    later(shop, 0.1, 1, 1, 1)
-    assert [end(flow) for flow in flows] == [("failed", code) if code else ("accepted", "") for _, _, code in cases], (
-        "Bitrix24 shows what the robot's setter did wrong"
-    )
+    jump_clock(shop, 0.1, 1, 1, 1)
+    assert [ending(flow) for flow in flows] == [
+        ("failed", code) if code else ("accepted", "") for _, _, code in cases
+    ], "Bitrix24 shows what the robot's setter did wrong"
     assert len(shop.sent) == sum(not code for _, _, code in cases)
     points = [message.message for message in shop.sent if message.message["type"] == "location"]
     assert (points[0]["latitude"], points[0]["longitude"]) == (55.7558, 37.6173)
@@ -161,8 +176,8 @@ def test_texts_points_and_fields_are_checked_before_anything_is_sent(shop: World
 
 @ONE_DATABASE
 def test_what_gupshup_gets_is_exactly_what_was_typed(shop: World) -> None:
-    hear(shop)
+    open_windows(shop)
     awkward = 'Скидка 100% & «подарок»\n+1 = {{2}} <b>*жирно*</b> \\ "кавычки" 😀 [1]'
-    shop.start(text(words=awkward))
-    shop.go(1)
+    shop.robots_start(text_robot(words=awkward))
+    shop.advance_clock(1)
     assert json.loads(json.dumps(shop.sent[0].message))["text"] == awkward

@@ -7,8 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from messaging.portals import tokens
-from messaging.store.models import Portal
-from tests.flows.scenes import ONE_DATABASE, PHONES, begin, end, ends, host, later, portal_faults, template
+from messaging.store.models import Portal, Run
+from tests.flows.scenes import (
+    ONE_DATABASE,
+    PHONES,
+    ending,
+    endings,
+    host,
+    jump_clock,
+    set_portal_faults,
+    start_each,
+    template_robot,
+)
 from tests.support.world import AUTH, PORTAL, World
 
 
@@ -22,7 +32,7 @@ def _refreshes(world: World) -> int:
 
 
 def test_many_threads_with_one_expired_token_refresh_it_once(shop: World) -> None:
-    portal_faults(shop, expire_tokens=True)
+    set_portal_faults(shop, expire_tokens=True)
     before, starting = _refreshes(shop), threading.Barrier(6)
 
     def call(_: int) -> Any:
@@ -38,12 +48,12 @@ def test_many_threads_with_one_expired_token_refresh_it_once(shop: World) -> Non
 
 def test_a_token_about_to_expire_is_refreshed_beforehand(shop: World) -> None:
     before = _stored(shop)
-    later(shop, 3600 - 50)
+    jump_clock(shop, 3600 - 50)
     refused = shop.portal.counters.errors.get("expired_token", 0)
-    flow = shop.start(template(phone=""))
-    shop.go(1)
+    flow = shop.robots_start(template_robot(phone=""))
+    shop.advance_clock(1)
     after = _stored(shop)
-    assert end(flow) == ("accepted", "")
+    assert ending(flow) == ("accepted", "")
     assert _refreshes(shop) == 1
     assert shop.portal.counters.errors.get("expired_token", 0) == refused
     assert after.access_token != before.access_token
@@ -53,10 +63,10 @@ def test_a_token_about_to_expire_is_refreshed_beforehand(shop: World) -> None:
 
 @ONE_DATABASE
 def test_an_auth_server_in_trouble_delays_and_loses_nothing(shop: World) -> None:
-    portal_faults(shop, expire_tokens=True, oauth_502=3)
-    flow = shop.start(template(phone="", until="delivered"))
-    later(shop, 0.1, 5, 10, 20, 40)
-    assert end(flow) == ("delivered", "")
+    set_portal_faults(shop, expire_tokens=True, oauth_502=3)
+    flow = shop.robots_start(template_robot(phone="", until="delivered"))
+    jump_clock(shop, 0.1, 5, 10, 20, 40)
+    assert ending(flow) == ("delivered", "")
     assert _stored(shop).status == "active"
     assert len(shop.sent) == 1
 
@@ -68,32 +78,32 @@ def test_a_redis_that_forgets_its_locks_during_a_refresh_loses_nothing(shop: Wor
             shop.runtime.redis.flushall()
 
     shop.net.broken[host(AUTH)] = forget
-    portal_faults(shop, expire_tokens=True)
-    flow = shop.start(template(phone="", until="delivered"))
-    later(shop, 0.1, 5, 10)
-    assert end(flow) == ("delivered", "")
+    set_portal_faults(shop, expire_tokens=True)
+    flow = shop.robots_start(template_robot(phone="", until="delivered"))
+    jump_clock(shop, 0.1, 5, 10)
+    assert ending(flow) == ("delivered", "")
 
 
 def test_a_dead_refresh_token_is_healed_by_the_next_robots_own_pair(shop: World) -> None:
     _kill_pair(shop)
-    first = shop.start(template(PHONES[0], until="delivered"))
-    later(shop, 0.1, 2)
+    first = shop.robots_start(template_robot(PHONES[0], until="delivered"))
+    jump_clock(shop, 0.1, 2)
     assert _stored(shop).status == "reauth"
     assert len(shop.sent) == 1, "sending needs no portal"
-    assert end(first) == ("", ""), "and the answer waits"
-    runs = begin(shop, template(phone=""), template(PHONES[1]))
-    later(shop, 0.1, 2, 60, 60)
+    assert ending(first) == ("", ""), "and the answer waits"
+    runs = start_each(shop, template_robot(phone=""), template_robot(PHONES[1]))
+    jump_clock(shop, 0.1, 2, 60, 60)
     assert _stored(shop).status == "active"
-    assert ends([first, *runs]) == [("delivered", ""), ("accepted", ""), ("accepted", "")]
+    assert endings([first, *runs]) == [("delivered", ""), ("accepted", ""), ("accepted", "")]
     assert len(shop.sent) == 3
-    assert shop.runs()[-1].auth is None, "the pair a run brought is not kept longer than needed"
+    assert shop.stored_rows(Run)[-1].auth is None, "the pair a run brought is not kept longer than needed"
 
 
 @ONE_DATABASE
 def test_a_dead_refresh_token_is_not_healed_by_a_forged_pair(shop: World) -> None:
     _kill_pair(shop)
-    shop.start(template(PHONES[0]))
-    later(shop, 0.1, 2)
+    shop.robots_start(template_robot(PHONES[0]))
+    jump_clock(shop, 0.1, 2)
     good = next(request for request in reversed(shop.net.seen) if "/robots/send_template" in str(request.url))
     body = (good.body.decode() if isinstance(good.body, bytes) else str(good.body)).replace(
         "event_token=", "event_token=y"
@@ -102,7 +112,7 @@ def test_a_dead_refresh_token_is_not_healed_by_a_forged_pair(shop: World) -> Non
         head, _, tail = body.partition(f"auth%5B{name}%5D=")
         body = f"{head}auth%5B{name}%5D=forged{tail[tail.index('&') :]}"
     assert shop.app.post("/robots/send_template", data=body).status_code == 200, "the application_token is right"
-    later(shop, 1, 61)
+    jump_clock(shop, 1, 61)
     assert _stored(shop).status == "reauth"
 
 
@@ -110,22 +120,22 @@ def _kill_pair(world: World) -> None:
     """What we keep is worthless: another server has used the refresh token."""
     grant = world.bx.tokens.by_refresh(_stored(world).refresh_token)
     grant.replaced = True
-    portal_faults(world, expire_tokens=True)
+    set_portal_faults(world, expire_tokens=True)
 
 
 def test_a_portal_that_is_paid_again_works_again(shop: World) -> None:
-    portal_faults(shop, expire_tokens=True, payment_required=True)
-    shop.start(template(PHONES[0]))
-    later(shop, 0.1, 2)
+    set_portal_faults(shop, expire_tokens=True, payment_required=True)
+    shop.robots_start(template_robot(PHONES[0]))
+    jump_clock(shop, 0.1, 2)
     assert _stored(shop).status == "inactive"
-    portal_faults(shop, payment_required=False)
+    set_portal_faults(shop, payment_required=False)
     with shop.bx.lock:
         shop.portal.raise_event("ONAPPPAYMENT", {"CODE": "x", "STATUS": "P"}, user_id=1, send_auth=False)
-    later(shop, 1, 1)
-    flow = shop.start(template(phone="", until="delivered"))
-    later(shop, 1, 1, 1)
+    jump_clock(shop, 1, 1)
+    flow = shop.robots_start(template_robot(phone="", until="delivered"))
+    jump_clock(shop, 1, 1, 1)
     assert _stored(shop).status == "active"
-    assert end(flow) == ("delivered", "")
+    assert ending(flow) == ("delivered", "")
 
 
 @ONE_DATABASE
@@ -133,12 +143,12 @@ def test_a_renamed_portal_is_followed_once_the_auth_server_confirms_it(shop: Wor
     new = "https://renamed.example"
     shop.net.apps[host(new)] = shop.bx.portal_app
     shop.bx.rename(shop.portal, new)
-    flow = shop.start(template(phone="", until="delivered"))
-    later(shop, 0.1, 1, 1)
-    assert end(flow) == ("delivered", "")
+    flow = shop.robots_start(template_robot(phone="", until="delivered"))
+    jump_clock(shop, 0.1, 1, 1)
+    assert ending(flow) == ("delivered", "")
     assert _stored(shop).client_endpoint == f"{new}/rest/"
     before = len(shop.net.seen)
-    shop.run("robot.send_template", template="welcome", language="ru", phone="")
+    shop.robot_runs("robot.send_template", template="welcome", language="ru", phone="")
     assert host(PORTAL) not in {host(str(request.url)) for request in shop.net.seen[before:]}
 
 
@@ -149,12 +159,12 @@ def test_a_redirect_to_a_stranger_is_not_followed(shop: World) -> None:
         return [b""]
 
     shop.net.apps[host(PORTAL)] = lead_astray
-    flow = shop.start(template(phone=""))
-    later(shop, 0.1, 5, 5)
+    flow = shop.robots_start(template_robot(phone=""))
+    jump_clock(shop, 0.1, 5, 5)
     assert "evil.example" not in shop.net.hosts()
     assert _stored(shop).client_endpoint == f"{PORTAL}/rest/"
     assert shop.sent == []
     shop.net.apps[host(PORTAL)] = shop.bx.portal_app
-    later(shop, 60, 60, 60)
-    assert end(flow) == ("accepted", "")
+    jump_clock(shop, 60, 60, 60)
+    assert ending(flow) == ("accepted", "")
     assert len(shop.sent) == 1

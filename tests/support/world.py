@@ -1,6 +1,7 @@
-"""A whole world in one process: a portal, Gupshup, a client's phone and our app, over WSGI, with the clock held still.
+"""A whole world in one process: a portal, Gupshup, a client's phone and our app, connected over WSGI.
 
-Real database, real Redis, real emulators; no sockets between them and nobody sleeps. `world.go(seconds)` lets time pass.
+The database and Redis are real, the vendors are the emulators. There are no sockets between them. The clock stands still
+until `world.advance_clock(seconds)` lets time pass, so no test sleeps.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
@@ -46,14 +47,18 @@ PORTAL, AUTH, GUPSHUP, APP = (
     "https://waba.example",
 )
 KEY = Fernet.generate_key().decode()
-#: What registering writes down about a portal.
+#: The columns that registering the robots writes to a portal.
 REGISTRATION = ("registration", "registered_at", "registration_due_at", "registration_tries", "language", "region")
 _REGISTERED: list[bytes] = []
+Row = TypeVar("Row", InboundEvent, Message, Run)
 BODY = "Здравствуйте, {{1}}! Заказ {{2}} готов."
 
 
 class Net(BaseAdapter):
-    """requests over WSGI. `broken`: host → exception to raise, or a function of the request that may raise."""
+    """The transport of every HTTP session: it calls the WSGI app of the host.
+
+    `broken` maps a host to an exception to raise, or to a function from the request to an exception or None.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,7 +77,7 @@ class Net(BaseAdapter):
         if parts.netloc not in self.apps:
             raise requests.exceptions.ConnectionError(f"nobody lives at {parts.netloc}")
         try:
-            # Its own jar of cookies would throw away the header that was sent.
+            # With a cookie jar of its own, the WSGI client would drop the Cookie header of the request.
             answer = WsgiClient(self.apps[parts.netloc], use_cookies=False).open(
                 parts.path,
                 method=request.method,
@@ -100,12 +105,12 @@ class Net(BaseAdapter):
         """Nothing to close."""
 
     def hosts(self) -> set[str]:
-        """Whom anybody has talked to."""
+        """The hosts that were called so far."""
         return {urlsplit(str(request.url)).netloc for request in self.seen}
 
 
 class World:
-    """Everything, connected. `self.app` is our Flask client, `self.bx` the portal, `self.gs` Gupshup."""
+    """All parts, connected. `app` is a client of our Flask app, `bx` the emulated Bitrix24, `gs` the emulated Gupshup."""
 
     def __init__(self, database_url: str, redis_url: str, folder: Path, lang: str = "ru") -> None:
         self.now = START
@@ -184,12 +189,12 @@ class World:
 
     # --- time ------------------------------------------------------------------------------------------------------
 
-    def new_drain(self) -> None:
-        """The worker dies without a word and another begins; the dead one's leases run out by themselves."""
+    def replace_worker(self) -> None:
+        """The worker dies without giving anything back, and a new one begins. The old leases run out by themselves."""
         self.drain = Drain(self.runtime, threads=16)
 
-    def settle(self) -> None:
-        """Everything that is due now, wherever it is, until nothing moves."""
+    def do_due_work(self) -> None:
+        """Do what is due now, in our app and in both emulators, until nothing is left. The clock does not move."""
         for _ in range(30):
             self.drain.settle()
             if not self.bx.deliver_due() + self.gs.deliver_due() and not self._due():
@@ -201,16 +206,16 @@ class World:
             next_gs is not None and next_gs <= self.now
         )
 
-    def go(self, seconds: float = 0.0) -> None:
-        """Let time pass, from one thing that is due to the next."""
-        self.settle()
+    def advance_clock(self, seconds: float = 0.0) -> None:
+        """Let `seconds` pass, from one thing that is due to the next. 0: only do what is due now."""
+        self.do_due_work()
         until = self.now + timedelta(seconds=seconds)
         while self.now < until:
             self.now = min(until, self._next_due())
-            self.settle()
+            self.do_due_work()
 
     def _next_due(self) -> datetime:
-        """When something may happen next: in the portal, at Gupshup, or in our database."""
+        """When something is due next: in the portal, at Gupshup, or in our database."""
         far = self.now + timedelta(days=365)
         next_bx, next_gs = self.bx.next_due(), self.gs.next_due()
         due = [datetime.fromtimestamp(next_bx, UTC) if next_bx else far, next_gs or far]
@@ -231,7 +236,8 @@ class World:
             ):
                 first = session.scalar(select(func.min(column)).where(condition))
                 due.append(first + lag if first else far)
-        # What is overdue and still there waits for something without a date: a pace, an earlier message.
+        # A row that is overdue and still there waits for something that has no date in the database: the line's rate
+        # limit, or an earlier message of the same conversation.
         return max(min(due), self.now + timedelta(milliseconds=500 if min(due) <= self.now else 1))
 
     # --- setting up ---------------------------------------------------------------------------------------------
@@ -242,11 +248,11 @@ class World:
 
     @property
     def control(self) -> WsgiClient:
-        """The portal's control API."""
+        """A client of the portal emulator's control API."""
         return WsgiClient(self.bx.portal_app)
 
-    def install(self, seconds: float = 1) -> None:
-        """The app is installed through its install page, as a browser would; its robots are registered in `seconds`."""
+    def install_app(self, seconds: float = 1) -> None:
+        """Install the app through its install page, as a browser would, and let `seconds` pass to register its robots."""
         answer = self.control.post(
             "/emulator/install",
             json={"install_url": f"{APP}/bx24/install", "app_url": f"{APP}/bx24/app", "finish": True},
@@ -254,18 +260,19 @@ class World:
         ).json
         assert answer["status"] == 200, answer
         if seconds:
-            self.go(seconds)
+            self.advance_clock(seconds)
 
-    def open_shop(self) -> None:
-        """Installed, with one line, its robots registered: by REST once per process, afterwards as they were then.
+    def install_and_connect(self) -> None:
+        """Install the app, connect one line and register the robots.
 
-        Registering is a sixth of what most tests take; those whose subject it is begin with `install`.
+        The first call in a process registers them by REST and keeps the result; later calls copy it, because
+        registering would take a sixth of a typical test. Tests of registration begin with `install_app`.
         """
-        self.install(seconds=0)  # its robots are registered once, with the line
-        self.connect(seconds=0)
+        self.install_app(seconds=0)  # the robots are registered once, after the line is connected
+        self.connect_line(seconds=0)
         if _REGISTERED:
             self._register(*pickle.loads(_REGISTERED[0]))
-        self.go(1)
+        self.advance_clock(1)
         if not _REGISTERED:
             with self.runtime.db.read() as session:
                 stored = session.scalars(select(Portal)).one()
@@ -280,8 +287,10 @@ class World:
         with self.runtime.db.write() as session:
             session.execute(update(Portal).values(columns))
 
-    def connect(self, name: str = "acmeshop", phone: str = "79001112233", seconds: float = 1, **kwargs: Any) -> Any:
-        """An app at Gupshup with two templates, connected as a line; what that sets off happens in `seconds`."""
+    def connect_line(
+        self, name: str = "acmeshop", phone: str = "79001112233", seconds: float = 1, **kwargs: Any
+    ) -> Any:
+        """Create an app at Gupshup with two templates, connect it as a line, and let `seconds` pass."""
         made = WsgiClient(self.gs_app).post(
             "/emulator/apps",
             json={"app_name": name, "phone": phone, "templates": kwargs.pop("templates", TEMPLATES)},
@@ -297,13 +306,16 @@ class World:
             base_url=GUPSHUP,
         )
         if seconds:
-            self.go(seconds)
+            self.advance_clock(seconds)
         return self.line
 
     # --- acting ------------------------------------------------------------------------------------------------------
 
-    def start(self, *robots: tuple[str, dict[str, Any]], entity: int = 2, item: int = 1, **extra: Any) -> Any:
-        """Run robots or activities on an item, as a workflow; nothing has happened yet when it returns."""
+    def robots_start(self, *robots: tuple[str, dict[str, Any]], entity: int = 2, item: int = 1, **extra: Any) -> Any:
+        """Start a workflow of these robots, (code, values) each, on a CRM item. Time does not pass.
+
+        Returns the emulator's workflow; `returned(workflow)` reads what a step was answered.
+        """
         document = extra.pop("document", None)
         if document is None:
             from bx24.emulator.state.crm import document_type
@@ -314,20 +326,20 @@ class World:
             placed = [PlacedRobot(code=code, values=values, **extra) for code, values in robots]
             return Engine(self.portal).start(document[1], document[0], placed, user_id=1)
 
-    def run(self, code: str, seconds: float = 2, **values: Any) -> Any:
-        """Run one robot on deal 1 and let some seconds pass; its workflow."""
-        flow = self.start((code, values))
-        self.go(seconds)
+    def robot_runs(self, code: str, seconds: float = 2, **values: Any) -> Any:
+        """Start a workflow of one robot on deal 1, let `seconds` pass, and return the workflow."""
+        flow = self.robots_start((code, values))
+        self.advance_clock(seconds)
         return flow
 
-    def reply(self, phone: str, text: str = "Да", **more: Any) -> None:
-        """The client writes."""
+    def client_replies(self, phone: str, text: str = "Да", **more: Any) -> None:
+        """The client of this phone writes to our line."""
         body = {"app": self.gupshup_app["app_name"], "phone": phone, "type": "text", "text": text, **more}
         answer = WsgiClient(self.gs_app).post("/emulator/reply", json=body, base_url=GUPSHUP)
         assert answer.status_code == 201, answer.json
 
-    def faults(self, **faults: Any) -> None:
-        """Something at Gupshup goes wrong from now on."""
+    def set_gupshup_faults(self, **faults: Any) -> None:
+        """Let Gupshup fail from now on; the names are those of the emulator's `POST /emulator/faults`."""
         answer = WsgiClient(self.gs_app).post("/emulator/faults", json=faults, base_url=GUPSHUP)
         assert answer.status_code == 200, answer.json
 
@@ -335,20 +347,17 @@ class World:
 
     @property
     def sent(self) -> list[Any]:
-        """What Gupshup accepted, in order."""
+        """The messages that Gupshup accepted, in order."""
         return self.gs.accepted()
 
-    def runs(self) -> list[Run]:
+    def stored_rows(self, model: type[Row]) -> list[Row]:
+        """Every row of a table, in the order of its ids."""
         with self.runtime.db.read() as session:
-            return list(session.scalars(select(Run).order_by(Run.id)))
-
-    def messages(self) -> list[Message]:
-        with self.runtime.db.read() as session:
-            return list(session.scalars(select(Message).order_by(Message.id)))
+            return list(session.scalars(select(model).order_by(model.id)))
 
 
 def returned(flow: Any, step: int = 0) -> dict[str, Any]:
-    """What a step of a workflow was answered, {} if it was not."""
+    """The values with which a step of a workflow was answered; {} if it has no answer yet."""
     if step >= len(flow.tokens):
         return {}
     return next((dict(answer.values) for answer in flow.answers if answer.token == flow.tokens[step]), {})

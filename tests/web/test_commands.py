@@ -12,8 +12,8 @@ from sqlalchemy import text
 
 from messaging.store.crypto import Vault
 from messaging.store.database import Database, open_engine
-from messaging.store.models import Base
-from tests.flows.scenes import OLGA, ONE_DATABASE, end, hear, portal_faults, template
+from messaging.store.models import Base, Message, Run
+from tests.flows.scenes import OLGA, ONE_DATABASE, ending, open_windows, set_portal_faults, template_robot
 from tests.support.world import APP, KEY, World
 
 UNKNOWN = "0" * 32
@@ -112,20 +112,20 @@ def test_robots_are_registered_on_demand_and_a_refusal_is_an_exit_code(shop: Wor
     report = _json(shop, "robots", "sync", "--portal", shop.portal.member_id)
     assert set(report["added"]) >= codes
     assert set(shop.portal.robots) == codes
-    portal_faults(shop, html_502=50)
+    set_portal_faults(shop, html_502=50)
     failed = _run(shop, "robots", "sync", "--portal", shop.portal.member_id)
     assert failed.exit_code == 1
     assert "502" in failed.output
 
 
 def test_a_messages_whole_story_is_told_by_either_id(shop: World) -> None:
-    hear(shop)
-    flow = shop.start(template(until="replied"))
-    shop.go(2)
-    shop.reply(OLGA, "Секретный ответ")
-    shop.go(1)
-    assert end(flow) == ("replied", "")
-    message = shop.messages()[0]
+    open_windows(shop)
+    flow = shop.robots_start(template_robot(until="replied"))
+    shop.advance_clock(2)
+    shop.client_replies(OLGA, "Секретный ответ")
+    shop.advance_clock(1)
+    assert ending(flow) == ("replied", "")
+    message = shop.stored_rows(Message)[0]
     by_theirs, by_ours = (_json(shop, "messages", "show", name, "--json") for name in (message.gupshup_id, "1"))
     assert by_theirs == by_ours
     assert by_ours["message_id"] == shop.sent[0].id
@@ -141,9 +141,9 @@ def test_a_messages_whole_story_is_told_by_either_id(shop: World) -> None:
 
 
 def test_keys_are_rotated_and_the_old_one_may_go(shop: World, tables_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    hear(shop)
-    shop.start(template(until="replied"))
-    shop.go(2)
+    open_windows(shop)
+    shop.robots_start(template_robot(until="replied"))
+    shop.advance_clock(2)
     new = Fernet.generate_key().decode()
     runtime = shop.runtime
     runtime.vault = Vault((new, KEY))
@@ -158,9 +158,9 @@ def test_keys_are_rotated_and_the_old_one_may_go(shop: World, tables_url: str, m
             for row in session.query(mapper.class_):
                 assert row is not None, "reading a row opens all its sealed columns"
     alone.close()
-    shop.reply(OLGA, "Всё ещё работает")
-    shop.go(1)
-    assert shop.runs()[0].outcome == "replied", "the index of phones survived"
+    shop.client_replies(OLGA, "Всё ещё работает")
+    shop.advance_clock(1)
+    assert shop.stored_rows(Run)[0].outcome == "replied", "the index of phones survived"
 
 
 def test_the_database_is_upgraded_by_a_command(world: World) -> None:

@@ -17,7 +17,17 @@ from sqlalchemy import func, select
 from messaging.limits import concurrency
 from messaging.portals import portals
 from messaging.store.models import Base, InboundEvent, Portal, Run
-from tests.flows.scenes import OLGA, ONE_DATABASE, calls, end, events, hear, host, later, path_of, template
+from tests.flows.scenes import (
+    OLGA,
+    ONE_DATABASE,
+    ending,
+    host,
+    jump_clock,
+    open_windows,
+    rest_calls,
+    template_robot,
+    webhook_path,
+)
 from tests.support.world import AUTH, PORTAL, World
 
 EVIL = "https://evil.example"
@@ -117,7 +127,7 @@ def test_a_true_token_beside_a_forged_address_leads_to_the_true_portal(world: Wo
         }
     )
     assert world.app.post("/bx24/events", data=install).status_code == 200
-    world.go(5)
+    world.advance_clock(5)
     assert "evil.example" not in world.net.hosts()
     with world.runtime.db.read() as session:
         portal = session.scalars(select(Portal)).one()
@@ -139,7 +149,7 @@ def test_a_token_of_another_app_or_another_portal_installs_nothing(world: World)
 @ONE_DATABASE
 def test_the_secret_is_sent_to_the_auth_server_alone(shop: World) -> None:
     shop.control.post("/emulator/faults", json={"expire_tokens": True}, base_url=PORTAL)
-    shop.run("robot.send_template", template="welcome", language="ru")
+    shop.robot_runs("robot.send_template", template="welcome", language="ru")
     shown = {
         host(str(request.url))
         for request in shop.net.seen
@@ -193,8 +203,8 @@ def test_what_bitrix24_sends_is_answered_200_and_empty(shop: World) -> None:
     answers = [
         shop.app.post("/robots/send_template", data=_run(shop)),
         shop.app.post("/bx24/events", data=_form({"event": "ONAPPTEST", "auth": _auth(shop)})),
-        shop.app.post(path_of(shop, shop.line), data=b"{}"),
-        shop.app.get(path_of(shop, shop.line)),
+        shop.app.post(webhook_path(shop, shop.line), data=b"{}"),
+        shop.app.get(webhook_path(shop, shop.line)),
     ]
     assert [(answer.status_code, answer.data) for answer in answers] == [(200, b"")] * 4
 
@@ -259,7 +269,7 @@ def test_no_property_makes_a_run_fail_to_be_stored_or_answered(shop: World) -> N
         assert (answer.status_code, answer.data) == (200, b"")
 
     call()
-    later(shop, 0.1, 1, 5)
+    jump_clock(shop, 0.1, 1, 5)
     with shop.runtime.db.read() as session:
         runs = session.scalars(select(Run)).all()
         assert len(runs) == count
@@ -325,10 +335,10 @@ def _webhooks(draw: Any) -> bytes:
 
 def test_no_webhook_is_answered_with_anything_but_200_and_nothing(shop: World) -> None:
     """And none of them stops those that come after it."""
-    shop.faults(next=["drop_after_accept"], drop_statuses=["enqueued", "sent"])
-    unclear = shop.start(template(until="replied"))
-    later(shop, 0.1)
-    path = path_of(shop, shop.line)
+    shop.set_gupshup_faults(next=["drop_after_accept"], drop_statuses=["enqueued", "sent"])
+    unclear = shop.robots_start(template_robot(until="replied"))
+    jump_clock(shop, 0.1)
+    path = webhook_path(shop, shop.line)
 
     @settings(max_examples=120)
     @given(st.one_of(_BYTES, _webhooks()))
@@ -347,13 +357,13 @@ def test_no_webhook_is_answered_with_anything_but_200_and_nothing(shop: World) -
     for payload, kind in ((long, "message-event"), (odd, "message")):
         assert shop.app.post(path, json={"app": "acmeshop", "type": kind, "payload": payload}).status_code == 200
     assert shop.app.post(path, data=b"x" * 300_000).status_code == 200
-    later(shop, 1, 5)
+    jump_clock(shop, 1, 5)
     assert _rows(shop, InboundEvent) > 30
-    hear(shop, "79162223301")
-    assert end(shop.run("robot.send_text", text="живы", phone="79162223301")) == ("accepted", "")
-    later(shop, 620, 1)
-    assert {event.state for event in events(shop)} <= {"done", "odd"}
-    assert end(unclear)[0] in ("replied", "failed", "unknown")
+    open_windows(shop, "79162223301")
+    assert ending(shop.robot_runs("robot.send_text", text="живы", phone="79162223301")) == ("accepted", "")
+    jump_clock(shop, 620, 1)
+    assert {event.state for event in shop.stored_rows(InboundEvent)} <= {"done", "odd"}
+    assert ending(unclear)[0] in ("replied", "failed", "unknown")
 
 
 @ONE_DATABASE
@@ -362,7 +372,7 @@ def test_a_page_is_framed_by_its_own_portal_only_and_shows_no_secret(shop: World
     assert answer.status_code == 200
     assert f"frame-ancestors {PORTAL}" in answer.headers["Content-Security-Policy"]
     assert "Приложение установлено" in answer.text
-    for secret in (*_secrets(shop), path_of(shop, shop.line).rpartition("/")[2]):
+    for secret in (*_secrets(shop), webhook_path(shop, shop.line).rpartition("/")[2]):
         assert secret not in answer.text
     reader = _open(shop, "app", _frame(shop, user_id=2))
     assert reader.status_code == 200
@@ -398,10 +408,10 @@ def test_the_install_status_is_for_the_page_that_was_opened(shop: World) -> None
 
 @ONE_DATABASE
 def test_rest_is_called_with_tokens_in_bodies_only(shop: World) -> None:
-    shop.run("robot.send_template", template="welcome", language="ru")
+    shop.robot_runs("robot.send_template", template="welcome", language="ru")
     with shop.runtime.db.read() as session:
         token = session.scalars(select(Portal)).one().access_token or ""
-    assert calls(shop, "batch")
+    assert rest_calls(shop, "batch")
     assert not [
         request.url for request in shop.net.seen if token in str(request.url) and host(AUTH) not in str(request.url)
     ]

@@ -10,7 +10,7 @@ from babel import localedata
 from redis.client import Pipeline
 
 from messaging.insight.line_checks import CHECKS
-from tests.flows.scenes import OLGA, PHONES, begin, hear, later, template, text
+from tests.flows.scenes import OLGA, PHONES, jump_clock, open_windows, start_each, template_robot, text_robot
 from tests.support.world import World
 from tests.web.inside import Frame
 
@@ -35,9 +35,14 @@ STATUSES = ("queued", "accepted", "sent", "delivered", "read", "replied", "faile
 def test_every_page_answers(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
     monkeypatch.setattr(localedata, "load", lambda name, *_: read.append(name) or load(name))
-    hear(shop)
-    begin(shop, template(PHONES[0]), text(OLGA, "Здравствуйте"), template(PHONES[1], template="nonsense"))
-    later(shop, 2)
+    open_windows(shop)
+    start_each(
+        shop,
+        template_robot(PHONES[0]),
+        text_robot(OLGA, "Здравствуйте"),
+        template_robot(PHONES[1], template="nonsense"),
+    )
+    jump_clock(shop, 2)
     frame = Frame(shop)
     for path in PAGES:
         frame.page(path)

@@ -10,8 +10,18 @@ from sqlalchemy import text
 
 from messaging.insight import daily
 from messaging.lines import lines
-from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, template
-from tests.flows.scenes import text as words
+from messaging.store.models import Run
+from tests.flows.scenes import (
+    OLGA,
+    ONE_DATABASE,
+    PHONES,
+    jump_clock,
+    open_windows,
+    start_each,
+    template_robot,
+    text_robot,
+    webhook_path,
+)
 from tests.support.world import World
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -44,7 +54,7 @@ def test_alive_is_not_ready(world: World) -> None:
 
 
 def test_without_redis_it_is_alive_not_ready_and_still_stores_what_comes(shop: World) -> None:
-    hear(shop)
+    open_windows(shop)
     shop.runtime.__dict__["redis"] = Redis.from_url("unix:///nowhere/redis.sock")
     shop.runtime.bells.redis = shop.runtime.redis
     unready = shop.app.get("/readyz")
@@ -52,10 +62,10 @@ def test_without_redis_it_is_alive_not_ready_and_still_stores_what_comes(shop: W
     assert (unready.json or {})["queue"].startswith("unreachable")
     assert (unready.json or {})["database"] == "ok"
     assert shop.app.get("/healthz").status_code == 200
-    assert shop.app.post(path_of(shop, shop.line), data=b'{"type":"user-event","payload":{}}').status_code == 200
-    shop.start(template(PHONES[0]))
-    later(shop, 0.1)
-    assert len(shop.runs()) == 1, "the call was answered 200, so it is stored"
+    assert shop.app.post(webhook_path(shop, shop.line), data=b'{"type":"user-event","payload":{}}').status_code == 200
+    shop.robots_start(template_robot(PHONES[0]))
+    jump_clock(shop, 0.1)
+    assert len(shop.stored_rows(Run)) == 1, "the call was answered 200, so it is stored"
     assert shop.bx.queue.history[-1].status == 200
 
 
@@ -82,26 +92,26 @@ def test_who_may_see_the_figures(world: World) -> None:
 
 
 def test_the_figures_are_those_of_what_happened(shop: World) -> None:
-    hear(shop)
-    begin(
+    open_windows(shop)
+    start_each(
         shop,
-        template(until="delivered"),
-        words(),
-        template(PHONES[0]),
-        words(PHONES[1]),
-        template(PHONES[2], template="nothing"),
+        template_robot(until="delivered"),
+        text_robot(),
+        template_robot(PHONES[0]),
+        text_robot(PHONES[1]),
+        template_robot(PHONES[2], template="nothing"),
     )
-    shop.go(3)
-    shop.faults(next=["401"])
-    shop.start(template(PHONES[4]))
-    shop.go(1)
+    shop.advance_clock(3)
+    shop.set_gupshup_faults(next=["401"])
+    shop.robots_start(template_robot(PHONES[4]))
+    shop.advance_clock(1)
     lines.resume(shop.runtime, shop.line.id)  # the 401 has stopped it
-    shop.reply(OLGA, "Да")
-    shop.app.post(path_of(shop, shop.line), data=b"broken")
-    shop.go(40)
-    shop.faults(next=[{"answer": "429", "retry_after": 60}])
-    shop.start(template(PHONES[3]))
-    later(shop, 0.1, 20)
+    shop.client_replies(OLGA, "Да")
+    shop.app.post(webhook_path(shop, shop.line), data=b"broken")
+    shop.advance_clock(40)
+    shop.set_gupshup_faults(next=[{"answer": "429", "retry_after": 60}])
+    shop.robots_start(template_robot(PHONES[3]))
+    jump_clock(shop, 0.1, 20)
     shop.drain.runtime.counters.flush(shop.runtime.redis)
     for _ in daily.count(shop.runtime, shop.now.date()):
         pass

@@ -11,8 +11,19 @@ from sqlalchemy import select
 from messaging.insight import daily, hourly
 from messaging.lines import lines
 from messaging.store.models import Portal
-from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, path_of, status, template, webhook
-from tests.flows.scenes import text as words
+from tests.flows.scenes import (
+    OLGA,
+    ONE_DATABASE,
+    PHONES,
+    jump_clock,
+    open_windows,
+    post_webhook,
+    start_each,
+    status_payload,
+    template_robot,
+    text_robot,
+    webhook_path,
+)
 from tests.support.world import World
 from tests.web.inside import Frame, seen
 
@@ -24,16 +35,18 @@ def _figures(world: World) -> hourly.Figures:
 
 
 def _busy_day(shop: World) -> None:
-    hear(shop)
-    begin(shop, template(until="delivered"), words(PHONES[1]), template(PHONES[2], template="nothing"))
-    shop.start(template(PHONES[5]))
-    later(shop, 0.1)
-    webhook(shop, status("failed", shop.sent[-1].id, PHONES[5], code=131049, reason="ecosystem"))
-    shop.go(3)
-    shop.app.post(path_of(shop, shop.line), data=b"broken")
-    shop.go(3600)
-    begin(shop, template(PHONES[3]))
-    shop.go(40)
+    open_windows(shop)
+    start_each(
+        shop, template_robot(until="delivered"), text_robot(PHONES[1]), template_robot(PHONES[2], template="nothing")
+    )
+    shop.robots_start(template_robot(PHONES[5]))
+    jump_clock(shop, 0.1)
+    post_webhook(shop, status_payload("failed", shop.sent[-1].id, PHONES[5], code=131049, reason="ecosystem"))
+    shop.advance_clock(3)
+    shop.app.post(webhook_path(shop, shop.line), data=b"broken")
+    shop.advance_clock(3600)
+    start_each(shop, template_robot(PHONES[3]))
+    shop.advance_clock(40)
 
 
 def test_the_figures_are_those_of_the_last_24_hours(shop: World) -> None:
@@ -59,9 +72,9 @@ def test_the_figures_are_those_of_the_last_24_hours(shop: World) -> None:
 
 
 def test_a_queue_that_waits_is_named_with_its_age(shop: World) -> None:
-    shop.faults(next=[{"answer": "429", "retry_after": 300}])
-    begin(shop, template(PHONES[0]))
-    later(shop, 1, 30)
+    shop.set_gupshup_faults(next=[{"answer": "429", "retry_after": 300}])
+    start_each(shop, template_robot(PHONES[0]))
+    jump_clock(shop, 1, 30)
     page = Frame(shop).get("/app/health")
     assert "1 ждёт, дольше всех — 3" in seen(page)
     assert "норма: до 2 с" in page.text
@@ -71,8 +84,8 @@ def test_a_queue_that_waits_is_named_with_its_age(shop: World) -> None:
 @ONE_DATABASE
 def test_what_waits_for_the_end_of_a_pause_is_no_fault_of_the_queue(shop: World) -> None:
     lines.pause(shop.runtime, 1)
-    begin(shop, template(PHONES[0]), template(PHONES[1]))
-    later(shop, 1, 60)
+    start_each(shop, template_robot(PHONES[0]), template_robot(PHONES[1]))
+    jump_clock(shop, 1, 60)
     page = Frame(shop).get("/app/health").text
     assert "Сообщения на отправку пусто, 2 на паузе" in seen(page)
     figures = shop.app.get("/metrics").text
@@ -118,8 +131,8 @@ def test_another_portal_sees_none_of_it(shop: World) -> None:
 
 @ONE_DATABASE
 def test_without_redis_the_queues_are_still_told(shop: World) -> None:
-    begin(shop, template(OLGA))
-    shop.go(2)
+    start_each(shop, template_robot(OLGA))
+    shop.advance_clock(2)
     shop.runtime.__dict__["redis"] = Redis.from_url("unix:///nowhere/redis.sock")
     page = Frame(shop).get("/app/health")
     assert page.status_code == 200

@@ -10,7 +10,19 @@ from sqlalchemy import select, update
 
 from messaging.lines import lines
 from messaging.store.models import Line, Message, Portal
-from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, ends, hear, later, template, text, tries
+from tests.flows.scenes import (
+    OLGA,
+    ONE_DATABASE,
+    PHONES,
+    ending,
+    endings,
+    jump_clock,
+    open_windows,
+    send_attempts,
+    start_each,
+    template_robot,
+    text_robot,
+)
 from tests.support.world import APP, World
 from tests.web.inside import EMPLOYEE, Frame
 
@@ -79,7 +91,7 @@ def test_a_line_of_another_portal_does_not_exist_here(shop: World) -> None:
 
 @ONE_DATABASE
 def test_no_lines_yet(world: World) -> None:
-    world.install()
+    world.install_app()
     assert "Линий пока нет" in Frame(world).page("lines")
     assert "Подключить линию" in Frame(world).page("lines")
     assert "Подключить линию" not in Frame(world, EMPLOYEE).page("lines")
@@ -144,7 +156,7 @@ def test_a_key_is_renewed_and_shown_by_its_end_only(shop: World) -> None:
 
 @ONE_DATABASE
 def test_name_pace_and_default(shop: World) -> None:
-    shop.connect("second", "79001112244")
+    shop.connect_line("second", "79001112244")
     frame = Frame(shop)
     frame.change("lines/2/default")
     with shop.runtime.db.read() as session:
@@ -170,8 +182,8 @@ def test_name_pace_and_default(shop: World) -> None:
 
 @ONE_DATABASE
 def test_a_stopped_line_says_why_and_goes_on_by_one_press(shop: World) -> None:
-    shop.faults(wallet_empty=True)
-    shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)
+    shop.set_gupshup_faults(wallet_empty=True)
+    shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
     frame = Frame(shop)
     assert "Остановлена" in frame.page("lines")
     page = frame.page("lines/1")
@@ -179,34 +191,37 @@ def test_a_stopped_line_says_why_and_goes_on_by_one_press(shop: World) -> None:
     assert "Линия «acmeshop» остановлена" in page, "the banner"
     assert "Возобновить" in page
     assert "Возобновить" not in Frame(shop, EMPLOYEE).page("lines/1")
-    shop.faults(wallet_empty=False)
+    shop.set_gupshup_faults(wallet_empty=False)
     assert "остановлена" not in frame.change("lines/1/resume")
-    assert end(shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)) == ("accepted", "")
+    assert ending(shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)) == (
+        "accepted",
+        "",
+    )
 
 
 @ONE_DATABASE
 def test_what_happened_is_drawn_with_a_table(shop: World) -> None:
     frame = Frame(shop)
     assert "За 24 часа сообщений не было" in frame.page("lines/1/hours")
-    begin(shop, *[template(phone) for phone in PHONES[:3]])
-    later(shop, 1, 3600)
-    begin(shop, template(PHONES[3], template="nonsense"), template("79160000000"))
-    later(shop, 1, 5)
+    start_each(shop, *[template_robot(phone) for phone in PHONES[:3]])
+    jump_clock(shop, 1, 3600)
+    start_each(shop, template_robot(PHONES[3], template="nonsense"), template_robot("79160000000"))
+    jump_clock(shop, 1, 5)
     page = frame.page("lines/1/hours")
     assert "За 24 часа доставлено 3 из 4 сообщений (75 %)" in page
     assert page.count("<rect ") == 2
     assert 'role="img"' in page
     assert page.count("<tr>") == 25
     assert "style=" not in page
-    later(shop, 24 * 3600)
+    jump_clock(shop, 24 * 3600)
     assert "сообщений не было" in frame.page("lines/1/hours")
 
 
 @ONE_DATABASE
 def test_a_line_is_removed_with_its_waiting_runs(shop: World) -> None:
-    hear(shop)
-    flows = begin(shop, text(until="replied"), template(PHONES[0], until="replied"))
-    later(shop, 1)
+    open_windows(shop)
+    flows = start_each(shop, text_robot(until="replied"), template_robot(PHONES[0], until="replied"))
+    jump_clock(shop, 1)
     frame = Frame(shop)
     page = frame.page("lines/1")
     assert "Отключить линию «acmeshop»?" in page
@@ -215,8 +230,8 @@ def test_a_line_is_removed_with_its_waiting_runs(shop: World) -> None:
     assert "WhatsApp" in used
     assert used.count("1 запуск") == 2
     assert "Завершено запусков: 2" in frame.change("lines/1/remove")
-    later(shop, 1)
-    assert ends(flows) == [("failed", "line_not_connected")] * 2
+    jump_clock(shop, 1)
+    assert endings(flows) == [("failed", "line_not_connected")] * 2
     frame.page("lines/1", 404)
     for change in CHANGES:
         frame.change(f"lines/1/{change}", 404)
@@ -256,64 +271,66 @@ def test_a_paused_line_sends_nothing_loses_nothing_and_sends_it_once_afterwards(
     frame = Frame(shop)
     with shop.runtime.db.write() as session:
         session.execute(update(Line).values(pace=0.1, burst=1))
-    flows = begin(shop, *[template(phone) for phone in PHONES[:5]])
-    later(shop, 1)
+    flows = start_each(shop, *[template_robot(phone) for phone in PHONES[:5]])
+    jump_clock(shop, 1)
     assert len(shop.sent) == 1
     frame.change("lines/1/pause")
     assert (_line(shop).paused_at, _line(shop).paused_by) == (shop.now, 1)
-    flows += begin(shop, template(PHONES[5]), template(PHONES[6]))
-    later(shop, 1, 30, 600)
-    assert len(tries(shop)) == 1
-    assert [message.status for message in shop.messages()].count("queued") == 6, "planned as usual, and waiting"
+    flows += start_each(shop, template_robot(PHONES[5]), template_robot(PHONES[6]))
+    jump_clock(shop, 1, 30, 600)
+    assert len(send_attempts(shop)) == 1
+    assert [message.status for message in shop.stored_rows(Message)].count("queued") == 6, (
+        "planned as usual, and waiting"
+    )
     assert "6 сообщений ждут в очереди" in frame.page("lines/1")
-    shop.new_drain()
-    later(shop, 30, 1)
-    assert len(tries(shop)) == 1
+    shop.replace_worker()
+    jump_clock(shop, 30, 1)
+    assert len(send_attempts(shop)) == 1
     frame.change("lines/1/pace", pace="5")
     frame.change("lines/1/unpause")
-    shop.go(10)
+    shop.advance_clock(10)
     assert [message.destination for message in shop.sent] == PHONES[:7]
-    assert ends(flows) == [("accepted", "")] * 7
-    assert len(tries(shop)) == 7
+    assert endings(flows) == [("accepted", "")] * 7
+    assert len(send_attempts(shop)) == 7
 
 
 def test_a_pause_keeps_no_run_waiting_beyond_its_wait(shop: World) -> None:
     lines.pause(shop.runtime, 1)
-    short = shop.start(template(PHONES[0], until="delivered", wait_minutes="5"))
-    long = shop.start(template(PHONES[1], until="delivered", wait_minutes="60"))
-    later(shop, 1, 299)
-    assert ends([short, long]) == [("", ""), ("", "")]
-    later(shop, 2)
-    assert ends([short, long]) == [("timeout", ""), ("", "")]
+    short = shop.robots_start(template_robot(PHONES[0], until="delivered", wait_minutes="5"))
+    long = shop.robots_start(template_robot(PHONES[1], until="delivered", wait_minutes="60"))
+    jump_clock(shop, 1, 299)
+    assert endings([short, long]) == [("", ""), ("", "")]
+    jump_clock(shop, 2)
+    assert endings([short, long]) == [("timeout", ""), ("", "")]
     lines.unpause(shop.runtime, 1)
-    shop.go(5)
+    shop.advance_clock(5)
     assert [message.destination for message in shop.sent] == [PHONES[1]]
-    assert end(long) == ("delivered", "")
+    assert ending(long) == ("delivered", "")
 
 
 def test_what_comes_in_meanwhile_is_answered_and_other_lines_send(shop: World) -> None:
-    hear(shop)
-    asked = shop.start(text(until="replied"))
-    later(shop, 1)
-    shop.connect("second", "79001112244")
+    open_windows(shop)
+    asked = shop.robots_start(text_robot(until="replied"))
+    jump_clock(shop, 1)
+    shop.connect_line("second", "79001112244")
     lines.pause(shop.runtime, 1)
-    held = shop.start(template(PHONES[0], line="acmeshop"))
-    other = shop.start(template(PHONES[1], line="second"))
-    window = shop.start(("robot.check_window", {"phone": OLGA}))
-    later(shop, 2, 2)  # a portal's answers go together
-    assert ends([held, other, window]) == [("", ""), ("accepted", ""), ("ok", "")]
+    held = shop.robots_start(template_robot(PHONES[0], line="acmeshop"))
+    other = shop.robots_start(template_robot(PHONES[1], line="second"))
+    window = shop.robots_start(("robot.check_window", {"phone": OLGA}))
+    jump_clock(shop, 2, 2)  # a portal's answers go together
+    assert endings([held, other, window]) == [("", ""), ("accepted", ""), ("ok", "")]
     shop.gupshup_app = {"app_name": "acmeshop"}
-    shop.reply(OLGA, "Да")
-    later(shop, 2)
-    assert end(asked)[0] == "replied"
+    shop.client_replies(OLGA, "Да")
+    jump_clock(shop, 2)
+    assert ending(asked)[0] == "replied"
     # A second pause and a second end of it change nothing.
     assert (lines.pause(shop.runtime, 1), lines.unpause(shop.runtime, 1), lines.unpause(shop.runtime, 1)) == (
         False,
         True,
         False,
     )
-    shop.go(2)
-    assert end(held) == ("accepted", "")
+    shop.advance_clock(2)
+    assert ending(held) == ("accepted", "")
 
 
 def test_what_waits_on_a_paused_line_is_nobodys_work(shop: World) -> None:
@@ -321,28 +338,28 @@ def test_what_waits_on_a_paused_line_is_nobodys_work(shop: World) -> None:
     from messaging.worker.due_work import due_shards
 
     lines.pause(shop.runtime, 1)
-    shop.start(template())
-    later(shop, 1, 60)
+    shop.robots_start(template_robot())
+    jump_clock(shop, 1, 60)
     with shop.runtime.db.read() as session:
         assert due_shards(session, shop.runtime) == set()
         assert session.scalars(select(Message.send_at)).one() is None
     lines.remove(shop.runtime, 1)
-    later(shop, 1)
-    assert [message.status for message in shop.messages()] == ["dropped"]
+    jump_clock(shop, 1)
+    assert [message.status for message in shop.stored_rows(Message)] == ["dropped"]
 
 
 def test_a_stop_ends_what_waits_also_on_a_paused_line(shop: World) -> None:
     lines.pause(shop.runtime, 1)
-    flow = shop.start(template())
-    later(shop, 1)
-    shop.faults(key_revoked=True)
+    flow = shop.robots_start(template_robot())
+    jump_clock(shop, 1)
+    shop.set_gupshup_faults(key_revoked=True)
     with shop.runtime.db.write() as session:
         session.execute(update(Line).values(stopped_at=shop.now, stop_code="gupshup_401", trial_at=None, probe_at=None))
-    later(shop, 1)
-    begin(shop, template(PHONES[0]))
-    later(shop, 1)
-    assert end(flow) == ("failed", "gupshup_401")
-    assert tries(shop) == []
+    jump_clock(shop, 1)
+    start_each(shop, template_robot(PHONES[0]))
+    jump_clock(shop, 1)
+    assert ending(flow) == ("failed", "gupshup_401")
+    assert send_attempts(shop) == []
 
 
 @ONE_DATABASE

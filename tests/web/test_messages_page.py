@@ -16,8 +16,18 @@ from gupshup import formatting
 from messaging.insight import search, search_rows
 from messaging.store.models import Message, Portal, Run
 from messaging.store.types import WIPED
-from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, status, template, webhook
-from tests.flows.scenes import text as words
+from tests.flows.scenes import (
+    OLGA,
+    ONE_DATABASE,
+    PHONES,
+    jump_clock,
+    open_windows,
+    post_webhook,
+    start_each,
+    status_payload,
+    template_robot,
+    text_robot,
+)
 from tests.support.world import World
 from tests.web.inside import EMPLOYEE, Frame, seen
 from web.pages import messages
@@ -45,17 +55,17 @@ def frame(shop: World) -> Frame:
 
 
 def test_each_filter_finds_what_it_names_and_nothing_else(shop: World, frame: Frame) -> None:
-    hear(shop)
-    begin(
+    open_windows(shop)
+    start_each(
         shop,
-        words(OLGA, "Ваш заказ готов", until="delivered"),
-        template(PHONES[0], until="accepted"),
-        words(PHONES[1], "Окно закрыто у этого"),
+        text_robot(OLGA, "Ваш заказ готов", until="delivered"),
+        template_robot(PHONES[0], until="accepted"),
+        text_robot(PHONES[1], "Окно закрыто у этого"),
         ("robot.check_window", {"phone": OLGA}),
     )
-    shop.go(5)
-    shop.start(template(PHONES[2]), item=2)
-    shop.go(5)
+    shop.advance_clock(5)
+    shop.robots_start(template_robot(PHONES[2]), item=2)
+    shop.advance_clock(5)
     everything = _found(frame)
     assert len(everything) == 5
     assert "WhatsApp: шаблон клиенту" in everything[0], "newest first"
@@ -63,9 +73,9 @@ def test_each_filter_finds_what_it_names_and_nothing_else(shop: World, frame: Fr
     assert len(_found(frame, words=OLGA[-4:])) == 2, "its last digits"
     assert _found(frame, words="сделка 2") == _found(frame, words="DEAL_2") == everything[:1]
     assert len(_found(frame, words="сделка 1")) == 4
-    message = shop.messages()[0]
+    message = shop.stored_rows(Message)[0]
     assert len(_found(frame, words=str(message.gupshup_id))) == len(_found(frame, words=f"#{message.id}")) == 1
-    assert len(_found(frame, words=shop.runs()[0].trace)) == 1, "the number that support is told"
+    assert len(_found(frame, words=shop.stored_rows(Run)[0].trace)) == 1, "the number that support is told"
     assert _found(frame, words="+7 900 000-00-01") == _found(frame, words="заказ") == []
     refused = _found(frame, status="failed")
     assert len(refused) == 1
@@ -83,8 +93,8 @@ def test_each_filter_finds_what_it_names_and_nothing_else(shop: World, frame: Fr
 @ONE_DATABASE
 def test_what_is_shown_as_a_status_is_what_its_filter_finds(shop: World) -> None:
     """Each pair of a run's outcome and a message's status lies in exactly one of the filters."""
-    begin(shop, *(template(PHONES[n % 8]) for n in range(61)))
-    later(shop, 5, 60)
+    start_each(shop, *(template_robot(PHONES[n % 8]) for n in range(61)))
+    jump_clock(shop, 5, 60)
     outcomes = ["", "accepted", "sent", "delivered", "read", "replied", "failed", "unknown", "timeout", "ok"]
     states = ["queued", "accepted", "delivered", "read", "failed", "unknown", "sent"]
     pairs = [(outcome, state) for outcome in outcomes for state in states if state != "queued" or not outcome]
@@ -104,14 +114,14 @@ def test_what_is_shown_as_a_status_is_what_its_filter_finds(shop: World) -> None
 
 @ONE_DATABASE
 def test_the_next_page_goes_on_where_the_last_ended_though_new_runs_come(shop: World, frame: Frame) -> None:
-    begin(shop, *(template(PHONES[n % 8]) for n in range(70)))
-    later(shop, 5)
+    start_each(shop, *(template_robot(PHONES[n % 8]) for n in range(70)))
+    jump_clock(shop, 5)
     first = frame.post("/app/messages", {"period": "7"}, target="found").text
     cursor = re.search(r'"before": (\d+)', first)
     assert cursor
     assert "Показать ещё 50" in first
-    begin(shop, *(template(PHONES[n]) for n in range(5)))
-    later(shop, 5)
+    start_each(shop, *(template_robot(PHONES[n]) for n in range(5)))
+    jump_clock(shop, 5)
     second = frame.post("/app/messages", {"period": "7", "before": cursor[1]}, target="more").text
     shown = re.findall(r"/app/messages/(\d+)\" hx-post", first + second)
     assert len(shown) == len(set(shown)) == 70, "each once, none of the new ones"
@@ -123,8 +133,8 @@ def test_the_next_page_goes_on_where_the_last_ended_though_new_runs_come(shop: W
 def test_a_search_that_runs_out_of_time_says_how_far_it_looked(
     shop: World, frame: Frame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begin(shop, *(template(PHONES[n % 8]) for n in range(30)))
-    later(shop, 5)
+    start_each(shop, *(template_robot(PHONES[n % 8]) for n in range(30)))
+    jump_clock(shop, 5)
     monkeypatch.setattr(search, "BUDGET_S", 0.0)
     monkeypatch.setattr(search, "STRETCHES", dict.fromkeys(search.STRETCHES, 10))
     looked, found = 0, []
@@ -141,10 +151,10 @@ def test_a_search_that_runs_out_of_time_says_how_far_it_looked(
 
 @ONE_DATABASE
 def test_another_portal_sees_nothing_of_it(shop: World) -> None:
-    hear(shop)
-    begin(shop, template(OLGA))
-    shop.go(5)
-    run_id, gupshup_id = shop.runs()[0].id, shop.messages()[0].gupshup_id
+    open_windows(shop)
+    start_each(shop, template_robot(OLGA))
+    shop.advance_clock(5)
+    run_id, gupshup_id = shop.stored_rows(Run)[0].id, shop.stored_rows(Message)[0].gupshup_id
     with shop.runtime.db.write() as session:
         mine = session.scalars(select(Portal)).one()
         copied = {column.name: getattr(mine, column.name) for column in Portal.__table__.columns if column.name != "id"}
@@ -160,16 +170,16 @@ def test_another_portal_sees_nothing_of_it(shop: World) -> None:
 
 @ONE_DATABASE
 def test_only_administrators_see_whole_phones(shop: World, frame: Frame) -> None:
-    hear(shop)
-    begin(shop, words(OLGA, "Позвоните +7 912 345-67-89", until="replied"))
-    shop.go(2)
-    shop.reply(OLGA, "Мой номер 89123456789")
-    shop.go(2)
-    run_id = shop.runs()[0].id
+    open_windows(shop)
+    start_each(shop, text_robot(OLGA, "Позвоните +7 912 345-67-89", until="replied"))
+    shop.advance_clock(2)
+    shop.client_replies(OLGA, "Мой номер 89123456789")
+    shop.advance_clock(2)
+    run_id = shop.stored_rows(Run)[0].id
     employee = Frame(shop, EMPLOYEE)
     form = {"period": "all"}
-    begin(shop, template("+999 912 3456789"))
-    shop.go(2)
+    start_each(shop, template_robot("+999 912 3456789"))
+    shop.advance_clock(2)
     assert "3456789" in frame.get("/app/messages").text, "the reason names the number that is none"
     for page in (
         employee.get("/app/messages").text,
@@ -184,10 +194,10 @@ def test_only_administrators_see_whole_phones(shop: World, frame: Frame) -> None
 
 
 def test_who_sees_masked_phones_finds_them_by_the_whole_number_only(shop: World, frame: Frame) -> None:
-    begin(shop, template(OLGA))
-    shop.go(2)
+    start_each(shop, template_robot(OLGA))
+    shop.advance_clock(2)
     employee = Frame(shop, EMPLOYEE)
-    run_id = shop.runs()[0].id
+    run_id = shop.stored_rows(Run)[0].id
 
     def finds(who: Frame, typed: str) -> bool:
         form = {"period": "all", "words": typed}
@@ -222,9 +232,11 @@ def test_phones_are_masked_all_over_the_message_on_the_screen(shop: World) -> No
 
 @ONE_DATABASE
 def test_the_file_holds_what_is_filtered_and_no_formulas(shop: World, frame: Frame) -> None:
-    hear(shop)
-    begin(shop, words(OLGA, '=HYPERLINK("http://evil";"x")'), words(OLGA, "-1+1"), template(PHONES[0]))
-    shop.go(5)
+    open_windows(shop)
+    start_each(
+        shop, text_robot(OLGA, '=HYPERLINK("http://evil";"x")'), text_robot(OLGA, "-1+1"), template_robot(PHONES[0])
+    )
+    shop.advance_clock(5)
     answer = frame.post("/app/messages.csv", {"action": "send_text"}, minutes=180)
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.text.startswith("\ufeffВремя;")
@@ -237,8 +249,8 @@ def test_the_file_holds_what_is_filtered_and_no_formulas(shop: World, frame: Fra
 
 @ONE_DATABASE
 def test_wrong_dates_are_named_and_what_was_typed_stays(shop: World, frame: Frame) -> None:
-    begin(shop, template(OLGA))
-    shop.go(1)
+    start_each(shop, template_robot(OLGA))
+    shop.advance_clock(1)
     page = frame.post("/app/messages", {"period": "own", "first": "вчера", "last": "2026-11-01"}).text
     assert "«вчера» — не дата" in page
     assert 'value="вчера"' in page
@@ -256,15 +268,17 @@ def test_wrong_dates_are_named_and_what_was_typed_stays(shop: World, frame: Fram
 
 @ONE_DATABASE
 def test_the_story_of_a_message_that_was_read_and_answered(shop: World, frame: Frame) -> None:
-    hear(shop)
-    begin(shop, ("robot.send_buttons", {"text": "Придёте?", "phone": OLGA, "buttons": ["Да|yes"], "until": "replied"}))
-    shop.go(3)
-    webhook(shop, status("read", shop.sent[0].id, at=shop.now))
-    shop.go(1)
-    later(shop, 600)
-    shop.reply(OLGA, "Да")
-    shop.go(40)
-    told = _story(frame, shop.runs()[0].id)
+    open_windows(shop)
+    start_each(
+        shop, ("robot.send_buttons", {"text": "Придёте?", "phone": OLGA, "buttons": ["Да|yes"], "until": "replied"})
+    )
+    shop.advance_clock(3)
+    post_webhook(shop, status_payload("read", shop.sent[0].id, at=shop.now))
+    shop.advance_clock(1)
+    jump_clock(shop, 600)
+    shop.client_replies(OLGA, "Да")
+    shop.advance_clock(40)
+    told = _story(frame, shop.stored_rows(Run)[0].id)
     steps = (
         *("Битрикс24 запустил робота «WhatsApp: кнопки клиенту»", "В очереди линии", "Передаём в Gupshup"),
         *("Gupshup принял", "Отправлено в WhatsApp", "Доставлено на телефон", "Прочитано", "Клиент ответил"),
@@ -276,19 +290,21 @@ def test_the_story_of_a_message_that_was_read_and_answered(shop: World, frame: F
     assert "Придёте?" in told, "as the client sees it"
     assert "message-event" in told, "what the provider said"
     assert OLGA not in told
-    assert 'data-open-path="/crm/deal/details/1/"' in frame.get(f"/app/messages/{shop.runs()[0].id}").text
+    assert 'data-open-path="/crm/deal/details/1/"' in frame.get(f"/app/messages/{shop.stored_rows(Run)[0].id}").text
 
 
 @ONE_DATABASE
 def test_the_stories_of_what_did_not_arrive(shop: World, frame: Frame) -> None:
-    begin(shop, words(PHONES[0], "закрыто"), template(PHONES[1], template="nothing"), template(PHONES[2]))
-    later(shop, 0.1)
-    webhook(shop, status("failed", shop.sent[0].id, PHONES[2], code=131049, reason="healthy ecosystem"))
-    shop.faults(next=["502"])
-    shop.start(template(PHONES[3]))
-    shop.start(template(PHONES[4], until="read", wait_minutes=5))
-    later(shop, 1, 40, 700)
-    closed, missing, failed, unknown, late = (_story(frame, run.id) for run in shop.runs())
+    start_each(
+        shop, text_robot(PHONES[0], "закрыто"), template_robot(PHONES[1], template="nothing"), template_robot(PHONES[2])
+    )
+    jump_clock(shop, 0.1)
+    post_webhook(shop, status_payload("failed", shop.sent[0].id, PHONES[2], code=131049, reason="healthy ecosystem"))
+    shop.set_gupshup_faults(next=["502"])
+    shop.robots_start(template_robot(PHONES[3]))
+    shop.robots_start(template_robot(PHONES[4], until="read", wait_minutes=5))
+    jump_clock(shop, 1, 40, 700)
+    closed, missing, failed, unknown, late = (_story(frame, run.id) for run in shop.stored_rows(Run))
     assert "Окно WhatsApp закрыто: клиент не писал последние 24 часа" in closed
     assert "window_closed" in closed
     assert "Шаблона «nothing (ru)» на этой линии нет" in missing, "with the value that was typed"
@@ -301,18 +317,20 @@ def test_the_stories_of_what_did_not_arrive(shop: World, frame: Frame) -> None:
     assert "состояние «сообщение прочитано» не наступило за 5 мин" in late
     assert "Доставлено на телефон" in late, "it did arrive"
     english = Frame(shop, lang="en")
-    assert "There is no template “nothing (ru)” on this line" in _story(english, shop.runs()[1].id), "the same values"
-    assert "Not delivered: the client got much advertising" in _story(english, shop.runs()[2].id)
+    assert "There is no template “nothing (ru)” on this line" in _story(english, shop.stored_rows(Run)[1].id), (
+        "the same values"
+    )
+    assert "Not delivered: the client got much advertising" in _story(english, shop.stored_rows(Run)[2].id)
 
 
 @ONE_DATABASE
 def test_a_message_that_was_tried_again_left_once_and_its_story_says_why_it_waited(shop: World, frame: Frame) -> None:
-    shop.faults(next=[{"answer": "429", "retry_after": 90}])
-    begin(shop, template(PHONES[0]))
-    shop.go(1)
-    run_id = shop.runs()[0].id
+    shop.set_gupshup_faults(next=[{"answer": "429", "retry_after": 90}])
+    start_each(shop, template_robot(PHONES[0]))
+    shop.advance_clock(1)
+    run_id = shop.stored_rows(Run)[0].id
     assert "Ждёт своей очереди, перед ним 0" in _story(frame, run_id)
-    shop.go(120)
+    shop.advance_clock(120)
     told = _story(frame, run_id)
     assert len(shop.sent) == 1
     assert "Передаём в Gupshup, попытка 2" in told
@@ -322,13 +340,13 @@ def test_a_message_that_was_tried_again_left_once_and_its_story_says_why_it_wait
 
 @ONE_DATABASE
 def test_what_is_wiped_is_said_to_be_wiped(shop: World, frame: Frame) -> None:
-    hear(shop)
-    begin(shop, words(OLGA, "Секрет"))
-    shop.go(60)
+    open_windows(shop)
+    start_each(shop, text_robot(OLGA, "Секрет"))
+    shop.advance_clock(60)
     with shop.runtime.db.write() as session:
         session.execute(update(Message).values(payload=None, choices=None))
         session.execute(update(Run).values(answer=None, properties=WIPED, log_line=WIPED))
-    told = _story(frame, shop.runs()[0].id)
+    told = _story(frame, shop.stored_rows(Run)[0].id)
     assert "Текст уже не хранится" in told
     assert "Секрет" not in told
     assert len(_found(frame, words=OLGA)) == 1

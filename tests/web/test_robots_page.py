@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from tests.flows.scenes import OLGA, ONE_DATABASE, portal_faults
+from tests.flows.scenes import OLGA, ONE_DATABASE, set_portal_faults
 from tests.support.world import World
 from tests.web.inside import EMPLOYEE, Frame, seen
 
@@ -36,7 +36,7 @@ def test_repairing_all_is_done_by_a_worker_and_the_page_waits_for_it(shop: World
     shop.portal.robots.clear()
     page = Frame(shop).post("/app/robots/repair")
     assert "Роботы регистрируются" in seen(page)
-    shop.go(1)
+    shop.advance_clock(1)
     assert "Роботы регистрируются" not in seen(Frame(shop).get("/app/robots"))
     assert len(shop.portal.robots) == 18
 
@@ -60,15 +60,15 @@ def test_a_code_that_is_not_ours_registers_nothing(shop: World) -> None:
     ("lang", "words"), [("ru", "Не удалось спросить Битрикс24"), ("en", "Bitrix24 could not be asked")]
 )
 def test_a_portal_that_does_not_answer_says_what_to_do(shop: World, lang: str, words: str) -> None:
-    portal_faults(shop, html_502=20)
+    set_portal_faults(shop, html_502=20)
     page = Frame(shop, lang=lang).post("/app/robots/check")
     assert page.status_code == 200
     assert words in seen(page)
 
 
 def test_the_week_counts_runs_and_those_that_failed(shop: World) -> None:
-    shop.run("robot.send_template", template="order_ready", phone=OLGA, params=["Анна", "512"])
-    shop.run("robot.send_template", template="nowhere", phone=OLGA)
+    shop.robot_runs("robot.send_template", template="order_ready", phone=OLGA, params=["Анна", "512"])
+    shop.robot_runs("robot.send_template", template="nowhere", phone=OLGA)
     told = json.loads(Frame(shop).get("/app/robots/week").headers["HX-Trigger"])["waba24:fill"]
     assert told["week-send_template"] == "2, 1 не отправлен"
     assert told["week-send_text"] == "0"

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from messaging.lines import lines
 from messaging.store.models import Line
 from robots import ROBOTS
-from tests.flows.scenes import ONE_DATABASE, end, hear
+from tests.flows.scenes import ONE_DATABASE, ending, open_windows
 from tests.pages.harness.field_texts import TEXTS as FIELD_TEXTS
 from tests.pages.harness_phone.texts import TEXTS as PHONE_TEXTS
 from tests.support.world import AUTH, GUPSHUP, PORTAL, World
@@ -260,16 +260,16 @@ def places(answer: Any) -> list[tuple[str, str, int | None]]:
 def test_the_check_says_what_a_run_of_the_same_values_would_refuse(shop: World) -> None:
     page = opened(shop)
     shop.app.get("/settings/templates", headers=headers(page))
-    hear(shop)
+    open_windows(shop)
     asked = len(shop.net.seen)
     for action, values in GOOD.items():
         assert check(shop, page, action, values)["problems"] == [], action
     found = [check(shop, page, action, {**GOOD[action], **changes}) for action, changes, _ in WRONG]
     assert [places(answer) for answer in found] == [wanted for _, _, wanted in WRONG]
     assert len(shop.net.seen) == asked, "nobody was asked"
-    flows = [shop.start((f"robot.{action}", {**GOOD[action], **changes})) for action, changes, _ in WRONG]
-    shop.go(20)
-    refused = [end(flow)[1] for flow in flows]
+    flows = [shop.robots_start((f"robot.{action}", {**GOOD[action], **changes})) for action, changes, _ in WRONG]
+    shop.advance_clock(20)
+    refused = [ending(flow)[1] for flow in flows]
     assert [(code in {one[1] for one in wanted}) for code, (_, _, wanted) in zip(refused, WRONG, strict=True)] == [
         True
     ] * len(WRONG), refused

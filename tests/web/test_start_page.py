@@ -16,7 +16,7 @@ from messaging.insight import line_checks
 from messaging.limits import concurrency
 from messaging.lines import lines
 from messaging.store.models import Line, Message, Portal, Tally
-from tests.flows.scenes import OLGA, ONE_DATABASE, later, template
+from tests.flows.scenes import OLGA, ONE_DATABASE, jump_clock, template_robot
 from tests.support.world import APP, GUPSHUP, World
 from tests.web.inside import EMPLOYEE, Frame, opened
 
@@ -64,7 +64,7 @@ def test_the_page_comes_at_once_and_asks_nobody(shop: World) -> None:
 
 
 def test_without_a_line_it_says_what_to_do_first(world: World) -> None:
-    world.install()
+    world.install_app()
     page = Frame(world).page("start")
     assert "Подключить линию" in page
     assert page.count("Пока нельзя") == 6
@@ -78,7 +78,7 @@ def test_without_a_line_it_says_what_to_do_first(world: World) -> None:
 def test_all_green_folds_into_one_line(shop: World) -> None:
     opened(shop)
     frame = Frame(shop)
-    shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)
+    shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
     for name in line_checks.CHECKS:
         row = frame.page(f"lines/1/checks/{name}")
         assert "Готово" in row, name
@@ -92,19 +92,19 @@ def test_all_green_folds_into_one_line(shop: World) -> None:
 
 def test_the_last_answer_is_shown_until_the_next_one(shop: World) -> None:
     frame = Frame(shop)
-    shop.faults(key_revoked=True)
-    later(shop, 6)
+    shop.set_gupshup_faults(key_revoked=True)
+    jump_clock(shop, 6)
     answer = frame.get("/app/lines/1/checks/key?counted=1")
     assert "waba24:fill" in answer.headers["HX-Trigger"], "the count of steps done is told beside the row"
     row = answer.text
     assert "Gupshup не принял ключ. Проверьте, что это «App API Key» приложения acmeshop" in row
     assert "tick from:body" in row
     assert "не принял ключ" in frame.page("start")
-    shop.faults(key_revoked=False)
+    shop.set_gupshup_faults(key_revoked=False)
     shop.net.seen.clear()
     assert "не принял ключ" in frame.page("lines/1/checks/key"), "asked a moment ago"
     assert shop.net.seen == []
-    later(shop, 11)
+    jump_clock(shop, 11)
     assert "Готово" in frame.page("lines/1/checks/key")
 
 
@@ -137,16 +137,16 @@ def test_gupshup_that_does_not_answer_is_waited_for_briefly_and_said(shop: World
     assert "Gupshup не отвечает" in Frame(shop).page("lines/1/checks/key")
     assert max(concurrency.HASTE) <= 5
     shop.net.broken.clear()
-    shop.faults(next=[{"answer": "429", "on": "templates"}])
+    shop.set_gupshup_faults(next=[{"answer": "429", "on": "templates"}])
     assert _ask(shop, "templates").code == "busy"
 
 
 def test_the_balance_is_what_the_messages_tell(shop: World) -> None:
     assert _ask(shop, "balance").code == "untold"
-    shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)
+    shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
     assert (_ask(shop, "balance").state, _ask(shop, "balance").code) == ("done", "paid")
-    shop.faults(wallet_empty=True)
-    shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)
+    shop.set_gupshup_faults(wallet_empty=True)
+    shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
     assert (_ask(shop, "balance").state, _ask(shop, "balance").code) == ("wrong", "empty")
     assert "На балансе Gupshup нет денег" in Frame(shop).page("lines/1/checks/balance")
 
@@ -159,7 +159,7 @@ def test_templates_are_counted_by_what_can_be_done_with_them(shop: World) -> Non
     )
     assert made.status_code == 201
     assert _ask(shop, "templates").facts == {"approved": 3, "review": 1, "other": 0}
-    later(shop, 20)
+    jump_clock(shop, 20)
     assert "3 одобрены, 1 на проверке" in Frame(shop).page("lines/1/checks/templates")
 
 
@@ -186,19 +186,19 @@ def test_an_address_gupshup_does_not_know_is_set_by_one_press(shop: World) -> No
     assert "адрес отвечает" in frame.change("lines/1/webhook")
     (made,) = shop.gs.accounts.apps["acmeshop"].subscriptions.values()
     assert (made.url, made.active) == (address, True)
-    shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA)
-    assert "последнее уведомление" in (later(shop, 10) or frame.page("lines/1/checks/webhook"))
+    shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
+    assert "последнее уведомление" in (jump_clock(shop, 10) or frame.page("lines/1/checks/webhook"))
 
 
 def test_without_an_app_id_the_address_is_to_be_pasted_and_the_first_event_proves_it(shop: World) -> None:
     _line(shop, app_id="")
     assert _ask(shop, "webhook").code == "paste"
     assert lines.webhook_url(shop.runtime, shop.line) in Frame(shop).page("lines/1/checks/webhook")
-    shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA, **{"wait_minutes": "5"})
+    shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA, **{"wait_minutes": "5"})
     hears = _ask(shop, "webhook")
     assert hears.code in ("heard", "paste")
-    shop.reply(OLGA)
-    shop.go(1)
+    shop.client_replies(OLGA)
+    shop.advance_clock(1)
     assert (_ask(shop, "webhook").state, _ask(shop, "webhook").code) == ("done", "heard")
 
 
@@ -215,9 +215,9 @@ def test_what_keeps_events_away_is_named(shop: World) -> None:
 
 
 def test_a_line_that_hears_nothing_of_its_messages_is_silent(shop: World) -> None:
-    shop.faults(drop_statuses=["enqueued", "sent", "delivered", "read"])
-    shop.start(template())
-    later(shop, 1, 700)
+    shop.set_gupshup_faults(drop_statuses=["enqueued", "sent", "delivered", "read"])
+    shop.robots_start(template_robot())
+    jump_clock(shop, 1, 700)
     assert _ask(shop, "webhook").code == "silent"
     assert "Вебхук линии «acmeshop» молчит" in opened(shop).text
     with shop.runtime.db.write() as session:
@@ -249,7 +249,7 @@ def test_a_gupshup_that_hangs_holds_few_threads(shop: World, monkeypatch: pytest
     """Else three open pages would keep robots' calls and webhooks waiting for as long as it hangs."""
     monkeypatch.setattr(line_checks, "_seats", concurrency.Seats(patience_s=0.05))
     for number in range(concurrency.SEATS):
-        shop.connect(f"another{number}", f"7900111220{number}")
+        shop.connect_line(f"another{number}", f"7900111220{number}")
     held, go_on = threading.Semaphore(0), threading.Event()
 
     def hang(_request: object) -> None:

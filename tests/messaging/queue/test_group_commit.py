@@ -14,8 +14,9 @@ from sqlalchemy.exc import OperationalError
 
 from bx24.forms import build_query
 from messaging.portals import portals
+from messaging.store.models import InboundEvent, Run
 from tests.crash.rig import until
-from tests.flows.scenes import OLGA, events, path_of
+from tests.flows.scenes import OLGA, webhook_path
 from tests.support.world import World
 
 
@@ -79,10 +80,10 @@ def test_calls_that_wait_together_share_one_transaction_and_one_bell(
 ) -> None:
     rung: list[set[int]] = []
     monkeypatch.setattr(shop.runtime.bells, "ring", rung.append)
-    before = len(shop.runs())
+    before = len(shop.stored_rows(Run))
     statuses, transactions = together(shop, ["a", "b", "c", "c", "d", "a"])
     assert (statuses, transactions) == ([200] * 6, 2)
-    stored = shop.runs()[before:]
+    stored = shop.stored_rows(Run)[before:]
     assert sorted(run.workflow_id for run in stored) == ["a", "b", "c", "d", "known"]
     assert len({run.trace for run in stored}) == 5
     assert rung in ([{1}] * 2, [{1}] * 3), "known, then a and one bell for all the others, or one for all of them"
@@ -97,21 +98,21 @@ def test_a_bad_row_spoils_only_itself(shop: World, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(shop.runtime.intake, "store", spoiled)
     statuses, _ = together(shop, ["a", "b", "bad", "c"])
     assert statuses == [200, 200, 500, 200]
-    assert sorted(run.workflow_id for run in shop.runs()) == ["a", "b", "c", "known"]
+    assert sorted(run.workflow_id for run in shop.stored_rows(Run)) == ["a", "b", "c", "known"]
 
 
 def test_a_portal_that_was_uninstalled_elsewhere_is_refused_whatever_is_remembered(shop: World) -> None:
-    path = path_of(shop, shop.line)
+    path = webhook_path(shop, shop.line)
     assert (post(shop, "before"), notify(shop, path, "before")) == (200, 200)
     portals.uninstall(shop.runtime, 1, clean=True)
     assert (post(shop, "after"), notify(shop, path, "after")) == (403, 404)
-    assert (shop.runs(), events(shop)) == ([], [])
-    shop.install()
+    assert (shop.stored_rows(Run), shop.stored_rows(InboundEvent)) == ([], [])
+    shop.install_app()
     assert post(shop, "again") == 200
 
 
 def test_a_call_waits_for_a_database_that_is_away_for_a_moment(shop: World) -> None:
-    path = path_of(shop, shop.line)
+    path = webhook_path(shop, shop.line)
     assert (post(shop, "known"), notify(shop, path, "known")) == (200, 200)
     intake, waited = shop.runtime.intake, [0.0]
     intake.now = lambda: waited[0]
@@ -131,7 +132,7 @@ def test_a_call_waits_for_a_database_that_is_away_for_a_moment(shop: World) -> N
         assert notify(shop, path, "refused") == 503, "Gupshup repeats it"
         waited[0], back_after[0] = 0.0, 60.0
         assert post(shop, "lost") == 503
-    assert [run.workflow_id for run in shop.runs()] == ["known", "patient"]
+    assert [run.workflow_id for run in shop.stored_rows(Run)] == ["known", "patient"]
     assert (post(shop, "afterwards"), notify(shop, path, "refused")) == (200, 200)
 
 

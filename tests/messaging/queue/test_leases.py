@@ -8,9 +8,9 @@ import pytest
 from sqlalchemy import select
 
 from messaging.queue import leases
-from messaging.store.models import Lease
+from messaging.store.models import Lease, Message
 from messaging.worker import pool
-from tests.flows.scenes import template
+from tests.flows.scenes import template_robot
 from tests.support.world import World
 
 
@@ -44,17 +44,17 @@ def test_only_the_shards_of_the_dead_process_become_free(world: World) -> None:
 
 
 def test_what_the_dead_process_had_in_flight_becomes_unclear_at_once(shop: World) -> None:
-    shop.start(template(wait_minutes="5"))
+    shop.robots_start(template_robot(wait_minutes="5"))
     outbox, handed = shop.drain.outbox, []
     outbox.work = handed.append  # it dies with what it claimed in its hands
     outbox.record = lambda session, done: None
-    shop.go(2)
-    assert (len(handed), [message.status for message in shop.messages()]) == (1, ["sending"])
+    shop.advance_clock(2)
+    assert (len(handed), [message.status for message in shop.stored_rows(Message)]) == (1, ["sending"])
     place, pid, _ = shop.drain.name.rsplit("-", 2)
-    shop.new_drain()
-    shop.settle()
-    assert [message.status for message in shop.messages()] == ["sending"], "the lease has not run out"
+    shop.replace_worker()
+    shop.do_due_work()
+    assert [message.status for message in shop.stored_rows(Message)] == ["sending"], "the lease has not run out"
     pool.bury(shop.runtime, place, int(pid))
-    shop.settle()
-    assert [message.status for message in shop.messages()] == ["unknown"]
+    shop.do_due_work()
+    assert [message.status for message in shop.stored_rows(Message)] == ["unknown"]
     assert shop.sent == []

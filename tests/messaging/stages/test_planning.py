@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from messaging.stages.planning.stage import GROUP
-from tests.flows.scenes import PHONES, begin, hear, template
+from messaging.store.models import Run
+from tests.flows.scenes import PHONES, open_windows, start_each, template_robot
 from tests.support.world import World
 
 ROUNDS = 3
@@ -18,10 +19,10 @@ ROUNDS = 3
 def test_each_round_of_a_burst_plans_a_whole_group_before_its_transaction(
     shop: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hear(shop)
-    begin(shop, template())
-    shop.go(2)  # its templates are known from now on
-    begin(shop, *[template(PHONES[number % len(PHONES)]) for number in range(ROUNDS * GROUP + 1)])
+    open_windows(shop)
+    start_each(shop, template_robot())
+    shop.advance_clock(2)  # its templates are known from now on
+    start_each(shop, *[template_robot(PHONES[number % len(PHONES)]) for number in range(ROUNDS * GROUP + 1)])
     shop.now += timedelta(seconds=5)
     shop.bx.deliver_due()
     planned: list[tuple[int, bool]] = []
@@ -34,7 +35,7 @@ def test_each_round_of_a_burst_plans_a_whole_group_before_its_transaction(
         return quickly(session, due, shut)
 
     monkeypatch.setattr(planning, "_plan_quickly", watched)
-    shop.drain.hold({shop.runs()[0].shard})
+    shop.drain.hold({shop.stored_rows(Run)[0].shard})
     for _ in range(ROUNDS):
         shop.drain.round([], lambda stage, task: None)
     assert planned == [(GROUP, True)] * ROUNDS

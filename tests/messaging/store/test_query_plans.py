@@ -17,10 +17,21 @@ from bx24.emulator.rules import frames
 from messaging.insight import search_rows
 from messaging.insight.line_checks import CHECKS
 from messaging.lines import lines
+from messaging.store.models import Run
 from messaging.worker import pool
 from messaging.worker.due_work import due_shards
-from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, hear, later, status, template, webhook
-from tests.flows.scenes import text as words
+from tests.flows.scenes import (
+    OLGA,
+    ONE_DATABASE,
+    PHONES,
+    jump_clock,
+    open_windows,
+    post_webhook,
+    start_each,
+    status_payload,
+    template_robot,
+    text_robot,
+)
 from tests.support.rows import copies
 from tests.support.world import APP, PORTAL, World
 from tests.web.inside import Frame
@@ -54,26 +65,30 @@ def listening(world: World) -> Iterator[dict[str, Any]]:
 
 def a_day(shop: World) -> None:
     """Sends with every ending, replies, a lost worker, an unclear send, figures, questions, housekeeping, a removed line."""
-    hear(shop, OLGA, PHONES[0])
+    open_windows(shop, OLGA, PHONES[0])
     buttons = ("robot.send_buttons", {"text": "?", "phone": OLGA, "buttons": ["Да|yes", "Нет|no"], "until": "replied"})
-    begin(
-        shop, template(until="delivered"), words(PHONES[0], until="read"), buttons, template(PHONES[1], template="no")
+    start_each(
+        shop,
+        template_robot(until="delivered"),
+        text_robot(PHONES[0], until="read"),
+        buttons,
+        template_robot(PHONES[1], template="no"),
     )
-    begin(shop, ("robot.wait_reply", {"phone": PHONES[0]}), ("robot.check_window", {"phone": OLGA}))
-    shop.go(2)
-    shop.reply(OLGA, "Да", context_gs_id=shop.sent[-1].id)
-    shop.reply(PHONES[0], "Нет")
-    shop.reply(PHONES[0], "Картинка", type="image")
-    webhook(shop, status("delivered", "nobody-knows"))
-    webhook(shop, status("failed", shop.sent[0].id, code=470, reason="late"))
-    webhook(shop, {"type": "mismatch", "destination": OLGA, "wa_id": "5219"})
-    shop.go(2)
-    shop.faults(next=["502"])
-    shop.start(template(PHONES[2], until="delivered"))
-    shop.start(("robot.wait_reply", {"phone": OLGA, "wait_minutes": 5}))
-    later(shop, 1, 40, 700)
-    shop.new_drain()
-    shop.settle()
+    start_each(shop, ("robot.wait_reply", {"phone": PHONES[0]}), ("robot.check_window", {"phone": OLGA}))
+    shop.advance_clock(2)
+    shop.client_replies(OLGA, "Да", context_gs_id=shop.sent[-1].id)
+    shop.client_replies(PHONES[0], "Нет")
+    shop.client_replies(PHONES[0], "Картинка", type="image")
+    post_webhook(shop, status_payload("delivered", "nobody-knows"))
+    post_webhook(shop, status_payload("failed", shop.sent[0].id, code=470, reason="late"))
+    post_webhook(shop, {"type": "mismatch", "destination": OLGA, "wa_id": "5219"})
+    shop.advance_clock(2)
+    shop.set_gupshup_faults(next=["502"])
+    shop.robots_start(template_robot(PHONES[2], until="delivered"))
+    shop.robots_start(("robot.wait_reply", {"phone": OLGA, "wait_minutes": 5}))
+    jump_clock(shop, 1, 40, 700)
+    shop.replace_worker()
+    shop.do_due_work()
     pool.Tick(shop.runtime)()
     assert shop.app.get("/metrics").status_code == 200
     with shop.bx.lock:
@@ -82,22 +97,22 @@ def a_day(shop: World) -> None:
     shown = shop.flask.test_cli_runner().invoke(args=["messages", "show", "1", "--json"])
     assert json.loads(shown.output)["id"] == 1
     lines.pause(shop.runtime, shop.line.id)
-    shop.start(template(PHONES[3]))
-    later(shop, 1)
+    shop.robots_start(template_robot(PHONES[3]))
+    jump_clock(shop, 1)
     lines.unpause(shop.runtime, shop.line.id)
     lines.pause(shop.runtime, shop.line.id)
     lines.remove(shop.runtime, shop.line.id)
-    shop.go(40)
+    shop.advance_clock(40)
     assert shop.control.post("/emulator/uninstall", json={"clean": 0}, base_url=PORTAL).json["sent"] == 1
 
 
 def a_year(shop: World) -> None:
     """Rows long done around the few that live."""
-    hear(shop)
-    begin(shop, template(until="delivered"))
-    later(shop, 2, 40, 40)
-    shop.reply(OLGA, "Да")
-    shop.settle()
+    open_windows(shop)
+    start_each(shop, template_robot(until="delivered"))
+    jump_clock(shop, 2, 40, 40)
+    shop.client_replies(OLGA, "Да")
+    shop.do_due_work()
     old = "'2026-06-01 09:00:00.000000'"
     talk = "(SELECT min(id) FROM conversation) + n % 900"
     with shop.runtime.db.engine.begin() as connection:
@@ -128,8 +143,8 @@ def test_nothing_reads_a_large_table_through(shop: World) -> None:
 
 def test_whether_anything_is_due_is_found_by_steps_into_the_indexes_however_much_waits(shop: World) -> None:
     """Of one busy shard a planner concludes that any row will do, and reads the tables to their ends for the other 63."""
-    begin(shop, template(until="delivered"))
-    later(shop, 1)
+    start_each(shop, template_robot(until="delivered"))
+    jump_clock(shop, 1)
     now = "'2026-11-23 09:00:00.000000'"
     with shop.runtime.db.engine.begin() as connection:
         top = connection.scalar(text("SELECT max(id) FROM run"))
@@ -138,7 +153,7 @@ def test_whether_anything_is_due_is_found_by_steps_into_the_indexes_however_much
         copies(connection, "message", 1, MANY, **waiting)
         connection.execute(text("ANALYZE"))
     with listening(shop) as heard, shop.runtime.db.read() as session:
-        assert due_shards(session, shop.runtime) == {shop.runs()[0].shard}
+        assert due_shards(session, shop.runtime) == {shop.stored_rows(Run)[0].shard}
     asked = {statement: values for statement, values in heard.items() if "FROM lease" in statement}
     assert len(asked) == 1
     with shop.runtime.db.engine.connect() as connection:
@@ -150,8 +165,8 @@ def test_whether_anything_is_due_is_found_by_steps_into_the_indexes_however_much
 def test_what_waits_on_a_paused_line_is_not_read_again_in_each_round(shop: World) -> None:
     lines.pause(shop.runtime, shop.line.id)
     with listening(shop) as heard:
-        begin(shop, template(PHONES[0]))
-        later(shop, 1)
+        start_each(shop, template_robot(PHONES[0]))
+        jump_clock(shop, 1)
     put_off = next(statement for statement in heard if statement.startswith("UPDATE message SET send_at"))
     with shop.runtime.db.engine.connect() as connection:
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {put_off}", heard[put_off]).all()
@@ -161,7 +176,7 @@ def test_what_waits_on_a_paused_line_is_not_read_again_in_each_round(shop: World
 
 def test_no_page_reads_a_large_table_through(shop: World) -> None:
     a_year(shop)
-    begin(shop, template(PHONES[4], until="read"))
+    start_each(shop, template_robot(PHONES[4], until="read"))
     with listening(shop) as heard:
         every_page(shop)
     assert len(heard) > 40, "some pages ask less than they did"

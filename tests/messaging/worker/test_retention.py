@@ -15,7 +15,7 @@ from messaging.store import key_rotation
 from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run, Tally
 from messaging.worker import retention
 from messaging.worker.retention import BATCH, TURN, Housekeeper
-from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, begin, end, hear, later, template
+from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, ending, jump_clock, open_windows, start_each, template_robot
 from tests.support.rows import copies
 from tests.support.world import World
 
@@ -41,12 +41,12 @@ def keep_house(world: World) -> None:
 
 def a_past(shop: World) -> None:
     """A message that was delivered and answered, one that is read and replied to, a free reply, a wait that ended."""
-    begin(shop, template(until="delivered"), template(PHONES[0], until="replied"))
-    begin(shop, ("robot.wait_reply", {"phone": PHONES[1], "wait_minutes": 1}))
-    later(shop, 2, 5)
-    shop.reply(PHONES[0], "Да")
-    later(shop, 5, 65, 40, 40)
-    hear(shop, OLGA)
+    start_each(shop, template_robot(until="delivered"), template_robot(PHONES[0], until="replied"))
+    start_each(shop, ("robot.wait_reply", {"phone": PHONES[1], "wait_minutes": 1}))
+    jump_clock(shop, 2, 5)
+    shop.client_replies(PHONES[0], "Да")
+    jump_clock(shop, 5, 65, 40, 40)
+    open_windows(shop, OLGA)
 
 
 AGES = [
@@ -147,14 +147,14 @@ def deletions(world: World) -> Iterator[list[int]]:
 
 
 def test_a_call_is_known_again_until_its_token_is_wiped(shop: World) -> None:
-    flow = shop.run("robot.send_template", template="welcome", language="ru", phone=OLGA, seconds=60)
-    assert end(flow) == ("accepted", "")
+    flow = shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA, seconds=60)
+    assert ending(flow) == ("accepted", "")
     posted = next(request for request in shop.net.seen if "/robots/send_template" in str(request.url))
 
     def again() -> int:
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
         assert shop.app.post("/robots/send_template", data=posted.body, headers=headers).status_code == 200
-        return len(shop.runs())
+        return len(shop.stored_rows(Run))
 
     assert again() == 1
     shop.now += timedelta(days=89)
@@ -167,9 +167,9 @@ def test_a_call_is_known_again_until_its_token_is_wiped(shop: World) -> None:
 
 @ONE_DATABASE
 def test_figures_outlive_their_messages(shop: World) -> None:
-    begin(shop, template(until="delivered"), template(PHONES[0]), template(PHONES[1]))
-    shop.faults(next=["401"])
-    later(shop, 2)
+    start_each(shop, template_robot(until="delivered"), template_robot(PHONES[0]), template_robot(PHONES[1]))
+    shop.set_gupshup_faults(next=["401"])
+    jump_clock(shop, 2)
     day = shop.now.date()
 
     def figures() -> dict[str, int]:
@@ -179,7 +179,7 @@ def test_figures_outlive_their_messages(shop: World) -> None:
     keep_house(shop)
     early = figures()
     assert sum(early.values()) == 3
-    later(shop, 60)
+    jump_clock(shop, 60)
     shop.now += timedelta(days=1)
     keep_house(shop)
     settled = figures()
