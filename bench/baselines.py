@@ -11,7 +11,7 @@ from typing import Any
 
 from rq import Queue
 
-from tests.crash.rig import until
+from tests.crash.processes import until
 
 Enqueue = Callable[[str, Sequence[Any]], None]
 #: Longer than a worker that was told to stop consuming still waits at the queue.

@@ -21,7 +21,8 @@ from bench import load
 from bench.figures import NAMES, Row
 from bench.machine import Peaks
 from messaging.store.models import Line, Run
-from tests.crash.rig import ROOT, Process, Shop, Town, Vendors, until
+from tests.crash.processes import ROOT, Process, until
+from tests.crash.rig import Shop, Town, Vendors
 from tests.support.postgres import DURABLE, ServerUnavailable, create_database, drop_database, postgres
 
 THREADS = 128

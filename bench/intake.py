@@ -10,7 +10,7 @@ from typing import Any
 from bench import load
 from bench.figures import number, percentile
 from bench.ground import Ground, HeldCall, count_runs, say
-from tests.crash.rig import until
+from tests.crash.processes import until
 from web.serve import halves
 
 CONNECTIONS = 16

@@ -1,7 +1,4 @@
-"""A town of real processes: both emulators, web, worker pools, embedded Redis; and the hand that kills them.
-
-Nobody sleeps a fixed time here: `until` asks again and again, for a bounded time.
-"""
+"""A town of real processes: both emulators, web, worker pools and the embedded Redis; tests kill them."""
 
 from __future__ import annotations
 
@@ -10,14 +7,11 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,96 +27,12 @@ from messaging.runtime import Runtime, open_runtime
 from messaging.store import schema
 from messaging.store.models import Lease, Line, Message, Portal, Run
 from messaging.system import config, embedded_redis
+from tests.crash.processes import ROOT, Process, free_port, kill, until
 from web.serve import halves
 
-ROOT = Path(__file__).resolve().parents[2]
 CLIENT_ID, CLIENT_SECRET = "local.crash0123456789.01234567", "secret-of-a-crashing-app"
 TEMPLATE = {"name": "order_ready", "language": "ru", "body": "Здравствуйте, {{1}}! Заказ {{2}} готов."}
 UNKNOWN_AFTER_S = 5
-_PAUSE = threading.Event()
-
-
-def until(what: str, check: Callable[[], Any], limit_s: float = 30.0, step_s: float = 0.05) -> Any:
-    """Ask until the answer is true and return it. Raises AssertionError that names what never happened."""
-    deadline = time.monotonic() + limit_s
-    while not (found := check()):
-        assert time.monotonic() < deadline, f"did not happen within {limit_s:g} s: {what}"
-        _PAUSE.wait(step_s)
-    return found
-
-
-class Process:
-    """One command in a process group of its own. What it writes goes to a file."""
-
-    def __init__(self, argv: list[str], env: dict[str, str], log: Path) -> None:
-        self._seen: set[int] = set()
-        with log.open("ab") as sink:
-            self.popen = subprocess.Popen(
-                [sys.executable, *argv], cwd=ROOT, env=env, stdout=sink, stderr=sink, start_new_session=True
-            )
-        self.pid = self.popen.pid
-
-    def family(self) -> list[int]:
-        """This process and all its descendants, parents first."""
-        found, parents = [self.pid], _parents()
-        for pid in found:
-            found += [child for child, parent in parents.items() if parent == pid]
-        self._seen.update(found)
-        return found
-
-    def find(self, word: str, of: int | None = None) -> list[int]:
-        """Descendants, or children of one of them, whose command line holds this word."""
-        parents = _parents()
-        mine = [pid for pid in self.family()[1:] if of is None or parents.get(pid) == of]
-        return [pid for pid in mine if word in _command(pid)]
-
-    def ended(self, limit_s: float) -> int:
-        """Wait for its end; the exit code."""
-        return self.popen.wait(limit_s)
-
-    def destroy(self) -> None:
-        """Kill it and whoever it ever started, groups included."""
-        self.family()
-        for pid in self._seen:
-            with suppress(ProcessLookupError, PermissionError):
-                if os.getsid(pid) == pid:  # a leader of ours: everybody below it is ours as well
-                    os.killpg(pid, signal.SIGKILL)
-            kill(pid)
-        self.popen.wait(10)
-
-
-def kill(pid: int | None, number: int = signal.SIGKILL) -> None:
-    """Send a signal to one process; nothing if it is gone."""
-    if pid is not None:
-        with suppress(ProcessLookupError):
-            os.kill(pid, number)
-
-
-def alive(pid: int) -> bool:
-    """Whether this process exists."""
-    return pid in _parents()
-
-
-def _command(pid: int) -> str:
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
-    asked = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
-    return asked.stdout
-
-
-def _parents() -> dict[int, int]:
-    """pid → parent's pid, of all processes that are not zombies."""
-    if not Path("/proc/self/stat").exists():
-        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,stat="], capture_output=True, text=True, check=True)
-        rows = [row.split() for row in listed.stdout.splitlines()]
-        return {int(pid): int(parent) for pid, parent, state, *_ in rows if not state.startswith("Z")}
-    found = {}
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            state, parent = stat.read_text().rpartition(")")[2].split()[:2]
-            if state != "Z":
-                found[int(stat.parent.name)] = int(parent)
-    return dict(sorted(found.items()))
 
 
 class Vendors:
@@ -202,7 +112,7 @@ class Town:
         self._http = requests.Session()
         self._http.trust_env = False
         self._earlier = self.sent()
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.env = {
             **{name: value for name, value in os.environ.items() if name not in ("METRICS_TOKEN", "WORKER_PROCESSES")},
@@ -459,8 +369,3 @@ class Town:
 def text_of(message: dict[str, Any]) -> str:
     """The unique text of a template message that Gupshup accepted."""
     return str(message["template"]["params"][0])
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

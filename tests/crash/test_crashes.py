@@ -13,7 +13,8 @@ from contextlib import suppress
 import pytest
 
 from messaging.queue.leases import LEASE_S, RENEW_S
-from tests.crash.rig import Call, Story, Town, kill, text_of, until
+from tests.crash.processes import kill, until
+from tests.crash.rig import Call, Story, Town, text_of
 
 #: CRASH_SEED=n plays another order of kills; CRASH_CALLS=2000 (`make crash`) plays longer, and on PostgreSQL as well.
 SEED = int(os.environ.get("CRASH_SEED", "24"))

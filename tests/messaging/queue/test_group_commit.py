@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 from bx24.forms import build_query
 from messaging.portals import portals
 from messaging.store.models import InboundEvent, Run
-from tests.crash.rig import until
+from tests.crash.processes import until
 from tests.flows.scenes import OLGA, webhook_path
 from tests.support.world import World
 

@@ -8,7 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+from playwright.sync_api import Page, sync_playwright
+
+from tests.support.browser import launch
 
 from .texts import texts
 
@@ -60,3 +65,24 @@ def served() -> Iterator[str]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@contextmanager
+def opened() -> Iterator[Page]:
+    """The page in a browser of its own. Fails at the end if the console showed an error."""
+    with served() as address, sync_playwright() as playwright:
+        browser = launch(playwright)
+        page = browser.new_page(viewport={"width": 1280, "height": 900})
+        errors: list[str] = []
+        page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.goto(f"{address}?lang=ru")
+        page.wait_for_function("window.harness")
+        yield page
+        browser.close()
+        assert errors == []
+
+
+def heard(page: Page, kind: str) -> list[Any]:
+    """The values with which the page's parts called back by this name since the test began."""
+    return [value for name, value in page.evaluate("harness.heard") if name == kind]
