@@ -1,18 +1,20 @@
-"""The environment, read once, typed and checked at start.
+"""The settings of one process: read from the environment once, converted and checked at start.
 
-Every variable of the public contract is one field here; `.env.example` is written from these fields and a test compares
-the two. A wrong value never stops the check half-way: all problems are reported together, each with an example.
+Each setting is one field of `Config`, declared with its variable, its help, its default and its checks. marshmallow reads
+them and collects every problem. `.env.example` is written from the same declarations, and a test compares the two.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from cryptography.fernet import Fernet
 from dotenv import dotenv_values
-from marshmallow import EXCLUDE, Schema, ValidationError, fields, post_load, validate
+from marshmallow import Schema, ValidationError
+from marshmallow.fields import Boolean, Field, Function, Integer, String
+from marshmallow.validate import OneOf, Range, Regexp
 
 KEY_FILE = "secret.key"
 
@@ -26,30 +28,164 @@ class ConfigError(Exception):
 
 
 @dataclass(frozen=True)
+class Setting:
+    """How a field of `Config` is read. default: as it would be written in `.env`; kind: converts the text and checks it."""
+
+    variable: str
+    help: str
+    default: str
+    kind: Field[Any]
+    example: str
+
+
+def _setting(
+    variable: str, help: str, default: str = "", kind: Field[Any] | None = None, example: str = "", secret: bool = False
+) -> Any:
+    """A field of `Config`. example: by default the default; secret: `repr` leaves the value out."""
+    read = Setting(variable, help, default, kind or String(), example or default)
+    return field(default=read.kind.deserialize(default), repr=not secret, metadata={"setting": read})
+
+
+def _address(text: str) -> str:
+    """An http(s) address without the slash at its end; "" stays "". Raises ValidationError."""
+    address = text.strip()
+    parts = urlsplit(address)
+    if address and (parts.scheme not in ("http", "https") or not parts.hostname):
+        raise ValidationError("is not an address with http:// or https://")
+    if parts.query or parts.fragment:
+        raise ValidationError("must not carry a query or a fragment")
+    return address.rstrip("/")
+
+
+def _addresses(text: str) -> tuple[str, ...]:
+    """Addresses, separated by commas, none of them blank. Raises ValidationError."""
+    addresses = tuple(_address(part) for part in text.split(","))
+    if not all(addresses):
+        raise ValidationError("has a comma too many")
+    return addresses
+
+
+def _fernet_keys(text: str) -> tuple[str, ...]:
+    """Fernet keys, separated by commas; () of "". Raises ValidationError, which does not repeat a key."""
+    keys = tuple(part.strip() for part in text.split(",")) if text else ()
+    for key in keys:
+        try:
+            Fernet(key)
+        except ValueError:
+            raise ValidationError("is not 32 bytes in url-safe base64 (a Fernet key)") from None
+    return keys
+
+
+def _folder(text: str) -> Path:
+    """A folder, as an absolute path."""
+    return Path(text).absolute()
+
+
+_ADDRESS, _ADDRESSES = Function(deserialize=_address), Function(deserialize=_addresses)
+_FERNET_KEYS, _FOLDER = Function(deserialize=_fernet_keys), Function(deserialize=_folder)
+
+
+def _whole(least: int, most: int) -> Integer:
+    """A whole number, `most` included."""
+    return Integer(validate=Range(least, most))
+
+
+@dataclass(frozen=True)
 class Config:
     """The checked settings of one process. Times in seconds."""
 
-    public_url: str = ""
-    client_id: str = ""
-    client_secret: str = field(default="", repr=False)
-    auth_servers: tuple[str, ...] = ("https://oauth.bitrix.info", "https://oauth.bitrix24.tech")
-    gupshup_url: str = "https://api.gupshup.io"
-    gupshup_partner_url: str = "https://partner.gupshup.io"
-    database_url: str = field(default="", repr=False)
-    redis_url: str = field(default="embedded", repr=False)
-    data_dir: Path = Path("var")
-    secret_keys: tuple[str, ...] = field(default=(), repr=False)
-    allow_http: bool = False
-    log_format: str = "text"
-    log_level: str = "info"
-    worker_processes: int = 1
-    worker_threads: int = 64
-    unknown_after_s: int = 600
-    keep_events_days: int = 14
-    keep_texts_days: int = 90
-    keep_days: int = 400
-    bind: str = "127.0.0.1:8000"
-    metrics_token: str = field(default="", repr=False)
+    public_url: str = _setting(
+        "PUBLIC_URL",
+        "https address under which Bitrix24 and Gupshup reach the app (required)",
+        kind=_ADDRESS,
+        example="https://waba.example.com",
+    )
+    client_id: str = _setting(
+        "BX24_CLIENT_ID", "client_id of the Bitrix24 app (required)", example="local.6581f0a1b2c3d4.01234567"
+    )
+    client_secret: str = _setting(
+        "BX24_CLIENT_SECRET",
+        "client_secret of the Bitrix24 app (required)",
+        example="the 50 characters beside it",
+        secret=True,
+    )
+    auth_servers: tuple[str, ...] = _setting(
+        "BX24_AUTH_SERVERS",
+        "OAuth hosts that may ever see the secret, comma separated",
+        "https://oauth.bitrix.info,https://oauth.bitrix24.tech",
+        _ADDRESSES,
+    )
+    gupshup_url: str = _setting("GUPSHUP_API_URL", "Gupshup's self-serve API", "https://api.gupshup.io", _ADDRESS)
+    gupshup_partner_url: str = _setting(
+        "GUPSHUP_PARTNER_URL", "Gupshup's partner API", "https://partner.gupshup.io", _ADDRESS
+    )
+    database_url: str = _setting(
+        "DATABASE_URL",
+        "any SQLAlchemy URL; empty: an SQLite file in DATA_DIR",
+        example="postgresql+psycopg://waba24:password@localhost/waba24",
+        secret=True,
+    )
+    redis_url: str = _setting(
+        "REDIS_URL",
+        "`embedded` starts a private Redis in DATA_DIR; production: redis://…",
+        "embedded",
+        String(validate=Regexp(r"^(embedded$|rediss?://|unix://)", error="is not `embedded` nor a redis:// address")),
+        example="redis://localhost:6379/0",
+        secret=True,
+    )
+    data_dir: Path = _setting(  # noqa: RUF009  # it returns a dataclass field
+        "DATA_DIR", "everything the embedded default writes", "./var", _FOLDER
+    )
+    secret_keys: tuple[str, ...] = _setting(
+        "SECRET_KEY",
+        "Fernet key for tokens at rest and frame sessions; several, comma separated, newest first, allow rotation; "
+        "made by itself with the embedded Redis, required otherwise",
+        kind=_FERNET_KEYS,
+        example="output of: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'",
+        secret=True,
+    )
+    allow_http: bool = _setting(
+        "ALLOW_HTTP", "1 permits http:// and loopback addresses: emulators and tests only", "0", Boolean()
+    )
+    log_format: str = _setting("LOG_FORMAT", "json for production", "text", String(validate=OneOf(["text", "json"])))
+    log_level: str = _setting(
+        "LOG_LEVEL",
+        "debug, info, warning or error",
+        "info",
+        String(validate=OneOf(["debug", "info", "warning", "error"])),
+    )
+    worker_processes: int = _setting("WORKER_PROCESSES", "processes of one `python worker.py`", "1", _whole(1, 64))
+    worker_threads: int = _setting("WORKER_THREADS", "messages in flight per process", "64", _whole(1, 512))
+    unknown_after_s: int = _setting(
+        "UNKNOWN_AFTER_S", "seconds after which an unclear send is reported as unknown", "600", _whole(1, 86400)
+    )
+    keep_events_days: int = _setting(
+        "KEEP_EVENTS_DAYS",
+        "days after which Gupshup's webhooks are deleted, once they are applied",
+        "14",
+        _whole(2, 3650),
+    )
+    keep_texts_days: int = _setting(
+        "KEEP_TEXTS_DAYS",
+        "days after the end of a run until its texts, and clients' replies, are wiped",
+        "90",
+        _whole(30, 3650),
+    )
+    keep_days: int = _setting(
+        "KEEP_DAYS",
+        "days after the end of a run until it is deleted with its message; not less than KEEP_TEXTS_DAYS",
+        "400",
+        _whole(30, 3650),
+    )
+    bind: str = _setting(
+        "BIND",
+        "host:port on which `make serve` listens; a reverse proxy with TLS stands before it",
+        "127.0.0.1:8000",
+        String(validate=Regexp(r"^[^\s:]+:\d{1,5}$", error="is not host:port")),
+    )
+    metrics_token: str = _setting(
+        "METRICS_TOKEN", "bearer token that /metrics asks for", example="a long random word", secret=True
+    )
 
     @property
     def is_embedded(self) -> bool:
@@ -57,245 +193,62 @@ class Config:
         return self.redis_url == "embedded"
 
 
-def _https(value: str) -> None:
-    parts = urlsplit(value)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValidationError("is not an address with http:// or https://")
-    if parts.query or parts.fragment:
-        raise ValidationError("must not carry a query or a fragment")
-
-
-def _fernet_keys(value: str) -> None:
-    for key in value.split(","):
-        try:
-            Fernet(key.strip())
-        except (ValueError, TypeError):
-            raise ValidationError("is not 32 bytes in url-safe base64 (a Fernet key)") from None
-
-
-def _hosts(value: str) -> None:
-    for url in value.split(","):
-        _https(url.strip())
-
-
-def _var(cls: type[fields.Field[Any]], help: str, example: str, **kwargs: Any) -> Any:
-    return cls(metadata={"help": help, "example": example}, **kwargs)
-
-
-class Environment(Schema):
-    """One field per variable; `help` and `example` go to `.env.example` and into error messages."""
-
-    class Meta:
-        unknown = EXCLUDE
-
-    PUBLIC_URL = _var(
-        fields.String,
-        "https address under which Bitrix24 and Gupshup reach the app (required)",
-        "https://waba.example.com",
-        load_default="",
-        validate=_https,
-    )
-    BX24_CLIENT_ID = _var(
-        fields.String, "client_id of the Bitrix24 app (required)", "local.6581f0a1b2c3d4.01234567", load_default=""
-    )
-    BX24_CLIENT_SECRET = _var(
-        fields.String, "client_secret of the Bitrix24 app (required)", "the 50 characters beside it", load_default=""
-    )
-    BX24_AUTH_SERVERS = _var(
-        fields.String,
-        "OAuth hosts that may ever see the secret, comma separated",
-        "https://oauth.bitrix.info,https://oauth.bitrix24.tech",
-        load_default="https://oauth.bitrix.info,https://oauth.bitrix24.tech",
-        validate=_hosts,
-    )
-    GUPSHUP_API_URL = _var(
-        fields.String,
-        "Gupshup's self-serve API",
-        "https://api.gupshup.io",
-        load_default="https://api.gupshup.io",
-        validate=_https,
-    )
-    GUPSHUP_PARTNER_URL = _var(
-        fields.String,
-        "Gupshup's partner API",
-        "https://partner.gupshup.io",
-        load_default="https://partner.gupshup.io",
-        validate=_https,
-    )
-    DATABASE_URL = _var(
-        fields.String,
-        "any SQLAlchemy URL; empty: an SQLite file in DATA_DIR",
-        "postgresql+psycopg://waba24:password@localhost/waba24",
-        load_default="",
-    )
-    REDIS_URL = _var(
-        fields.String,
-        "`embedded` starts a private Redis in DATA_DIR; production: redis://…",
-        "redis://localhost:6379/0",
-        load_default="embedded",
-        validate=validate.Regexp(r"^(embedded$|rediss?://|unix://)", error="is not `embedded` nor a redis:// address"),
-    )
-    DATA_DIR = _var(fields.String, "everything the embedded default writes", "./var", load_default="./var")
-    SECRET_KEY = _var(
-        fields.String,
-        "Fernet key for tokens at rest and frame sessions; several, comma separated, newest first, allow rotation; "
-        "made by itself with the embedded Redis, required otherwise",
-        "output of: python -c 'from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())'",
-        load_default="",
-        validate=_fernet_keys,
-    )
-    ALLOW_HTTP = _var(
-        fields.Boolean,
-        "1 permits http:// and loopback addresses: emulators and tests only",
-        "0",
-        load_default=False,
-    )
-    LOG_FORMAT = _var(
-        fields.String,
-        "json for production",
-        "text",
-        load_default="text",
-        validate=validate.OneOf(["text", "json"]),
-    )
-    LOG_LEVEL = _var(
-        fields.String,
-        "debug, info, warning or error",
-        "info",
-        load_default="info",
-        validate=validate.OneOf(["debug", "info", "warning", "error"]),
-    )
-    WORKER_PROCESSES = _var(
-        fields.Integer,
-        "processes of one `python worker.py`",
-        "1",
-        load_default=1,
-        validate=validate.Range(1, 64),
-    )
-    WORKER_THREADS = _var(
-        fields.Integer,
-        "messages in flight per process",
-        "64",
-        load_default=64,
-        validate=validate.Range(1, 512),
-    )
-    UNKNOWN_AFTER_S = _var(
-        fields.Integer,
-        "seconds after which an unclear send is reported as unknown",
-        "600",
-        load_default=600,
-        validate=validate.Range(1, 86400),
-    )
-    KEEP_EVENTS_DAYS = _var(
-        fields.Integer,
-        "days after which Gupshup's webhooks are deleted, once they are applied",
-        "14",
-        load_default=14,
-        validate=validate.Range(2, 3650),
-    )
-    KEEP_TEXTS_DAYS = _var(
-        fields.Integer,
-        "days after the end of a run until its texts, and clients' replies, are wiped",
-        "90",
-        load_default=90,
-        validate=validate.Range(30, 3650),
-    )
-    KEEP_DAYS = _var(
-        fields.Integer,
-        "days after the end of a run until it is deleted with its message; not less than KEEP_TEXTS_DAYS",
-        "400",
-        load_default=400,
-        validate=validate.Range(30, 3650),
-    )
-    BIND = _var(
-        fields.String,
-        "host:port on which `make serve` listens; a reverse proxy with TLS stands before it",
-        "127.0.0.1:8000",
-        load_default="127.0.0.1:8000",
-        validate=validate.Regexp(r"^[^\s:]+:\d{1,5}$", error="is not host:port"),
-    )
-    METRICS_TOKEN = _var(fields.String, "bearer token that /metrics asks for", "a long random word", load_default="")
-
-    @post_load
-    def build(self, data: dict[str, Any], **_: object) -> Config:
-        data_dir = Path(data["DATA_DIR"]).absolute()
-        return Config(
-            public_url=data["PUBLIC_URL"].rstrip("/"),
-            client_id=data["BX24_CLIENT_ID"],
-            client_secret=data["BX24_CLIENT_SECRET"],
-            auth_servers=tuple(url.strip().rstrip("/") for url in data["BX24_AUTH_SERVERS"].split(",")),
-            gupshup_url=data["GUPSHUP_API_URL"].rstrip("/"),
-            gupshup_partner_url=data["GUPSHUP_PARTNER_URL"].rstrip("/"),
-            database_url=data["DATABASE_URL"] or f"sqlite:///{data_dir / 'waba24.db'}",
-            redis_url=data["REDIS_URL"],
-            data_dir=data_dir,
-            secret_keys=tuple(key.strip() for key in data["SECRET_KEY"].split(",") if key.strip()),
-            allow_http=data["ALLOW_HTTP"],
-            log_format=data["LOG_FORMAT"],
-            log_level=data["LOG_LEVEL"],
-            worker_processes=data["WORKER_PROCESSES"],
-            worker_threads=data["WORKER_THREADS"],
-            unknown_after_s=data["UNKNOWN_AFTER_S"],
-            keep_events_days=data["KEEP_EVENTS_DAYS"],
-            keep_texts_days=data["KEEP_TEXTS_DAYS"],
-            keep_days=data["KEEP_DAYS"],
-            bind=data["BIND"],
-            metrics_token=data["METRICS_TOKEN"],
-        )
+#: Attribute of `Config` → its setting.
+SETTINGS: dict[str, Setting] = {item.name: item.metadata["setting"] for item in fields(Config)}
+Environment = Schema.from_dict({setting.variable: setting.kind for setting in SETTINGS.values()})
 
 
 def load(environ: Mapping[str, str], env_file: Path | None = None, serving: bool = False) -> Config:
-    """Read and check the environment; variables in `environ` win over those of `env_file`.
+    """Read and check the environment; variables in `environ` win over those of `env_file`. A blank one counts as not given.
 
     serving: also require what a real portal needs (PUBLIC_URL and the app's pair).
     Raises ConfigError with every problem at once.
     """
-    values = {key: value for key, value in (dotenv_values(env_file) if env_file else {}).items() if value}
-    values |= {key: value for key, value in environ.items() if key in Environment._declared_fields and value.strip()}
-    schema = Environment()
-    errors = schema.validate(values)
-    problems = {name: " ".join(texts) for name, texts in errors.items()}
-    for name, text in [*_insecure(values), *_missing(values, serving), *_too_short(values)]:
-        problems.setdefault(name, text)
-    if problems:
-        raise ConfigError([_problem(schema, name, problems[name]) for name in schema.fields if name in problems])
-    config: Config = schema.load(values)
-    return config
+    texts = {one.variable: one.default for one in SETTINGS.values()}
+    for source in (dotenv_values(env_file) if env_file else {}, environ):
+        texts |= {variable: text for variable, text in source.items() if variable in texts and text and text.strip()}
+    wrong = {variable: " ".join(said) for variable, said in Environment().validate(texts).items()}
+    values = Environment().load({variable: text for variable, text in texts.items() if variable not in wrong})
+    config = Config(**{name: values[one.variable] for name, one in SETTINGS.items() if one.variable in values})
+    wrong = {**dict(_conflicts(config, wrong)), **dict(_missing(texts, serving)), **wrong}
+    if wrong:
+        raise ConfigError([_sentence(one, wrong[one.variable]) for one in SETTINGS.values() if one.variable in wrong])
+    return replace(config, database_url=config.database_url or f"sqlite:///{config.data_dir / 'waba24.db'}")
 
 
-def _missing(values: Mapping[str, str], serving: bool) -> Iterator[tuple[str, str]]:
-    if serving:
-        for name in ("PUBLIC_URL", "BX24_CLIENT_ID", "BX24_CLIENT_SECRET"):
-            if not values.get(name):
-                yield name, "is missing."
-    if values.get("REDIS_URL", "embedded") != "embedded" and not values.get("SECRET_KEY"):
+def _missing(texts: Mapping[str, str], serving: bool) -> Iterator[tuple[str, str]]:
+    """Variable and problem of what must be given and is not."""
+    for variable in ("PUBLIC_URL", "BX24_CLIENT_ID", "BX24_CLIENT_SECRET") if serving else ():
+        if not texts[variable]:
+            yield variable, "is missing."
+    if texts["REDIS_URL"] != "embedded" and not texts["SECRET_KEY"]:
         yield "SECRET_KEY", "is missing; REDIS_URL is not `embedded`, so none is made."
 
 
-def _insecure(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    if values.get("ALLOW_HTTP", "").lower() in fields.Boolean.truthy:
-        return
-    for name in ("PUBLIC_URL", "BX24_AUTH_SERVERS", "GUPSHUP_API_URL", "GUPSHUP_PARTNER_URL"):
-        if any(url.strip().startswith("http://") for url in values.get(name, "").split(",")):
-            yield name, "must begin with https:// (http:// only with ALLOW_HTTP=1, for emulators)."
+def _conflicts(config: Config, wrong: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Variable and problem of what is wrong only beside another setting. wrong: variables that have their default here."""
+    addresses = {
+        "PUBLIC_URL": [config.public_url],
+        "BX24_AUTH_SERVERS": config.auth_servers,
+        "GUPSHUP_API_URL": [config.gupshup_url],
+        "GUPSHUP_PARTNER_URL": [config.gupshup_partner_url],
+    }
+    for variable, urls in addresses.items():
+        if not config.allow_http and any(urlsplit(url).scheme == "http" for url in urls):
+            yield variable, "must begin with https:// (http:// only with ALLOW_HTTP=1, for emulators)."
+    if "KEEP_TEXTS_DAYS" not in wrong and config.keep_days < config.keep_texts_days:
+        texts_days = config.keep_texts_days
+        yield "KEEP_DAYS", f"is less than KEEP_TEXTS_DAYS ({texts_days}): a run's texts cannot outlive the run."
 
 
-def _too_short(values: Mapping[str, str]) -> Iterator[tuple[str, str]]:
-    days = [values.get(name, default) for name, default in (("KEEP_DAYS", "400"), ("KEEP_TEXTS_DAYS", "90"))]
-    if all(text.strip().isdecimal() for text in days) and int(days[0]) < int(days[1]):
-        yield "KEEP_DAYS", f"is less than KEEP_TEXTS_DAYS ({days[1]}): a run's texts cannot outlive the run."
-
-
-def _problem(schema: Schema, name: str, text: str) -> str:
-    example = schema.fields[name].metadata["example"]
-    shown = text if text.endswith(".") else f"{text}."
-    return f"{name}: {shown} For example: {name}={example}"
+def _sentence(setting: Setting, problem: str) -> str:
+    said = problem if problem.endswith(".") else f"{problem}."
+    return f"{setting.variable}: {said} For example: {setting.variable}={setting.example}"
 
 
 def example_file() -> str:
     """The text of `.env.example`."""
     lines = ["# Settings of waba24. Copy to .env and fill in; an empty value means the default.", ""]
-    for name, item in Environment().fields.items():
-        default = "" if item.load_default in ("", None) else str(item.load_default)
-        default = {"True": "1", "False": "0"}.get(default, default)
-        lines += [f"# {item.metadata['help']}", f"# example: {item.metadata['example']}", f"{name}={default}", ""]
+    for one in SETTINGS.values():
+        lines += [f"# {one.help}", f"# example: {one.example}", f"{one.variable}={one.default}", ""]
     return "\n".join(lines)

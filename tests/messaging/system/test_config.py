@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import FrozenInstanceError
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from cryptography.fernet import Fernet
 
 from messaging.store.crypto import Undecryptable, Vault, vault_for
 from messaging.system import config
-from messaging.system.config import Config, ConfigError, Environment
+from messaging.system.config import SETTINGS, Config, ConfigError
 from web import serve
 
 ROOT = Path(__file__).parents[3]
@@ -92,11 +93,35 @@ def test_the_environment_wins_over_the_file_and_blanks_are_nothing(tmp_path: Pat
     file.write_text("LOG_LEVEL=debug\nLOG_FORMAT=json\nMETRICS_TOKEN=\nNOT_OURS=1\n")
     loaded = config.load({"LOG_LEVEL": "error", "LOG_FORMAT": " "}, file)
     assert (loaded.log_level, loaded.log_format, loaded.metrics_token) == ("error", "json", "")
+    assert config.load({}, file).log_level == "debug"
 
 
 def test_no_secret_is_shown_when_a_config_is_printed() -> None:
     shown = repr(Config(client_secret="s3cret", secret_keys=(KEY,), metrics_token="t0ken", database_url="pg://u:pw@h"))
     assert not [secret for secret in ("s3cret", KEY, "t0ken", "pw") if secret in shown]
+    assert "password" not in repr(Config(redis_url="redis://:password@localhost"))
+
+
+def test_a_config_cannot_be_changed() -> None:
+    with pytest.raises(FrozenInstanceError):
+        config.load({}).log_level = "debug"  # type: ignore[misc]  # that it is refused is the point
+
+
+def test_lists_and_addresses_are_read_without_blanks_and_slashes() -> None:
+    loaded = config.load(
+        {
+            "BX24_AUTH_SERVERS": "https://a.example/ , https://b.example",
+            "PUBLIC_URL": "https://waba.example/app/",
+            "SECRET_KEY": f"{KEY} , {KEY}",
+        }
+    )
+    assert loaded.auth_servers == ("https://a.example", "https://b.example")
+    assert (loaded.public_url, loaded.secret_keys) == ("https://waba.example/app", (KEY, KEY))
+
+
+def test_a_comma_too_many_is_a_problem() -> None:
+    assert problems({"BX24_AUTH_SERVERS": "https://a.example,"})[0].startswith("BX24_AUTH_SERVERS: ")
+    assert problems({"SECRET_KEY": f"{KEY},"})[0].startswith("SECRET_KEY: ")
 
 
 def test_texts_cannot_outlive_their_runs() -> None:
@@ -108,9 +133,9 @@ def test_texts_cannot_outlive_their_runs() -> None:
 def test_the_example_is_what_the_code_says_and_can_be_used_as_it_is(tmp_path: Path) -> None:
     written = (ROOT / ".env.example").read_text()
     assert written == config.example_file()
-    for name, field in Environment().fields.items():
-        assert f"# {field.metadata['help']}\n" in written
-        assert f"\n{name}=" in written
+    for setting in SETTINGS.values():
+        assert f"# {setting.help}\n" in written
+        assert f"\n{setting.variable}=" in written
     assert config.load({}, ROOT / ".env.example") == config.load({}, tmp_path / "nothing")
 
 
@@ -121,15 +146,15 @@ def test_every_variable_of_the_contract_is_there() -> None:
         *("LOG_LEVEL", "WORKER_PROCESSES", "WORKER_THREADS", "UNKNOWN_AFTER_S", "METRICS_TOKEN"),
         *("KEEP_EVENTS_DAYS", "KEEP_TEXTS_DAYS", "KEEP_DAYS"),
     }
-    assert names <= set(Environment().fields)
+    assert names <= {setting.variable for setting in SETTINGS.values()}
 
 
 def test_serve_refuses_to_start_with_the_whole_list(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in Environment().fields:
-        monkeypatch.delenv(name, raising=False)
+    for setting in SETTINGS.values():
+        monkeypatch.delenv(setting.variable, raising=False)
     monkeypatch.setenv("WORKER_THREADS", "many")
     assert serve.main() == 2
     shown = capsys.readouterr().err
