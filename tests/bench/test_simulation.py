@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from bench.fairness import Wish, explained, gini
-from bench.simulation import Outcome, Scale, opened
+from bench.simulation.installation import opened
+from bench.simulation.outcome import Outcome, outcome_of
+from bench.simulation.shops import Scale
 from messaging.system import logs
 
 
@@ -17,7 +19,7 @@ def outcome() -> Iterator[Outcome]:
     logs.configure("text", "critical")
     with opened(Scale(portals=20, minutes=1, drains=2, per_s=1, bursts=2, burst=40)) as simulation:
         simulation.run()
-        yield simulation.outcome()
+        yield outcome_of(simulation)
 
 
 def test_no_line_waits_more_than_its_pace_explains(outcome: Outcome) -> None:

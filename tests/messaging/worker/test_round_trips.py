@@ -16,7 +16,8 @@ import pytest
 from redis.connection import AbstractConnection
 from sqlalchemy import event, select
 
-from bench.simulation import Scale, Shop, Simulation, opened
+from bench.simulation.installation import Simulation, opened
+from bench.simulation.shops import Scale, Shop
 from messaging.store.models import Message, Run
 from messaging.system import logs
 
