@@ -31,7 +31,7 @@ def until(what: str, check: Callable[[], Any], limit_s: float = 30.0, step_s: fl
 
 
 class Process:
-    """One command in a process group of its own. What it writes goes to a file."""
+    """One command in a process group of its own. Its output is appended to `log`."""
 
     def __init__(self, argv: list[str], env: dict[str, str], log: Path) -> None:
         self._seen: set[int] = set()
@@ -56,22 +56,22 @@ class Process:
         return [pid for pid in mine if word in _command(pid)]
 
     def ended(self, limit_s: float) -> int:
-        """Wait for its end; the exit code."""
+        """Wait until it ends and return its exit code. Raises subprocess.TimeoutExpired."""
         return self.popen.wait(limit_s)
 
     def destroy(self) -> None:
-        """Kill it and whoever it ever started, groups included."""
+        """Kill it and every descendant that `family` has seen, with their process groups."""
         self.family()
         for pid in self._seen:
             with suppress(ProcessLookupError, PermissionError):
-                if os.getsid(pid) == pid:  # a leader of ours: everybody below it is ours as well
+                if os.getsid(pid) == pid:  # the leader of a session that this process started: the whole group is ours
                     os.killpg(pid, signal.SIGKILL)
             kill(pid)
         self.popen.wait(10)
 
 
 def kill(pid: int | None, number: int = signal.SIGKILL) -> None:
-    """Send a signal to one process; nothing if it is gone."""
+    """Send a signal to one process; do nothing if it is gone or None."""
     if pid is not None:
         with suppress(ProcessLookupError):
             os.kill(pid, number)

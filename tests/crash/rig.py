@@ -84,7 +84,7 @@ class Call:
 
 @dataclass
 class Story:
-    """What became of one call, as everybody saw it."""
+    """What became of one call, as the portal, Gupshup and our database saw it."""
 
     call: Call
     flow: dict[str, Any]
@@ -142,7 +142,7 @@ class Town:
             raise
 
     def close(self) -> None:
-        """Kill everybody, Redis last."""
+        """Kill all processes, Redis last, and delete the folder."""
         for process in self.processes:
             process.destroy()
         embedded_redis.stop(self.folder)
@@ -164,7 +164,7 @@ class Town:
         return process
 
     def up(self, pools: int = 1, **env: str) -> list[Process]:
-        """The web, and so many worker pools beside it."""
+        """Start the web and `pools` worker pools; returns the pools when the web is ready."""
         self.web()
         started = self.pools(pools, **env)
         self.until_ready()
@@ -175,7 +175,7 @@ class Town:
         return self.start(*halves(self.env["BIND"])[0].argv[1:])
 
     def pools(self, count: int = 1, **env: str) -> list[Process]:
-        """Worker pools; returns when their workers wait for jobs."""
+        """Start `count` worker pools; returns when their workers wait for jobs."""
         before = self._workers()
         started = [self.start("worker.py", **env) for _ in range(count)]
         until("the workers wait for jobs", lambda: len(self._workers() - before) >= count)
@@ -227,7 +227,7 @@ class Town:
     # --- shops -------------------------------------------------------------------------------------------------------
 
     def open_shop(self, pace: float = 40) -> Shop:
-        """A portal of its own with the app installed, and a line at a Gupshup app of its own."""
+        """Create a portal, install the app there, and connect a line of a new Gupshup app. pace: messages a second."""
         name = f"crashshop{next(self.vendors.numbers)}"
         url = self._post(f"{self.vendors.portal}/emulator/portals")["portal"]
         page = {"install_url": f"{self.url}/bx24/install", "app_url": f"{self.url}/bx24/app", "finish": True}
@@ -262,7 +262,7 @@ class Town:
     # --- calls -------------------------------------------------------------------------------------------------------
 
     def call(self, shop: Shop, phone: str, wait_for: str = "accepted") -> Call:
-        """A robot of this shop runs; it arrives by itself, and again if the web does not take it."""
+        """Run a robot of this shop. The portal posts the call, and posts it again if the web does not take it."""
         self._number += 1
         name = f"{shop.app}-{self._number}"
         values = {
@@ -346,7 +346,7 @@ class Town:
     # --- HTTP --------------------------------------------------------------------------------------------------------
 
     def _ask(self, method: str, url: str, body: dict[str, Any] | None = None) -> Any:
-        """The JSON of a 2xx; None when nobody answered, or anything else."""
+        """The JSON of a 2xx response; None if there was no response or another status."""
         try:
             answer = self._http.request(method, url, json=body, timeout=30)
         except requests.RequestException:

@@ -1,4 +1,4 @@
-"""What the tests of files share: a foreign web site, and a file as a robot would share it."""
+"""What the tests of files share: a foreign web site, and sharing a file as a robot would."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FOREIGN = "files.example"
 
 
 class Site:
-    """A web site of somebody else: path → what it answers. `seen`: what it was asked."""
+    """A foreign web site at FOREIGN. `pages`: path → response; `seen`: path and headers of each request."""
 
     def __init__(self, shop: World) -> None:
         self.pages: dict[str, Any] = {}
@@ -49,7 +49,7 @@ def share(shop: World, reference: str, media: str = "auto", document: list[str] 
 
 
 def refusal(shop: World, reference: str, *args: Any, kept_before: int = 0, **more: Any) -> Refused:
-    """Why it is refused; nothing may be left behind."""
+    """Share a file that is refused; the reason. Checks that no file and no row is left behind."""
     with pytest.raises(Refused) as caught:
         share(shop, reference, *args, **more)
     assert re.search("[а-я]", caught.value.text.ru)
@@ -59,7 +59,7 @@ def refusal(shop: World, reference: str, *args: Any, kept_before: int = 0, **mor
 
 
 def kept(shop: World) -> tuple[list[Path], int]:
-    """Files on disk, temporary ones included, and rows."""
+    """The files on disk, temporary ones included, and the number of rows."""
     with shop.runtime.db.read() as session:
         rows = session.scalar(select(func.count()).select_from(File)) or 0
     return [path for path in storage.folder(shop.runtime).rglob("*") if path.is_file()], rows
