@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from bx24.emulator.rules.workflow_engine import Engine
+from messaging.store.models import Run
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,

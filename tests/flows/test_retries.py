@@ -99,8 +99,8 @@ def test_a_429_is_tried_again_when_gupshup_says_so(shop: World) -> None:
 @pytest.mark.parametrize("fault", WRITTEN, ids=["read timeout", "reset", "cut"])
 def test_what_may_have_been_written_is_never_tried_again(shop: World, fault: Exception) -> None:
     shop.net.broken[host(GUPSHUP)] = _only_sends(fault, after_the_write=True)
-    flow = shop.robots_start(template(until="delivered"))
-    later(shop, 1)
+    flow = shop.robots_start(template_robot(until="delivered"))
+    jump_clock(shop, 1)
     shop.net.broken.clear()
     jump_clock(shop, 30, 60, 300, 300)
     assert len(send_attempts(shop)) == 1
