@@ -2,9 +2,30 @@
 //   frame to parent  <method>:<json>:<callback>:<APP_SID>   (an object when the method's name holds a colon)
 //   parent to frame  <callback>:<json>
 // Foreign origins, foreign APP_SIDs, unknown and denied methods are ignored without an answer.
-const data = JSON.parse(document.getElementById("frame-data").textContent);
-const frame = document.getElementById("app-frame");
-const slider = document.getElementById("slider");
+import { byId } from "./dom.js";
+
+/**
+ * What bx24/emulator/host.py knows of the frame. `properties`: codes of those a settings page may write, in lower case.
+ * @typedef {object} FrameData
+ * @property {object} init the answer to getInitData
+ * @property {string} app_sid
+ * @property {string} app_origin
+ * @property {string} placement
+ * @property {number} user
+ * @property {number} delay_ms
+ * @property {boolean} refuse_resize
+ * @property {boolean} slider
+ * @property {string[]} [properties]
+ *
+ * @typedef {Record<string, any> | undefined} Params as the app sent them
+ * @typedef {(result?: unknown) => void} Reply
+ * @typedef {{method: string, params: Params, callback: string, sid: string}} Call
+ */
+
+/** @type {FrameData} */
+const data = JSON.parse(byId("frame-data").textContent ?? "");
+const frame = /** @type {HTMLIFrameElement} */ (byId("app-frame"));
+const slider = /** @type {HTMLDialogElement} */ (byId("slider"));
 const PATHS = [
   /^\/crm\/(deal|lead|contact|company)\/(details|show)\/\d+\/?/, /^\/marketplace\//,
   /^\/company\/personal\/user\/\d+\//, /^\/workgroups\/group\/\d+\//,
@@ -15,6 +36,7 @@ const denied = new Set([
   ...(data.properties ? [] : ["setPropertyValue"]),
 ]);
 
+/** @param {string} action @param {object} [body] @returns {Promise<any>} null when the portal refuses */
 async function ask(action, body = {}) {
   const answer = await fetch(`/emulator/frame/${action}`, {
     method: "POST",
@@ -24,56 +46,66 @@ async function ask(action, body = {}) {
   return answer.ok ? answer.json() : null;
 }
 
+/** @param {string | number} value */
 const size = (value) => (typeof value === "number" || /^\d+$/.test(value) ? `${value}px` : String(value));
 
-function resize({ width, height } = {}, reply) {
+/** @param {Params} params @param {Reply} reply */
+function resize(params, reply) {
+  const { width, height } = params ?? {};
   if (width) frame.style.width = size(width);
   if (height) frame.style.height = size(height);
   reply({ width: frame.offsetWidth, height: frame.offsetHeight });
 }
 
-function input(name, value) {
+/** @param {string} name @param {unknown} value */
+function hiddenInput(name, value) {
   const element = document.createElement("input");
   Object.assign(element, { type: "hidden", name, value: String(value) });
   return element;
 }
 
-function setPropertyValue(values = {}) {
-  const box = document.getElementById("values");
-  for (const [code, value] of Object.entries(values)) {
+/** @param {Params} values */
+function setPropertyValue(values) {
+  const box = byId("values");
+  const known = data.properties ?? [];
+  for (const [code, value] of Object.entries(values ?? {})) {
     const name = `property_${code.toLowerCase()}`;
-    if (!data.properties.includes(code.toLowerCase())) continue;
+    if (!known.includes(code.toLowerCase())) continue;
     // Single and multiple values use different names; only the one being set is replaced.
     const own = Array.isArray(value) ? `${name}[]` : name;
-    box.querySelectorAll("input").forEach((old) => old.name === own && old.remove());
-    for (const item of Array.isArray(value) ? value : [value]) box.append(input(own, item ?? ""));
+    for (const old of box.querySelectorAll("input")) if (old.name === own) old.remove();
+    for (const item of Array.isArray(value) ? value : [value]) box.append(hiddenInput(own, item ?? ""));
   }
   // The real host never answers this command.
 }
 
-function open(title, content, reply, result) {
-  document.getElementById("slider-title").textContent = title;
-  document.getElementById("slider-body").replaceChildren(content);
+/** @param {string} title @param {Node} content @param {Reply} reply @param {unknown} [result] told when it is closed */
+function openSlider(title, content, reply, result) {
+  byId("slider-title").textContent = title;
+  byId("slider-body").replaceChildren(content);
   slider.addEventListener("close", () => reply(result), { once: true });
   slider.showModal();
 }
 
+/** @param {Params} params @param {Reply} reply */
 function openApplication(params, reply) {
   const inner = document.createElement("iframe");
   inner.title = params?.bx24_title ?? document.title;
   inner.src = `/app?slider=1&params=${encodeURIComponent(JSON.stringify(params ?? {}))}`;
-  if (Number(params?.bx24_width)) inner.style.width = `${params.bx24_width}px`;
-  open(inner.title, inner, reply);
+  if (Number(params?.bx24_width)) inner.style.width = `${params?.bx24_width}px`;
+  openSlider(inner.title, inner, reply);
 }
 
-function openPath({ path } = {}, reply) {
+/** @param {Params} params @param {Reply} reply */
+function openPath(params, reply) {
+  const { path = "" } = params ?? {};
   if (!PATHS.some((known) => known.test(path))) {
     reply({ result: "error", errorCode: "PATH_NOT_AVAILABLE" });
     return;
   }
   const text = document.createElement("p");
   text.textContent = path;
-  open(path, text, reply, { result: "close" });
+  openSlider(path, text, reply, { result: "close" });
 }
 
 async function finish() {
@@ -83,6 +115,7 @@ async function finish() {
   location.assign(page);
 }
 
+/** @type {Record<string, (params: Params, reply: Reply) => unknown>} */
 const commands = {
   getInitData: (params, reply) => reply(data.init),
   getInterface: (params, reply) => reply({ command: data.properties ? ["setPropertyValue"] : [], event: [] }),
@@ -93,9 +126,9 @@ const commands = {
       return;
     }
     // The frame gets no answer; the host tells the person.
-    const notice = document.getElementById("host-notice");
+    const notice = byId("host-notice");
     notice.hidden = false;
-    notice.textContent = notice.dataset.ended;
+    notice.textContent = notice.dataset.ended ?? "";
   },
   setInstall: async (params, reply) => {
     await ask("install");
@@ -106,11 +139,12 @@ const commands = {
   setUserOption: (params, reply) => reply(params),
   resizeWindow: resize,
   setTitle: (params, reply) => {
-    document.getElementById("page-title").textContent = document.title = params.title;
+    document.title = params?.title;
+    byId("page-title").textContent = params?.title;
     reply(params);
   },
   setScroll: (params, reply) => {
-    document.body.classList.toggle("no-scroll", !params.scroll);
+    document.body.classList.toggle("no-scroll", !params?.scroll);
     reply(params);
   },
   reloadWindow: (params, reply) => {
@@ -124,6 +158,7 @@ const commands = {
   reloadData: () => location.reload(),
 };
 
+/** @param {any} message @returns {Call | null} null: not of this protocol @throws {SyntaxError} for broken JSON */
 function parse(message) {
   if (typeof message === "string") {
     const parts = message.split(":");
@@ -152,12 +187,12 @@ window.addEventListener("message", (event) => {
   const command = Object.hasOwn(commands, call.method) ? commands[call.method] : undefined;
   command?.(call.params, (result) => {
     const text = result === undefined || result === null ? "" : JSON.stringify(result);
-    frame.contentWindow.postMessage(`${call.callback}:${text}`, data.app_origin);
+    frame.contentWindow?.postMessage(`${call.callback}:${text}`, data.app_origin);
   });
 });
 
 if (new URLSearchParams(location.search).get("slider") === "1") document.body.classList.add("in-slider");
 setTimeout(() => {
-  document.getElementById("frame-wait").textContent = "";
-  document.getElementById("app-form").submit();
+  byId("frame-wait").textContent = "";
+  /** @type {HTMLFormElement} */ (byId("app-form")).submit();
 }, data.delay_ms);

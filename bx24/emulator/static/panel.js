@@ -1,8 +1,11 @@
 // Rows of a multiple property in the portal's own form: one more empty row at a press.
+import { byId } from "./dom.js";
+
+/** @param {Element} button below the rows */
 function more(button) {
-  const rows = button.parentElement.querySelector(".several");
-  const row = rows.lastElementChild.cloneNode(true);
-  const control = row.querySelector("input, select, textarea");
+  const rows = /** @type {HTMLElement} */ (button.parentElement?.querySelector(".several"));
+  const row = /** @type {Element} */ (rows.lastElementChild?.cloneNode(true));
+  const control = /** @type {HTMLInputElement} */ (row.querySelector("input, select, textarea"));
   const number = rows.children.length + 1;
   control.id = `${control.id.replace(/-\d+$/, "")}-${number}`;
   control.value = "";
@@ -11,6 +14,6 @@ function more(button) {
   control.focus();
 }
 
-document.getElementById("robot-form").addEventListener("click", (event) => {
-  if (event.target.classList.contains("more")) more(event.target);
+byId("robot-form").addEventListener("click", ({ target }) => {
+  if (target instanceof Element && target.classList.contains("more")) more(target);
 });

@@ -1,14 +1,24 @@
 // Keeps the phone fresh and sends without leaving the page. Everything works without this file, by reloading.
-const desk = document.getElementById("desk");
-const screen = document.getElementById("screen");
+const desk = byId("desk");
+const screen = byId("screen");
+/** The HTML last shown of each part of the page, by its id. @type {Map<string, string>} */
 const seen = new Map();
+/** Ids of the long texts that somebody has unfolded. @type {Set<string>} */
 const unfolded = new Set();
 let refreshing = false;
+
+/** An element that the page's template always draws. @param {string} id @throws {Error} when there is none */
+function byId(id) {
+  const element = document.getElementById(id);
+  if (!element) throw new Error(`no element #${id}`);
+  return element;
+}
 
 function openSheets() {
   return [...document.querySelectorAll("details.sheet[open]")].map((sheet) => sheet.id);
 }
 
+/** @param {Element} fresh the part as the server draws it now */
 function replacePart(fresh) {
   const old = document.getElementById(fresh.id);
   if (!old || seen.get(fresh.id) === fresh.outerHTML) return;
@@ -31,11 +41,9 @@ function fold() {
   }
 }
 
-async function refresh() {
-  if (refreshing || document.hidden) return;
-  refreshing = true;
+async function fetchParts() {
   try {
-    const answer = await fetch(desk.dataset.refresh);
+    const answer = await fetch(desk.dataset.refresh ?? "");
     if (!answer.ok) return;
     const page = new DOMParser().parseFromString(await answer.text(), "text/html");
     // A sheet somebody is choosing from must not change under the finger.
@@ -44,22 +52,33 @@ async function refresh() {
     fold();
   } catch {
     // The emulator was stopped: the page stays as it is and asks again.
-  } finally {
-    refreshing = false;
   }
 }
 
+/** One request at a time; while one is on its way, and while nobody looks, nothing is asked. */
+async function refresh() {
+  if (refreshing || document.hidden) return;
+  refreshing = true;
+  await fetchParts().finally(() => { refreshing = false; });
+}
+
+/** @param {FormData} form without files */
+function textFields(form) {
+  return new URLSearchParams([...form].map(([name, value]) => [name, String(value)]));
+}
+
+/** @param {SubmitEvent} event */
 async function send(event) {
-  const form = event.target.closest("form[data-send]");
-  if (!form) return;
+  const form = event.target;
+  if (!(form instanceof HTMLFormElement) || !form.matches("[data-send]")) return;
   event.preventDefault();
   const body = new FormData(form, event.submitter);
-  const plain = form.enctype !== "multipart/form-data";
+  const isPlain = form.enctype !== "multipart/form-data";
   form.closest("details")?.removeAttribute("open");
   await fetch(form.action, {
     method: "POST",
     headers: { "X-Requested-With": "fetch" },
-    body: plain ? new URLSearchParams(body) : body,
+    body: isPlain ? textFields(body) : body,
   });
   form.reset();
   await refresh();
@@ -68,12 +87,13 @@ async function send(event) {
 
 document.addEventListener("submit", send);
 document.addEventListener("click", ({ target }) => {
-  if (!target.matches("[data-unfold]")) return;
-  unfolded.add(target.closest(".bubble").id);
+  if (!(target instanceof Element) || !target.matches("[data-unfold]")) return;
+  const bubble = target.closest(".bubble");
+  if (bubble) unfolded.add(bubble.id);
   fold();
 });
-document.addEventListener("change", (event) => {
-  if (event.target.type === "file") event.target.form.requestSubmit();
+document.addEventListener("change", ({ target }) => {
+  if (target instanceof HTMLInputElement && target.type === "file") target.form?.requestSubmit();
 });
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") document.querySelector("details.sheet[open]")?.removeAttribute("open");
