@@ -1,15 +1,16 @@
 // What htmx leaves to us on the app's pages: the session's header, an ended session, focus, times, dialogs, the frame's height.
+import { around, byId, make } from './dom.js';
+import { download } from './download.js';
 import { headers, parent, renew } from './session.js';
 import { localise } from './times.js';
-import { download } from './download.js';
 
-const main = document.getElementById('main');
-const said = document.getElementById('said');
+const main = byId('main');
+const said = byId('said');
 
 /** Say something to screen readers and show it for a while. @param {string} text */
 export function say(text) {
   said.textContent = text;
-  const toast = Object.assign(document.createElement('div'), { className: 'toast', textContent: text });
+  const toast = make('div', { class: 'toast', text });
   document.body.append(toast);
   setTimeout(() => toast.remove(), 5000);
 }
@@ -28,10 +29,10 @@ document.body.addEventListener('htmx:beforeSwap', (event) => {
   }
 });
 
-/** The session has ended: renew it and repeat the request once; what was typed stays where it is. */
+/** The session has ended: renew it and repeat the request once; what was typed stays. @param {HtmxRequest} request */
 async function again({ verb, path, parameters, elt, target, headers: sent }) {
   if (sent['X-Waba24-Again'] || !(await renew())) {
-    say(main.dataset.ended);
+    say(main.dataset.ended ?? '');
     return;
   }
   window.htmx.ajax(verb, path, { source: elt, target, values: parameters, headers: { 'X-Waba24-Again': '1' } });
@@ -46,23 +47,23 @@ document.body.addEventListener('waba24:fill', ({ detail }) => {
 });
 
 for (const silence of ['htmx:sendError', 'htmx:timeout']) {
-  document.body.addEventListener(silence, () => say(main.dataset.offline));
+  document.body.addEventListener(silence, () => say(main.dataset.offline ?? ''));
 }
 
 document.body.addEventListener('htmx:afterSwap', (event) => {
   localise(event.detail.target);
   // The first of the rows that were fetched: the button that had the focus is gone. (autofocus is refused in a frame.)
-  const next = document.querySelector('[data-next]');
+  const next = /** @type {HTMLElement | null} */ (document.querySelector('[data-next]'));
   next?.removeAttribute('data-next');
   next?.focus();
   if (event.detail.target !== main) return;
-  const { section } = main.firstElementChild.dataset;
+  const { section } = /** @type {HTMLElement} */ (main.firstElementChild).dataset;
   if (section) remember(section);
-  for (const link of document.querySelectorAll('.top a')) {
+  for (const link of /** @type {NodeListOf<HTMLElement>} */ (document.querySelectorAll('.top a'))) {
     if (link.dataset.section === section) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  const place = main.querySelector('[data-focus], [role=alert], h1');
+  const place = /** @type {HTMLElement | null} */ (main.querySelector('[data-focus], [role=alert], h1'));
   place?.setAttribute('tabindex', '-1');
   place?.focus();
   window.scrollTo(0, 0);
@@ -70,12 +71,12 @@ document.body.addEventListener('htmx:afterSwap', (event) => {
 
 // <button data-dialog="id"> opens a <dialog>, <button data-close> closes the one it is in.
 document.addEventListener('click', (event) => {
-  const opener = event.target.closest('[data-dialog]');
-  if (opener) document.getElementById(opener.dataset.dialog).showModal();
-  event.target.closest('[data-close]')?.closest('dialog')?.close();
-  const file = event.target.closest('[data-download]');
-  if (file) download(file).catch(() => say(main.dataset.offline));
-  const path = event.target.closest('[data-open-path]')?.dataset.openPath;
+  const dialog = around(event, '[data-dialog]')?.dataset.dialog;
+  if (dialog) /** @type {HTMLDialogElement} */ (byId(dialog)).showModal();
+  around(event, '[data-close]')?.closest('dialog')?.close();
+  const file = /** @type {HTMLButtonElement | null} */ (around(event, '[data-download]'));
+  if (file) download(file).catch(() => say(main.dataset.offline ?? ''));
+  const path = around(event, '[data-open-path]')?.dataset.openPath;
   if (path) {
     event.preventDefault();
     parent.openPath(path);
@@ -84,16 +85,26 @@ document.addEventListener('click', (event) => {
 
 // A reload of the portal's page opens the frame anew: go back to the section that was open. Best effort, per tab.
 const PLACE = 'waba24.section';
-const remember = (section) => {
+
+/** @param {string} section */
+function remember(section) {
   try {
-    if (section === undefined) return sessionStorage.getItem(PLACE);
     sessionStorage.setItem(PLACE, section);
   } catch { /* the browser keeps nothing for foreign frames */ }
-  return null;
-};
-const before = document.querySelector(`.top a[data-section="${CSS.escape(remember() ?? '')}"]:not([aria-current])`);
+}
+
+function remembered() {
+  try {
+    return sessionStorage.getItem(PLACE) ?? '';
+  } catch {
+    return '';
+  }
+}
+
+const beforeReload = /** @type {HTMLAnchorElement | null} */ (
+  document.querySelector(`.top a[data-section="${CSS.escape(remembered())}"]:not([aria-current])`));
 
 localise();
 parent.followHeight(main);
 // Not a click: htmx binds the links only when the document is ready, and the browser itself would follow the address.
-if (before) window.htmx.ajax('GET', before.pathname, { source: before, target: main });
+if (beforeReload) window.htmx.ajax('GET', beforeReload.pathname, { source: beforeReload, target: main });

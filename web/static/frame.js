@@ -10,7 +10,9 @@ const PAUSE_MS = 200;
 
 /**
  * What the parent said about this frame.
- * @typedef {{install: boolean, isAdmin: boolean, lang: string, placement: string, options: Object}} Init
+ * @typedef {{install: boolean, isAdmin: boolean, lang: string, placement: string, options: object}} Init
+ *
+ * @typedef {ReturnType<typeof connect>} Portal
  */
 
 /** @returns {string} the origin in `window.name` ("host[:port]|1 or 0|APP_SID", Bitrix24 writes it), '' when none is */
@@ -19,6 +21,7 @@ function namedOrigin() {
   return originOf(`${secure === '1' ? 'https' : 'http'}://${host}`);
 }
 
+/** @param {string} url */
 function originOf(url) {
   try {
     return new URL(url).origin;
@@ -27,9 +30,10 @@ function originOf(url) {
   }
 }
 
+/** @param {number} height */
 const inBounds = (height) => Math.round(Math.min(HIGHEST, Math.max(LOWEST, height)));
 
-/** The SDK's managers, bound to one portal. `send` resolves null when nobody answers in time; 0 ms: never give up. */
+/** The SDK's managers, bound to one portal. @param {string} origin @param {string} sid */
 function connect(origin, sid) {
   const app = new AppFrame({ DOMAIN: new URL(origin).host, PROTOCOL: origin.startsWith('https:'), APP_SID: sid });
   const messages = new MessageManager(app);
@@ -37,6 +41,10 @@ function connect(origin, sid) {
   return {
     auth: new AuthManager(app, messages),
     parent: new ParentManager(messages),
+    /**
+     * @param {string} command @param {object} [params] @param {number} [limitMs] 0: never give up
+     * @returns {Promise<any>} null when nobody answers in time
+     */
     async send(command, params = {}, limitMs = 900) {
       const limit = limitMs ? { isSafely: true, safelyTime: limitMs } : {};
       const answer = await messages.send(command, { ...params, ...limit }).catch(() => null);
@@ -45,7 +53,10 @@ function connect(origin, sid) {
   };
 }
 
-/** @returns {Promise<?Init>} null when nobody answers; the first run is acknowledged as the SDK does it */
+/**
+ * The first run is acknowledged as the SDK does it.
+ * @param {Portal} portal @returns {Promise<Init | null>} null when nobody answers
+ */
 async function hello(portal) {
   const data = await portal.send('getInitData', {}, ANSWER_MS);
   if (!data) return null;
@@ -71,19 +82,22 @@ export function openFrame({ origin, sid }) {
   const ready = portal ? hello(portal) : Promise.resolve(null);
   let canResize = isTrusted;
 
-  /** @returns {Promise<boolean>} whether the parent did it; after one refusal it is not asked again */
+  /** @param {number} height @returns {Promise<boolean>} whether the parent did it; after one refusal it is not asked again */
   async function resize(height) {
     const isAsked = await ready && canResize;
-    const answer = isAsked && await portal.send('resizeWindow', { width: '100%', height: inBounds(height) });
+    const answer = isAsked && await portal?.send('resizeWindow', { width: '100%', height: inBounds(height) });
     canResize &&= Boolean(answer);
     return canResize;
   }
 
   return {
-    /** @type {Promise<?Init>} null after 3 s of silence, or at once when the parent is not the verified portal */
+    /** @type {Promise<Init | null>} null after 3 s of silence, or at once when the parent is not the verified portal */
     ready,
 
-    /** Write properties of the robot into the host's form, at once: scalars for single, arrays for multiple ones. */
+    /**
+     * Write properties of the robot into the host's form, at once: scalars for single, arrays for multiple ones.
+     * @param {Record<string, string | string[]>} values
+     */
     setProperties(values) {
       // The host never answers, so true says only that somebody could be told.
       if (portal && Object.keys(values).length > 0) portal.send('setPropertyValue', values);
@@ -92,10 +106,10 @@ export function openFrame({ origin, sid }) {
 
     resize,
 
-    /** Keep the frame as high as `element`'s lower edge, until refused. Returns what stops it. */
+    /** Keep the frame as high as `element`'s lower edge, until refused. Returns what stops it. @param {Element} element */
     followHeight: (element) => followHeight(element, resize),
 
-    /** @returns {Promise<?{accessToken: string, expiresAt: number}>} until when in unix seconds; null after 10 s */
+    /** @returns {Promise<{accessToken: string, expiresAt: number} | null>} until when in unix seconds; null after 10 s */
     async refreshAuth() {
       const fresh = portal && await portal.auth.refreshAuth().catch(() => null);
       return fresh ? { accessToken: fresh.access_token, expiresAt: fresh.expires } : null;
@@ -104,11 +118,14 @@ export function openFrame({ origin, sid }) {
     /** Ends the install: Bitrix24 reloads the whole page, so it is the last thing done. False: not in install mode. */
     async installFinish() {
       const init = await ready;
-      if (init?.install) portal.send('setInstallFinish');
+      if (init?.install) portal?.send('setInstallFinish');
       return Boolean(init?.install);
     },
 
-    /** Open a page of the portal beside us. Resolves when it is closed; false: the portal does not open such a path. */
+    /**
+     * Open a page of the portal beside us. Resolves when it is closed; false: the portal does not open such a path.
+     * @param {string} path
+     */
     async openPath(path) {
       if (!portal || !/^\/(?!\/)/.test(path)) return false;
       const answer = await portal.send('openPath', { path }, 0);
@@ -122,9 +139,14 @@ export function openFrame({ origin, sid }) {
   };
 }
 
-/** At most five requests a second, and only for a change that can be seen. */
+/**
+ * At most five requests a second, and only for a change that can be seen.
+ * @param {Element} element @param {(height: number) => Promise<boolean>} resize
+ */
 function followHeight(element, resize) {
-  let [asked, timer] = [window.innerHeight, 0];
+  let asked = window.innerHeight;
+  /** @type {ReturnType<typeof setTimeout> | 0} */
+  let timer = 0;
   const observer = new ResizeObserver(() => { timer ||= setTimeout(follow, PAUSE_MS); });
   const stop = () => {
     observer.disconnect();

@@ -1,9 +1,12 @@
 // The page's session with our server: a signed token in a header, renewed through Bitrix24 when it has ended.
+import { readData } from './dom.js';
 import { openFrame } from './frame.js';
 
 const HEADER = 'X-Waba24-Frame';
-const given = JSON.parse(document.getElementById('frame').textContent);
-let token = given.token;
+/** @type {{token: string, origin: string, sid: string}} */
+const given = readData('frame');
+let { token } = given;
+/** @type {Promise<boolean> | null} */
 let renewing = null;
 
 /** The door to Bitrix24's window around this page. */

@@ -1,6 +1,7 @@
 // Times as the reader's own clock shows them. The server writes UTC: it does not know the reader's zone.
 const DAY = 24 * 3600 * 1000;
 const lang = document.documentElement.lang;
+/** @param {Intl.DateTimeFormatOptions} options */
 const make = (options) => new Intl.DateTimeFormat(lang, options);
 const clock = make({ hour: '2-digit', minute: '2-digit', hourCycle: 'h23' });
 const whole = make({ hour: '2-digit', minute: '2-digit', second: '2-digit', hourCycle: 'h23' });
@@ -9,9 +10,10 @@ const dayMonth = make({ day: 'numeric', month: lang === 'ru' ? 'long' : 'short' 
 const day = make(lang === 'ru' ? {} : { day: 'numeric', month: 'short', year: 'numeric' });
 const near = new Intl.RelativeTimeFormat(lang, { numeric: 'auto' });
 
+/** @param {Date} at */
 const midnight = (at) => new Date(at.getFullYear(), at.getMonth(), at.getDate()).getTime();
 
-/** @param {Date} at @param {string} style auto, full, clock (tenths), time or date @param {Date} now */
+/** @param {Date} at @param {string | undefined} style auto, full, clock (tenths), time or date @param {Date} [now] */
 export function shown(at, style, now = new Date()) {
   if (style === 'date') return day.format(at);
   // The provider tells whole seconds: a “,0” would claim to know more, and stand before what caused it.
@@ -25,7 +27,7 @@ export function shown(at, style, now = new Date()) {
 
 /** Rewrite every <time data-show> below the root. @param {ParentNode} root */
 export function localise(root = document) {
-  for (const element of root.querySelectorAll('time[data-show]')) {
+  for (const element of /** @type {NodeListOf<HTMLTimeElement>} */ (root.querySelectorAll('time[data-show]'))) {
     const at = new Date(element.dateTime);
     element.textContent = shown(at, element.dataset.show);
     element.title = at.toLocaleString(lang);

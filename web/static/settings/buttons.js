@@ -1,208 +1,215 @@
 // Up to three buttons, stored as entries `Title` or `Title|id`.
-import { make, say, write } from './dom.js';
+import { make, write } from '../dom.js';
+import { answerOf, buttonProblems, entryOf, isFilled, readButton, readButtons } from './button_rows.js';
 import {
-  LINE_END, announcePlace, countedField, freeId, idField, measured, moveByKeys, pieces, plainField, quietButton,
-  rowTools, showProblem,
+  announcePlace, countedField, freeId, idField, moveByKeys, plainField, quietButton, rowTools, showProblem,
 } from './entries.js';
+import { say } from './texts.js';
+
+/** @import { ButtonRow } from './button_rows.js' */
+/** @import { EntryField, IdField, MakeField, RowTools } from './entries.js' */
+/** @import { Texts } from './texts.js' */
 
 /**
- * @typedef {Object} Button
- * @property {?string} raw the stored entry, until this button is edited
- * @property {string} title @property {?string} id null: none, the client's choice comes back as the button's number
+ * @typedef {object} ButtonsOptions
+ * @property {string} id
+ * @property {string} label
+ * @property {string[]} value the stored entries
+ * @property {number} [titleLimit]
+ * @property {number} [max]
+ * @property {Texts} texts
+ * @property {MakeField} [makeField]
+ * @property {(entries: string[]) => void} [onInput]
+ *
+ * @typedef {object} View the fields of a row
+ * @property {string} key
+ * @property {HTMLElement} element
+ * @property {EntryField & {control: HTMLElement}} title
+ * @property {IdField} ids
+ * @property {RowTools} tools
+ * @property {HTMLElement} error
  */
 
-/**
- * @param {{id: string, label: string, value: string[], titleLimit?: number, max?: number, texts: Object,
- *   makeField?: function, onInput?: function(string[])}} options
- * @returns {{element: HTMLElement, value: function(): string[], problems: function(): {id: string, text: string}[],
- *   focus: function()}}
- */
-export function buttonsEditor({
-  id, label, value, titleLimit = 20, max = 3, texts, makeField = plainField, onInput = () => {},
-}) {
-  const editor = new Buttons({ id, stored: value, titleLimit, max, texts, makeField, onInput });
+/** @param {ButtonsOptions} options */
+export function buttonsEditor(options) {
+  const { id, label } = options;
+  const editor = new Buttons(options);
   const heading = make('span', { id: `${id}-label`, class: 'field-label', text: label });
   const element = make('div', { class: 'entries', role: 'group', 'aria-labelledby': `${id}-label`, id }, heading,
     editor.list, make('div', { class: 'entries-foot' }, editor.add, editor.count));
   return {
     element,
     value: () => editor.value(),
-    problems: () => editor.problems().map(({ field, text }) => ({ id: field, text })),
-    focus: () => (editor.rows[0] ? editor.rows[0].view.title.focus() : editor.add.focus()),
+    problems: () => editor.problems().map(({ row, text }) => ({ id: row ? editor.view(row).key : id, text })),
+    focus: () => editor.focus(),
   };
 }
 
 class Buttons {
-  constructor(options) {
-    Object.assign(this, options);
-    this.untouched = true;
-    this.made = 0;
+  /** @param {ButtonsOptions} options */
+  constructor({ id, value, titleLimit = 20, max = 3, texts, makeField = plainField, onInput = () => {} }) {
+    this._id = id;
+    this._stored = value;
+    this._max = max;
+    this._rules = { texts, titleLimit, max };
+    this._texts = texts;
+    this._makeField = makeField;
+    this._onInput = onInput;
+    this._isUntouched = true;
+    /** @type {Map<ButtonRow, View>} */
+    this._views = new Map();
     this.list = make('ol', { class: 'rows-list' });
     this.count = make('span', { class: 'hint' });
-    this.add = quietButton(say(this.texts, 'buttons.add'), () => this.append());
-    this.rows = this.stored.flatMap((entry) => entry.split(LINE_END)).filter((line) => line.trim())
-      .map((line) => this.row(line));
-    if (!this.rows.length) this.rows.push(this.row(''));
-    this.draw();
+    this.add = quietButton(say(texts, 'buttons.add'), () => this._append());
+    this._rows = readButtons(value);
+    this.list.append(...this._rows.map((row) => this.view(row).element));
+    this._draw();
   }
 
-  row(line) {
-    const [title, ...rest] = pieces(line);
-    const id = rest.length ? rest.join('|') : null;
-    const row = { raw: line || null, title, id, isNew: !line, isLeft: Boolean(line) };
-    this.made += 1;
-    row.view = this.view(row, `${this.id}-${this.made}`);
-    return row;
+  value() {
+    return this._isUntouched ? this._stored : this._filled().map(entryOf);
   }
 
-  view(row, key) {
-    const { texts } = this;
+  problems() {
+    return buttonProblems(this._rows, this._rules);
+  }
+
+  focus() {
+    const [first] = this._rows;
+    if (first) this.view(first).title.focus();
+    else this.add.focus();
+  }
+
+  /** The fields of a row, made at the first question. @param {ButtonRow} row @returns {View} */
+  view(row) {
+    const view = this._views.get(row) ?? this._makeView(row, this._views.size + 1);
+    this._views.set(row, view);
+    return view;
+  }
+
+  /** @param {ButtonRow} row @param {number} n counts the rows ever made @returns {View} */
+  _makeView(row, n) {
+    const texts = this._texts;
+    const key = `${this._id}-${n}`;
     const error = make('p', { class: 'error', id: `${key}-error`, hidden: true });
-    const name = say(texts, 'buttons.title', { n: this.made });
+    const name = say(texts, 'buttons.title', { n });
     const title = countedField({
-      id: key, label: name, value: row.title.trim(), limit: this.titleLimit, texts, makeField: this.makeField,
-      placeholder: say(texts, 'buttons.example'), describedBy: error.id, onInput: () => this.rename(row, title.value()),
+      id: key, label: name, value: row.title.trim(), limit: this._rules.titleLimit, texts, makeField: this._makeField,
+      placeholder: say(texts, 'buttons.example'), describedBy: error.id, onInput: () => this._rename(row, title.value()),
     });
-    const ids = idField({ id: `${key}-id`, texts, name, onInput: (typed) => this.identify(row, typed) });
-    const onMove = (step) => this.move(row, step);
-    const tools = rowTools({ texts, name, onMove, onRemove: () => this.remove(row), extra: [ids.button] });
+    const ids = idField({ id: `${key}-id`, texts, name, onInput: (typed) => this._identify(row, typed) });
+    /** @param {number} step */
+    const onMove = (step) => this._move(row, step);
+    const tools = rowTools({ texts, name, onMove, onRemove: () => this._remove(row), extra: [ids.button] });
     const line = make('div', { class: 'entry-line' }, title.element, tools.element);
     const element = make('li', { class: 'entry' }, line, ids.panel, error);
     moveByKeys(element, onMove);
     element.addEventListener('focusout', () => {
       row.isLeft = true;
-      this.check();
+      this._showProblems();
     });
     return { element, title, ids, tools, error, key };
   }
 
-  rename(row, title) {
-    this.touch(row);
+  // --- what the user does
+
+  /** @param {ButtonRow} row @param {string} title */
+  _rename(row, title) {
+    this._edit(row);
     row.title = title;
-    if (row.isNew && title.trim() && row.id === null) row.id = freeId('btn', this.ids());
+    if (row.isNew && title.trim() && row.id === null) row.id = freeId('btn', new Set(this._filled().map(answerOf)));
     row.isNew = row.isNew && !title.trim();
-    this.changed();
+    this._changed();
   }
 
-  identify(row, typed) {
-    this.touch(row);
+  /** @param {ButtonRow} row @param {string} typed */
+  _identify(row, typed) {
+    this._edit(row);
     row.id = typed.trim() ? typed : null;
     row.isNew = false;
-    this.changed();
+    this._changed();
   }
 
-  /** From here on this button is written anew. Its number was its id: conditions of the robot may name it. */
-  touch(row) {
-    if (row.raw !== null && row.id === null) row.id = String(this.filled().indexOf(row) + 1);
+  /**
+   * From here on this button is written anew. A stored button without an id had its number as one, and keeps it:
+   * conditions of the robot may name it.
+   * @param {ButtonRow} row
+   */
+  _edit(row) {
+    this._pin(row);
     row.raw = null;
   }
 
-  move(row, step) {
-    const at = this.rows.indexOf(row);
-    const to = at + step;
-    if (to < 0 || to >= this.rows.length) return;
-    // The neighbour is moved, so that the focus and the caret of this row stay where they are.
-    const other = this.rows[to];
-    [row, other].forEach((moved) => this.pin(moved));
-    [this.rows[at], this.rows[to]] = [other, row];
-    row.view.element[step < 0 ? 'after' : 'before'](other.view.element);
-    this.changed();
-    announcePlace(this.texts, row.title.trim(), to + 1, this.rows.length);
+  /** Before numbers change: a stored button that had only a number keeps it as its id. @param {ButtonRow} row */
+  _pin(row) {
+    if (row.raw === null || row.id !== null) return;
+    row.id = String(this._filled().indexOf(row) + 1);
+    row.raw = null;
   }
 
-  remove(row) {
-    const at = this.rows.indexOf(row);
-    this.rows.slice(at + 1).forEach((other) => this.pin(other));
-    this.rows.splice(at, 1);
-    row.view.element.remove();
-    this.changed();
-    const next = this.rows[at];
-    if (next) next.view.title.focus();
+  /** @param {ButtonRow} row @param {number} step */
+  _move(row, step) {
+    const at = this._rows.indexOf(row);
+    const to = at + step;
+    if (to < 0 || to >= this._rows.length) return;
+    // The neighbour is moved, so that the focus and the caret of this row stay where they are.
+    const other = this._rows[to];
+    for (const moved of [row, other]) this._pin(moved);
+    [this._rows[at], this._rows[to]] = [other, row];
+    this.view(row).element[step < 0 ? 'after' : 'before'](this.view(other).element);
+    this._changed();
+    announcePlace(this._texts, row.title.trim(), to + 1, this._rows.length);
+  }
+
+  /** @param {ButtonRow} row */
+  _remove(row) {
+    const at = this._rows.indexOf(row);
+    for (const below of this._rows.slice(at + 1)) this._pin(below);
+    this._rows.splice(at, 1);
+    this.view(row).element.remove();
+    this._changed();
+    const next = this._rows[at];
+    if (next) this.view(next).title.focus();
     else this.add.focus();
   }
 
-  /** Before numbers change: who had only a number keeps it as its id. */
-  pin(row) {
-    if (row.raw !== null && row.id === null) this.touch(row);
+  _append() {
+    if (this._rows.length >= this._max) return;
+    const row = readButton('');
+    this._rows.push(row);
+    this.list.append(this.view(row).element);
+    this._changed();
+    this.view(row).title.focus();
   }
 
-  append() {
-    if (this.rows.length >= this.max) return;
-    const row = this.row('');
-    this.rows.push(row);
-    this.list.append(row.view.element);
-    this.changed();
-    row.view.title.focus();
+  // --- what is shown
+
+  _filled() {
+    return this._rows.filter(isFilled);
   }
 
-  filled() {
-    return this.rows.filter((row) => row.raw !== null || row.title.trim() || row.id !== null);
+  _changed() {
+    this._isUntouched = false;
+    this._draw();
+    this._onInput(this.value());
   }
 
-  ids() {
-    return new Set(this.filled().map((row, index) => row.id?.trim() || String(index + 1)));
+  _draw() {
+    const rows = this._rows;
+    rows.forEach((row, at) => this.view(row).tools.edges(at === 0, at === rows.length - 1));
+    this._filled().forEach((row, at) => this.view(row).ids.show(row.id?.trim() ?? '', answerOf(row, at)));
+    write(this.count, say(this._texts, 'buttons.count', { n: rows.length, max: this._max }));
+    this.add.hidden = rows.length >= this._max;
+    this._showProblems();
   }
 
-  value() {
-    if (this.untouched) return this.stored;
-    return this.filled().map(({ raw, title, id }) => raw ?? (id === null ? title : `${title}|${id}`));
-  }
-
-  changed() {
-    this.untouched = false;
-    this.draw();
-    this.onInput(this.value());
-  }
-
-  draw() {
-    const { rows, texts } = this;
-    if (!this.list.childElementCount) this.list.append(...rows.map((row) => row.view.element));
-    rows.forEach((row, at) => row.view.tools.edges(at === 0, at === rows.length - 1));
-    const filled = this.filled();
-    filled.forEach((row, at) => row.view.ids.show(row.id?.trim() ?? '', row.id?.trim() || String(at + 1)));
-    write(this.count, say(texts, 'buttons.count', { n: rows.length, max: this.max }));
-    this.add.hidden = rows.length >= this.max;
-    this.check();
-  }
-
-  check() {
+  _showProblems() {
     const found = new Map(this.problems().map((problem) => [problem.row, problem]));
-    for (const row of this.rows) {
+    for (const row of this._rows) {
       const problem = found.get(row);
       // An empty row that was just added is not wrong yet; equal names are named at once.
       const text = problem && (row.isLeft || !problem.isEmpty) ? problem.text : '';
-      showProblem(row.view.error, row.view.title.control, text);
+      showProblem(this.view(row).error, this.view(row).title.control, text);
     }
-  }
-
-  problems() {
-    const { rows, texts } = this;
-    if (!this.filled().length) {
-      return [{ row: rows[0], field: rows[0]?.view.key ?? this.id, text: say(texts, 'buttons.none'), isEmpty: true }];
-    }
-    const found = rows.map((row) => ({ row, field: row.view.key, ...this.problem(row) }));
-    return [...found.filter(({ text }) => text), ...this.surplus()];
-  }
-
-  surplus() {
-    const row = this.rows[this.max];
-    return row ? [{ row, field: row.view.key, text: say(this.texts, 'buttons.too_many', { max: this.max }) }] : [];
-  }
-
-  problem(row) {
-    const { texts, titleLimit } = this;
-    const filled = this.filled();
-    const at = filled.indexOf(row);
-    const { length } = measured(row.title);
-    const own = row.id?.trim() || String(at + 1);
-    const over = length - titleLimit;
-    const before = filled.slice(0, at);
-    if (at < 0) return {};
-    if (!row.title.trim()) return { text: say(texts, 'buttons.untitled'), isEmpty: true };
-    if (over > 0) return { text: say(texts, 'rows.too_long', { n: over, limit: titleLimit }) };
-    if (pieces(row.title).length > 1 || pieces(row.id ?? '').length > 1) return { text: say(texts, 'rows.bar') };
-    if (before.some(({ title }) => title.trim() === row.title.trim())) return { text: say(texts, 'buttons.equal') };
-    const taken = before.some((other, i) => (other.id?.trim() || String(i + 1)) === own);
-    return taken ? { text: say(texts, 'rows.equal_ids', { id: own }) } : {};
   }
 }

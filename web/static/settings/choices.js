@@ -1,11 +1,17 @@
 // The content of the actions with choices for the client: buttons, and a list of rows.
+import { make, write } from '../dom.js';
 import { buttonsEditor } from './buttons.js';
-import { counted, property, textField } from './controls.js';
-import { make, say, write } from './dom.js';
+import { counted, textField } from './controls.js';
+import { property } from './form.js';
 import { listEditor } from './list.js';
 import * as preview from './preview.js';
+import { say } from './texts.js';
 
-/** @param {import('./controls.js').Form} form @returns {import('./contents.js').Content} */
+/** @import { Content, Form } from './form.js' */
+
+/** @typedef {{element: HTMLElement, problems: () => unknown[], focus: () => void}} Editor */
+
+/** @param {Form} form @returns {Content} */
 function sendButtons(form) {
   const { page: { sizes }, store, texts } = form;
   const { title, hint } = property(form, 'buttons');
@@ -22,7 +28,10 @@ function sendButtons(form) {
   };
 }
 
-/** An editor tells its own problems; those it does not know of stand below it. */
+/**
+ * An editor tells its own problems; those it does not know of stand below it.
+ * @param {Form} form @param {string} code @param {Editor} editor @param {string} hint
+ */
 function edited(form, code, editor, hint) {
   const line = make('p', { class: 'error', hidden: true });
   const element = make('div', { class: 'field' }, editor.element, line,
@@ -37,6 +46,7 @@ function edited(form, code, editor, hint) {
   return element;
 }
 
+/** @param {Form} form @returns {Content} */
 function sendList(form) {
   const { page: { sizes }, store, texts } = form;
   const { title } = property(form, 'items');
@@ -55,5 +65,5 @@ function sendList(form) {
   };
 }
 
-/** Action → its part of the form. */
+/** Action → its part of the form. @type {Record<string, (form: Form) => Content>} */
 export const CONTENTS = { send_buttons: sendButtons, send_list: sendList };

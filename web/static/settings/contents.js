@@ -1,19 +1,19 @@
 // The content of the simpler actions. Every function gives the elements of its part and how the phone shows it.
-import { counted, notice, property, radios, selectField, shownText, textField } from './controls.js';
-import { announce, icon, make, say } from './dom.js';
+import { around, make } from '../dom.js';
+import { counted, notice, radios, selectField, textField } from './controls.js';
 import { expressionField } from './field.js';
+import { property } from './form.js';
+import { icon } from './icon.js';
 import * as preview from './preview.js';
+import { announce, say } from './texts.js';
 
-/**
- * @typedef {Object} Content
- * @property {(HTMLElement|null)[]} elements
- * @property {?function(): import('./phone.js').Model} model  null: this action shows the client nothing
- * @property {function(): Object} [summary] what stands under the phone, as phone.js `summary` takes it
- */
+/** @import { ExpressionField } from './field.js' */
+/** @import { Content, Form, Property } from './form.js' */
+/** @import { Store } from './store.js' */
 
 const MACRO = /\[\s*template\s*=/i;
 
-/** @param {import('./controls.js').Form} form @returns {Content} */
+/** @param {Form} form @returns {Content} */
 function sendText(form) {
   const { texts } = form;
   const hint = notice('', make('p', { text: say(texts, 'text.macro') }));
@@ -28,15 +28,21 @@ function sendText(form) {
   return { elements: [field.element, hint], model: () => preview.ofText(form), summary: () => counted(form, 'text') };
 }
 
-/** The three ways to name a file are one property; the choice only says how to fill it in. */
+/** @type {FileSource[]} */
+const FILE_SOURCES = ['link', 'disk', 'field'];
+
+/**
+ * The three ways to name a file are one property; the choice only says how to fill it in.
+ * @param {Form} form @returns {Content}
+ */
 function sendFile(form) {
   const { texts, store } = form;
-  const examples = { link: 'file.link_example', disk: 'file.disk_example', field: 'file.field_example' };
   const place = make('div');
+  /** @param {FileSource} source */
   const draw = (source) => {
     const { title } = property(form, 'file');
     const field = textField(form, 'file', {
-      label: `${title}: ${say(texts, `file.${source}`)}`, fit: 'file', placeholder: say(texts, examples[source]),
+      label: `${title}: ${say(texts, `file.${source}`)}`, fit: 'file', placeholder: say(texts, `file.${source}_example`),
       hint: say(texts, 'file.sizes'),
     });
     place.replaceChildren(field.element);
@@ -45,7 +51,7 @@ function sendFile(form) {
   draw(source);
   const choice = radios({
     legend: say(texts, 'file.source'), inline: true, value: source, onChange: draw,
-    options: ['link', 'disk', 'field'].map((value) => ({ value, words: say(texts, `file.${value}`) })),
+    options: FILE_SOURCES.map((value) => ({ value, words: say(texts, `file.${value}`) })),
   });
   const kind = property(form, 'kind');
   const kinds = selectField(form, { code: 'kind', label: kind.title, hint: kind.hint, options: usual(form, kind) });
@@ -57,13 +63,19 @@ function sendFile(form) {
   };
 }
 
-/** A select's options; what was saved as nothing means the default, and stays nothing until another is chosen. */
+/**
+ * A select's options; what was saved as nothing means the default, and stays nothing until another is chosen.
+ * @param {Form} form @param {Property} property @returns {Property['options']}
+ */
 function usual(form, { code, options, default: value }) {
   const words = options.find(([given]) => given === value)?.[1] ?? '';
   return form.store.text(code) === '' ? [['', words], ...options.filter(([given]) => given !== value)] : options;
 }
 
-function sourceOf(file) {
+/** @typedef {'link' | 'disk' | 'field'} FileSource */
+
+/** @param {string} file as saved @returns {FileSource} */
+export function sourceOf(file) {
   if (/^(?:disk\s*[_:#]\s*|n)?\d+$/i.test(file)) return 'disk';
   return /^\{=|^uf_?[a-z0-9_]+$/i.test(file) ? 'field' : 'link';
 }
@@ -71,17 +83,25 @@ function sourceOf(file) {
 const CLIENT = '{=Document:CONTACT_ID}';
 const TYPED = ['contact_name', 'contact_phone', 'contact_email', 'contact_company'];
 
+/** @type {Record<string, 'phone' | undefined>} */
+const FITS = { contact_phone: 'phone' };
+
+/** @typedef {'client' | 'crm' | 'typed'} ContactMode */
+
+/** @param {Form} form @returns {Content} */
 function sendContact(form) {
   const { texts, store, catalogue } = form;
   const crm = textField(form, 'contact', { fit: 'number' });
-  const typed = make('div', {}, ...TYPED.map((code) => textField(form, code, { fit: fits[code] ?? 'text' }).element),
+  const typed = make('div', {}, ...TYPED.map((code) => textField(form, code, { fit: FITS[code] ?? 'text' }).element),
     make('p', { class: 'hint', text: say(texts, 'contact.no_phone') }));
   const mode = modeOf(store);
   let kept = mode === 'crm' ? store.text('contact') : '';
+  /** @param {ContactMode} chosen */
   const show = (chosen) => {
     crm.element.hidden = chosen !== 'crm';
     typed.hidden = chosen !== 'typed';
   };
+  /** @param {ContactMode} chosen */
   const choose = (chosen) => {
     if (store.text('contact') !== CLIENT && store.text('contact')) kept = store.text('contact');
     const value = { client: CLIENT, crm: kept, typed: '' }[chosen];
@@ -90,7 +110,8 @@ function sendContact(form) {
     show(chosen);
   };
   const known = catalogue.item(CLIENT) || mode === 'client';
-  const options = ['client', 'crm', 'typed'].filter((value) => known || value !== 'client');
+  /** @type {ContactMode[]} */
+  const options = [...(known ? [/** @type {const} */ ('client')] : []), 'crm', 'typed'];
   const choice = radios({
     legend: say(texts, 'contact.whose'), inline: true, value: mode, onChange: choose,
     options: options.map((value) => ({ value, words: say(texts, `contact.${value}`) })),
@@ -99,36 +120,48 @@ function sendContact(form) {
   return { elements: [choice.element, crm.element, typed], model: () => preview.ofContact(form) };
 }
 
-const fits = { contact_phone: 'phone' };
-
+/** @param {Store} store @returns {ContactMode} */
 function modeOf(store) {
   const contact = store.text('contact').trim();
   if (contact) return contact === CLIENT ? 'client' : 'crm';
   return TYPED.some((code) => store.text(code).trim()) ? 'typed' : 'crm';
 }
 
-/** As send_location.py reads pairs; there they are put right once more. */
+// As activities/send_location.py reads pairs of coordinates; it reads them once more when the robot runs.
 const NUMBER = '[+\\-−–]?\\d{1,3}(?:[.,]\\d+)?';
 const PAIR = new RegExp(`^\\s*[(\\[]?\\s*(${NUMBER})°?\\s*(?:,\\s+|;\\s*|\\s+)(${NUMBER})°?\\s*[)\\]]?\\s*$`);
 const DOTTED_PAIR = /^\s*([+\-−–]?\d{1,3}\.\d+)\s*,\s*([+\-−–]?\d{1,3}(?:\.\d+)?)\s*$/;
 
+/** Latitude and longitude pasted together; null when it is no pair. @param {string} text @returns {[string, string] | null} */
+export function coordinatesOf(text) {
+  const pair = PAIR.exec(text) ?? DOTTED_PAIR.exec(text);
+  if (!pair) return null;
+  /** @param {string} number */
+  const plain = (number) => number.replace(',', '.').replace(/[−–]/, '-');
+  return [plain(pair[1]), plain(pair[2])];
+}
+
+/** @param {Form} form @returns {Content} */
 function sendLocation(form) {
   const { store, texts } = form;
-  const fields = {};
-  const typed = (code) => (value) => {
-    const pair = PAIR.exec(value) ?? DOTTED_PAIR.exec(value);
-    if (!pair) return store.set(code, value);
-    for (const [at, one] of ['latitude', 'longitude'].entries()) {
-      const number = pair[at + 1].replace(',', '.').replace(/[−–]/, '-');
-      store.set(one, number);
-      fields[one].setValue(number);
+  /** @param {'latitude' | 'longitude'} code @returns {ExpressionField} */
+  const field = (code) => textField(form, code, { fit: 'number', onInput: (value) => typed(code, value), hint: '' });
+  const latitude = field('latitude');
+  const longitude = field('longitude');
+  /** @param {string} code @param {string} value */
+  const typed = (code, value) => {
+    const pair = coordinatesOf(value);
+    if (!pair) {
+      store.set(code, value);
+      return;
     }
-    return fields.longitude.focus();
+    store.set('latitude', pair[0]);
+    latitude.setValue(pair[0]);
+    store.set('longitude', pair[1]);
+    longitude.setValue(pair[1]);
+    longitude.focus();
   };
-  for (const code of ['latitude', 'longitude']) {
-    fields[code] = textField(form, code, { fit: 'number', onInput: typed(code), hint: '' });
-  }
-  const pair = make('div', { class: 'pair' }, fields.latitude.element, fields.longitude.element);
+  const pair = make('div', { class: 'pair' }, latitude.element, longitude.element);
   return {
     elements: [pair, make('p', { class: 'hint', text: say(texts, 'location.both') }), textField(form, 'place').element,
       textField(form, 'address').element],
@@ -136,12 +169,13 @@ function sendLocation(form) {
   };
 }
 
-/** Answers as chips: Enter adds what is written, ✕ takes one away. */
+/** Answers as chips: Enter adds what is written, ✕ takes one away. @param {Form} form @returns {Content} */
 function waitReply(form) {
   const { store, texts, catalogue } = form;
   const { title, hint } = property(form, 'accept');
   const list = make('ul', { class: 'chips', 'aria-label': title });
-  const words = (entry) => shownText(form, entry);
+  /** @param {string} entry */
+  const words = (entry) => catalogue.shown(entry);
   const any = make('p', { class: 'hint', text: say(texts, 'accept.any') });
   const draw = () => {
     const entries = store.entries('accept');
@@ -149,6 +183,7 @@ function waitReply(form) {
     list.hidden = !entries.length;
     any.hidden = entries.length > 0;
   };
+  /** @param {string} entry @param {number} at */
   const chip = (entry, at) => {
     const name = say(texts, 'accept.remove', { name: words(entry) });
     const remove = make('button', { type: 'button', class: 'tool', 'aria-label': name, title: name, on: { click: () => {
@@ -172,7 +207,7 @@ function waitReply(form) {
     draw();
   };
   field.element.addEventListener('keydown', (event) => {
-    if (event.key === 'Enter' && !event.isComposing && !event.target.closest('button')) {
+    if (event.key === 'Enter' && !event.isComposing && !around(event, 'button')) {
       event.preventDefault();
       add();
     }
@@ -185,11 +220,12 @@ function waitReply(form) {
     make('p', { class: 'hint', text: say(texts, 'accept.timeout') }))], model: null };
 }
 
+/** @param {Form} form @returns {Content} */
 function checkWindow({ texts }) {
   return { elements: [make('p', { text: say(texts, 'window.returns') })], model: null };
 }
 
-/** Action → its part of the form. */
+/** Action → its part of the form. @type {Record<string, (form: Form) => Content>} */
 export const CONTENTS = {
   send_text: sendText, send_file: sendFile, send_contact: sendContact, send_location: sendLocation, wait_reply: waitReply,
   check_window: checkWindow,

@@ -1,28 +1,17 @@
 // The form's building blocks: each knows its property, its label from the server, and where its problem is shown.
-import { icon, make, write } from './dom.js';
-import { length, split } from './expressions.js';
+import { make, setAttribute, write } from '../dom.js';
+import { length } from './expressions.js';
 import { expressionField } from './field.js';
+import { property } from './form.js';
+import { icon } from './icon.js';
 
-/**
- * @typedef {Object} Form what the modules of the actions build with
- * @property {Object} page          the page's JSON
- * @property {Object} texts
- * @property {import('./expressions.js').Catalogue} catalogue
- * @property {ReturnType<import('./store.js').createStore>} store
- * @property {Map<string, Object>} controls by property: {setProblem(text, index), focus(index)}
- * @property {function()} redraw    the phone shows something else now
- * @property {function()} recheck   the server knows more than before
- * @property {function(string, Object=): Promise<?Object>} ask  our server, null when nobody answers
- * @property {function(string)} announce
- * @property {function(?(number|string))} point  the variable whose field has the focus
- */
-
-/** The property as the server describes it. @param {Form} form */
-export const property = (form, code) => form.page.properties.find((one) => one.code === code);
+/** @import { Child } from '../dom.js' */
+/** @import { FieldOptions } from './field.js' */
+/** @import { Control, Form } from './form.js' */
 
 /**
  * A property that holds a text with expressions.
- * @param {Form} form @param {string} code @param {Object} [more] of expressionField
+ * @param {Form} form @param {string} code @param {Partial<FieldOptions>} [more]
  */
 export function textField(form, code, more = {}) {
   const { title, hint, limit, required } = property(form, code);
@@ -36,7 +25,11 @@ export function textField(form, code, more = {}) {
   return field;
 }
 
-/** A label above a control, its hint below. */
+/**
+ * A label above a control, its hint below.
+ * @param {{id: string, label: string, hint: string, control: HTMLElement}} how
+ * @returns {Control & {element: HTMLElement}}
+ */
 export function labelled({ id, label, hint, control }) {
   const problem = problemLine(`${id}-error`);
   control.id = id;
@@ -46,7 +39,17 @@ export function labelled({ id, label, hint, control }) {
   return { element, setProblem: (text) => problem.show(control, text), focus: () => control.focus() };
 }
 
-/** A select; a value that is none of its options (an expression, something removed) is one more option, as it is. */
+/**
+ * A select; a value that is none of its options (an expression, something removed) is one more option, as it is.
+ * @param {Form} form
+ * @param {object} how
+ * @param {string} how.code of the property
+ * @param {string} how.label
+ * @param {string} how.hint
+ * @param {[value: string, words: string][]} how.options
+ * @param {(value: string) => string} [how.strange] the words for a value that is none of the options
+ * @param {(value: string) => void} [how.onChange]
+ */
 export function selectField(form, { code, label, hint, options, strange = (value) => value, onChange }) {
   const value = form.store.text(code);
   const known = options.some(([given]) => given === value);
@@ -64,7 +67,17 @@ export function selectField(form, { code, label, hint, options, strange = (value
 
 let groups = 0;
 
-/** Radio buttons under one heading. options: {value, words, consequence?}. */
+/**
+ * Radio buttons under one heading.
+ * @template {string} Value
+ * @param {object} how
+ * @param {string} how.legend
+ * @param {{value: Value, words: string, consequence?: string}[]} how.options
+ * @param {Value} how.value
+ * @param {(value: Value) => void} how.onChange
+ * @param {boolean} [how.inline]
+ * @returns {Control & {element: HTMLElement}}
+ */
 export function radios({ legend, options, value, onChange, inline = false }) {
   groups += 1;
   const name = `r-${groups}`;
@@ -76,7 +89,7 @@ export function radios({ legend, options, value, onChange, inline = false }) {
     input.addEventListener('change', () => onChange(option.value));
     const words = make('span', {}, option.words);
     if (option.consequence) words.append(make('small', { class: 'consequence', text: option.consequence }));
-    box.append(make('label', { class: 'choice' }, input, words, option.extra ?? null));
+    box.append(make('label', { class: 'choice' }, input, words));
     return input;
   });
   box.append(problem.element);
@@ -84,37 +97,33 @@ export function radios({ legend, options, value, onChange, inline = false }) {
     element: box,
     setProblem: (text) => problem.show(box, text),
     focus: () => (inputs.find((input) => input.checked) ?? inputs[0]).focus(),
-    choose(wanted) {
-      for (const input of inputs) input.checked = input.value === wanted;
-    },
   };
 }
 
-/** A line for what is wrong, with its icon. */
+/** A line for what is wrong, with its icon. @param {string} id */
 export function problemLine(id) {
   const words = make('span');
   const element = make('p', { class: 'error', id, hidden: true }, icon('alert'), words);
   return {
     element,
+    /** @param {HTMLElement} control @param {string} text '' when nothing is wrong */
     show(control, text) {
       write(words, text);
       element.hidden = !text;
-      if (text) control.setAttribute('aria-invalid', 'true');
-      else control.removeAttribute('aria-invalid');
+      setAttribute(control, 'aria-invalid', text ? 'true' : null);
     },
   };
 }
 
-/** A tinted notice. kind: '' or warn. */
+/** A tinted notice. @param {'' | 'warn'} kind @param {...Child} content */
 export function notice(kind, ...content) {
   return make('div', { class: `alert ${kind}` }, icon('alert'), make('div', {}, ...content));
 }
 
-/** What stands under the phone about a text: how long it is, with its fields by name. */
+/**
+ * What stands under the phone about a text: how long it is, with its fields by name.
+ * @param {Form} form @param {string} code
+ */
 export function counted(form, code) {
-  return { length: length(shownText(form, form.store.text(code))), limit: property(form, code).limit };
+  return { length: length(form.catalogue.shown(form.store.text(code))), limit: property(form, code).limit };
 }
-
-/** A text with its fields by name. */
-export const shownText = (form, value) =>
-  split(value).map((part) => part.text ?? (form.catalogue.name(part.expression) || part.expression)).join('');

@@ -2,13 +2,13 @@
 // Positions are offsets in that string, never nodes: the region may be drawn anew without moving the caret.
 // Plain typing is the browser's own (input methods, spelling, dictation); what touches a chip is done on the string.
 
+import { around } from '../dom.js';
 import { split } from './expressions.js';
-import { el } from './nodes.js';
+import { History } from './history.js';
+import { isInGap, isPlainText, Region } from './region.js';
 
-const KEEP = 200;
-const TYPING_MS = 1000;
-
-/** @typedef {{start: number, end: number}} Selection offsets in the string */
+/** @import { Kind } from './history.js' */
+/** @import { Stretch } from './region.js' */
 
 export class Editable {
   /**
@@ -22,21 +22,33 @@ export class Editable {
    * @param {(text: string) => void} [how.onPaste]
    */
   constructor({ root, value, multiline, chip, onChange, onBrace = () => {}, onPaste = () => {} }) {
-    Object.assign(this, { root, multiline, chip, onChange, onBrace, onPaste });
-    this._take(value, { start: value.length, end: value.length });
-    this._past = [];
-    this._future = [];
-    this._typed = 0;
+    this.root = root;
+    this.multiline = multiline;
+    this.onChange = onChange;
+    this.onBrace = onBrace;
+    this.onPaste = onPaste;
+    this._region = new Region(root, chip);
+    /** @type {History<{value: string, selection: Stretch}>} */
+    this._history = new History();
+    this.value = value;
+    /** What is selected, or was when the focus left. @type {Stretch} */
+    this.selection = { start: value.length, end: value.length };
+    /** Where the last change left the caret. */
+    this._caret = value.length;
+    this._take(value, this.selection);
     this._listen();
   }
 
-  /** Take a value from outside; no change is reported. Undo leads back to the one before. */
+  /** Takes a value from outside; no change is reported. Undo leads back to the value before. @param {string} value */
   setValue(value) {
     if (value !== this.value) this._remember('set');
     this._take(value, { start: value.length, end: value.length });
   }
 
-  /** Replace a stretch of the string, by default what is selected, as the user would. */
+  /**
+   * Replaces a stretch of the string, by default what is selected, as the user would.
+   * @param {string} text @param {Stretch} [stretch] @param {Kind} [kind]
+   */
   replace(text, { start, end } = this.selection, kind = 'edit') {
     if (!text && start === end) return;
     const fitting = this.multiline ? text.replace(/\r\n?/g, '\n') : text.replace(/\s*[\r\n]+\s*/g, ' ');
@@ -46,218 +58,169 @@ export class Editable {
     this.onChange(this.value);
   }
 
-  /** Give the focus to the region with this selection, by default the last one. */
+  /** Gives the focus to the region with this selection, by default the last one. @param {Stretch} [selection] */
   focus(selection = this.selection) {
     this.root.focus({ preventScroll: true });
     this._select(selection);
     this.root.scrollIntoView({ block: 'nearest' });
   }
 
-  /** Draw what has become known, or was typed by hand, as chips. */
-  redraw() {
-    const isFocused = document.activeElement === this.root;
-    this._draw();
-    if (isFocused) this._select(this.selection);
-  }
-
-  /** The range of a stretch of the string, for highlights. */
+  /** The range of a stretch of the string, for highlights. @param {number} start @param {number} end */
   range(start, end) {
-    const made = document.createRange();
-    made.setStart(...this._position(start));
-    made.setEnd(...this._position(end));
-    return made;
+    return this._region.rangeOf({ start, end });
   }
 
   _listen() {
-    const on = (type, act) => this.root.addEventListener(type, act.bind(this));
-    const onSelection = () => this._onSelection();
-    on('focus', () => document.addEventListener('selectionchange', onSelection));
-    on('blur', () => {
+    const { root } = this;
+    const onSelection = () => this._readSelection();
+    root.addEventListener('focus', () => document.addEventListener('selectionchange', onSelection));
+    root.addEventListener('blur', () => {
       document.removeEventListener('selectionchange', onSelection);
-      if (split(this.value).filter((part) => part.expression).length !== this._chips().length) this._draw();
-      this._mark({ start: -1, end: -1 });
+      this._onBlur();
     });
-    on('beforeinput', this._onBeforeInput);
-    on('input', this._onInput);
-    on('compositionend', this._settle);
-    on('keydown', this._onKey);
-    on('copy', this._onCopy);
-    on('cut', this._onCopy);
-    on('paste', this._onPaste);
-    on('drop', this._onDrop);
-    on('dragstart', (event) => event.preventDefault());
-    on('mousedown', this._onMouse);
+    root.addEventListener('beforeinput', (event) => this._onBeforeInput(event));
+    root.addEventListener('input', (event) => this._onInput(/** @type {InputEvent} */ (event)));
+    root.addEventListener('compositionend', () => this._settle());
+    root.addEventListener('keydown', (event) => this._onKey(event));
+    root.addEventListener('copy', (event) => this._onCopy(event));
+    root.addEventListener('cut', (event) => this._onCopy(event));
+    root.addEventListener('paste', (event) => this._onPaste(event));
+    root.addEventListener('drop', (event) => this._onDrop(event));
+    root.addEventListener('dragstart', (event) => event.preventDefault());
+    root.addEventListener('mousedown', (event) => this._onMouse(event));
   }
 
   // --- the string and what is drawn of it
 
+  /** @param {string} value @param {Stretch} selection */
   _take(value, selection) {
     this.value = value;
     this.selection = selection;
     this._caret = selection.end;
-    this._draw();
+    this._region.draw(value);
     if (document.activeElement === this.root) this._select(selection);
   }
 
-  _draw() {
-    const nodes = [];
-    for (const part of split(this.value)) {
-      const chip = part.expression && this.chip(part.expression);
-      const text = part.text ?? part.expression;
-      if (chip) nodes.push(...gapBefore(nodes), chip);
-      else if (nodes.at(-1)?.nodeType === Node.TEXT_NODE) nodes.at(-1).data += text;
-      else nodes.push(document.createTextNode(text));
+  /** Nothing but text and chips may stay behind; the caret keeps its place in the string. */
+  _settle() {
+    if (this._region.isClean()) {
+      this._region.holdLastLine();
+      return;
     }
-    this.root.replaceChildren(...nodes);
-    this._settleEnd();
-    this.root.classList.toggle('is-empty', this.value === '');
+    this._readSelection();
+    this._region.draw(this.value);
+    if (document.activeElement === this.root) this._select(this.selection);
   }
 
-  /** A line that ends in a chip or a newline needs a <br> after it, else there is no place for the caret. */
-  _settleEnd() {
-    const { lastChild } = this.root;
-    if (isChip(lastChild) || (lastChild?.nodeType === Node.TEXT_NODE && lastChild.data.endsWith('\n'))) {
-      this.root.append(el('br'));
-    }
-  }
-
-  _isClean() {
-    const { childNodes, lastChild } = this.root;
-    return [...childNodes].every((node) => node.nodeType === Node.TEXT_NODE || isChip(node)
-      || (isGap(node) && node.textContent === GAP) || (node.nodeName === 'BR' && node === lastChild));
-  }
-
-  _chips() {
-    return [...this.root.children].filter(isChip);
-  }
-
-  /** The chip that ends, or begins, at an offset, with its stretch. */
-  _chipAt(offset, side) {
-    return this._chips().map((chip) => this._stretch(chip)).find((stretch) => stretch[side] === offset);
-  }
-
-  _stretch(chip) {
-    const start = offsetOf(this.root, this.root, [...this.root.childNodes].indexOf(chip));
-    return { start, end: start + read(chip).length };
+  /** An expression typed by hand becomes a chip when the field is left. */
+  _onBlur() {
+    const expressions = split(this.value).filter((part) => part.expression);
+    if (expressions.length !== this._region.chips().length) this._region.draw(this.value);
+    this._region.markSelected({ start: -1, end: -1 });
   }
 
   // --- selection
 
-  _onSelection() {
+  _readSelection() {
     const found = document.getSelection();
-    if (!found.rangeCount || !this.root.contains(found.anchorNode) || !this.root.contains(found.focusNode)) return;
-    const range = found.getRangeAt(0);
-    this.selection = this._offsets(range);
-    this._mark(this.selection);
+    if (!found?.rangeCount || !this.root.contains(found.anchorNode) || !this.root.contains(found.focusNode)) return;
+    this.selection = this._region.stretchOfRange(found.getRangeAt(0));
+    this._region.markSelected(this.selection);
   }
 
-  _offsets({ startContainer, startOffset, endContainer, endOffset }) {
-    return {
-      start: offsetOf(this.root, startContainer, startOffset),
-      end: offsetOf(this.root, endContainer, endOffset),
-    };
-  }
-
+  /** @param {Stretch} stretch */
   _select({ start, end }) {
     this.selection = { start, end };
-    document.getSelection().setBaseAndExtent(...this._position(start), ...this._position(end));
-    this._mark(this.selection);
+    document.getSelection()?.setBaseAndExtent(...this._region.placeOf(start), ...this._region.placeOf(end));
+    this._region.markSelected(this.selection);
   }
 
-  _mark({ start, end }) {
-    for (const chip of this._chips()) {
-      const stretch = this._stretch(chip);
-      chip.classList.toggle('is-selected', start <= stretch.start && stretch.end <= end);
-    }
-  }
+  // --- typing
 
-  _position(offset) {
-    let left = offset;
-    for (const [index, node] of [...this.root.childNodes].entries()) {
-      const size = read(node).length;
-      if (left === size && isGap(node.nextSibling)) return [node.nextSibling.firstChild, GAP.length];
-      if (node.nodeType === Node.TEXT_NODE && left <= size) return [node, left];
-      if (left < size || node === this.root.lastChild && node.nodeName === 'BR') return [this.root, index];
-      left -= size;
-    }
-    return [this.root, this.root.childNodes.length];
-  }
-
-  // --- what the user does
-
+  /** @param {InputEvent} event */
   _onBeforeInput(event) {
-    const { inputType: type, data } = event;
-    this._onSelection();
-    if (event.isComposing || type === 'insertCompositionText') return;
-    const { start, end } = this.selection;
-    const act = type === 'historyUndo' ? () => this._undo()
-      : type === 'historyRedo' ? () => this._redo()
-      : type === 'insertParagraph' || type === 'insertLineBreak' ? () => this.multiline && this.replace('\n')
-      : type === 'insertText' && data && !this._isPlain(start, end) ? () => this._type(data)
-      : type.startsWith('delete') ? this._deletion(event, start, end)
-      : type.startsWith('format') || type === 'insertFromDrop' || type === 'insertFromPaste' ? () => {}
-      : null;
+    this._readSelection();
+    if (event.isComposing || event.inputType === 'insertCompositionText') return;
+    const act = this._ownAction(event);
     if (!act) return;
     event.preventDefault();
     act();
   }
 
-  /** Whether the browser may type here by itself: a caret in a text node, and no chip beside it to jump over. */
-  _isPlain(start, end) {
-    const isText = document.getSelection().anchorNode?.nodeType === Node.TEXT_NODE;
-    return isText && start === end && !this._chipAt(start, 'start') && !this._chipAt(start, 'end');
+  /**
+   * What to do instead of the browser; null: it may go on by itself.
+   * @param {InputEvent} event @returns {(() => void) | null}
+   */
+  _ownAction(event) {
+    const { inputType: type, data } = event;
+    if (type === 'historyUndo') return () => this._undo();
+    if (type === 'historyRedo') return () => this._redo();
+    if (type === 'insertParagraph' || type === 'insertLineBreak') return () => this._breakLine();
+    if (type === 'insertText' && data) return this._isPlainHere() ? null : () => this._type(data);
+    if (type.startsWith('delete')) return this._deletion(event);
+    // Formats are not wanted; what is dropped or pasted has been put in already, by the events of that name.
+    return type.startsWith('format') || type === 'insertFromDrop' || type === 'insertFromPaste' ? () => {} : null;
   }
 
+  /** Whether the browser may type here by itself: a caret in a text node, and no chip beside it to jump over. */
+  _isPlainHere() {
+    const { start, end } = this.selection;
+    return start === end && isPlainText(document.getSelection()?.anchorNode)
+      && !this._region.chipAt(start, 'start') && !this._region.chipAt(start, 'end');
+  }
+
+  _breakLine() {
+    if (this.multiline) this.replace('\n');
+  }
+
+  /** @param {string} data */
   _type(data) {
     this.replace(data, this.selection, 'type');
     if (data === '{') this.onBrace();
   }
 
-  /** What to do about a deletion: beside a chip the first press selects it. Null: the browser's own. */
-  _deletion(event, start, end) {
+  /**
+   * What to do about a deletion, null: what the browser does. Beside a chip the first press selects it.
+   * @param {InputEvent} event @returns {(() => void) | null}
+   */
+  _deletion(event) {
+    const { start, end } = this.selection;
     if (start !== end) return () => this.replace('', { start, end });
     const isForward = event.inputType.endsWith('Forward');
-    const beside = this._chipAt(start, isForward ? 'start' : 'end');
+    const beside = this._region.chipAt(start, isForward ? 'start' : 'end');
     if (beside) return () => this._select(beside);
-    const target = event.getTargetRanges()[0];
-    const isLineStart = !isForward && isGap(document.getSelection().anchorNode?.parentNode);
-    const stretch = isLineStart ? { start: start - 1, end: start } : target && this._offsets(target);
+    const [target] = event.getTargetRanges();
+    const isLineStart = !isForward && isInGap(document.getSelection()?.anchorNode);
+    const stretch = isLineStart ? { start: start - 1, end: start } : target && this._region.stretchOfRange(target);
     return stretch && stretch.start < stretch.end ? () => this.replace('', stretch, 'delete') : null;
   }
 
+  /** The browser has typed by itself. @param {InputEvent} event */
   _onInput(event) {
-    const value = readAll(this.root);
+    const value = this._region.read();
     if (value !== this.value) {
       this._remember(event.inputType?.startsWith('insert') ? 'type' : 'edit');
       this.value = value;
-      this._onSelection();
+      this._readSelection();
       this._caret = this.selection.end;
-      this.root.classList.toggle('is-empty', value === '');
+      this._region.showWhetherEmpty(value);
     }
     if (!event.isComposing) this._settle();
     this.onChange(this.value);
     if (event.inputType === 'insertText' && event.data === '{') this.onBrace();
   }
 
-  /** Nothing but text and chips may stay behind; the caret keeps its place in the string. */
-  _settle() {
-    if (this._isClean()) {
-      this._settleEnd();
-    } else {
-      this._onSelection();
-      this.redraw();
-    }
-  }
+  // --- keys
 
+  /** @param {KeyboardEvent} event */
   _onKey(event) {
-    const key = event.key.toLowerCase();
-    const isCommand = (event.ctrlKey || event.metaKey) && !event.altKey;
-    const isZ = key === 'z' || (event.code === 'KeyZ' && !/^[a-z]$/.test(key));
-    const isY = key === 'y' || (event.code === 'KeyY' && !/^[a-z]$/.test(key));
     if (event.isComposing) return;
-    if (isCommand && (isZ || isY)) {
+    const isCommand = (event.ctrlKey || event.metaKey) && !event.altKey;
+    const isUndo = isCommand && isLetter(event, 'z');
+    const isRedo = isCommand && (isLetter(event, 'y') || (isUndo && event.shiftKey));
+    if (isUndo || isRedo) {
       event.preventDefault();
-      if (isY || event.shiftKey) this._redo();
+      if (isRedo) this._redo();
       else this._undo();
     } else if ((event.key === 'Home' || event.key === 'End') && !isCommand && !event.altKey) {
       this._onLineEnd(event);
@@ -266,173 +229,111 @@ export class Editable {
     }
   }
 
-  /** The browser's Home and End do not see that a line begins or ends with a chip. */
+  /** The browser's Home and End do not see that a line begins or ends with a chip. @param {KeyboardEvent} event */
   _onLineEnd(event) {
     const found = document.getSelection();
-    const anchor = offsetOf(this.root, found.anchorNode, found.anchorOffset);
-    const from = offsetOf(this.root, found.focusNode, found.focusOffset);
-    const line = this._line(from);
+    if (!found?.anchorNode || !found.focusNode) return;
+    const anchor = this._region.offsetOf(found.anchorNode, found.anchorOffset);
+    const line = this._region.lineAround(this.value, this._region.offsetOf(found.focusNode, found.focusOffset));
     if (!line) return;
     event.preventDefault();
     const to = event.key === 'Home' ? line.start : line.end;
-    if (event.shiftKey) found.setBaseAndExtent(...this._position(anchor), ...this._position(to));
+    if (event.shiftKey) found.setBaseAndExtent(...this._region.placeOf(anchor), ...this._region.placeOf(to));
     else this._select({ start: to, end: to });
   }
 
-  /** The stretch of the drawn line around an offset, or null where it holds no chip. */
-  _line(offset) {
-    let start = offset;
-    let end = offset;
-    const here = this._atom(offset, 'start') ?? this._atom(offset, 'end');
-    const isHere = (atom) => atom && atom.bottom > here.top + 1 && atom.top < here.bottom - 1;
-    let hasChip = false;
-    for (let atom = this._atom(start, 'end'); isHere(atom); atom = this._atom(start, 'end')) {
-      start = atom.start;
-      hasChip ||= atom.isChip;
-    }
-    for (let atom = this._atom(end, 'start'); isHere(atom); atom = this._atom(end, 'start')) {
-      end = atom.end;
-      hasChip ||= atom.isChip;
-    }
-    const isWrapped = this._atom(end, 'start') && this.value[end - 1] === ' ';
-    return hasChip ? { start, end: isWrapped ? end - 1 : end } : null;
-  }
-
-  /** The chip or character that starts, or ends, at an offset, and where it is drawn; null at a paragraph's ends. */
-  _atom(offset, side) {
-    const chip = this._chipAt(offset, side);
-    const first = side === 'start' ? offset : offset - 1;
-    const stretch = chip ?? { start: first, end: first + 1 };
-    const isEnd = stretch.start < 0 || stretch.end > this.value.length || (!chip && this.value[stretch.start] === '\n');
-    if (isEnd) return null;
-    const { top, bottom } = this._rect(stretch.start, stretch.end);
-    return { ...stretch, top, bottom, isChip: Boolean(chip) };
-  }
-
-  _rect(start, end) {
-    return this.range(start, end).getBoundingClientRect();
-  }
-
-  /** ← and → step over a chip, and leave a selected one on their side. */
+  /** ← and → step over a chip, and leave a selected one on their side. @param {KeyboardEvent} event */
   _onArrow(event) {
     if (event.key !== 'ArrowLeft' && event.key !== 'ArrowRight') return;
-    this._onSelection();
-    const { start, end } = this.selection;
-    const isLeft = event.key === 'ArrowLeft';
-    const chip = this._chipAt(start, isLeft ? 'end' : 'start');
-    const isGapLeft = isLeft && start === end && isGap(document.getSelection().anchorNode?.parentNode);
-    const to = start !== end ? (isLeft ? start : end) : isGapLeft ? start - 1 : isLeft ? chip?.start : chip?.end;
+    this._readSelection();
+    const to = this._stepped(event.key === 'ArrowLeft');
     if (to === undefined) return;
     event.preventDefault();
     this._select({ start: to, end: to });
   }
 
+  /** Where the caret goes; undefined: where the browser takes it. @param {boolean} isLeft */
+  _stepped(isLeft) {
+    const { start, end } = this.selection;
+    if (start !== end) return isLeft ? start : end;
+    if (!isLeft) return this._region.chipAt(start, 'start')?.end;
+    return isInGap(document.getSelection()?.anchorNode) ? start - 1 : this._region.chipAt(start, 'end')?.start;
+  }
+
+  // --- clipboard and mouse
+
+  /** @param {ClipboardEvent} event */
   _onCopy(event) {
-    this._onSelection();
+    this._readSelection();
     const { start, end } = this.selection;
     event.preventDefault();
     if (start === end) return;
-    event.clipboardData.setData('text/plain', this.value.slice(start, end));
+    event.clipboardData?.setData('text/plain', this.value.slice(start, end));
     if (event.type === 'cut') this.replace('', { start, end });
   }
 
+  /** @param {ClipboardEvent} event */
   _onPaste(event) {
     event.preventDefault();
-    this._onSelection();
-    const text = event.clipboardData.getData('text/plain');
+    this._readSelection();
+    const text = event.clipboardData?.getData('text/plain') ?? '';
     this.replace(text);
     this.onPaste(text);
   }
 
+  /** @param {DragEvent} event */
   _onDrop(event) {
     event.preventDefault();
-    const text = event.dataTransfer.getData('text/plain');
+    const text = event.dataTransfer?.getData('text/plain') ?? '';
     const range = document.caretRangeFromPoint?.(event.clientX, event.clientY);
-    const { end } = range && this.root.contains(range.startContainer) ? this._offsets(range) : this.selection;
+    const isInside = range && this.root.contains(range.startContainer);
+    const { end } = isInside ? this._region.stretchOfRange(range) : this.selection;
     this.root.focus();
     this.replace(text, { start: end, end });
   }
 
+  /** @param {MouseEvent} event */
   _onMouse(event) {
-    const chip = event.target.closest('.xf-chip');
+    const chip = around(event, '.xf-chip');
     if (!chip || event.button) return;
     event.preventDefault();
-    this.focus(this._stretch(chip));
-    if (event.target.closest('[data-remove]')) this.replace('');
+    this.focus(this._region.stretchOf(chip));
+    if (around(event, '[data-remove]')) this.replace('');
   }
 
-  // --- undo: the browser's own forgets everything when chips are drawn
+  // --- undo
 
-  /** Keep the state before a change; typing on at the same place is one change. */
+  /** @param {Kind} kind */
   _remember(kind) {
-    const now = performance.now();
-    const isOn = this.selection.start === this._caret && this.selection.end === this._caret;
-    const isSame = isOn && kind === this._kind && kind !== 'edit' && now - this._typed < TYPING_MS;
-    if (!isSame) this._past.push({ value: this.value, selection: this.selection });
-    if (this._past.length > KEEP) this._past.shift();
-    this._future = [];
-    this._kind = kind;
-    this._typed = now;
+    const isSamePlace = this.selection.start === this._caret && this.selection.end === this._caret;
+    this._history.remember(this._state(), kind, isSamePlace);
+  }
+
+  _state() {
+    return { value: this.value, selection: this.selection };
   }
 
   _undo() {
-    this._travel(this._past, this._future);
+    this._restore(this._history.undo(this._state()));
   }
 
   _redo() {
-    this._travel(this._future, this._past);
+    this._restore(this._history.redo(this._state()));
   }
 
-  _travel(from, to) {
-    const state = from.pop();
+  /** @param {{value: string, selection: Stretch} | undefined} state */
+  _restore(state) {
     if (!state) return;
-    to.push({ value: this.value, selection: this.selection });
-    this._kind = 'travel';
     this._take(state.value, state.selection);
     this.onChange(this.value);
   }
 }
 
-const isChip = (node) => node?.nodeType === Node.ELEMENT_NODE && node.dataset.expression !== undefined;
-
-// Before a chip that begins a line the browser draws no caret: an invisible character in an element of its own gives
-// it a place. It is no part of the string.
-const GAP = '\u200b';
-const isGap = (node) => node?.nodeType === Node.ELEMENT_NODE && node.dataset.gap !== undefined;
-
-function gapBefore(nodes) {
-  return nodes.at(-1)?.data?.endsWith('\n') ? [el('span', { 'data-gap': true }, GAP)] : [];
-}
-
-/** The string of the region. Newlines are characters in it; a <br> only holds a line open, ours or the browser's. */
-function readAll(root) {
-  return [...root.childNodes].map(read).join('');
-}
-
-function read(node) {
-  if (node.nodeType === Node.TEXT_NODE) return node.data;
-  if (node.nodeType !== Node.ELEMENT_NODE) return '';
-  if (isChip(node)) return node.dataset.expression;
-  if (node.nodeName === 'BR') return '';
-  if (isGap(node)) return node.textContent.replace(GAP, '');
-  const isBlock = node.nodeName === 'DIV' || node.nodeName === 'P';
-  return (isBlock && node.previousSibling ? '\n' : '') + readAll(node);
-}
-
-/** How much of the string stands before a place of the region. */
-function offsetOf(root, container, at) {
-  if (container === root) return [...root.childNodes].slice(0, at).reduce((sum, node) => sum + read(node).length, 0);
-  let before = 0;
-  for (const node of root.childNodes) {
-    if (node === container && node.nodeType === Node.TEXT_NODE) return before + at;
-    if (node.contains(container)) return before + offsetWithin(node, container, at);
-    before += read(node).length;
-  }
-  return before;
-}
-
-function offsetWithin(node, container, at) {
-  if (isGap(node)) return (container.data ?? '').slice(0, at).replace(GAP, '').length;
-  if (isChip(node)) return at ? read(node).length : 0;
-  return offsetOf(node, container, at);
+/**
+ * Whether a key is this letter, also while a layout without Latin letters is active.
+ * @param {KeyboardEvent} event @param {string} letter
+ */
+function isLetter({ key, code }, letter) {
+  const typed = key.toLowerCase();
+  return typed === letter || (code === `Key${letter.toUpperCase()}` && !/^[a-z]$/.test(typed));
 }

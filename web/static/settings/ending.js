@@ -1,16 +1,23 @@
 // The ending of every action: when the workflow goes on, and for how long it waits at most.
-import { make, say, write } from './dom.js';
-import { problemLine, property, radios } from './controls.js';
+import { make, write } from '../dom.js';
+import { problemLine, radios } from './controls.js';
+import { hasProperty, property } from './form.js';
+import { say } from './texts.js';
 
-/** Days before months and 24 hours, as the rest of the product writes them. */
+/** @import { Form } from './form.js' */
+
+/** Days before months and 24 hours, as the rest of the product writes them. @type {Record<string, string | undefined>} */
 export const LOCALES = { ru: 'ru', en: 'en-GB' };
-const UNITS = [['minutes', 1], ['hours', 60], ['days', 1440]];
+const UNITS = { minutes: 1, hours: 60, days: 1440 };
 
-/** @param {import('./controls.js').Form} form @returns {HTMLElement[]} */
+/** @param {Form} form @returns {HTMLElement[]} */
 export function ending(form) {
-  return [property(form, 'until') && until(form), property(form, 'wait_minutes') && wait(form)].filter(Boolean);
+  return [
+    ...(hasProperty(form, 'until') ? [until(form)] : []), ...(hasProperty(form, 'wait_minutes') ? [wait(form)] : []),
+  ];
 }
 
+/** @param {Form} form */
 function until(form) {
   const { options, default: usual } = property(form, 'until');
   const { texts, store } = form;
@@ -18,7 +25,7 @@ function until(form) {
   const choices = options.map(([given, words]) => ({ value: given, words, consequence: say(texts, `until.${given}`) }));
   const known = choices.some((choice) => choice.value === value);
   // Written by hand, or an expression: it stays until something else is chosen.
-  if (!known) choices.push({ value, words: form.catalogue.name(value) || value });
+  if (!known) choices.push({ value, words: form.catalogue.name(value) || value, consequence: '' });
   const field = radios({
     legend: say(texts, 'ending.until'), options: choices, value, onChange: (chosen) => store.set('until', chosen),
   });
@@ -26,7 +33,7 @@ function until(form) {
   return field.element;
 }
 
-/** Minutes as a number and a unit; whatever else is stored stands there as it is. */
+/** Minutes as a number and a unit; whatever else is stored stands there as it is. @param {Form} form */
 function wait(form) {
   const { default: usual } = property(form, 'wait_minutes');
   const { texts, store } = form;
@@ -35,11 +42,12 @@ function wait(form) {
   const number = make('input', { type: 'text', id: 'f-wait_minutes', inputmode: 'numeric', autocomplete: 'off' });
   number.value = shown(stored, unit);
   const select = make('select', { 'aria-label': say(texts, 'ending.unit') },
-    ...UNITS.map(([name, minutes]) => make('option', { value: minutes, text: say(texts, `ending.${name}`) })));
-  select.value = unit;
+    ...Object.entries(UNITS).map(([name, minutes]) => make('option', { value: minutes, text: say(texts, `ending.${name}`) })));
+  select.value = String(unit);
   const moment = make('p', { class: 'hint', id: 'f-wait_minutes-hint' });
   number.setAttribute('aria-describedby', moment.id);
   const problem = problemLine('f-wait_minutes-error');
+  /** @param {string} value */
   const tell = (value) => write(moment, momentOf(form, value));
   const changed = () => {
     unit = Number(select.value);
@@ -57,19 +65,25 @@ function wait(form) {
     make('div', { class: 'number-and-unit' }, number, select), moment, problem.element);
 }
 
-/** The greatest unit that fits; 24 hours are still hours. */
-function unitOf(stored) {
+/** Minutes of the greatest unit that fits; 24 hours are still hours. @param {string} stored */
+export function unitOf(stored) {
   const minutes = /^\d+$/.test(stored.trim()) ? Number(stored) : 0;
   if (minutes >= 2880 && minutes % 1440 === 0) return 1440;
   return minutes >= 60 && minutes % 60 === 0 ? 60 : 1;
 }
 
+/** The number of units; what is no whole number of minutes as it is. @param {string} stored @param {number} unit */
 const shown = (stored, unit) => (/^\d+$/.test(stored.trim()) ? String(Number(stored) / unit) : stored);
 
+/**
+ * The day and hour at which a wait that begins now would end; '' when the value is no possible wait.
+ * @param {Form} form @param {string} value minutes
+ */
 function momentOf({ texts, page }, value) {
   const minutes = Number(value);
   if (!/^\d+$/.test(value.trim()) || minutes < 1 || minutes > page.sizes.wait_minutes) return '';
   const at = new Date(Date.now() + minutes * 60_000);
+  /** @type {Intl.DateTimeFormatOptions} */
   const options = { day: 'numeric', month: 'long', hour: '2-digit', minute: '2-digit' };
   const moment = at.toLocaleString(LOCALES[document.documentElement.lang], options).replace(/ (?:в|at) /, ', ');
   return say(texts, 'ending.moment', { moment });

@@ -1,9 +1,10 @@
 // Bitrix24's expressions `{=Document:CONTACT.NAME}` in a text, and the catalogue that knows what they are called.
 // The pattern is the host's own (bizproc, CBPActivity): what it would not evaluate is text here, too.
 
-/** @typedef {{text: string} | {expression: string}} Part */
 /**
- * @typedef {object} Item
+ * @typedef {{text: string, expression?: undefined} | {text?: undefined, expression: string}} Part
+ *
+ * @typedef {object} Item something that can be inserted (bx24/fields_catalogue.py)
  * @property {string} expression
  * @property {string} id
  * @property {string} name
@@ -11,15 +12,21 @@
  * @property {boolean} multiple
  * @property {boolean} technical  shown only on request
  * @property {string} twin        the other expression of the same field, or ''
+ *
+ * @typedef {{id: string, title: string, items: Item[]}} Group
+ * @typedef {'text' | 'phone' | 'file' | 'header' | 'number'} Fit what a field takes
+ * @typedef {Record<string, string>} FieldTexts
  */
-/** @typedef {{id: string, title: string, items: Item[]}} Group */
-/** @typedef {'text' | 'phone' | 'file' | 'header' | 'number'} Fit */
 
 const EXPRESSION = /\{=\s*([a-z0-9_]+)\s*:\s*([a-z0-9_.]+)((?:\s*>\s*[a-z0-9_:]+(?:\s*,\s*[a-z0-9_]+)?)?)\s*\}/gi;
 const DISPLAY = /\{\{([^{}\n]{1,255})\}\}/g;
 
-/** The text cut into plain parts and expressions; joined again they are the very same string. @returns {Part[]} */
+/**
+ * Cuts a text into plain parts and expressions; joined again they are the very same string.
+ * @param {string} value @returns {Part[]}
+ */
 export function split(value) {
+  /** @type {Part[]} */
   const parts = [];
   let end = 0;
   for (const match of value.matchAll(EXPRESSION)) {
@@ -31,10 +38,13 @@ export function split(value) {
   return parts;
 }
 
-/** The string of split()'s parts. */
+/** The string of split()'s parts. @param {Part[]} parts */
 export const join = (parts) => parts.map((part) => part.expression ?? part.text).join('');
 
-/** What an expression consists of. @returns {{object: string, id: string, modifiers: string[]} | null} */
+/**
+ * What an expression consists of; null for a text that is not exactly one expression.
+ * @param {string} expression @returns {{object: string, id: string, modifiers: string[]} | null}
+ */
 export function parse(expression) {
   EXPRESSION.lastIndex = 0;
   const match = EXPRESSION.exec(expression);
@@ -44,29 +54,42 @@ export function parse(expression) {
   return { object: match[1], id: match[2], modifiers };
 }
 
-/** The host editor's way of showing a field, `{{Contact: Name}}`, is no expression. @returns {{text, name, start}[]} */
+/**
+ * Places where the text holds the host editor's way of showing a field, `{{Contact: Name}}`, which is no expression.
+ * @param {string} value @returns {{text: string, name: string, start: number}[]}
+ */
 export const displayForms = (value) =>
   [...value.matchAll(DISPLAY)].map((match) => ({ text: match[0], name: match[1].trim(), start: match.index }));
 
-/** Characters as people and WhatsApp count them: code points, not UTF-16 units. */
+/** Characters as people and WhatsApp count them: code points, not UTF-16 units. @param {string} text */
 export const length = (text) => [...text].length;
 
-/** `fill('{n} of {all}', {n: 1, all: 2})`. */
+/**
+ * `fill('{n} of {all}', {n: 1, all: 2})`.
+ * @param {string | undefined} text undefined is '' @param {Record<string, string | number>} values @returns {string}
+ */
 export const fill = (text, values) =>
-  String(text ?? '').replace(/\{(\w+)\}/g, (whole, key) => (Object.hasOwn(values, key) ? String(values[key]) : whole));
+  (text ?? '').replace(/\{(\w+)\}/g, (whole, key) => (Object.hasOwn(values, key) ? String(values[key]) : whole));
 
-/** The form of a text that goes with a number: `key` + One, Few or Many, with {n} filled in. */
+/** @type {{[category in Intl.LDMLPluralRule]?: string}} */
+const ENDINGS = { one: 'One', few: 'Few' };
+
+/**
+ * The form of a text that goes with a number: `key` + One, Few or Many, with {n} filled in.
+ * @param {FieldTexts} texts @param {string} key @param {number} n @param {string} [lang] @returns {string}
+ */
 export function plural(texts, key, n, lang = document.documentElement.lang || 'en') {
-  const form = { one: 'One', few: 'Few' }[new Intl.PluralRules(lang).select(n)] ?? 'Many';
+  const form = ENDINGS[new Intl.PluralRules(lang).select(n)] ?? 'Many';
   return fill(texts[key + form], { n: n.toLocaleString(lang) });
 }
 
 /** What may be inserted: the groups of bx24/fields_catalogue.py, searched and named. */
 export class Catalogue {
-  /** @param {Group[]} groups  @param {Record<string, string>} texts */
+  /** @param {Group[]} groups @param {FieldTexts} texts */
   constructor(groups, texts) {
     this.groups = groups;
     this.texts = texts;
+    /** @type {Map<string, Item>} */
     this._items = new Map();
     for (const item of groups.flatMap((group) => group.items)) {
       for (const expression of [item.expression, item.twin]) {
@@ -82,12 +105,15 @@ export class Catalogue {
     return this._items.size === 0;
   }
 
-  /** @returns {Item | null} */
+  /** @param {string} expression @returns {Item | null} */
   item(expression) {
     return this._items.get(keyOf(expression)) ?? null;
   }
 
-  /** What to call an expression: «Contact: Name», with a modifier «Amount · as text»; '' when it is unknown here. */
+  /**
+   * What to call an expression: «Contact: Name», with a modifier «Amount · as text»; '' when it is unknown here.
+   * @param {string} expression @returns {string}
+   */
   name(expression) {
     const named = parse(expression);
     const item = this.item(expression);
@@ -96,13 +122,18 @@ export class Catalogue {
     return [item?.name ?? named.id, ...modifiers].join(' · ');
   }
 
-  /** The item the host's editor shows as `{{name}}`, or null. */
+  /** The text with its expressions by name, unknown ones as they are. @param {string} value @returns {string} */
+  shown(value) {
+    return split(value).map(({ text, expression }) => text ?? (this.name(expression) || expression)).join('');
+  }
+
+  /** The item that the host's editor shows as `{{name}}`. @param {string} name @returns {Item | null} */
   byName(name) {
     const wanted = fold(name);
     return [...this._items.values()].find((item) => fold(item.name) === wanted) ?? null;
   }
 
-  /** What a value of this item looks like, or ''. */
+  /** An example of a value of this item, or ''. @param {Item} item @returns {string} */
   shape(item) {
     return this.texts[shapeKey(item)] ?? '';
   }
@@ -110,7 +141,7 @@ export class Catalogue {
   /**
    * Groups with what matches all words of the query by name, group or id, typed in either keyboard layout.
    * Without a query the frequent ones are shown twice; a search finds each once.
-   * @param {{fit?: Fit, technical?: boolean}} [how] @returns {Group[]}
+   * @param {string} query @param {{fit?: Fit, technical?: boolean}} [how] @returns {Group[]}
    */
   find(query, { fit = 'text', technical = false } = {}) {
     const ways = [query, swapLayout(query)].map((way) => fold(way).split(' ').filter(Boolean));
@@ -131,44 +162,56 @@ export class Catalogue {
   }
 }
 
+/** @type {{[fit in Fit]?: 'phone' | 'file'}} */
 const FIRST = { phone: 'phone', file: 'file', header: 'file' };
 const TITLES = { phone: 'groupPhones', file: 'groupFiles' };
 const TEXTS = ['', 'string', 'text', 'url', 'uf:url', 'web'];
 const NUMBERS = ['int', 'integer', 'double', 'money', 'uf:money'];
+/** @type {{[fit in Fit]?: string[]}} */
 const ONLY = { file: ['file', ...TEXTS], header: ['file', ...TEXTS], number: [...NUMBERS, ...TEXTS] };
 
-/** The groups without what cannot go into such a field; what it is made for stands in a group of its own on top. */
+/**
+ * The groups without what cannot go into such a field; what it is made for stands in a group of its own on top.
+ * @param {Group[]} groups @param {Fit} fit @param {FieldTexts} texts @returns {Group[]}
+ */
 function fitted(groups, fit, texts) {
   const first = FIRST[fit];
-  const isFit = (item) => !ONLY[fit] || ONLY[fit].includes(item.type);
-  const isFirst = (item) => first && kind(item) === first;
-  const all = groups.flatMap((group) => group.items).filter(isFirst);
+  const fitting = groups.map((group) => ({
+    ...group, items: group.items.filter((item) => ONLY[fit]?.includes(item.type) ?? true),
+  }));
+  if (!first) return fitting;
+  const all = groups.flatMap((group) => group.items).filter((item) => kind(item) === first);
   const best = [...new Map(all.map((item) => [item.expression, item])).values()];
-  const isOther = (item) => isFit(item) && !isFirst(item);
-  const rest = groups.map((group) => ({ ...group, items: group.items.filter(isOther) }));
+  const rest = fitting.map((group) => ({ ...group, items: group.items.filter((item) => kind(item) !== first) }));
   return best.length ? [{ id: `best-${first}`, title: texts[TITLES[first]], items: best }, ...rest] : rest;
 }
 
-/** `phone` also by its id: PHONE_WORK of a lead is a string. */
+/** The type; `phone` also by the id: PHONE_WORK of a lead is a string. @param {Item} item */
 function kind(item) {
   return /(^|[._])PHONE(_|$)/.test(item.id) ? 'phone' : item.type;
 }
 
+/** @type {Record<string, string | undefined>} */
+const SHAPES = {
+  money: 'shapeMoney', 'uf:money': 'shapeMoney', date: 'shapeDate', datetime: 'shapeDatetime', user: 'shapeUser',
+  employee: 'shapeUser', bool: 'shapeYesNo', phone: 'shapePhone', file: 'shapeFile',
+};
+
+/** @param {Item} item */
 function shapeKey(item) {
-  if (/(^|\.)OPPORTUNITY$/.test(item.id)) return 'shapeMoney';
-  return {
-    money: 'shapeMoney', 'uf:money': 'shapeMoney', date: 'shapeDate', datetime: 'shapeDatetime', user: 'shapeUser',
-    employee: 'shapeUser', bool: 'shapeYesNo', phone: 'shapePhone', file: 'shapeFile',
-  }[item.type];
+  return (/(^|\.)OPPORTUNITY$/.test(item.id) ? 'shapeMoney' : SHAPES[item.type]) ?? '';
 }
 
+/** The same for all expressions of one field; '' for a text that is no expression. @param {string} expression */
 function keyOf(expression) {
   const named = parse(expression);
-  return named && `${named.object.toLowerCase()}:${named.id}`;
+  return named ? `${named.object.toLowerCase()}:${named.id}` : '';
 }
 
+/** @param {string} text */
 const fold = (text) => text.toLowerCase().replaceAll('ё', 'е').replace(/\s+/g, ' ').trim();
 
+/** @param {Item} item @param {Group} group @param {string[]} words */
 function matches(item, group, words) {
   const text = fold(`${item.name} ${group.title} ${item.id}`);
   return words.every((word) => text.includes(word));
@@ -176,7 +219,9 @@ function matches(item, group, words) {
 
 const LATIN = '`qwertyuiop[]asdfghjkl;\'zxcvbnm,.';
 const RUSSIAN = 'ёйцукенгшщзхъфывапролджэячсмитьбю';
-const SWAP = new Map([...LATIN].flatMap((key, at) => [[key, RUSSIAN[at]], [RUSSIAN[at], key]]));
+/** @type {Map<string, string>} */
+const SWAP = new Map();
+for (const [at, key] of [...LATIN].entries()) SWAP.set(key, RUSSIAN[at]).set(RUSSIAN[at], key);
 
-/** What the same keys would have typed in the other layout: «ntktajy» is «телефон». */
+/** What the same keys would have typed in the other layout: «ntktajy» is «телефон». @param {string} text */
 export const swapLayout = (text) => [...text.toLowerCase()].map((key) => SWAP.get(key) ?? key).join('');

@@ -1,83 +1,134 @@
-// Up to ten rows in sections, stored as lines `# Section`, `Title`, `Title|Description`, `Title|Description|id`.
-import { make, say, write } from './dom.js';
+// The editor of a list: up to ten rows in sections.
+import { make, write } from '../dom.js';
 import {
-  LINE_END, announcePlace, countedField, freeId, idField, measured, moveByKeys, pieces, plainField, quietButton,
-  rowTools, showProblem,
+  announcePlace, countedField, freeId, idField, moveByKeys, plainField, quietButton, rowTools, showProblem,
 } from './entries.js';
+import { answerOf, filledRows, isFilled, isSection, listProblems, listText, newSection, readList, readRow } from './list_rows.js';
+import { say } from './texts.js';
 
+/** @import { EntryField, IdField, MakeField, RowTools } from './entries.js' */
+/** @import { Limits, Row, Section } from './list_rows.js' */
+/** @import { Texts } from './texts.js' */
+
+/** @type {Limits} */
 const LIMITS = { rows: 10, sections: 10, section: 24, title: 24, description: 72 };
 
 /**
- * @typedef {Object} Row `raw`: the stored line until this row is edited; `id` null: none, the choice comes back as the
- *   row's number in the whole list
- * @typedef {Object} Section `raw`: its stored `# Title` line until edited, null when it has none
+ * @typedef {object} ListOptions
+ * @property {string} id
+ * @property {string} label
+ * @property {string} value as stored
+ * @property {Partial<Limits>} [limits]
+ * @property {Texts} texts
+ * @property {MakeField} [makeField]
+ * @property {(value: string) => void} [onInput]
+ *
+ * @typedef {EntryField & {control: HTMLElement}} Counted
+ * @typedef {{key: string, element: HTMLElement, title: Counted, error: HTMLElement}} View of a row or a section
+ * @typedef {View & {description: Counted, ids: IdField, tools: RowTools}} RowView
+ * @typedef {View & {head: HTMLElement, list: HTMLElement, add: HTMLElement}} SectionView
  */
 
-/**
- * @param {{id: string, label: string, value: string, limits?: Object, texts: Object, makeField?: function,
- *   onInput?: function(string)}} options
- * @returns {{element: HTMLElement, value: function(): string, problems: function(): {id: string, text: string}[],
- *   sections: function(): {title: string, rows: {title: string, description: string}[]}[], focus: function()}}
- */
-export function listEditor({ id, label, value, limits = {}, texts, makeField = plainField, onInput = () => {} }) {
-  const editor = new List({ id, stored: value, limits: { ...LIMITS, ...limits }, texts, makeField, onInput });
+/** @param {ListOptions} options */
+export function listEditor(options) {
+  const { id, label } = options;
+  const editor = new List(options);
   const heading = make('span', { id: `${id}-label`, class: 'field-label', text: label });
   const foot = make('div', { class: 'entries-foot' }, editor.addSection, editor.count);
   const attributes = { class: 'entries', role: 'group', 'aria-labelledby': `${id}-label`, id };
   return {
     element: make('div', attributes, heading, editor.place, foot),
     value: () => editor.value(),
-    problems: () => editor.problems().map(({ field, text }) => ({ id: field, text })),
+    problems: () => editor.problems().map(({ item, text }) => ({ id: editor.view(item).key, text })),
+    /** What the phone shows. */
     sections: () => editor.shown(),
-    focus: () => (editor.rows()[0]?.view.title ?? editor.addSection).focus(),
+    focus: () => editor.focus(),
   };
 }
 
-/** @returns {{raw: ?string, title: string, rows: string[]}[]} as activities/send_list.py reads it */
-function read(text) {
-  const sections = [];
-  for (const line of text.split(LINE_END).filter((given) => given.trim())) {
-    if (line.trim().startsWith('#')) {
-      sections.push({ raw: line, title: line.trim().replace(/^#+/, '').trim(), rows: [] });
-    } else {
-      if (!sections.length) sections.push({ raw: null, title: '', rows: [] });
-      sections.at(-1).rows.push(line);
-    }
-  }
-  return sections.length ? sections : [{ raw: null, title: '', rows: [''] }];
-}
-
 class List {
-  constructor(options) {
-    Object.assign(this, options);
-    this.untouched = true;
-    this.made = 0;
+  /** @param {ListOptions} options */
+  constructor({ id, value, limits = {}, texts, makeField = plainField, onInput = () => {} }) {
+    this._id = id;
+    this._stored = value;
+    this._limits = { ...LIMITS, ...limits };
+    this._texts = texts;
+    this._makeField = makeField;
+    this._onInput = onInput;
+    this._isUntouched = true;
+    this._made = 0;
+    /** @type {Map<Row, RowView>} */
+    this._rowViews = new Map();
+    /** @type {Map<Section, SectionView>} */
+    this._sectionViews = new Map();
     this.place = make('div', { class: 'sections' });
     this.count = make('span', { class: 'hint' });
-    this.addSection = quietButton(say(this.texts, 'list.add_section'), () => this.appendSection());
-    this.sections = read(this.stored).map((given) => this.section(given));
-    this.draw();
+    this.addSection = quietButton(say(texts, 'list.add_section'), () => this._appendSection());
+    this._sections = readList(value);
+    for (const section of this._sections) this._place(section);
+    this._draw();
   }
 
-  section({ raw, title, rows }) {
-    const section = { raw, title };
-    section.view = this.sectionView(section);
-    section.rows = rows.map((line) => this.row(line));
-    return section;
+  value() {
+    return this._isUntouched ? this._stored : listText(this._sections);
   }
 
-  sectionView(section) {
-    const { texts, limits } = this;
-    const key = this.key();
-    const name = say(texts, 'list.section', { n: this.made });
+  problems() {
+    return listProblems(this._sections, this._limits, this._texts);
+  }
+
+  shown() {
+    return this._sections.map(({ title, rows }) => ({
+      title: title.trim(),
+      rows: rows.filter(isFilled).map((row) => ({ title: row.title.trim(), description: row.description.trim() })),
+    }));
+  }
+
+  focus() {
+    const [first] = this._rows();
+    if (first) this._rowView(first).title.focus();
+    else this.addSection.focus();
+  }
+
+  // --- fields of rows and sections
+
+  /** @param {Row | Section} item @returns {View} */
+  view(item) {
+    return isSection(item) ? this._sectionView(item) : this._rowView(item);
+  }
+
+  /** @param {Row} row */
+  _rowView(row) {
+    const view = this._rowViews.get(row) ?? this._makeRowView(row);
+    this._rowViews.set(row, view);
+    return view;
+  }
+
+  /** @param {Section} section */
+  _sectionView(section) {
+    const view = this._sectionViews.get(section) ?? this._makeSectionView(section);
+    this._sectionViews.set(section, view);
+    return view;
+  }
+
+  _nextKey() {
+    this._made += 1;
+    return `${this._id}-${this._made}`;
+  }
+
+  /** @param {Section} section @returns {SectionView} */
+  _makeSectionView(section) {
+    const texts = this._texts;
+    const key = this._nextKey();
+    const name = say(texts, 'list.section', { n: this._made });
     const error = make('p', { class: 'error', id: `${key}-error`, hidden: true });
     const title = countedField({
-      id: key, label: say(texts, 'list.section_title'), value: section.title, limit: limits.section, texts,
-      placeholder: say(texts, 'list.section_example'), describedBy: error.id, makeField: this.makeField,
-      onInput: () => this.change(section, { title: title.value() }),
+      id: key, label: say(texts, 'list.section_title'), value: section.title, limit: this._limits.section, texts,
+      placeholder: say(texts, 'list.section_example'), describedBy: error.id, makeField: this._makeField,
+      onInput: () => this._changeSection(section, title.value()),
     });
-    const remove = quietButton(say(texts, 'list.remove_section'), () => this.removeSection(section));
-    const add = quietButton(say(texts, 'list.add'), () => this.append(section));
+    const remove = quietButton(say(texts, 'list.remove_section'), () => this._removeSection(section));
+    const add = quietButton(say(texts, 'list.add'), () => this._append(section));
     const list = make('ol', { class: 'rows-list' });
     const line = make('div', { class: 'entry-line' }, title.element, remove);
     const head = make('div', { class: 'section-head' }, line, error);
@@ -85,266 +136,211 @@ class List {
     return { element, head, list, add, title, error, key };
   }
 
-  row(line) {
-    const [title, description = '', ...rest] = pieces(line);
-    const id = rest.length ? rest.join('|') : null;
-    const row = { raw: line || null, title, description, id, isNew: !line, isLeft: Boolean(line) };
-    row.view = this.rowView(row);
-    return row;
-  }
-
-  rowView(row) {
-    const { texts, limits, makeField } = this;
-    const key = this.key();
-    const name = say(texts, 'list.row', { n: this.made });
+  /** @param {Row} row @returns {RowView} */
+  _makeRowView(row) {
+    const texts = this._texts;
+    const key = this._nextKey();
+    const name = say(texts, 'list.row', { n: this._made });
     const error = make('p', { class: 'error', id: `${key}-error`, hidden: true });
-    const field = (part, limit, id) => countedField({
-      id, label: say(texts, `list.${part}`), value: row[part].trim(), limit, texts, makeField, describedBy: error.id,
-      placeholder: say(texts, `list.${part}_example`), onInput: () => this.rename(row),
+    /** @param {'title' | 'description'} part @param {string} id */
+    const field = (part, id) => countedField({
+      id, label: say(texts, `list.${part}`), value: row[part].trim(), limit: this._limits[part], texts,
+      makeField: this._makeField, describedBy: error.id, placeholder: say(texts, `list.${part}_example`),
+      onInput: () => this._rename(row, title.value(), description.value()),
     });
-    const title = field('title', limits.title, key);
-    const description = field('description', limits.description, `${key}-description`);
-    const identify = (typed) => this.change(row, { id: typed.trim() ? typed : null, isNew: false });
-    const ids = idField({ id: `${key}-id`, texts, name, onInput: identify });
-    const onMove = (step) => this.move(row, step);
-    const tools = rowTools({ texts, name, onMove, onRemove: () => this.remove(row), extra: [ids.button] });
+    const title = field('title', key);
+    const description = field('description', `${key}-description`);
+    const ids = idField({ id: `${key}-id`, texts, name, onInput: (typed) => this._identify(row, typed) });
+    /** @param {number} step */
+    const onMove = (step) => this._move(row, step);
+    const tools = rowTools({ texts, name, onMove, onRemove: () => this._remove(row), extra: [ids.button] });
     const line = make('div', { class: 'entry-line two-fields' }, title.element, description.element, tools.element);
     const element = make('li', { class: 'entry' }, line, ids.panel, error);
     moveByKeys(element, onMove);
     element.addEventListener('focusout', () => {
       row.isLeft = true;
-      this.check();
+      this._showProblems();
     });
     return { element, title, description, ids, tools, error, key };
   }
 
-  key() {
-    this.made += 1;
-    return `${this.id}-${this.made}`;
+  /** Puts a new section into the document, with its rows. @param {Section} section */
+  _place(section) {
+    const { element, list } = this._sectionView(section);
+    list.append(...section.rows.map((row) => this._rowView(row).element));
+    this.place.append(element);
   }
 
-  rows() {
-    return this.sections.flatMap(({ rows }) => rows);
+  // --- what the user does
+
+  /** @param {Row} row @param {string} title @param {string} description */
+  _rename(row, title, description) {
+    const needsId = row.isNew && title.trim() && row.id === null;
+    // Asked before the change: a row without a title yet is not counted.
+    const id = needsId ? freeId('row', new Set(filledRows(this._sections).map(answerOf))) : null;
+    this._edit(row);
+    Object.assign(row, { title, description, isNew: row.isNew && !title.trim() });
+    if (id) row.id = id;
+    this._changed();
   }
 
-  filled() {
-    return this.rows().filter(isFilled);
+  /** @param {Row} row @param {string} typed */
+  _identify(row, typed) {
+    this._edit(row);
+    row.id = typed.trim() ? typed : null;
+    row.isNew = false;
+    this._changed();
   }
 
-  numbers() {
-    return new Map(this.filled().map((row, at) => [row, String(at + 1)]));
+  /** @param {Section} section @param {string} title */
+  _changeSection(section, title) {
+    section.raw = null;
+    section.title = title;
+    this._changed();
   }
 
-  rename(row) {
-    const title = row.view.title.value();
-    const id = row.isNew && title.trim() && row.id === null ? freeId('row', this.ids()) : undefined;
-    this.change(row, {
-      title, description: row.view.description.value(), isNew: row.isNew && !title.trim(), ...(id ? { id } : {}),
-    });
+  /** From here on this row is written anew. @param {Row} row */
+  _edit(row) {
+    this._pin(row);
+    row.raw = null;
   }
 
-  ids() {
-    const numbers = this.numbers();
-    return new Set(this.filled().map((row) => row.id?.trim() || numbers.get(row)));
+  /** A stored row without an id had its number as one: conditions of the robot may name it, so it keeps it. @param {Row} row */
+  _pin(row) {
+    if (row.raw === null || row.id !== null) return;
+    row.id = String(filledRows(this._sections).indexOf(row) + 1);
+    row.raw = null;
   }
 
-  change(item, values) {
-    this.pin(item);
-    item.raw = null;
-    Object.assign(item, values);
-    this.changed();
+  /** @param {Row} row @param {number} step -1: up, 1: down; at the border of a section into the next one */
+  _move(row, step) {
+    const from = this._sections.findIndex(({ rows }) => rows.includes(row));
+    const { rows } = this._sections[from];
+    const at = rows.indexOf(row);
+    const neighbour = rows[at + step];
+    const next = this._sections[from + step];
+    if (neighbour) {
+      for (const moved of [row, neighbour]) this._pin(moved);
+      [rows[at], rows[at + step]] = [neighbour, row];
+      this._rowView(row).element[step < 0 ? 'after' : 'before'](this._rowView(neighbour).element);
+    } else if (next) {
+      // Across a border only the section changes, not the row's number.
+      rows.splice(at, 1);
+      next.rows.splice(step > 0 ? 0 : next.rows.length, 0, row);
+      this._carry(row, this._sectionView(next).list, step);
+    } else {
+      return;
+    }
+    this._changed();
+    announcePlace(this._texts, row.title.trim(), this._rows().indexOf(row) + 1, this._rows().length);
   }
 
-  /** A stored row without an id had its number as one: conditions of the robot may name it, so it keeps it. */
-  pin(item) {
-    if (item.raw === null || item.id !== null || item.rows) return;
-    item.id = this.numbers().get(item);
-    item.raw = null;
+  /** Taking an element out of the document takes the focus from it. @param {Row} row @param {HTMLElement} list @param {number} step */
+  _carry(row, list, step) {
+    const { element } = this._rowView(row);
+    const focused = document.activeElement;
+    const hadFocus = element.contains(focused);
+    if (step > 0) list.prepend(element);
+    else list.append(element);
+    if (hadFocus && focused instanceof HTMLElement) focused.focus();
   }
 
-  move(row, step) {
-    const from = this.sections.findIndex(({ rows }) => rows.includes(row));
-    const at = this.sections[from].rows.indexOf(row);
-    const stays = this.sections[from].rows[at + step];
-    const to = stays ? from : from + step;
-    if (!this.sections[to]) return;
-    // Across a border only the section changes, not the row's number.
-    if (stays) [row, stays].forEach((moved) => this.pin(moved));
-    this.sections[from].rows.splice(at, 1);
-    const { rows } = this.sections[to];
-    rows.splice(stays ? at + step : step > 0 ? 0 : rows.length, 0, row);
-    if (stays) row.view.element[step < 0 ? 'after' : 'before'](stays.view.element);
-    else this.carry(row, this.sections[to].view.list, step);
-    this.changed();
-    announcePlace(this.texts, row.title.trim(), this.rows().indexOf(row) + 1, this.rows().length);
-  }
-
-  // Taking an element out of the document takes the focus from it.
-  carry(row, list, step) {
-    const focused = row.view.element.contains(document.activeElement) ? document.activeElement : null;
-    if (step > 0) list.prepend(row.view.element);
-    else list.append(row.view.element);
-    focused?.focus();
-  }
-
-  remove(row) {
-    this.rows().slice(this.rows().indexOf(row) + 1).forEach((other) => this.pin(other));
-    const section = this.sections.find(({ rows }) => rows.includes(row));
+  /** @param {Row} row */
+  _remove(row) {
+    for (const below of this._rows().slice(this._rows().indexOf(row) + 1)) this._pin(below);
+    const section = this._sections.find(({ rows }) => rows.includes(row));
+    if (!section) return;
     const at = section.rows.indexOf(row);
     section.rows.splice(at, 1);
-    row.view.element.remove();
-    this.changed();
+    this._rowView(row).element.remove();
+    this._changed();
     const next = section.rows[at];
-    if (next) next.view.title.focus();
-    else section.view.add.focus();
+    if (next) this._rowView(next).title.focus();
+    else this._sectionView(section).add.focus();
   }
 
-  append(section) {
-    const below = this.sections.slice(this.sections.indexOf(section) + 1);
-    below.flatMap(({ rows }) => rows).forEach((other) => this.pin(other));
-    const row = this.row('');
+  /** @param {Section} section */
+  _append(section) {
+    const below = this._sections.slice(this._sections.indexOf(section) + 1);
+    for (const row of below.flatMap(({ rows }) => rows)) this._pin(row);
+    const row = readRow('');
     section.rows.push(row);
-    section.view.list.append(row.view.element);
-    this.changed();
-    row.view.title.focus();
+    this._sectionView(section).list.append(this._rowView(row).element);
+    this._changed();
+    this._rowView(row).title.focus();
   }
 
-  appendSection() {
-    const section = this.section({ raw: null, title: '', rows: [''] });
-    this.sections.push(section);
-    this.changed();
-    const first = this.sections.find(({ title }) => !title.trim());
-    first.view.title.focus();
+  _appendSection() {
+    const section = newSection();
+    this._sections.push(section);
+    this._place(section);
+    this._changed();
+    const untitled = this._sections.find(({ title }) => !title.trim()) ?? section;
+    this._sectionView(untitled).title.focus();
   }
 
-  /** Its rows go to the section above, of the first one to the section below. */
-  removeSection(section) {
-    const at = this.sections.indexOf(section);
-    const heir = this.sections[at - 1] ?? this.sections[at + 1];
+  /** Its rows go to the section above, of the first one to the section below. @param {Section} section */
+  _removeSection(section) {
+    const at = this._sections.indexOf(section);
+    const heir = this._sections[at - 1] ?? this._sections[at + 1];
     if (heir) {
       const rows = section.rows.filter(isFilled);
       heir.rows = at > 0 ? [...heir.rows, ...rows] : [...rows, ...heir.rows];
-      this.sections.splice(at, 1);
-      section.view.element.remove();
-      heir.view.list.replaceChildren(...heir.rows.map((row) => row.view.element));
+      this._sections.splice(at, 1);
+      this._sectionView(section).element.remove();
+      this._sectionView(heir).list.replaceChildren(...heir.rows.map((row) => this._rowView(row).element));
     } else {
       Object.assign(section, { title: '', raw: null });
     }
-    this.changed();
-    (heir ?? section).view.add.focus();
+    this._changed();
+    this._sectionView(heir ?? section).add.focus();
   }
 
-  value() {
-    if (this.untouched) return this.stored;
-    const lines = (section, at) => [...this.headLine(section, at), ...section.rows.filter(isFilled).map(lineOf)];
-    return this.sections.flatMap(lines).join('\n');
+  // --- what is shown
+
+  _rows() {
+    return this._sections.flatMap(({ rows }) => rows);
   }
 
-  headLine({ raw, title }, at) {
-    if (raw !== null) return [raw];
-    return title.trim() || at > 0 ? [`# ${title}`.trim()] : [];
+  _changed() {
+    this._isUntouched = false;
+    this._draw();
+    this._onInput(this.value());
   }
 
-  shown() {
-    return this.sections.map(({ title, rows }) => ({
-      title: title.trim(),
-      rows: rows.filter(isFilled).map((row) => ({ title: row.title.trim(), description: row.description.trim() })),
+  _draw() {
+    const filled = filledRows(this._sections);
+    const all = this._rows();
+    const [first] = this._sections;
+    const isTitled = this._sections.length > 1 || first.raw !== null || first.title !== '';
+    for (const section of this._sections) {
+      const view = this._sectionView(section);
+      view.head.hidden = !isTitled;
+      view.add.hidden = all.length >= this._limits.rows;
+    }
+    this._drawRows(all, filled);
+    write(this.count, say(this._texts, 'list.count', { n: filled.length, max: this._limits.rows }));
+    this.addSection.hidden = this._sections.length >= this._limits.sections || all.length >= this._limits.rows;
+    this._showProblems();
+  }
+
+  /** @param {Row[]} all @param {Row[]} filled */
+  _drawRows(all, filled) {
+    const last = this._sections.length - 1;
+    this._sections.forEach(({ rows }, at) => rows.forEach((row, i) => {
+      const { tools, ids } = this._rowView(row);
+      tools.edges(at === 0 && i === 0, at === last && i === rows.length - 1);
+      const place = filled.includes(row) ? filled.indexOf(row) : all.indexOf(row);
+      ids.show(row.id?.trim() ?? '', answerOf(row, place));
     }));
   }
 
-  changed() {
-    this.untouched = false;
-    this.draw();
-    this.onInput(this.value());
-  }
-
-  draw() {
-    const { sections, texts, limits } = this;
-    for (const { view, rows } of sections) {
-      if (!view.element.isConnected || view.element.parentNode !== this.place) this.place.append(view.element);
-      if (!view.list.childElementCount) view.list.append(...rows.map((row) => row.view.element));
-    }
-    const all = this.rows();
-    const numbers = this.numbers();
-    const named = sections.length > 1 || sections[0].raw !== null || sections[0].title;
-    sections.forEach(({ view, rows }, at) => {
-      view.head.hidden = !named;
-      view.add.hidden = all.length >= limits.rows;
-      rows.forEach((row, i) => {
-        row.view.tools.edges(at === 0 && i === 0, at === sections.length - 1 && i === rows.length - 1);
-        row.view.ids.show(row.id?.trim() ?? '', row.id?.trim() || numbers.get(row) || String(all.indexOf(row) + 1));
-      });
-    });
-    write(this.count, say(texts, 'list.count', { n: this.filled().length, max: limits.rows }));
-    this.addSection.hidden = sections.length >= limits.sections || all.length >= limits.rows;
-    this.check();
-  }
-
-  check() {
+  _showProblems() {
     const found = new Map(this.problems().map((problem) => [problem.item, problem]));
-    for (const item of [...this.sections, ...this.rows()]) {
+    for (const item of [...this._sections, ...this._rows()]) {
       const problem = found.get(item);
-      const text = problem && (item.rows || item.isLeft || !problem.isEmpty) ? problem.text : '';
-      showProblem(item.view.error, item.view.title.control, text);
+      const text = problem && (isSection(item) || item.isLeft || !problem.isEmpty) ? problem.text : '';
+      showProblem(this.view(item).error, this.view(item).title.control, text);
     }
   }
-
-  problems() {
-    const { sections, texts } = this;
-    const rows = this.rows();
-    if (!this.filled().length) {
-      const item = rows[0] ?? sections[0];
-      return [{ item, field: item.view.key, text: say(texts, 'list.none'), isEmpty: true }];
-    }
-    const found = [...sections, ...rows].map((item) => ({
-      item, field: item.view.key, ...(item.rows ? this.sectionProblem(item) : this.rowProblem(item)),
-    }));
-    return found.filter(({ text }) => text);
-  }
-
-  sectionProblem({ title, rows }) {
-    const { texts, limits } = this;
-    const over = measured(title).length - limits.section;
-    if (this.sections.length > 1 && !title.trim()) return { text: say(texts, 'list.untitled_section') };
-    if (over > 0) return { text: say(texts, 'rows.too_long', { n: over, limit: limits.section }) };
-    return rows.some(isFilled) ? {} : { text: say(texts, 'list.empty_section') };
-  }
-
-  rowProblem(row) {
-    const { texts, limits } = this;
-    const { title, description } = row;
-    const filled = this.filled();
-    const at = filled.indexOf(row);
-    if (at < 0) return {};
-    if (!title.trim()) return { text: say(texts, 'list.untitled'), isEmpty: row.raw === null && row.isNew };
-    if (title.trim().startsWith('#')) return { text: say(texts, 'list.hash') };
-    const bars = [title, description, row.id ?? ''].some((part) => pieces(part).length > 1);
-    if (bars) return { text: say(texts, 'rows.bar') };
-    const over = [[title, limits.title], [description, limits.description]]
-      .map(([text, limit]) => ({ n: measured(text).length - limit, limit })).find(({ n }) => n > 0);
-    if (over) return { text: say(texts, 'rows.too_long', over) };
-    if (at >= limits.rows) return { text: say(texts, 'list.too_many', { max: limits.rows }) };
-    return this.twin(row, filled.slice(0, at), at);
-  }
-
-  twin(row, before, at) {
-    const { texts } = this;
-    const section = this.sections.find(({ rows }) => rows.includes(row));
-    const same = (other, part) => other[part].trim() === row[part].trim();
-    const equal = (other) => section.rows.includes(other) && same(other, 'title') && same(other, 'description');
-    if (before.some(equal)) return { text: say(texts, 'list.equal') };
-    const own = row.id?.trim() || String(at + 1);
-    const taken = before.some((other, i) => (other.id?.trim() || String(i + 1)) === own);
-    return taken ? { text: say(texts, 'rows.equal_ids', { id: own }) } : {};
-  }
-}
-
-function isFilled({ raw, title, description, id }) {
-  return raw !== null || Boolean(title.trim() || description.trim() || id !== null);
-}
-
-function lineOf({ raw, title, description, id }) {
-  if (raw !== null) return raw;
-  if (id !== null) return `${title}|${description}|${id}`;
-  return description.trim() ? `${title}|${description}` : title;
 }

@@ -1,16 +1,26 @@
 // The settings page of a robot or an activity: whom, what, and when the workflow goes on. Bitrix24's Save stores it.
+import { byId, make, readData } from '../dom.js';
 import { call, parent } from '../session.js';
-import { notice, property, selectField, textField } from './controls.js';
-import { announce, make, say } from './dom.js';
 import { ending } from './ending.js';
 import { Catalogue } from './expressions.js';
+import { property } from './form.js';
+import { lineField, recipientField, senderOf } from './line.js';
 import { phone, summary } from './phone.js';
 import { problems } from './problems.js';
 import { createStore } from './store.js';
+import { announce, say } from './texts.js';
 
-const read = (id) => JSON.parse(document.getElementById(id).textContent);
+/** @import { Content, Form, Page } from './form.js' */
 
-/** The part of an action that is its own: nobody need load the others'. */
+/** @typedef {(form: Form) => Content} ContentOf */
+/** @typedef {ReturnType<typeof problems>} Checks */
+/** @typedef {{element: HTMLElement | null, draw: () => void, point: (n: number | null) => void}} Screen element: null when
+ *   there is no phone */
+
+/**
+ * The part of an action that is its own: nobody need load the others'.
+ * @type {Record<string, (() => Promise<{CONTENTS: Record<string, ContentOf>}>) | undefined>}
+ */
 const MODULES = {
   send_template: () => import('./send_template.js'),
   send_buttons: () => import('./choices.js'),
@@ -19,29 +29,27 @@ const MODULES = {
 
 /** Draw everything; when that fails, the saved values stay on the page as they came and nothing is written. */
 async function start() {
-  const raw = document.getElementById('raw');
+  const raw = byId('raw');
   try {
-    const page = read('settings');
+    /** @type {Page} */
+    const page = readData('settings');
     const { CONTENTS } = await (MODULES[page.action] ?? (() => import('./contents.js')))();
-    const form = makeForm(page, new Catalogue(read('catalogue'), page.texts), CONTENTS[page.action]);
-    document.getElementById('place').replaceChildren(form.element);
+    const form = makeForm(page, new Catalogue(readData('catalogue'), page.texts), CONTENTS[page.action]);
+    byId('place').replaceChildren(form.element);
     form.begin();
   } catch (error) {
     raw.classList.add('is-shown');
-    document.getElementById('place').replaceChildren(raw);
+    byId('place').replaceChildren(raw);
     reportError(error);
   }
 }
 
+/** @param {Page} page @param {Catalogue} catalogue @param {ContentOf} contentOf */
 function makeForm(page, catalogue, contentOf) {
   const { texts } = page;
+  /** The properties whose field has been changed or left. @type {Set<string>} */
   const touched = new Set();
-  const form = {
-    page, texts, catalogue, controls: new Map(), announce, ask,
-    recheck: () => checks.now(), redraw: () => screen.draw(), point: (n) => screen.point(n),
-  };
-  form.sender = () => senderOf(form);
-  form.store = createStore({
+  const store = createStore({
     values: page.values, properties: page.properties, write: (values) => parent.setProperties(values),
     onChange: (code) => {
       touched.add(code);
@@ -49,35 +57,42 @@ function makeForm(page, catalogue, contentOf) {
       checks.soon();
     },
   });
+  /** @type {Form} */
+  const form = {
+    page, texts, catalogue, store, controls: new Map(), announce, ask, sender: () => senderOf(form),
+    recheck: () => checks.now(), redraw: () => screen.draw(), point: (n) => screen.point(n),
+  };
+  /** @type {Checks} */
   const checks = problems({
     ask: () => check(form),
     controls: form.controls,
-    isShown: (code) => !form.store.isNew || touched.has(code),
+    isShown: (code) => !store.isNew || touched.has(code),
     words: { ready: () => readyWords(form, content), offline: () => say(texts, hasEnded ? 'page.ended' : 'page.offline') },
   });
   const content = contentOf(form);
   const screen = beside(form, content);
-  const parts = [line(form, content), recipient(form), ...content.elements, ...ending(form),
-    make('p', { class: 'hint save', text: say(texts, 'page.save') })];
+  const parts = [lineField(form, () => content.lineChanged?.()), recipientField(form), ...content.elements,
+    ...ending(form), make('p', { class: 'hint save', text: say(texts, 'page.save') })];
   const element = frame(form, checks, make('form', { class: 'settings-form', on: {
     submit: (event) => event.preventDefault(),
     focusin: () => checks.fold(),
     focusout: ({ target }) => {
-      form.store.flush();
-      const code = codeOf(form, target);
+      store.flush();
+      const code = codeOf(form, /** @type {Element} */ (target));
       if (code && !touched.has(code)) {
         touched.add(code);
         checks.soon();
       }
     },
-  } }, ...parts.filter(Boolean)), screen);
+  } }, ...parts), screen);
   return { element, begin: () => begin(form, element, checks, screen) };
 }
 
-/** The property an element belongs to by its id, f-<code> or f-<code>-<n>. */
-const codeOf = ({ controls }, { id = '' }) =>
+/** The property an element belongs to by its id, f-<code> or f-<code>-<n>. @param {Form} form @param {Element} element */
+const codeOf = ({ controls }, { id }) =>
   [...controls.keys()].find((code) => id === `f-${code}` || id.startsWith(`f-${code}-`));
 
+/** @param {Form} form @param {HTMLElement} element @param {Checks} checks @param {Screen} screen */
 function begin(form, element, checks, screen) {
   form.store.writeDefaults();
   window.addEventListener('pagehide', () => form.store.flush());
@@ -87,16 +102,17 @@ function begin(form, element, checks, screen) {
 }
 
 let hasEnded = false;
-/** So long the person waits; then it is as if nobody answered. */
+/** How long the person waits; then it is as if nobody had answered. */
 const PATIENCE_MS = 10000;
 
-/** @returns {Promise<?Object>} null when nobody answers */
+/** @type {Form['ask']} */
 async function ask(path, options) {
   const answer = await call(path, options, PATIENCE_MS).catch(() => null);
   hasEnded = answer?.status === 401;
   return answer?.ok ? answer.json().catch(() => null) : null;
 }
 
+/** @param {Form} form */
 async function check({ page, store }) {
   return ask('/settings/check', {
     method: 'POST', headers: { 'Content-Type': 'application/json' },
@@ -104,80 +120,29 @@ async function check({ page, store }) {
   });
 }
 
-/** «Шаблон visit_reminder · Готово к сохранению». */
+/** «Шаблон visit_reminder · Готово к сохранению». @param {Form} form @param {Content} content */
 function readyWords(form, content) {
   const name = content.name?.() ?? '';
   return [name && `${property(form, 'template').title} ${name}`, say(form.texts, 'page.ready')].filter(Boolean).join(' · ');
 }
 
-// --- to whom
-
-function line(form, content) {
-  const { page: { lines }, texts } = form;
-  const { title } = property(form, 'line');
-  const usable = lines.filter(({ connected }) => connected);
-  const why = make('div');
-  const tell = () => {
-    const { why: words } = chosenLine(form) ?? { why: '' };
-    why.replaceChildren(...(words ? [notice('warn', words)] : []));
-  };
-  const options = [['', say(texts, 'line.auto')], ...usable.map((one) => [one.id, named(one, texts)])];
-  const field = selectField(form, {
-    code: 'line', label: title, hint: say(texts, 'line.auto_hint'), options,
-    strange: (value) => strangeLine(form, value),
-    onChange: () => {
-      tell();
-      content.lineChanged?.();
-    },
-  });
-  tell();
-  const none = usable.length ? null : notice('warn', make('p', { text: say(texts, 'line.none') }));
-  return make('div', {}, none, field.element, why);
-}
-
-function named({ name, phone: digits, default: isDefault }, texts) {
-  return `${name} · +${digits}${isDefault ? ` · ${say(texts, 'line.default')}` : ''}`;
-}
-
-/** A line saved by name or by an expression, or one that is not connected any more. */
-function strangeLine({ page: { lines }, texts, catalogue }, value) {
-  const known = lines.find((one) => one.id === value || one.names.includes(value) || one.phone === value.replace(/\D/g, ''));
-  if (!known) return catalogue.name(value) || value;
-  return known.connected ? `${value} · +${known.phone}` : `${known.name} · ${say(texts, 'line.gone')}`;
-}
-
-function chosenLine({ page: { lines }, store }) {
-  const value = store.text('line');
-  if (!value) return lines.find((one) => one.default && one.connected);
-  return lines.find((one) => one.id === value) ?? lines.find((one) => one.names.includes(value));
-}
-
-function senderOf(form) {
-  return chosenLine(form)?.name ?? 'WhatsApp';
-}
-
-function recipient(form) {
-  const { texts } = form;
-  const { required, hint } = property(form, 'phone');
-  const placeholder = required ? '+7 912 345-67-89' : say(texts, 'to.client');
-  return textField(form, 'phone', { label: say(texts, 'to.label'), hint, placeholder, fit: 'phone' }).element;
-}
-
 // --- the phone, and what is around the form
 
+/** @param {Form} form @param {Content} content @returns {Screen} */
 function beside(form, content) {
   const { texts } = form;
-  if (!content.model) return { element: null, draw() {}, point() {} };
+  const { model: modelOf } = content;
+  if (!modelOf) return { element: null, draw() {}, point() {} };
   const screen = phone({ texts, onPoint: (n) => content.pointed?.(n) });
   const under = make('p', { class: 'hint' });
   const element = make('aside', { class: 'beside', id: 'phone', 'aria-label': say(texts, 'phone.label') }, screen.element, under);
   let due = 0;
   const show = () => {
     due = 0;
-    const model = content.model();
+    const model = modelOf();
     element.classList.toggle('is-empty', !model);
     if (model) screen.show(model);
-    const about = model && content.summary?.();
+    const about = model ? content.summary?.() : null;
     under.textContent = about ? summary(texts, about) : '';
   };
   return {
@@ -187,9 +152,11 @@ function beside(form, content) {
   };
 }
 
-function frame({ texts }, checks, form, screen) {
+/** @param {Form} form @param {Checks} checks @param {HTMLElement} fields @param {Screen} screen */
+function frame({ texts }, checks, fields, screen) {
   const bar = make('div', { class: 'bar' }, checks.element);
-  const element = make('div', { class: 'settings-box' }, bar, make('div', { class: 'settings-columns' }, form, screen.element));
+  const columns = make('div', { class: 'settings-columns' }, fields, screen.element);
+  const element = make('div', { class: 'settings-box' }, bar, columns);
   if (!screen.element) return element;
   const toggle = () => {
     const isOpen = element.classList.toggle('is-previewed');

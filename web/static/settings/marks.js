@@ -1,17 +1,21 @@
 // WhatsApp's own text marks: *bold* _italic_ ~strike~ `code` ```mono```, > quotes, - and 1. items.
 // gupshup/marks.py is the same on the server; both are tested on tests/fixtures/marks.json.
-import { make } from './dom.js';
+import { make } from '../dom.js';
 
 /**
  * @typedef {{at: number, text: string}} Leaf a piece of the text and where it stands in it
- * @typedef {Leaf|Array} Node a leaf, or ['b'|'i'|'s', node, ...], or ['code'|'mono', leaf]
- * @typedef {Array} Block ['line'|'quote', node, ...], or ['item', sign, node, ...]
+ * @typedef {'b' | 'i' | 's' | 'code' | 'mono'} Kind
+ * @typedef {[kind: Kind, ...inside: Piece[]]} Marked inside of code and mono: one leaf
+ * @typedef {Leaf | Marked} Piece
+ * @typedef {[kind: 'line' | 'quote', ...inside: Piece[]] | [kind: 'item', sign: string, ...inside: Piece[]]} Block
  */
 
 const BLOCK = /```(?:[^`]|`(?!``))+?```/gu;
 const ITEM = /^(?:(> )|([-*] )|([0-9]{1,2}\.) )/u;
+/** @type {Record<string, Kind>} */
 const KINDS = { '*': 'b', '_': 'i', '~': 's', '`': 'code' };
 const CLASSES = { line: 'line', quote: 'line quoted', item: 'line item' };
+/** @type {Record<Kind, 'strong' | 'em' | 's' | 'code'>} */
 const TAGS = { b: 'strong', i: 'em', s: 's', code: 'code', mono: 'code' };
 const SPACE = /^[\t\n\v\f\r\p{Z}]*$/u;
 
@@ -22,40 +26,54 @@ export function marks(text) {
 }
 
 /**
- * One element per line; `leaf` draws a piece of text, by itself as a text node.
- * @param {Block[]} tree @param {function(Leaf): (Node|DocumentFragment)} [leaf] @returns {HTMLElement[]}
+ * @callback DrawLeaf draws a piece of text
+ * @param {Leaf} leaf
+ * @returns {Node}
  */
-export function render(tree, leaf = ({ text }) => document.createTextNode(text)) {
+
+/**
+ * One element per line.
+ * @param {Block[]} tree @param {DrawLeaf} [drawLeaf] by default as a text node @returns {HTMLElement[]}
+ */
+export function render(tree, drawLeaf = ({ text }) => document.createTextNode(text)) {
   return tree.map((block) => {
-    const [kind, ...rest] = block;
-    const inside = nodes(kind === 'item' ? rest.slice(1) : rest, leaf);
-    const line = make('span', { class: CLASSES[kind], 'data-read': '' });
-    if (kind === 'item') line.append(make('span', { text: rest[0] }), make('span', {}, ...inside));
-    // A line without a character in it would have no height.
-    else line.append(...(inside.length ? inside : ['\u200b']));
+    const line = make('span', { class: CLASSES[block[0]], 'data-read': '' });
+    if (block[0] === 'item') {
+      const [, sign, ...inside] = block;
+      line.append(make('span', { text: sign }), make('span', {}, ...drawn(inside, drawLeaf)));
+    } else {
+      const [, ...inside] = block;
+      // A line without a character in it would have no height.
+      line.append(...(inside.length ? drawn(inside, drawLeaf) : ['\u200b']));
+    }
     return line;
   });
 }
 
-function nodes(tree, leaf) {
-  return tree.map((node) => {
-    if (!Array.isArray(node)) return leaf(node);
-    return make(TAGS[node[0]], {}, ...nodes(node.slice(1), leaf));
+/** @param {Piece[]} pieces @param {DrawLeaf} drawLeaf @returns {Node[]} */
+function drawn(pieces, drawLeaf) {
+  return pieces.map((piece) => {
+    if (!Array.isArray(piece)) return drawLeaf(piece);
+    const [kind, ...inside] = piece;
+    return make(TAGS[kind], {}, ...drawn(inside, drawLeaf));
   });
 }
 
 /** Works with positions in the whole text, because a mark's neighbours may lie outside what is being read. */
 class Reader {
+  /** @param {string} text */
   constructor(text) {
     this.text = text;
+    /** Start of a ```mono``` block → the position after it. @type {Map<number, number>} */
     this.blocks = new Map();
     for (const match of text.matchAll(BLOCK)) {
       if (!SPACE.test(match[0].slice(3, -3))) this.blocks.set(match.index, match.index + match[0].length);
     }
   }
 
-  /** Start and end of each line; a line break inside ``` does not end one. */
+  /** Start and end of each line; a line break inside ``` does not end one. @returns {[start: number, end: number][]} */
   lines() {
+    /** @type {[number, number][]} */
     const found = [];
     let start = 0;
     for (let at = 0; at < this.text.length; at = this.blocks.get(at) ?? at + 1) {
@@ -66,6 +84,7 @@ class Reader {
     return [...found, [start, this.text.length]];
   }
 
+  /** @param {number} start @param {number} end @returns {Block} */
   block(start, end) {
     const match = ITEM.exec(this.text.slice(start, end));
     const rest = match ? start + match[0].length : start;
@@ -74,6 +93,7 @@ class Reader {
     return ['item', match[3] ?? '•', ...this.inline(rest, end)];
   }
 
+  /** @param {number} start @param {number} end @returns {Piece[]} */
   inline(start, end) {
     const found = [];
     let plain = start;
@@ -91,11 +111,15 @@ class Reader {
     return found;
   }
 
+  /** @param {number} start @param {number} end @returns {Leaf} */
   leaf(start, end) {
     return { at: start, text: this.text.slice(start, end) };
   }
 
-  /** What begins here and where it ends; null when this is an ordinary character. */
+  /**
+   * What begins here and where it ends; null when this is an ordinary character.
+   * @param {number} at @param {number} end @returns {{node: Marked, after: number} | null}
+   */
   span(at, end) {
     const after = this.blocks.get(at);
     if (after) {
@@ -110,19 +134,22 @@ class Reader {
     return { node: [KINDS[sign], ...inside], after: closing + 1 };
   }
 
+  /** @param {number} at @param {number} end */
   opens(at, end) {
     if (at + 1 >= end || isWord(before(this.text, at))) return false;
     return this.text[at + 1] !== this.text[at] && !SPACE.test(this.text[at + 1]);
   }
 
+  /** Where the mark that was opened is closed, or null. @param {number} opening @param {number} end @returns {number | null} */
   closing(opening, end) {
     const sign = this.text[opening];
     for (let at = opening + 1; at < end && this.text[at] !== '\n';) {
-      const code = this.text[at] === '`' && sign !== '`' && !this.blocks.has(at) && this.opens(at, end)
-        ? this.closing(at, end) : null;
-      if (this.blocks.has(at)) {
+      const afterBlock = this.blocks.get(at);
+      const opensCode = this.text[at] === '`' && sign !== '`' && !afterBlock && this.opens(at, end);
+      const code = opensCode ? this.closing(at, end) : null;
+      if (afterBlock) {
         if (sign === '`') return null;
-        at = this.blocks.get(at);
+        at = afterBlock;
       } else if (code) {
         at = code + 1;
       } else if (this.text[at] === sign && this.closes(opening, at)) {
@@ -134,6 +161,7 @@ class Reader {
     return null;
   }
 
+  /** @param {number} opening @param {number} at */
   closes(opening, at) {
     const inner = this.text[at - 1];
     if (at === opening + 1 || inner === this.text[at] || SPACE.test(inner)) return false;
@@ -141,12 +169,16 @@ class Reader {
   }
 }
 
-// Letters beyond the first 65,536 code points are two units in a JavaScript string.
+/**
+ * The character before a position. Letters beyond the first 65,536 code points are two units in a JavaScript string.
+ * @param {string} text @param {number} at
+ */
 function before(text, at) {
   const low = text.charCodeAt(at - 1);
   return at > 1 && low >= 0xdc00 && low <= 0xdfff ? text.slice(at - 2, at) : text.slice(Math.max(at - 1, 0), at);
 }
 
+/** @param {string} character */
 function isWord(character) {
   return /^[\p{L}\p{N}]$/u.test(character);
 }

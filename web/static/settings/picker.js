@@ -1,98 +1,99 @@
 // The popover in which a field is chosen: a search box over a list in groups (ARIA's combobox with a listbox).
 
+import { around, make, setAttribute } from '../dom.js';
 import { plural } from './expressions.js';
-import { el, setAttribute } from './nodes.js';
 
 const WIDTH = 320;
 const HEIGHT = 260;
 const GAP = 4;
 const EDGE = 8;
 
-let last = 0;
-let open = null;
+/** @import { Catalogue, FieldTexts, Fit, Group, Item } from './expressions.js' */
 
 /**
- * Open at an element; the picker opened before closes.
- * @param {object} how
- * @param {Element} how.anchor
- * @param {import('./expressions.js').Catalogue} how.catalogue
- * @param {import('./expressions.js').Fit} [how.fit]
- * @param {Record<string, string>} how.texts
- * @param {(item: import('./expressions.js').Item) => void} how.onPick
- * @param {(why: 'escape' | 'tab' | 'away') => void} how.onClose  without a choice; Esc and Tab want the focus back
- * @param {(typed: string) => boolean} [how.onTyped]  true when the text belongs to the field: the picker closes
- * @returns {{close: () => void, element: HTMLElement}}
+ * @typedef {object} PickerOptions
+ * @property {Element} anchor
+ * @property {Catalogue} catalogue
+ * @property {Fit} [fit]
+ * @property {FieldTexts} texts
+ * @property {(item: Item) => void} onPick
+ * @property {(why: 'escape' | 'tab' | 'away') => void} onLeave  without a choice; Esc and Tab want the focus back
+ * @property {() => void} onClosed  however it came to that
+ * @property {(typed: string) => boolean} [onTyped]  true when the text belongs to the field: the picker closes
  */
+
+let last = 0;
+/** @type {Picker | null} */
+let open = null;
+
+/** Opens at an element; the picker opened before closes. @param {PickerOptions} how */
 export function openPicker(how) {
   open?.close();
   open = new Picker(how);
-  return open;
 }
 
 class Picker {
-  constructor({ anchor, catalogue, fit = 'text', texts, onPick, onClose, onTyped = () => false }) {
-    Object.assign(this, { anchor, catalogue, fit, texts, onPick, onClose, onTyped });
-    this.id = `picker-${++last}`;
-    this.options = [];
-    this.active = -1;
+  /** @param {PickerOptions} how */
+  constructor(how) {
+    this._how = how;
+    last += 1;
+    this._id = `picker-${last}`;
+    /** @type {Item[]} */
+    this._items = [];
+    /** Elements of _items. @type {HTMLElement[]} */
+    this._options = [];
+    this._active = -1;
     this._ending = new AbortController();
-    this._draw();
+    this._parts = makeParts(this._id, how);
+    const { element, search, list, none, foot } = this._parts;
+    element.append(search, list, none, foot);
     // In the top layer of a dialog nothing outside of it can be reached.
-    (anchor.closest('dialog') ?? document.body).append(this.element);
+    (how.anchor.closest('dialog') ?? document.body).append(element);
     this._listen();
     this._place();
     this._search();
-    this.search.focus();
+    search.focus();
   }
 
   close() {
     if (open === this) open = null;
     this._ending.abort();
-    this.element.remove();
-  }
-
-  _draw() {
-    const { texts, id } = this;
-    this.search = el('input', {
-      type: 'text', class: 'xp-search', role: 'combobox', autocomplete: 'off', spellcheck: 'false',
-      'aria-label': texts.search, 'aria-autocomplete': 'list', 'aria-controls': `${id}-list`, 'aria-expanded': 'true',
-      placeholder: texts.searchExample,
-    });
-    this.list = el('div', { id: `${id}-list`, class: 'xp-list', role: 'listbox', 'aria-label': texts.fields });
-    this.none = el('p', { class: 'xp-none', hidden: true });
-    this.technical = el('input', { type: 'checkbox', role: 'switch' });
-    const hasTechnical = this.catalogue.groups.some((group) => group.items.some((item) => item.technical));
-    this.count = el('span', { class: 'xp-count', role: 'status' });
-    const label = el('label', { class: 'xp-technical', hidden: !hasTechnical }, this.technical, texts.technicalFields);
-    const foot = el('div', { class: 'xp-foot' }, label, this.count);
-    this.element = el('div', { class: 'xp', role: 'dialog', 'aria-label': texts.fields }, this.search, this.list,
-      this.none, foot);
+    this._parts.element.remove();
+    this._how.onClosed();
   }
 
   _listen() {
+    const { element, search, list, technical } = this._parts;
     const { signal } = this._ending;
-    const on = (target, type, act, more) => target.addEventListener(type, act, { signal, ...more });
-    on(this.element, 'keydown', (event) => this._onKey(event));
-    on(this.search, 'input', (event) => this._onInput(event));
-    on(this.technical, 'change', () => this._search());
+    /** @param {Event} event */
+    const onElsewhere = (event) => {
+      if (!element.contains(/** @type {Node} */ (event.target))) this._leave('away');
+    };
+    element.addEventListener('keydown', (event) => this._onKey(event), { signal });
+    search.addEventListener('input', (event) => this._onInput(/** @type {InputEvent} */ (event)), { signal });
+    technical.addEventListener('change', () => this._search(), { signal });
     // The search box keeps the focus while the list is used by mouse; its own selection stays possible.
-    on(this.list, 'mousedown', (event) => event.preventDefault());
-    on(this.list, 'click', (event) => this._pick(this.options.indexOf(event.target.closest('[role=option]'))));
-    on(document, 'pointerdown', (event) => {
-      if (!this.element.contains(event.target)) this._leave('away');
-    }, { capture: true });
-    on(document, 'focusin', (event) => {
-      if (!this.element.contains(event.target)) this._leave('away');
-    });
-    on(window, 'resize', () => this._place());
-    on(window, 'scroll', () => this._place(), { capture: true, passive: true });
+    list.addEventListener('mousedown', (event) => event.preventDefault(), { signal });
+    list.addEventListener('click', (event) => this._onClick(event), { signal });
+    document.addEventListener('pointerdown', onElsewhere, { signal, capture: true });
+    document.addEventListener('focusin', onElsewhere, { signal });
+    window.addEventListener('resize', () => this._place(), { signal });
+    window.addEventListener('scroll', () => this._place(), { signal, capture: true, passive: true });
   }
 
+  /** @param {Event} event */
+  _onClick(event) {
+    const option = around(event, '[role=option]');
+    if (option) this._pick(this._options.indexOf(option));
+  }
+
+  /** @param {InputEvent} event */
   _onInput(event) {
-    if (!event.isComposing && this.onTyped(this.search.value)) return this.close();
-    return this._search();
+    if (!event.isComposing && this._how.onTyped?.(this._parts.search.value)) this.close();
+    else this._search();
   }
 
+  /** @param {KeyboardEvent} event */
   _onKey(event) {
     if (event.isComposing) return;
     if (event.key === 'Escape') {
@@ -101,90 +102,103 @@ class Picker {
       this._leave('escape');
     } else if (event.key === 'Tab') {
       this._onTab(event);
-    } else if (event.target === this.search) {
+    } else if (event.target === this._parts.search) {
       this._onListKey(event);
     }
   }
 
-  /** Tab closes; on its way forward it stops at the switch, which could not be reached otherwise. */
+  /**
+   * Tab closes; on its way forward it stops at the switch, which could not be reached otherwise.
+   * @param {KeyboardEvent} event
+   */
   _onTab(event) {
-    const isAtSwitch = event.target === this.technical;
-    if (!this.technical.closest('label').hidden && isAtSwitch === event.shiftKey) {
+    const { search, technical, label } = this._parts;
+    const isAtSwitch = event.target === technical;
+    if (!label.hidden && isAtSwitch === event.shiftKey) {
       event.preventDefault();
-      (isAtSwitch ? this.search : this.technical).focus();
+      (isAtSwitch ? search : technical).focus();
     } else {
       this._leave('tab');
     }
   }
 
+  /** @param {KeyboardEvent} event */
   _onListKey(event) {
-    const end = this.options.length - 1;
+    const end = this._options.length - 1;
     // With Shift or Ctrl Home and End belong to the text of the search box.
     const isPlain = !event.shiftKey && !event.ctrlKey && !event.metaKey && !event.altKey;
-    const moves = { ArrowDown: this.active + 1, ArrowUp: this.active - 1, Home: 0, End: end,
-      PageDown: Math.min(this.active + 6, end), PageUp: Math.max(this.active - 6, 0) };
+    /** @type {Record<string, number>} */
+    const moves = { ArrowDown: this._active + 1, ArrowUp: this._active - 1, Home: 0, End: end,
+      PageDown: Math.min(this._active + 6, end), PageUp: Math.max(this._active - 6, 0) };
     if (event.key === 'Enter') {
       event.preventDefault();
-      this._pick(this.active);
+      this._pick(this._active);
     } else if (isPlain && event.key in moves && end >= 0) {
       event.preventDefault();
       this._activate((moves[event.key] + end + 1) % (end + 1));
     }
   }
 
+  /** @param {'escape' | 'tab' | 'away'} why */
   _leave(why) {
     this.close();
-    this.onClose(why);
+    this._how.onLeave(why);
   }
 
+  /** @param {number} index */
   _pick(index) {
-    if (!this.options[index]) return;
-    const item = this.items[index];
+    if (!this._options[index]) return;
+    const item = this._items[index];
     this.close();
-    this.onPick(item);
+    this._how.onPick(item);
   }
 
   _search() {
-    const groups = this.catalogue.find(this.search.value, { fit: this.fit, technical: this.technical.checked });
-    this.items = groups.flatMap((group) => group.items);
-    this.options = [];
-    this.list.replaceChildren(...groups.map((group, index) => this._group(group, `${this.id}-g${index}`)));
-    const n = new Set(this.items.map((item) => item.expression)).size;
-    this.list.hidden = n === 0;
-    this.search.setAttribute('aria-expanded', String(n > 0));
-    this.none.hidden = n > 0;
-    this.none.textContent = n ? '' : this.texts[this.catalogue.isEmpty ? 'noFields' : 'nothingFound'];
-    this.count.textContent = plural(this.texts, 'fieldsFound', n);
-    this.list.scrollTop = 0;
+    const { search, list, none, count, technical } = this._parts;
+    const { catalogue, texts, fit } = this._how;
+    const groups = catalogue.find(search.value, { fit, technical: technical.checked });
+    this._items = groups.flatMap((group) => group.items);
+    this._options = [];
+    list.replaceChildren(...groups.map((group, index) => this._group(group, `${this._id}-g${index}`)));
+    const n = new Set(this._items.map((item) => item.expression)).size;
+    list.hidden = n === 0;
+    search.setAttribute('aria-expanded', String(n > 0));
+    none.hidden = n > 0;
+    none.textContent = n ? '' : texts[catalogue.isEmpty ? 'noFields' : 'nothingFound'];
+    count.textContent = plural(texts, 'fieldsFound', n);
+    list.scrollTop = 0;
     this._activate(n ? 0 : -1);
   }
 
+  /** @param {Group} group @param {string} id */
   _group(group, id) {
-    const title = el('div', { id, class: 'xp-title', role: 'presentation' }, group.title);
-    const made = el('div', { role: 'group', 'aria-labelledby': id }, title);
+    const title = make('div', { id, class: 'xp-title', role: 'presentation', text: group.title });
+    const made = make('div', { role: 'group', 'aria-labelledby': id }, title);
     for (const item of group.items) {
-      const option = this._option(item, `${this.id}-o${this.options.length}`);
-      this.options.push(option);
+      const option = this._option(item, `${this._id}-o${this._options.length}`);
+      this._options.push(option);
       made.append(option);
     }
     return made;
   }
 
+  /** @param {Item} item @param {string} id */
   _option(item, id) {
-    const shape = item.multiple ? this.texts.severalValues : this.catalogue.shape(item);
-    const below = item.technical || this.technical.checked ? item.id : '';
-    return el('div', { id, role: 'option', class: 'xp-option', 'aria-selected': 'false' },
-      el('span', { class: 'xp-name' }, item.name),
-      shape ? el('span', { class: 'xp-shape' }, shape) : null,
-      below ? el('span', { class: 'xp-id' }, below) : null);
+    const shape = item.multiple ? this._how.texts.severalValues : this._how.catalogue.shape(item);
+    const below = item.technical || this._parts.technical.checked ? item.id : '';
+    return make('div', { id, role: 'option', class: 'xp-option', 'aria-selected': 'false' },
+      make('span', { class: 'xp-name', text: item.name }),
+      shape ? make('span', { class: 'xp-shape', text: shape }) : null,
+      below ? make('span', { class: 'xp-id', text: below }) : null);
   }
 
+  /** @param {number} index */
   _activate(index) {
-    this.options[this.active]?.setAttribute('aria-selected', 'false');
-    this.active = index;
-    const option = this.options[index];
+    this._options[this._active]?.setAttribute('aria-selected', 'false');
+    this._active = index;
+    const option = this._options[index];
     option?.setAttribute('aria-selected', 'true');
-    setAttribute(this.search, 'aria-activedescendant', option?.id);
+    setAttribute(this._parts.search, 'aria-activedescendant', option?.id);
     // The first of a group brings its title into view.
     const title = option?.previousElementSibling;
     if (title?.classList.contains('xp-title')) title.scrollIntoView({ block: 'nearest' });
@@ -193,7 +207,7 @@ class Picker {
 
   /** Below the anchor, above it when that is roomier, over it when neither is enough: never outside of the frame. */
   _place() {
-    const { left, top, bottom } = this.anchor.getBoundingClientRect();
+    const { left, top, bottom } = this._how.anchor.getBoundingClientRect();
     const { clientWidth, clientHeight } = document.documentElement;
     const width = Math.min(WIDTH, clientWidth - 2 * EDGE);
     const below = clientHeight - EDGE - bottom - GAP;
@@ -201,11 +215,32 @@ class Picker {
     const height = Math.min(HEIGHT, clientHeight - 2 * EDGE);
     const under = clamp(bottom + GAP, EDGE, clientHeight - EDGE - height);
     const y = below < height && above >= height ? top - GAP - height : under;
-    Object.assign(this.element.style, {
+    Object.assign(this._parts.element.style, {
       width: `${width}px`, height: `${height}px`, top: `${y}px`,
       left: `${clamp(left, EDGE, clientWidth - EDGE - width)}px`,
     });
   }
 }
 
+/** @param {string} id @param {PickerOptions} how */
+function makeParts(id, { texts, catalogue }) {
+  const technical = make('input', { type: 'checkbox', role: 'switch' });
+  const hasTechnical = catalogue.groups.some((group) => group.items.some((item) => item.technical));
+  const label = make('label', { class: 'xp-technical', hidden: !hasTechnical }, technical, texts.technicalFields);
+  const count = make('span', { class: 'xp-count', role: 'status' });
+  return {
+    technical, label, count,
+    element: make('div', { class: 'xp', role: 'dialog', 'aria-label': texts.fields }),
+    search: make('input', {
+      type: 'text', class: 'xp-search', role: 'combobox', autocomplete: 'off', spellcheck: 'false',
+      'aria-label': texts.search, 'aria-autocomplete': 'list', 'aria-controls': `${id}-list`, 'aria-expanded': 'true',
+      placeholder: texts.searchExample,
+    }),
+    list: make('div', { id: `${id}-list`, class: 'xp-list', role: 'listbox', 'aria-label': texts.fields }),
+    none: make('p', { class: 'xp-none', hidden: true }),
+    foot: make('div', { class: 'xp-foot' }, label, count),
+  };
+}
+
+/** @param {number} value @param {number} least @param {number} most */
 const clamp = (value, least, most) => Math.max(least, Math.min(value, most));

@@ -1,31 +1,41 @@
 // What our server says a run would refuse, shown beside the fields and in the summary on top.
-import { make, write } from './dom.js';
+import { make, write } from '../dom.js';
+
+/** @import { Control } from './form.js' */
 
 const PAUSE_MS = 500;
 
 /**
- * @param {Object} how
- * @param {function(): Promise<?{problems: {field: string, index: ?number, text: string}[], heading: string}>} how.ask
- * @param {Map<string, {setProblem: function(string, ?number), focus: function(?number)}>} how.controls by property
- * @param {function(string): boolean} how.isShown  whether a missing value of this property is already told beside it
- * @param {{ready: function(): string, offline: function(): string}} how.words
- * @returns {{element: HTMLElement, soon: function(), now: function(), fold: function()}}
+ * @typedef {{field: string, code: string, index: number | null, text: string}} Problem field: the property's code; code:
+ *   of the refusal; index: of the entry in a multiple property, from 1
+ * @typedef {{problems: Problem[], heading: string}} Answer of web/settings/check.py
+ */
+
+/**
+ * @param {object} how
+ * @param {() => Promise<Answer | null>} how.ask
+ * @param {Map<string, Control>} how.controls by property
+ * @param {(code: string) => boolean} how.isShown  whether a missing value of this property is already told beside it
+ * @param {{ready: () => string, offline: () => string}} how.words
  */
 export function problems({ ask, controls, isShown, words }) {
   const heading = make('span', { class: 'summary-words' });
   const list = make('ul', { class: 'summary-list' });
   const line = make('summary', {}, heading);
   const element = make('details', { class: 'summary' }, line, list);
-  let timer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
   let last = 0;
 
   async function now() {
     clearTimeout(timer);
-    const mine = last += 1;
+    last += 1;
+    const mine = last;
     const answer = await ask().catch(() => null);
     if (mine === last) show(answer);
   }
 
+  /** @param {Answer | null} answer null: nobody answered */
   function show(answer) {
     const found = answer?.problems ?? [];
     element.classList.toggle('is-good', Boolean(answer) && !found.length);
@@ -43,6 +53,7 @@ export function problems({ ask, controls, isShown, words }) {
     }
   }
 
+  /** @param {Problem} problem */
   function link({ field, index, text }) {
     const button = make('button', { type: 'button', class: 'summary-link', text, on: {
       click: () => controls.get(field)?.focus(index),
@@ -57,7 +68,7 @@ export function problems({ ask, controls, isShown, words }) {
     element,
     now,
 
-    /** The list lies over the form; who works there has seen it. */
+    /** Closes the list, which lies over the form: whoever works in the form has seen it. */
     fold() {
       element.open = false;
     },

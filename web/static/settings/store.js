@@ -1,17 +1,18 @@
-// The values of the form: as Bitrix24 has them saved until somebody changes one, and only what was changed is written.
+// The values of the form: as Bitrix24 has them saved until somebody changes one; only what was changed is written.
 
 const PAUSE_MS = 300;
 
 /**
  * @typedef {string | string[]} Value a text, or the entries of a multiple property
+ * @typedef {ReturnType<typeof createStore>} Store
  */
 
 /**
- * @param {Object} how
- * @param {Object<string, ?Value>} how.values  null: Bitrix24 has none
+ * @param {object} how
+ * @param {Record<string, Value | null>} how.values null: Bitrix24 has none
  * @param {{code: string, multiple: boolean, default: string}[]} how.properties
- * @param {function(Object<string, Value>)} how.write  tells the host's form; nothing is stored before its Save
- * @param {function()} how.onChange
+ * @param {(values: Record<string, Value>) => void} how.write tells the host's form; nothing is stored before its Save
+ * @param {(code: string) => void} how.onChange
  */
 export function createStore({ values, properties, write, onChange }) {
   const current = { ...values };
@@ -19,8 +20,10 @@ export function createStore({ values, properties, write, onChange }) {
   // Properties that never had a value have their defaults; the others stay as they are, empty ones too.
   const missing = properties.filter(({ code, default: value }) => values[code] === null && value !== '');
   for (const { code, default: value } of missing) current[code] = value;
+  /** @type {Record<string, Value>} */
   let waiting = {};
-  let timer = 0;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let timer;
 
   function flush() {
     clearTimeout(timer);
@@ -30,19 +33,34 @@ export function createStore({ values, properties, write, onChange }) {
   }
 
   return {
-    /** @returns {string} */
-    text: (code) => (typeof current[code] === 'string' ? current[code] : ''),
+    /** @param {string} code @returns {string} '' for what has no text */
+    text(code) {
+      const value = current[code];
+      return typeof value === 'string' ? value : '';
+    },
 
-    /** @returns {string[]} */
-    entries: (code) => (Array.isArray(current[code]) ? current[code] : []),
+    /** @param {string} code @returns {string[]} */
+    entries(code) {
+      const value = current[code];
+      return Array.isArray(value) ? value : [];
+    },
 
-    /** Whether Bitrix24 had anything saved: a robot that was just added has nothing. */
+    /** Whether Bitrix24 had nothing saved: the robot was just added. */
     isNew: Object.values(values).every((value) => value === null || value.length === 0),
 
-    /** What is there, without what never was. @returns {Object<string, Value>} */
-    all: () => Object.fromEntries(Object.entries(current).filter(([, value]) => value !== null)),
+    /** Every property that has a value. @returns {Record<string, Value>} */
+    all() {
+      /** @type {Record<string, Value>} */
+      const found = {};
+      for (const [code, value] of Object.entries(current)) if (value !== null) found[code] = value;
+      return found;
+    },
 
-    /** Written 300 ms after the last change, always in the shape the host keeps for this property. */
+    /**
+     * Written 300 ms after the last change.
+     * @param {string} code @param {Value} value in the shape that the host keeps for this property
+     * @throws {TypeError} for a text where the host keeps entries, or the other way round
+     */
     set(code, value) {
       if (multiple.has(code) !== Array.isArray(value)) throw new TypeError(`${code}: one value or several?`);
       if (same(current[code], value)) return;
@@ -62,6 +80,7 @@ export function createStore({ values, properties, write, onChange }) {
   };
 }
 
+/** @param {Value | null} one @param {Value} other */
 function same(one, other) {
   if (!Array.isArray(one) || !Array.isArray(other)) return one === other;
   return one.length === other.length && one.every((entry, at) => entry === other[at]);
@@ -75,12 +94,18 @@ const NUMBERED = /^\s*\[(\d{1,3})\]([\s\S]*)$/;
  * @param {string[]} entries @returns {string[]}
  */
 export function unnumbered(entries) {
-  const matches = entries.map((entry) => NUMBERED.exec(entry));
-  if (!entries.length || matches.some((match) => !match || Number(match[1]) < 1)) return [...entries];
+  /** @type {string[]} */
   const values = [];
-  for (const [, n, value] of matches) values[Number(n) - 1] = value;
+  for (const entry of entries) {
+    const match = NUMBERED.exec(entry);
+    if (!match || Number(match[1]) < 1) return [...entries];
+    values[Number(match[1]) - 1] = match[2];
+  }
   return Array.from(values, (value) => value ?? '');
 }
 
-/** The entries that say these values: each with its number, because Bitrix24 drops empty ones. @returns {string[]} */
+/**
+ * The entries that say these values: each with its number, because Bitrix24 drops empty ones.
+ * @param {string[]} values @returns {string[]}
+ */
 export const numbered = (values) => values.map((value, at) => `[${at + 1}]${value}`);

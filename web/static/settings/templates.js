@@ -1,282 +1,307 @@
 // Choosing one of the line's templates: a combobox over a list that shows what each template says.
-import { announce, icon, make, say, write } from './dom.js';
+import { around, make, write } from '../dom.js';
+import { icon } from './icon.js';
+import { chosen } from './template_choice.js';
+import { announce, say } from './texts.js';
+
+/** @import { Stored, Template } from './template_choice.js' */
+/** @import { Texts } from './texts.js' */
 
 /**
- * @typedef {Object} Template strings in the viewer's language
- * @property {string} id @property {string} name @property {string} language
- * @property {string} category @property {string} category_text @property {string} status @property {string} status_text
- * @property {boolean} usable @property {string} why why it is not
- * @property {string} text its body @property {number} variables @property {number} buttons
+ * @typedef {Omit<Template, 'variables' | 'buttons' | 'kind' | 'media' | 'header' | 'body' | 'footer'>
+ *   & {text: string, variables: number, buttons: number}} Listed a template as the list shows it; text: its body
  *
- * @typedef {{template: string, language: string}} Value template: an id, or a name; an expression is left as it is
+ * @typedef {object} TemplatePickerOptions
+ * @property {string} id
+ * @property {string} label
+ * @property {Listed[]} templates
+ * @property {Stored} value
+ * @property {Texts} texts
+ * @property {(template: Listed) => void} onPick
+ * @property {(template: Listed | null) => void} [onPreview] the one under the cursor of the list; null: the list closes
+ * @property {() => Promise<void>} [onRefresh] resolves once setTemplates() has had the fresh ones
+ *
+ * @typedef {ReturnType<typeof templatePicker>} TemplatePicker
  */
 
+/** @type {Record<string, string | undefined>} */
 const STATUS_SIGNS = { APPROVED: 'tick', PENDING: 'clock', PAUSED: 'pause' };
 
-/**
- * The template a stored value means, and the languages to choose from when its name exists in several.
- * @param {Template[]} templates @param {Value} value @returns {{template: ?Template, languages: string[]}}
- */
-export function chosen(templates, { template, language }) {
-  const wanted = template.trim();
-  const byId = templates.find(({ id }) => id === wanted);
-  if (byId) return { template: byId, languages: [] };
-  const named = templates.filter(({ name }) => name === wanted);
-  const inLanguage = language ? spoken(named, language.trim().toLowerCase()) : named;
-  if (inLanguage.length === 1) return { template: inLanguage[0], languages: [] };
-  return { template: null, languages: inLanguage.length > 1 ? named.map((one) => one.language) : [] };
-}
-
-/** Those of the language, else those of its variants: «en» is also «en_US» (messaging/templates/catalogue.py, `the_one`). */
-function spoken(templates, wanted) {
-  const exact = templates.filter(({ language }) => language.toLowerCase() === wanted);
-  const main = (language) => language.toLowerCase().split('_')[0];
-  return exact.length ? exact : templates.filter(({ language }) => main(language) === main(wanted));
-}
-
-/**
- * @param {{id: string, label: string, templates: Template[], value: Value, texts: Object,
- *   onPick: function(Template), onPreview?: function(?Template), onRefresh?: function(): Promise}} options
- *   onPreview: the template under the cursor of the list, null when the list closes. onRefresh: resolves once
- *   setTemplates() has had the fresh ones.
- * @returns {{element: HTMLElement, setTemplates: function(Template[]), setValue: function(Value), focus: function()}}
- */
-export function templatePicker({ id, label, templates, value, texts, onPick, onPreview = () => {}, onRefresh = null }) {
-  const picker = new Picker({ id, label, templates, texts, onPick, onPreview, onRefresh, stored: value });
+/** @param {TemplatePickerOptions} options */
+export function templatePicker(options) {
+  const picker = new Picker(options);
   return {
     element: picker.element,
+    /** @param {Listed[]} list */
     setTemplates: (list) => picker.setTemplates(list),
+    /** @param {Stored} given */
     setValue: (given) => picker.setValue(given),
-    focus: () => (picker.closed.hidden ? picker.search : picker.change).focus(),
+    focus: () => picker.focus(),
   };
 }
 
 class Picker {
-  constructor(options) {
-    Object.assign(this, options);
-    this.active = -1;
-    this.shown = [];
-    this.closed = make('div', { class: 'template-chosen' });
-    this.opened = make('div', { class: 'template-search' });
-    const heading = make('span', { class: 'field-label', id: `${this.id}-label`, text: this.label });
-    this.element = make('div', { class: 'templates', role: 'group', 'aria-labelledby': `${this.id}-label` }, heading,
-      this.closed, this.opened);
-    this.build();
-    this.setTemplates(this.templates);
+  /** @param {TemplatePickerOptions} options */
+  constructor({ id, label, templates, value, texts, onPick, onPreview = () => {}, onRefresh }) {
+    this._id = id;
+    this._texts = texts;
+    this._onPick = onPick;
+    this._onPreview = onPreview;
+    this._onRefresh = onRefresh;
+    this._templates = templates;
+    this._stored = value;
+    /** What the list shows. @type {Listed[]} */
+    this._shown = [];
+    this._active = -1;
+    this._closed = make('div', { class: 'template-chosen' });
+    this._opened = make('div', { class: 'template-search' });
+    this._search = this._makeSearch();
+    this._language = this._makeSelect('templates.language', 'templates.all_languages');
+    this._category = this._makeSelect('templates.category', 'templates.all_categories');
+    this._list = make('ul', {
+      role: 'listbox', id: `${id}-list`, class: 'template-list', 'aria-label': label, hidden: true,
+    });
+    this._note = make('p', { class: 'hint' });
+    this._change = make('button', {
+      type: 'button', class: 'quiet', text: say(texts, 'templates.change'), on: { click: () => this._reopen() },
+    });
+    const heading = make('span', { class: 'field-label', id: `${id}-label`, text: label });
+    this.element = make('div', { class: 'templates', role: 'group', 'aria-labelledby': `${id}-label` }, heading,
+      this._closed, this._opened);
+    const tools = [this._search, this._language, this._category, this._refreshButton()];
+    this._opened.append(make('div', { class: 'template-tools' }, ...tools), this._note, this._list);
+    this._listen();
+    this.setTemplates(templates);
+  }
+
+  focus() {
+    (this._closed.hidden ? this._search : this._change).focus();
+  }
+
+  _listen() {
+    // A press in the list must not take the focus from the search field: the list would close under the finger.
+    this._list.addEventListener('mousedown', (event) => event.preventDefault());
+    this._list.addEventListener('click', (event) => {
+      const row = around(event, '[role="option"]');
+      if (row) this._pick(this._options().indexOf(row));
+    });
     this.element.addEventListener('focusout', ({ relatedTarget }) => {
-      if (relatedTarget && !this.element.contains(relatedTarget)) this.shut();
+      if (relatedTarget instanceof Node && !this.element.contains(relatedTarget)) this._shut();
     });
     document.addEventListener('pointerdown', ({ target }) => {
-      if (!this.list.hidden && !this.element.contains(target)) this.shut();
+      if (!this._list.hidden && !this.element.contains(/** @type {Node} */ (target))) this._shut();
     });
   }
 
-  build() {
-    const { id, texts } = this;
-    this.search = make('input', {
-      type: 'text', class: 'input', id: `${id}-search`, role: 'combobox', autocomplete: 'off',
-      'aria-autocomplete': 'list', 'aria-expanded': 'false', 'aria-controls': `${id}-list`,
-      'aria-labelledby': `${id}-label`, placeholder: say(texts, 'templates.search'),
+  _makeSearch() {
+    return make('input', {
+      type: 'text', class: 'input', id: `${this._id}-search`, role: 'combobox', autocomplete: 'off',
+      'aria-autocomplete': 'list', 'aria-expanded': 'false', 'aria-controls': `${this._id}-list`,
+      'aria-labelledby': `${this._id}-label`, placeholder: say(this._texts, 'templates.search'),
       on: {
-        input: () => this.filter(),
-        focus: () => this.open(),
-        click: () => this.open(),
-        keydown: (event) => this.key(event),
+        input: () => this._filter(),
+        focus: () => this._open(),
+        click: () => this._open(),
+        keydown: (event) => this._onKey(event),
       },
-    });
-    this.language = this.select('templates.language', 'templates.all_languages');
-    this.category = this.select('templates.category', 'templates.all_categories');
-    this.list = make('ul', {
-      role: 'listbox', id: `${id}-list`, class: 'template-list', 'aria-label': this.label, hidden: true,
-    });
-    this.note = make('p', { class: 'hint' });
-    const tools = [this.search, this.language, this.category, this.refreshButton()];
-    this.opened.append(make('div', { class: 'template-tools' }, ...tools), this.note, this.list);
-    // A press in the list must not take the focus from the search field: the list would close under the finger.
-    this.list.addEventListener('mousedown', (event) => event.preventDefault());
-    this.list.addEventListener('click', ({ target }) => {
-      this.pick(this.options().indexOf(target.closest('[role="option"]')));
     });
   }
 
-  select(key, allKey) {
-    const on = { change: () => this.filter() };
-    const words = { 'aria-label': say(this.texts, key), 'data-all': say(this.texts, allKey) };
-    return make('select', { class: 'input', ...words, on });
+  /** @param {string} key @param {string} allKey */
+  _makeSelect(key, allKey) {
+    const words = { 'aria-label': say(this._texts, key), 'data-all': say(this._texts, allKey) };
+    return make('select', { class: 'input', ...words, on: { change: () => this._filter() } });
   }
 
-  refreshButton() {
-    if (!this.onRefresh) return null;
-    const words = say(this.texts, 'templates.refresh');
-    const button = make('button', { type: 'button', class: 'tool', 'aria-label': words, title: words, on: {
-      click: async () => {
-        if (button.getAttribute('aria-disabled') === 'true') return;
-        button.setAttribute('aria-disabled', 'true');
-        write(this.note, say(this.texts, 'templates.asking'));
-        try {
-          await this.onRefresh();
-          this.count();
-        } catch {
-          write(this.note, say(this.texts, 'templates.no_answer'));
-        }
-        button.removeAttribute('aria-disabled');
-      },
-    } }, icon('refresh'));
+  _refreshButton() {
+    const refresh = this._onRefresh;
+    if (!refresh) return null;
+    const words = say(this._texts, 'templates.refresh');
+    const button = make('button', {
+      type: 'button', class: 'tool', 'aria-label': words, title: words, on: { click: () => this._refresh(button, refresh) },
+    }, icon('refresh'));
     return button;
   }
 
+  /** @param {HTMLElement} button @param {() => Promise<void>} refresh */
+  async _refresh(button, refresh) {
+    if (button.getAttribute('aria-disabled') === 'true') return;
+    button.setAttribute('aria-disabled', 'true');
+    write(this._note, say(this._texts, 'templates.asking'));
+    try {
+      await refresh();
+      this._count();
+    } catch {
+      write(this._note, say(this._texts, 'templates.no_answer'));
+    }
+    button.removeAttribute('aria-disabled');
+  }
+
+  /** @param {Listed[]} templates */
   setTemplates(templates) {
-    this.templates = templates;
-    fill(this.language, templates.map(({ language }) => [language, language]));
-    fill(this.category, templates.map(({ category, category_text: words }) => [category, words]));
+    this._templates = templates;
+    fill(this._language, templates.map(({ language }) => [language, language]));
+    fill(this._category, templates.map(({ category, category_text: words }) => [category, words]));
     // While somebody is searching, only the list changes under their hands.
-    if (this.list.hidden) this.setValue(this.stored);
-    else this.filter();
+    if (this._list.hidden) this.setValue(this._stored);
+    else this._filter();
   }
 
+  /** @param {Stored} value */
   setValue(value) {
-    this.stored = value;
+    this._stored = value;
     const { template } = value;
-    this.closed.hidden = !template.trim();
-    this.opened.hidden = Boolean(template.trim());
-    if (template.trim()) this.drawChosen();
-    else this.drawEmpty();
+    this._closed.hidden = !template.trim();
+    this._opened.hidden = Boolean(template.trim());
+    if (template.trim()) this._drawChosen();
+    else this._drawEmpty();
   }
 
-  drawEmpty() {
-    this.search.value = '';
-    write(this.note, this.templates.some(({ usable }) => usable) ? '' : say(this.texts, 'templates.none'));
+  _drawEmpty() {
+    this._search.value = '';
+    write(this._note, this._templates.some(({ usable }) => usable) ? '' : say(this._texts, 'templates.none'));
   }
 
-  drawChosen() {
-    const { texts } = this;
-    const { template, languages } = chosen(this.templates, this.stored);
-    const words = say(texts, 'templates.change');
-    this.change = make('button', { type: 'button', class: 'quiet', text: words, on: { click: () => this.reopen() } });
-    this.closed.replaceChildren(...(template ? about(template) : this.unknown(languages)), this.change);
+  _drawChosen() {
+    const { template, languages } = chosen(this._templates, this._stored);
+    this._closed.replaceChildren(...(template ? about(template) : this._unknown(languages)), this._change);
   }
 
-  /** What is stored when no template answers to it: an expression, a name in several languages, or one that is gone. */
-  unknown(languages) {
-    const { template, language } = this.stored;
+  /**
+   * What is stored when no template answers to it: an expression, a name in several languages, or one that is gone.
+   * @param {string[]} languages @returns {(string | Node)[]}
+   */
+  _unknown(languages) {
+    const { template, language } = this._stored;
     const name = make('strong', { text: template });
-    const byField = make('span', { class: 'hint', text: say(this.texts, 'templates.by_field') });
-    if (template.includes('{=')) return [name, byField];
+    if (template.includes('{=')) {
+      return [name, make('span', { class: 'hint', text: say(this._texts, 'templates.by_field') })];
+    }
     if (!languages.length) {
       const rest = language ? ` · ${language}` : '';
-      return [name, rest, status('alert', say(this.texts, 'templates.gone'), 'bad')];
+      return [name, rest, status('alert', say(this._texts, 'templates.gone'), 'bad')];
     }
-    const listed = say(this.texts, 'templates.several', { languages: languages.join(', ') });
-    const pick = ({ target }) => {
-      const { template: found } = chosen(this.templates, { template, language: target.value });
-      if (found) this.settle(found);
-    };
-    const attributes = { class: 'input', 'aria-label': listed, 'aria-invalid': 'true', on: { change: pick } };
-    const select = make('select', attributes);
+    const listed = say(this._texts, 'templates.several', { languages: languages.join(', ') });
+    const select = make('select', { class: 'input', 'aria-label': listed, 'aria-invalid': 'true' });
     fill(select, languages.map((one) => [one, one]), '—');
+    select.addEventListener('change', () => {
+      const { template: found } = chosen(this._templates, { template, language: select.value });
+      if (found) this._settle(found);
+    });
     return [name, select, make('span', { class: 'error', text: listed })];
   }
 
-  reopen() {
-    this.closed.hidden = true;
-    this.opened.hidden = false;
-    for (const field of [this.search, this.language, this.category]) field.value = '';
-    this.search.focus();
+  _reopen() {
+    this._closed.hidden = true;
+    this._opened.hidden = false;
+    for (const field of [this._search, this._language, this._category]) field.value = '';
+    this._search.focus();
   }
 
-  open() {
-    if (!this.list.hidden) return;
-    this.list.hidden = false;
-    this.search.setAttribute('aria-expanded', 'true');
-    this.filter();
+  _open() {
+    if (!this._list.hidden) return;
+    this._list.hidden = false;
+    this._search.setAttribute('aria-expanded', 'true');
+    this._filter();
   }
 
-  shut() {
-    if (this.list.hidden && !this.closed.hidden) return;
-    this.list.hidden = true;
-    this.search.setAttribute('aria-expanded', 'false');
-    this.search.removeAttribute('aria-activedescendant');
-    this.active = -1;
-    this.setValue(this.stored);
-    this.onPreview(null);
+  _shut() {
+    if (this._list.hidden && !this._closed.hidden) return;
+    this._list.hidden = true;
+    this._search.setAttribute('aria-expanded', 'false');
+    this._search.removeAttribute('aria-activedescendant');
+    this._active = -1;
+    this.setValue(this._stored);
+    this._onPreview(null);
   }
 
-  filter() {
-    const words = this.search.value.toLowerCase().split(/\s+/).filter(Boolean);
-    const fits = (template) => (!this.language.value || template.language === this.language.value)
-      && (!this.category.value || template.category === this.category.value)
+  _filter() {
+    const words = this._search.value.toLowerCase().split(/\s+/).filter(Boolean);
+    /** @param {Listed} template */
+    const fits = (template) => (!this._language.value || template.language === this._language.value)
+      && (!this._category.value || template.category === this._category.value)
       && words.every((word) => `${template.name} ${template.text}`.toLowerCase().includes(word));
-    const found = this.templates.filter(fits);
-    this.shown = [...found.filter(({ usable }) => usable), ...found.filter(({ usable }) => !usable)];
-    this.list.replaceChildren(...this.shown.map((template, at) => option(template, `${this.id}-${at}`, this.texts)));
-    this.activate(-1);
-    this.count();
+    const found = this._templates.filter(fits);
+    this._shown = [...found.filter(({ usable }) => usable), ...found.filter(({ usable }) => !usable)];
+    this._list.replaceChildren(...this._shown.map((template, at) => option(template, `${this._id}-${at}`, this._texts)));
+    this._activate(-1);
+    this._count();
   }
 
-  count() {
-    const { texts, shown, templates } = this;
-    const none = templates.some(({ usable }) => usable) ? 'templates.no_match' : 'templates.none';
-    const text = say(texts, shown.length ? 'templates.found' : none, { n: shown.length });
-    write(this.note, text);
+  _count() {
+    const n = this._shown.length;
+    const none = this._templates.some(({ usable }) => usable) ? 'templates.no_match' : 'templates.none';
+    const text = say(this._texts, n ? 'templates.found' : none, { n });
+    write(this._note, text);
     announce(text);
   }
 
-  options() {
-    return [...this.list.children];
+  _options() {
+    return /** @type {HTMLElement[]} */ ([...this._list.children]);
   }
 
-  key(event) {
-    const last = this.shown.length - 1;
-    const to = { ArrowDown: Math.min(this.active + 1, last), ArrowUp: Math.max(this.active - 1, 0) }[event.key];
+  /** @param {KeyboardEvent} event */
+  _onKey(event) {
+    const last = this._shown.length - 1;
+    /** @type {Record<string, number | undefined>} */
+    const moves = { ArrowDown: Math.min(this._active + 1, last), ArrowUp: Math.max(this._active - 1, 0) };
+    const to = moves[event.key];
     if (to !== undefined && !event.altKey) {
       event.preventDefault();
-      this.open();
-      this.activate(to);
+      this._open();
+      this._activate(to);
     } else if (event.key === 'Enter') {
       event.preventDefault();
-      this.pick(this.active);
-    } else if (event.key === 'Escape' && !this.list.hidden) {
+      this._pick(this._active);
+    } else if (event.key === 'Escape' && !this._list.hidden) {
       event.preventDefault();
       event.stopPropagation();
-      this.shut();
-      if (!this.closed.hidden) this.change.focus();
+      this._shut();
+      if (!this._closed.hidden) this._change.focus();
     }
   }
 
-  activate(at) {
-    this.active = at;
-    this.options().forEach((row, i) => row.setAttribute('aria-selected', i === at));
-    const row = this.options()[at];
+  /** @param {number} at -1: none */
+  _activate(at) {
+    this._active = at;
+    this._options().forEach((row, i) => row.setAttribute('aria-selected', String(i === at)));
+    const row = this._options()[at];
     if (!row) {
-      this.search.removeAttribute('aria-activedescendant');
+      this._search.removeAttribute('aria-activedescendant');
       return;
     }
-    this.search.setAttribute('aria-activedescendant', row.id);
+    this._search.setAttribute('aria-activedescendant', row.id);
     // Not scrollIntoView: it would scroll the page too.
-    if (row.offsetTop < this.list.scrollTop) this.list.scrollTop = row.offsetTop;
-    const below = row.offsetTop + row.offsetHeight - this.list.clientHeight;
-    if (below > this.list.scrollTop) this.list.scrollTop = below;
-    this.onPreview(this.shown[at]);
+    if (row.offsetTop < this._list.scrollTop) this._list.scrollTop = row.offsetTop;
+    const below = row.offsetTop + row.offsetHeight - this._list.clientHeight;
+    if (below > this._list.scrollTop) this._list.scrollTop = below;
+    this._onPreview(this._shown[at]);
   }
 
-  pick(at) {
-    const template = this.shown[at];
+  /** @param {number} at */
+  _pick(at) {
+    const template = this._shown[at];
     if (!template) return;
-    this.activate(at);
+    this._activate(at);
     if (!template.usable) announce(template.why);
-    else this.settle(template);
+    else this._settle(template);
   }
 
-  settle(template) {
-    this.stored = { template: template.id, language: template.language };
-    this.shut();
-    this.setValue(this.stored);
-    this.change.focus();
-    this.onPick(template);
+  /** @param {Listed} template */
+  _settle(template) {
+    this._stored = { template: template.id, language: template.language };
+    this._shut();
+    this.setValue(this._stored);
+    this._change.focus();
+    this._onPick(template);
   }
 }
 
-/** Options of a select, each once; what was selected stays. */
+/**
+ * Options of a select, each once; what was selected stays.
+ * @param {HTMLSelectElement} select @param {[value: string, text: string][]} pairs
+ * @param {string} [first] the text of the option that stands for none
+ */
 function fill(select, pairs, first = select.dataset.all) {
   const { value } = select;
   const options = [...new Map(pairs)].map(([given, text]) => make('option', { value: given, text }));
@@ -286,26 +311,30 @@ function fill(select, pairs, first = select.dataset.all) {
   select.hidden = select.dataset.all !== undefined && options.length < 2;
 }
 
+/** @param {Listed} template */
 function about(template) {
   const { name, language, category_text: category } = template;
   const words = make('span', { text: ` · ${language} · ${category} · ` });
   return [make('strong', { text: name }), words, statusOf(template)];
 }
 
+/** @param {Listed} template */
 function statusOf({ status: code, status_text: words, usable }) {
   return status(STATUS_SIGNS[code] ?? 'alert', words, usable ? 'ok' : 'bad');
 }
 
+/** @param {string} sign @param {string} words @param {'ok' | 'bad'} look */
 function status(sign, words, look) {
   return make('span', { class: `badge ${look}` }, icon(sign), words);
 }
 
+/** @param {Listed} template @param {string} id @param {Texts} texts */
 function option(template, id, texts) {
-  const counts = [['templates.variables', template.variables], ['templates.buttons', template.buttons]]
-    .filter(([, n]) => n).map(([key, n]) => say(texts, key, { n }));
+  const counts = { 'templates.variables': template.variables, 'templates.buttons': template.buttons };
+  const counted = Object.entries(counts).filter(([, n]) => n).map(([key, n]) => say(texts, key, { n }));
   return make('li', { role: 'option', id, 'aria-selected': 'false', 'aria-disabled': template.usable ? null : 'true' },
     make('div', { class: 'template-name' }, ...about(template)),
     make('div', { class: 'template-text', dir: 'auto', lang: template.language.replace('_', '-'), text: template.text }),
-    counts.length ? make('div', { class: 'hint', text: counts.join(', ') }) : null,
+    counted.length ? make('div', { class: 'hint', text: counted.join(', ') }) : null,
     template.usable ? null : make('div', { class: 'template-why', text: template.why }));
 }

@@ -1,0 +1,23 @@
+// Ours, for tsc alone: what frame.js uses of the copied part of Bitrix24's SDK. It must lie beside the copy to be found.
+
+export class AppFrame {
+  constructor(query: { DOMAIN: string; PROTOCOL: boolean; APP_SID: string });
+}
+
+export class MessageManager {
+  constructor(app: AppFrame);
+  subscribe(): void;
+  /** `isSafely`: resolves with `{isSafely: true}` when nobody answers within `safelyTime` milliseconds. */
+  send(command: string, params: { isSafely?: boolean; safelyTime?: number; [name: string]: unknown }): Promise<any>;
+}
+
+export class AuthManager {
+  constructor(app: AppFrame, messages: MessageManager);
+  /** `expires` in unix seconds. */
+  refreshAuth(): Promise<false | { access_token: string; expires: number }>;
+}
+
+export class ParentManager {
+  constructor(messages: MessageManager);
+  closeApplication(): Promise<void>;
+}
