@@ -62,8 +62,16 @@ format: dev-environment ## let ruff format the code and repair what it can
 	$(BIN) -m ruff check --fix .
 	$(BIN) -m ruff format .
 
-texts: dev-environment ## collect the pages' texts into the Russian catalogue and compile it; fails while one has no translation
-	@$(BIN) -m web.catalogue
+RUSSIAN = web/translations/ru/LC_MESSAGES/messages
+PYBABEL = $(BIN) -m babel.messages.frontend --quiet
+
+texts: dev-environment ## collect the pages' texts into the Russian catalogue and compile it; fails while a text has no translation
+	@mkdir -p build
+	@$(PYBABEL) extract --mapping-file pyproject.toml --no-location --sort-output --output-file build/messages.pot web
+	@$(PYBABEL) update --input-file build/messages.pot --output-file $(RUSSIAN).po --locale ru --width 120 \
+		--no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
+	@$(PYBABEL) compile --input-file $(RUSSIAN).po --output-file $(RUSSIAN).mo
+	@$(BIN) -m pytest -q tests/web/test_texts.py
 
 browser: dev-environment ## find or install the Chromium that the tests of pages drive
 	@$(BIN) -m tests.support.browser
