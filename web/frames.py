@@ -16,14 +16,15 @@ import structlog
 from flask import Blueprint, Response, g, jsonify, make_response, render_template, request
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 from sqlalchemy import select
+from sqlalchemy.orm import selectinload
 
 from bx24.errors import Bx24Error
 from bx24.i18n import language
 from bx24.oauth import AppInfo
-from bx24.payloads import Auth, FrameCall
+from bx24.payloads import Auth, FrameCall, PayloadError, parse_query
 from messaging.portals import portals
 from messaging.store.models import Portal
-from web.context import clean, empty, json_map, runtime
+from web.context import clean, empty, form, json_map, refuse, runtime
 
 HEADER = "X-Waba24-Frame"
 LIFETIME_S = 3600
@@ -49,12 +50,44 @@ class Viewer:
     sid: str = ""
 
 
-def identify(call: FrameCall) -> tuple[Viewer, AppInfo]:
-    """The verified user of a frame, and what the auth server said. Raises portals.Unverified, bx24.errors.Bx24Error."""
-    return _identified(call.auth, call.lang, call.app_sid)
+@dataclass(frozen=True)
+class OpenedFrame:
+    """The POST with which Bitrix24 opened a frame, its verified user, and what the auth server said about the portal."""
+
+    call: FrameCall
+    viewer: Viewer
+    info: AppInfo
 
 
-def _identified(auth: Auth, lang: str, sid: str) -> tuple[Viewer, AppInfo]:
+def opens_frame(view: Callable[..., Response]) -> Callable[..., Response]:
+    """For the POST with which Bitrix24 opens a frame: the view gets the OpenedFrame as its first argument.
+
+    A POST that cannot be read is answered 400. If the auth server does not confirm the user or does not answer, the user
+    sees a page that says so (403); likewise if the view raises portals.Unverified or Bx24Error.
+    """
+
+    @wraps(view)
+    def verified(*args: Any, **kwargs: Any) -> Response:
+        try:
+            call = FrameCall.parse(form(), parse_query(request.query_string))
+        except PayloadError as error:
+            return refuse(400, error)
+        try:
+            viewer, info = _identify(call.auth, call.lang, call.app_sid)
+            speak(viewer.language)
+            return view(OpenedFrame(call, viewer, info), *args, **kwargs)
+        except portals.Unverified as error:
+            log.warning("frame refused", path=request.path, reason=str(error), member_id=call.member_id)
+            return refused("unverified", call.lang)
+        except Bx24Error as error:
+            log.warning("frame not verified", path=request.path, code=error.code)
+            return refused("unavailable", call.lang)
+
+    return verified
+
+
+def _identify(auth: Auth, lang: str, sid: str) -> tuple[Viewer, AppInfo]:
+    """The user whose access token this is. Raises portals.Unverified, bx24.errors.Bx24Error."""
     info, is_admin = portals.identify(runtime(), auth)
     parts = urlsplit(info.client_endpoint)
     viewer = Viewer(
@@ -109,8 +142,7 @@ def _outside() -> Response:
     """For a page's script that its session has ended; for a person who opened an address of ours by itself, what to do."""
     if HEADER in request.headers or request.method != "GET":
         return empty(401)
-    speak(request.accept_languages.best_match(["ru", "en"], "en"))
-    return page("refused.html", None, 401, reason="open_inside")
+    return refused("open_inside", request.accept_languages.best_match(["ru", "en"], "en"), 401)
 
 
 @blueprint.post("/session")
@@ -125,7 +157,7 @@ def renew() -> Response:
         return empty(401)
     access = clean(str(json_map().get("access_token") or ""))
     try:
-        viewer, _ = _identified(Auth(member_id=old.member_id, access_token=access), old.language, old.sid)
+        viewer, _ = _identify(Auth(member_id=old.member_id, access_token=access), old.language, old.sid)
     except (portals.Unverified, Bx24Error) as error:
         log.warning("frame session not renewed", reason=str(error), member_id=old.member_id)
         return empty(401)
@@ -135,10 +167,13 @@ def renew() -> Response:
     return jsonify(token=issue(viewer))
 
 
-def portal_of(viewer: Viewer) -> Portal | None:
-    """The viewer's portal, unless the app was removed from it meanwhile."""
+def portal_of(viewer: Viewer, *, with_lines: bool = False) -> Portal | None:
+    """The viewer's portal; None if the app was removed from it. No session stays open: `lines` only if asked for."""
+    query = select(Portal).where(Portal.member_id == viewer.member_id)
+    if with_lines:
+        query = query.options(selectinload(Portal.lines))
     with runtime().db.read() as session:
-        portal = session.scalar(select(Portal).where(Portal.member_id == viewer.member_id))
+        portal = session.scalar(query)
     return portal if portal is not None and portal.status != "inactive" else None
 
 
@@ -164,9 +199,15 @@ def page(template: str, viewer: Viewer | None, status: int = 200, **values: Any)
     return response
 
 
+def refused(reason: str, lang: str, status: int = 403, viewer: Viewer | None = None) -> Response:
+    """The page that says why nothing is shown. reason: a case of templates/refused.html; lang: as the caller named it."""
+    speak(language(lang))
+    return page("refused.html", viewer, status, reason=reason)
+
+
 def _token_for(viewer: Viewer) -> str:
     """The token of this request again: a new one for it would go on for ever with rights nobody has verified since."""
     return str(g.get("frame_token") or issue(viewer))
 
 
-__all__ = ["Viewer", "identify", "issue", "page", "portal_of", "require_frame", "speak"]
+__all__ = ["OpenedFrame", "Viewer", "issue", "opens_frame", "page", "portal_of", "refused", "require_frame", "speak"]

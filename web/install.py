@@ -5,12 +5,11 @@ from flask import Blueprint, Response, jsonify, request
 from sqlalchemy import select
 
 from bx24.errors import Bx24Error
-from bx24.i18n import language
-from bx24.payloads import EventCall, FrameCall, PayloadError, parse_query
+from bx24.payloads import EventCall, PayloadError
 from messaging.portals import portals
 from messaging.store.models import Portal, shard_of
 from web.context import empty, form, refuse, runtime
-from web.frames import Viewer, identify, page, portal_of, require_frame, speak
+from web.frames import OpenedFrame, Viewer, opens_frame, page, portal_of, refused, require_frame
 from web.pages import start
 
 blueprint = Blueprint("bx24", __name__, url_prefix="/bx24")
@@ -21,30 +20,18 @@ log = structlog.get_logger(__name__)
 @blueprint.get("/app")
 def outside() -> Response:
     """A reload inside the frame, or a curious visitor: there is no user to show anything to."""
-    return _refusal("open_inside", request.args.get("LANG", ""), 200)
+    return refused("open_inside", request.args.get("LANG", ""), 200)
 
 
 @blueprint.post("/install")
-def install() -> Response:
-    """Verify, store, and show a page that finishes the install from the browser once the robots are registered."""
-    try:
-        call = FrameCall.parse(form(), parse_query(request.query_string))
-    except PayloadError as error:
-        return refuse(400, error)
-    try:
-        viewer, info = identify(call)
-        if not viewer.is_admin:
-            return _refusal("not_admin", call.lang, 403, viewer)
-        portal = portals.install(runtime(), call.auth, info, call.lang)
-    except portals.Unverified as error:
-        log.warning("install refused", reason=str(error), member_id=call.member_id)
-        return _refusal("unverified", call.lang, 403)
-    except Bx24Error as error:
-        log.warning("install not verified", code=error.code)
-        return _refusal("unavailable", call.lang, 403)
+@opens_frame
+def install(frame: OpenedFrame) -> Response:
+    """Store the portal and show a page that finishes the install from the browser once the robots are registered."""
+    if not frame.viewer.is_admin:
+        return refused("not_admin", frame.call.lang, viewer=frame.viewer)
+    portal = portals.install(runtime(), frame.call.auth, frame.info, frame.call.lang)
     runtime().bells.ring([shard_of(portal.id)])
-    speak(viewer.language)
-    return page("install.html", viewer)
+    return page("install.html", frame.viewer)
 
 
 @blueprint.get("/install/status")
@@ -64,27 +51,16 @@ def install_status(viewer: Viewer) -> Response:
 
 
 @blueprint.post("/app")
-def main() -> Response:
-    """The app's page: what is connected and registered. Everyone who may open the app reads."""
-    try:
-        call = FrameCall.parse(form(), parse_query(request.query_string))
-    except PayloadError as error:
-        return refuse(400, error)
-    try:
-        viewer, info = identify(call)
-        if viewer.is_admin and portals.awaits_user(runtime(), viewer.member_id):
-            portals.install(runtime(), call.auth, info, call.lang)  # the pair that was missing
-        if info.installed:
-            portals.finished(runtime(), viewer.member_id)
-    except portals.Unverified as error:
-        log.warning("frame refused", reason=str(error), member_id=call.member_id)
-        return _refusal("unverified", call.lang, 403)
-    except Bx24Error as error:
-        log.warning("frame not verified", code=error.code)
-        return _refusal("unavailable", call.lang, 403)
-    speak(viewer.language)
+@opens_frame
+def main(frame: OpenedFrame) -> Response:
+    """The app's first page. Everyone who may open the app reads."""
+    viewer = frame.viewer
+    if viewer.is_admin and portals.awaits_user(runtime(), viewer.member_id):
+        portals.install(runtime(), frame.call.auth, frame.info, frame.call.lang)  # the pair of tokens that was missing
+    if frame.info.installed:
+        portals.finished(runtime(), viewer.member_id)
     portal = portal_of(viewer)
-    return _refusal("not_installed", call.lang, 403, viewer) if portal is None else start.draw(viewer, portal)
+    return refused("not_installed", frame.call.lang, viewer=viewer) if portal is None else start.draw(viewer, portal)
 
 
 @blueprint.post("/events")
@@ -120,8 +96,3 @@ def _installed(call: EventCall) -> Response:
         return refuse(403, f"ONAPPINSTALL not verified: {error}")
     runtime().bells.ring([shard_of(portal.id)])
     return empty()
-
-
-def _refusal(reason: str, lang: str, status: int, viewer: Viewer | None = None) -> Response:
-    speak(language(lang))
-    return page("refused.html", viewer, status, reason=reason)

@@ -8,65 +8,47 @@ import json
 from functools import partial
 from typing import Any
 
-import structlog
 from flask import Blueprint, Response, jsonify, request
 from flask_babel import ngettext
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
-from sqlalchemy import select
-from sqlalchemy.orm import selectinload
 
 from activities.base import STATUS_RESULTS, Action
-from bx24.errors import Bx24Error
 from bx24.fields_catalogue import groups
-from bx24.i18n import language
-from bx24.payloads import FrameCall, PayloadError, parse_query
-from messaging.portals import portals
 from messaging.store.models import Portal
 from robots import ROBOTS, lookup
-from web.context import empty, form, json_map, refuse, runtime
-from web.frames import Viewer, identify, page, require_frame, speak
+from web.context import empty, json_map, refuse, runtime
+from web.frames import OpenedFrame, Viewer, opens_frame, page, portal_of, refused, require_frame
 from web.settings import check, fields, listing, texts
 
 #: What a field that is still empty is refused with.
 MISSING = frozenset({"value_missing", "template_params"})
 blueprint = Blueprint("settings", __name__)
-log = structlog.get_logger(__name__)
 _SIDES = ("robots", "activities")
 _compact = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
 
 @blueprint.get("/<any(robots, activities):side>/<name>/settings")
 def outside(side: str, name: str) -> Response:
-    """A reload inside the frame, or a curious visitor."""
+    """A reload inside the frame, or the address opened outside Bitrix24: there is no user to show anything to."""
     if lookup.action_of(side, name) is None:
         return refuse(404, f"no action {name}")
-    return _refusal("open_inside", request.args.get("LANG", ""), 200)
+    return refused("open_inside", request.args.get("LANG", ""), 200)
 
 
 @blueprint.post("/<any(robots, activities):side>/<name>/settings")
 def settings(side: str, name: str) -> Response:
-    """The page, for whoever Bitrix24 says is looking at the robot."""
+    """The page, for the user who edits the robot in Bitrix24."""
     action = lookup.action_of(side, name)
-    if action is None:
-        return refuse(404, f"no action {name}")
-    try:
-        call = FrameCall.parse(form(), parse_query(request.query_string))
-    except PayloadError as error:
-        return refuse(400, error)
-    try:
-        viewer, _ = identify(call)
-    except portals.Unverified as error:
-        log.warning("settings refused", reason=str(error), member_id=call.member_id)
-        return _refusal("unverified", call.lang, 403)
-    except Bx24Error as error:
-        log.warning("settings not verified", code=error.code)
-        return _refusal("unavailable", call.lang, 403)
-    speak(viewer.language)
-    portal = _portal(viewer)
+    return refuse(404, f"no action {name}") if action is None else _opened(side, action)
+
+
+@opens_frame
+def _opened(frame: OpenedFrame, side: str, action: Action) -> Response:
+    portal = portal_of(frame.viewer, with_lines=True)
     if portal is None:
-        return _refusal("not_installed", call.lang, 403, viewer)
-    return _drawn(viewer, portal, side, action, call.options)
+        return refused("not_installed", frame.call.lang, viewer=frame.viewer)
+    return _drawn(frame.viewer, portal, side, action, frame.call.options)
 
 
 def _drawn(viewer: Viewer, portal: Portal, side: str, action: Action, options: dict[str, Any]) -> Response:
@@ -104,7 +86,7 @@ def _drawn(viewer: Viewer, portal: Portal, side: str, action: Action, options: d
 @require_frame
 def templates(viewer: Viewer) -> Response:
     """?line= id, phone or name, empty: the default line; ?refresh=1 asks Gupshup anew. See listing.of_templates."""
-    portal = _portal(viewer)
+    portal = portal_of(viewer, with_lines=True)
     if portal is None:
         return empty(403)
     anew = request.args.get("refresh") == "1"
@@ -120,7 +102,7 @@ def checked(viewer: Viewer) -> Response:
     action = lookup.action_of(side, str(given.get("action"))) if isinstance(side, str) and side in _SIDES else None
     if action is None or not isinstance(values, dict):
         return empty(400)
-    portal = _portal(viewer)
+    portal = portal_of(viewer, with_lines=True)
     if portal is None:
         return empty(403)
     found = check.problems(runtime(), portal, str(side), action, values)
@@ -149,14 +131,6 @@ def _heading(found: list[check.Problem]) -> str:
     )
 
 
-def _portal(viewer: Viewer) -> Portal | None:
-    """The viewer's portal with its lines, unless the app was removed from it. No session stays open: Gupshup may be slow."""
-    with runtime().db.read() as session:
-        lines = selectinload(Portal.lines)
-        portal = session.scalar(select(Portal).where(Portal.member_id == viewer.member_id).options(lines))
-    return portal if portal is not None and portal.status != "inactive" else None
-
-
 def _shown(value: fields.Value | None) -> str:
     return "\n".join(value) if isinstance(value, list) else value or ""
 
@@ -164,8 +138,3 @@ def _shown(value: fields.Value | None) -> str:
 def _json(data: Any) -> Markup:
     """As the content of a <script type="application/json">; Russian letters as they are: escaped they are thrice as long."""
     return htmlsafe_json_dumps(data, dumps=lambda value, **_: _compact(value))
-
-
-def _refusal(reason: str, lang: str, status: int, viewer: Viewer | None = None) -> Response:
-    speak(language(lang))
-    return page("refused.html", viewer, status, reason=reason)
