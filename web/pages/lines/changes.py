@@ -1,0 +1,185 @@
+"""What administrators change: they connect a line, set its name, pace and key, pause, resume or remove it."""
+
+from collections.abc import Callable
+from dataclasses import fields
+from functools import wraps
+
+from flask import Response, request
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from messaging.insight import line_checks
+from messaging.lines import lines
+from messaging.lines.lines import LIMITS, PACES, NewLine
+from messaging.store.models import Line, Portal, shard_of
+from web.context import runtime, typed
+from web.frames import Viewer
+from web.pages.lines.line import LABELS, line_page, line_view
+from web.pages.lines.table import table
+from web.pages.shell import blueprint, changes, show
+from web.texts import number
+
+_PROBLEMS = {
+    "missing": _l("Enter it: the app's settings in Gupshup's console show it"),
+    "too_long": _l("Too long: at most %(most)s characters"),
+    "not_a_phone": _l("This is not a phone number. Write it with the country code, for example +7 912 345-67-89"),
+    "not_a_key": _l("Only Latin letters, digits and signs can stand in a key. Copy it once more"),
+    "taken": _l("Another line is called so. Choose another name"),
+    "not_a_number": _l("Enter a number, for example 10"),
+    "out_of_range": _l("Enter a number from %(least)s to %(most)s"),
+}
+Change = Callable[[Viewer, Portal, Line], str]
+
+
+class Refused(Exception):
+    """A field of a line's form cannot stay as it was typed. code: a key of _PROBLEMS."""
+
+    def __init__(self, field: str, value: str, code: str) -> None:
+        super().__init__(f"{field}: {code}")
+        self.field, self.value, self.code = field, value, code
+
+
+def line_change(path: str, endpoint: str, *, affects_checks: bool = True) -> Callable[[Change], Change]:
+    """Route an administrator's change of a line to POST /app/lines/<id><path>.
+
+    The change returns the sentence to show above the line's page, or raises Refused: then the page shows the form again.
+    affects_checks: whether the results of the line's checks are out of date afterwards.
+    """
+
+    def route(change: Change) -> Change:
+        @line_view(path, endpoint, "POST")
+        @wraps(change)
+        def changed(viewer: Viewer, portal: Portal, line: Line) -> Response:
+            try:
+                said = change(viewer, portal, line)
+            except Refused as error:
+                return _form_again(viewer, portal, line, error)
+            if affects_checks:
+                _renew(line)
+            return line_page(viewer, portal, line.id, said=said)
+
+        return change
+
+    return route
+
+
+def _form_again(viewer: Viewer, portal: Portal, line: Line, error: Refused) -> Response:
+    """The line's page with what was typed, keys excepted, and what is wrong with it."""
+    values = {} if error.field == "api_key" else {error.field: error.value}
+    return line_page(viewer, portal, line.id, typed=values, errors={error.field: _problem(error.field, error.code)})
+
+
+def _problem(field: str, code: str) -> str:
+    bounds = {"least": "", "most": LIMITS.get(field, "")}
+    if code == "out_of_range":
+        bounds = {"least": number(PACES[0]), "most": number(PACES[1])}
+    return str(_PROBLEMS[code]) % bounds
+
+
+def _renew(line: Line) -> None:
+    """Forget the results of the line's checks, and wake the worker for its shard."""
+    line_checks.forget(runtime(), line.id)
+    runtime().unrung.add([shard_of(line.portal_id)])
+
+
+# --- a new line -------------------------------------------------------------------------------------------------------------
+
+
+@blueprint.get("/lines/new", endpoint="new_line")
+@changes
+def form(viewer: Viewer, portal: Portal) -> Response:
+    return _form(viewer, NewLine("", request.args.get("app", ""), ""), {})
+
+
+@blueprint.post("/lines", endpoint="connect_line")
+@changes
+def connect(viewer: Viewer, portal: Portal) -> Response:
+    """Store the line. The line's page then asks Gupshup whether it accepts the key."""
+    given = NewLine(*(typed(one.name) for one in fields(NewLine)))
+    new = given.tidied()
+    if problems := new.problems():
+        return _form(viewer, given, problems)
+    try:
+        line = lines.add(runtime(), portal.member_id, new)
+    except lines.Taken:
+        return _form(viewer, given, {"name": "taken"})
+    _renew(line)
+    return line_page(viewer, portal, line.id, said=_("The line is connected. Now it is being checked."))
+
+
+def _form(viewer: Viewer, given: NewLine, problems: dict[str, str]) -> Response:
+    """problems: field → code; shown in the order of the form."""
+    errors = {one.name: _problem(one.name, problems[one.name]) for one in fields(NewLine) if one.name in problems}
+    return show("pages/lines_new.html", viewer, section="lines", given=given, labels=LABELS, errors=errors)
+
+
+# --- a connected line -------------------------------------------------------------------------------------------------------
+
+
+@line_change("/name", "rename_line")
+def rename(viewer: Viewer, portal: Portal, line: Line) -> str:
+    name = typed("name")
+    try:
+        lines.rename(runtime(), line.id, name)
+    except ValueError as error:
+        raise Refused("name", name, str(error)) from None
+    return str(_("The name is saved."))
+
+
+@line_change("/pace", "pace_line")
+def set_pace(viewer: Viewer, portal: Portal, line: Line) -> str:
+    given = typed("pace")
+    try:
+        pace = float(given.strip().replace(",", "."))
+    except ValueError:
+        raise Refused("pace", given, "not_a_number") from None
+    if not PACES[0] <= pace <= PACES[1]:
+        raise Refused("pace", given, "out_of_range")
+    lines.set_pace(runtime(), line.id, pace)
+    return str(_("The pace is saved."))
+
+
+@line_change("/key", "key_line")
+def new_key(viewer: Viewer, portal: Portal, line: Line) -> str:
+    """Another key or app id for the same app; a line that was stopped for its key goes on."""
+    given = {name: typed(name) for name in ("api_key", "app_id")}
+    key = given["api_key"] or line.api_key or ""
+    new = NewLine(key, line.app_name, line.phone, given["app_id"], line.name).tidied()
+    if problems := new.problems():
+        field, code = next(iter(problems.items()))
+        raise Refused(field, given.get(field, ""), code)
+    lines.add(runtime(), portal.member_id, new)
+    return str(_("Saved. Now the line is being checked."))
+
+
+@line_change("/default", "default_line", affects_checks=False)
+def make_default(viewer: Viewer, portal: Portal, line: Line) -> str:
+    lines.make_default(runtime(), line.id)
+    return str(_("This line is the default one now."))
+
+
+@line_change("/pause", "pause_line")
+def pause(viewer: Viewer, portal: Portal, line: Line) -> str:
+    lines.pause(runtime(), line.id, viewer.user_id)
+    return str(_("The line is paused."))
+
+
+@line_change("/unpause", "unpause_line")
+def unpause(viewer: Viewer, portal: Portal, line: Line) -> str:
+    lines.unpause(runtime(), line.id)
+    return str(_("The line goes on."))
+
+
+@line_change("/resume", "resume_line")
+def resume(viewer: Viewer, portal: Portal, line: Line) -> str:
+    """Let a stopped line go on without waiting for its next probe."""
+    lines.resume(runtime(), line.id, "by an administrator")
+    return str(_("The line goes on. If the cause is still there, it stops again."))
+
+
+@line_view("/remove", "remove_line", "POST")
+def remove(viewer: Viewer, portal: Portal, line: Line) -> Response:
+    ended = lines.remove(runtime(), line.id)
+    _renew(line)
+    name = line.name or line.app_name
+    return table(said=_("The line %(name)s is removed. Runs that were ended: %(ended)s.", name=name, ended=ended))

@@ -1,0 +1,97 @@
+"""All lines of the portal, each with its state, and how many messages it has sent today."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import Response
+from flask_babel import gettext as _
+from markupsafe import Markup
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from messaging.insight import line_activity
+from messaging.lines import circuit_breaker
+from messaging.store.models import Line, Message, Portal, Tally
+from web.context import runtime
+from web.frames import Viewer
+from web.pages.shell import blueprint, reads, show
+from web.texts import badge, moment
+
+#: A removed line stays in the table for this time.
+REMOVED_SHOWN = timedelta(days=30)
+_TAKEN = ("accepted", "sent", "delivered", "read")
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A line as the table and its own page show it. today: messages Gupshup took; queued: messages that wait."""
+
+    line: Line
+    is_default: bool
+    state: Markup
+    today: int
+    queued: int
+
+    @property
+    def name(self) -> str:
+        return self.line.name or self.line.app_name
+
+
+@blueprint.get("/lines", endpoint="lines")
+@reads
+def table(viewer: Viewer, portal: Portal, said: str = "") -> Response:
+    """said: what was just done, shown above the table."""
+    with runtime().db.read() as session:
+        # `resumed_at` of a removed line is when it was removed (circuit_breaker.forget).
+        is_shown = (Line.status == "connected") | (Line.resumed_at >= runtime().clock() - REMOVED_SHOWN)
+        mine = select(Line).where(Line.portal_id == portal.id, is_shown)
+        found = session.scalars(mine.order_by(Line.status, Line.id)).all()
+        listed = listed_lines(session, viewer, portal, found)
+    return show("pages/lines.html", viewer, section="lines", listed=listed, said=said)
+
+
+def listed_lines(session: Session, viewer: Viewer, portal: Portal, lines: Sequence[Line]) -> list[Listed]:
+    """The lines of a portal with what is known about each."""
+    default = session.get_one(Portal, portal.id).default_line_id
+    silent = line_activity.silent_since(session, runtime().clock(), [line.id for line in lines])
+    return [
+        Listed(
+            line,
+            is_default=line.id == default,
+            state=_state(line, viewer, is_silent=line.id in silent),
+            today=_taken_today(session, line),
+            queued=_queued(session, line),
+        )
+        for line in lines
+    ]
+
+
+def _taken_today(session: Session, line: Line) -> int:
+    is_today = (Tally.day == runtime().clock().date()) & (Tally.line_id == line.id)
+    return session.scalar(select(func.sum(Tally.count)).where(is_today, Tally.status.in_(_TAKEN))) or 0
+
+
+def _queued(session: Session, line: Line) -> int:
+    return session.scalar(select(func.count()).where(Message.line_id == line.id, Message.status == "queued")) or 0
+
+
+def _state(line: Line, viewer: Viewer, *, is_silent: bool) -> Markup:
+    """The worst of what is true about the line."""
+    if line.status != "connected":
+        return badge("", "minus", _("Removed"))
+    if line.stopped_at is not None:
+        return badge("bad", "cross", _("Key refused") if circuit_breaker.is_asked(line) else _("Stopped"))
+    if line.paused_at is not None:
+        return _paused(line, viewer)
+    if is_silent:
+        return badge("warn", "warning", _("No webhooks"))
+    return badge("ok", "check", _("Working"))
+
+
+def _paused(line: Line, viewer: Viewer) -> Markup:
+    paused_by = _("you") if line.paused_by == viewer.user_id else _("an administrator")
+    return Markup("{} {}").format(
+        badge("warn", "pause", _("On pause")),
+        Markup('<span class="small muted">{}, {}</span>').format(paused_by, moment(line.paused_at)),
+    )
