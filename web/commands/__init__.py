@@ -1,0 +1,11 @@
+"""The command line for operators: `flask --app app …`, one module per group of commands."""
+
+from flask import Flask
+
+from web.commands import database, keys, lines, messages, portals, robots
+
+
+def attach(app: Flask) -> None:
+    """Put the commands on the app."""
+    for command in (database.group, portals.show, lines.group, robots.group, messages.group, keys.group):
+        app.cli.add_command(command)
