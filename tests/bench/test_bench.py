@@ -122,4 +122,4 @@ def test_a_held_call_is_carried_by_the_baselines_job_as_by_a_drain(shop: World) 
     (message,) = shop.stored_rows(Message)
     assert (message.status, message.gupshup_id) == ("accepted", shop.sent[0].id)
     shop.advance_clock(2)
-    assert returned(shop.portal.engine.workflows[call["workflow"]])["status"] == "accepted"
+    assert returned(shop.portal.workflows[call["workflow"]])["status"] == "accepted"
