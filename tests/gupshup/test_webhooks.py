@@ -3,7 +3,6 @@
 import copy
 import json
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from hypothesis import strategies as st
 
 from gupshup.webhooks import (
     AccountEvent,
-    Event,
     OtherEvent,
     Reply,
     ReplyType,
@@ -22,9 +20,8 @@ from gupshup.webhooks import (
     key,
     parse,
 )
+from tests.gupshup.recorded import EVENTS, changed, event_of, load
 
-FIXTURES = Path(__file__).parents[1] / "fixtures/gupshup"
-EVENTS = sorted(path for path in FIXTURES.glob("*.json") if "event__" in path.name or "message__" in path.name)
 APP_ID = "e2f0b8d4-6c1a-4f3e-9b57-0a1c2d3e4f50"
 GS_ID = "41de7a3c-5b1f-4c2e-8d90-6f7e8a9b0c1d"
 WA_ID = "wamid.HBgLNzkwMDU1NTAwMDAVAgARGBI5QTNDQTVCM0Q0Q0Q2RTY3RTcA"
@@ -32,16 +29,6 @@ IN_ID = "ABEGkZlgQyWAAgo-sDVSUOa9jH0z"
 ENVELOPE_AT = datetime.fromtimestamp(1790000000.123, UTC)
 CLIENT = "79005550000"
 MEDIA = "https://filemanager.gupshup.io/wa/e2f0b8d4/wa/media/"
-
-
-def load(name: str) -> bytes:
-    return (FIXTURES / f"{name}.json").read_bytes()
-
-
-def one(name: str) -> Event:
-    (event,) = parse(load(name))
-    return event
-
 
 COMMON: dict[str, Any] = {"app": "shopbot", "app_id": APP_ID, "at": ENVELOPE_AT}
 SENDER: dict[str, Any] = COMMON | {"provider_id": IN_ID, "phone": CLIENT, "name": "Olga"}
@@ -99,7 +86,7 @@ REPLIES: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("name", REPLIES)
 def test_a_message_of_a_client_becomes_a_reply(name: str) -> None:
-    assert one(f"message__{name}") == Reply(**SENDER | REPLIES[name])
+    assert event_of(f"message__{name}") == Reply(**SENDER | REPLIES[name])
 
 
 STATUSES: dict[str, dict[str, Any]] = {
@@ -130,7 +117,7 @@ def test_a_status_names_the_message_the_kind_and_the_providers_time(name: str) -
     expected = COMMON | {"destination": CLIENT} | STATUSES[name]
     if isinstance(expected["at"], int):
         expected["at"] = datetime.fromtimestamp(expected["at"], UTC)
-    assert one(f"message_event__{name}") == Status(**expected)
+    assert event_of(f"message_event__{name}") == Status(**expected)
 
 
 TEMPLATE: dict[str, Any] = COMMON | {
@@ -149,7 +136,7 @@ TEMPLATE: dict[str, Any] = COMMON | {
     ],
 )
 def test_a_template_event_says_what_changed(name: str, expected: dict[str, Any]) -> None:
-    assert one(f"template_event__{name}") == TemplateEvent(**TEMPLATE | expected)
+    assert event_of(f"template_event__{name}") == TemplateEvent(**TEMPLATE | expected)
 
 
 @pytest.mark.parametrize(
@@ -159,7 +146,7 @@ def test_a_template_event_says_what_changed(name: str, expected: dict[str, Any])
 )  # fmt: skip
 def test_an_account_event_keeps_its_data(name: str, kind: str) -> None:
     data = json.loads(load(f"account_event__{name}"))["payload"]
-    assert one(f"account_event__{name}") == AccountEvent(kind=kind, data=data, **COMMON)
+    assert event_of(f"account_event__{name}") == AccountEvent(kind=kind, data=data, **COMMON)
 
 
 @pytest.mark.parametrize(
@@ -171,7 +158,7 @@ def test_an_account_event_keeps_its_data(name: str, kind: str) -> None:
 )  # fmt: skip
 def test_what_we_have_no_use_for_is_kept_as_it_came(name: str, type_: str) -> None:
     data = json.loads(load(name))["payload"]
-    assert one(name) == OtherEvent(type=type_, data=data, **COMMON)
+    assert event_of(name) == OtherEvent(type=type_, data=data, **COMMON)
 
 
 def test_every_fixture_is_claimed_by_a_test() -> None:
@@ -235,13 +222,6 @@ def test_text_no_database_takes_is_made_storable() -> None:
     assert event.text == "ab\ufffd c😀 order 512 ready?"
 
 
-def changed(name: str, **payload: Any) -> Event:
-    envelope = json.loads(load(name))
-    envelope["payload"].update(payload)
-    (event,) = parse(json.dumps(envelope).encode())
-    return event
-
-
 @pytest.mark.parametrize(
     ("type_", "inner", "expected"),
     [
@@ -290,77 +270,6 @@ def test_times_come_in_seconds_or_milliseconds_or_not_at_all(timestamp: object, 
     envelope = {**json.loads(load("message__text")), "timestamp": timestamp}
     (event,) = parse(json.dumps(envelope).encode())
     assert event.at == at
-
-
-# ------------------------------------------------------------------ keys
-
-
-# Another spelling of an event that is there already: these must not be counted twice.
-REPEATED = {
-    "message_event__sent_pricing_inside": "message_event__sent",
-    "message_event__delivered_ts_string": "message_event__delivered",
-    "message_event__enqueued_template": "message_event__enqueued",
-    "message_event__read_gupshup_id_alone": "message_event__read",
-    "template_event__category_word": "template_event__category_alert",
-}
-
-
-def test_keys_of_different_events_differ_and_those_of_repetitions_do_not() -> None:
-    events = [path.stem for path in EVENTS if not path.stem.startswith("message__")]
-    keys = {name: key(one(name)) for name in events}
-    assert len({keys[name] for name in events if name not in REPEATED}) == len(events) - len(REPEATED)
-    assert {name: keys[name] for name in REPEATED} == {name: keys[first] for name, first in REPEATED.items()}
-    assert all(len(value) == 64 and int(value, 16) >= 0 for value in keys.values())
-
-
-def test_a_message_and_its_deletion_have_different_keys_though_their_id_is_one() -> None:
-    assert key(one("message__text")) != key(one("message_event__deleted"))
-
-
-@pytest.mark.parametrize("name", ["message__text", "message_event__enqueued", "message_event__failed_async",
-                                  "message_event__read", "message_event__mismatch"])  # fmt: skip
-def test_a_repetition_with_another_envelope_time_has_the_same_key(name: str) -> None:
-    later = {**json.loads(load(name)), "timestamp": 1790000099999}
-    (event,) = parse(json.dumps(later).encode())
-    assert key(event) == key(one(name))
-
-
-def test_a_second_failure_with_another_code_is_another_event() -> None:
-    event = changed("message_event__failed_async", payload={"code": 131026})
-    assert key(event) != key(one("message_event__failed_async"))
-
-
-def test_a_status_that_comes_back_later_is_another_event() -> None:
-    envelope = json.loads(load("template_event__status_approved"))
-    (later,) = parse(json.dumps({**envelope, "timestamp": 1790000099999}).encode())
-    assert key(later) != key(one("template_event__status_approved"))
-
-
-def test_replies_without_an_id_are_told_apart_by_their_content() -> None:
-    first, same, other = (changed("message__text", id=None, payload={"text": text}) for text in ("one", "one", "two"))
-    assert key(first) == key(same) != key(other)
-
-
-def test_unknown_bodies_are_told_apart() -> None:
-    assert key(parse(b"<a>")[0]) == key(parse(b"<a>")[0]) != key(parse(b"<b>")[0])
-
-
-# ------------------------------------------------------------------ metrics
-
-
-@pytest.mark.parametrize(
-    ("name", "label"),
-    [("message__list_reply", "message.list"), ("message_event__read", "message-event.read"),
-     ("template_event__status_approved", "template-event"), ("account_event__tier", "account-event"),
-     ("billing_event__deduction", "billing-event"), ("message__order", "message.unknown")],
-)  # fmt: skip
-def test_labels_are_short_words(name: str, label: str) -> None:
-    assert one(name).type_label == label
-
-
-def test_a_caller_cannot_invent_labels() -> None:
-    assert parse(b'{"type":"x1","payload":{}}')[0].type_label == "other"
-    assert changed("message__text", type="x2").type_label == "message.unknown"
 
 
 # ------------------------------------------------------------------ fuzz
