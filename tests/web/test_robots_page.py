@@ -6,17 +6,22 @@ import json
 
 import pytest
 
+from activities import ACTIVITIES
+from robots import ROBOTS
 from tests.flows.scenes import OLGA, ONE_DATABASE, set_portal_faults
 from tests.support.world import World
 from tests.web.inside import EMPLOYEE, Frame, seen
 
 pytestmark = ONE_DATABASE
 
+#: What is registered: each action as a robot and as an activity.
+ALL = len(ROBOTS) + len(ACTIVITIES)
+
 
 def test_after_the_install_everything_is_registered(shop: World) -> None:
     page = Frame(shop).get("/app/robots")
     assert page.status_code == 200
-    assert "Зарегистрировано 18 из 18." in seen(page)
+    assert f"Зарегистрировано {ALL} из {ALL}." in seen(page)
     assert "Не зарегистрирован" not in seen(page)
 
 
@@ -24,11 +29,11 @@ def test_what_somebody_deleted_is_found_by_the_check_and_put_back_by_one_click(s
     del shop.portal.robots["robot.send_list"]
 
     checked = Frame(shop).post("/app/robots/check")
-    assert "Зарегистрировано 17 из 18." in seen(checked)
+    assert f"Зарегистрировано {ALL - 1} из {ALL}." in seen(checked)
     assert 'hx-vals=\'{"code": "robot.send_list"}\'' in checked.text
 
     repaired = Frame(shop).post("/app/robots/repair", code="robot.send_list")
-    assert "Зарегистрировано 18 из 18." in seen(repaired)
+    assert f"Зарегистрировано {ALL} из {ALL}." in seen(repaired)
     assert "robot.send_list" in shop.portal.robots
 
 
@@ -38,7 +43,7 @@ def test_repairing_all_is_done_by_a_worker_and_the_page_waits_for_it(shop: World
     assert "Роботы регистрируются" in seen(page)
     shop.advance_clock(1)
     assert "Роботы регистрируются" not in seen(Frame(shop).get("/app/robots"))
-    assert len(shop.portal.robots) == 18
+    assert len(shop.portal.robots) == ALL
 
 
 def test_an_employee_reads_and_changes_nothing(shop: World) -> None:
