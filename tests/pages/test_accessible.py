@@ -188,7 +188,7 @@ def refused(reader: Reader) -> None:
         "App name",
         "Номер",
         "App ID (необязательно)",
-        "Как вы её называете (необязательно)",
+        "Название линии (необязательно)",
     ]
     for name in [*order, "Подключить линию"]:
         expect(reader.press("Tab")).to_have_accessible_name(name)

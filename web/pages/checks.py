@@ -149,16 +149,17 @@ _SENTENCES: dict[tuple[str, str], LazyString] = {
     ),
     ("webhook", "not_set"): _l("Gupshup does not know our address yet, so no status and no reply will come."),
     ("webhook", "paste"): _l(
-        "Put our address into Gupshup's console: no notification has come from it yet. It turns green with the first one."
+        "Put our address into Gupshup's console: no notification has come from it yet. "
+        "The check passes when the first one arrives."
     ),
     ("webhook", "inactive"): _l("Our address is switched off at Gupshup."),
     ("webhook", "modes"): _l("Gupshup does not send all the events that robots wait for."),
     ("balance", "paid"): _l(
-        "There is enough: the last message was paid for %(paid)s. Gupshup shows the sum in its console only."
+        "Gupshup accepted the last message %(paid)s. Your balance is shown only in the Gupshup console."
     ),
     ("balance", "empty"): _l("The Gupshup wallet is empty since %(since)s. Top it up in Gupshup's console: Wallet."),
     ("balance", "untold"): _l(
-        "Gupshup shows the sum in its console only. If a message is refused for money, it says so here."
+        "Your balance is shown only in the Gupshup console. If a message is refused for lack of funds, it says so here."
     ),
     ("templates", "no_app_id"): _l("Enter the App ID of the line, and its templates will be shown here."),
     ("templates", "app_unknown"): _l("Gupshup does not know this App ID. Copy it from the app's settings at Gupshup."),

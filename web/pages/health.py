@@ -133,13 +133,13 @@ def _seconds(found: Figures, line_id: int, names: dict[int | None, str], labels:
     if last is None:
         return Small(heading, "", Markup(""))
     words = _(
-        "half of them within %(median)s s, the slowest within %(worst)s s",
+        "median %(median)s s, maximum %(worst)s s",
         median=texts.number(last.median_s),
         worst=texts.number(last.worst_s),
     )
     drawn = [
-        charts.Series(_("Half of them"), [hour.median_s if hour else None for hour in hours], "info"),
-        charts.Series(_("The slowest"), [hour.worst_s if hour else None for hour in hours], "bad"),
+        charts.Series(_("Median"), [hour.median_s if hour else None for hour in hours], "info"),
+        charts.Series(_("Maximum"), [hour.worst_s if hour else None for hour in hours], "bad"),
     ]
     return Small(heading, words, charts.lines(drawn, labels, f"{heading}: {words}", _("seconds")))
 

@@ -37,7 +37,7 @@ LABELS: dict[str, str | LazyString] = {
     "app_name": "App name",
     "phone": _l("Number"),
     "app_id": "App ID",
-    "name": _l("What you call it"),
+    "name": _l("Name of the line"),
     "pace": _l("Messages a second"),
 }
 LineView = Callable[..., Response]
