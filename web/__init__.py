@@ -14,7 +14,7 @@ log = structlog.get_logger(__name__)
 
 
 class Id(IntegerConverter):
-    """`<int:…>` in an address: one the database can be asked for; anything longer is no page of ours."""
+    """`<int:…>` in an address: at most 18 digits, which every database takes as a 64-bit integer."""
 
     regex = r"\d{1,18}"
 
@@ -41,7 +41,7 @@ def build(runtime: Runtime) -> Flask:
 
 
 def _afterwards(runtime: Runtime) -> None:
-    """What the caller need not wait for: bells and counters. What is lost here, the sweeper finds."""
+    """After the answer: wake the workers and store the counters. Without Redis the workers find their work themselves."""
     try:
         runtime.unrung.ring(lambda: runtime.bells)
         runtime.counters.flush_sometimes(lambda: runtime.redis, runtime.clock())

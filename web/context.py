@@ -24,17 +24,17 @@ def form() -> dict[str, Any]:
 
 
 def clean(text: str) -> str:
-    """Without what no database stores and no page can show: NUL characters, halves of an emoji."""
+    """The text without NUL characters and lone surrogates, which no database stores and no page shows."""
     return text.replace("\0", "").encode("utf-8", "replace").decode()
 
 
 def typed(name: str) -> str:
-    """A field of a form of ours, as somebody typed it; "" without one."""
+    """A field of our form as it was typed; "" if the form has no such field."""
     return clean(request.form.get(name, ""))
 
 
 def json_map() -> dict[str, Any]:
-    """The map a script of ours posts as JSON, its texts as they came (see `clean`); {} for anything else."""
+    """The JSON object that our script posted, its texts not yet cleaned (see `clean`); {} for any other body."""
     try:
         given = json.loads(request.get_data(cache=False))
     except (ValueError, RecursionError):

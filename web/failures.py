@@ -1,6 +1,6 @@
-"""What people see when a page of ours fails or does not exist: what happened, what to do, a number to quote.
+"""The page that people see when a page fails or does not exist: what happened, what to do, a number to quote.
 
-Everybody else (Bitrix24, Gupshup, scripts) gets the status without a body.
+Bitrix24, Gupshup and scripts get the status without a body.
 """
 
 from secrets import token_hex
@@ -16,7 +16,7 @@ log = structlog.get_logger(__name__)
 
 
 def attach(app: Flask) -> None:
-    """Answer for the app whatever its views do not."""
+    """Let this module answer every HTTP error of the app."""
     app.register_error_handler(HTTPException, _answered)
 
 

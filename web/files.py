@@ -1,7 +1,7 @@
-"""GET /files/<token>: a file we keep, for WhatsApp's servers and for readers of a workflow.
+"""GET /files/<token>: a stored file, for WhatsApp's servers and for people who follow the link in a workflow.
 
-The files are strangers' on our own origin: nothing a browser would run is called by its name, and only pictures, sound
-and video are shown in place.
+The files come from strangers and are served from our own origin. So types that a browser would run are sent as unknown
+ones, and only pictures, sound and video are shown in place; the rest is downloaded.
 """
 
 from flask import Blueprint, Response, send_file
@@ -10,14 +10,14 @@ from messaging.files import media_types, storage
 from web.context import refuse, runtime
 
 blueprint = Blueprint("files", __name__)
-#: The longest a token can be; a longer one is nobody's and need not be hashed.
+#: A longer token cannot be ours, so it is not hashed.
 MAX_TOKEN = 100
 _SHOWN = ("image/", "audio/", "video/")
 
 
 @blueprint.get("/files/<token>")
 def serve(token: str) -> Response:
-    """HEAD, Range and If-None-Match come with `conditional`; no redirect, which WhatsApp would not follow."""
+    """Send the file. `conditional` answers HEAD, Range and If-None-Match; WhatsApp would not follow a redirect."""
     found = storage.find(runtime(), token) if len(token) <= MAX_TOKEN else None
     if found is None:
         return refuse(404, "no such file, or expired")
@@ -36,7 +36,7 @@ def serve(token: str) -> Response:
         )
     except FileNotFoundError:
         return refuse(404, "expired a moment ago")
-    response.headers["Content-Type"] = content_type  # without a charset: nobody knows it
+    response.headers["Content-Type"] = content_type  # without a charset: it is not known
     response.headers["Cache-Control"] = "private, max-age=600"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"

@@ -1,9 +1,9 @@
-"""Pages inside Bitrix24's iframes: who opened it, a short-lived signed session without cookies, headers that fit.
+"""Pages inside Bitrix24's iframes: their verified user, a signed session without cookies, the security headers.
 
-A frame's POST carries no signature, so its user is asked of the auth server each time. What the page then sends back is a
-token we signed (portal, user, admin, 60 minutes) in a header: third-party cookies are blocked in many browsers, and a
-header cannot be forged from another site. When it has expired, the page gets a new user token from Bitrix24 and a new one
-of ours for it (`renew`).
+The POST that opens a frame carries no signature, so the auth server is asked for its user each time. From then on the page
+sends a token that we signed (portal, user, administrator, 60 minutes) in a header: many browsers block third-party cookies,
+and another site cannot forge a header. When the token has expired, the page gets a fresh user token from Bitrix24 and
+exchanges it for a new token of ours (`renew`).
 """
 
 from collections.abc import Callable
@@ -28,7 +28,7 @@ from web.context import clean, empty, form, json_map, refuse, runtime
 
 HEADER = "X-Waba24-Frame"
 LIFETIME_S = 3600
-#: How long after its end a token still says which portal it was of, so that the same page can be given a new one.
+#: For this time an expired token still names its portal, so that the page can get a new token.
 RENEWABLE_S = 24 * 3600
 
 blueprint = Blueprint("frames", __name__, url_prefix="/frame")
@@ -37,9 +37,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Viewer:
-    """Who looks at a page, in which language. `origin`: of the verified portal, for frame-ancestors and postMessage.
+    """The user of a page and the page's language. origin: of the verified portal, for frame-ancestors and postMessage.
 
-    sid: Bitrix24's APP_SID of this opening, without which the parent window ignores us.
+    sid: Bitrix24's APP_SID of this frame; the parent window ignores messages without it.
     """
 
     member_id: str
@@ -106,23 +106,23 @@ def _serializer() -> URLSafeTimedSerializer:
 
 
 def issue(viewer: Viewer) -> str:
-    """A token the page sends back in HEADER."""
+    """The token that the page sends back in HEADER."""
     return _serializer().dumps(
         [viewer.member_id, viewer.user_id, int(viewer.is_admin), viewer.origin, viewer.language, viewer.sid]
     )
 
 
 def read(token: str, max_age: int = LIFETIME_S) -> Viewer:
-    """Whose token it is. Raises BadData for a forged or expired one."""
+    """The viewer whose token this is. Raises BadData if it is forged or expired."""
     try:
         member_id, user_id, is_admin, origin, lang, sid = _serializer().loads(token, max_age=max_age)
-    except ValueError as error:  # of an earlier version of this program
+    except ValueError as error:  # issued by an earlier version
         raise SignatureExpired(str(error)) from None
     return Viewer(member_id, user_id, bool(is_admin), origin, lang, sid)
 
 
 def require_frame(view: Callable[..., Response]) -> Callable[..., Response]:
-    """The view gets the Viewer of a valid frame token as its first argument; everybody else 401."""
+    """Answer 401 without a valid frame token; the view gets the token's Viewer as its first argument."""
 
     @wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Response:
@@ -139,7 +139,7 @@ def require_frame(view: Callable[..., Response]) -> Callable[..., Response]:
 
 
 def _outside() -> Response:
-    """For a page's script that its session has ended; for a person who opened an address of ours by itself, what to do."""
+    """401: for a script without a body, its session has ended; for a person a page that says where to open the app."""
     if HEADER in request.headers or request.method != "GET":
         return empty(401)
     return refused("open_inside", request.accept_languages.best_match(["ru", "en"], "en"), 401)
@@ -147,7 +147,7 @@ def _outside() -> Response:
 
 @blueprint.post("/session")
 def renew() -> Response:
-    """A new token for a page whose own has expired: its user proves himself by a fresh token of Bitrix24.
+    """A new token for a page whose token has expired; a fresh access token of Bitrix24 proves its user.
 
     Header HEADER: the old token, which says the portal; JSON body {"access_token"}. Answers {"token"} or 401.
     """
@@ -178,13 +178,13 @@ def portal_of(viewer: Viewer, *, with_lines: bool = False) -> Portal | None:
 
 
 def speak(lang: str) -> None:
-    """The language of this answer's texts: "ru" or "en"."""
+    """Set the language of this answer's texts: "ru" or "en"."""
     g.language = lang
 
 
 def page(template: str, viewer: Viewer | None, status: int = 200, **values: Any) -> Response:
-    """Render a page; only the verified portal may frame it, and nothing is loaded from elsewhere."""
-    # A refusal carries no data and no control; blocked, it would be a blank frame that explains nothing.
+    """Render a page. Only the verified portal may frame it, and it loads nothing from other sites."""
+    # A refusal without a viewer holds no data and no buttons, so any site may frame it; a blocked frame would be blank.
     ancestors = viewer.origin if viewer else "*"
     frame = {"token": _token_for(viewer), "origin": viewer.origin, "sid": viewer.sid} if viewer else None
     values.setdefault("lang", g.get("language", "en"))
@@ -206,7 +206,7 @@ def refused(reason: str, lang: str, status: int = 403, viewer: Viewer | None = N
 
 
 def _token_for(viewer: Viewer) -> str:
-    """The token of this request again: a new one for it would go on for ever with rights nobody has verified since."""
+    """The token of this request, if it has one. A new token would prolong the session without verifying its rights again."""
     return str(g.get("frame_token") or issue(viewer))
 
 

@@ -24,7 +24,7 @@ def alive() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> tuple[Response, int]:
-    """Database and queue reachable, and the database on the schema this code expects."""
+    """200 if database and queue can be reached and the database has the schema of this code; else 503."""
     checks = {"database": _database(), "queue": _queue()}
     good = all(check == "ok" for check in checks.values())
     return jsonify(status="ok" if good else "unready", **checks), 200 if good else 503
@@ -60,6 +60,6 @@ def metrics() -> Response:
 def _may_see() -> bool:
     token = runtime().config.metrics_token
     if not token:
-        # Behind a reverse proxy everybody comes from loopback; the forwarding header tells them apart.
+        # Behind a reverse proxy every request comes from loopback; a forwarded request has this header.
         return request.remote_addr in LOOPBACK and not request.headers.get("X-Forwarded-For")
     return same(request.headers.get("Authorization", ""), f"Bearer {token}")

@@ -19,7 +19,7 @@ log = structlog.get_logger(__name__)
 @blueprint.get("/install")
 @blueprint.get("/app")
 def outside() -> Response:
-    """A reload inside the frame, or a curious visitor: there is no user to show anything to."""
+    """A reload inside the frame, or the address opened outside Bitrix24: there is no user to show anything to."""
     return refused("open_inside", request.args.get("LANG", ""), 200)
 
 
@@ -37,7 +37,7 @@ def install(frame: OpenedFrame) -> Response:
 @blueprint.get("/install/status")
 @require_frame
 def install_status(viewer: Viewer) -> Response:
-    """What the install page asks for: are the robots registered, and what failed."""
+    """JSON for the install page: whether the robots are registered, which were refused and why, how many tries."""
     with runtime().db.read() as session:
         portal = session.scalar(select(Portal).where(Portal.member_id == viewer.member_id))
     if portal is None:
@@ -65,7 +65,7 @@ def main(frame: OpenedFrame) -> Response:
 
 @blueprint.post("/events")
 def events() -> Response:
-    """ONAPPINSTALL proves itself by its token at the auth server; everything else by the application_token."""
+    """Events of Bitrix24. The auth server confirms the token of ONAPPINSTALL; other events prove the application_token."""
     try:
         call = EventCall.parse(form())
     except PayloadError as error:

@@ -1,6 +1,6 @@
-"""POST /robots/<name> and /activities/<name>: a robot or an activity runs.
+"""POST /robots/<name> and /activities/<name>: Bitrix24 runs a robot or an activity.
 
-Stored, then 200: Bitrix24 does not look at our answer and never calls again.
+The call is stored before it is answered 200: Bitrix24 ignores our answer and never repeats a call.
 """
 
 from flask import Blueprint, Response
@@ -14,6 +14,8 @@ from robots import lookup
 from web.context import empty, form, refuse, runtime
 
 blueprint = Blueprint("runs", __name__)
+#: A portal that changes while its call is stored is read again at most this many times.
+#: A portal that changes while its call is stored is read again at most this many times.
 RECOGNISED_ANEW = 5
 
 
@@ -30,7 +32,7 @@ def run(side: str, name: str) -> Response:
 
 
 def _stored(side: str, name: str, action: Action, call: RunCall) -> Response:
-    """A portal that was not any more as it was remembered is recognised anew; it may change only so often meanwhile."""
+    """Store the call; if the cached portal is out of date, read the portal again and retry."""
     for _ in range(RECOGNISED_ANEW):
         caller = portals.caller(runtime(), call.auth)
         if caller is None:

@@ -20,13 +20,13 @@ from messaging.system.supervisor import Child, Supervisor
 
 WEB_PROCESSES, WEB_THREADS = 2, 8
 BACKLOG = 1024
-#: Longer than gunicorn's --graceful-timeout.
+#: Seconds to wait for the address to become free; longer than gunicorn's --graceful-timeout.
 PATIENCE_S = 25.0
 log = structlog.get_logger(__name__)
 
 
 def halves(bind: str, env: Mapping[str, str] | None = None, pass_fds: tuple[int, ...] = ()) -> list[Child]:
-    """The two halves of the app: gunicorn on `bind` (host:port, or fd://N with that N in pass_fds), and the pool."""
+    """The two processes of the app: gunicorn on `bind` (host:port, or fd://N with N in pass_fds), and the worker pool."""
     gunicorn = [
         *(sys.executable, "-m", "gunicorn", "--bind", bind, "--worker-class", "gthread"),
         *("--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)),
@@ -53,8 +53,8 @@ def main() -> int:
     runtime.prepare()
     runtime.redis.ping()  # the embedded one is started here, before two processes would race for it
     runtime.close()
-    # The socket is ours, not gunicorn's: a master that was killed leaves workers on it for a while, and the next one
-    # could not bind it; meanwhile calls wait instead of being refused.
+    # We open the socket, not gunicorn: workers of a killed master keep its socket for a while, and the next master
+    # could not bind the address. While gunicorn starts again, calls wait in our backlog instead of being refused.
     try:
         listener = _listen(settings.bind)
     except (OSError, OverflowError) as error:
@@ -66,7 +66,7 @@ def main() -> int:
 
 
 def _listen(bind: str) -> socket.socket:
-    """Our socket. After a crash of everything, gunicorn's orphans may sit on it until they have finished."""
+    """Open the socket. After a crash, orphaned gunicorn workers may keep the address until they have finished."""
     host, _, port = bind.rpartition(":")
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     until = time.monotonic() + PATIENCE_S

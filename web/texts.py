@@ -1,4 +1,4 @@
-"""Words and small drawings of the pages: language, icons, badges, times, phones. Jinja gets them as globals.
+"""How pages show languages, icons, badges, times and phones. Templates get these functions as globals.
 
 Texts are English in the code (`_()`), Russian in translations/ru (`make texts` renews and compiles it).
 """
@@ -26,7 +26,7 @@ def attach(app: Flask) -> None:
 
 @lru_cache(maxsize=1)
 def _mark() -> str:
-    """A mark of all static files together. It stands in the path: modules name each other by relative addresses."""
+    """A digest of all static files. It stands in the path, because JavaScript modules import each other relatively."""
     whole = sha256()
     for path in sorted(path for path in STATIC.rglob("*") if path.is_file()):
         whole.update(path.relative_to(STATIC).as_posix().encode() + b"\0" + path.read_bytes())
@@ -34,12 +34,12 @@ def _mark() -> str:
 
 
 def static(name: str) -> str:
-    """The address of a file of ours. It changes with the files, so browsers may keep what is behind it for ever."""
+    """The address of a static file. It changes with the files, so browsers may cache the content for ever."""
     return url_for("static", mark=_mark(), filename=name)
 
 
 def send_static(mark: str, filename: str) -> Response:
-    """A file of ours; an old page that asks for what is no more under its mark gets today's, without keeping it."""
+    """A static file. A page drawn before an update asks with an old mark: it gets today's file, not to be cached."""
     response = send_from_directory(STATIC, filename)
     response.cache_control.public, response.cache_control.no_cache = True, None
     if mark == _mark():
@@ -50,19 +50,19 @@ def send_static(mark: str, filename: str) -> Response:
 
 
 def icon(name: str, small: bool = False) -> Markup:
-    """A drawing of static/icons.svg; the words beside it say what it means."""
+    """An icon of static/icons.svg. Screen readers skip it, so words must stand beside it."""
     return Markup('<svg class="i{}" aria-hidden="true"><use href="{}#{}"/></svg>').format(
         " i-s" if small else "", static("icons.svg"), name
     )
 
 
 def badge(kind: str, sign: str, words: object) -> Markup:
-    """A state in word and icon. kind: ok, bad, warn, info or "" (grey)."""
+    """A state as words with an icon. kind: ok, bad, warn, info or "" (grey); sign: the icon's name."""
     return Markup('<span class="badge {}">{}{}</span>').format(kind, icon(sign), words)
 
 
 def moment(at: datetime | date | None, style: str = "auto") -> Markup:
-    """A point in time. The page's script shows it in the reader's zone; without one it stands in UTC.
+    """A point in time in UTC; the page's script shows it in the reader's time zone.
 
     style: auto (“today, 14:05”), full (date and time), clock (to a tenth of a second), date.
     """
@@ -78,7 +78,7 @@ def moment(at: datetime | date | None, style: str = "auto") -> Markup:
 def number(value: float) -> str:
     """12 480,5 in Russian, 12,480.5 in English; three places at most.
 
-    Not by Babel: its tables of the two languages are 5 MB of each web process.
+    Babel would do it, too, but its tables for two languages take 5 MB in each web process.
     """
     shown = f"{round(value, 3):,}".removesuffix(".0")
     return shown.translate(_RUSSIAN) if g.get("language") == "ru" else shown
@@ -90,7 +90,7 @@ def phone(digits: str) -> Markup:
 
 
 def spaced(digits: str) -> str:
-    """A phone as people write it, +7 912 345-67-89; what is none stands as it is."""
+    """A phone as people write it, +7 912 345-67-89; a text that is not a phone is returned unchanged."""
     try:
         parsed = phonenumbers.parse(f"+{digits.lstrip('+')}")
         return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL)

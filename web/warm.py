@@ -1,4 +1,4 @@
-"""What a web process reads before its first call, so that nobody's page waits for it: 0.2 s together."""
+"""What a web process loads before its first request, so that no page waits for it (0.2 s)."""
 
 import flask_babel
 from flask import Flask, g
@@ -7,7 +7,7 @@ from web import texts
 
 
 def warm(app: Flask) -> None:
-    """Compile the templates, read the translations and the numbering plan of Russia."""
+    """Compile the templates, load the translations and Russia's numbering plan."""
     for name in app.jinja_env.list_templates():
         app.jinja_env.get_template(name)
     for language in ("en", "ru"):

@@ -1,7 +1,7 @@
 """POST /gupshup/<secret>: statuses and replies.
 
-Answered 2xx with an EMPTY body once stored, whatever the payload: a text might be relayed to the client, and a slow
-or failing endpoint delays all events of the app (Gupshup docs: subscriptions and notifications).
+Every payload is answered 2xx with an EMPTY body once it is stored: Gupshup might relay a text to the client, and delays
+all events of an app whose endpoint is slow or fails (Gupshup docs: subscriptions and notifications).
 """
 
 from flask import Blueprint, Response, request
@@ -17,19 +17,19 @@ MAX_BODY = 64 * 1024 * 1024
 
 @blueprint.get("/gupshup/<secret>")
 def probe(secret: str) -> Response:
-    """Asked when the address is set up."""
+    """Gupshup asks this when the address is set up."""
     return empty()
 
 
 @blueprint.post("/gupshup/<secret>")
 def receive(secret: str) -> Response:
-    request.max_content_length = MAX_BODY  # whatever the payload: a refusal would be repeated, and delay the others
+    request.max_content_length = MAX_BODY  # Gupshup would repeat what we refuse, and delay the others
     body = request.get_data(cache=False)
     while (line := lines.by_secret(runtime(), secret)) is not None:
         try:
             webhooks.store(runtime(), line, body)
         except Stale:
-            lines.forget(runtime(), line)  # wiped since it was remembered
+            lines.forget(runtime(), line)  # the cached line is out of date
         except Unavailable as error:
             return refuse(503, f"the database is away: {error}")
         else:

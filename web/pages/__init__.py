@@ -1,6 +1,6 @@
-"""The app's own pages: first steps, lines, robots, templates, messages, health. Each module draws one of them.
+"""The app's own pages: first steps, lines, robots, templates, messages, health. Each module draws one section.
 
-All of them are read inside a frame of Bitrix24 (web.frames) and share one shell (web.pages.shell).
+All pages are read inside a frame of Bitrix24 (web.frames) and share one shell (web.pages.shell).
 """
 
 from web.pages import health, lines, messages, robots, start, templates

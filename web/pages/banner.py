@@ -1,4 +1,4 @@
-"""What is worst on all lines of a portal, on top of every page of the app; nothing when all is well."""
+"""The banner on top of every page: the worst problem of all lines of a portal. Without a problem there is no banner."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from web.texts import moment
 
 @dataclass(frozen=True)
 class Banner:
-    """kind: bad or warn. key: what it is about, so that hiding it hides nothing else."""
+    """kind: bad or warn. key: names the problem, so that hiding this banner hides no other one."""
 
     kind: str
     key: str
@@ -27,7 +27,7 @@ class Banner:
 
 
 def worst(viewer: Viewer) -> Banner | None:
-    """A stopped line before one that hears nothing, and that before a paused one; the empty wallet is a stop, too."""
+    """The worst problem: first a stopped line (an empty wallet stops it, too), then a silent line, then a paused line."""
     with runtime().db.read() as session:
         lines = session.scalars(
             select(Line)
@@ -84,5 +84,5 @@ def _paused(line: Line) -> Banner:
 
 
 def since(at: datetime | None) -> Markup:
-    """Since when something is so."""
+    """The sentence “Since <time>.”"""
     return Markup(_("Since %(since)s.")) % {"since": moment(at, "full")}

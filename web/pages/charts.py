@@ -18,7 +18,7 @@ LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 6
 
 @dataclass(frozen=True)
 class Series:
-    """One row of values; None: there is no figure (a gap, never a zero). kind: its colour, a class `chart-<kind>`.
+    """One row of values; None is a gap, for which there is no figure. kind: the colour, a class `chart-<kind>`.
 
     Known kinds: ok, info, warn, bad, grey.
     """
@@ -29,7 +29,7 @@ class Series:
 
 
 def bars(series: Sequence[Series], labels: Sequence[object], title: str, unit: str = "") -> Markup:
-    """Columns, the series on top of each other. labels: one per column, markup allowed (`texts.moment`); title: the message."""
+    """Stacked columns. labels: one per column, markup allowed (`texts.moment`); title: the conclusion in a sentence."""
     totals = [sum(value or 0 for value in column) for column in zip(*(one.values for one in series), strict=True)]
     top = _ceiling(max(totals, default=0))
     step = (WIDTH - LEFT - RIGHT) / max(1, len(labels))
@@ -47,7 +47,7 @@ def bars(series: Sequence[Series], labels: Sequence[object], title: str, unit: s
 
 
 def lines(series: Sequence[Series], labels: Sequence[object], title: str, unit: str = "") -> Markup:
-    """A line per series, interrupted where there is no figure. labels and title as in `bars`."""
+    """A line per series, with gaps where there is no figure. labels and title as in `bars`."""
     top = _ceiling(max((value for one in series for value in one.values if value is not None), default=0))
     step = (WIDTH - LEFT - RIGHT) / max(1, len(labels) - 1)
     drawn = Markup("")
@@ -73,7 +73,7 @@ def _y(value: float, top: float) -> float:
 
 
 def _ceiling(most: float) -> float:
-    """The top of the axis: 1, 2 or 5 times a power of ten, at least 1 where nothing is smaller."""
+    """The top of the axis: the least of 1, 2 and 5 times a power of ten that is not below `most`; 1 for 0."""
     power = 1.0
     while power < most:
         power *= 10

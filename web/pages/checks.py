@@ -1,4 +1,4 @@
-"""How a live check of a line looks: the row, its words, and what one can do about it (ui.md 3.3)."""
+"""How a page shows a live check of a line: its row, its words, and what to do about it (ui.md 3.3)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -34,12 +34,12 @@ _BADGES: dict[str, tuple[str, str, LazyString]] = {
 
 @dataclass(frozen=True)
 class Row:
-    """One check as a page draws it. result: None as long as it never ran; line_id: None without a line."""
+    """One check as a page draws it. result: None if the check never ran; line_id: None without a line."""
 
     name: str
     result: Result | None
     line_id: int | None = None
-    #: Whether the page counts its rows: then a row that changes says how far it is.
+    #: Whether the page shows how many rows are done: then a new result renews that count.
     counted: bool = False
 
     @property
@@ -58,7 +58,7 @@ class Row:
 
     @property
     def detail(self) -> Markup:
-        """What was found: what happened, why, what to do."""
+        """The result in words: what happened, why, what to do."""
         if self.result is None:
             return Markup("")
         return said(self.name, self.result)
@@ -70,7 +70,7 @@ def all_done(rows: list[Row]) -> bool:
 
 
 def progress(rows: list[Row]) -> str:
-    """One line that says how far it is."""
+    """How many checks are done, in a sentence."""
     if all_done(rows):
         return str(_("Everything is connected."))
     return str(_("Done: %(done)s of %(all)s", done=sum(row.state == "done" for row in rows), all=len(rows)))
@@ -119,7 +119,7 @@ def _templates(facts: Mapping[str, Any]) -> Markup:
 
 
 def _sentence(name: str, result: Result) -> str:
-    """Placeholders are filled by `said`, so that what the provider said cannot be markup."""
+    """The sentence with its placeholders; `said` fills them in, so that the provider's words cannot be markup."""
     own = _SENTENCES.get((name, result.code)) or _SENTENCES.get(("", result.code))
     return str(own) if own is not None else ""
 

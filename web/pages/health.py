@@ -21,7 +21,7 @@ from web.pages import charts
 from web.pages.shell import blueprint, reads, show
 
 K = TypeVar("K")
-#: A queue whose oldest has waited longer is not as it should be.
+#: Seconds that the oldest entry of a queue usually waits at most; longer is shown as a problem.
 NORM_S = 2
 _KINDS = ("info", "warn", "bad", "ok", "grey")
 _OUTCOMES = {
@@ -34,7 +34,7 @@ _OUTCOMES = {
 
 @dataclass(frozen=True)
 class Small:
-    """One of the small multiples: a heading, its last value in words, a drawing (empty: nothing to draw)."""
+    """A small chart: its heading, its figures in words, and the drawing (empty if there is nothing to draw)."""
 
     heading: str
     words: str
@@ -44,7 +44,7 @@ class Small:
 @blueprint.get("/health", endpoint="health")
 @reads
 def health(viewer: Viewer, portal: Portal) -> Response:
-    """The viewer's own portal, and none other."""
+    """The last 24 hours of the viewer's portal."""
     with runtime().db.read() as session:
         found = hourly.figures(session, runtime(), portal)
         lines = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.id)).all()
@@ -149,7 +149,7 @@ def _sum(rows: dict[str, list[int]], names: Sequence[str]) -> list[int]:
 
 
 def _most(rows: dict[K, list[int]]) -> list[K]:
-    """The busiest first."""
+    """The keys, those with the most events first."""
     return sorted(rows, key=lambda key: -sum(rows[key]))
 
 

@@ -1,6 +1,6 @@
-"""Messages: what was sent and what was not, and one run's story.
+"""Messages: the list of what was sent and what failed, and the timeline of one run.
 
-What people look for (a phone, a name of an object) travels in the body of a POST: an address ends up in logs.
+Search words (a phone, the name of an object) travel in the body of a POST, because addresses end up in logs.
 """
 
 import csv
@@ -31,7 +31,7 @@ from web.context import runtime, typed
 from web.frames import Viewer, page
 from web.pages.shell import blueprint, reads, show
 
-#: The reader's clock, minutes ahead of UTC (static/session.js).
+#: The header with the reader's time zone, in minutes ahead of UTC (static/session.js).
 ZONE = "X-Waba24-Minutes"
 PERIODS = ("today", "7", "30", "all", "own")
 #: Status → mood and icon of ui.md 1.4.
@@ -58,14 +58,14 @@ _OBJECTS = {
     "list": Text("List item {n}", "Элемент списка {n}"),
     "disk": Text("File {n}", "Файл {n}"),
 }
-#: What Bitrix24 opens from inside a frame (bitrix24.md 6.3).
+#: Kinds of objects that Bitrix24 opens from inside a frame (bitrix24.md 6.3).
 _OPENED = frozenset({"deal", "lead", "contact", "company"})
 _LONGEST_CSV, _CSV_PAGE = 10_000, 500
 
 
 @dataclass
 class Asked:
-    """The form above the list, as it was filled in. errors: field → what is wrong with it."""
+    """The filters above the list as they were filled in. errors: field → what is wrong with it."""
 
     words: str = ""
     line: str = ""
@@ -81,9 +81,9 @@ class Asked:
         return any((self.words, self.line, self.action, self.status))
 
     def query(self, now: datetime, zone: timezone, viewer: Viewer) -> Query:
-        """What to look for; a field that cannot be read is left out and named in `errors`.
+        """The search for these filters. A field that cannot be read is left out and named in `errors`.
 
-        Who sees phones masked finds them by the whole number only: asked for by parts, they would tell digit by digit.
+        A viewer who sees masked phones can search by the whole number only; parts would reveal it digit by digit.
         """
         since, until = self._period(now, zone)
         line = int(self.line) if self.line.isdecimal() and len(self.line) < 19 else None
@@ -120,7 +120,7 @@ def _midnight(day: date | None, zone: timezone) -> datetime | None:
 
 
 def _zone() -> timezone:
-    """The reader's, as his browser names it; UTC if it does not."""
+    """The reader's time zone, as the browser names it; UTC if it does not."""
     minutes = request.headers.get(ZONE, "")
     known = re.fullmatch(r"-?[0-9]{1,3}", minutes) is not None and abs(int(minutes)) < 24 * 60
     return timezone(timedelta(minutes=int(minutes) if known else 0))
@@ -179,7 +179,7 @@ def _any_run(portal: Portal) -> Any:
 @blueprint.route("/messages/<int:run_id>", methods=["GET", "POST"], endpoint="message")
 @reads
 def message(viewer: Viewer, portal: Portal, run_id: int) -> Response:
-    """One run's story; the filters of the list it was opened from come along and go back."""
+    """The timeline of one run; it keeps the filters of the list from which it was opened."""
     with runtime().db.read() as session:
         try:
             told = timeline.tell(session, runtime(), run_id, portal.id)
@@ -205,7 +205,7 @@ def message(viewer: Viewer, portal: Portal, run_id: int) -> Response:
 
 
 class Row:
-    """A run as the viewer sees it: in his language, phones masked unless he is an administrator."""
+    """A run as the viewer sees it: in the viewer's language; phones are masked unless he is an administrator."""
 
     def __init__(self, found: Found, viewer: Viewer, portal: Portal) -> None:
         self.found = found
@@ -222,7 +222,7 @@ class Row:
 
     @property
     def path(self) -> str:
-        """Where Bitrix24 shows the object, "" where it does not open it for us."""
+        """The path under which Bitrix24 shows the object; "" if it cannot be opened from our page."""
         on = _document(self.found)
         return f"/crm/{on.kind}/details/{on.item_id}/" if on.kind in _OPENED and on.item_id else ""
 
@@ -240,7 +240,7 @@ class Row:
 
     @property
     def reason(self) -> str:
-        """Why it did not arrive, in a sentence."""
+        """Why the run failed, in a sentence; "" for other states."""
         found = self.found
         if found.status != "failed":
             return ""
@@ -260,20 +260,20 @@ def _document(found: Found) -> Document:
 
 
 def object_name(on: Document) -> Text:
-    """“Deal 4512”; empty for what has no number."""
+    """“Deal 4512”; empty for an object without a number."""
     known = _OBJECTS.get(on.kind)
     return known.format(n=on.item_id) if known and on.item_id is not None else Text("", "")
 
 
 def shown_phone(digits: str, whole: bool) -> Markup | str:
-    """A phone as people write it; the middle hidden from those who are no administrators."""
+    """A phone as people write it; its middle is masked unless `whole`."""
     if not digits:
         return "—"
     return texts.phone(digits) if whole else Markup('<bdi class="nowrap">{}</bdi>').format(masked(digits))
 
 
 def masked(digits: str) -> str:
-    """+7 912 ***-**-89."""
+    """The phone with its middle masked: +7 912 ***-**-89."""
     whole = texts.spaced(digits)
     head = re.match(r"\+\d+ \d+(?=\D)", whole) or re.match(r"\D*\d{0,3}", whole)
     kept = head[0] if head else ""
@@ -281,7 +281,7 @@ def masked(digits: str) -> str:
 
 
 def _without_phones(text: str) -> str:
-    """A client's text may hold phones as well."""
+    """A client's text with the phones in it masked."""
     return re.sub(r"\+?\d[\d ()-]{8,18}\d", lambda found: f"{found[0][:4]}***{found[0][-2:]}", text)
 
 
@@ -295,7 +295,7 @@ def _capital(text: str) -> str:
 @blueprint.post("/messages.csv", endpoint="messages_csv")
 @reads
 def messages_csv(viewer: Viewer, portal: Portal) -> Response:
-    """What is filtered, newest first, up to 10,000 rows; fetched by static/download.js."""
+    """The filtered messages, newest first, at most 10,000 rows; static/download.js fetches this."""
     zone = _zone()
     query = _asked().query(runtime().clock(), zone, viewer)
     answer = Response(stream_with_context(_csv(viewer, portal, query, zone)), content_type="text/csv; charset=utf-8")
@@ -305,7 +305,7 @@ def messages_csv(viewer: Viewer, portal: Portal) -> Response:
 
 
 def _csv(viewer: Viewer, portal: Portal, query: Query, zone: timezone) -> Iterator[str]:
-    """With the mark by which spreadsheets know UTF-8, and the separator they expect in the reader's language."""
+    """CSV with the byte order mark by which spreadsheets recognise UTF-8, and the separator of the viewer's language."""
     heads = (
         *(_("Time"), _("Phone"), _("Object"), _("Robot"), _("Line"), _("Template or text"), _("Status")),
         *(_("Status since"), _("Code"), _("Reason"), _("Message id")),
@@ -348,5 +348,5 @@ def _local(at: datetime | None, zone: timezone) -> str:
 
 
 def _harmless(cell: str) -> str:
-    """A spreadsheet must not take a client's text for a formula."""
+    """The cell, quoted if a spreadsheet would take it for a formula."""
     return f"'{cell}" if cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r") else cell

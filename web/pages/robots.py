@@ -1,4 +1,4 @@
-"""Robots and activities: which the portal has, which not and why, and repairing one or all."""
+"""Robots and activities: which the portal has, why others are missing, and how to register them again."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -24,7 +24,7 @@ WEEK = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Place:
-    """A robot or an activity on the portal. state: registered, missing, refused (`why`), pending."""
+    """A robot or an activity on the portal. state: registered, missing, refused (see `why`), pending, absent."""
 
     code: str
     state: str
@@ -33,7 +33,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Row:
-    """An action with its two places."""
+    """An action, registered as a robot and as an activity."""
 
     name: str
     title: str
@@ -50,7 +50,7 @@ def robots_page(viewer: Viewer, portal: Portal) -> Response:
 @blueprint.post("/robots/check")
 @reads
 def check(viewer: Viewer, portal: Portal) -> Response:
-    """Ask the portal now which it has."""
+    """Ask the portal which robots and activities it has."""
     try:
         return _draw(viewer, portal, present=robots.present(runtime(), portal))
     except Bx24Error as error:
@@ -60,7 +60,7 @@ def check(viewer: Viewer, portal: Portal) -> Response:
 @blueprint.post("/robots/repair")
 @changes
 def repair(viewer: Viewer, portal: Portal) -> Response:
-    """`code`: one of them, now; without it all, by a drain within seconds."""
+    """Register again: the one named by `code` at once; without `code` all of them, by the worker within seconds."""
     code = request.form.get("code", "")
     if not code:
         with runtime().db.write() as session:
@@ -79,10 +79,10 @@ def repair(viewer: Viewer, portal: Portal) -> Response:
 @blueprint.get("/robots/week")
 @reads
 def week(viewer: Viewer, portal: Portal) -> Response:
-    """How often each ran in seven days. By itself, because counting a busy week takes longer than a page may."""
+    """How often each action ran in seven days. The page loads it later, since counting a busy week takes long."""
     with runtime().db.read() as session:
         since = runtime().clock() - WEEK
-        # By the index ix_run_portal alone, which holds all of this. Twice, because grouping by both takes thrice as long.
+        # The index ix_run_portal holds all these columns. Two queries, because grouping by both takes three times as long.
         came = (
             select(Run.action, func.count())
             .where(Run.portal_id == portal.id, Run.id >= first_since(session, Run.id, Run.stored_at, since))
@@ -97,7 +97,7 @@ def week(viewer: Viewer, portal: Portal) -> Response:
 def _ran(total: int, failed: int) -> str:
     if not failed:
         return number(total)
-    # Not inside an f-string: the catalogue finds no texts there.
+    # Not inside an f-string: Babel finds no texts there.
     refused = ngettext("%(num)s failed", "%(num)s failed", failed)
     return f"{number(total)}, {refused}"
 
@@ -135,7 +135,7 @@ def _rows(viewer: Viewer, portal: Portal, present: frozenset[str] | None) -> lis
 
 
 def _place(portal: Portal, code: str, present: frozenset[str] | None) -> Place:
-    """As the portal has just said; else as the last registration left it."""
+    """The state the portal has just reported; if it was not asked, the state after the last registration."""
     failed = (portal.registration or {}).get("failed", {})
     if present is not None:
         return Place(code, "registered") if code in present else Place(code, "missing", failed.get(code, ""))

@@ -1,4 +1,4 @@
-"""What the app's pages share: the blueprint, navigation, who may read and who may change.
+"""What the app's pages share: the blueprint, the navigation, the rights to read and to change.
 
 A page is one template that extends `base`: the whole document when the portal opens the frame, only what goes into
 <main> when htmx asks. Everyone who may open the app reads; only the portal's administrators change anything.
@@ -57,16 +57,16 @@ def changes(view: View) -> View:
 
 
 def show(template: str, viewer: Viewer, *, status: int = 200, section: str = "", **values: Any) -> Response:
-    """A page of the app: with its shell, or what goes into <main> when a page that is open asks for it."""
+    """A page of the app: the whole document, or only what goes into <main> if htmx asks."""
     base = "pages/fragment.html" if request.headers.get("HX-Request") else "pages/shell.html"
     worst = None if "problem" in values else banner.worst(viewer)
     return page(template, viewer, status, base=base, section=section, sections=SECTIONS, banner=worst, **values)
 
 
 def fill(response: Response, places: dict[str, str]) -> Response:
-    """Let the page put words elsewhere: element id → text.
+    """Let the page replace the text of other elements. places: element id → text.
 
-    An event and no out-of-band piece: the reader may have gone on meanwhile, and htmx would call that an error.
+    This is an event and no out-of-band swap: if the reader has left the page meanwhile, htmx would report an error.
     """
     response.headers["HX-Trigger"] = json.dumps({"waba24:fill": places})
     return response

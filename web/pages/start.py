@@ -1,4 +1,4 @@
-"""First steps: what is connected and what is still to be done, with checks that run by themselves."""
+"""First steps: what is connected and what is still to do; the page runs the checks by itself."""
 
 from flask import Response, request
 from sqlalchemy import select
@@ -13,7 +13,7 @@ from web.pages.shell import blueprint, reads, show
 
 
 def draw(viewer: Viewer, portal: Portal) -> Response:
-    """The page, also as the first one of a freshly opened frame."""
+    """The page. It is also the first page of a newly opened frame."""
     lines = _connected(portal)
     wanted = request.args.get("line", "")
     if wanted and wanted not in {str(one.id) for one in lines}:
@@ -40,7 +40,7 @@ def start(viewer: Viewer, portal: Portal) -> Response:
 
 
 def rows(portal: Portal, line: Line | None) -> list[Row]:
-    """The seven steps with what was found last."""
+    """The seven steps with their last results."""
     known = line_checks.last(runtime(), line.id) if line is not None else {}
     steps = [
         Row(name, known.get(name), line.id if line is not None else None, counted=True) for name in line_checks.CHECKS

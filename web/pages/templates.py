@@ -1,4 +1,4 @@
-"""Templates: what the lines may send at any time, as Gupshup last listed them."""
+"""Templates: the messages that lines may send at any time, as Gupshup last listed them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from web.context import runtime
 from web.frames import Viewer
 from web.pages.shell import blueprint, reads, show
 
-#: Status → word, sign and colour of its badge. What Gupshup may say beyond it is shown as it came.
+#: Status → word, icon and colour of its badge. Another status of Gupshup's is shown as it came.
 STATUSES: dict[str, tuple[LazyString, str, str]] = {
     "APPROVED": (_l("Approved"), "check", "ok"),
     "PENDING": (_l("In review"), "clock", "info"),
@@ -39,7 +39,7 @@ CATEGORIES: dict[str, LazyString] = {
 
 @dataclass(frozen=True)
 class Filter:
-    """What the list is narrowed to; "" is anything."""
+    """The filters of the list; "" filters nothing."""
 
     text: str = ""
     line: str = ""
@@ -75,7 +75,7 @@ def listing(viewer: Viewer, portal: Portal) -> Response:
 @blueprint.post("/templates/refresh")
 @reads
 def refresh(viewer: Viewer, portal: Portal) -> Response:
-    """Ask Gupshup for the list of every line, unless that was done just now. Nothing is changed there, so everyone may."""
+    """Ask Gupshup for the templates of every line, unless it was just asked. This changes nothing there, so everyone may."""
     asked = {line.id: catalogue.Templates(runtime(), line).listed(anew=True) for line in _lines(portal)}
     return _draw(viewer, portal, {line_id: problem for line_id, (_, problem) in asked.items() if problem})
 
@@ -83,7 +83,7 @@ def refresh(viewer: Viewer, portal: Portal) -> Response:
 @blueprint.get("/templates/<int:line_id>/<template_id>")
 @reads
 def template(viewer: Viewer, portal: Portal, line_id: int, template_id: str) -> Response:
-    """One template as the client will see it."""
+    """A template as the client will see it."""
     line = next((line for line in _lines(portal) if line.id == line_id), None)
     found = [info for _, info in _stored([line]) if info.id == template_id] if line is not None else []
     if not found:

@@ -1,4 +1,4 @@
-"""The settings page of every robot and activity: what Bitrix24 shows instead of its own list of fields."""
+"""The settings page of every robot and activity; Bitrix24 shows it instead of its own list of fields."""
 
 from web.settings.views import blueprint
 

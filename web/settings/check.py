@@ -1,7 +1,7 @@
-"""What a real run would refuse about these settings, told while they are being written.
+"""What a run would refuse about these settings, shown while they are being typed.
 
-The rules are the actions' own: fields are checked and the message is planned, with stand-ins where the card will put in its
-values, on a desk that knows our database alone. Nobody is asked, nothing is fetched, stored or sent.
+The actions' own rules check the fields and plan the message. Expressions that Bitrix24 will replace by values get
+stand-ins, and the desk answers from our database alone: no vendor is asked, nothing is fetched, stored or sent.
 """
 
 import re
@@ -32,7 +32,7 @@ from web.settings.fields import Value, schema_of
 EXPRESSION = re.compile(
     r"\{=\s*[a-z0-9_]+\s*:\s*[a-z0-9_.]+(?:\s*>\s*[a-z0-9_:]+(?:\s*,\s*[a-z0-9_]+)?)?\s*\}", re.IGNORECASE
 )
-#: What passes every check: it stands in where a card's value cannot be known, and where a problem was found already.
+#: Values that pass every check: stand-ins for values that are not known yet, and for fields with a problem already found.
 GOOD: dict[str, Value] = {
     "line": "", "phone": "+79161234567", "until": "accepted", "wait_minutes": "60",
     "text": "x", "header": "1", "footer": "", "button": "x", "buttons": ["x"], "items": "x",
@@ -41,23 +41,23 @@ GOOD: dict[str, Value] = {
     "contact": "1", "contact_name": "x", "contact_phone": "+79161234567", "contact_email": "", "contact_company": "",
     "latitude": "0", "longitude": "0", "place": "", "address": "",
 }  # fmt: skip
-#: Of these nothing can be said once an expression is in them; in texts what stands around it is checked.
+#: Fields that cannot be checked if they hold an expression. In other fields the text around it is checked.
 _WHOLE = frozenset(
     {"line", "phone", "until", "wait_minutes", "template", "language", "file", "kind", "contact", "contact_phone"}
     | {"contact_email", "latitude", "longitude"}
 )
-_STANDS_IN = 0x4E00  # one letter each, so that two expressions do not look like the same button twice
+_STANDS_IN = 0x4E00  # a letter of its own per expression: two buttons with different expressions must not look equal
 _NOT_SENT = re.compile(r"^(?:Not sent: |Не отправили: )")
 MOST = 30
 
 
 class _Unjudged(Exception):
-    """Nobody can tell without asking somebody else."""
+    """This cannot be judged without asking a vendor."""
 
 
 @dataclass(frozen=True)
 class Problem:
-    """field: property code; index: its entry from 1, where the problem is one entry's."""
+    """field: property code; index: the entry with the problem, counted from 1; None if it is the whole field's."""
 
     field: str
     code: str
@@ -103,7 +103,7 @@ class Desk:
 
 
 def problems(runtime: Runtime, portal: Portal, side: str, action: Action, given: Mapping[str, Any]) -> list[Problem]:
-    """All that can be told at once, in the order of the card. given: code → text or texts, as the page has them."""
+    """Every problem that can be found, in the order of the fields. given: code → text or texts, as typed on the page."""
     schema = schema_of(side, action)
     codes = schema.codes()
     written = {code: value for code in codes if (value := _value(given.get(code))) is not None}
@@ -118,7 +118,7 @@ def problems(runtime: Runtime, portal: Portal, side: str, action: Action, given:
 def _refusals(
     runtime: Runtime, portal: Portal, action: Action, schema: Properties, written: dict[str, Value]
 ) -> Iterator[Refused]:
-    """One after the other: what was refused is mended, so that the next one shows."""
+    """The refusals one after the other: a refused value is replaced by a good one, so that the next refusal shows."""
     try:
         tidy: dict[str, Any] = dict(action.tidy(written))
     except Refused as refusal:
@@ -141,7 +141,7 @@ def _refusals(
             phones.valid(phones.split(values["phone"]), desk.region)
         except Refused as refusal:
             yield refusal
-    # What stands in for a field that is wrong already is ours.
+    # A field that was refused already holds our stand-in: refusals of that are no news.
     yield from (refused for refused in _of_plan(action, values, desk) if refused.at not in mended)
 
 
@@ -171,7 +171,7 @@ def _of_plan(action: Action, values: dict[str, Any], desk: Desk) -> Iterator[Ref
 
 
 def _mend(values: dict[str, Any], refusal: Refused) -> bool:
-    """Put something good in the place of what was refused; False where the rest depends on it."""
+    """Replace the refused value by a good one. False if that is impossible, because other values depend on it."""
     code, position = refusal.at, refusal.position
     if code in ("template", "language", "params", "button_params", "buttons") and position is None:
         return False
@@ -192,7 +192,7 @@ def _mend(values: dict[str, Any], refusal: Refused) -> bool:
 
 
 def _placed(schema: Properties, refusal: Refused) -> Problem:
-    """Where the page shows it; a macro's faults belong to the text it stands in."""
+    """The refusal at the field that the page has; problems of a macro belong to the text that holds it."""
     codes = schema.codes()
     at = refusal.at if refusal.at in codes else "text" if "text" in codes else codes[0]
     return Problem(at, refusal.code, refusal.text, refusal.position if at == refusal.at else None)
@@ -205,7 +205,7 @@ def _value(value: Any) -> Value | None:
 
 
 def _stood_in(written: Mapping[str, Value], whole: Collection[str]) -> dict[str, Value]:
-    """The same without expressions: each is one letter, or the whole field is something good."""
+    """The values without expressions: each becomes a letter, or the whole field becomes a good value (see _WHOLE)."""
     letters: dict[str, str] = {}
 
     def letter(match: re.Match[str]) -> str:
@@ -222,7 +222,7 @@ def _stood_in(written: Mapping[str, Value], whole: Collection[str]) -> dict[str,
 
 
 def _is_unknown(value: Value, problem: Problem, whole: Collection[str]) -> bool:
-    """Whether the card decides what will stand there."""
+    """Whether only the value that Bitrix24 puts in will show if this is a problem."""
     if isinstance(value, list):
         entries = [entry for entry in value if entry.strip()]
         at = problem.index

@@ -1,4 +1,4 @@
-"""What the page is told about an action: its properties, their limits, and the values as Bitrix24 has them saved."""
+"""The data of the page: an action's properties, their limits, and the values that Bitrix24 has saved."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +11,7 @@ from robots import Client
 
 Value = str | list[str]
 
-#: Action → property → its limit in characters. The editors of several fields in one have theirs in SIZES.
+#: Action → property → its limit in characters. Limits of buttons, rows and other parts of a property stand in SIZES.
 LIMITS: dict[str, dict[str, int]] = {
     "send_text": {"text": limits.TEXT_LIMIT},
     "send_buttons": {
@@ -44,12 +44,12 @@ SIZES: dict[str, int] = {
 
 
 def schema_of(side: str, action: Action) -> Properties:
-    """The fields of a robot, or of an activity."""
+    """The fields of an action as a robot or as an activity."""
     return action.schema(Client if side == "robots" else Person)
 
 
 def properties(side: str, action: Action, lang: str) -> list[dict[str, Any]]:
-    """Every property in the order of the card: {code, type, multiple, required, title, hint, options, default, limit}.
+    """Every property in the order of Bitrix24's form: {code, type, multiple, required, title, hint, options, default, limit}.
 
     options: [value, words] of a select; default: "" without one; limit: characters, 0 without one.
     """
@@ -71,7 +71,7 @@ def properties(side: str, action: Action, lang: str) -> list[dict[str, Any]]:
 
 
 def saved(side: str, action: Action, current: Any) -> dict[str, Value | None]:
-    """The saved values by code, not a byte changed; None where Bitrix24 has none.
+    """The saved values by code, unchanged; None for a property without a saved value.
 
     current: `current_values` as they came, a map or PHP's empty `[]`; values are texts, lists, maps of lists, or null.
     """

@@ -16,7 +16,7 @@ from web.pages.templates import CATEGORIES, STATUSES
 
 
 def of_lines(portal: Portal, lang: str) -> list[dict[str, Any]]:
-    """{id, name, phone, default, connected, why}; why: a line that sends nothing now says the reason, else ""."""
+    """Lines as {id, name, phone, default, connected, why}. why: the reason why a line is stopped, else ""."""
     return [
         {
             "id": str(line.id),
@@ -32,7 +32,7 @@ def of_lines(portal: Portal, lang: str) -> list[dict[str, Any]]:
 
 
 def of_templates(runtime: Runtime, portal: Portal, wanted: str, anew: bool, lang: str) -> dict[str, Any]:
-    """{line, templates, problem}: of the line with this id, phone or name, "" and what is unknown: of the default line.
+    """Templates as {line, templates, problem}. wanted: id, phone or name of a line; "" means the default line.
 
     problem: why there are none, or only old ones, "" otherwise. line: {id, name, listed} or None; listed: whether Gupshup
     can be asked for its templates at all.
@@ -95,7 +95,7 @@ def _buttons(info: TemplateInfo) -> list[dict[str, Any]]:
 
 
 def _status(status: str) -> str:
-    """In words; a new one of Gupshup's as it came."""
+    """The status in words; a status we do not know, as Gupshup sent it."""
     return str(STATUSES[status][0]) if status in STATUSES else status
 
 

@@ -1,23 +1,23 @@
-"""The words of the settings page's scripts, in the viewer's language; `{n}` and the like are filled in there."""
+"""The texts of the settings page's scripts in the viewer's language; the scripts fill in `{n}` and the like."""
 
 from collections.abc import Callable
 
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
-#: One, a few (2), many (5): the forms a number asks for, by CLDR's names.
+#: CLDR's plural category → a number that belongs to it.
 _FORMS = {"one": 1, "few": 2, "many": 5, "other": 2}
 Words = str | dict[str, str]
 
 
 def words() -> dict[str, Words]:
-    """Key → text, or → its forms by number."""
+    """Key → text, or key → plural category → text."""
     made: dict[str, Words] = dict(_texts())
     for key, form in _plurals().items():
         forms = {name: form(n) for name, n in _FORMS.items()}
         if "." in key:
             made[key] = forms
-        else:  # the fields' module has a key for each
+        else:  # the script of the fields has a key for each category
             made |= {f"{key}{name.capitalize()}": forms[name] for name in ("one", "few", "many")}
     return made
 

@@ -1,7 +1,7 @@
-"""The routes: the page itself, a line's templates, and the check of what is being written.
+"""The routes: the page itself, the templates of a line, and the check of what is being typed.
 
-Everyone who may edit robots gets this page from Bitrix24, administrator or not: it stores nothing by itself, the portal
-does when its own Save is pressed.
+Everyone who may edit robots gets this page from Bitrix24, administrator or not. The page stores nothing; Bitrix24 does,
+when its own Save button is pressed.
 """
 
 import json
@@ -21,7 +21,7 @@ from web.context import empty, json_map, refuse, runtime
 from web.frames import OpenedFrame, Viewer, opens_frame, page, portal_of, refused, require_frame
 from web.settings import check, fields, listing, texts
 
-#: What a field that is still empty is refused with.
+#: Codes of refusals for a field that is still empty.
 MISSING = frozenset({"value_missing", "template_params"})
 blueprint = Blueprint("settings", __name__)
 _SIDES = ("robots", "activities")
@@ -110,7 +110,7 @@ def checked(viewer: Viewer) -> Response:
 
 
 def _heading(found: list[check.Problem]) -> str:
-    """What the bar on top says: to fill in, if something is missing and nothing is wrong."""
+    """The sentence on top of the page: to fill in fields, if all problems are empty fields; else to correct them."""
     if not found:
         return ""
     fields = len({(problem.field, problem.index) for problem in found})
@@ -136,5 +136,5 @@ def _shown(value: fields.Value | None) -> str:
 
 
 def _json(data: Any) -> Markup:
-    """As the content of a <script type="application/json">; Russian letters as they are: escaped they are thrice as long."""
+    """JSON for a <script type="application/json">. Russian letters stay: escaped, each would take six characters."""
     return htmlsafe_json_dumps(data, dumps=lambda value, **_: _compact(value))
