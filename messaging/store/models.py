@@ -9,7 +9,7 @@ Phones, texts, tokens and keys are Sealed; a phone is found by `phone_key`, a ke
 
 Rows stay for a year and more, a queue is empty again in a moment: what a queue is read by is a partial index, so that its
 size is the queue's and not the table's. Its condition is written as the queries write theirs (`=` and OR, never IN: SQLite
-uses a partial index only if a term of the query stands in it word for word); `tests/messaging/test_plans.py` looks.
+uses a partial index only if a term of the query stands in it word for word); `tests/messaging/store/test_query_plans.py` looks.
 """
 
 from datetime import date, datetime

@@ -5,7 +5,9 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import inspect, text
 
@@ -15,8 +17,8 @@ from messaging.runs.statuses import FINAL, RANK
 from messaging.store import schema
 from messaging.store.crypto import Vault
 from messaging.store.database import open_engine
-from messaging.store.models import Base
-from tests.support.world import KEY
+from messaging.store.models import Base, Message
+from tests.support.world import KEY, World
 
 
 def test_up_from_nothing_is_what_the_models_say(database_url: str) -> None:
@@ -79,3 +81,32 @@ def test_sqlite_waits_its_turn_and_keeps_its_word(tables_url: str) -> None:
         }
     engine.dispose()
     assert settings == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 20_000}
+
+
+def test_a_robots_message_gets_its_origin_and_place_from_its_run(shop: World) -> None:
+    """Down to the schema before and up again: what the run knows comes back, what the texts knew does not."""
+    shop.robot_runs("robot.send_template", template="welcome", language="ru", phone="+79161234567")
+    (before,) = shop.stored_rows(Message)
+    assert (before.origin, before.origin_id, before.position) == ("robot", before.run_id, before.run_id)
+    config = Config()
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    with shop.runtime.db.engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0005")
+    assert schema.upgrade(shop.runtime.db.engine) == ("0005", schema.newest())
+    (after,) = shop.stored_rows(Message)
+    kept = (
+        "id",
+        "run_id",
+        "origin",
+        "origin_id",
+        "priority",
+        "position",
+        "action",
+        "item",
+        "status",
+        "send_at",
+        "payload",
+    )
+    assert {name: getattr(after, name) for name in kept} == {name: getattr(before, name) for name in kept}
+    assert (before.template, before.country, after.template) == ("welcome", "RU", "")
