@@ -199,14 +199,14 @@ def test_a_template_of_four_buttons_reads_like_the_emulated_phone(page: Page) ->
 def _emulated(templates: list[dict[str, Any]]) -> World:
     world = World()
     app = {"app_name": "shopbot", "phone": OUR_NUMBER, "api_key": KEY, "app_id": "a", "title": "Acme"}
-    world.post("/apps", **app, webhook_url="https://waba.example.org/", templates=templates)
-    world.says()
+    world.control("/apps", **app, webhook_url="https://waba.example.org/", templates=templates)
+    world.client_sends()
     return world
 
 
 def _both(page: Page, world: World, model: dict[str, Any]) -> tuple[Any, Any]:
     """What is read on the emulated phone and in the preview: the bubble, and the sheet."""
-    world.pass_time(seconds=1)
+    world.advance_clock(seconds=1)
     screen = world.http.get(f"/phone/{CLIENT}/screen?lang=ru&app=shopbot").text
     show(page, **model)
     return page.evaluate(READ_EMULATED, screen), page.evaluate("[harness.bubble(), harness.panel()]")
