@@ -8,8 +8,6 @@ line; and the replies, for a client may have answered before Gupshup told that i
 from collections.abc import Callable
 from datetime import datetime
 
-import structlog
-
 from messaging.conversations import replies
 from messaging.lines import circuit_breaker
 from messaging.runs import outcomes
@@ -25,7 +23,6 @@ LISTENERS: dict[str, Listener] = {
     Origin.ROBOT: outcomes.message_changed,
     Origin.ACTIVITY: outcomes.message_changed,
 }
-log = structlog.get_logger(__name__)
 
 
 def advance(
@@ -39,8 +36,6 @@ def advance(
     changes.set(message, **raised(message, status, at))
     if message.status == was:
         return False
-    run = message.run
-    log.info("status", trace=run.trace if run else "", message=message.id, status=status, code=message.error_code)
     LISTENERS[message.origin](changes, runtime, message)
     circuit_breaker.on_status(changes, runtime, message, misconfigured)
     if RANK[was] < RANK[MessageStatus.ACCEPTED] <= RANK.get(message.status, -1):

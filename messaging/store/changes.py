@@ -1,10 +1,13 @@
 """Columns that one transaction is to write: gathered row by row, written in bulk."""
 
 from collections import defaultdict
+from functools import lru_cache
 from typing import Any, ClassVar, Protocol
 
-from sqlalchemy import update
+from sqlalchemy import Update, bindparam, column, func, update
 from sqlalchemy.orm import Session
+
+from messaging.store.types import Array
 
 
 class ReadRow(Protocol):
@@ -18,7 +21,7 @@ class Changes:
     """What is decided about rows while a transaction lasts.
 
     `set` says which columns of a row become what; the row shows it at once, the database after `write`. Rows with the same
-    columns changed share one bulk UPDATE by primary key (SQLAlchemy: "ORM Bulk UPDATE by Primary Key").
+    columns changed share one UPDATE by primary key, executed for all of them.
     """
 
     def __init__(self, session: Session) -> None:
@@ -35,8 +38,33 @@ class Changes:
         """Write what was set since the last time."""
         groups: defaultdict[tuple[Any, tuple[str, ...]], list[dict[str, Any]]] = defaultdict(list)
         for (model, row_id), columns in self._changed.items():
-            groups[model, tuple(sorted(columns))].append({"id": row_id, **columns})
+            if columns:
+                values = {f"new_{name}": value for name, value in columns.items()}
+                groups[model, tuple(sorted(columns))].append({"row_id": row_id, **values})
         self._changed.clear()
+        self.session.flush()
+        connection = self.session.connection()
         for (model, names), rows in groups.items():
-            if names:
-                self.session.execute(update(model), rows)
+            if connection.dialect.name == "postgresql":
+                columns = {name: [row[name] for row in rows] for name in rows[0]}
+                connection.execute(_update_together(model, names), columns)
+            else:
+                connection.execute(_update(model, names), rows)
+
+
+@lru_cache(256)
+def _update(model: Any, names: tuple[str, ...]) -> Update:
+    """Made once for each set of columns: building a statement takes longer than running it."""
+    table = model.__table__
+    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
+    return update(table).where(table.c.id == bindparam("row_id")).values(values)
+
+
+@lru_cache(256)
+def _update_together(model: Any, names: tuple[str, ...]) -> Update:
+    """PostgreSQL takes the values of all rows as arrays: row by row, each would be a statement of its own (decision 0022)."""
+    table = model.__table__
+    arrays = [bindparam("row_id", type_=Array(table.c.id.type))]
+    arrays += [bindparam(f"new_{name}", type_=Array(table.c[name].type)) for name in names]
+    new = func.unnest(*arrays).table_valued(column("row_id"), *map(column, names)).render_derived(name="new")
+    return update(table).where(table.c.id == new.c.row_id).values({name: new.c[name] for name in names})

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
@@ -97,6 +98,7 @@ class Array(TypeDecorator[list[Any]]):
 
         def bind(values: Iterable[Any]) -> Any:
             items = [process(value) for value in values] if process else list(values)
+            items = [item.value if isinstance(item, StrEnum) else item for item in items]
             if not in_array:
                 return json.dumps(items)
             return literal(items) if all(type(item) in _LITERAL for item in items) else items  # psycopg's own: JSON

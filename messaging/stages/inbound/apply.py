@@ -160,7 +160,9 @@ class Applying:
         if status == MessageStatus.FAILED:
             told |= {"error_code": (event.code or "unknown")[:40], "error_reason": event.reason[:500]}
         self.changes.set(message, **told)
-        advance(self.changes, self.runtime, message, status, event.at or row.received_at)
+        if advance(self.changes, self.runtime, message, status, event.at or row.received_at):
+            trace = message.run.trace if message.run else ""
+            log.info("status", trace=trace, message=message.id, status=status, code=event.code or "")
         return EventState.DONE
 
     def _spelled(self, line: Line, event: webhooks.Status) -> str:

@@ -10,7 +10,6 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session, defer, load_only
 from sqlalchemy.orm.attributes import set_committed_value
 
-from activities import phones
 from activities.errors import Refused, refused
 from messaging.conversations import lookup, replies
 from messaging.lines import circuit_breaker
@@ -167,7 +166,6 @@ def _queued(run: RunRow, conversation_id: int, planned: Planned, now: datetime) 
         "shard": run.shard,
         "line_id": planned.line_id,
         "conversation_id": conversation_id,
-        "country": phones.country_of(planned.phone),
         "created_at": now,
         "send_at": now,
         **(planned.message or {}),

@@ -149,18 +149,19 @@ class Draft:
         plan = self.action.plan(self.values, desk)
         if plan.message is not None and plan.message.is_session and desk.window_until() is None:
             raise refused("window_closed")
+        phone = self._phone(conversation)
         return Planned(
             line_id=line.id,
-            phone=self._phone(conversation),
+            phone=phone,
             until=plan.until,
             deadline_at=self.run.stored_at + plan.wait,
             accept=list(plan.accept),
-            message=self._message(plan, desk) if plan.message is not None else None,
+            message=self._message(plan, desk, phone) if plan.message is not None else None,
             note=plan.note,
             values=plan.values,
         )
 
-    def _message(self, plan: Plan, desk: RunDesk) -> dict[str, Any]:
+    def _message(self, plan: Plan, desk: RunDesk, phone: str) -> dict[str, Any]:
         """The columns of the message: what is sent, and what reports will ask for when its texts are wiped."""
         message, template = plan.message, desk.template_used
         assert message is not None
@@ -173,6 +174,7 @@ class Draft:
             "action": self.action.name,
             "template": template.name if template else "",
             "category": template.category[:20] if template else "",
+            "country": phones.country_of(phone),
             "item": self.run.document[3][:64],
         }
 
