@@ -142,11 +142,12 @@ class Planning:
         still = set(ask(session, _STILL_STORED, {"ids": [run.id for run in prepared.due]}).scalars())
         mine = [run for run in prepared.due if run.id in still and run.shard in held]
         planned = [(run, prepared.outcomes[run.id]) for run in mine if run.id in prepared.outcomes]
-        tasks = self._tasks([(run, together) for run, together in prepared.slow if run in mine], room)
+        slow = [(run, together) for run, together in prepared.slow if run in mine]
+        tasks = self._tasks(slow, room)
         taken = {run.id for task in tasks for run in task.runs}
         changes = Changes(session)
-        for run, _ in prepared.slow:
-            if run.id in still and run.id not in taken:
+        for run, _ in slow:
+            if run.id not in taken:
                 self._wait(changes, run)
         if planned:
             self._write(changes, planned, prepared.around.enter(session))
