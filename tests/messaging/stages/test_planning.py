@@ -39,3 +39,19 @@ def test_each_round_of_a_burst_plans_a_whole_group_before_its_transaction(
     for _ in range(ROUNDS):
         shop.drain.round([], lambda stage, task: None)
     assert planned == [(GROUP, True)] * ROUNDS
+
+
+@pytest.mark.parametrize("is_held", [True, False])
+def test_a_run_no_thread_is_free_for_is_postponed_on_our_own_shards_alone(shop: World, is_held: bool) -> None:
+    """Its client's card must be read. A shard that was handed over meanwhile is another process' to write to."""
+    start_each(shop, template_robot(phone=""))
+    shop.now += timedelta(seconds=5)
+    shop.bx.deliver_due()
+    (stored,) = shop.stored_rows(Run)
+    planning = shop.drain.planning
+    with shop.runtime.db.read() as session:
+        assert planning.prepare(session, {stored.shard: 1})
+    with shop.runtime.db.write() as session:
+        assert planning.claim(session, {stored.shard: 1} if is_held else {}, room=0) == []
+    (after,) = shop.stored_rows(Run)
+    assert (after.plan_at != stored.plan_at) == is_held
