@@ -72,6 +72,20 @@ def test_a_template_is_found_previewed_and_picked_by_keys(page: Page) -> None:
     assert heard(page, "preview")[-1] is None
 
 
+def test_a_template_is_picked_though_the_list_moves_under_the_pointer(page: Page) -> None:
+    """A portal makes the frame higher a moment after the list has opened, and the page jumps."""
+    pick_from(page, TEMPLATES)
+    page.get_by_role("combobox", name="Template").focus()
+    box = page.get_by_role("option").filter(has_text="bill").bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + 40, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.evaluate("document.body.style.paddingTop = '70px'")
+    page.mouse.up()
+    page.evaluate("document.body.style.paddingTop = ''")
+    assert heard(page, "pick") == ["u3"]
+
+
 def test_what_is_stored_is_shown_even_when_no_template_answers_to_it(page: Page) -> None:
     pick_from(page, TEMPLATES, "visit_reminder")
     page.get_by_label("Есть на языках: ru, en. Выберите один").select_option("en")

@@ -50,6 +50,15 @@ export function around(event, selector) {
 }
 
 /**
+ * A press that begins on an option of this list ends on it, too, when the page moves under the pointer meanwhile: the portal
+ * makes the frame higher only after the list has opened.
+ * @param {HTMLElement} list
+ */
+export function holdPress(list) {
+  list.addEventListener('pointerdown', (event) => around(event, '[role="option"]')?.setPointerCapture(event.pointerId));
+}
+
+/**
  * An element that the page's template always draws.
  * @param {string} id @returns {HTMLElement} @throws {Error} when there is none: template and script do not fit
  */

@@ -1,6 +1,6 @@
 // The popover in which a field is chosen: a search box over a list in groups (ARIA's combobox with a listbox).
 
-import { around, make, setAttribute } from '../dom.js';
+import { around, holdPress, make, setAttribute } from '../dom.js';
 import { plural } from './expressions.js';
 
 const WIDTH = 320;
@@ -74,6 +74,7 @@ class Picker {
     technical.addEventListener('change', () => this._search(), { signal });
     // The search box keeps the focus while the list is used by mouse; its own selection stays possible.
     list.addEventListener('mousedown', (event) => event.preventDefault(), { signal });
+    holdPress(list);
     list.addEventListener('click', (event) => this._onClick(event), { signal });
     document.addEventListener('pointerdown', onElsewhere, { signal, capture: true });
     document.addEventListener('focusin', onElsewhere, { signal });

@@ -1,5 +1,5 @@
 // Choosing one of the line's templates: a combobox over a list that shows what each template says.
-import { around, make, write } from '../dom.js';
+import { around, holdPress, make, write } from '../dom.js';
 import { icon } from './icon.js';
 import { chosen } from './template_choice.js';
 import { announce, say } from './texts.js';
@@ -81,6 +81,7 @@ class Picker {
   _listen() {
     // A press in the list must not take the focus from the search field: the list would close under the finger.
     this._list.addEventListener('mousedown', (event) => event.preventDefault());
+    holdPress(this._list);
     this._list.addEventListener('click', (event) => {
       const row = around(event, '[role="option"]');
       if (row) this._pick(this._options().indexOf(row));
