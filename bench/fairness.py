@@ -1,4 +1,4 @@
-"""How long a message had to wait: what its line's pace, its client's lane and the line's earlier messages explain. Pure.
+"""How long a message had to wait: what its line's pace, its client's rate and the line's earlier messages explain. Pure.
 
 A second, simpler account of messaging/limits/pace.py: each line alone in the world, with threads and processor to spare.
 What is left of the real waiting after this is what others cost it: processes, databases, neighbours.
@@ -11,7 +11,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from messaging.limits.pace import LANE_BURST, LANE_GAP_S, LANE_SLOT_S
+from messaging.limits.pace import CLIENT_BURST, CLIENT_GAP_S, CLIENT_SLOT_S
 
 
 @dataclass(frozen=True)
@@ -22,22 +22,22 @@ class Wish:
     client: int
 
 
-class _Lane:
-    """One client's: LANE_BURST messages LANE_GAP_S apart, one more each LANE_SLOT_S."""
+class _ClientRate:
+    """One client's: CLIENT_BURST messages CLIENT_GAP_S apart, one more each CLIENT_SLOT_S."""
 
     def __init__(self) -> None:
-        self._credit, self._at, self._last = float(LANE_BURST), 0.0, float("-inf")
+        self._credit, self._at, self._last = float(CLIENT_BURST), 0.0, float("-inf")
 
     def opens(self, now: float) -> float:
         """When the next one may leave, not before now."""
         short = max(0.0, 1.0 - self._filled(now))
-        return max(now + short * LANE_SLOT_S, self._last + LANE_GAP_S)
+        return max(now + short * CLIENT_SLOT_S, self._last + CLIENT_GAP_S)
 
     def leaves(self, now: float) -> None:
         self._credit, self._at, self._last = self._filled(now) - 1.0, now, now
 
     def _filled(self, now: float) -> float:
-        return min(float(LANE_BURST), self._credit + (now - self._at) / LANE_SLOT_S)
+        return min(float(CLIENT_BURST), self._credit + (now - self._at) / CLIENT_SLOT_S)
 
 
 def explained(wishes: Sequence[Wish], pace: float, burst: int) -> list[float]:
@@ -45,7 +45,7 @@ def explained(wishes: Sequence[Wish], pace: float, burst: int) -> list[float]:
     heads: defaultdict[int, deque[int]] = defaultdict(deque)
     for index, wish in enumerate(wishes):
         heads[wish.client].append(index)
-    lanes: defaultdict[int, _Lane] = defaultdict(_Lane)
+    clients: defaultdict[int, _ClientRate] = defaultdict(_ClientRate)
     coming = [(wishes[queue[0]].ready, queue[0]) for queue in heads.values()]
     heapq.heapify(coming)
     ready: list[int] = []
@@ -63,11 +63,11 @@ def explained(wishes: Sequence[Wish], pace: float, burst: int) -> list[float]:
         index = heapq.heappop(ready)
         tokens, leaves[index] = tokens - 1.0, now
         client = wishes[index].client
-        lanes[client].leaves(now)
+        clients[client].leaves(now)
         heads[client].popleft()
         if heads[client]:
             following = heads[client][0]
-            heapq.heappush(coming, (lanes[client].opens(max(now, wishes[following].ready)), following))
+            heapq.heappush(coming, (clients[client].opens(max(now, wishes[following].ready)), following))
     return leaves
 
 

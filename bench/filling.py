@@ -16,7 +16,7 @@ from messaging.insight import daily
 from messaging.runtime import Runtime
 from messaging.store.crypto import digest
 from messaging.store.models import Base, Line, Portal, shard_of
-from messaging.store.types import Sealed, SealedJson
+from messaging.store.types import EncryptedJson, EncryptedText
 from messaging.system.counters import Counters
 
 CLIENTS, TEMPLATES = 4_000, 50
@@ -103,7 +103,7 @@ def _plain(name: str) -> Table:
     columns = [
         Column(
             one.name,
-            Text if isinstance(one.type, Sealed | SealedJson) else one.type,
+            Text if isinstance(one.type, EncryptedText | EncryptedJson) else one.type,
             default=getattr(one.default, "arg", None),
         )
         for one in table.columns
@@ -115,15 +115,15 @@ class _Sealed:
     """Each value is sealed once: sealing takes longer than all the rest, and nobody sees the difference."""
 
     def __init__(self, runtime: Runtime) -> None:
-        self._vault = runtime.vault
+        self._cipher = runtime.cipher
         self._known: dict[str, str] = {}
 
     def into(self, plain: Table, row: dict[str, Any]) -> dict[str, Any]:
         types = {column.name: column.type for column in Base.metadata.tables[plain.name].columns}
         for name, value in row.items():
-            if value is not None and isinstance(types[name], Sealed | SealedJson):
-                words = json.dumps(value, ensure_ascii=False) if isinstance(types[name], SealedJson) else value
-                row[name] = self._known.get(words) or self._known.setdefault(words, self._vault.seal(words))
+            if value is not None and isinstance(types[name], EncryptedText | EncryptedJson):
+                words = json.dumps(value, ensure_ascii=False) if isinstance(types[name], EncryptedJson) else value
+                row[name] = self._known.get(words) or self._known.setdefault(words, self._cipher.encrypt(words))
         return row
 
 

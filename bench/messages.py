@@ -71,7 +71,7 @@ def _ours(ground: Ground, town: Any, stock: Stock, processes: int) -> dict[str, 
         # The first ones open connections and fetch the templates; how fast they go says how many are enough.
         warm = _carried(ground, town, lambda: stock.put(ground.scaled(WARM, 100)), lambda ids: None)
         count = _enough(ground, warm["per_s"])
-        return _carried(ground, town, lambda: stock.put(count), lambda ids: town.runtime.bells.ring(range(SHARDS)))
+        return _carried(ground, town, lambda: stock.put(count), lambda ids: town.runtime.wakeups.notify(range(SHARDS)))
     finally:
         ground.stop(town, pool)
 

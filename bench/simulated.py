@@ -1,6 +1,6 @@
 """A simulated clock, and what stands around our own code while it runs on it: Redis, vendors, worker processes.
 
-Our code is real: drains with their leases, bells, rounds, paces, limiter and sharing; database and Redis are real as well.
+Our code is real: drains with their leases, wake-ups, rounds, paces, limiter and sharing; database and Redis are real as well.
 Simulated are time, the network, and what work costs a process. Events happen one after another, on one thread, so that a run
 can be repeated. What a hand does is done at once and comes back when its time is over.
 """
@@ -29,7 +29,7 @@ from urllib3.response import HTTPResponse
 from gupshup.client import Account
 from gupshup.errors import Throttled
 from messaging.limits.portal_rate import BURST, RATE_PER_S
-from messaging.queue.wakeups import QUEUE, Bells
+from messaging.queue.wakeups import QUEUE, Wakeups
 from messaging.runtime import Runtime
 from messaging.stages.base import Finished, Stage
 from messaging.worker.drain import GROUP, IDLE_S, SWEEP_S, Drain
@@ -88,7 +88,7 @@ class SimulatedRedis(Redis):
     """A real Redis whose scripts and `TIME` read our clock, and whose blocking pop never blocks."""
 
     clock: Clock
-    rung = False
+    notified = False
     _told = -1.0
 
     @classmethod
@@ -111,11 +111,11 @@ class SimulatedRedis(Redis):
 
     def evalsha(self, sha: str, numkeys: int, *keys_and_args: Any) -> Any:
         self._tell()
-        self.rung = True
+        self.notified = True
         return super().evalsha(sha, numkeys, *keys_and_args)
 
     def rpush(self, name: Any, *values: Any) -> Any:
-        self.rung = True
+        self.notified = True
         return super().rpush(name, *values)
 
     def blpop(self, keys: Any, timeout: Any = 0) -> Any:
@@ -257,13 +257,13 @@ class SteppedDrain(Drain):
         finished, took_s = self._clock.aside(lambda: self.work(stage, task))
         self._clock.after(took_s, lambda: self._come_back(finished))
 
-    def hear(self, rung: set[int], own: bool) -> None:
+    def hear(self, notified: set[int], own: bool) -> None:
         if own:
-            self.sharing.taken(rung)
-        self._rung |= rung
+            self.sharing.taken(notified)
+        self._notified |= notified
 
     def begin(self) -> None:
-        self.runtime.bells.begun(self.name)
+        self.runtime.wakeups.begun(self.name)
         self._sweep()
 
     def next(self, finished: list[Finished], sweep: bool) -> int:
@@ -296,7 +296,7 @@ class Process:
     rounds: int = 0
     busy_s: float = 0.0
     _back: list[Finished] = field(default_factory=list)
-    _rung: bool = False
+    _notified: bool = False
     _found: int = 0
     _due: float = float("inf")
     _free_at: float = 0.0
@@ -317,14 +317,14 @@ class Process:
         self._wake(finished)
 
     def listen(self) -> None:
-        """The ear: what rang meanwhile."""
+        """The listener: wake-ups that came meanwhile."""
         if self.drain is None:
             return
-        rung, own = self.runtime.bells.listen(self.drain.name, 1.0)
-        if rung:
-            self.drain.hear(rung, own)
-            self._rung = True
-            self._wake(rung)
+        notified, own = self.runtime.wakeups.listen(self.drain.name, 1.0)
+        if notified:
+            self.drain.hear(notified, own)
+            self._notified = True
+            self._wake(notified)
 
     def _wake(self, one: Finished | set[int]) -> None:
         assert self.drain is not None
@@ -340,13 +340,13 @@ class Process:
             return  # woken earlier meanwhile
         self._due = float("inf")
         now = self.clock.seconds
-        may_write = bool(self._back or self._rung or self._found)
+        may_write = bool(self._back or self._notified or self._found)
         if may_write and self.writers.take_turns and self.writers.free_at > now:
             self._step_at(self.writers.free_at)
             return
         self.drain.sharing.waited(max(0.0, now - self._free_at))
         self.drain.begun()
-        self._rung = False
+        self._notified = False
         finished, self._back = self._back[:GROUP], self._back[GROUP:]
         sweep = now - self._swept_at >= SWEEP_S
         self._swept_at = now if sweep else self._swept_at
@@ -366,7 +366,7 @@ class Process:
         assert self.drain is not None
         if did_something or not self.drain.is_idle:
             self._idle_since = now
-        elif now - self._idle_since >= IDLE_S and not self.runtime.bells.gone(self.drain.name):
+        elif now - self._idle_since >= IDLE_S and not self.runtime.wakeups.gone(self.drain.name):
             self.drain.leave()
             self.drain = None
             self.left()
@@ -376,8 +376,8 @@ class Process:
             self._wake(one)
 
 
-class Yard(Bells):
-    """Bells that call a drain from our worker processes instead of RQ's; the rest is theirs."""
+class Yard(Wakeups):
+    """Wakeups that call a drain from our worker processes instead of RQ's; the rest is theirs."""
 
     def __init__(self, redis: Redis, processes: list[Process], clock: Clock) -> None:
         super().__init__(redis)

@@ -19,9 +19,9 @@ from bx24.oauth import AuthServers
 from messaging.limits.pace import Paces
 from messaging.queue import leases
 from messaging.queue.group_commit import Intake
-from messaging.queue.wakeups import Bells, Unrung
+from messaging.queue.wakeups import PendingWakeups, Wakeups
 from messaging.store import crypto
-from messaging.store.crypto import Vault
+from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
 from messaging.store.models import Setting
 from messaging.system import embedded_redis
@@ -38,14 +38,14 @@ class Runtime:
     """The opened resources of one process."""
 
     config: Config
-    vault: Vault
+    cipher: Cipher
     db: Database
     clock: Clock
     bx_session: requests.Session
     gs_session: requests.Session
     redis_url: str
     file_session: requests.Session = field(default_factory=file_session)
-    unrung: Unrung = field(default_factory=Unrung)
+    pending_wakeups: PendingWakeups = field(default_factory=PendingWakeups)
     #: How a hand stands at the limiter's gate, in seconds.
     sleep: Callable[[float], None] = time.sleep
     _redis: Redis | None = field(default=None, repr=False)
@@ -61,13 +61,13 @@ class Runtime:
         return Redis.from_url(url, health_check_interval=30, socket_connect_timeout=5)
 
     @cached_property
-    def bells(self) -> Bells:
-        return Bells(self.redis)
+    def wakeups(self) -> Wakeups:
+        return Wakeups(self.redis)
 
     @cached_property
     def intake(self) -> Intake:
         """How what comes in reaches the database."""
-        return Intake(self.db.engine, self.unrung.add)
+        return Intake(self.db.engine, self.pending_wakeups.add)
 
     @cached_property
     def counters(self) -> Counters:
@@ -109,7 +109,7 @@ class Runtime:
 
     def phone_key(self, phone: str) -> str:
         """Where a phone (digits) stands in the index."""
-        return crypto.blind(self.index_key, phone)
+        return crypto.keyed_digest(self.index_key, phone)
 
     def prepare(self) -> None:
         """After the migrations: rows that must exist before work begins."""
@@ -128,12 +128,12 @@ class Runtime:
 def open_runtime(config: Config, clock: Clock = utc_now, ping: bool = True) -> Runtime:
     """Open database and doors for this process; Redis is opened when first needed. ping: see `db.open_engine`."""
     config.data_dir.mkdir(parents=True, exist_ok=True)
-    vault = crypto.vault_for(config)
+    cipher = crypto.cipher_for(config)
     pool = config.worker_threads + 8
     return Runtime(
         config=config,
-        vault=vault,
-        db=Database(open_engine(config.database_url, vault, pool=16, ping=ping)),
+        cipher=cipher,
+        db=Database(open_engine(config.database_url, cipher, pool=16, ping=ping)),
         clock=clock,
         bx_session=guard(bx24.client.session(pool), config.allow_http),
         gs_session=gupshup.client.session(pool),

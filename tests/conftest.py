@@ -15,7 +15,7 @@ from redis import Redis
 from sqlalchemy import make_url
 
 from messaging.store import schema
-from messaging.store.crypto import Vault
+from messaging.store.crypto import Cipher
 from messaging.store.database import open_engine
 from messaging.system import embedded_redis, logs
 from tests.support.servers import create_database, drop_database, postgres_database_url, postgres_url
@@ -88,7 +88,7 @@ def migrated_postgresql(postgres_url: str) -> Iterator[str]:
 
 
 def _migrate(url: str) -> None:
-    engine = open_engine(url, Vault((KEY,)))
+    engine = open_engine(url, Cipher((KEY,)))
     schema.upgrade(engine)
     engine.dispose()
 

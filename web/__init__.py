@@ -43,7 +43,7 @@ def build(runtime: Runtime) -> Flask:
 def _afterwards(runtime: Runtime) -> None:
     """After the answer: wake the workers and store the counters. Without Redis the workers find their work themselves."""
     try:
-        runtime.unrung.ring(lambda: runtime.bells)
+        runtime.pending_wakeups.notify(lambda: runtime.wakeups)
         runtime.counters.flush_sometimes(lambda: runtime.redis, runtime.clock())
     except QueueServerError as error:
         log.warning("Redis is away, the database goes on", error=str(error))

@@ -102,7 +102,7 @@ def _identify(auth: Auth, lang: str, sid: str) -> tuple[Viewer, AppInfo]:
 
 
 def _serializer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(list(reversed(runtime().vault.keys)), salt="frame")
+    return URLSafeTimedSerializer(list(reversed(runtime().cipher.keys)), salt="frame")
 
 
 def issue(viewer: Viewer) -> str:

@@ -30,7 +30,7 @@ def install(frame: OpenedFrame) -> Response:
     if not frame.viewer.is_admin:
         return refused("not_admin", frame.call.lang, viewer=frame.viewer)
     portal = portals.install(runtime(), frame.call.auth, frame.info, frame.call.lang)
-    runtime().bells.ring([shard_of(portal.id)])
+    runtime().wakeups.notify([shard_of(portal.id)])
     return page("install.html", frame.viewer)
 
 
@@ -82,7 +82,7 @@ def events() -> Response:
         portals.uninstall(runtime(), portal.id, clean=str(call.data.get("CLEAN", "")) == "1")
     elif call.event == "ONAPPPAYMENT":
         portals.updated(runtime(), portal.id, call.auth)
-    runtime().bells.ring([shard_of(portal.id)])
+    runtime().wakeups.notify([shard_of(portal.id)])
     return empty()
 
 
@@ -94,5 +94,5 @@ def _installed(call: EventCall) -> Response:
         portal = portals.install(runtime(), call.auth, info, str(call.data.get("LANGUAGE_ID") or ""))
     except (portals.Unverified, Bx24Error) as error:
         return refuse(403, f"ONAPPINSTALL not verified: {error}")
-    runtime().bells.ring([shard_of(portal.id)])
+    runtime().wakeups.notify([shard_of(portal.id)])
     return empty()

@@ -9,7 +9,7 @@ from activities.base import Action
 from bx24.payloads import PayloadError, RunCall
 from messaging.intake import robot_calls
 from messaging.portals import portals
-from messaging.queue.group_commit import Stale, Unavailable
+from messaging.queue.group_commit import StaleSnapshot, Unavailable
 from robots import lookup
 from web.context import empty, form, refuse, runtime
 
@@ -41,7 +41,7 @@ def _stored(side: str, name: str, action: Action, call: RunCall) -> Response:
             return refuse(400, f"code {call.code} at the address of {name}")
         try:
             robot_calls.store(runtime(), caller, side, action, call)
-        except Stale:
+        except StaleSnapshot:
             portals.forget(runtime(), call.auth)
         except Unavailable as error:
             return refuse(503, f"the database is away: {error}")

@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from messaging.intake import webhooks
 from messaging.lines import lines
-from messaging.queue.group_commit import Stale, Unavailable
+from messaging.queue.group_commit import StaleSnapshot, Unavailable
 from web.context import empty, refuse, runtime
 
 blueprint = Blueprint("webhooks", __name__)
@@ -28,7 +28,7 @@ def receive(secret: str) -> Response:
     while (line := lines.by_secret(runtime(), secret)) is not None:
         try:
             webhooks.store(runtime(), line, body)
-        except Stale:
+        except StaleSnapshot:
             lines.forget(runtime(), line)  # the cached line is out of date
         except Unavailable as error:
             return refuse(503, f"the database is away: {error}")

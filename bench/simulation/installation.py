@@ -25,10 +25,10 @@ from bench.simulation.shops import Scale, Shop, uneven
 from bx24.payloads import Auth, RunCall
 from gupshup.templates import TemplateInfo
 from messaging.intake import robot_calls
-from messaging.queue.group_commit import Caller
+from messaging.queue.group_commit import CachedPortal
 from messaging.runtime import Runtime
 from messaging.store import schema
-from messaging.store.crypto import Vault
+from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
 from messaging.store.models import Line, Portal, Run, Template
 from messaging.system import embedded_redis
@@ -69,8 +69,8 @@ class Simulation:
             data_dir=folder,
             secret_keys=(Fernet.generate_key().decode(),),
         )
-        self._vault = Vault(self._config.secret_keys)
-        self.db = Database(open_engine(database_url, self._vault))
+        self._cipher = Cipher(self._config.secret_keys)
+        self.db = Database(open_engine(database_url, self._cipher))
         self.redis = SimulatedRedis.on(redis_url, self.clock)
         writers = Writers(self.db.engine.dialect.name == "sqlite")
         self.web = self._runtime()
@@ -78,7 +78,7 @@ class Simulation:
             Process(self.clock, self._runtime(), scale.threads, scale.costs, writers) for _ in range(scale.drains)
         ]
         for runtime in [self.web, *(process.runtime for process in self.processes)]:
-            vars(runtime)["bells"] = Yard(self.redis, self.processes, self.clock)
+            vars(runtime)["wakeups"] = Yard(self.redis, self.processes, self.clock)
         schema.upgrade(self.db.engine)
         self.web.prepare()
         self._callers = self._open()
@@ -86,7 +86,7 @@ class Simulation:
     def _runtime(self) -> Runtime:
         made = Runtime(
             config=self._config,
-            vault=self._vault,
+            cipher=self._cipher,
             db=self.db,
             clock=self.clock,
             bx_session=bx24.client.session(4),
@@ -99,7 +99,7 @@ class Simulation:
         vars(made)["gupshup"] = self.provider  # in the place of the cached door
         return made
 
-    def _open(self) -> dict[int, Caller]:
+    def _open(self) -> dict[int, CachedPortal]:
         """Portals and lines, as an install and `lines add` leave them."""
         tomorrow = START + timedelta(days=1)
         portals, lines = [], []
@@ -138,7 +138,7 @@ class Simulation:
             session.execute(insert(Portal), portals)
             session.execute(insert(Line), lines)
             session.execute(insert(Template), known)
-        return {shop.number: Caller(shop.number, "active", 0, "") for shop in self.shops}
+        return {shop.number: CachedPortal(shop.number, "active", 0, "") for shop in self.shops}
 
     def run(self) -> None:
         """All calls, then until nothing is left to send or answer; for what cannot be answered nobody waits."""
@@ -184,7 +184,7 @@ class Simulation:
             yield chance.choice(special), scale.burst // 5
 
     def call(self, shop: Shop) -> None:
-        """A robot of this portal runs: stored as the web stores it, then the bell."""
+        """A robot of this portal runs: stored as the web stores it, then the wake-up."""
         action = lookup.action_of("robots", "send_template")
         assert action is not None
         phone = self._phone(shop)
@@ -207,7 +207,7 @@ class Simulation:
         )
         robot_calls.store(self.web, self._callers[shop.number], "robots", action, call)
         self.calls += 1
-        self.web.unrung.ring(lambda: self.web.bells)
+        self.web.pending_wakeups.notify(lambda: self.web.wakeups)
         self._listen()
 
     def _phone(self, shop: Shop) -> str:
@@ -218,9 +218,9 @@ class Simulation:
         return f"791{self._phones:08d}"
 
     def _listen(self) -> None:
-        """Whoever was rung for hears it."""
-        if self.redis.rung:
-            self.redis.rung = False
+        """Whoever was notified for hears it."""
+        if self.redis.notified:
+            self.redis.notified = False
             for process in self.processes:
                 process.listen()
 

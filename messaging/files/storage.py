@@ -134,7 +134,9 @@ class Files:
         """The link made a moment ago for the same content, if its file is still there; kept longer if need be."""
         try:
             sealed = self.runtime.redis.get(key)
-            memo = json.loads(self.runtime.vault.open(bytes(sealed).decode())) if isinstance(sealed, bytes) else None
+            memo = (
+                json.loads(self.runtime.cipher.decrypt(bytes(sealed).decode())) if isinstance(sealed, bytes) else None
+            )
         except (RedisError, Undecryptable, ValueError):
             return None
         if not isinstance(memo, dict):
@@ -150,7 +152,7 @@ class Files:
         """Redis may forget it at any time: then the file is fetched once more."""
         memo = {"file_id": file_id, **made.__dict__}
         try:
-            self.runtime.redis.set(key, self.runtime.vault.seal(json.dumps(memo)), ex=seconds)
+            self.runtime.redis.set(key, self.runtime.cipher.encrypt(json.dumps(memo)), ex=seconds)
         except RedisError:
             log.warning("link not remembered", file=file_id)
 
@@ -162,7 +164,7 @@ def _label(reference: str) -> str:
 
 def _memo_key(runtime: Runtime, portal_id: int, source: Source, media: str, name: str) -> str:
     what = json.dumps([portal_id, source.version or source.url, media, name])
-    return f"waba24:file:{crypto.blind(runtime.index_key, what)}"
+    return f"waba24:file:{crypto.keyed_digest(runtime.index_key, what)}"
 
 
 def keep_inbound(runtime: Runtime, portal_id: int, url: str, name: str = "", content_type: str = "") -> str:

@@ -24,7 +24,7 @@ from gupshup.client import MODES
 from gupshup.errors import GupshupError, Misconfigured, Throttled, Unavailable, Unclear
 from gupshup.transport import Broken, exchange
 from messaging.insight import line_activity
-from messaging.limits.concurrency import HASTE, Seats
+from messaging.limits.concurrency import PAGE_TIMEOUT, ConcurrencyLimit
 from messaging.lines import lines
 from messaging.runs.statuses import RANK
 from messaging.runtime import Runtime
@@ -62,13 +62,13 @@ Answer = tuple[str, str, dict[str, Any]]
 
 #: One thread of this process at a time asks about a line; the next one finds a fresh answer.
 _asking: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
-_seats = Seats()
+_page_threads = ConcurrencyLimit()
 
 
 def ask(runtime: Runtime, line: Line, name: str) -> Result:
     """Run the check `name` of a connected line, unless it ran a moment ago, or too many already wait for Gupshup."""
-    with _seats.one() as has_seat:
-        if has_seat:
+    with _page_threads.acquire() as is_free:
+        if is_free:
             return _asked(runtime, line, name)
     return last(runtime, line.id).get(name) or Result("wrong", "down", runtime.clock())
 
@@ -176,7 +176,7 @@ def _webhook(runtime: Runtime, line: Line) -> dict[str, Answer]:
 def _reached(runtime: Runtime, url: str) -> int:
     """What our own address answers to a stranger; 0: nothing."""
     try:
-        return exchange(runtime.gs_session, "GET", url, {}, timeout=HASTE).status
+        return exchange(runtime.gs_session, "GET", url, {}, timeout=PAGE_TIMEOUT).status
     except Broken:
         return 0
 

@@ -166,6 +166,6 @@ def open_json(runtime: Runtime, sealed: str | None) -> dict[str, Any]:
 
 def open_text(runtime: Runtime, sealed: str | None) -> str:
     try:
-        return runtime.vault.open(sealed) if sealed else ""
+        return runtime.cipher.decrypt(sealed) if sealed else ""
     except Undecryptable:
         return ""

@@ -448,7 +448,7 @@ def _cut(name: str) -> str:
 
 def _opened(runtime: Runtime, sealed: str) -> str:
     try:
-        return runtime.vault.open(sealed) if sealed else ""
+        return runtime.cipher.decrypt(sealed) if sealed else ""
     except Undecryptable:
         return ""
 

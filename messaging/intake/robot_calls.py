@@ -9,7 +9,7 @@ import structlog
 
 from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action
 from bx24 import payloads
-from messaging.queue.group_commit import Caller, Ledger
+from messaging.queue.group_commit import CachedPortal, InsertSpec
 from messaging.runtime import Runtime
 from messaging.store import crypto
 from messaging.store.models import Portal, Run, shard_of
@@ -17,17 +17,17 @@ from messaging.store.models import Portal, Run, shard_of
 log = structlog.get_logger(__name__)
 
 
-LEDGER = Ledger(
+INSERT = InsertSpec(
     Run, key=("portal_id", "token_digest"), rests_on=(Portal.id, Portal.status, Portal.token_version), order=1
 )
 #: Bitrix24 calls once and looks at no answer: while the database is away a call is kept waiting so long, in seconds.
 PATIENCE_S = 10.0
 
 
-def store(runtime: Runtime, portal: Portal | Caller, side: str, action: Action, call: payloads.RunCall) -> bool:
+def store(runtime: Runtime, portal: Portal | CachedPortal, side: str, action: Action, call: payloads.RunCall) -> bool:
     """Store a run; False if its event token was stored before: then it is the same run, not a second message.
 
-    Raises intake.Stale if the portal is no longer as it was recognised, intake.Unavailable if the database stays away.
+    Raises intake.StaleSnapshot if the portal is no longer as it was recognised, intake.Unavailable if the database stays away.
     """
     now = runtime.clock()
     row: dict[str, Any] = {
@@ -49,14 +49,14 @@ def store(runtime: Runtime, portal: Portal | Caller, side: str, action: Action, 
         "deadline_at": now + timedelta(minutes=_wait_minutes(call.properties)),
     }
     basis = (portal.id, portal.status, portal.token_version)
-    stored = runtime.intake.store(LEDGER, row, basis, row["shard"], PATIENCE_S)
+    stored = runtime.intake.store(INSERT, row, basis, row["shard"], PATIENCE_S)
     if stored:
         runtime.counters.add("runs_received", side, action.name, portal=portal.id)
     log.info("run stored" if stored else "run repeated", trace=row["trace"], run=stored, action=action.name)
     return stored is not None
 
 
-def _kept_auth(portal: Portal | Caller, auth: payloads.Auth) -> dict[str, Any] | None:
+def _kept_auth(portal: Portal | CachedPortal, auth: payloads.Auth) -> dict[str, Any] | None:
     """The call's own pair is kept only for a portal whose token died: it is what heals it."""
     if portal.status != "reauth":
         return None

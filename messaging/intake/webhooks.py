@@ -3,22 +3,22 @@
 from typing import Any
 
 from gupshup import webhooks
-from messaging.queue.group_commit import Hook, Ledger
+from messaging.queue.group_commit import CachedLine, InsertSpec
 from messaging.runtime import Runtime
 from messaging.store.models import InboundEvent, Line, shard_of
 
 MAX_BODY = 256 * 1024
 
 
-LEDGER = Ledger(InboundEvent, key=("line_id", "key"), rests_on=(Line.id, Line.secret_digest), order=2)
+INSERT = InsertSpec(InboundEvent, key=("line_id", "key"), rests_on=(Line.id, Line.secret_digest), order=2)
 #: Gupshup repeats what was refused, and waits 10 s at most: a short trouble of the database is waited for, no more.
 PATIENCE_S = 2.0
 
 
-def store(runtime: Runtime, line: Line | Hook, body: bytes) -> bool:
+def store(runtime: Runtime, line: Line | CachedLine, body: bytes) -> bool:
     """Store one webhook; False if the same event was stored before.
 
-    Raises intake.Stale if the line is gone, intake.Unavailable if the database stays away.
+    Raises intake.StaleSnapshot if the line is gone, intake.Unavailable if the database stays away.
     """
     events = webhooks.parse(body)
     first = events[0]
@@ -33,7 +33,7 @@ def store(runtime: Runtime, line: Line | Hook, body: bytes) -> bool:
         "received_at": now,
         "due_at": now,
     }
-    stored = runtime.intake.store(LEDGER, row, (line.id, line.secret_digest), row["shard"], PATIENCE_S)
+    stored = runtime.intake.store(INSERT, row, (line.id, line.secret_digest), row["shard"], PATIENCE_S)
     runtime.counters.add("webhooks", first.type_label, portal=line.portal_id)
     if isinstance(first, webhooks.Unknown):
         runtime.counters.add("webhooks_unknown", portal=line.portal_id)

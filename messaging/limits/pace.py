@@ -1,10 +1,10 @@
-"""How fast: a token bucket per line, which refusals slow down, and a lane per client. Plain data, the clock is handed in.
+"""How fast: a token bucket per line, which refusals slow down, and a rate per client. Plain data, the clock is handed in.
 
 Reference section 9: Gupshup and WhatsApp answer too much with 429 or 130429; to one client WhatsApp takes ten messages a minute
 and lends 45 in advance, then refuses with 131056.
 
 Kept in the process that holds the line's shard, and lost with it: the next owner begins at the set pace and with rested
-lanes, and hears of it from the provider if that was too much.
+clients, and hears of it from the provider if that was too much.
 """
 
 from collections.abc import Callable, Iterable
@@ -21,14 +21,14 @@ PORTION_S = 0.05
 #: Pause of a line whose messages fail later with 130429: "seconds", says the reference.
 LATE_PAUSE_S = 2.0
 
-LANE_BURST = 10
-LANE_GAP_S = 1.0
-LANE_SLOT_S = 6.0
+CLIENT_BURST = 10
+CLIENT_GAP_S = 1.0
+CLIENT_SLOT_S = 6.0
 #: Slots of a client whom WhatsApp refused a message with 131056: 6, 12, 24 … seconds.
-LANE_SLOT_MAX_S = 600.0
-LANE_FORGIVES_S = 1800.0
-#: More lanes than this, and the rested ones are forgotten.
-LANES_KEPT = 2000
+CLIENT_SLOT_MAX_S = 600.0
+CLIENT_FORGIVES_S = 1800.0
+#: More clients than this, and the rested ones are forgotten.
+CLIENTS_KEPT = 2000
 
 
 class Paced(Protocol):
@@ -114,10 +114,10 @@ class Bucket:
 
 
 @dataclass(slots=True)
-class Lane:
-    """One client's lane: LANE_GAP_S between messages inside a burst of LANE_BURST, LANE_SLOT_S after it."""
+class ClientRate:
+    """One client's rate: CLIENT_GAP_S between messages inside a burst of CLIENT_BURST, CLIENT_SLOT_S after it."""
 
-    credit: float = float(LANE_BURST)
+    credit: float = float(CLIENT_BURST)
     filled_at: datetime | None = None
     last: datetime | None = None
     held_until: datetime | None = None
@@ -127,9 +127,9 @@ class Lane:
     def next_at(self, now: datetime) -> datetime:
         """The earliest moment at which the next message may leave; never before now."""
         short = 1.0 - self._credit(now)
-        earliest = now + timedelta(seconds=short * LANE_SLOT_S) if short > 0 else now
+        earliest = now + timedelta(seconds=short * CLIENT_SLOT_S) if short > 0 else now
         if self.last is not None:
-            earliest = max(earliest, self.last + timedelta(seconds=LANE_GAP_S))
+            earliest = max(earliest, self.last + timedelta(seconds=CLIENT_GAP_S))
         return max(earliest, self.held_until or now)
 
     def sent(self, now: datetime) -> None:
@@ -141,31 +141,31 @@ class Lane:
         if self.refused_at is not None and sent_at is not None and sent_at <= self.refused_at:
             return
         self.strikes = 1 if self._forgiven(now) else self.strikes + 1
-        self.held_until = now + timedelta(seconds=min(LANE_SLOT_MAX_S, LANE_SLOT_S * 2 ** (self.strikes - 1)))
+        self.held_until = now + timedelta(seconds=min(CLIENT_SLOT_MAX_S, CLIENT_SLOT_S * 2 ** (self.strikes - 1)))
         self.credit, self.filled_at, self.refused_at = 1.0, self.held_until, now
 
     def rested(self, now: datetime) -> bool:
         """Whether it says nothing that a new one would not."""
-        return self._forgiven(now) and self._credit(now) >= LANE_BURST
+        return self._forgiven(now) and self._credit(now) >= CLIENT_BURST
 
     def _credit(self, now: datetime) -> float:
         if self.filled_at is None:
             return self.credit
-        flown = max(0.0, (now - self.filled_at).total_seconds()) / LANE_SLOT_S
-        return min(float(LANE_BURST), self.credit + flown)
+        flown = max(0.0, (now - self.filled_at).total_seconds()) / CLIENT_SLOT_S
+        return min(float(CLIENT_BURST), self.credit + flown)
 
     def _forgiven(self, now: datetime) -> bool:
-        return self.refused_at is None or (now - self.refused_at).total_seconds() > LANE_FORGIVES_S
+        return self.refused_at is None or (now - self.refused_at).total_seconds() > CLIENT_FORGIVES_S
 
 
 @dataclass
 class Paces:
-    """All buckets and lanes of one process. lowered: told (line id, share, moment) when a line became slower."""
+    """All buckets and clients' rates of one process. lowered: told (line id, share, moment) when a line became slower."""
 
     lowered: Callable[[int, float, datetime], None] = lambda line, share, at: None
     buckets: dict[int, Bucket] = field(default_factory=dict)
-    lanes: dict[int, Lane] = field(default_factory=dict)
-    _most: int = LANES_KEPT
+    clients: dict[int, ClientRate] = field(default_factory=dict)
+    _most: int = CLIENTS_KEPT
 
     def bucket(self, line: Paced, now: datetime) -> Bucket:
         """The line's bucket, filled up to now; a new one is full."""
@@ -181,18 +181,18 @@ class Paces:
 
     def too_many(self, conversation_id: int, now: datetime, sent_at: datetime | None) -> None:
         """131056 for this conversation."""
-        self.lanes.setdefault(conversation_id, Lane()).refused(now, sent_at)
+        self.clients.setdefault(conversation_id, ClientRate()).refused(now, sent_at)
 
-    def lane_opens(self, conversation_id: int, now: datetime) -> datetime:
+    def client_opens(self, conversation_id: int, now: datetime) -> datetime:
         """When the next message to this client may leave; `now` if it may now."""
-        lane = self.lanes.get(conversation_id)
-        return now if lane is None else lane.next_at(now)
+        client = self.clients.get(conversation_id)
+        return now if client is None else client.next_at(now)
 
     def sort(self, ready: Iterable[tuple[int, int]], now: datetime) -> tuple[list[int], list[tuple[int, datetime]]]:
         """(message, conversation) → the messages that leave now, and those that may later, with the moment they may."""
         leaving, early = [], []
         for message_id, conversation_id in ready:
-            opens = self.lane_opens(conversation_id, now)
+            opens = self.client_opens(conversation_id, now)
             if opens <= now:
                 self.leaves(conversation_id, now)
                 leaving.append(message_id)
@@ -202,7 +202,7 @@ class Paces:
 
     def leaves(self, conversation_id: int, now: datetime) -> None:
         """A message to this client leaves now."""
-        self.lanes.setdefault(conversation_id, Lane()).sent(now)
-        if len(self.lanes) > self._most:
-            self.lanes = {key: lane for key, lane in self.lanes.items() if not lane.rested(now)}
-            self._most = max(LANES_KEPT, 2 * len(self.lanes))
+        self.clients.setdefault(conversation_id, ClientRate()).sent(now)
+        if len(self.clients) > self._most:
+            self.clients = {key: client for key, client in self.clients.items() if not client.rested(now)}
+            self._most = max(CLIENTS_KEPT, 2 * len(self.clients))

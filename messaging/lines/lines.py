@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from gupshup.client import Account
 from messaging.lines import circuit_breaker
 from messaging.portals import portals
-from messaging.queue.group_commit import Hook
+from messaging.queue.group_commit import CachedLine
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store import crypto
@@ -254,22 +254,22 @@ def webhook_url(runtime: Runtime, line: Line) -> str:
     return f"{runtime.config.public_url}/gupshup/{line.secret}"
 
 
-def by_secret(runtime: Runtime, secret: str) -> Hook | None:
+def by_secret(runtime: Runtime, secret: str) -> CachedLine | None:
     """The line whose webhook this is; found by digest, so the comparison gives no timing away.
 
     Remembered: `inbound.store` looks whether it is still there. Unknown ones are asked for each time.
     """
     digest = crypto.digest(secret)
-    known = runtime.intake.hooks.get(digest)
+    known = runtime.intake.lines.get(digest)
     if known is None:
         with runtime.db.read() as session:
             found = session.execute(select(Line.id, Line.portal_id).where(Line.secret_digest == digest)).one_or_none()
         if found is not None:
-            known = Hook(found.id, found.portal_id, digest)
-            runtime.intake.hooks.put(digest, known)
+            known = CachedLine(found.id, found.portal_id, digest)
+            runtime.intake.lines.put(digest, known)
     return known
 
 
-def forget(runtime: Runtime, hook: Hook) -> None:
+def forget(runtime: Runtime, hook: CachedLine) -> None:
     """The line is not as it was remembered: ask again."""
-    runtime.intake.hooks.forget(hook.secret_digest)
+    runtime.intake.lines.forget(hook.secret_digest)

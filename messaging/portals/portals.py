@@ -17,9 +17,9 @@ from bx24.errors import Bx24Error, Unavailable
 from bx24.oauth import AppInfo
 from bx24.payloads import Auth
 from messaging.files import storage
-from messaging.limits.concurrency import HASTE, Seats
+from messaging.limits.concurrency import PAGE_TIMEOUT, ConcurrencyLimit
 from messaging.portals import tokens
-from messaging.queue.group_commit import Caller
+from messaging.queue.group_commit import CachedPortal
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store.crypto import digest, same
@@ -37,7 +37,7 @@ from messaging.store.models import (
 )
 
 #: Who waits for the auth server, or for `user.admin` of a portal.
-_seats = Seats()
+_page_threads = ConcurrencyLimit()
 log = structlog.get_logger(__name__)
 
 
@@ -67,8 +67,8 @@ def identify(runtime: Runtime, auth: Auth) -> tuple[AppInfo, bool]:
 
     Raises Unverified, bx24.errors.Bx24Error: Unavailable also when too many wait for such an answer already.
     """
-    with _seats.one() as has_seat:
-        if not has_seat:
+    with _page_threads.acquire() as is_free:
+        if not is_free:
             raise Unavailable("busy", "too many wait for the authorization server or their portal")
         info = verify(runtime, auth)
         return info, is_admin(runtime, info, auth.access_token)
@@ -79,7 +79,7 @@ def verify(runtime: Runtime, auth: Auth) -> AppInfo:
     if not auth.access_token or not auth.member_id:
         raise Unverified("no access token or member_id")
     try:
-        info = runtime.auth_servers.within(HASTE).verify(
+        info = runtime.auth_servers.within(PAGE_TIMEOUT).verify(
             auth.server_endpoint or None, auth.access_token, auth.member_id
         )
     except Bx24Error as error:
@@ -93,7 +93,7 @@ def verify(runtime: Runtime, auth: Auth) -> AppInfo:
 
 def is_admin(runtime: Runtime, info: AppInfo, access_token: str) -> bool:
     """Whether the token's user is an administrator; asks the portal at its verified address."""
-    client = Client(runtime.bx_session, _Given(info.client_endpoint, access_token), timeout=HASTE)
+    client = Client(runtime.bx_session, _Given(info.client_endpoint, access_token), timeout=PAGE_TIMEOUT)
     return bool(client.call("user.admin").result)
 
 
@@ -135,26 +135,26 @@ def awaits_user(runtime: Runtime, member_id: str) -> bool:
         return session.scalar(select(Portal.status).where(Portal.member_id == member_id)) == "reauth"
 
 
-def caller(runtime: Runtime, auth: Auth) -> Caller | None:
+def caller(runtime: Runtime, auth: Auth) -> CachedPortal | None:
     """The portal of a robot call, remembered from an earlier one; else as `recognise` says.
 
     What is remembered only ever accepts, and `runs.store` reads in its transaction whether the portal is still like that.
     """
     given = digest(auth.application_token)
-    known = runtime.intake.callers.get(auth.member_id)
+    known = runtime.intake.portals.get(auth.member_id)
     if known is not None and same(known.token_digest, given):
         return known
     portal = recognise(runtime, auth)
     if portal is None:
         return None
-    known = Caller(portal.id, portal.status, portal.token_version, given)
-    runtime.intake.callers.put(auth.member_id, known)
+    known = CachedPortal(portal.id, portal.status, portal.token_version, given)
+    runtime.intake.portals.put(auth.member_id, known)
     return known
 
 
 def forget(runtime: Runtime, auth: Auth) -> None:
     """The portal is not as it was remembered: recognise it anew."""
-    runtime.intake.callers.forget(auth.member_id)
+    runtime.intake.portals.forget(auth.member_id)
 
 
 def recognise(runtime: Runtime, auth: Auth) -> Portal | None:

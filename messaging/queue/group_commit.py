@@ -4,8 +4,8 @@ A call's row is prepared, sealed and bound on its own thread. Whoever finds nobo
 commits them, hands the lead to the first of those that came meanwhile. No thread of its own: nothing to start after a fork,
 nothing to drain at the end, and a call that is alone waits for nobody (decision 0014).
 
-What was recognised from memory (`Known`) is read again in the same transaction: a row whose portal was uninstalled, or whose
-line was wiped meanwhile, is not stored, and its call is looked at anew.
+What was recognised from memory (`RecognitionCache`) is read again in the same transaction: a row whose portal was uninstalled,
+or whose line was wiped meanwhile, is not stored, and its call is looked at anew.
 """
 
 import json
@@ -36,7 +36,7 @@ LINGER_S = 0.004
 log = structlog.get_logger(__name__)
 
 
-class Stale(Exception):
+class StaleSnapshot(Exception):
     """What the row rests on is no longer as it was recognised: nothing was stored, recognise again."""
 
 
@@ -45,7 +45,7 @@ class Unavailable(Exception):
 
 
 @dataclass(frozen=True)
-class Caller:
+class CachedPortal:
     """A portal as its robots' calls know it. token_digest: of its application_token, which is not kept in memory."""
 
     id: int
@@ -55,7 +55,7 @@ class Caller:
 
 
 @dataclass(frozen=True)
-class Hook:
+class CachedLine:
     """A line as its webhook knows it."""
 
     id: int
@@ -63,7 +63,7 @@ class Hook:
     secret_digest: str
 
 
-class Known(Generic[T]):
+class RecognitionCache(Generic[T]):
     """What later calls are recognised by without asking the database; bounded. Only ever a reason to accept."""
 
     def __init__(self, most: int = 10_000) -> None:
@@ -82,10 +82,10 @@ class Known(Generic[T]):
         self._known.pop(name, None)
 
 
-class Ledger:
+class InsertSpec:
     """How rows of one model are written. Built once per model, used by all databases.
 
-    key: columns that make a row unique. rests_on: columns of the row it belongs to (the first is its id): `Arrival.basis`
+    key: columns that make a row unique. rests_on: columns of the row it belongs to (the first is its id): `PendingRow.basis`
     must still be found there. order: portals are locked before lines, as an uninstall does it.
     """
 
@@ -103,24 +103,24 @@ def _takes_arrays(engine: Engine) -> bool:
     return engine.dialect.name == "postgresql"
 
 
-class Binder:
-    """Rows of a ledger as one database takes them: values in, parameters out, on the thread of the call."""
+class RowBinder:
+    """Rows of a spec as one database takes them: values in, parameters out, on the thread of the call."""
 
-    def __init__(self, engine: Engine, ledger: Ledger, given: Iterable[str]) -> None:
+    def __init__(self, engine: Engine, spec: InsertSpec, given: Iterable[str]) -> None:
         dialect = engine.dialect
         self._given = tuple(given)
         #: PostgreSQL takes each column of a group as one array: rows would be another statement for each number of them.
         self._in_arrays = _takes_arrays(engine)
         processors: dict[str, Callable[[Any], Any] | None] = {}
-        for name, column in ledger.columns.items():
+        for name, column in spec.columns.items():
             processors[name] = column.type.dialect_impl(dialect).bind_processor(dialect)
             if self._in_arrays and isinstance(column.type, JSON):
                 processors[name] = json.dumps  # as text: psycopg's own object has no place in an array
-        self._key = [(name, processors[name]) for name in ledger.key]
+        self._key = [(name, processors[name]) for name in spec.key]
         self._bind = [(name, processors[name]) for name in self._given]
         constants = {
             name: column.default.arg
-            for name, column in ledger.columns.items()
+            for name, column in spec.columns.items()
             if name not in self._given and isinstance(column.default, ScalarElementColumnDefault)
         }
         # An empty sealed text is sealed once: it tells by its length alone that it is empty.
@@ -128,7 +128,7 @@ class Binder:
             process(value) if (process := processors[name]) else value for name, value in constants.items()
         )
         self._columns = (*self._given, *constants)
-        self._sql = (_for_postgresql if self._in_arrays else _for_sqlite)(dialect, ledger, self._columns)
+        self._sql = (_for_postgresql if self._in_arrays else _for_sqlite)(dialect, spec, self._columns)
 
     def bound(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         return tuple([process(values[name]) if process else values[name] for name, process in self._bind]) + (
@@ -140,7 +140,7 @@ class Binder:
         return tuple([process(values[name]) if process else values[name] for name, process in self._key])
 
     def store(
-        self, connection: Connection, arrivals: "Sequence[Arrival]", alone: bool
+        self, connection: Connection, arrivals: "Sequence[PendingRow]", alone: bool
     ) -> tuple[set[tuple[Any, ...]], dict[tuple[Any, ...], int]]:
         """Insert what is not there yet, and rests on what is as it was recognised. Which bases are; ids of the new rows by key.
 
@@ -160,7 +160,7 @@ class Binder:
         return standing, {tuple(key): ident for ident, *key in found}
 
     def _store_at_once(
-        self, connection: Connection, arrivals: "Sequence[Arrival]", alone: bool
+        self, connection: Connection, arrivals: "Sequence[PendingRow]", alone: bool
     ) -> tuple[set[tuple[Any, ...]], dict[tuple[Any, ...], int]]:
         """Locks, looks and inserts in one statement: each one more is a round trip, in which all of the group wait."""
         bases = list({one.basis for one in arrivals})
@@ -189,26 +189,26 @@ class Statements:
     standing: str = ""
 
 
-def _for_sqlite(dialect: Dialect, ledger: Ledger, columns: Sequence[str]) -> Statements:
+def _for_sqlite(dialect: Dialect, spec: InsertSpec, columns: Sequence[str]) -> Statements:
     quote = dialect.identifier_preparer.quote
-    basis = ", ".join(quote(attribute.key) for attribute in ledger.rests_on)
+    basis = ", ".join(quote(attribute.key) for attribute in spec.rests_on)
     return Statements(
-        insert=f"INSERT INTO {quote(ledger.table.name)} ({', '.join(map(quote, columns))}) VALUES {{rows}} "
-        f"ON CONFLICT DO NOTHING RETURNING {', '.join(map(quote, ('id', *ledger.key)))}",
+        insert=f"INSERT INTO {quote(spec.table.name)} ({', '.join(map(quote, columns))}) VALUES {{rows}} "
+        f"ON CONFLICT DO NOTHING RETURNING {', '.join(map(quote, ('id', *spec.key)))}",
         row=f"({', '.join(['?'] * len(columns))})",
-        standing=f"SELECT {basis} FROM {quote(ledger.rests_on[0].class_.__tablename__)} WHERE id IN ({{ids}})",
+        standing=f"SELECT {basis} FROM {quote(spec.rests_on[0].class_.__tablename__)} WHERE id IN ({{ids}})",
     )
 
 
-def _for_postgresql(dialect: Dialect, ledger: Ledger, columns: Sequence[str]) -> Statements:
+def _for_postgresql(dialect: Dialect, spec: InsertSpec, columns: Sequence[str]) -> Statements:
     """FOR KEY SHARE: an uninstall locks what it closes; until it is through, nothing is stored for it.
 
     Each column of a group is one array: rows would be another statement for each number of them.
     """
     quote = dialect.identifier_preparer.quote
-    basis = [quote(attribute.key) for attribute in ledger.rests_on]
-    owner = quote(ledger.rests_on[0].class_.__tablename__)
-    made, key = [quote(name) for name in columns], [quote(name) for name in ledger.key]
+    basis = [quote(attribute.key) for attribute in spec.rests_on]
+    owner = quote(spec.rests_on[0].class_.__tablename__)
+    made, key = [quote(name) for name in columns], [quote(name) for name in spec.key]
 
     def arrays(types: Iterable[Any]) -> str:
         return ", ".join(f"%s::{Array(kind).compile(dialect)}" for kind in types)
@@ -217,13 +217,13 @@ def _for_postgresql(dialect: Dialect, ledger: Ledger, columns: Sequence[str]) ->
         return f"""
 WITH standing AS MATERIALIZED (
     SELECT basis.number
-    FROM unnest({arrays(one.type for one in ledger.rests_on)}) WITH ORDINALITY AS basis ({", ".join(basis)}, number)
+    FROM unnest({arrays(one.type for one in spec.rests_on)}) WITH ORDINALITY AS basis ({", ".join(basis)}, number)
     JOIN {owner} ON {" AND ".join(f"{owner}.{one} = basis.{one}" for one in basis)}
     ORDER BY {owner}.id FOR KEY SHARE OF {owner}{locked}
 ), new AS (
-    INSERT INTO {quote(ledger.table.name)} ({", ".join(made)})
+    INSERT INTO {quote(spec.table.name)} ({", ".join(made)})
     SELECT {", ".join(f"made.{one}" for one in made)}
-    FROM unnest({arrays([*(ledger.columns[name].type for name in columns), BigInteger()])}) AS made ({", ".join(made)}, basis)
+    FROM unnest({arrays([*(spec.columns[name].type for name in columns), BigInteger()])}) AS made ({", ".join(made)}, basis)
     WHERE made.basis IN (SELECT number FROM standing)
     ON CONFLICT DO NOTHING RETURNING id, {", ".join(key)}
 )
@@ -234,11 +234,11 @@ UNION ALL SELECT number, {", ".join(["NULL"] * (1 + len(key)))} FROM standing"""
 
 
 @dataclass(eq=False)
-class Arrival:
+class PendingRow:
     """One row on its way: `outcome` is its id, None if it was there before, or what went wrong."""
 
-    ledger: Ledger
-    binder: Binder
+    spec: InsertSpec
+    binder: RowBinder
     basis: tuple[Any, ...]
     key: tuple[Any, ...]
     row: tuple[Any, ...]
@@ -260,20 +260,20 @@ class Intake:
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self.engine = engine
-        #: PostgreSQL stores rows of one ledger with one statement, which needs no BEGIN and no COMMIT.
+        #: PostgreSQL stores rows of one spec with one statement, which needs no BEGIN and no COMMIT.
         self._at_once = engine.execution_options(isolation_level="AUTOCOMMIT") if _takes_arrays(engine) else None
         self.now = now
-        self.callers: Known[Caller] = Known()
-        self.hooks: Known[Hook] = Known()
+        self.portals: RecognitionCache[CachedPortal] = RecognitionCache()
+        self.lines: RecognitionCache[CachedLine] = RecognitionCache()
         self.pause = pause
         self._stored = stored
         self._mutex = threading.Lock()
-        self._waiting: list[Arrival] = []
+        self._waiting: list[PendingRow] = []
         self._led = False
         #: How many rows were in the house when the last group was through: its own, and those that waited behind it.
         self._expected = 1
         self._gathered = threading.Event()
-        self._binders: dict[Ledger, Binder] = {}
+        self._binders: dict[InsertSpec, RowBinder] = {}
 
     @property
     def waiting(self) -> int:
@@ -281,14 +281,14 @@ class Intake:
         return len(self._waiting)
 
     def store(
-        self, ledger: Ledger, values: Mapping[str, Any], basis: tuple[Any, ...], shard: int, patience_s: float
+        self, spec: InsertSpec, values: Mapping[str, Any], basis: tuple[Any, ...], shard: int, patience_s: float
     ) -> int | None:
         """Commit one row; its id, or None if its key says that it was there before.
 
         Whatever fails in a group is tried again alone: a bad row spoils only itself.
-        patience_s: for how long to go on trying while the database is away. Raises Stale, Unavailable, SQLAlchemyError.
+        patience_s: for how long to go on trying while the database is away. Raises StaleSnapshot, Unavailable, SQLAlchemyError.
         """
-        arrival = self._prepared(ledger, values, basis, shard)
+        arrival = self._prepared(spec, values, basis, shard)
         until = self.now() + patience_s
         self._with_others(arrival)
         while isinstance(arrival.outcome, Exception):
@@ -299,17 +299,17 @@ class Intake:
                     raise Unavailable(type(error).__name__) from error
                 self.pause(AGAIN_S)
                 continue
-            if isinstance(arrival.outcome, Stale):
+            if isinstance(arrival.outcome, StaleSnapshot):
                 raise arrival.outcome
         return arrival.outcome
 
-    def _prepared(self, ledger: Ledger, values: Mapping[str, Any], basis: tuple[Any, ...], shard: int) -> Arrival:
-        binder = self._binders.get(ledger)
+    def _prepared(self, spec: InsertSpec, values: Mapping[str, Any], basis: tuple[Any, ...], shard: int) -> PendingRow:
+        binder = self._binders.get(spec)
         if binder is None:
-            binder = self._binders[ledger] = Binder(self.engine, ledger, values)
-        return Arrival(ledger, binder, basis, binder.key_of(values), binder.bound(values), shard)
+            binder = self._binders[spec] = RowBinder(self.engine, spec, values)
+        return PendingRow(spec, binder, basis, binder.key_of(values), binder.bound(values), shard)
 
-    def _with_others(self, arrival: Arrival) -> None:
+    def _with_others(self, arrival: PendingRow) -> None:
         """Be committed by somebody's group, or lead the next one."""
         with self._mutex:
             self._waiting.append(arrival)
@@ -337,7 +337,7 @@ class Intake:
         finally:
             self._let_go(group)
 
-    def _let_go(self, group: list[Arrival]) -> None:
+    def _let_go(self, group: list[PendingRow]) -> None:
         """Wake whoever was in the group, and the first of those that came meanwhile: it leads the next one."""
         with self._mutex:
             for one in group:
@@ -349,18 +349,20 @@ class Intake:
             if one.woken.locked():  # not so the leader's own
                 one.woken.release()
 
-    def _commit(self, group: list[Arrival], alone: bool = False) -> None:
-        outcomes: dict[Arrival, int | Exception | None] = {}
-        ledgers = {one.ledger for one in group}
-        with self._at_once.connect() if self._at_once and len(ledgers) == 1 else self.engine.begin() as connection:
-            for ledger in sorted(ledgers, key=lambda ledger: ledger.order):
-                outcomes |= _insert(connection, [one for one in group if one.ledger is ledger], alone)
+    def _commit(self, group: list[PendingRow], alone: bool = False) -> None:
+        outcomes: dict[PendingRow, int | Exception | None] = {}
+        specs = {one.spec for one in group}
+        with self._at_once.connect() if self._at_once and len(specs) == 1 else self.engine.begin() as connection:
+            for spec in sorted(specs, key=lambda spec: spec.order):
+                outcomes |= _insert(connection, [one for one in group if one.spec is spec], alone)
         for one, outcome in outcomes.items():
             one.outcome = outcome
         self._stored({one.shard for one, outcome in outcomes.items() if isinstance(outcome, int)})
 
 
-def _insert(connection: Connection, arrivals: list[Arrival], alone: bool) -> dict[Arrival, int | Exception | None]:
+def _insert(
+    connection: Connection, arrivals: list[PendingRow], alone: bool
+) -> dict[PendingRow, int | Exception | None]:
     standing, ids = arrivals[0].binder.store(connection, arrivals, alone)
     # Of two with one key in one group the first is the new one.
-    return {one: ids.pop(one.key, None) if one.basis in standing else Stale() for one in arrivals}
+    return {one: ids.pop(one.key, None) if one.basis in standing else StaleSnapshot() for one in arrivals}

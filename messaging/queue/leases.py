@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from messaging.store.database import ask
 from messaging.store.models import SHARDS, Lease
-from messaging.store.types import Moment
+from messaging.store.types import UTCDateTime
 
 LEASE_S = 10.0
 RENEW_S = 3.0
@@ -64,7 +64,7 @@ def valid(session: Session, owner: str, now: datetime) -> set[int]:
 
 _VALID = (
     select(Lease.shard)
-    .where(Lease.owner == bindparam("owner"), Lease.expires_at > bindparam("now", type_=Moment))
+    .where(Lease.owner == bindparam("owner"), Lease.expires_at > bindparam("now", type_=UTCDateTime))
     .with_for_update(read=True)
 )
 

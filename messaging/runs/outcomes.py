@@ -26,7 +26,7 @@ from messaging.store.models import Message, Reply, Run
 from messaging.store.rows import MessageRow, RunRow
 from messaging.store.sql import among
 from messaging.store.states import MessageStatus, OutcomeKind, RunState
-from messaging.store.types import Moment
+from messaging.store.types import UTCDateTime
 
 #: An unclear send is answered as soon as it is old enough, so those older still are answered already, or end with their wait.
 #: Without this bound each look would go through all that ever were unclear.
@@ -165,7 +165,7 @@ def set_aside(session: Session, run_id: int) -> None:
 # Made once: building a statement costs more than running it.
 _LATE = (
     select(Run.id)
-    .where(among(Run.shard, "shards"), Run.state != "ended", Run.deadline_at <= bindparam("now", type_=Moment))
+    .where(among(Run.shard, "shards"), Run.state != "ended", Run.deadline_at <= bindparam("now", type_=UTCDateTime))
     .limit(bindparam("limit"))
 )
 _UNCLEAR = (
@@ -174,8 +174,8 @@ _UNCLEAR = (
     .where(
         among(Message.shard, "shards"),
         Message.status == "unknown",
-        Message.claimed_at <= bindparam("unclear_since", type_=Moment),
-        Message.claimed_at > bindparam("unclear_until", type_=Moment),
+        Message.claimed_at <= bindparam("unclear_since", type_=UTCDateTime),
+        Message.claimed_at > bindparam("unclear_until", type_=UTCDateTime),
         Run.state != "ended",
     )
     .limit(bindparam("limit"))

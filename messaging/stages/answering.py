@@ -29,7 +29,7 @@ from messaging.store.database import ask
 from messaging.store.models import Portal, Run
 from messaging.store.rows import RunRow
 from messaging.store.sql import among, not_among
-from messaging.store.types import Moment
+from messaging.store.types import UTCDateTime
 
 REPEAT_S = 30
 LOCKED_S = 20
@@ -241,7 +241,7 @@ class Answers:
 
 
 # Made once: building a statement costs more than running it.
-_NOW = bindparam("now", type_=Moment)
+_NOW = bindparam("now", type_=UTCDateTime)
 _DUE = (
     select(Run.id, Run.portal_id, Run.answers_sent, Run.answer_at)
     .join(Portal)

@@ -1,6 +1,6 @@
 """Secrets and personal data at rest: Fernet with rotation, and a keyed index for what must be found again.
 
-A value is written with the newest key and read with any of the known ones. `blind()` turns a phone into a stable
+A value is written with the newest key and read with any of the known ones. `keyed_digest()` turns a phone into a stable
 keyed digest: equal phones can be found without their digits standing in the table. Its key must never change, so it
 is drawn once, stored encrypted in the table `setting`, and survives every rotation of SECRET_KEY.
 """
@@ -19,18 +19,18 @@ class Undecryptable(Exception):
     """No known key opens this value: SECRET_KEY was changed without keeping the old one behind the comma."""
 
 
-class Vault:
+class Cipher:
     """Encrypts with the newest key, decrypts with any."""
 
     def __init__(self, keys: tuple[str, ...]) -> None:
         self._fernet = MultiFernet([Fernet(key) for key in keys])
         self.keys = keys
 
-    def seal(self, text: str) -> str:
+    def encrypt(self, text: str) -> str:
         """Text to token; every call gives another token."""
         return self._fernet.encrypt(text.encode()).decode()
 
-    def open(self, token: str) -> str:
+    def decrypt(self, token: str) -> str:
         """Token to text. Raises Undecryptable."""
         try:
             return self._fernet.decrypt(token.encode()).decode()
@@ -45,9 +45,9 @@ class Vault:
             raise Undecryptable("a stored value cannot be read: SECRET_KEY lacks the key it was written with") from None
 
 
-def vault_for(config: Config) -> Vault:
-    """The vault of this process; with the embedded default a missing key is made and kept in DATA_DIR."""
-    return Vault(config.secret_keys or (_kept_key(config.data_dir / KEY_FILE),))
+def cipher_for(config: Config) -> Cipher:
+    """The cipher of this process; with the embedded default a missing key is made and kept in DATA_DIR."""
+    return Cipher(config.secret_keys or (_kept_key(config.data_dir / KEY_FILE),))
 
 
 def _kept_key(path: Path) -> str:
@@ -70,7 +70,7 @@ def digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-def blind(key: str, text: str) -> str:
+def keyed_digest(key: str, text: str) -> str:
     """Keyed digest, 32 hex: finds equal phones without showing them; unlike `digest` it cannot be tried out."""
     return hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
 

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DisconnectionError, OperationalError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from messaging.store.crypto import Vault
+from messaging.store.crypto import Cipher
 
 T = TypeVar("T")
 FROZEN_MS = 30_000
@@ -26,7 +26,7 @@ RANDOM_PAGE_COST = 1.1
 PING_AFTER_S = 1.0
 
 
-def open_engine(url: str, vault: Vault, pool: int = 8, ping: bool = True) -> Engine:
+def open_engine(url: str, cipher: Cipher, pool: int = 8, ping: bool = True) -> Engine:
     """Open the database. `pool`: how many threads of this process use it at once.
 
     ping: ask a connection that lay unused whether it is alive. Who repeats what a dead one breaks off, saves that.
@@ -41,7 +41,7 @@ def open_engine(url: str, vault: Vault, pool: int = 8, ping: bool = True) -> Eng
         pool_use_lifo=True,
         hide_parameters=True,
     )
-    engine.dialect.waba24_vault = vault  # type: ignore[attr-defined]
+    engine.dialect.waba24_cipher = cipher  # type: ignore[attr-defined]
     if parsed.get_backend_name() == "sqlite":
         from messaging.store import sqlite  # with SQLite itself 2 MB, which nobody else needs
 

@@ -5,25 +5,25 @@ from typing import Any
 from sqlalchemy import Column, Table, select, type_coerce, update
 from sqlalchemy.types import Text
 
-from messaging.store.crypto import Vault
+from messaging.store.crypto import Cipher
 from messaging.store.database import Database
 from messaging.store.models import Base
-from messaging.store.types import Sealed, SealedJson
+from messaging.store.types import EncryptedJson, EncryptedText
 
 CHUNK = 500
 
 
-def rotate(db: Database, vault: Vault) -> int:
+def rotate(db: Database, cipher: Cipher) -> int:
     """Rewrite all sealed values. Safe to repeat, and to interrupt: both keys are known meanwhile. Returns how many."""
     return sum(
-        _rotate_column(db, vault, table, column)
+        _rotate_column(db, cipher, table, column)
         for table in Base.metadata.sorted_tables
         for column in table.columns
-        if isinstance(column.type, Sealed | SealedJson)
+        if isinstance(column.type, EncryptedText | EncryptedJson)
     )
 
 
-def _rotate_column(db: Database, vault: Vault, table: Table, column: Column[Any]) -> int:
+def _rotate_column(db: Database, cipher: Cipher, table: Table, column: Column[Any]) -> int:
     (key,) = table.primary_key.columns
     last: Any = None
     count = 0
@@ -33,7 +33,7 @@ def _rotate_column(db: Database, vault: Vault, table: Table, column: Column[Any]
             query = select(key, sealed).where(sealed.is_not(None), sealed != "").order_by(key).limit(CHUNK)
             rows = session.execute(query if last is None else query.where(key > last)).all()
             for row_key, token in rows:
-                value = type_coerce(vault.rotate(token), Text)
+                value = type_coerce(cipher.rotate(token), Text)
                 kept = sealed == token  # somebody may have written a newer value meanwhile
                 session.execute(update(table).where(key == row_key, kept).values({column: value}))
         if not rows:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, or_, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Text
 
-from messaging.store.crypto import Undecryptable, Vault
+from messaging.store.crypto import Cipher, Undecryptable
 from messaging.store.database import ask
 from messaging.store.models import Conversation, Message, Portal, Run
 from messaging.store.sql import among
@@ -24,13 +24,13 @@ from messaging.store.sql import among
 class Client:
     """The client of a conversation: the phone is decrypted when it is asked for; "" if no known key opens it."""
 
-    def __init__(self, vault: Vault, encrypted: str) -> None:
-        self._vault, self._encrypted = vault, encrypted
+    def __init__(self, cipher: Cipher, encrypted: str) -> None:
+        self._cipher, self._encrypted = cipher, encrypted
 
     @cached_property
     def phone(self) -> str:
         try:
-            return self._vault.open(self._encrypted)
+            return self._cipher.decrypt(self._encrypted)
         except Undecryptable:
             return ""
 
@@ -189,16 +189,16 @@ def _with_runs(session: Session, runs_query: Any, query: Any, asked: Mapping[str
 
 
 def _messages(session: Session, query: Any, asked: Mapping[str, Any]) -> list[MessageRow]:
-    vault: Vault = session.get_bind().dialect.waba24_vault  # type: ignore[attr-defined]  # set by open_engine
-    return [_message(row, vault) for row in ask(session, query, asked)]
+    cipher: Cipher = session.get_bind().dialect.waba24_cipher  # type: ignore[attr-defined]  # set by open_engine
+    return [_message(row, cipher) for row in ask(session, query, asked)]
 
 
 def _run(columns: Sequence[Any]) -> RunRow:
     return RunRow(*columns)
 
 
-def _message(columns: Sequence[Any], vault: Vault) -> MessageRow:
-    values: list[Any] = [*columns[:-1], Client(vault, columns[-1])]
+def _message(columns: Sequence[Any], cipher: Cipher) -> MessageRow:
+    values: list[Any] = [*columns[:-1], Client(cipher, columns[-1])]
     return MessageRow(*values)
 
 

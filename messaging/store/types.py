@@ -18,12 +18,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from messaging.store.crypto import Vault
+from messaging.store.crypto import Cipher
 
 Key = BigInteger().with_variant(Integer, "sqlite")
 
 
-class Moment(TypeDecorator[datetime]):
+class UTCDateTime(TypeDecorator[datetime]):
     """A UTC moment, always aware; SQLite keeps no zone, so it is put back on reading."""
 
     impl = DateTime(timezone=True)
@@ -42,9 +42,9 @@ class Moment(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _vault(dialect: Dialect) -> Vault:
-    vault: Vault = dialect.waba24_vault  # type: ignore[attr-defined]  # set by open_engine, one vault per engine
-    return vault
+def _cipher(dialect: Dialect) -> Cipher:
+    cipher: Cipher = dialect.waba24_cipher  # type: ignore[attr-defined]  # set by open_engine, one cipher per engine
+    return cipher
 
 
 class Digest(TypeDecorator[str]):
@@ -58,7 +58,7 @@ class Digest(TypeDecorator[str]):
         return None if value is None else value[:32]
 
 
-class Word(String):
+class LiteralString(String):
     """A word of ours (a state, say), written into SQL as it is and not bound.
 
     Partial indexes stand on such words. A planner that sees `?` cannot know that one may be used: SQLite then prepares the
@@ -129,27 +129,27 @@ _LITERAL: dict[type, Callable[[Any], str]] = {
 WIPED = literal_column("''", Text)
 
 
-class Sealed(TypeDecorator[str]):
+class EncryptedText(TypeDecorator[str]):
     """Text that is encrypted at rest: tokens, keys, phones, message texts. Wiped: empty."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        return None if value is None else _vault(dialect).seal(value)
+        return None if value is None else _cipher(dialect).encrypt(value)
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
-        return _vault(dialect).open(value) if value else value
+        return _cipher(dialect).decrypt(value) if value else value
 
 
-class SealedJson(TypeDecorator[Any]):
+class EncryptedJson(TypeDecorator[Any]):
     """A JSON value that is encrypted at rest. Wiped: None."""
 
     impl = Text
     cache_ok = True
 
     def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:
-        return None if value is None else _vault(dialect).seal(json.dumps(value, ensure_ascii=False))
+        return None if value is None else _cipher(dialect).encrypt(json.dumps(value, ensure_ascii=False))
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
-        return json.loads(_vault(dialect).open(value)) if value else None
+        return json.loads(_cipher(dialect).decrypt(value)) if value else None

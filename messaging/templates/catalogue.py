@@ -13,7 +13,7 @@ from activities.errors import refused
 from gupshup.client import Client
 from gupshup.errors import GupshupError
 from gupshup.templates import TemplateInfo
-from messaging.limits.concurrency import HASTE
+from messaging.limits.concurrency import PAGE_TIMEOUT
 from messaging.lines import circuit_breaker, lines
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Template
@@ -111,7 +111,7 @@ class Templates:
 
 def hasty(runtime: Runtime) -> Client:
     """The provider's door for pages."""
-    return Client(runtime.gs_session, runtime.config.gupshup_url, HASTE)
+    return Client(runtime.gs_session, runtime.config.gupshup_url, PAGE_TIMEOUT)
 
 
 def refresh(runtime: Runtime, line: Line) -> None:

@@ -51,7 +51,7 @@ class Drain(Rounds):
         #: The clock by which the loop waits; a simulation has another.
         self.now = time.monotonic
         self._back: queue.SimpleQueue[Finished | set[int]] = queue.SimpleQueue()
-        self._rung: set[int] = set()
+        self._notified: set[int] = set()
         self._left = threading.Event()
         self._renewed_at: datetime | None = None
         self._looked_at: datetime | None = None
@@ -72,7 +72,7 @@ class Drain(Rounds):
             if taken and (lost := ready.orphaned(session, taken)):
                 log.warning("sends of a dead worker are unclear", count=lost)
         self.held |= taken
-        self.runtime.bells.holds(self.name, taken)
+        self.runtime.wakeups.holds(self.name, taken)
 
     def renew(self) -> None:
         """Prolong our leases; drop what has run out."""
@@ -104,11 +104,11 @@ class Drain(Rounds):
 
     def run(self) -> None:
         """Work until there is nothing to do, or until STOP."""
-        bells = self.runtime.bells
-        bells.begun(self.name)
-        ear = threading.Thread(target=self._listen, name="ear", daemon=True)
+        wakeups = self.runtime.wakeups
+        wakeups.begun(self.name)
+        listener = threading.Thread(target=self._listen, name="listener", daemon=True)
         with ThreadPoolExecutor(sum(stage.hands(self.threads) for stage in self.stages), "hand") as pool:
-            ear.start()
+            listener.start()
             try:
                 self._loop(pool)
             finally:
@@ -131,7 +131,7 @@ class Drain(Rounds):
             swept_at = now if now - swept_at >= SWEEP_S else swept_at
             if found or finished or self.in_flight or self._pending:
                 idle_since = now
-            elif now - idle_since >= IDLE_S and not self.runtime.bells.gone(self.name):
+            elif now - idle_since >= IDLE_S and not self.runtime.wakeups.gone(self.name):
                 return
 
     def _wait_s(self) -> float:
@@ -143,8 +143,8 @@ class Drain(Rounds):
     def _next(self, pool: ThreadPoolExecutor, finished: list[Finished], sweep: bool) -> int:
         """Prolong the leases, look for shards now and then, and do a round if there may be something to do."""
         self.renew()
-        rung, self._rung = self._rung, set()
-        self.hold(rung)
+        notified, self._notified = self._notified, set()
+        self.hold(notified)
         if sweep:
             self._sweep()
         now = self.runtime.clock()
@@ -152,7 +152,7 @@ class Drain(Rounds):
         if thorough:
             self._looked_at = now
         self.sharing.think()
-        if not (finished or rung or self._kept or self._is_time() or self._is_due()):
+        if not (finished or notified or self._kept or self._is_time() or self._is_due()):
             return 0
         found = self.round(finished, lambda stage, task: self._hand(pool, stage, task), thorough)
         times = [wait for wait in (self.outbox.schedule.again_in, self.answers.again_in) if wait is not None]
@@ -160,7 +160,7 @@ class Drain(Rounds):
         self._due_at = self.now() + min(times) if times else None
         if self.planning.crowded and not self._called:
             self._called = True
-            self.runtime.bells.summon_help()  # at once: what has gathered is more than one group
+            self.runtime.wakeups.summon_help()  # at once: what has gathered is more than one group
         return found
 
     def _is_time(self) -> bool:
@@ -181,7 +181,7 @@ class Drain(Rounds):
         pool.submit(lambda: self._back.put(self.work(stage, task)))
 
     def _collect(self, wait_s: float) -> list[Finished]:
-        """What has come back or rung, waiting for the first at most so long."""
+        """What has come back or notified, waiting for the first at most so long."""
         finished: list[Finished] = []
         began = self.now()
         until = max(began + wait_s, self.earliest())
@@ -192,7 +192,7 @@ class Drain(Rounds):
                 if isinstance(one, Finished):
                     finished.append(one)
                 else:
-                    self._rung |= one
+                    self._notified |= one
                 until = min(until, self.goes_at(one))
         except queue.Empty:
             pass
@@ -201,7 +201,7 @@ class Drain(Rounds):
         return finished
 
     def goes_at(self, one: Finished | set[int]) -> float:
-        """When the next round begins, at the latest, now that this has come back or rung."""
+        """When the next round begins, at the latest, now that this has come back or notified."""
         can_wait = isinstance(one, Finished) and one.stage is self.outbox and self.in_flight >= GATHER_FROM
         return max(self.earliest(), self.now() + GATHER_S if can_wait else 0.0)
 
@@ -219,28 +219,28 @@ class Drain(Rounds):
 
     def _stay_alive(self) -> None:
         try:
-            self.runtime.bells.alive(self.name)
-            self.runtime.bells.holds(self.name, self.held)
+            self.runtime.wakeups.alive(self.name)
+            self.runtime.wakeups.holds(self.name, self.held)
         except RedisError as error:
             log.warning("Redis is away, the database goes on", error=type(error).__name__)
 
     def _listen(self) -> None:
-        """The ear: bells end the waiting of the loop. Without Redis the loop looks by itself."""
+        """Runs on the listener thread: wake-ups end the waiting of the loop. Without Redis the loop looks by itself."""
         while not STOP.is_set() and not self._left.is_set():
             try:
-                rung, own = self.runtime.bells.listen(self.name, 1.0)
+                notified, own = self.runtime.wakeups.listen(self.name, 1.0)
             except RedisError:
                 STOP.wait(1.0)
                 continue
-            if rung and self._left.is_set():
-                self.runtime.bells.ring(rung)  # heard too late: for the next drain
-            elif rung:
+            if notified and self._left.is_set():
+                self.runtime.wakeups.notify(notified)  # heard too late: for the next drain
+            elif notified:
                 if own:
-                    self.sharing.taken(rung)
-                self._back.put(rung)
+                    self.sharing.taken(notified)
+                self._back.put(notified)
 
     def _leave(self) -> None:
-        """Record what is still in flight, give the shards back, let the next bell summon another drain."""
+        """Record what is still in flight, give the shards back, let the next wake-up queue another drain."""
         until = time.monotonic() + STOP_S
         while (self.in_flight or self._kept) and time.monotonic() < until:
             # The leases until the last result: whoever took the shards now would call these sends unclear.
@@ -251,5 +251,5 @@ class Drain(Rounds):
         with self.runtime.db.write() as session:
             leases.release(session, self.name)
         self.held.clear()
-        self.runtime.bells.gone(self.name)
+        self.runtime.wakeups.gone(self.name)
         self.runtime.counters.flush(self.runtime.redis)

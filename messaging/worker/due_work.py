@@ -10,7 +10,7 @@ from messaging.runs.outcomes import UNCLEAR_FOR
 from messaging.runtime import Runtime
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
 from messaging.store.sql import there_is
-from messaging.store.types import Moment
+from messaging.store.types import UTCDateTime
 
 
 def due_shards(session: Session, runtime: Runtime) -> set[int]:
@@ -28,7 +28,7 @@ def due_shards(session: Session, runtime: Runtime) -> set[int]:
 
 
 # Made once: building this statement costs more than running it.
-_NOW = bindparam("now", type_=Moment)
+_NOW = bindparam("now", type_=UTCDateTime)
 _RUN, _MESSAGE = Run.shard == Lease.shard, Message.shard == Lease.shard
 _ANSWERABLE = exists().where(Portal.id == Run.portal_id, Portal.status != "inactive")
 _STILL_OPEN = exists().where(Run.id == Message.run_id, Run.state != "ended")
@@ -46,8 +46,8 @@ _DUE = select(Lease.shard).where(
             _MESSAGE,
             Message.status == "unknown",
             _STILL_OPEN,
-            Message.claimed_at <= bindparam("unclear_since", type_=Moment),
-            Message.claimed_at > bindparam("unclear_until", type_=Moment),
+            Message.claimed_at <= bindparam("unclear_since", type_=UTCDateTime),
+            Message.claimed_at > bindparam("unclear_until", type_=UTCDateTime),
         ),
         ((Lease.owner == "") | (Lease.expires_at < _NOW))
         & there_is(Message, Message.claimed_at, _MESSAGE, Message.status == "sending"),
@@ -71,5 +71,5 @@ def sweep(runtime: Runtime) -> set[int]:
     """Ring for everything that is due; what the supervisor does every second or two."""
     with runtime.db.read() as session:
         due = due_shards(session, runtime)
-    runtime.bells.ring(due)
+    runtime.wakeups.notify(due)
     return due

@@ -1,4 +1,4 @@
-"""The worker pool: supervised RQ workers, and the tick that rings for whatever the database knows to be due."""
+"""The worker pool: supervised RQ workers, and the tick that notifies the drains of all that is due in the database."""
 
 import gc
 import os
@@ -91,14 +91,14 @@ def bury(runtime: Runtime, place: str, pid: int) -> None:
     try:
         with runtime.db.write() as session:
             prefix = leases.release_dead(session, place, pid)
-        runtime.bells.buried(prefix)
+        runtime.wakeups.buried(prefix)
         due_work.sweep(runtime)
     except (RedisError, SQLAlchemyError, OSError, embedded_redis.QueueServerError) as error:
         log.error("the shards of a dead worker become free later", error=type(error).__name__)
 
 
 class Tick:
-    """What the supervisor does each second: keep the embedded Redis up, ring for what is due, now and then tidy up."""
+    """What the supervisor does each second: keep the embedded Redis up, notify drains of due work, now and then tidy up."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime

@@ -2,7 +2,7 @@
 
 Each drain tells Redis how much it does. Who is busy all the time, and busier than the others, stops claiming for some of its
 shards, lets what is in flight there come back (whoever took them earlier would call those sends unclear), gives back their
-leases and rings at the drain that does least. Alone, it summons another drain, if a worker is free. A single shard is never
+leases and notifies the drain that does least. Alone, it summons another drain, if a worker is free. A single shard is never
 divided (docs/decisions/0002).
 """
 
@@ -62,9 +62,10 @@ class Sharing:
         return set(self._given)
 
     def taken(self, shards: set[int]) -> None:
-        """These rang at our own bell: they are ours, or offered to us, even if we gave them away a moment ago.
+        """Wake-ups of these shards were sent to this drain alone: the shards are ours, or are offered to us, even if we
+        gave them away a moment ago.
 
-        Called by the ear's thread.
+        Called by the listener's thread.
         """
         for shard in shards & self._given.keys():
             self._given.pop(shard, None)
@@ -84,7 +85,7 @@ class Sharing:
     def think(self) -> None:
         """Each round; twice a second thoroughly: finish what was begun, tell our load, begin a hand-over if it is worth one."""
         now = self._now()
-        # Over a copy, and the dictionary stays the same: the ear takes from it meanwhile.
+        # Over a copy, and the dictionary stays the same: the listener takes from it meanwhile.
         for shard, at in list(self._given.items()):
             if now - at >= GIVEN_S:
                 self._given.pop(shard, None)
@@ -102,17 +103,17 @@ class Sharing:
             self._drain.in_flight >= SATURATED * self._drain.threads
         )
         self._thought_at, self._waited_s, self._started = now, 0.0, Counter()
-        bells = self._drain.runtime.bells
-        bells.tell_load(self._drain.name, sum(loads.values()))
+        wakeups = self._drain.runtime.wakeups
+        wakeups.tell_load(self._drain.name, sum(loads.values()))
         # At the end of a burst there is nothing left that would be worth it.
         if is_saturated and self._drain.crowded and not self._leaving and now - self._moved_at >= GIVEN_S:
-            self._offer(loads, bells.loads())
+            self._offer(loads, wakeups.loads())
 
     def _offer(self, loads: dict[int, float], of_drains: dict[str, float]) -> None:
         others = {drain: load for drain, load in of_drains.items() if drain != self._drain.name}
         if not others:
             if len(loads) > 1:
-                self._drain.runtime.bells.summon_help()
+                self._drain.runtime.wakeups.summon_help()
             return
         total = sum(loads.values())
         surplus = total - (total + sum(others.values())) / (len(others) + 1)
@@ -134,6 +135,6 @@ class Sharing:
             leases.release(session, self._drain.name, ready)
         for shard in ready:
             self._drain.held.pop(shard, None)
-            self._drain.runtime.bells.offer(shard, self._leaving.pop(shard))
+            self._drain.runtime.wakeups.offer(shard, self._leaving.pop(shard))
             self._given[shard] = now
         log.info("shards handed over", count=len(ready))

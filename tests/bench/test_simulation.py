@@ -47,7 +47,7 @@ def test_slow_dead_and_throttled_neighbours_hold_up_nobody(outcome: Outcome) -> 
         ([(0, 1)] * 12, 100, 100, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 12]),
         ([(3, 1), (0, 2)], 1, 1, [3, 0]),
     ],
-    ids=["its pace", "its burst comes back", "one client at a time", "one client's lane", "calls that are ready later"],
+    ids=["its pace", "its burst comes back", "one client at a time", "one client's rate", "calls that are ready later"],
 )
 def test_what_a_line_explains(wishes: list[tuple[float, int]], pace: float, burst: int, leaves: list[float]) -> None:
     assert explained([Wish(*wish) for wish in wishes], pace, burst) == pytest.approx(leaves)

@@ -237,7 +237,7 @@ def test_an_unclear_send_that_stays_unclear_is_told_so_and_never_repeated(shop: 
 
 
 def test_two_unclear_sends_to_one_client_are_not_guessed_at(shop: World) -> None:
-    # The lane keeps them a second apart; what Gupshup tells of the first comes after the second has left.
+    # the client's rate keeps them a second apart; what Gupshup tells of the first comes after the second has left.
     shop.set_gupshup_faults(next=["drop_after_accept", "drop_after_accept"], webhook_delay_ms=2000)
     flows = start_each(shop, template_robot(until="delivered"), template_robot(until="delivered"))
     shop.advance_clock(4)

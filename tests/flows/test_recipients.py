@@ -49,7 +49,7 @@ def test_the_phone_is_found_from_the_item_a_robot_runs_on(shop: World) -> None:
         (crm.SMART_PROCESS, 404, "no_phone"),
     ]
     flows = [shop.robots_start(template_robot(phone=""), entity=entity, item=item) for entity, item, _ in cases]
-    jump_clock(shop, 0.1, *[1] * 6)  # the lane keeps messages to one client a second apart
+    jump_clock(shop, 0.1, *[1] * 6)  # the client's rate keeps messages to one client a second apart
     found = {(entity, item): _to(flow) for (entity, item, _), flow in zip(cases, flows, strict=True)}
     expected = {(entity, item): who for entity, item, who in cases}
     # +1 555 010 2030 is fictitious, so it is nobody's: a number that no country has given out.
@@ -98,7 +98,7 @@ def test_a_typed_phone_goes_before_the_card_and_is_read_as_people_write(shop: Wo
     missing = shop.robots_start(_activity(""), document=LIST)
     on_deal = shop.robots_start(_activity(" "))
     robot_on_list = shop.robots_start(template_robot(""), document=LIST)
-    jump_clock(shop, 0.1, *[1] * 6)  # the lane keeps messages to one client a second apart
+    jump_clock(shop, 0.1, *[1] * 6)  # the client's rate keeps messages to one client a second apart
     assert {phone: _to(flow) for phone, flow in zip(cases, flows, strict=True)} == cases
     assert ending(activity) == ("accepted", "")
     assert endings([missing, on_deal, robot_on_list]) == [

@@ -33,7 +33,7 @@ from bx24.emulator.state.workflow import PlacedRobot
 from messaging.lines import lines
 from messaging.runtime import Runtime
 from messaging.store import schema
-from messaging.store.crypto import Vault
+from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run
 from messaging.system.config import Config
@@ -166,14 +166,14 @@ class World:
             data_dir=folder,
             secret_keys=(KEY,),
         )
-        vault = Vault(config.secret_keys)
+        cipher = Cipher(config.secret_keys)
         sessions = [bx24.client.session(4), gupshup.client.session(4)]
         for session in sessions:
             session.mount("https://", self.net)
         runtime = Runtime(
             config=config,
-            vault=vault,
-            db=Database(open_engine(database_url, vault)),
+            cipher=cipher,
+            db=Database(open_engine(database_url, cipher)),
             clock=lambda: self.now,
             bx_session=sessions[0],
             gs_session=sessions[1],

@@ -10,7 +10,7 @@ from click.testing import Result
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from messaging.store.crypto import Vault
+from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
 from messaging.store.models import Base, Message, Run
 from tests.flows.scenes import OLGA, ONE_DATABASE, ending, open_windows, set_portal_faults, template_robot
@@ -146,13 +146,13 @@ def test_keys_are_rotated_and_the_old_one_may_go(shop: World, tables_url: str, m
     shop.advance_clock(2)
     new = Fernet.generate_key().decode()
     runtime = shop.runtime
-    runtime.vault = Vault((new, KEY))
-    monkeypatch.setattr(runtime.db.engine.dialect, "waba24_vault", runtime.vault)
+    runtime.cipher = Cipher((new, KEY))
+    monkeypatch.setattr(runtime.db.engine.dialect, "waba24_cipher", runtime.cipher)
     rotated = _run(shop, "keys", "rotate")
     assert rotated.exit_code == 0
     assert int(rotated.output.split()[0]) > 10
     assert _run(shop, "keys", "rotate").output == rotated.output, "safe to repeat"
-    alone = Database(open_engine(tables_url, Vault((new,))))
+    alone = Database(open_engine(tables_url, Cipher((new,))))
     with alone.read() as session:
         for mapper in Base.registry.mappers:
             for row in session.query(mapper.class_):

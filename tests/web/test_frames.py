@@ -63,7 +63,7 @@ def test_the_install_status_is_for_the_page_that_was_opened(shop: World) -> None
 def test_frames_that_wait_for_a_slow_bitrix24_leave_threads_to_robots(
     shop: World, monkeypatch: pytest.MonkeyPatch, slow: str
 ) -> None:
-    monkeypatch.setattr(portals, "_seats", concurrency.Seats(patience_s=0.05))
+    monkeypatch.setattr(portals, "_page_threads", concurrency.ConcurrencyLimit(patience_s=0.05))
     held, go_on, timeouts = threading.Semaphore(0), threading.Event(), []
     send = shop.net.send
 
@@ -76,7 +76,7 @@ def test_frames_that_wait_for_a_slow_bitrix24_leave_threads_to_robots(
 
     monkeypatch.setattr(shop.net, "send", hang)
     pages = ("/bx24/app?LANG=ru", "/bx24/install?LANG=ru", "/robots/send_template/settings?LANG=ru")
-    with ThreadPoolExecutor(concurrency.SEATS) as people:
+    with ThreadPoolExecutor(concurrency.THREADS_PER_VENDOR) as people:
         opened = [people.submit(post_frame, shop, page) for page in pages]
         assert all(held.acquire(timeout=10) for _ in opened)
         for page in pages:
@@ -87,5 +87,5 @@ def test_frames_that_wait_for_a_slow_bitrix24_leave_threads_to_robots(
         assert shop.app.post("/robots/send_template", data=robot, content_type=form).status_code == 200
         go_on.set()
         assert [one.result().status_code for one in opened] == [200, 200, 200]
-    assert set(timeouts) == {concurrency.HASTE}
+    assert set(timeouts) == {concurrency.PAGE_TIMEOUT}
     assert post_frame(shop, pages[0]).status_code == 200, "the seats were given back"

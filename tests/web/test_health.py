@@ -56,7 +56,7 @@ def test_alive_is_not_ready(world: World) -> None:
 def test_without_redis_it_is_alive_not_ready_and_still_stores_what_comes(shop: World) -> None:
     open_windows(shop)
     shop.runtime.__dict__["redis"] = Redis.from_url("unix:///nowhere/redis.sock")
-    shop.runtime.bells.redis = shop.runtime.redis
+    shop.runtime.wakeups.redis = shop.runtime.redis
     unready = shop.app.get("/readyz")
     assert unready.status_code == 503
     assert (unready.json or {})["queue"].startswith("unreachable")

@@ -135,7 +135,7 @@ def test_gupshup_that_does_not_answer_is_waited_for_briefly_and_said(shop: World
     for name in ("key", "templates"):
         assert (_ask(shop, name).state, _ask(shop, name).code) == ("wrong", "down"), name
     assert "Gupshup не отвечает" in Frame(shop).page("lines/1/checks/key")
-    assert max(concurrency.HASTE) <= 5
+    assert max(concurrency.PAGE_TIMEOUT) <= 5
     shop.net.broken.clear()
     shop.set_gupshup_faults(next=[{"answer": "429", "on": "templates"}])
     assert _ask(shop, "templates").code == "busy"
@@ -247,8 +247,8 @@ def test_checks_are_for_the_portals_own_lines(shop: World) -> None:
 
 def test_a_gupshup_that_hangs_holds_few_threads(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else three open pages would keep robots' calls and webhooks waiting for as long as it hangs."""
-    monkeypatch.setattr(line_checks, "_seats", concurrency.Seats(patience_s=0.05))
-    for number in range(concurrency.SEATS):
+    monkeypatch.setattr(line_checks, "_page_threads", concurrency.ConcurrencyLimit(patience_s=0.05))
+    for number in range(concurrency.THREADS_PER_VENDOR):
         shop.connect_line(f"another{number}", f"7900111220{number}")
     held, go_on = threading.Semaphore(0), threading.Event()
 
@@ -258,7 +258,7 @@ def test_a_gupshup_that_hangs_holds_few_threads(shop: World, monkeypatch: pytest
 
     frame = Frame(shop)
     shop.net.broken[urlsplit(GUPSHUP).netloc] = hang
-    with ThreadPoolExecutor(concurrency.SEATS) as people:
+    with ThreadPoolExecutor(concurrency.THREADS_PER_VENDOR) as people:
         asked = [people.submit(frame.page, f"lines/{number}/checks/key") for number in (2, 3, 4)]
         assert all(held.acquire(timeout=10) for _ in asked)
         assert "Gupshup не отвечает" in frame.page("lines/1/checks/key")

@@ -12,4 +12,4 @@ group = AppGroup("keys", help="Keys of what is encrypted at rest.")
 @group.command()
 def rotate() -> None:
     """Write everything encrypted under the newest SECRET_KEY; afterwards the old ones may go."""
-    click.echo(f"{key_rotation.rotate(runtime().db, runtime().vault)} values rewritten")
+    click.echo(f"{key_rotation.rotate(runtime().db, runtime().cipher)} values rewritten")

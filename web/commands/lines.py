@@ -41,7 +41,7 @@ def add(portal: str, api_key: str, app_name: str, phone: str, app_id: str, name:
     """Connect a line; prints one JSON object. Asks nobody: `lines check` does."""
     with refusals((LookupError, ValueError)):
         line = lines.add(runtime(), portal, lines.NewLine(api_key, app_name, phone, app_id, name))
-    runtime().bells.ring([shard_of(line.portal_id)])
+    runtime().wakeups.notify([shard_of(line.portal_id)])
     url = lines.webhook_url(runtime(), line)
     shown = {"id": line.id, "phone": line.phone, "app_name": line.app_name, "webhook_url": url}
     click.echo(json.dumps(shown, ensure_ascii=False))
@@ -125,7 +125,7 @@ def check(line_id: int) -> None:
 
 def _wake(line_id: int) -> None:
     with runtime().db.read() as session:
-        runtime().bells.ring([shard_of(session.get_one(Line, line_id).portal_id)])
+        runtime().wakeups.notify([shard_of(session.get_one(Line, line_id).portal_id)])
 
 
 def _connected(line: Line | None, line_id: int) -> Line:

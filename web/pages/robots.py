@@ -65,7 +65,7 @@ def repair(viewer: Viewer, portal: Portal) -> Response:
     if not code:
         with runtime().db.write() as session:
             portals.register_again(session, session.get_one(Portal, portal.id), runtime())
-        runtime().bells.ring([shard_of(portal.id)])
+        runtime().wakeups.notify([shard_of(portal.id)])
         return _draw(viewer, portal_of(viewer) or portal)
     try:
         robots.repair_one(runtime(), portal, code)

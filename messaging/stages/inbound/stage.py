@@ -23,7 +23,7 @@ from messaging.store.database import ask
 from messaging.store.models import InboundEvent
 from messaging.store.sql import among
 from messaging.store.states import EventState
-from messaging.store.types import Moment
+from messaging.store.types import UTCDateTime
 
 BATCH = 100
 #: For how long an event that fails for a fault of ours is tried again before it is put aside.
@@ -62,7 +62,7 @@ class Inbound:
     def _opened(self, row: EventRow) -> Arrived:
         """One that cannot be opened is put aside, so that it stops nobody else's."""
         try:
-            return Arrived(row, webhooks.parse(self.runtime.vault.open(row.encrypted).encode()))
+            return Arrived(row, webhooks.parse(self.runtime.cipher.decrypt(row.encrypted).encode()))
         except Undecryptable:
             log.error("an event cannot be read and is put aside", event_id=row.id, label=row.label)
             return Arrived(row, [])
@@ -136,7 +136,7 @@ _DUE = (
     .where(
         among(InboundEvent.shard, "shards"),
         InboundEvent.state == "stored",
-        InboundEvent.due_at <= bindparam("now", type_=Moment),
+        InboundEvent.due_at <= bindparam("now", type_=UTCDateTime),
     )
     .order_by(InboundEvent.id)
     .limit(BATCH)

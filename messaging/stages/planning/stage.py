@@ -35,7 +35,7 @@ from messaging.store.models import Lease, Line, Run
 from messaging.store.rows import RunRow
 from messaging.store.sql import among, not_among
 from messaging.store.states import RunState
-from messaging.store.types import Array, Moment
+from messaging.store.types import Array, UTCDateTime
 from messaging.templates import catalogue
 
 TRIES = 4
@@ -301,7 +301,7 @@ class Planning:
         changes.write()
 
 
-_NOW = bindparam("now", type_=Moment)
+_NOW = bindparam("now", type_=UTCDateTime)
 #: Parameters: now, busy (ids of runs on threads). Statements are made once, for building one costs more than running it.
 _DUE = (
     (Run.state == "stored")

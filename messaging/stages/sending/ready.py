@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session, aliased, defer
 
 from messaging.store.models import Conversation, InboundEvent, Lease, Line, Message, Run
 from messaging.store.sql import among, there_is
-from messaging.store.types import Array, Moment
+from messaging.store.types import Array, UTCDateTime
 
 #: A message waits for earlier runs of its portal that are not planned yet, so that robots keep their order; but not
 #: for ever: one run whose card cannot be read must not hold up the others.
@@ -37,7 +37,7 @@ def times(now: datetime) -> dict[str, datetime]:
     return {"now": now, "patient": now - ORDER_PATIENCE}
 
 
-NOW = bindparam("now", type_=Moment)
+NOW = bindparam("now", type_=UTCDateTime)
 _EARLIER, _FLYING, _UNPLANNED = aliased(Message), aliased(Message), aliased(Run)
 
 
@@ -76,7 +76,7 @@ def _ready(message: Any) -> Select[tuple[int, int, int]]:
         _UNPLANNED.portal_id == message.portal_id,
         _UNPLANNED.state == "stored",
         _UNPLANNED.id < message.position,
-        _UNPLANNED.stored_at > bindparam("patient", type_=Moment),
+        _UNPLANNED.stored_at > bindparam("patient", type_=UTCDateTime),
     )
     return (
         select(message.id, message.conversation_id, message.line_id)
@@ -151,7 +151,9 @@ CONTENTS = (
     .join(Conversation, Conversation.id == Message.conversation_id)
     .where(among(Message.id, "ids"))
 )
-LANES = select(Message.line_id).where(among(Message.conversation_id, "ids"), Message.status == "queued").distinct()
+LINES_WITH_MORE = (
+    select(Message.line_id).where(among(Message.conversation_id, "ids"), Message.status == "queued").distinct()
+)
 LINES = (
     select(Line)
     .where(among(Line.id, "ids"), Line.status == "connected")

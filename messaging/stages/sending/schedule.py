@@ -125,7 +125,7 @@ class Schedule:
     def _leaving(
         self, session: Session, line: Line, now: datetime, ready: list[tuple[int, int]], more: bool
     ) -> list[int]:
-        """Those that leave now; the others, whose client's lane is not free yet, are put off until it is."""
+        """Those that leave now; the others, whose client's rate does not allow them yet, are put off until it is."""
         leaving, early = self.runtime.paces.sort(ready, now)
         if early:
             session.execute(update(Message), [{"id": message_id, "send_at": opens} for message_id, opens in early])

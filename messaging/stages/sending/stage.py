@@ -18,7 +18,7 @@ from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, U
 from messaging.lines import lines
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
-from messaging.stages.sending.ready import CLAIM, CONTENTS, LANES, OVERTAKING, TALKED, times
+from messaging.stages.sending.ready import CLAIM, CONTENTS, LINES_WITH_MORE, OVERTAKING, TALKED, times
 from messaging.stages.sending.schedule import Schedule
 from messaging.stages.status_changes import advance
 from messaging.store import rows
@@ -135,7 +135,7 @@ class Outbox:
         self._follow_up(session, accepted)
         # Their clients' queues are free again: who waits behind?
         of_clients = {"ids": [message.conversation_id for message in found.values()]}
-        self.schedule.ready |= set(ask(session, LANES, of_clients).scalars())
+        self.schedule.ready |= set(ask(session, LINES_WITH_MORE, of_clients).scalars())
         for sending, _ in done:
             status = found[sending.message_id].status if sending.message_id in found else "wiped"
             log.info(

@@ -1,4 +1,4 @@
-"""How fast a line and a client are served: the bucket, what lowers it, the lane. Plain data on a clock of the test."""
+"""How fast a line and a client are served: the bucket, what lowers it, the client. Plain data on a clock of the test."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import pairwise
 
 import pytest
 
-from messaging.limits.pace import LANES_KEPT, Bucket, Lane, Paces
+from messaging.limits.pace import CLIENTS_KEPT, Bucket, ClientRate, Paces
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 
@@ -107,43 +107,43 @@ def test_nothing_leaves_in_a_pause_and_no_burst_at_its_end() -> None:
 
 
 def test_a_lane_lends_ten_a_second_apart_then_one_each_six_seconds() -> None:
-    lane, now, moments = Lane(), START, []
+    client, now, moments = ClientRate(), START, []
     for _ in range(40):
-        now = lane.next_at(now)
-        lane.sent(now)
+        now = client.next_at(now)
+        client.sent(now)
         moments.append(now)
     gaps = [(after - before).total_seconds() for before, after in pairwise(moments)]
     assert gaps[:9] == [1.0] * 9
     assert gaps[12:] == pytest.approx([6.0] * 27)
     sustained = sum(moment >= moments[-1] - timedelta(seconds=60) for moment in moments)
     assert sustained <= 11, "10 a minute"
-    assert lane.next_at(now + timedelta(minutes=5)) == now + timedelta(minutes=5)
+    assert client.next_at(now + timedelta(minutes=5)) == now + timedelta(minutes=5)
 
 
 def test_a_refused_client_waits_longer_each_time() -> None:
-    lane = Lane()
+    client = ClientRate()
     waits = []
     for second in (0, 10, 30, 70):
-        lane.refused(at(second), sent_at=at(second))
-        waits.append((lane.next_at(at(second)) - at(second)).total_seconds())
+        client.refused(at(second), sent_at=at(second))
+        waits.append((client.next_at(at(second)) - at(second)).total_seconds())
     assert waits == [6, 12, 24, 48]
-    lane.refused(at(71), sent_at=at(69))
-    assert lane.next_at(at(71)) == at(118), "it left before the last refusal"
-    lane.refused(at(71 + 3600), sent_at=at(71 + 3600))
-    assert lane.next_at(at(71 + 3600)) == at(71 + 3606), "forgiven after a while"
+    client.refused(at(71), sent_at=at(69))
+    assert client.next_at(at(71)) == at(118), "it left before the last refusal"
+    client.refused(at(71 + 3600), sent_at=at(71 + 3600))
+    assert client.next_at(at(71 + 3600)) == at(71 + 3606), "forgiven after a while"
     for second in range(4000, 4012):
-        lane.refused(at(second), sent_at=at(second))
-    assert lane.next_at(at(4011)) <= at(4011 + 600)
+        client.refused(at(second), sent_at=at(second))
+    assert client.next_at(at(4011)) <= at(4011 + 600)
 
 
 def test_lanes_are_forgotten_when_they_are_rested() -> None:
     paces = Paces()
-    for client in range(LANES_KEPT):
+    for client in range(CLIENTS_KEPT):
         paces.leaves(client, START)
     paces.too_many(7, at(100), at(99))
-    assert paces.lane_opens(3, START) == at(1)
-    paces.leaves(LANES_KEPT + 1, at(120))
-    assert set(paces.lanes) == {7, LANES_KEPT + 1}
+    assert paces.client_opens(3, START) == at(1)
+    paces.leaves(CLIENTS_KEPT + 1, at(120))
+    assert set(paces.clients) == {7, CLIENTS_KEPT + 1}
 
 
 def test_who_wants_to_know_is_told_once_of_a_slower_line() -> None:

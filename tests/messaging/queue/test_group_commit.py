@@ -75,25 +75,27 @@ def together(world: World, tokens: list[str]) -> tuple[list[int], int]:
         return [answer.result() for answer in answers], len(begun)
 
 
-def test_calls_that_wait_together_share_one_transaction_and_one_bell(
+def test_calls_that_wait_together_share_one_transaction_and_one_wakeup(
     shop: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rung: list[set[int]] = []
-    monkeypatch.setattr(shop.runtime.bells, "ring", rung.append)
+    notified: list[set[int]] = []
+    monkeypatch.setattr(shop.runtime.wakeups, "notify", notified.append)
     before = len(shop.stored_rows(Run))
     statuses, transactions = together(shop, ["a", "b", "c", "c", "d", "a"])
     assert (statuses, transactions) == ([200] * 6, 2)
     stored = shop.stored_rows(Run)[before:]
     assert sorted(run.workflow_id for run in stored) == ["a", "b", "c", "d", "known"]
     assert len({run.trace for run in stored}) == 5
-    assert rung in ([{1}] * 2, [{1}] * 3), "known, then a and one bell for all the others, or one for all of them"
+    assert notified in ([{1}] * 2, [{1}] * 3), (
+        "known, then a and one wake-up for all the others, or one for all of them"
+    )
 
 
 def test_a_bad_row_spoils_only_itself(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
     store = shop.runtime.intake.store
 
-    def spoiled(ledger: Any, values: dict[str, Any], *rest: Any) -> int | None:
-        return store(ledger, {**values, "waits": None} if values["workflow_id"] == "bad" else values, *rest)
+    def spoiled(spec: Any, values: dict[str, Any], *rest: Any) -> int | None:
+        return store(spec, {**values, "waits": None} if values["workflow_id"] == "bad" else values, *rest)
 
     monkeypatch.setattr(shop.runtime.intake, "store", spoiled)
     statuses, _ = together(shop, ["a", "b", "bad", "c"])

@@ -35,7 +35,7 @@ def test_only_the_shards_of_the_dead_process_become_free(world: World) -> None:
         for shard, owner in owners.items():
             assert leases.take(session, owner, {shard}, world.now)
     for owner in owners.values():
-        world.runtime.bells.alive(owner)
+        world.runtime.wakeups.alive(owner)
     pool.bury(world.runtime, "a_b-0f", 7)
 
     assert _owners(world) == {shard: owner for shard, owner in owners.items() if shard > 2}

@@ -10,7 +10,7 @@ from sqlalchemy import BigInteger, Boolean, String, Text, bindparam, select
 from sqlalchemy.types import TypeEngine
 
 from messaging.store.models import Run
-from messaging.store.types import Array, Moment
+from messaging.store.types import Array, UTCDateTime
 from tests.support.world import World
 
 pytestmark = pytest.mark.parametrize("tables_url", ["postgresql"], indirect=True)
@@ -25,7 +25,7 @@ ODD = ["", "NULL", "null", None, 'a"b', "c\\d", '\\"', "{x,y}", " \n\té,", "'"]
         (BigInteger(), [1, -5, 2**40, None]),
         (BigInteger(), []),
         (Boolean(), [True, None, False]),
-        (Moment(), [datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC), None]),
+        (UTCDateTime(), [datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC), None]),
         (Run.accept.type, [["да", '"'], None]),
     ],
     ids=str,

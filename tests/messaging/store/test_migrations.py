@@ -15,14 +15,14 @@ from activities import ACTIVITIES
 from activities.errors import CATALOGUE
 from messaging.runs.statuses import FINAL, RANK
 from messaging.store import schema
-from messaging.store.crypto import Vault
+from messaging.store.crypto import Cipher
 from messaging.store.database import open_engine
 from messaging.store.models import Base, Message
 from tests.support.world import KEY, World
 
 
 def test_up_from_nothing_is_what_the_models_say(database_url: str) -> None:
-    engine = open_engine(database_url, Vault((KEY,)))
+    engine = open_engine(database_url, Cipher((KEY,)))
     assert not schema.is_current(engine)
     before, after = schema.upgrade(engine)
     assert (before, bool(after)) == ("", True)
@@ -40,7 +40,7 @@ def test_up_from_nothing_is_what_the_models_say(database_url: str) -> None:
 
 
 def test_two_processes_may_upgrade_at_once(database_url: str) -> None:
-    engines = [open_engine(database_url, Vault((KEY,))) for _ in range(3)]
+    engines = [open_engine(database_url, Cipher((KEY,))) for _ in range(3)]
     with ThreadPoolExecutor(3) as pool:
         done = list(pool.map(schema.upgrade, engines))
     assert len({after for _, after in done}) == 1
@@ -73,7 +73,7 @@ def test_every_string_of_ours_fits_its_column(tables_url: str) -> None:
 
 @pytest.mark.parametrize("tables_url", ["sqlite"], indirect=True)
 def test_sqlite_waits_its_turn_and_keeps_its_word(tables_url: str) -> None:
-    engine = open_engine(tables_url, Vault((KEY,)))
+    engine = open_engine(tables_url, Cipher((KEY,)))
     with engine.connect() as connection:
         settings = {
             name: connection.execute(text(f"PRAGMA {name}")).scalar()

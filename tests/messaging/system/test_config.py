@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
-from messaging.store.crypto import Undecryptable, Vault, vault_for
+from messaging.store.crypto import Cipher, Undecryptable, cipher_for
 from messaging.system import config
 from messaging.system.config import SETTINGS, Config, ConfigError
 from web import serve
@@ -163,19 +163,19 @@ def test_serve_refuses_to_start_with_the_whole_list(
 
 def test_the_embedded_default_makes_its_key_once_and_for_its_owner_only(tmp_path: Path) -> None:
     settings = config.load({"DATA_DIR": str(tmp_path / "var")})
-    first, second = vault_for(settings), vault_for(settings)
-    assert second.open(first.seal("секрет")) == "секрет"
+    first, second = cipher_for(settings), cipher_for(settings)
+    assert second.decrypt(first.encrypt("секрет")) == "секрет"
     assert (tmp_path / "var" / config.KEY_FILE).stat().st_mode & 0o077 == 0
     assert len(list((tmp_path / "var").iterdir())) == 1
 
 
 def test_an_old_key_still_opens_and_the_newest_one_seals() -> None:
     old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
-    sealed = Vault((old,)).seal("секрет")
-    both = Vault((new, old))
-    assert both.open(sealed) == "секрет"
-    assert Vault((new,)).open(both.seal("секрет")) == "секрет"
-    assert Vault((new,)).open(both.rotate(sealed)) == "секрет"
-    assert both.seal("x") != both.seal("x")
+    sealed = Cipher((old,)).encrypt("секрет")
+    both = Cipher((new, old))
+    assert both.decrypt(sealed) == "секрет"
+    assert Cipher((new,)).decrypt(both.encrypt("секрет")) == "секрет"
+    assert Cipher((new,)).decrypt(both.rotate(sealed)) == "секрет"
+    assert both.encrypt("x") != both.encrypt("x")
     with pytest.raises(Undecryptable, match="SECRET_KEY"):
-        Vault((new,)).open(sealed)
+        Cipher((new,)).decrypt(sealed)

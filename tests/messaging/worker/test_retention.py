@@ -71,7 +71,7 @@ def test_webhooks_go_first_then_texts_then_rows(shop: World) -> None:
             with shop.runtime.db.read() as session:
                 told = [facts(message) for message in session.scalars(select(Message))]
             assert {one["outcome"] for one in told} == {"delivered", "replied"}, "the story outlives the texts"
-            assert key_rotation.rotate(shop.runtime.db, shop.runtime.vault) > 0, (
+            assert key_rotation.rotate(shop.runtime.db, shop.runtime.cipher) > 0, (
                 "what is wiped is no obstacle to new keys"
             )
 

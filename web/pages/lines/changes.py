@@ -79,7 +79,7 @@ def _problem(field: str, code: str) -> str:
 def _renew(line: Line) -> None:
     """Forget the results of the line's checks, and wake the worker for its shard."""
     line_checks.forget(runtime(), line.id)
-    runtime().unrung.add([shard_of(line.portal_id)])
+    runtime().pending_wakeups.add([shard_of(line.portal_id)])
 
 
 # --- a new line -------------------------------------------------------------------------------------------------------------
