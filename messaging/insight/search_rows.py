@@ -1,6 +1,5 @@
 """Runs as a list shows them: each with its message, decrypted as far as the list needs it."""
 
-import json
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -9,14 +8,16 @@ from typing import Any
 from sqlalchemy import Text, case, func, select, type_coerce
 from sqlalchemy.orm import Session
 
+from messaging.insight.stored_json import open_json, open_text, parse_json
 from messaging.runtime import Runtime
-from messaging.store.crypto import Undecryptable
+from messaging.store.crypto import Cipher
 from messaging.store.models import Conversation, Line, Message, Portal, Run, Template
+from messaging.store.states import MessageStatus, OutcomeKind
 
-#: What a run and its message come to, in the order of a message's life.
-STATUSES = (
-    *("queued", "accepted", "sent", "delivered", "read", "replied", "failed", "unknown", "timeout", "ok"),
-)  # fmt: skip
+#: The status of a run and its message taken together, in the order of a message's life.
+STATUSES: tuple[str, ...] = (MessageStatus.QUEUED, *OutcomeKind)
+_NOT_HANDED_OVER = (MessageStatus.QUEUED, MessageStatus.SENDING, MessageStatus.DROPPED)
+#: Characters of a text that the list shows.
 _FIRST_WORDS = 90
 
 
@@ -24,8 +25,9 @@ _FIRST_WORDS = 90
 class Found:
     """One run as the list shows it.
 
-    phone: digits, "" where nobody knows it; text: the first words that were sent, or the template's name; reached_at: when
-    the status was reached; reason: the provider's words; said: the error's text as the workflow got it.
+    phone: digits, "" if unknown. text: the first words that were sent, or the template's name.
+    status: one of STATUSES, reached at `reached_at`. code, reason: of a failure, as Gupshup or we call it, and in Gupshup's
+    words. said: the error's text as the workflow got it.
     """
 
     id: int
@@ -47,21 +49,21 @@ class Found:
 
 
 def status_of(outcome: str, message: str | None) -> str:
-    """One of STATUSES: what became of a run with this outcome ("": none yet) whose message has this status."""
-    if outcome in ("replied", "ok"):
+    """One of STATUSES, for a run with this outcome ("": none yet) whose message has this status (None: no message)."""
+    if outcome in (OutcomeKind.REPLIED, OutcomeKind.OK):
         return outcome
-    if outcome == "failed" or message == "failed":
-        return "failed"
-    if outcome == "timeout":
+    if outcome == OutcomeKind.FAILED or message == MessageStatus.FAILED:
+        return OutcomeKind.FAILED
+    if outcome == OutcomeKind.TIMEOUT:
         return outcome
-    return "queued" if message in (None, "queued", "sending", "dropped") else message
+    return MessageStatus.QUEUED if message is None or message in _NOT_HANDED_OVER else message
 
 
 def rows_of(session: Session, runtime: Runtime, portal: Portal, ids: list[int]) -> list[Found]:
-    """These runs in this order, unsealed as far as a list shows them."""
+    """These runs in this order; those of another portal, or deleted by now, are missing."""
     if not ids:
         return []
-    talk = func.coalesce(Message.conversation_id, Run.conversation_id)
+    conversation_id = func.coalesce(Message.conversation_id, Run.conversation_id)
     asked = (
         select(
             *(Run.id, Run.stored_at, Run.side, Run.action, Run.document, Run.outcome, Run.ended_at),
@@ -72,20 +74,20 @@ def rows_of(session: Session, runtime: Runtime, portal: Portal, ids: list[int]) 
             type_coerce(Conversation.phone, Text).label("phone"),
             type_coerce(Message.payload, Text).label("payload"),
             case((Message.id.is_(None), type_coerce(Run.properties, Text))).label("properties"),
-            case((Run.outcome == "failed", type_coerce(Run.answer, Text))).label("answer"),
+            case((Run.outcome == OutcomeKind.FAILED, type_coerce(Run.answer, Text))).label("answer"),
         )
         .outerjoin(Message, Message.run_id == Run.id)
-        .outerjoin(Conversation, Conversation.id == talk)
+        .outerjoin(Conversation, Conversation.id == conversation_id)
         .outerjoin(Line, Line.id == func.coalesce(Message.line_id, Run.line_id))
         .where(Run.id.in_(ids), Run.portal_id == portal.id)
     )
-    found = {row.id: _found(runtime, row) for row in session.execute(asked)}
+    found = {row.id: _found(runtime.cipher, row) for row in session.execute(asked)}
     return _with_template_names(session, portal, [found[run_id] for run_id in ids if run_id in found])
 
 
-def _found(runtime: Runtime, row: Any) -> Found:
-    given = open_json(runtime, row.properties)
-    payload = open_json(runtime, row.payload)
+def _found(cipher: Cipher, row: Any) -> Found:
+    given = open_json(cipher, row.properties)
+    payload = open_json(cipher, row.payload)
     status = status_of(row.outcome, row.status)
     return Found(
         id=row.id,
@@ -94,36 +96,38 @@ def _found(runtime: Runtime, row: Any) -> Found:
         action=row.action,
         document=row.document,
         line=row.name or row.app_name or "",
-        phone=open_text(runtime, row.phone) or typed_phone(given),
+        phone=open_text(cipher, row.phone) or typed_phone(given),
         text=words_of(payload) or _typed_words(given),
         is_template=row.action == "send_template",
         status=status,
         reached_at=getattr(row, f"{status}_at", None) or row.ended_at,
-        code=row.their_code or row.error_code if status == "failed" else row.error_code,
+        code=row.their_code or row.error_code if status == OutcomeKind.FAILED else row.error_code,
         reason=row.error_reason or "",
-        said=str(open_json(runtime, row.answer).get("error_text") or ""),
+        said=str(open_json(cipher, row.answer).get("error_text") or ""),
         has_message=row.message_id is not None,
         gupshup_id=row.gupshup_id or "",
     )
 
 
 def _with_template_names(session: Session, portal: Portal, rows: list[Found]) -> list[Found]:
-    """Gupshup's ids of templates say nothing to people."""
+    """The same rows with the names of templates instead of Gupshup's ids, where the template is still stored."""
     ids = {row.text for row in rows if row.is_template}
     if not ids:
         return rows
-    mine = select(Line.id).where(Line.portal_id == portal.id)
-    known = select(Template.template_id, Template.name).where(Template.template_id.in_(ids), Template.line_id.in_(mine))
-    names = {row.template_id: row.name for row in session.execute(known)}
+    line_ids = select(Line.id).where(Line.portal_id == portal.id)
+    stored = select(Template.template_id, Template.name).where(
+        Template.template_id.in_(ids), Template.line_id.in_(line_ids)
+    )
+    names = {row.template_id: row.name for row in session.execute(stored)}
     return [replace(row, text=names.get(row.text, row.text)) if row.is_template else row for row in rows]
 
 
 def words_of(payload: dict[str, Any]) -> str:
-    """The first words of what was sent, by the form it was handed over in; a template's id; "" if wiped."""
+    """The first words of a sent message, or the id of its template; "" if it was wiped. payload: Message.payload."""
     form = payload.get("form") or {}
     if "template" in form:
-        return str(_json(form["template"]).get("id") or "")
-    message = _json(form.get("message") or "")
+        return str(parse_json(form["template"]).get("id") or "")
+    message = parse_json(form.get("message"))
     content, contact = message.get("content") or {}, message.get("contact") or {}
     words = (
         *(message.get("text"), message.get("body"), content.get("text"), message.get("caption")),
@@ -133,6 +137,7 @@ def words_of(payload: dict[str, Any]) -> str:
 
 
 def _typed_words(given: dict[str, Any]) -> str:
+    """The first words of a robot's own fields, for a run without a message."""
     for name in ("text", "template", "caption", "file_name", "contact_name", "place"):
         if isinstance(value := given.get(name), str) and value.strip():
             return _short(value)
@@ -145,27 +150,7 @@ def _short(text: str) -> str:
 
 
 def typed_phone(given: dict[str, Any]) -> str:
-    """The digits of the phone a robot named itself."""
+    """The digits of the phone that stands in the robot's own field; "" if that is empty or no phone."""
     typed = given.get("phone")
     digits = re.sub(r"[^0-9]", "", typed) if isinstance(typed, str) else ""
     return digits if 7 <= len(digits) <= 15 else ""
-
-
-def _json(text: str) -> dict[str, Any]:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def open_json(runtime: Runtime, sealed: str | None) -> dict[str, Any]:
-    """What a sealed column holds, its names in small letters; {} if it was wiped or no key opens it."""
-    return {name.lower(): value for name, value in _json(open_text(runtime, sealed)).items()}
-
-
-def open_text(runtime: Runtime, sealed: str | None) -> str:
-    try:
-        return runtime.cipher.decrypt(sealed) if sealed else ""
-    except Undecryptable:
-        return ""

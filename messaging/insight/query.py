@@ -1,0 +1,90 @@
+"""What a search of runs asks for, and the conditions that follow from it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Select, or_, select
+
+from messaging.store.models import Message, Run, shard_of
+from messaging.store.states import MessageStatus, OutcomeKind
+
+#: Statuses that only the message's own row can tell apart.
+_OF_THE_MESSAGE = frozenset(
+    {MessageStatus.ACCEPTED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ},
+)
+#: Outcomes that say more than the message's status does.
+_DECIDED = (OutcomeKind.REPLIED, OutcomeKind.FAILED, OutcomeKind.TIMEOUT, OutcomeKind.OK)
+
+
+@dataclass(frozen=True)
+class Query:
+    """A search. Empty fields and None ask for everything.
+
+    words: a phone or part of one, a document, an id. status: one of search_rows.STATUSES.
+    since, until: the period of the robot call, without `until` itself.
+    whole_phones: a part of a phone finds nothing; else a viewer who sees masked phones could guess them digit by digit.
+    """
+
+    words: str = ""
+    line_id: int | None = None
+    action: str = ""
+    status: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    whole_phones: bool = False
+
+    @property
+    def reads_messages(self) -> bool:
+        """Whether the rows of messages must be read, for their status."""
+        return self.status in _OF_THE_MESSAGE
+
+    def conditions(self, portal_id: int, low: int, high: int) -> list[ColumnElement[bool]]:
+        """For a portal's runs with low <= id < high: all that the index ix_run_portal and the failed messages can tell."""
+        found = [Run.portal_id == portal_id, Run.id >= low, Run.id < high]
+        if self.since is not None:
+            found.append(Run.stored_at >= self.since)
+        if self.until is not None:
+            found.append(Run.stored_at < self.until)
+        if self.action:
+            found.append(Run.action == self.action)
+        if self.line_id is not None:
+            found.append(Run.line_id == self.line_id)
+        return found + self._of_status(portal_id, low, high)
+
+    def _of_status(self, portal_id: int, low: int, high: int) -> list[ColumnElement[bool]]:
+        refused = Run.id.in_(
+            select(Message.run_id).where(
+                Message.portal_id == portal_id,
+                Message.status == MessageStatus.FAILED,
+                Message.run_id >= low,
+                Message.run_id < high,
+            )
+        )
+        match self.status:
+            case "":
+                return []
+            case OutcomeKind.FAILED:
+                succeeded = (OutcomeKind.REPLIED, OutcomeKind.OK)
+                return [or_(Run.outcome == OutcomeKind.FAILED, refused), Run.outcome.not_in(succeeded)]
+            case OutcomeKind.REPLIED | OutcomeKind.OK:
+                return [Run.outcome == self.status]
+            case OutcomeKind.TIMEOUT:
+                return [Run.outcome == OutcomeKind.TIMEOUT, ~refused]
+            case MessageStatus.QUEUED:
+                return [Run.outcome == "", ~refused]
+            case OutcomeKind.UNKNOWN:
+                return [Run.id.in_(_unclear(portal_id)), Run.outcome.not_in(_DECIDED)]
+            case _:
+                return [Run.outcome.not_in(_DECIDED)]
+
+    def message_condition(self) -> ColumnElement[bool] | None:
+        """What the message's row must fulfil as well; None: it need not be read."""
+        if self.status == MessageStatus.QUEUED:
+            waiting = (MessageStatus.QUEUED, MessageStatus.SENDING)
+            return or_(Message.id.is_(None), *(Message.status == status for status in waiting))
+        return Message.status == self.status if self.reads_messages else None
+
+
+def _unclear(portal_id: int) -> Select[int | None]:
+    """Runs of messages of which nobody knows whether they were sent."""
+    return select(Message.run_id).where(Message.shard == shard_of(portal_id), Message.status == MessageStatus.UNKNOWN)
