@@ -7,12 +7,15 @@ from sqlalchemy.orm import Session
 
 from activities.base import UNTIL
 from activities.errors import CARD_CLOSED, CATALOGUE, LINE_STOPPED, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN
+from bx24 import i18n
 from bx24.i18n import Text
 from gupshup import consequences
 from gupshup.refusals import refusal
 from messaging.insight.search_rows import status_of
 from messaging.store.models import Line, Message, Portal, Run
+from messaging.store.states import MessageStatus, OutcomeKind
 
+#: Code → what to do, where the catalogue's text is nothing but a problem that was put into it.
 _PROBLEM = {
     "template_params": Text(
         "The values do not fit the template. Open the robot and fill in its variables.",
@@ -27,46 +30,7 @@ _PROBLEM = {
         "Такой список отправить нельзя. Исправьте его строки в роботе.",
     ),
 }
-_FILE_REMEDY = Text("Check the file in the robot.", "Проверьте файл в роботе.")
-
-
-def reason_of(run: Run, message: Message | None, line: Line | None, spoken: str) -> Text | None:
-    """What happened, why and what to do, for a run that did not go well. spoken: the portal's language."""
-    if message is not None and message.status == "failed":
-        found = refusal(message.error_code, message.error_reason)
-        return Text(found.en, found.ru)
-    if run.outcome == "failed":
-        said = str((run.answer or {}).get("error_text") or "")
-        return explained(run.error_code, said, spoken, line.name or line.app_name if line else "")
-    if status_of(run.outcome, message.status if message else None) == "unknown":
-        return UNKNOWN
-    if run.outcome == "timeout":
-        if run.action.startswith("send_") and (message is None or message.status == "dropped"):
-            return TIMEOUT_UNSENT
-        minutes = round((run.deadline_at - run.stored_at).total_seconds() / 60)
-        return TIMEOUT.format(until=UNTIL[run.until if message else "replied"], minutes=minutes)
-    return None
-
-
-def explained(code: str, said: str, spoken: str, line: str = "", reason: str = "") -> Text:
-    """The catalogue's words for a code.
-
-    said: what the workflow was answered, in the portal's language: the values in it are put into the other language too.
-    """
-    if code not in CATALOGUE:
-        found = refusal(code, reason)
-        if not line or reason:
-            return Text(found.en, found.ru)
-        return LINE_STOPPED.format(line=line, why=Text(*consequences.why(found)))
-    for text in (CATALOGUE[code], CARD_CLOSED):
-        if values := _values_in(said, text.to(spoken)):
-            return text if values is True else text.format(**values)
-    generic = _PROBLEM.get(code) or CATALOGUE[code].format(**dict.fromkeys(_PLACES, "…"))
-    if not said:
-        return generic
-    return Text(generic.en, said) if spoken == "ru" else Text(said, generic.ru)
-
-
+#: Every name that stands in a text of the catalogue.
 _PLACES = (
     "value",
     "field",
@@ -83,21 +47,68 @@ _PLACES = (
 )
 
 
-def _values_in(said: str, pattern: str) -> dict[str, str] | bool:
-    """The values that were put into a text: {name: value}, True if it has none, False if this is not that text."""
-    if pattern == "{problem}" or not said:
-        return False
-    places = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.*?)", re.escape(pattern))
-    match = re.fullmatch(places, said, re.DOTALL)
-    return (match.groupdict() or True) if match else False
+def reason_of(run: Run, message: Message | None, line: Line | None, language: str) -> Text | None:
+    """What happened, why and what to do; None if the run went well. language: the portal's, "ru" or "en"."""
+    if message is not None and message.status == MessageStatus.FAILED:
+        found = refusal(message.error_code, message.error_reason)
+        return Text(found.en, found.ru)
+    if run.outcome == OutcomeKind.FAILED:
+        error_text = str((run.answer or {}).get("error_text") or "")
+        return explained(run.error_code, error_text, language, line.name or line.app_name if line else "")
+    if status_of(run.outcome, message.status if message else None) == OutcomeKind.UNKNOWN:
+        return UNKNOWN
+    return _timeout(run, message) if run.outcome == OutcomeKind.TIMEOUT else None
+
+
+def _timeout(run: Run, message: Message | None) -> Text:
+    if run.action.startswith("send_") and (message is None or message.status == MessageStatus.DROPPED):
+        return TIMEOUT_UNSENT
+    minutes = round((run.deadline_at - run.stored_at).total_seconds() / 60)
+    return TIMEOUT.format(until=UNTIL[run.until if message else OutcomeKind.REPLIED], minutes=minutes)
+
+
+def explained(code: str, error_text: str, language: str, line: str = "", reason: str = "") -> Text:
+    """The text of an error code in both languages.
+
+    error_text: what the workflow was answered, in the portal's `language`, "" if that is not known. The values in it (a name,
+    a size) are put into the text of the other language too. line: the name of the line; reason: the provider's words.
+    """
+    if code not in CATALOGUE:
+        return _refused_by_gupshup(code, line, reason)
+    for text in (CATALOGUE[code], CARD_CLOSED):
+        values = _values_in(error_text, text.to(language))
+        if values is not None:
+            return text.format(**values) if values else text
+    generic = _PROBLEM.get(code) or CATALOGUE[code].format(**dict.fromkeys(_PLACES, "…"))
+    if not error_text:
+        return generic
+    return Text(generic.en, error_text) if language == "ru" else Text(error_text, generic.ru)
+
+
+def _refused_by_gupshup(code: str, line: str, reason: str) -> Text:
+    """A code of Gupshup's; without its words but with a line, the refusal that stopped this line."""
+    found = refusal(code, reason)
+    if line and not reason:
+        return LINE_STOPPED.format(line=line, why=Text(*consequences.why(found)))
+    return Text(found.en, found.ru)
+
+
+def _values_in(error_text: str, pattern: str) -> dict[str, str] | None:
+    """The values that were put into a text, by name; None if this is not that text, or nothing but a value."""
+    if pattern == "{problem}" or not error_text:
+        return None
+    expression = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.*?)", re.escape(pattern))
+    match = re.fullmatch(expression, error_text, re.DOTALL)
+    return match.groupdict() if match else None
 
 
 def short(text: Text) -> Text:
-    """Its first sentence, without the headline: for a row of a list."""
+    """The first sentence, for a row of a list."""
     return Text(*(first_sentence(side) for side in (text.en, text.ru)))
 
 
 def first_sentence(text: str) -> str:
+    """The first sentence without its full stop, and without a short headline such as “Not sent: ”."""
     head, colon, rest = text.partition(": ")
     if colon and len(head) <= 16 and "«" not in head:
         text = rest[:1].upper() + rest[1:]
@@ -106,5 +117,5 @@ def first_sentence(text: str) -> str:
 
 
 def language_of(session: Session, run: Run) -> str:
-    spoken = session.scalar(select(Portal.language).where(Portal.id == run.portal_id))
-    return "ru" if Text("en", "ru").to(spoken) == "ru" else "en"
+    """The language in which the run's portal is answered, "ru" or "en"."""
+    return i18n.language(session.scalar(select(Portal.language).where(Portal.id == run.portal_id)))

@@ -1,102 +1,124 @@
-"""A message as the client saw it: texts, buttons, rows, file names."""
+"""A sent message as the client saw it: texts, buttons, rows, file names."""
 
-import json
 import re
+from collections.abc import Callable
 from typing import Any
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gupshup.templates import TemplateInfo
+from messaging.insight.stored_json import parse_json
 from messaging.store.models import Message, Template
 
+_EMPTY: dict[str, Any] = {
+    **dict.fromkeys(("media", "title", "note", "header", "body", "footer", "button"), ""),
+    "buttons": [],
+    "sections": [],
+}
+#: Gupshup's types of template buttons; all others are quick replies.
+_BUTTON_KINDS = {"URL": "url", "PHONE_NUMBER": "phone", "COPY_CODE": "copy", "OTP": "copy"}
 
-def drawn(session: Session, message: Message) -> dict[str, Any] | None:
-    """What was sent, for drawing. Texts with WhatsApp's marks in them.
+
+def client_view(session: Session, message: Message) -> dict[str, Any] | None:
+    """The parts of a message to be drawn; texts keep WhatsApp's formatting. None if its template is no longer stored.
 
     {"media": image video audio document location contact or "", "title", "note", "header", "body", "footer",
     "buttons": [(reply url phone copy, title)], "button", "sections": [(title, [(title, description)])]}
     """
     form = (message.payload or {}).get("form") or {}
-    sent = parsed_json(form.get("message"))
+    sent = parse_json(form.get("message"))
     if "template" not in form:
-        return {**_NOTHING, **_session_message(sent)}
-    asked = parsed_json(form["template"])
+        return {**_EMPTY, **_session_message(sent)}
+    call = parse_json(form["template"])
     stored = session.scalar(
-        select(Template.data).where(Template.line_id == message.line_id, Template.template_id == str(asked.get("id")))
+        select(Template.data).where(Template.line_id == message.line_id, Template.template_id == str(call.get("id")))
     )
-    return {**_NOTHING, **_template_message(TemplateInfo.from_dict(stored), asked, sent)} if stored else None
-
-
-_NOTHING: dict[str, Any] = {
-    **dict.fromkeys(("media", "title", "note", "header", "body", "footer", "button"), ""),
-    "buttons": [],
-    "sections": [],
-}
+    return {**_EMPTY, **_template_message(TemplateInfo.from_dict(stored), call, sent)} if stored else None
 
 
 def _session_message(sent: dict[str, Any]) -> dict[str, Any]:
-    match sent.get("type"):
-        case "text":
-            return {"body": sent.get("text", "")}
-        case "quick_reply":
-            content = sent.get("content") or {}
-            buttons = [("reply", option.get("title", "")) for option in sent.get("options") or []]
-            words = {"header": content.get("header", ""), "body": content.get("text", "")}
-            return {**words, "footer": content.get("caption", ""), "buttons": buttons}
-        case "list":
-            sections = [
-                (
-                    section.get("title", ""),
-                    [(row.get("title", ""), row.get("description", "")) for row in section.get("options") or []],
-                )
-                for section in sent.get("items") or []
-            ]
-            words = {"header": sent.get("title", ""), "body": sent.get("body", ""), "footer": sent.get("footer", "")}
-            button = next((one.get("title", "") for one in sent.get("globalButtons") or []), "")
-            return {**words, "button": button, "sections": sections}
-        case "contact":
-            contact = sent.get("contact") or {}
-            phones = ", ".join(phone.get("phone", "") for phone in contact.get("phones") or [])
-            return {"media": "contact", "title": (contact.get("name") or {}).get("formattedName", ""), "note": phones}
-        case "location":
-            return _place(sent)
-        case str(kind):
-            name = sent.get("filename", "")
-            return {"media": "document" if kind == "file" else kind, "title": name, "body": sent.get("caption", "")}
-    return {}
+    kind = sent.get("type")
+    return _PARTS.get(kind, _file)(sent) if isinstance(kind, str) else {}
 
 
-def _place(sent: dict[str, Any]) -> dict[str, Any]:
+def _text(sent: dict[str, Any]) -> dict[str, Any]:
+    return {"body": sent.get("text", "")}
+
+
+def _quick_reply(sent: dict[str, Any]) -> dict[str, Any]:
+    content = sent.get("content") or {}
+    return {
+        "header": content.get("header", ""),
+        "body": content.get("text", ""),
+        "footer": content.get("caption", ""),
+        "buttons": [("reply", option.get("title", "")) for option in sent.get("options") or []],
+    }
+
+
+def _list(sent: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "header": sent.get("title", ""),
+        "body": sent.get("body", ""),
+        "footer": sent.get("footer", ""),
+        "button": next((button.get("title", "") for button in sent.get("globalButtons") or []), ""),
+        "sections": [
+            (
+                section.get("title", ""),
+                [(row.get("title", ""), row.get("description", "")) for row in section.get("options") or []],
+            )
+            for section in sent.get("items") or []
+        ],
+    }
+
+
+def _contact(sent: dict[str, Any]) -> dict[str, Any]:
+    contact = sent.get("contact") or {}
+    phones = ", ".join(phone.get("phone", "") for phone in contact.get("phones") or [])
+    return {"media": "contact", "title": (contact.get("name") or {}).get("formattedName", ""), "note": phones}
+
+
+def _location(sent: dict[str, Any]) -> dict[str, Any]:
     point = f"{sent.get('latitude', '')}, {sent.get('longitude', '')}"
     return {"media": "location", "title": sent.get("name") or point, "note": sent.get("address") or ""}
 
 
-def _template_message(info: TemplateInfo, asked: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
-    params = [str(value) for value in asked.get("params") or []]
-    heads = len(info.header_vars)
-    kind = str(sent.get("type") or "")
-    media = _place(sent.get("location") or {}) if kind == "location" else {"media": kind, "title": ""}
-    if kind not in ("", "location"):
-        media["title"] = (sent.get(kind) or {}).get("filename", "")
-    signs = {"URL": "url", "PHONE_NUMBER": "phone", "COPY_CODE": "copy", "OTP": "copy"}
+def _file(sent: dict[str, Any]) -> dict[str, Any]:
+    media = "document" if sent["type"] == "file" else sent["type"]
+    return {"media": media, "title": sent.get("filename", ""), "body": sent.get("caption", "")}
+
+
+#: Type of a session message → its parts; any other type is a file.
+_PARTS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "text": _text,
+    "quick_reply": _quick_reply,
+    "list": _list,
+    "contact": _contact,
+    "location": _location,
+}
+
+
+def _template_message(info: TemplateInfo, call: dict[str, Any], sent: dict[str, Any]) -> dict[str, Any]:
+    """The template with its variables filled in. call: id and params; sent: the header's media, if it has any."""
+    params = [str(value) for value in call.get("params") or []]
+    body_params = params[len(info.header_vars) :]
     return {
-        **media,
+        **_header_media(sent),
         "header": _filled(info.header, info.header_vars, params),
-        "body": _filled(info.body, info.body_vars, params[heads:]),
+        "body": _filled(info.body, info.body_vars, body_params),
         "footer": info.footer,
-        "buttons": [(signs.get(button.type, "reply"), button.text) for button in info.buttons],
+        "buttons": [(_BUTTON_KINDS.get(button.type, "reply"), button.text) for button in info.buttons],
     }
 
 
+def _header_media(sent: dict[str, Any]) -> dict[str, Any]:
+    kind = str(sent.get("type") or "")
+    if kind == "location":
+        return _location(sent.get("location") or {})
+    return {"media": kind, "title": (sent.get(kind) or {}).get("filename", "") if kind else ""}
+
+
 def _filled(text: str, names: tuple[str, ...], values: list[str]) -> str:
-    known = dict(zip(names, values, strict=False))
-    return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda found: known.get(found[1], found[0]), text)
-
-
-def parsed_json(text: object) -> dict[str, Any]:
-    try:
-        value = json.loads(text) if isinstance(text, str) else {}
-    except ValueError:
-        return {}
-    return value if isinstance(value, dict) else {}
+    """The text with its variables replaced; a variable without a value stays as it is."""
+    given = dict(zip(names, values, strict=False))
+    return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda found: given.get(found[1], found[0]), text)

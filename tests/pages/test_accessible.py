@@ -269,10 +269,10 @@ def test_pages_with_a_line_templates_and_messages(demo: Demo, readers: list[Read
 def messages(reader: Reader) -> None:
     """Both stories, and a search that finds nothing."""
     frame = reader.frame
-    for at, name in ((0, "the story of a failure"), (1, "the story of a message")):
+    for at, name in ((0, "the timeline of a failure"), (1, "the timeline of a message")):
         reader.go("messages")
         reader.go(frame.locator("tbody tr td:first-child a").nth(at))
-        for details in frame.locator(".story summary").all():
+        for details in frame.locator(".timeline summary").all():
             details.click()
         reader.look(name)
     reader.go("messages")

@@ -1,4 +1,4 @@
-"""Messages: who finds what, and what a run's story tells (ui.md 3.9)."""
+"""Messages: who finds what, and what a run's timeline shows (ui.md 3.9)."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from sqlalchemy import select, update
 
 from gupshup import formatting
 from messaging.insight import search, search_rows
+from messaging.insight.query import Query
 from messaging.store.models import Message, Portal, Run
 from messaging.store.types import WIPED
 from tests.flows.scenes import (
@@ -43,7 +44,7 @@ def _found(frame: Frame, **filters: str) -> list[str]:
     return _rows(frame.post("/app/messages", filters, target="found").text)
 
 
-def _story(frame: Frame, run_id: int) -> str:
+def _timeline(frame: Frame, run_id: int) -> str:
     answer = frame.get(f"/app/messages/{run_id}")
     assert answer.status_code == 200
     return seen(answer.text)
@@ -106,9 +107,9 @@ def test_what_is_shown_as_a_status_is_what_its_filter_finds(shop: World) -> None
             session.execute(update(Run).where(Run.id == message.run_id).values(outcome=outcome))
     with shop.runtime.db.read() as session:
         portal = session.scalars(select(Portal)).one()
-        everything = search.find(session, shop.runtime, portal, search.Query(), limit=99).rows
+        everything = search.find(session, shop.runtime, portal, Query(), limit=99).rows
         for wanted in search_rows.STATUSES:
-            found = search.find(session, shop.runtime, portal, search.Query(status=wanted), limit=99).rows
+            found = search.find(session, shop.runtime, portal, Query(status=wanted), limit=99).rows
             assert {row.id for row in found} == {row.id for row in everything if row.status == wanted}, wanted
 
 
@@ -219,12 +220,12 @@ def test_phones_are_masked_all_over_the_message_on_the_screen(shop: World) -> No
     parts |= {"buttons": [("reply", phone)], "sections": [(phone, [(phone, phone)])]}
     line = SimpleNamespace(name="Shop", app_name="shop")
     for media in ("document", "image", "contact", "location"):
-        told = SimpleNamespace(
+        timeline = SimpleNamespace(
             sent=SimpleNamespace(media=media, **parts), line=line, message=SimpleNamespace(claimed_at=None)
         )
         with shop.flask.test_request_context():
             drawn = render_template(
-                "pages/message_phone.html", told=told, mask=messages._without_phones, marks=formatting.html
+                "pages/message_phone.html", timeline=timeline, mask=messages._without_phones, marks=formatting.html
             )
         assert drawn.count("+7 9***89") >= 8
         assert "345-67" not in drawn, media
@@ -267,7 +268,7 @@ def test_wrong_dates_are_named_and_what_was_typed_stays(shop: World, frame: Fram
 
 
 @ONE_DATABASE
-def test_the_story_of_a_message_that_was_read_and_answered(shop: World, frame: Frame) -> None:
+def test_the_timeline_of_a_message_that_was_read_and_answered(shop: World, frame: Frame) -> None:
     open_windows(shop)
     start_each(
         shop, ("robot.send_buttons", {"text": "Придёте?", "phone": OLGA, "buttons": ["Да|yes"], "until": "replied"})
@@ -278,23 +279,23 @@ def test_the_story_of_a_message_that_was_read_and_answered(shop: World, frame: F
     jump_clock(shop, 600)
     shop.client_replies(OLGA, "Да")
     shop.advance_clock(40)
-    told = _story(frame, shop.stored_rows(Run)[0].id)
+    page = _timeline(frame, shop.stored_rows(Run)[0].id)
     steps = (
         *("Битрикс24 запустил робота «WhatsApp: кнопки клиенту»", "В очереди линии", "Передаём в Gupshup"),
         *("Gupshup принял", "Отправлено в WhatsApp", "Доставлено на телефон", "Прочитано", "Клиент ответил"),
         "Битрикс24 получил результат: ответил",
     )
-    places = [told.rindex(step) for step in steps]
-    assert places == sorted(places), told
-    assert "10 мин: клиент не открывал чат" in told
-    assert "Придёте?" in told, "as the client sees it"
-    assert "message-event" in told, "what the provider said"
-    assert OLGA not in told
+    places = [page.rindex(step) for step in steps]
+    assert places == sorted(places), page
+    assert "10 мин: клиент не открывал чат" in page
+    assert "Придёте?" in page, "as the client sees it"
+    assert "message-event" in page, "what the provider said"
+    assert OLGA not in page
     assert 'data-open-path="/crm/deal/details/1/"' in frame.get(f"/app/messages/{shop.stored_rows(Run)[0].id}").text
 
 
 @ONE_DATABASE
-def test_the_stories_of_what_did_not_arrive(shop: World, frame: Frame) -> None:
+def test_the_timelines_of_what_did_not_arrive(shop: World, frame: Frame) -> None:
     start_each(
         shop, text_robot(PHONES[0], "закрыто"), template_robot(PHONES[1], template="nothing"), template_robot(PHONES[2])
     )
@@ -304,7 +305,7 @@ def test_the_stories_of_what_did_not_arrive(shop: World, frame: Frame) -> None:
     shop.robots_start(template_robot(PHONES[3]))
     shop.robots_start(template_robot(PHONES[4], until="read", wait_minutes=5))
     jump_clock(shop, 1, 40, 700)
-    closed, missing, failed, unknown, late = (_story(frame, run.id) for run in shop.stored_rows(Run))
+    closed, missing, failed, unknown, late = (_timeline(frame, run.id) for run in shop.stored_rows(Run))
     assert "Окно WhatsApp закрыто: клиент не писал последние 24 часа" in closed
     assert "window_closed" in closed
     assert "Шаблона «nothing (ru)» на этой линии нет" in missing, "with the value that was typed"
@@ -317,25 +318,27 @@ def test_the_stories_of_what_did_not_arrive(shop: World, frame: Frame) -> None:
     assert "состояние «сообщение прочитано» не наступило за 5 мин" in late
     assert "Доставлено на телефон" in late, "it did arrive"
     english = Frame(shop, lang="en")
-    assert "There is no template “nothing (ru)” on this line" in _story(english, shop.stored_rows(Run)[1].id), (
+    assert "There is no template “nothing (ru)” on this line" in _timeline(english, shop.stored_rows(Run)[1].id), (
         "the same values"
     )
-    assert "Not delivered: the client got much advertising" in _story(english, shop.stored_rows(Run)[2].id)
+    assert "Not delivered: the client got much advertising" in _timeline(english, shop.stored_rows(Run)[2].id)
 
 
 @ONE_DATABASE
-def test_a_message_that_was_tried_again_left_once_and_its_story_says_why_it_waited(shop: World, frame: Frame) -> None:
+def test_a_message_that_was_tried_again_left_once_and_its_timeline_says_why_it_waited(
+    shop: World, frame: Frame
+) -> None:
     shop.set_gupshup_faults(next=[{"answer": "429", "retry_after": 90}])
     start_each(shop, template_robot(PHONES[0]))
     shop.advance_clock(1)
     run_id = shop.stored_rows(Run)[0].id
-    assert "Ждёт своей очереди, перед ним 0" in _story(frame, run_id)
+    assert "Ждёт своей очереди, перед ним 0" in _timeline(frame, run_id)
     shop.advance_clock(120)
-    told = _story(frame, run_id)
+    page = _timeline(frame, run_id)
     assert len(shop.sent) == 1
-    assert "Передаём в Gupshup, попытка 2" in told
-    assert "просил подождать, попыток 2" in told
-    assert told.count("Gupshup принял") == 1
+    assert "Передаём в Gupshup, попытка 2" in page
+    assert "просил подождать, попыток 2" in page
+    assert page.count("Gupshup принял") == 1
 
 
 @ONE_DATABASE
@@ -346,7 +349,7 @@ def test_what_is_wiped_is_said_to_be_wiped(shop: World, frame: Frame) -> None:
     with shop.runtime.db.write() as session:
         session.execute(update(Message).values(payload=None, choices=None))
         session.execute(update(Run).values(answer=None, properties=WIPED, log_line=WIPED))
-    told = _story(frame, shop.stored_rows(Run)[0].id)
-    assert "Текст уже не хранится" in told
-    assert "Секрет" not in told
+    page = _timeline(frame, shop.stored_rows(Run)[0].id)
+    assert "Текст уже не хранится" in page
+    assert "Секрет" not in page
     assert len(_found(frame, words=OLGA)) == 1

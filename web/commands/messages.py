@@ -24,13 +24,13 @@ def show(message_id: str, as_json: bool) -> None:
         message = session.scalar(select(Message).where(or_(Message.gupshup_id == message_id, *own)))
         if message is None:
             raise click.ClickException(f"there is no message {message_id}")
-        told = timeline.facts(message)
-        whole = timeline.tell(session, runtime(), message.run_id) if message.run_id is not None else None
-    steps = timeline.lines_of(whole.steps) if whole else []
+        facts = timeline.facts(message)
+        found = timeline.build(session, runtime(), message.run_id) if message.run_id is not None else None
+    steps = timeline.printed(found.steps) if found else []
     if as_json:
-        click.echo(json.dumps({**told, "steps": steps}, ensure_ascii=False, default=str, indent=2))
+        click.echo(json.dumps({**facts, "steps": steps}, ensure_ascii=False, default=str, indent=2))
         return
-    for name, value in told.items():
+    for name, value in facts.items():
         click.echo(f"{name:14} {value}")
     click.echo("\n".join(["", *steps]))
 

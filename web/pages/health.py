@@ -11,7 +11,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 
 from bx24.i18n import Text
-from messaging.insight import hourly, reasons, timeline
+from messaging.insight import hourly, reasons, wording
 from messaging.insight.hourly import Figures, Queue
 from messaging.store.models import Line, Portal
 from web import texts
@@ -61,8 +61,8 @@ def health(viewer: Viewer, portal: Portal) -> Response:
             for (line_id, code), count in found.refusals.most_common(20)
         ],
         today=[
-            (timeline.STATUS[name].to(viewer.language), found.today[name])
-            for name in timeline.STATUS
+            (wording.STATUS[name].to(viewer.language), found.today[name])
+            for name in wording.STATUS
             if found.today.get(name)
         ],
     )
@@ -71,7 +71,7 @@ def health(viewer: Viewer, portal: Portal) -> Response:
 def _smalls(found: Figures, names: dict[int | None, str], language: str) -> list[Small]:
     labels = [texts.moment(at, "full") for at in found.hours]
     runs = [
-        charts.Series(timeline.title("robots", name).to(language), found.runs[name], _KINDS[min(at, 4)])
+        charts.Series(wording.title("robots", name).to(language), found.runs[name], _KINDS[min(at, 4)])
         for at, name in enumerate(_most(found.runs))
     ]
     ended = [

@@ -20,8 +20,8 @@ from bx24.documents import Document, Triple, document
 from bx24.i18n import Text
 from gupshup import formatting
 from gupshup.refusals import refusal
-from messaging.insight import reasons, search, search_rows, timeline
-from messaging.insight.search import Query
+from messaging.insight import reasons, search, search_rows, timeline, wording
+from messaging.insight.query import Query
 from messaging.insight.search_rows import Found
 from messaging.store.crypto import Undecryptable
 from messaging.store.models import Line, Portal, Run
@@ -160,7 +160,7 @@ def messages(viewer: Viewer, portal: Portal) -> Response:
         "rows": [Row(row, viewer, portal) for row in found.rows],
         "lines": lines,
         "robots": {name: title.to(viewer.language) for name, (_action, title) in ROBOTS.items()},
-        "statuses": {name: _capital(timeline.STATUS[name].to(viewer.language)) for name in search_rows.STATUSES},
+        "statuses": {name: _capital(wording.STATUS[name].to(viewer.language)) for name in search_rows.STATUSES},
         "signs": SIGNS,
         "is_new": is_new,
     }
@@ -182,10 +182,10 @@ def message(viewer: Viewer, portal: Portal, run_id: int) -> Response:
     """The timeline of one run; it keeps the filters of the list from which it was opened."""
     with runtime().db.read() as session:
         try:
-            told = timeline.tell(session, runtime(), run_id, portal.id)
+            found = timeline.build(session, runtime(), run_id, portal.id)
         except Undecryptable:
             return show("pages/problem.html", viewer, status=500, section="messages", problem="unreadable")
-        if told is None:
+        if found is None:
             return show("pages/problem.html", viewer, status=404, section="messages", problem="not_found")
         row = Row(search_rows.rows_of(session, runtime(), portal, [run_id])[0], viewer, portal)
     asked = _asked()
@@ -193,12 +193,12 @@ def message(viewer: Viewer, portal: Portal, run_id: int) -> Response:
         "pages/message.html",
         viewer,
         section="messages",
-        told=told,
+        timeline=found,
         row=row,
         asked=asked,
         code=row.found.code,
         signs=SIGNS,
-        lasted=timeline.lasted,
+        duration=wording.duration,
         marks=formatting.html,
         mask=lambda text: text if viewer.is_admin else _without_phones(text),
     )
@@ -232,11 +232,11 @@ class Row:
 
     @property
     def robot(self) -> str:
-        return timeline.title(self.found.side, self.found.action).to(self._language)
+        return wording.title(self.found.side, self.found.action).to(self._language)
 
     @property
     def status(self) -> str:
-        return _capital(timeline.STATUS[self.found.status].to(self._language))
+        return _capital(wording.STATUS[self.found.status].to(self._language))
 
     @property
     def reason(self) -> str:

@@ -12,7 +12,7 @@ from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
 
 from gupshup.errors import GupshupError
-from messaging.insight import line_activity, line_checks, timeline
+from messaging.insight import line_activity, line_checks, wording
 from messaging.insight.line_checks import CHECKS
 from messaging.lines import circuit_breaker, lines
 from messaging.store.id_search import first_since
@@ -200,5 +200,5 @@ def show_robots(viewer: Viewer, portal: Portal, line: Line) -> Response:
             .where(Run.portal_id == portal.id, Run.id >= max(first, newest - RUNS_SEARCHED), Run.line_id == line.id)
             .group_by(Run.action)
         ).all()
-    titles = [(timeline.title("robots", action).to(viewer.language), count) for action, count in used]
+    titles = [(wording.title("robots", action).to(viewer.language), count) for action, count in used]
     return page("pages/lines_robots.html", viewer, robots=sorted(titles, key=lambda robot: -robot[1]))

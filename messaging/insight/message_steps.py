@@ -1,0 +1,115 @@
+"""The steps of a message: into the line's queue, over to Gupshup, from there to the client's phone."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from bx24.i18n import Text
+from gupshup.events import StatusKind
+from gupshup.refusals import refusal
+from messaging.insight.provider_events import masked
+from messaging.insight.steps import Step
+from messaging.store.models import Line, Message
+from messaging.store.states import MessageStatus
+from messaging.system import logs
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """How the timeline shows that a message has come one step further. column: the message's time of it."""
+
+    column: str
+    event: StatusKind
+    words: Text
+    sign: str
+    mood: str = ""
+
+
+_ARRIVALS = (
+    _Arrival(
+        "accepted_at",
+        StatusKind.ENQUEUED,
+        Text("Gupshup accepted it · id {id}", "Gupshup принял · id {id}"),
+        "tick",
+    ),
+    _Arrival("sent_at", StatusKind.SENT, Text("Sent to WhatsApp", "Отправлено в WhatsApp"), "tick"),
+    _Arrival(
+        "delivered_at", StatusKind.DELIVERED, Text("Delivered to the phone", "Доставлено на телефон"), "double-tick"
+    ),
+    _Arrival("read_at", StatusKind.READ, Text("Read", "Прочитано"), "double-tick", "info"),
+)
+_CONNECTION_BROKE = Text(
+    "The connection broke after the request was written. It may have been sent, so we do not repeat it.",
+    "Связь оборвалась после отправки. Сообщение могло уйти, поэтому мы не повторяем его сами.",
+)
+_REFUSED_TOO_LATE = Text(
+    "A refusal came after the delivery; it changes nothing", "После доставки пришёл отказ; он ничего не меняет"
+)
+
+
+def message_steps(message: Message, line: Line | None, bodies: Mapping[StatusKind, str]) -> list[Step]:
+    """What has happened to a message, in this order. bodies: of Gupshup's events, by kind, masked."""
+    steps = (
+        _queued(message, line),
+        _handed_over(message),
+        _unclear(message, bodies),
+        *(_arrived(message, arrival, bodies) for arrival in _ARRIVALS),
+        _failed(message, bodies),
+    )
+    return [step for step in steps if step is not None and step.at is not None]
+
+
+def _queued(message: Message, line: Line | None) -> Step:
+    name = (line.name or line.app_name) if line else ""
+    words = Text("In the queue of the line “{line}”", "В очереди линии «{line}»").format(line=name)
+    return Step(message.created_at, words, "clock", raw=masked(message.payload) if message.payload else "")
+
+
+def _handed_over(message: Message) -> Step | None:
+    if message.status == MessageStatus.QUEUED:
+        return None
+    words = Text("Handed over to Gupshup", "Передаём в Gupshup")
+    if message.attempts > 1:
+        words = Text(f"{words.en}, attempt {message.attempts}", f"{words.ru}, попытка {message.attempts}")
+    return Step(message.claimed_at, words, "up")
+
+
+def _unclear(message: Message, bodies: Mapping[StatusKind, str]) -> Step | None:
+    """A message of which nobody knows whether it was sent, or one that was refused after its delivery."""
+    if message.status == MessageStatus.FAILED or not (message.status == MessageStatus.UNKNOWN or message.error_code):
+        return None
+    words = _REFUSED_TOO_LATE if message.failed_at else _CONNECTION_BROKE
+    return _trouble(message.failed_at or message.claimed_at, words, "question", "warn", message, bodies)
+
+
+def _arrived(message: Message, arrival: _Arrival, bodies: Mapping[StatusKind, str]) -> Step:
+    details: tuple[tuple[Text, str], ...] = ()
+    if arrival.event == StatusKind.ENQUEUED:
+        details = (
+            (Text("Id at Gupshup", "Id в Gupshup"), message.gupshup_id or ""),
+            (Text("Id at WhatsApp", "Id в WhatsApp"), message.whatsapp_id or ""),
+        )
+    at: datetime | None = getattr(message, arrival.column)
+    words = arrival.words.format(id=_shortened(message.gupshup_id or ""))
+    return Step(at, words, arrival.sign, arrival.mood, details=details, raw=bodies.get(arrival.event, ""))
+
+
+def _failed(message: Message, bodies: Mapping[StatusKind, str]) -> Step | None:
+    if message.status != MessageStatus.FAILED:
+        return None
+    found = refusal(message.error_code, message.error_reason)
+    return _trouble(message.failed_at, Text(found.en, found.ru), "cross", "bad", message, bodies)
+
+
+def _trouble(
+    at: datetime | None, words: Text, sign: str, mood: str, message: Message, bodies: Mapping[StatusKind, str]
+) -> Step:
+    details = (
+        (Text("Code", "Код"), message.error_code),
+        (Text("The provider's words", "Слова провайдера"), logs.scrub(message.error_reason)),
+    )
+    return Step(at, words, sign, mood, details=details, raw=bodies.get(StatusKind.FAILED, ""))
+
+
+def _shortened(name: str) -> str:
+    return name if len(name) <= 12 else f"{name[:4]}…{name[-4:]}"
