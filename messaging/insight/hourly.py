@@ -8,19 +8,19 @@ counted in its last second.
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from messaging.insight.periods import HOURS, last_hours
 from messaging.runtime import Runtime
 from messaging.store.models import InboundEvent, Line, Message, Portal, Run, Tally, shard_of
 from messaging.system.counters import BUCKETS_S, hour_key
 from messaging.system.embedded_redis import QueueServerError
 
-HOURS = 24
 K = TypeVar("K")
 BOUNDS = (*BUCKETS_S, float("inf"))
 
@@ -69,8 +69,7 @@ class Figures:
 
 def figures(session: Session, runtime: Runtime, portal: Portal) -> Figures:
     now = runtime.clock()
-    begin = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
-    found = Figures([begin + timedelta(hours=later) for later in range(HOURS)])
+    found = Figures(last_hours(now))
     line_ids = list(session.scalars(select(Line.id).where(Line.portal_id == portal.id)))
     for tally in session.scalars(select(Tally).where(Tally.day == now.date(), Tally.line_id.in_(line_ids))):
         found.today[tally.status] = found.today.get(tally.status, 0) + tally.count

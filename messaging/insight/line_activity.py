@@ -12,11 +12,12 @@ from typing import Any
 from sqlalchemy import ColumnElement, String, func, select, type_coerce
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from messaging.insight.periods import HOURS, last_hours
 from messaging.runtime import Runtime
 from messaging.store.id_search import first_since
 from messaging.store.models import InboundEvent, Message
+from messaging.store.states import MessageStatus
 
-HOURS = 24
 NEWEST = 3_000
 #: Gupshup tells of `sent` within seconds; a line whose messages all stay `accepted` for so long hears nothing.
 SILENT_AFTER = timedelta(minutes=10)
@@ -24,9 +25,8 @@ SILENT_AFTER = timedelta(minutes=10)
 
 def day(runtime: Runtime, line_id: int) -> list[tuple[datetime, Counter[str]]]:
     """24 hours in order, this one last: when each begins, and how many messages planned in it have which status now."""
-    now = runtime.clock()
-    begin = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
-    hours = {begin + timedelta(hours=later): Counter[str]() for later in range(HOURS)}
+    hours = {at: Counter[str]() for at in last_hours(runtime.clock())}
+    begin = min(hours)
     with runtime.db.read() as session:
         hour = _hour(session, Message.created_at)
         first = first_since(session, Message.id, Message.created_at, begin)
@@ -55,8 +55,8 @@ def silent_since(session: Session, now: datetime, line_ids: Sequence[int]) -> di
         .where(Message.accepted_at > now - timedelta(hours=HOURS), Message.accepted_at < now - SILENT_AFTER)
         .group_by(Message.line_id, Message.status)
     ).all()
-    told = {row.line_id for row in rows if row.status != "accepted"}
-    return {row.line_id: row.since for row in rows if row.line_id not in told}
+    reported = {row.line_id for row in rows if row.status != MessageStatus.ACCEPTED}
+    return {row.line_id: row.since for row in rows if row.line_id not in reported}
 
 
 def heard_at(session: Session, line_id: int) -> datetime | None:

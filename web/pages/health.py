@@ -11,7 +11,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 
 from bx24.i18n import Text
-from messaging.insight import hourly, reasons, wording
+from messaging.insight import hourly, periods, reasons, wording
 from messaging.insight.hourly import Figures, Queue
 from messaging.store.models import Line, Portal
 from web import texts
@@ -145,7 +145,7 @@ def _seconds(found: Figures, line_id: int, names: dict[int | None, str], labels:
 
 
 def _sum(rows: dict[str, list[int]], names: Sequence[str]) -> list[int]:
-    return [sum(rows[name][at] for name in names if name in rows) for at in range(hourly.HOURS)]
+    return [sum(rows[name][at] for name in names if name in rows) for at in range(periods.HOURS)]
 
 
 def _most(rows: dict[K, list[int]]) -> list[K]:
