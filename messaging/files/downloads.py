@@ -25,7 +25,7 @@ from urllib3.exceptions import HTTPError, ReadTimeoutError
 from messaging.files.problems import Unfetched, limit_of, too_large, unreachable
 from messaging.system.public_http import Forbidden, Watch, within
 
-__all__ = ["Downloaded", "Unfetched", "Visit", "fetch", "origin_of", "shown"]
+__all__ = ["Download", "Downloaded", "Unfetched", "Visit", "fetch", "origin_of", "shown"]
 
 log = structlog.get_logger(__name__)
 HOPS = 5
@@ -85,47 +85,59 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
-def fetch(
-    session: requests.Session,
-    url: str,
-    folder: Path,
-    *,
-    media: str = "auto",
-    label: str = "",
-    headers: Mapping[str, str] | None = None,
-    allow_http: bool = False,
-    visit: Visit | None = None,
-    hops: int = HOPS,
-    seconds: float = TOTAL_S,
-) -> Downloaded:
-    """Fetch a link into a new temporary file in `folder`. Raises Unfetched: file_unreachable, file_too_large.
+@dataclass(frozen=True)
+class Download:
+    """A link to be fetched into a new temporary file in `folder`, and within which limits.
 
-    media: as what it will be sent; its limit counts. label: what to call the file in an error, "" = the link.
-    headers: Referer, Cookie and Authorization go to the first origin only; a redirect elsewhere never sees them.
+    media: what the file will be sent as; that kind's size limit counts.
+    label: what to call the file in an error, "" = the link.
+    headers: Referer, Cookie and Authorization go to the link's own origin only, never to one it redirects to.
     """
-    label, visit = label or shown(url), visit or Visit()
-    first = url
-    with within(seconds) as watch:
+
+    url: str = field(repr=False)
+    folder: Path
+    media: str = "auto"
+    label: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    allow_http: bool = False
+    hops: int = HOPS
+    seconds: float = TOTAL_S
+
+    @property
+    def name(self) -> str:
+        """What to call the file in an error."""
+        return self.label or shown(self.url)
+
+
+def fetch(session: requests.Session, download: Download, visit: Visit | None = None) -> Downloaded:
+    """Fetch a link. Raises Unfetched: file_unreachable, file_too_large. visit: cookies of earlier links of this file."""
+    with within(download.seconds) as watch:
         try:
-            for _ in range(hops + 1):
-                _check(url, label, allow_http)
-                with _open(session, url, _for(url, first, headers or {}), visit) as response:
-                    visit.take(origin_of(url), response)
-                    if response.status_code in _REDIRECTS and response.headers.get("Location"):
-                        url = urljoin(url, _location(response))
-                        continue
-                    _check_status(response.status_code, label)
-                    return _kept(response, folder, media, label, url, watch)
-            raise unreachable(label, "hops")
+            return _follow(session, download, visit or Visit(), watch)
         except Forbidden:
-            raise unreachable(label, "forbidden") from None
+            raise unreachable(download.name, "forbidden") from None
         except (requests.exceptions.InvalidURL, requests.exceptions.InvalidSchema, UnicodeError):
-            raise unreachable(label, "address") from None
+            raise unreachable(download.name, "address") from None
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             failure = _failure(error, watch)
             log.info("file not fetched", reason=failure, problem=type(error).__name__)
         # What requests raises quotes the address with the portal's token in it: it must not hang on as a cause.
-        raise unreachable(label, failure, passing=True)
+        raise unreachable(download.name, failure, passing=True)
+
+
+def _follow(session: requests.Session, download: Download, visit: Visit, watch: Watch) -> Downloaded:
+    """The file behind the link and its redirects, each checked like the first link."""
+    url = download.url
+    for _ in range(download.hops + 1):
+        _check(url, download.name, download.allow_http)
+        with _open(session, url, _for(url, download.url, download.headers), visit) as response:
+            visit.take(origin_of(url), response)
+            if response.status_code in _REDIRECTS and response.headers.get("Location"):
+                url = urljoin(url, _location(response))
+                continue
+            _check_status(response.status_code, download.name)
+            return _kept(response, download.folder, download.media, download.name, url, watch)
+    raise unreachable(download.name, "hops")
 
 
 def _failure(error: Exception, watch: Watch) -> str:

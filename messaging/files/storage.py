@@ -23,7 +23,7 @@ from bx24.client import Client
 from bx24.i18n import Text
 from gupshup import limits
 from messaging.files import downloads, media_types, sources
-from messaging.files.downloads import Downloaded, Visit
+from messaging.files.downloads import Download, Downloaded, Visit
 from messaging.files.problems import SENT_AS, TAKES, Unfetched, limit_of, too_large, unreachable
 from messaging.files.sources import Source
 from messaging.runtime import Runtime
@@ -119,16 +119,15 @@ class Files:
     def _get(
         self, source: Source, url: str, media: str, visit: Visit, headers: dict[str, str] | None = None
     ) -> Downloaded:
-        return downloads.fetch(
-            self.runtime.file_session,
+        download = Download(
             url,
             temporary(self.runtime),
             media=media,
             label=source.label,
             headers=headers or source.headers,
             allow_http=self.runtime.config.allow_http,
-            visit=visit,
         )
+        return downloads.fetch(self.runtime.file_session, download, visit)
 
     def _remembered(self, key: str, keep_until: datetime) -> Shared | None:
         """The link made a moment ago for the same content, if its file is still there; kept longer if need be."""
@@ -176,13 +175,8 @@ def keep_inbound(runtime: Runtime, portal_id: int, url: str, name: str = "", con
     label = name or downloads.shown(url)
     if not _is_gupshup(url, runtime.config.gupshup_url):
         raise unreachable(label, "forbidden")
-    got = downloads.fetch(
-        runtime.file_session,
-        url,
-        temporary(runtime),
-        label=label,
-        allow_http=runtime.config.allow_http,
-    )
+    download = Download(url, temporary(runtime), label=label, allow_http=runtime.config.allow_http)
+    got = downloads.fetch(runtime.file_session, download)
     try:
         content = media_types.examine(got.path)
         if content.mime == media_types.UNKNOWN and content_type and "." not in name:

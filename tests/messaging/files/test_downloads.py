@@ -12,7 +12,7 @@ import pytest
 import requests
 from urllib3.response import HTTPResponse
 
-from messaging.files.downloads import Downloaded, fetch
+from messaging.files.downloads import Download, Downloaded, fetch
 from messaging.files.problems import Unfetched
 from messaging.system import public_http
 from messaging.system.public_http import file_session
@@ -21,7 +21,7 @@ from tests.support import samples
 
 
 def get(server: Server, folder: Path, path: str = "/dir/%D0%A4.png?auth=secret", **more: Any) -> Downloaded:
-    return fetch(file_session(allow_http=True), server.url + path, folder, allow_http=True, **more)
+    return fetch(file_session(allow_http=True), Download(server.url + path, folder, allow_http=True, **more))
 
 
 def test_a_file_comes_into_a_private_temporary_file(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_what_goes_wrong_is_said_in_words(case: str, tmp_path: Path) -> None:
 
 def test_nobody_listens(tmp_path: Path) -> None:
     with pytest.raises(Unfetched, match="cannot be reached") as caught:
-        fetch(file_session(allow_http=True), f"http://127.0.0.1:{closed_port()}/a", tmp_path, allow_http=True)
+        fetch(file_session(allow_http=True), Download(f"http://127.0.0.1:{closed_port()}/a", tmp_path, allow_http=True))
     assert caught.value.passing
 
 
@@ -226,7 +226,7 @@ def test_what_is_said_to_one_host_is_not_said_to_another(tmp_path: Path) -> None
 )
 def test_links_that_are_not_even_tried(url: str, words: str, tmp_path: Path) -> None:
     with pytest.raises(Unfetched) as caught:
-        fetch(file_session(), url, tmp_path)
+        fetch(file_session(), Download(url, tmp_path))
     assert caught.value.code == "file_unreachable"
     assert words in caught.value.text.en
     assert "secret" not in caught.value.text.en
@@ -245,7 +245,7 @@ def test_a_redirect_is_resolved_and_judged_anew(monkeypatch: pytest.MonkeyPatch,
     with serving(answer(200, "inside")) as server:
         session.mount("https://outside.example", _Redirecting(f"https://inside.example:{server.port}/"))
         with pytest.raises(Unfetched, match="private network"):
-            fetch(session, "https://outside.example/a", tmp_path)
+            fetch(session, Download("https://outside.example/a", tmp_path))
         assert server.connections == 0
 
 
