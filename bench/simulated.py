@@ -2,7 +2,7 @@
 
 Our code is real: drains with their leases, wake-ups, rounds, paces, limiter and sharing; database and Redis are real as well.
 Simulated are time, the network, and what work costs a process. Events happen one after another, on one thread, so that a run
-can be repeated. What a hand does is done at once and comes back when its time is over.
+can be repeated. What a task does is done at once and comes back when its time is over.
 """
 
 from __future__ import annotations
@@ -244,7 +244,7 @@ class Writers:
 
 
 class SteppedDrain(Drain):
-    """A drain whose hands are events and whose loop is `Process.step`."""
+    """A drain whose tasks are events and whose loop is `Process.step`."""
 
     def __init__(self, runtime: Runtime, threads: int, clock: Clock, back: Callable[[Any], None]) -> None:
         super().__init__(runtime, threads)
@@ -253,7 +253,7 @@ class SteppedDrain(Drain):
         self._clock = clock
         self._come_back = back
 
-    def _hand(self, pool: Any, stage: Stage, task: Any) -> None:
+    def _submit(self, pool: Any, stage: Stage, task: Any) -> None:
         finished, took_s = self._clock.aside(lambda: self.work(stage, task))
         self._clock.after(took_s, lambda: self._come_back(finished))
 
@@ -267,7 +267,7 @@ class SteppedDrain(Drain):
         self._sweep()
 
     def next(self, finished: list[Finished], sweep: bool) -> int:
-        return self._next(None, finished, sweep)  # type: ignore[arg-type]  # the pool is for `_hand`, which has none
+        return self._next(None, finished, sweep)  # type: ignore[arg-type]  # the pool is for `_submit`, which has none
 
     def begun(self) -> None:
         self._round_at = self._clock.seconds

@@ -2,7 +2,7 @@
 
 `true` is no proof that an answer arrived: the workflow may have been locked at that moment, and then the answer is lost
 without a word (Bitrix24 docs: bizproc-event-send; reference section 5.4). So
-- while there is room in the batch, `bizproc.activity.log` goes first: it carries the line for the workflow log and is
+- while there is space in the batch, `bizproc.activity.log` goes first: it carries the line for the workflow log and is
   synchronous, so it tells a locked workflow (423) and one that is gone (404);
 - every answer is sent a second time after REPEAT_S, which Bitrix24 ignores if the first one arrived. Same values, always.
 """
@@ -105,10 +105,10 @@ class Answers:
         self._rests: dict[int, Rest] = {}
 
     @staticmethod
-    def hands(threads: int) -> int:
+    def slots(threads: int) -> int:
         return max(4, threads // 8)
 
-    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Batch]:
+    def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Batch]:
         """Due answers by portal; first ones before repetitions."""
         now = self.runtime.clock()
         resting = {portal_id: rest for portal_id, rest in self._rests.items() if rest.until > now}
@@ -123,13 +123,13 @@ class Answers:
             for portal_id, rows_due in by_portal.items()
             if (ids := self._choose(portal_id, rows_due, now))
         }
-        taken = dict(list(chosen.items())[:room])
+        taken = dict(list(chosen.items())[:free_slots])
         batches = self._batches(session, taken)
         self.busy |= {batch.portal_id for batch in batches}
         return batches
 
     def _choose(self, portal_id: int, due: list[Any], now: datetime) -> list[int]:
-        """Whom the next call answers. Repetitions take the room that is left, or go when the portal is quiet."""
+        """Whom the next call answers. Repetitions take the places that are left, or go when the portal is quiet."""
         rest = self._rests.setdefault(portal_id, Rest(now))
         first = [row.id for row in due if row.answers_sent == 0]
         again = [row for row in due if row.answers_sent > 0]
@@ -139,8 +139,8 @@ class Answers:
         rest.first_at = now
         is_full = len(first) >= MAX_BATCH
         rest.until = now + timedelta(seconds=_gap_s(rest.level, is_full))
-        room = MAX_BATCH - len(first) * (2 if len(first) * 2 <= MAX_BATCH else 1)
-        return [*first[:MAX_BATCH], *(row.id for row in again[: max(0, room)])]
+        places = MAX_BATCH - len(first) * (2 if len(first) * 2 <= MAX_BATCH else 1)
+        return [*first[:MAX_BATCH], *(row.id for row in again[: max(0, places)])]
 
     @staticmethod
     def _batches(session: Session, taken: dict[int, list[int]]) -> list[Batch]:
@@ -183,7 +183,7 @@ class Answers:
         return self._taken(run, result.reply.errors.get(f"l{run.id}"))
 
     def _rested(self, portal_id: int, result: Result) -> None:
-        """A portal that does not answer is left alone for a while, or its runs would keep all hands waiting."""
+        """A portal that does not answer is left alone for a while, or its runs would keep all slots busy."""
         now = self.runtime.clock()
         rest = self._rests.setdefault(portal_id, Rest(now))
         if isinstance(result, Bx24Error):
@@ -279,7 +279,7 @@ def _gap_s(level: int, is_full: bool) -> float:
 
 
 def commands(answers: tuple[Answer, ...]) -> dict[str, tuple[str, dict[str, Any]]]:
-    """The batch: `s<run>` sends the answer, `l<run>` before it writes the log line while there is room for both."""
+    """The batch: `s<run>` sends the answer, `l<run>` before it writes the log line while there is space for both."""
     probed = sum(2 if answer.line else 1 for answer in answers) <= MAX_BATCH
     made: dict[str, tuple[str, dict[str, Any]]] = {}
     for answer in answers:

@@ -13,10 +13,10 @@ class Stage(Protocol):
     name: str
     busy: set[Any]
 
-    def hands(self, threads: int) -> int:
+    def slots(self, threads: int) -> int:
         """How many of its tasks may be in flight, so that no stage starves another."""
 
-    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Any]: ...
+    def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Any]: ...
 
     def work(self, task: Any) -> Any: ...
 

@@ -72,17 +72,17 @@ class Probing:
         self.busy: set[int] = set()
 
     @staticmethod
-    def hands(threads: int) -> int:
+    def slots(threads: int) -> int:
         return 2
 
-    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Task]:
+    def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Task]:
         now = self.runtime.clock()
         found = session.scalars(
             select(Line)
             .where(circuit_breaker.due(now), (Line.portal_id % SHARDS).in_(held), Line.id.not_in(self.busy))
             .options(joinedload(Line.portal))
             .order_by(Line.id)
-            .limit(room)
+            .limit(free_slots)
         ).all()
         tasks = [task for line in found if (task := self._task(session, line, now)) is not None]
         self.busy |= {task.line_id for task in tasks}

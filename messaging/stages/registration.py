@@ -59,10 +59,10 @@ class Registry:
         self.busy: set[int] = set()
 
     @staticmethod
-    def hands(threads: int) -> int:
+    def slots(threads: int) -> int:
         return 2
 
-    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Due]:
+    def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Due]:
         portals = session.scalars(
             select(Portal).where(
                 Portal.registration_due_at <= self.runtime.clock(),
@@ -70,7 +70,7 @@ class Registry:
                 Portal.id.not_in(self.busy),
             )
         ).all()
-        mine = [portal for portal in portals if shard_of(portal.id) in held][:room]
+        mine = [portal for portal in portals if shard_of(portal.id) in held][:free_slots]
         self.busy |= {portal.id for portal in mine}
         return [self.due(portal) for portal in mine]
 

@@ -42,16 +42,16 @@ class Fetching:
         self.busy: set[int] = set()
 
     @staticmethod
-    def hands(threads: int) -> int:
+    def slots(threads: int) -> int:
         return max(4, threads // 8)
 
-    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Fetch]:
+    def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Fetch]:
         due = session.execute(
             select(Reply, Line.portal_id)
             .join(Line, Line.id == Reply.line_id)
             .where(Reply.shard.in_(held), Reply.fetch_at <= self.runtime.clock(), Reply.id.not_in(self.busy))
             .order_by(Reply.id)
-            .limit(room)
+            .limit(free_slots)
         ).all()
         self.busy |= {reply.id for reply, _ in due}
         return [

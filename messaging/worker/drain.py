@@ -107,7 +107,7 @@ class Drain(Rounds):
         wakeups = self.runtime.wakeups
         wakeups.begun(self.name)
         listener = threading.Thread(target=self._listen, name="listener", daemon=True)
-        with ThreadPoolExecutor(sum(stage.hands(self.threads) for stage in self.stages), "hand") as pool:
+        with ThreadPoolExecutor(sum(stage.slots(self.threads) for stage in self.stages), "task") as pool:
             listener.start()
             try:
                 self._loop(pool)
@@ -154,7 +154,7 @@ class Drain(Rounds):
         self.sharing.think()
         if not (finished or notified or self._kept or self._is_time() or self._is_due()):
             return 0
-        found = self.round(finished, lambda stage, task: self._hand(pool, stage, task), thorough)
+        found = self.round(finished, lambda stage, task: self._submit(pool, stage, task), thorough)
         times = [wait for wait in (self.outbox.schedule.again_in, self.answers.again_in) if wait is not None]
         self._more = found > 0 and (thorough or self.planning.crowded or self.inbound.applied >= BATCH)
         self._due_at = self.now() + min(times) if times else None
@@ -177,7 +177,7 @@ class Drain(Rounds):
         self._pending = bool(due & self.held.keys())
         return self._pending
 
-    def _hand(self, pool: ThreadPoolExecutor, stage: Stage, task: Any) -> None:
+    def _submit(self, pool: ThreadPoolExecutor, stage: Stage, task: Any) -> None:
         pool.submit(lambda: self._back.put(self.work(stage, task)))
 
     def _collect(self, wait_s: float) -> list[Finished]:

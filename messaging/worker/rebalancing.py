@@ -17,7 +17,7 @@ from messaging.queue import leases
 from messaging.runtime import Runtime
 
 THINK_S = 0.5
-#: Share of the time in which the loop worked instead of waiting, or share of the hands in use, that means "cannot keep up".
+#: Share of the time in which the loop worked instead of waiting, or share of the slots in use, that means "cannot keep up".
 SATURATED = 0.75
 #: What was given away is not taken back so soon, and nothing else is given away, or shards would wander.
 GIVEN_S = 3.0

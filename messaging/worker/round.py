@@ -142,8 +142,8 @@ class Rounds:
         }
 
     def _claim_stage(self, session: Session, stage: Stage, held: dict[int, int], freed: int) -> list[Any]:
-        room = stage.hands(self.threads) - self._busy_threads[stage.name] + freed
-        tasks = stage.claim(session, held, max(0, room))
+        free_slots = stage.slots(self.threads) - self._busy_threads[stage.name] + freed
+        tasks = stage.claim(session, held, max(0, free_slots))
         if stage is self.planning:
             for line_id, run_ids in self.planning.fed.items():
                 self.outbox.schedule.new.setdefault(line_id, []).extend(run_ids)

@@ -139,8 +139,8 @@ def test_a_claim_that_was_not_committed_is_claimed_again(shop: World) -> None:
     plan = stage(shop, "plan")
     claim, broken = plan.claim, []
 
-    def once(session: Any, held: Any, room: int) -> Any:
-        tasks = claim(session, held, room)
+    def once(session: Any, held: Any, free_slots: int) -> Any:
+        tasks = claim(session, held, free_slots)
         if plan.done and not broken:
             broken.append(1)
             raise OperationalError("COMMIT", {}, Exception("server closed the connection"))

@@ -152,12 +152,12 @@ def test_a_run_that_cannot_be_planned_does_not_hold_up_the_others_for_ever(shop:
 def test_a_line_that_must_wait_does_not_hold_up_another_line(shop: World) -> None:
     busy = shop.line
     other = shop.connect_line("othershop", "79001114455")
-    room = shop.drain.threads
-    shop.set_gupshup_faults(app="acmeshop", next=[{"answer": "429", "retry_after": 300, "times": room}])
-    crowd = [f"7916333{number:04d}" for number in range(101, 101 + 2 * room + 4)]
+    limit = shop.drain.threads
+    shop.set_gupshup_faults(app="acmeshop", next=[{"answer": "429", "retry_after": 300, "times": limit}])
+    crowd = [f"7916333{number:04d}" for number in range(101, 101 + 2 * limit + 4)]
     start_each(shop, *(template_robot(phone, line=str(busy.id)) for phone in crowd))
     jump_clock(shop, 0.1, 1)
-    assert 0 < len(send_attempts(shop)) <= room, "the whole line waits after the first 429, but for what was on its way"
+    assert 0 < len(send_attempts(shop)) <= limit, "the line waits after the first 429, but for what was on its way"
     flow = shop.robots_start(template_robot(line=str(other.id)))
     jump_clock(shop, 0.1, 1, 1)
     assert ending(flow) == ("accepted", "")

@@ -43,7 +43,7 @@ class Inbound:
         self.busy: set[int] = set()
 
     @staticmethod
-    def hands(threads: int) -> int:
+    def slots(threads: int) -> int:
         return 1
 
     def prepare(self, session: Session, held: dict[int, int]) -> bool:
@@ -67,7 +67,7 @@ class Inbound:
             log.error("an event cannot be read and is put aside", event_id=row.id, label=row.label)
             return Arrived(row, [])
 
-    def claim(self, session: Session, held: dict[int, int], room: int) -> list[None]:
+    def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[None]:
         """Apply what was read ahead, or what has arrived since."""
         arrived = self._prepared if self._prepared is not None else self._read(session, held)
         self._prepared = None

@@ -103,13 +103,13 @@ class Planning:
         self.crowded = False
         #: The portal of each shard that had its turn last, while more waits than one group.
         self._turns: dict[int, int] = {}
-        self._hands = 4
+        self._slots = 4
         self._prepared: Prepared | None = None
         self._looked = False
 
-    def hands(self, threads: int) -> int:
-        self._hands = max(4, threads // 4)
-        return self._hands
+    def slots(self, threads: int) -> int:
+        self._slots = max(4, threads // 4)
+        return self._slots
 
     def prepare(self, session: Session, held: dict[int, int]) -> bool:
         """Plan what is due and can be planned at once; nothing is locked or written. False if nothing is due."""
@@ -129,8 +129,8 @@ class Planning:
             self._prepared = self._plan_quickly(session, due, shut)
         return bool(ids)
 
-    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Task]:
-        """Write what was planned; the rest is for threads, at most `room` of them, and not all for one portal."""
+    def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Task]:
+        """Write what was planned; the rest is for threads, at most `free_slots` of them, and not all for one portal."""
         self.done = 0
         looked, self._looked = self._looked, False  # if so, nothing was due a moment ago
         if self._prepared is None and (looked or not self.prepare(session, held)):
@@ -143,7 +143,7 @@ class Planning:
         mine = [run for run in prepared.due if run.id in still and run.shard in held]
         planned = [(run, prepared.outcomes[run.id]) for run in mine if run.id in prepared.outcomes]
         slow = [(run, together) for run, together in prepared.slow if run in mine]
-        tasks = self._tasks(slow, room)
+        tasks = self._tasks(slow, free_slots)
         taken = {run.id for task in tasks for run in task.runs}
         changes = Changes(session)
         for run, _ in slow:
@@ -162,18 +162,18 @@ class Planning:
         wait_s = min(30.0, 1 + self._behind[run.portal_id] / MAX_BATCH)
         changes.set(run, plan_at=self.runtime.clock() + timedelta(seconds=wait_s))
 
-    def _tasks(self, slow: list[tuple[RunRow, str]], room: int) -> list[Task]:
-        """A portal that answers slowly must not have all hands; the same is not asked twice at once."""
+    def _tasks(self, slow: list[tuple[RunRow, str]], free_slots: int) -> list[Task]:
+        """A portal that answers slowly must not take all slots; the same is not asked twice at once."""
         flying = {(one.portal_id, one.together) for one in self.busy}
         groups: defaultdict[tuple[int, str], list[RunRow]] = defaultdict(list)
         for run, together in slow:
             groups[run.portal_id, together or str(run.id)].append(run)
-        hands = Counter(portal_id for portal_id, _ in flying)
+        taken = Counter(portal_id for portal_id, _ in flying)
         tasks: list[Task] = []
         for (portal_id, together), group in groups.items():
-            is_free = (portal_id, together) not in flying and hands[portal_id] < max(2, self._hands // 2)
-            if len(tasks) < room and is_free:
-                hands[portal_id] += 1
+            is_free = (portal_id, together) not in flying and taken[portal_id] < max(2, self._slots // 2)
+            if len(tasks) < free_slots and is_free:
+                taken[portal_id] += 1
                 tasks.append(Task(tuple(group[:MAX_BATCH]), together))
                 self._behind[portal_id] = 0
         return tasks

@@ -45,9 +45,9 @@ class Schedule:
         self.ready |= {row.id for row in session.execute(QUEUED_LINES) if shard_of(row.portal_id) in held}
 
     def choose(
-        self, session: Session, held: dict[int, int], room: int, now: datetime
+        self, session: Session, held: dict[int, int], free_slots: int, now: datetime
     ) -> tuple[list[int], dict[int, Line]]:
-        """Messages whose turn it is, at most `room` of them, and their lines."""
+        """Messages whose turn it is, at most `free_slots` of them, and their lines."""
         self.again_in = None
         new, self.new = self.new, {}
         lines = self._lines(session, held, self.ready | new.keys())
@@ -55,8 +55,8 @@ class Schedule:
             if line.id in new:  # planned by now, what may have stood in front of others
                 self.ready |= self._blocked.pop(line.portal_id, set())
         lines = self._flowing(session, held, lines, new)
-        turns = self._in_turn([(line, may) for line in lines if (may := self._may(line, now))], room)
-        shares = _shares([may for _, may in turns], room)
+        turns = self._in_turn([(line, may) for line in lines if (may := self._may(line, now))], free_slots)
+        shares = _shares([may for _, may in turns], free_slots)
         quick = {line.id: new[line.id] for line, _ in turns if line.id not in self.ready and line.stopped_at is None}
         fresh = self._of_runs(session, [run_id for run_ids in quick.values() for run_id in run_ids], now)
         self.ready |= new.keys() - quick.keys()
@@ -73,7 +73,7 @@ class Schedule:
                 chosen += self._take(session, line, now, ready[line.id], share)
             elif share:
                 chosen += self._take_trial(session, line, now)
-        self._look_ahead([line for line, _ in turns], room - len(chosen), now)
+        self._look_ahead([line for line, _ in turns], free_slots - len(chosen), now)
         return chosen, {line.id: line for line, _ in turns}
 
     @staticmethod
@@ -156,20 +156,21 @@ class Schedule:
         # Asked again: others may have stood behind what was just planned onto a paused line.
         return [line for line in self._lines(session, held, self.ready | new.keys()) if line.paused_at is None]
 
-    def _in_turn(self, turns: list[tuple[Line, int]], room: int) -> list[tuple[Line, int]]:
+    def _in_turn(self, turns: list[tuple[Line, int]], free_slots: int) -> list[tuple[Line, int]]:
         """The next LINES_A_ROUND of the lines that may send; another one goes first each time.
 
         Lines that wait for their pace take nobody's place: a hundred of them would keep a quick one waiting for seconds.
         """
-        if len(turns) > LINES_A_ROUND and room:
-            self.again_in = 0.0  # the others in the next round; without a free hand whoever comes back begins it
+        if len(turns) > LINES_A_ROUND and free_slots:
+            # The others have their turn in the next round. Without a free slot the next task that comes back begins it.
+            self.again_in = 0.0
         start = self._turn % len(turns) if turns else 0
         self._turn += LINES_A_ROUND if len(turns) > LINES_A_ROUND else 1
         return [*turns[start:], *turns[:start]][:LINES_A_ROUND]
 
-    def _look_ahead(self, lines: list[Line], room: int, now: datetime) -> None:
-        """When those that had their turn and may have more go on: at once, by their pace, or when a hand is free again."""
-        if room > 0 and any(self._may(line, now) for line in lines if line.id in self.ready):
+    def _look_ahead(self, lines: list[Line], free_slots: int, now: datetime) -> None:
+        """When those that had their turn and may have more go on: at once, by their pace, or when a slot is free again."""
+        if free_slots > 0 and any(self._may(line, now) for line in lines if line.id in self.ready):
             self.again_in = 0.0
 
     def _may(self, line: Line, now: datetime) -> int:
@@ -182,11 +183,11 @@ class Schedule:
         return may
 
 
-def _shares(wanted: list[int], room: int) -> list[int]:
-    """Share the free hands: who wants less than its part leaves the rest to those behind."""
+def _shares(wanted: list[int], free_slots: int) -> list[int]:
+    """Share the free slots: a line that wants less than its part leaves the rest to those behind."""
     shares = []
     for position, may in enumerate(wanted):
-        share = -(-room // (len(wanted) - position))
+        share = -(-free_slots // (len(wanted) - position))
         shares.append(min(share, may))
-        room -= shares[-1]
+        free_slots -= shares[-1]
     return shares

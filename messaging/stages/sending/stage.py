@@ -56,7 +56,7 @@ class Outbox:
     name = "send"
 
     @staticmethod
-    def hands(threads: int) -> int:
+    def slots(threads: int) -> int:
         return threads
 
     def __init__(self, runtime: Runtime, owner: str) -> None:
@@ -68,10 +68,10 @@ class Outbox:
         #: What planning knows of the messages it has just written, by run.
         self.fresh: dict[int, Content] = {}
 
-    def claim(self, session: Session, held: dict[int, int], room: int) -> list[Sending]:
+    def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Sending]:
         """Claim the messages whose turn it is: from now on they are `sending`, with our fence."""
         now = self.runtime.clock()
-        chosen, of_lines = self.schedule.choose(session, held, room, now)
+        chosen, of_lines = self.schedule.choose(session, held, free_slots, now)
         if not chosen:
             return []
         claimed = ask(session, CLAIM, {"ids": chosen, **times(now)}).all()

@@ -52,6 +52,6 @@ def test_a_run_no_thread_is_free_for_is_postponed_on_our_own_shards_alone(shop: 
     with shop.runtime.db.read() as session:
         assert planning.prepare(session, {stored.shard: 1})
     with shop.runtime.db.write() as session:
-        assert planning.claim(session, {stored.shard: 1} if is_held else {}, room=0) == []
+        assert planning.claim(session, {stored.shard: 1} if is_held else {}, free_slots=0) == []
     (after,) = shop.stored_rows(Run)
     assert (after.plan_at != stored.plan_at) == is_held
