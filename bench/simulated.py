@@ -1,6 +1,6 @@
 """A simulated clock, and what stands around our own code while it runs on it: Redis, vendors, worker processes.
 
-Our code is real: drains with their leases, wake-ups, rounds, paces, limiter and sharing; database and Redis are real as well.
+Our code is real: drains with their leases, wake-ups, rounds, paces, limiter and rebalancing; database and Redis are real as well.
 Simulated are time, the network, and what work costs a process. Events happen one after another, on one thread, so that a run
 can be repeated. What a task does is done at once and comes back when its time is over.
 """
@@ -33,7 +33,7 @@ from messaging.queue.wakeups import QUEUE, Wakeups
 from messaging.runtime import Runtime
 from messaging.stages.base import Finished, Stage
 from messaging.worker.drain import GROUP, IDLE_S, SWEEP_S, Drain
-from messaging.worker.rebalancing import Sharing
+from messaging.worker.rebalancing import Rebalancing
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 #: How long Gupshup takes: 200 ms, give or take a quarter, so that what left together does not come back together.
@@ -248,7 +248,7 @@ class SteppedDrain(Drain):
 
     def __init__(self, runtime: Runtime, threads: int, clock: Clock, back: Callable[[Any], None]) -> None:
         super().__init__(runtime, threads)
-        self.sharing = Sharing(self, clock.now)
+        self.rebalancing = Rebalancing(self, clock.now)
         self.now = clock.now
         self._clock = clock
         self._come_back = back
@@ -259,7 +259,7 @@ class SteppedDrain(Drain):
 
     def hear(self, notified: set[int], own: bool) -> None:
         if own:
-            self.sharing.taken(notified)
+            self.rebalancing.offered(notified)
         self._notified |= notified
 
     def begin(self) -> None:
@@ -344,7 +344,7 @@ class Process:
         if may_write and self.writers.take_turns and self.writers.free_at > now:
             self._step_at(self.writers.free_at)
             return
-        self.drain.sharing.waited(max(0.0, now - self._free_at))
+        self.drain.rebalancing.waited(max(0.0, now - self._free_at))
         self.drain.begun()
         self._notified = False
         finished, self._back = self._back[:GROUP], self._back[GROUP:]

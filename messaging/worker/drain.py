@@ -64,7 +64,7 @@ class Drain(Rounds):
 
     def hold(self, shards: set[int]) -> None:
         """Take those of these shards that are free; what a dead owner had in flight there becomes unclear."""
-        wanted = shards - self.held.keys() - self.sharing.given
+        wanted = shards - self.held.keys() - self.rebalancing.given_away
         if not wanted:
             return
         with self.runtime.db.write() as session:
@@ -151,7 +151,7 @@ class Drain(Rounds):
         thorough = self._looked_at is None or now - self._looked_at >= timedelta(seconds=TICK_S)
         if thorough:
             self._looked_at = now
-        self.sharing.think()
+        self.rebalancing.update()
         if not (finished or notified or self._kept or self._is_time() or self._is_due()):
             return 0
         found = self.round(finished, lambda stage, task: self._submit(pool, stage, task), thorough)
@@ -197,7 +197,7 @@ class Drain(Rounds):
         except queue.Empty:
             pass
         self._round_at = self.now()
-        self.sharing.waited(self._round_at - began)
+        self.rebalancing.waited(self._round_at - began)
         return finished
 
     def goes_at(self, one: Finished | set[int]) -> float:
@@ -236,7 +236,7 @@ class Drain(Rounds):
                 self.runtime.wakeups.notify(notified)  # heard too late: for the next drain
             elif notified:
                 if own:
-                    self.sharing.taken(notified)
+                    self.rebalancing.offered(notified)
                 self._back.put(notified)
 
     def _leave(self) -> None:

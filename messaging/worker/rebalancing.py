@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 
 class Drain(Protocol):
-    """What sharing asks of the drain it belongs to. held: shard → fence; flying: tasks in flight, by shard."""
+    """What rebalancing asks of the drain it belongs to. held: shard → fence; flying: tasks in flight, by shard."""
 
     runtime: Runtime
     name: str
@@ -42,7 +42,7 @@ class Drain(Protocol):
     def crowded(self) -> bool: ...
 
 
-class Sharing:
+class Rebalancing:
     """What one drain knows of its own load, and which shards are on their way to another. now: seconds that only rise."""
 
     def __init__(self, drain: Drain, now: Callable[[], float] = time.monotonic) -> None:
@@ -57,11 +57,11 @@ class Sharing:
         self._loads: dict[int, float] = {}
 
     @property
-    def given(self) -> set[int]:
+    def given_away(self) -> set[int]:
         """Shards that were given away a moment ago."""
         return set(self._given)
 
-    def taken(self, shards: set[int]) -> None:
+    def offered(self, shards: set[int]) -> None:
         """Wake-ups of these shards were sent to this drain alone: the shards are ours, or are offered to us, even if we
         gave them away a moment ago.
 
@@ -70,11 +70,11 @@ class Sharing:
         for shard in shards & self._given.keys():
             self._given.pop(shard, None)
 
-    def leaving(self, shard: int) -> bool:
+    def is_leaving(self, shard: int) -> bool:
         """Whether nothing more is claimed there."""
         return shard in self._leaving
 
-    def started(self, shard: int) -> None:
+    def task_started(self, shard: int) -> None:
         """A task of this shard was begun."""
         self._started[shard] += 1
 
@@ -82,7 +82,7 @@ class Sharing:
         """The loop had nothing to do for so long."""
         self._waited_s += seconds
 
-    def think(self) -> None:
+    def update(self) -> None:
         """Each round; twice a second thoroughly: finish what was begun, tell our load, begin a hand-over if it is worth one."""
         now = self._now()
         # Over a copy, and the dictionary stays the same: the listener takes from it meanwhile.

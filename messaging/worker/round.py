@@ -36,7 +36,7 @@ from messaging.stages.sending import ready
 from messaging.stages.sending.stage import Outbox
 from messaging.store.models import shard_of
 from messaging.system import logs
-from messaging.worker.rebalancing import Sharing
+from messaging.worker.rebalancing import Rebalancing
 
 #: Batches of arrived events per round; then the sends get their turn.
 MOST_BATCHES = 4
@@ -65,7 +65,7 @@ class Rounds:
             Probing(runtime, self.name),
         ]
         self.stages: list[Stage] = [*self.rare, *self.quick]
-        self.sharing = Sharing(self)
+        self.rebalancing = Rebalancing(self)
         #: Tasks in flight, by shard.
         self.flying: Counter[int] = Counter()
         self._busy_threads: Counter[str] = Counter()
@@ -111,7 +111,7 @@ class Rounds:
 
     def _prepare(self) -> None:
         """What takes time and needs no lock: opening and reading events, planning. What is ours nobody else changes."""
-        held = {shard: fence for shard, fence in self.held.items() if not self.sharing.leaving(shard)}
+        held = {shard: fence for shard, fence in self.held.items() if not self.rebalancing.is_leaving(shard)}
         if held:
             with self.runtime.db.read() as session:
                 self.inbound.prepare(session, held)
@@ -138,7 +138,9 @@ class Rounds:
             return {}
         valid = leases.valid(session, self.name, self.runtime.clock())
         return {
-            shard: fence for shard, fence in self.held.items() if shard in valid and not self.sharing.leaving(shard)
+            shard: fence
+            for shard, fence in self.held.items()
+            if shard in valid and not self.rebalancing.is_leaving(shard)
         }
 
     def _claim_stage(self, session: Session, stage: Stage, held: dict[int, int], freed: int) -> list[Any]:
@@ -178,7 +180,7 @@ class Rounds:
         for stage, task in tasks:
             self._busy_threads[stage.name] += 1
             self.flying[shard_of(task.portal_id)] += 1
-            self.sharing.started(shard_of(task.portal_id))
+            self.rebalancing.task_started(shard_of(task.portal_id))
             submit(stage, task)
 
     def claim(self, submit: Submit, thorough: bool = True) -> int:
