@@ -55,7 +55,7 @@ def fill(runtime: Runtime, count: int, span: timedelta) -> int:
 
 
 def _vacuum(engine: Engine) -> None:
-    """As autovacuum and the housekeeping leave the tables; without it PostgreSQL would look into every row."""
+    """As autovacuum and retention leave the tables; without it PostgreSQL would look into every row."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE" if engine.dialect.name == "postgresql" else "ANALYZE"))
 

@@ -226,7 +226,7 @@ class Simulation:
 
     def _supervise(self) -> None:
         """What the pool's supervisor does each second; and what is looked at for the figures."""
-        due_work.sweep(self.web)
+        due_work.notify_drains(self.web)
         self._listen()
         self.held.append([len(process.drain.held) if process.drain else 0 for process in self.processes])
 

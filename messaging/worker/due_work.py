@@ -1,4 +1,4 @@
-"""Promises live in the database: what is due there is found there, whatever Redis remembers."""
+"""What is due now, found in the database: a wake-up that Redis lost delays the work, it does not lose it."""
 
 from datetime import timedelta
 
@@ -10,14 +10,15 @@ from messaging.runs.outcomes import UNCLEAR_FOR
 from messaging.runtime import Runtime
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
 from messaging.store.sql import there_is
+from messaging.store.states import EventState, MessageStatus, PortalStatus, RunState
 from messaging.store.types import UTCDateTime
 
 
 def due_shards(session: Session, runtime: Runtime) -> set[int]:
-    """Shards with something to do now: to plan, send, answer, apply, register, end; or left by a dead process.
+    """The shards with work now: something to plan, send, answer, apply, fetch, register or end, or sends of a dead process.
 
-    Asked many times a second. Each shard is asked whether there is something, by one step into a partial index per kind:
-    the cost does not rise with what waits.
+    Called many times a second. For each shard and each kind of work the statement takes one step into a partial index, so
+    the cost does not grow with the number of waiting rows.
     """
     now = runtime.clock()
     unclear_since = now - timedelta(seconds=runtime.config.unknown_after_s)
@@ -27,30 +28,28 @@ def due_shards(session: Session, runtime: Runtime) -> set[int]:
     return due | {shard_of(portal_id) for portal_id in rare}
 
 
-# Made once: building this statement costs more than running it.
+# Built once: SQLAlchemy spends more time on building this statement than on running it.
 _NOW = bindparam("now", type_=UTCDateTime)
 _RUN, _MESSAGE = Run.shard == Lease.shard, Message.shard == Lease.shard
-_ANSWERABLE = exists().where(Portal.id == Run.portal_id, Portal.status != "inactive")
-_STILL_OPEN = exists().where(Run.id == Message.run_id, Run.state != "ended")
-
-
+_ANSWERABLE = exists().where(Portal.id == Run.portal_id, Portal.status != PortalStatus.INACTIVE)
+_STILL_OPEN = exists().where(Run.id == Message.run_id, Run.state != RunState.ENDED)
 _DUE = select(Lease.shard).where(
     or_(
-        there_is(Run, Run.portal_id, _RUN, Run.state == "stored", Run.plan_at <= _NOW),
-        there_is(Run, Run.deadline_at, _RUN, Run.state != "ended", Run.deadline_at <= _NOW),
+        there_is(Run, Run.portal_id, _RUN, Run.state == RunState.STORED, Run.plan_at <= _NOW),
+        there_is(Run, Run.deadline_at, _RUN, Run.state != RunState.ENDED, Run.deadline_at <= _NOW),
         there_is(Run, Run.answer_at, _RUN, Run.answer_at.is_not(None), Run.answer_at <= _NOW, _ANSWERABLE),
-        there_is(Message, Message.send_at, _MESSAGE, Message.status == "queued", Message.send_at <= _NOW),
+        there_is(Message, Message.send_at, _MESSAGE, Message.status == MessageStatus.QUEUED, Message.send_at <= _NOW),
         there_is(
             Message,
             Message.claimed_at,
             _MESSAGE,
-            Message.status == "unknown",
+            Message.status == MessageStatus.UNKNOWN,
             _STILL_OPEN,
             Message.claimed_at <= bindparam("unclear_since", type_=UTCDateTime),
             Message.claimed_at > bindparam("unclear_until", type_=UTCDateTime),
         ),
         ((Lease.owner == "") | (Lease.expires_at < _NOW))
-        & there_is(Message, Message.claimed_at, _MESSAGE, Message.status == "sending"),
+        & there_is(Message, Message.claimed_at, _MESSAGE, Message.status == MessageStatus.SENDING),
         there_is(
             Reply, Reply.fetch_at, Reply.shard == Lease.shard, Reply.fetch_at.is_not(None), Reply.fetch_at <= _NOW
         ),
@@ -58,17 +57,17 @@ _DUE = select(Lease.shard).where(
             InboundEvent,
             InboundEvent.due_at,
             InboundEvent.shard == Lease.shard,
-            InboundEvent.state == "stored",
+            InboundEvent.state == EventState.STORED,
             InboundEvent.due_at <= _NOW,
         ),
     )
 )
 _PROBES = select(Line.portal_id).where(circuit_breaker.due(_NOW))
-_REGISTRATIONS = select(Portal.id).where(Portal.registration_due_at <= _NOW, Portal.status == "active")
+_REGISTRATIONS = select(Portal.id).where(Portal.registration_due_at <= _NOW, Portal.status == PortalStatus.ACTIVE)
 
 
-def sweep(runtime: Runtime) -> set[int]:
-    """Ring for everything that is due; what the supervisor does every second or two."""
+def notify_drains(runtime: Runtime) -> set[int]:
+    """Send wake-ups for all shards with due work, and return these shards. The supervisor calls this every second."""
     with runtime.db.read() as session:
         due = due_shards(session, runtime)
     runtime.wakeups.notify(due)

@@ -1,4 +1,4 @@
-"""Every function RQ may run. Jobs carry no data: the database is the queue, RQ wakes and supervises."""
+"""The functions RQ runs. Jobs carry no data: the database is the queue, RQ starts and supervises the drains."""
 
 import os
 from functools import cache
@@ -16,6 +16,6 @@ def runtime() -> Runtime:
 
 
 def drain() -> None:
-    """Work off everything that is due, then give the worker back."""
+    """Do all the work that is due, then let the RQ worker take its next job."""
     current = runtime()
     Drain(current, current.config.worker_threads).run()

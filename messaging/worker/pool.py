@@ -1,4 +1,4 @@
-"""The worker pool: supervised RQ workers, and the tick that notifies the drains of all that is due in the database."""
+"""The worker pool: RQ workers under a supervisor, and what the supervisor itself does each second (`Upkeep`)."""
 
 import gc
 import os
@@ -20,18 +20,19 @@ from messaging.runtime import Runtime
 from messaging.system import config, embedded_redis, logs
 from messaging.system.supervisor import Child, Supervisor
 from messaging.worker import drain, due_work, jobs
-from messaging.worker.retention import Housekeeper
+from messaging.worker.retention import Retention
 
-TICK_S = 1.0
+UPKEEP_S = 1.0
 PURGE_EVERY = timedelta(hours=1)
-ORPHAN_S = 1.0
-#: An idle RQ worker looks after abandoned jobs when its blocking pop returns; the default leaves that to 405 s.
+#: How often a worker checks that its supervisor is alive.
+PARENT_CHECK_S = 1.0
+#: An idle RQ worker cleans up abandoned jobs when its blocking pop returns: by default only after 405 s.
 WORKER_TTL_S = 90
 log = structlog.get_logger(__name__)
 
 
 class DrainWorker(SimpleWorker):
-    """RQ's SimpleWorker (no fork per job: a drain is one long job), that tells its drain when it is to stop."""
+    """RQ's SimpleWorker, which tells its drain to stop when it is asked to. No fork per job: a drain is one long job."""
 
     def handle_warm_shutdown_request(self) -> None:
         drain.STOP.set()
@@ -45,7 +46,7 @@ def work(supervisor: int) -> int:
     """One worker process: run drains until asked to stop, or until the supervisor (its pid) is gone."""
     runtime = jobs.runtime()
     logs.configure(runtime.config.log_format, runtime.config.log_level)
-    gc.freeze()  # what was imported stays: the collector need not look through it again
+    gc.freeze()  # imported code stays: the collector need not examine it again
     threading.Thread(target=_die_with_parent, args=(supervisor,), daemon=True).start()
     worker = DrainWorker([Queue(QUEUE, connection=runtime.redis)], connection=runtime.redis, worker_ttl=WORKER_TTL_S)
     worker.work(logging_level="WARNING")
@@ -54,14 +55,13 @@ def work(supervisor: int) -> int:
 
 
 def _die_with_parent(parent: int) -> None:
-    """A supervisor killed hard must not leave workers that nobody can stop or count.
+    """End this process when its supervisor is gone: after a `kill -9` no worker may remain that nobody can stop or count.
 
-    Asked to stop like anybody else: an orphan that only ended its drain would go on taking drain jobs from the queue, and
-    end each at once.
+    It sends itself SIGTERM, so that RQ stops as well: a worker that ended only its drain would take the next drain job.
     """
     ended = threading.Event()
     while os.getppid() == parent:
-        ended.wait(ORPHAN_S)
+        ended.wait(PARENT_CHECK_S)
     log.error("the supervisor is gone")
     os.kill(os.getpid(), signal.SIGTERM)
     ended.wait(drain.STOP_S)
@@ -78,42 +78,42 @@ def supervise() -> int:
     logs.configure(runtime.config.log_format, runtime.config.log_level)
     runtime.prepare()
 
-    # Its pid is handed on: a worker that asked for its parent only after the start could be an orphan by then.
+    # The workers are given our pid: one that called getppid() only after its start might be an orphan already.
     argv = [sys.executable, "worker.py", "child", str(os.getpid())]
     place = leases.new_place()
     env = {**os.environ, leases.PLACE: place}
     children = [Child(f"worker-{number}", argv, env) for number in range(1, runtime.config.worker_processes + 1)]
-    return Supervisor(children, Tick(runtime), TICK_S, died=lambda pid: bury(runtime, place, pid)).run()
+    return Supervisor(children, Upkeep(runtime), UPKEEP_S, died=lambda pid: release_dead(runtime, place, pid)).run()
 
 
-def bury(runtime: Runtime, place: str, pid: int) -> None:
-    """Give back what a dead worker held, so that another begins at once; should that fail, its leases run out by themselves."""
+def release_dead(runtime: Runtime, place: str, pid: int) -> None:
+    """Free the shards of a dead worker, so that another drain takes them at once. If that fails, its leases expire."""
     try:
         with runtime.db.write() as session:
             prefix = leases.release_dead(session, place, pid)
         runtime.wakeups.buried(prefix)
-        due_work.sweep(runtime)
+        due_work.notify_drains(runtime)
     except (RedisError, SQLAlchemyError, OSError, embedded_redis.QueueServerError) as error:
         log.error("the shards of a dead worker become free later", error=type(error).__name__)
 
 
-class Tick:
-    """What the supervisor does each second: keep the embedded Redis up, notify drains of due work, now and then tidy up."""
+class Upkeep:
+    """What the supervisor does each second: keep the embedded Redis running, notify drains of due work, delete what is old."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self._purged_at: datetime | None = None
-        self._housekeeper = Housekeeper(runtime)
+        self._retention = Retention(runtime)
 
     def __call__(self) -> None:
         try:
             if self.runtime.config.is_embedded:
                 embedded_redis.ensure(self.runtime.config.data_dir)
-            due_work.sweep(self.runtime)
+            due_work.notify_drains(self.runtime)
             self._purge()
-            self._housekeeper.tick()
+            self._retention.step()
         except (RedisError, SQLAlchemyError, OSError, embedded_redis.QueueServerError) as error:
-            log.error("the tick failed, again in a moment", error=type(error).__name__)
+            log.error("upkeep failed, again in a moment", error=type(error).__name__)
 
     def _purge(self) -> None:
         now = self.runtime.clock()

@@ -1,11 +1,11 @@
-"""What is forgotten, and when: webhooks, then texts, then rows (docs/decisions/0015).
+"""What is deleted, and when: first webhooks, then texts, then rows (docs/decisions/0015).
 
-Called each second by the worker's supervisor, it does a second's share: a few transactions of at most BATCH rows (some
-milliseconds of SQLite's one write lock), oldest first. It remembers nothing: the next call finds what is left, so a crash costs
-one batch. Nothing is unsealed. One supervisor at a time does it, by a key in Redis; should two ever do, they only share the
-work, since each batch locks what it takes.
+The worker's supervisor calls `step` each second. A step takes a few transactions of at most BATCH rows, oldest first, so that
+it holds SQLite's one write lock for milliseconds. No progress is stored: the next step finds what is left, so a crash
+costs one batch. Nothing is decrypted. A key in Redis lets one supervisor work at a time; if two ever do, they share the work,
+because each batch locks its rows.
 
-Never touched: a run that is open, unanswered or whose answer is still to be repeated, and whatever hangs on it.
+Never deleted: a run that is open, unanswered, or whose answer is still to be repeated, and its message and reply.
 """
 
 import secrets
@@ -22,62 +22,65 @@ from messaging.insight.daily import Tallies
 from messaging.runtime import Runtime
 from messaging.store.id_search import first_since
 from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run, Tally
+from messaging.store.states import EventState, RunState
 from messaging.store.types import WIPED
 
-#: Rows of one transaction, not counting what hangs on them: a message and a reply per run.
+#: Rows of one transaction, not counting the message and the reply of each run.
 BATCH = 100
-#: Transactions of each kind in one call: a thousand rows a second, when seven would do for 100,000 messages a day.
-ROUNDS = 2
-REST = timedelta(minutes=1)
-#: Longer than the rest: who has the turn keeps it.
-TURN_S = 150
-TURN = "waba24:housekeeping"
+#: Transactions of each duty in one step.
+BATCHES = 2
+#: How long nothing is looked for after a step that found nothing.
+PAUSE = timedelta(minutes=1)
+#: Redis key with the name of the supervisor that works. It lives longer than PAUSE, so that its owner keeps it.
+LOCK = "waba24:housekeeping"
+LOCK_S = 150
 TALLIES_KEPT = timedelta(days=3 * 366)
 log = structlog.get_logger(__name__)
 
+#: Deletes or wipes at most so many rows of one kind; returns how many.
 Duty = Callable[[Session, Runtime, int], int]
 
 
-class Housekeeper:
-    """One process' share of forgetting and counting."""
+class Retention:
+    """Deletes what is old, and counts the daily figures, for one supervisor."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.name = secrets.token_hex(6)
         self._tallies = Tallies(runtime)
-        self._rests_until: datetime | None = None
+        self._paused_until: datetime | None = None
 
-    def tick(self) -> int:
-        """A second's share; how many rows were wiped or deleted. Rests a minute when nothing was left."""
+    def step(self) -> int:
+        """Do the work of one second; returns how many rows were wiped or deleted. Pauses for PAUSE when nothing is left."""
         now = self.runtime.clock()
-        if (self._rests_until and now < self._rests_until) or not self._has_turn():
+        if (self._paused_until and now < self._paused_until) or not self._has_lock():
             return 0
-        done = sum(self._do(duty) for duty in DUTIES for _ in range(ROUNDS))
+        done = sum(self._do(duty) for duty in DUTIES for _ in range(BATCHES))
         counting = self._count()
-        self._rests_until = None if done or counting else now + REST
+        self._paused_until = None if done or counting else now + PAUSE
         return done
 
     @property
-    def is_resting(self) -> bool:
-        """Whether the last call found nothing left to do."""
-        return self._rests_until is not None
+    def is_paused(self) -> bool:
+        """Whether the last step found nothing to do."""
+        return self._paused_until is not None
 
-    def _has_turn(self) -> bool:
+    def _has_lock(self) -> bool:
         redis = self.runtime.redis
-        if redis.set(TURN, self.name, nx=True, ex=TURN_S):
+        if redis.set(LOCK, self.name, nx=True, ex=LOCK_S):
             return True
-        return bool(redis.get(TURN) == self.name.encode() and redis.expire(TURN, TURN_S))
+        return bool(redis.get(LOCK) == self.name.encode() and redis.expire(LOCK, LOCK_S))
 
     def _do(self, duty: Duty) -> int:
-        """One batch of one kind; one that fails (a row of somebody who was faster, say) stops no other kind."""
+        """Do one batch of this duty. A duty that fails, because another process was faster, say, stops no other duty."""
         try:
             with self.runtime.db.write() as session:
                 done = duty(session, self.runtime, BATCH)
         except SQLAlchemyError as error:
-            log.error("housekeeping failed, again later", duty=duty.__name__, error=type(error).__name__)
+            log.error("retention failed, again later", duty=duty.__name__, error=type(error).__name__)
             return 0
         if done:
-            log.debug("housekeeping", duty=duty.__name__, rows=done)
+            log.debug("retention", duty=duty.__name__, rows=done)
         return done
 
     def _count(self) -> bool:
@@ -89,17 +92,17 @@ class Housekeeper:
 
 
 def events(session: Session, runtime: Runtime, limit: int) -> int:
-    """Webhooks that were applied, or will never be, KEEP_EVENTS_DAYS after they came."""
+    """Delete webhooks KEEP_EVENTS_DAYS after they came, except those that are still to be applied."""
     before = runtime.clock() - timedelta(days=runtime.config.keep_events_days)
     end = first_since(session, InboundEvent.id, InboundEvent.received_at, before)
     old = select(InboundEvent.id).where(
-        InboundEvent.id < end, InboundEvent.received_at < before, InboundEvent.state != "stored"
+        InboundEvent.id < end, InboundEvent.received_at < before, InboundEvent.state != EventState.STORED
     )
     return _delete(session, InboundEvent, _ids(session, old.order_by(InboundEvent.id), limit))
 
 
 def run_texts(session: Session, runtime: Runtime, limit: int) -> int:
-    """What runs and their messages say, KEEP_TEXTS_DAYS after the end. A repeated call would be a new one from now on."""
+    """Wipe the texts of runs and messages KEEP_TEXTS_DAYS after the end. A repeated call is a new run from then on."""
     before = runtime.clock() - timedelta(days=runtime.config.keep_texts_days)
     unwiped = type_coerce(Run.event_token, Text) != WIPED
     over = select(Run.id).where(_answered(), unwiped, Run.ended_at < before)
@@ -111,7 +114,7 @@ def run_texts(session: Session, runtime: Runtime, limit: int) -> int:
         .where(Run.id.in_(ids))
         .values(
             event_token=WIPED,
-            token_digest=literal_column("'.' || id"),  # unique, short, and beside the others of its kind
+            token_digest=literal_column("'.' || id"),  # unique and short; wiped runs lie side by side in the index
             properties=WIPED,
             auth=None,
             answer=None,
@@ -127,17 +130,17 @@ def run_texts(session: Session, runtime: Runtime, limit: int) -> int:
         .returning(Message.run_id)
         .execution_options(synchronize_session=False)
     ).all()
-    # Their messages tell to whom they went; the index that finds the runs of a conversation stays small.
+    # The message knows its conversation, so the run need not; the index of a conversation's runs stays small.
     known = update(Run).where(Run.id.in_(wiped)).values(conversation_id=None)
     session.execute(known.execution_options(synchronize_session=False))
     return len(ids)
 
 
 def reply_texts(session: Session, runtime: Runtime, limit: int) -> int:
-    """What clients wrote, KEEP_TEXTS_DAYS after it came."""
+    """Wipe what clients wrote KEEP_TEXTS_DAYS after it came."""
     before = runtime.clock() - timedelta(days=runtime.config.keep_texts_days)
     unwiped = type_coerce(Reply.content, Text) != WIPED
-    old = select(Reply.id).where(unwiped, Reply.received_at < before, _given())
+    old = select(Reply.id).where(unwiped, Reply.received_at < before, _is_unneeded())
     ids = _ids(session, old.order_by(Reply.received_at), limit)
     wiped = update(Reply).where(Reply.id.in_(ids)).values(content=WIPED)
     session.execute(wiped.execution_options(synchronize_session=False))
@@ -145,37 +148,37 @@ def reply_texts(session: Session, runtime: Runtime, limit: int) -> int:
 
 
 def runs(session: Session, runtime: Runtime, limit: int) -> int:
-    """Runs KEEP_DAYS after their end, with message and reply, and the conversations they leave empty."""
+    """Delete runs KEEP_DAYS after their end, with message and reply, and the conversations that are empty then."""
     before = runtime.clock() - timedelta(days=runtime.config.keep_days)
     end = first_since(session, Run.id, Run.stored_at, before)
     over = select(Run.id).where(Run.id < end, _answered(), Run.ended_at < before)
     ids = _ids(session, over.order_by(Run.id), limit)
     if not ids:
         return 0
-    spoken = {
+    touched = {
         *session.scalars(select(Run.conversation_id).where(Run.id.in_(ids), Run.conversation_id.is_not(None))),
         *session.scalars(delete(Reply).where(Reply.run_id.in_(ids)).returning(Reply.conversation_id)),
         *session.scalars(delete(Message).where(Message.run_id.in_(ids)).returning(Message.conversation_id)),
     }
     _delete(session, Run, ids)
-    _silent(session, {one for one in spoken if one is not None}, before)
+    _delete_empty(session, {conversation_id for conversation_id in touched if conversation_id is not None}, before)
     return len(ids)
 
 
 def replies(session: Session, runtime: Runtime, limit: int) -> int:
-    """Replies that ended no run, KEEP_DAYS after they came, and the conversations they leave empty."""
+    """Delete replies that ended no run KEEP_DAYS after they came, and the conversations that are empty then."""
     before = runtime.clock() - timedelta(days=runtime.config.keep_days)
     end = first_since(session, Reply.id, Reply.received_at, before)
     free = Reply.run_id.is_(None) & Reply.fetch_at.is_(None)
     old = select(Reply.id).where(Reply.id < end, Reply.received_at < before, free)
     ids = _ids(session, old.order_by(Reply.id), limit)
-    spoken = set(session.scalars(delete(Reply).where(Reply.id.in_(ids)).returning(Reply.conversation_id)))
-    _silent(session, spoken, before)
+    touched = set(session.scalars(delete(Reply).where(Reply.id.in_(ids)).returning(Reply.conversation_id)))
+    _delete_empty(session, touched, before)
     return len(ids)
 
 
 def old_tallies(session: Session, runtime: Runtime, limit: int) -> int:
-    """Daily figures after three years."""
+    """Delete daily figures after TALLIES_KEPT."""
     before = (runtime.clock() - TALLIES_KEPT).date()
     key = (Tally.day, Tally.line_id, Tally.status)
     rows = session.execute(select(*key).where(Tally.day < before).order_by(*key).limit(limit))
@@ -190,18 +193,18 @@ DUTIES: tuple[Duty, ...] = (runs, replies, run_texts, reply_texts, events, old_t
 
 
 def _answered() -> Any:
-    """Nothing more will happen to such a run, except that a webhook may still tell of its message."""
-    return (Run.state == "ended") & Run.answer_at.is_(None)
+    """The run is ended and answered for good. Only a webhook about its message may still come."""
+    return (Run.state == RunState.ENDED) & Run.answer_at.is_(None)
 
 
-def _given() -> Any:
-    """Whether nobody needs this reply's text any more: its file is fetched, its run, if any, answered."""
-    is_needed = exists().where(Run.id == Reply.run_id, or_(Run.state != "ended", Run.answer_at.is_not(None)))
+def _is_unneeded() -> Any:
+    """The text of a reply is not needed any more: its file is fetched, and its run, if any, is answered."""
+    is_needed = exists().where(Run.id == Reply.run_id, or_(Run.state != RunState.ENDED, Run.answer_at.is_not(None)))
     return Reply.fetch_at.is_(None) & ~is_needed
 
 
 def _ids(session: Session, query: Any, limit: int) -> list[int]:
-    """The ids of a batch, locked; what somebody else has locked is left for later."""
+    """The ids of a batch, locked. Rows that another transaction has locked are left for later."""
     return list(session.scalars(query.limit(limit).with_for_update(skip_locked=True)))
 
 
@@ -212,14 +215,14 @@ def _delete(session: Session, model: Any, ids: Iterable[int]) -> int:
     return len(gone)
 
 
-def _silent(session: Session, touched: set[int], before: datetime) -> None:
-    """Delete those of these conversations in which nobody spoke lately and to which nothing refers.
+def _delete_empty(session: Session, touched: set[int], before: datetime) -> None:
+    """Delete those of these conversations that have been silent since `before` and to which no row refers.
 
-    Locked first, looked at afterwards: a message that was being planned meanwhile is seen then.
+    They are locked before the references are counted, so that a message planned meanwhile is seen.
     """
     last = [Conversation.last_activity_at, Conversation.last_inbound_at]
     quiet = [or_(at.is_(None), at < before) for at in last]
     ids = _ids(session, select(Conversation.id).where(Conversation.id.in_(touched), *quiet), len(touched))
     refers = [exists().where(model.conversation_id == Conversation.id) for model in (Message, Reply, Run)]
-    empty = select(Conversation.id).where(Conversation.id.in_(ids), *(~one for one in refers))
+    empty = select(Conversation.id).where(Conversation.id.in_(ids), *(~reference for reference in refers))
     _delete(session, Conversation, session.scalars(empty))

@@ -36,7 +36,7 @@ def test_only_the_shards_of_the_dead_process_become_free(world: World) -> None:
             assert leases.take(session, owner, {shard}, world.now)
     for owner in owners.values():
         world.runtime.wakeups.alive(owner)
-    pool.bury(world.runtime, "a_b-0f", 7)
+    pool.release_dead(world.runtime, "a_b-0f", 7)
 
     assert _owners(world) == {shard: owner for shard, owner in owners.items() if shard > 2}
     listening = world.runtime.redis.zrange("waba24:drains", 0, -1)
@@ -54,7 +54,7 @@ def test_what_the_dead_process_had_in_flight_becomes_unclear_at_once(shop: World
     shop.replace_worker()
     shop.do_due_work()
     assert [message.status for message in shop.stored_rows(Message)] == ["sending"], "the lease has not run out"
-    pool.bury(shop.runtime, place, int(pid))
+    pool.release_dead(shop.runtime, place, int(pid))
     shop.do_due_work()
     assert [message.status for message in shop.stored_rows(Message)] == ["unknown"]
     assert shop.sent == []

@@ -64,7 +64,7 @@ def listening(world: World) -> Iterator[dict[str, Any]]:
 
 
 def a_day(shop: World) -> None:
-    """Sends with every ending, replies, a lost worker, an unclear send, figures, questions, housekeeping, a removed line."""
+    """Sends with every ending, replies, a lost worker, an unclear send, figures, questions, retention, a removed line."""
     open_windows(shop, OLGA, PHONES[0])
     buttons = ("robot.send_buttons", {"text": "?", "phone": OLGA, "buttons": ["Да|yes", "Нет|no"], "until": "replied"})
     start_each(
@@ -89,7 +89,7 @@ def a_day(shop: World) -> None:
     jump_clock(shop, 1, 40, 700)
     shop.replace_worker()
     shop.do_due_work()
-    pool.Tick(shop.runtime)()
+    pool.Upkeep(shop.runtime)()
     assert shop.app.get("/metrics").status_code == 200
     with shop.bx.lock:
         page = frames.new_frame(shop.portal, f"{APP}/bx24/app")

@@ -1,4 +1,4 @@
-"""What is forgotten and when (docs/decisions/0015): nothing younger goes, nothing open goes, in small steps, in turns."""
+"""What is deleted, and when (docs/decisions/0015): nothing younger, nothing open, in small steps, by one process at a time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from messaging.insight.timeline import facts
 from messaging.store import key_rotation
 from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run, Tally
 from messaging.worker import retention
-from messaging.worker.retention import BATCH, TURN, Housekeeper
+from messaging.worker.retention import BATCH, LOCK, Retention
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, ending, jump_clock, open_windows, start_each, template_robot
 from tests.support.rows import copies
 from tests.support.world import World
@@ -31,12 +31,12 @@ def kept(world: World) -> dict[str, int]:
     return rows
 
 
-def keep_house(world: World) -> None:
+def delete_old(world: World) -> None:
     """Until there is nothing left to do."""
-    world.runtime.redis.delete(TURN)
-    housekeeper = Housekeeper(world.runtime)
-    while not housekeeper.is_resting:
-        housekeeper.tick()
+    world.runtime.redis.delete(LOCK)
+    worker = Retention(world.runtime)
+    while not worker.is_paused:
+        worker.step()
 
 
 def a_past(shop: World) -> None:
@@ -65,7 +65,7 @@ def test_webhooks_go_first_then_texts_then_rows(shop: World) -> None:
     born, before = shop.now, kept(shop)
     for days, expected in AGES:
         shop.now = born + timedelta(days=days)
-        keep_house(shop)
+        delete_old(shop)
         assert kept(shop) == {**before, **expected}, days
         if days == 91:
             with shop.runtime.db.read() as session:
@@ -93,13 +93,13 @@ def test_a_run_is_kept_whole_while(why: str, shop: World) -> None:
     values = {name: shop.now - timedelta(days=29) if value is True else value for name, value in OPEN[why].items()}
     with shop.runtime.db.write() as session:
         session.execute(update(Run).values(**values))
-    keep_house(shop)
+    delete_old(shop)
     now = kept(shop)
     assert {name: now[name] for name in ("run", "message", "texts")} == {"run": 3, "message": 2, "texts": 3}
     assert (now["reply"], now["conversation"]) == (1, before["conversation"]), "the free reply goes, no conversation"
 
 
-def test_in_small_steps_that_a_crash_or_a_second_housekeeper_does_not_disturb(
+def test_in_small_steps_that_a_crash_or_a_second_supervisor_does_not_disturb(
     shop: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     a_past(shop)
@@ -109,26 +109,26 @@ def test_in_small_steps_that_a_crash_or_a_second_housekeeper_does_not_disturb(
         copies(connection, "run", 1, many, token_digest="'t' || n")
         copies(connection, "message", 1, many, run_id=f"{top} + n", gupshup_id="'g' || n")
     shop.now += timedelta(days=401)
-    first, second = Housekeeper(shop.runtime), Housekeeper(shop.runtime)
+    first, second = Retention(shop.runtime), Retention(shop.runtime)
     with deletions(shop) as sizes:
-        first.tick()
+        first.step()
     assert max(sizes) == BATCH
-    assert second.tick() == 0, "not its turn"
+    assert second.step() == 0, "not its turn"
     shop.runtime.redis.flushall()
     left = kept(shop)["run"]
-    assert second.tick() > 0
+    assert second.step() > 0
     assert kept(shop)["run"] < left
 
     def dies(*_: Any) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(retention, "_silent", dies)
+    monkeypatch.setattr(retention, "_delete_empty", dies)
     left = kept(shop)["message"]
     with pytest.raises(KeyboardInterrupt):
-        keep_house(shop)
+        delete_old(shop)
     assert kept(shop)["message"] == left, "a batch goes whole or not at all"
     monkeypatch.undo()
-    keep_house(shop)
+    delete_old(shop)
     assert set(kept(shop).values()) == {0}
 
 
@@ -158,10 +158,10 @@ def test_a_call_is_known_again_until_its_token_is_wiped(shop: World) -> None:
 
     assert again() == 1
     shop.now += timedelta(days=89)
-    keep_house(shop)
+    delete_old(shop)
     assert again() == 1
     shop.now += timedelta(days=2)
-    keep_house(shop)
+    delete_old(shop)
     assert again() == 2
 
 
@@ -176,16 +176,16 @@ def test_figures_outlive_their_messages(shop: World) -> None:
         with shop.runtime.db.read() as session:
             return {row.status: row.count for row in session.scalars(select(Tally).where(Tally.day == day))}
 
-    keep_house(shop)
+    delete_old(shop)
     early = figures()
     assert sum(early.values()) == 3
     jump_clock(shop, 60)
     shop.now += timedelta(days=1)
-    keep_house(shop)
+    delete_old(shop)
     settled = figures()
     assert settled != early, "counted again the day after"
     assert settled == {"failed": 1, "delivered": 2}
     shop.now += timedelta(days=401)
-    keep_house(shop)
+    delete_old(shop)
     assert kept(shop)["message"] == 0
     assert figures() == settled
