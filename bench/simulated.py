@@ -1,6 +1,6 @@
 """A simulated clock, and what stands around our own code while it runs on it: Redis, vendors, worker processes.
 
-Our code is real: drains with their leases, wake-ups, rounds, paces, limiter and rebalancing; database and Redis are real as well.
+Our code is real: drains with their leases, wake-ups, rounds, paces, limiter and rebalancing; so are database and Redis.
 Simulated are time, the network, and what work costs a process. Events happen one after another, on one thread, so that a run
 can be repeated. What a task does is done at once and comes back when its time is over.
 """
@@ -32,7 +32,7 @@ from messaging.limits.portal_rate import BURST, RATE_PER_S
 from messaging.queue.wakeups import QUEUE, Wakeups
 from messaging.runtime import Runtime
 from messaging.stages.base import Finished, Stage
-from messaging.worker.drain import GROUP, IDLE_S, SWEEP_S, Drain
+from messaging.worker.drain import GROUP, IDLE_S, LOOK_S, Drain
 from messaging.worker.rebalancing import Rebalancing
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
@@ -264,20 +264,17 @@ class SteppedDrain(Drain):
 
     def begin(self) -> None:
         self.runtime.wakeups.begun(self.name)
-        self._sweep()
+        self._take_due_shards()
 
-    def next(self, finished: list[Finished], sweep: bool) -> int:
-        return self._next(None, finished, sweep)  # type: ignore[arg-type]  # the pool is for `_submit`, which has none
+    def next(self, finished: list[Finished], look: bool) -> int:
+        return self._next(None, finished, look)  # type: ignore[arg-type]  # the pool is for `_submit`, which has none
 
     def begun(self) -> None:
         self._round_at = self._clock.seconds
 
-    def wait_s(self) -> float:
-        return self._wait_s()
-
     @property
     def is_idle(self) -> bool:
-        return not (self.in_flight or self._pending)
+        return not (self.in_flight or self._has_due_work)
 
     def leave(self) -> None:
         self._leave()
@@ -301,12 +298,12 @@ class Process:
     _due: float = float("inf")
     _free_at: float = 0.0
     _idle_since: float = 0.0
-    _swept_at: float = 0.0
+    _looked_at: float = 0.0
     left: Callable[[], None] = lambda: None
 
     def begin(self) -> None:
         """RQ hands us a drain job."""
-        now = self._idle_since = self._swept_at = self._free_at = self.clock.seconds
+        now = self._idle_since = self._looked_at = self._free_at = self.clock.seconds
         self.drain = SteppedDrain(self.runtime, self.threads, self.clock, self.come_back)
         self.drain.begin()
         self._found = 1
@@ -326,9 +323,9 @@ class Process:
             self._notified = True
             self._wake(notified)
 
-    def _wake(self, one: Finished | set[int]) -> None:
+    def _wake(self, event: Finished | set[int]) -> None:
         assert self.drain is not None
-        self._step_at(max(self.clock.seconds, self._free_at, self.drain.goes_at(one)))
+        self._step_at(max(self.clock.seconds, self._free_at, self.drain.latest_round(event)))
 
     def _step_at(self, seconds: float) -> None:
         if seconds < self._due:
@@ -348,11 +345,11 @@ class Process:
         self.drain.begun()
         self._notified = False
         finished, self._back = self._back[:GROUP], self._back[GROUP:]
-        sweep = now - self._swept_at >= SWEEP_S
-        self._swept_at = now if sweep else self._swept_at
-        self._found = self.drain.next(finished, sweep)
+        look = now - self._looked_at >= LOOK_S
+        self._looked_at = now if look else self._looked_at
+        self._found = self.drain.next(finished, look)
         self._pay(now, len(finished) + self._found)
-        self._rest(now, bool(self._found or finished))
+        self._idle(now, bool(self._found or finished))
 
     def _pay(self, now: float, items: int) -> None:
         took_s = self.costs.round_s + items * self.costs.item_s
@@ -362,7 +359,7 @@ class Process:
         if items:
             self.writers.free_at = now + took_s * self.costs.locked
 
-    def _rest(self, now: float, did_something: bool) -> None:
+    def _idle(self, now: float, did_something: bool) -> None:
         assert self.drain is not None
         if did_something or not self.drain.is_idle:
             self._idle_since = now
@@ -371,9 +368,9 @@ class Process:
             self.drain = None
             self.left()
             return
-        self._step_at(max(self._free_at + self.drain.wait_s(), self.drain.earliest()))
-        for one in self._back:
-            self._wake(one)
+        self._step_at(max(self._free_at + self.drain.wait_s(), self.drain.earliest_round()))
+        for finished in self._back:
+            self._wake(finished)
 
 
 class Yard(Wakeups):
