@@ -1,10 +1,10 @@
 """Answers to Bitrix24: the only caller of `bizproc.event.send`.
 
-`true` is no proof that an answer arrived: the workflow may have been locked at that moment, and then the answer is lost
-without a word (Bitrix24 docs: bizproc-event-send; reference section 5.4). So
-- while there is space in the batch, `bizproc.activity.log` goes first: it carries the line for the workflow log and is
-  synchronous, so it tells a locked workflow (423) and one that is gone (404);
-- every answer is sent a second time after REPEAT_S, which Bitrix24 ignores if the first one arrived. Same values, always.
+`true` does not prove that an answer arrived: if the workflow was locked at that moment, the answer is lost silently
+(Bitrix24 docs: bizproc-event-send; reference section 5.4). Two measures make up for that:
+- While there is space in the batch, `bizproc.activity.log` goes before each answer. It writes the line of the workflow log, and
+  because it is synchronous it reports a workflow that is locked (423) or gone (404).
+- Every answer is sent a second time after REPEAT_S, always with the same values. Bitrix24 ignores it if the first one arrived.
 """
 
 from collections import defaultdict
@@ -29,21 +29,23 @@ from messaging.store.database import ask
 from messaging.store.models import Portal, Run
 from messaging.store.rows import RunRow
 from messaging.store.sql import among, not_among
+from messaging.store.states import PortalStatus
 from messaging.store.types import UTCDateTime
 
 REPEAT_S = 30
+#: How long to wait for a locked workflow: LOCKED_S for the first LOCKED_TRIES, then LONG_LOCKED_S.
 LOCKED_S = 20
 LOCKED_TRIES = 10
 LONG_LOCKED_S = 300
 REAUTH_S = 60
 BACKOFF_MAX_S = 60
-#: Between two calls of a portal: a bucket nearly empty, and one that fills. 80 answers a second then cost 25 calls in 1,000.
-LINGER_S = 0.25
-LONG_LINGER_S = 1.0
-#: A repetition waits until no first answer has been due for so long, but no longer than PATIENCE.
+#: Seconds between two calls to a portal, while its bucket of requests is nearly empty, and while it fills.
+GAP_S = 0.25
+LONG_GAP_S = 1.0
+#: A repeated answer waits until no first answer has been due for QUIET, but no longer than PATIENCE.
 QUIET = timedelta(seconds=2)
 PATIENCE = timedelta(minutes=5)
-#: Bitrix24 stops a method that used 480 s (420 s for some) in ten minutes.
+#: Bitrix24 blocks a method that has used 480 s (420 s for some) within ten minutes; we pause before that.
 OPERATING_S = 400.0
 log = structlog.get_logger(__name__)
 
@@ -69,7 +71,7 @@ class Batch:
 
 @dataclass(frozen=True)
 class Sent:
-    """What the portal said, and how full its bucket of requests was then (limiter.BURST is its brim)."""
+    """The portal's reply. level: how many requests its bucket held then, at most `portal_rate.BURST`."""
 
     reply: BatchReply
     level: int
@@ -79,8 +81,11 @@ Result = Sent | Bx24Error
 
 
 @dataclass
-class Rest:
-    """A portal between two calls: not before `until`. level: of its bucket; failures: calls in a row that failed."""
+class PortalPause:
+    """When a portal may be called again: not before `until`.
+
+    level: requests in its bucket; failures: failed calls in a row; first_at: when a first answer was last due.
+    """
 
     until: datetime
     level: int = 0
@@ -91,8 +96,8 @@ class Rest:
 class Answers:
     """The answering stage of a drain: one call in flight per portal.
 
-    An answer after an idle moment goes at once. Then the portal rests a little, the longer the fuller its bucket, so that the
-    next call carries more: 2 calls a second are all there is, for everything we ask of that portal.
+    An answer after an idle moment goes at once. Then the portal is not called for a while, longer the fuller its bucket is, so
+    that the next call carries more answers: everything we ask of a portal must fit into 2 calls a second.
     """
 
     name = "answer"
@@ -100,20 +105,20 @@ class Answers:
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
         self.busy: set[int] = set()
-        #: Seconds until a portal that rests may be called again; None: none rests.
+        #: Seconds until the next pause of a portal ends; None if no portal is paused.
         self.again_in: float | None = None
-        self._rests: dict[int, Rest] = {}
+        self._pauses: dict[int, PortalPause] = {}
 
     @staticmethod
     def slots(threads: int) -> int:
         return max(4, threads // 8)
 
     def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Batch]:
-        """Due answers by portal; first ones before repetitions."""
+        """Claim due answers, one batch per portal; first answers before repeated ones."""
         now = self.runtime.clock()
-        resting = {portal_id: rest for portal_id, rest in self._rests.items() if rest.until > now}
-        self.again_in = min(((rest.until - now).total_seconds() for rest in resting.values()), default=None)
-        asked = {"now": now, "shards": list(held), "not": list(self.busy | resting.keys()), "limit": MAX_BATCH * 8}
+        paused = {portal_id: pause for portal_id, pause in self._pauses.items() if pause.until > now}
+        self.again_in = min(((pause.until - now).total_seconds() for pause in paused.values()), default=None)
+        asked = {"now": now, "shards": list(held), "not": list(self.busy | paused.keys()), "limit": MAX_BATCH * 8}
         due = ask(session, _DUE, asked).all()
         by_portal: defaultdict[int, list[Any]] = defaultdict(list)
         for row in due:
@@ -129,16 +134,16 @@ class Answers:
         return batches
 
     def _choose(self, portal_id: int, due: list[Any], now: datetime) -> list[int]:
-        """Whom the next call answers. Repetitions take the places that are left, or go when the portal is quiet."""
-        rest = self._rests.setdefault(portal_id, Rest(now))
+        """The runs the next call answers. Repeated answers take the places that are left, or wait until the portal is quiet."""
+        pause = self._pauses.setdefault(portal_id, PortalPause(now))
         first = [row.id for row in due if row.answers_sent == 0]
         again = [row for row in due if row.answers_sent > 0]
         if not first:
-            is_quiet = rest.first_at is None or now - rest.first_at > QUIET
+            is_quiet = pause.first_at is None or now - pause.first_at > QUIET
             return [row.id for row in again[:MAX_BATCH]] if is_quiet or now - again[0].answer_at > PATIENCE else []
-        rest.first_at = now
+        pause.first_at = now
         is_full = len(first) >= MAX_BATCH
-        rest.until = now + timedelta(seconds=_gap_s(rest.level, is_full))
+        pause.until = now + timedelta(seconds=gap_s(pause.level, is_full))
         places = MAX_BATCH - len(first) * (2 if len(first) * 2 <= MAX_BATCH else 1)
         return [*first[:MAX_BATCH], *(row.id for row in again[: max(0, places)])]
 
@@ -154,7 +159,7 @@ class Answers:
         return [Batch(portal_id, tuple(answers)) for portal_id, answers in by_portal.items()]
 
     def work(self, batch: Batch) -> Result:
-        """One REST call; runs on a thread."""
+        """Send one batch in one REST call; runs on a thread."""
         try:
             client = tokens.portal_client(self.runtime, batch.portal_id)
             return Sent(client.batch(commands(batch.answers)), client.limit.level)
@@ -162,51 +167,51 @@ class Answers:
             return error
 
     def record(self, session: Session, done: list[tuple[Batch, Result]]) -> None:
-        """Write down which answers Bitrix24 took."""
+        """Record which answers Bitrix24 has taken."""
         changes = Changes(session)
         ids = [answer.run_id for batch, _ in done for answer in batch.answers]
         found = {run.id: run for run in rows.runs(session, ids)}
         for batch, result in done:
             self.busy.discard(batch.portal_id)
-            self._rested(batch.portal_id, result)
+            self._pause(batch.portal_id, result)
             for answer in batch.answers:
-                if run := found.get(answer.run_id):  # else wiped together with its portal
-                    changes.set(run, **self._recorded(run, result))
+                if run := found.get(answer.run_id):  # else it was deleted together with its portal
+                    changes.set(run, **self._columns(run, result))
         changes.write()
 
-    def _recorded(self, run: RunRow, result: Result) -> dict[str, Any]:
-        """The columns to write."""
+    def _columns(self, run: RunRow, result: Result) -> dict[str, Any]:
+        """The columns of a run to write after its batch came back."""
         if isinstance(result, Bx24Error):
             return self._refused(run, result)
         if error := result.reply.errors.get(f"s{run.id}"):
             return self._refused(run, error)
         return self._taken(run, result.reply.errors.get(f"l{run.id}"))
 
-    def _rested(self, portal_id: int, result: Result) -> None:
-        """A portal that does not answer is left alone for a while, or its runs would keep all slots busy."""
+    def _pause(self, portal_id: int, result: Result) -> None:
+        """Pause a portal that does not answer, else its runs would keep all slots busy; or whose time budget is used up."""
         now = self.runtime.clock()
-        rest = self._rests.setdefault(portal_id, Rest(now))
+        pause = self._pauses.setdefault(portal_id, PortalPause(now))
         if isinstance(result, Bx24Error):
-            rest.failures += 1
-            wait_s = _wait_s(result, rest.failures, self.runtime) or 0.0
-            rest.until = max(rest.until, now + timedelta(seconds=wait_s))
+            pause.failures += 1
+            again_in_s = wait_s(result, pause.failures, now) or 0.0
+            pause.until = max(pause.until, now + timedelta(seconds=again_in_s))
             return
-        rest.level, rest.failures = result.level, 0
+        pause.level, pause.failures = result.level, 0
         spent = [time for time in result.reply.times.values() if (time.operating or 0.0) >= OPERATING_S]
         if spent and spent[-1].operating_reset_at:
-            rest.until = spent[-1].operating_reset_at
-            log.warning("the portal's time budget is used up", portal=portal_id, until=rest.until.isoformat())
+            pause.until = spent[-1].operating_reset_at
+            log.warning("the portal's time budget is used up", portal=portal_id, until=pause.until.isoformat())
 
-    def _taken(self, run: RunRow, probe: Bx24Error | None) -> dict[str, Any]:
+    def _taken(self, run: RunRow, log_error: Bx24Error | None) -> dict[str, Any]:
         now = self.runtime.clock()
-        code = probe.code if probe else ""
+        code = log_error.code if log_error else ""
         sent, tries = run.answers_sent, run.answer_tries
         again: timedelta | None
         if code == "423":
-            # The workflow was locked: this answer was lost for all we know. Neither counted nor final.
+            # The workflow was locked, so this answer is probably lost: it does not count, and it is sent again.
             tries += 1
-            wait_s = LOCKED_S if tries < LOCKED_TRIES else LONG_LOCKED_S
-            again = timedelta(seconds=wait_s) if tries < 10 * LOCKED_TRIES else None
+            again_in_s = LOCKED_S if tries < LOCKED_TRIES else LONG_LOCKED_S
+            again = timedelta(seconds=again_in_s) if tries < 10 * LOCKED_TRIES else None
         else:
             sent += 1
             again = None if sent >= 2 or code == "404" else timedelta(seconds=REPEAT_S)
@@ -222,13 +227,14 @@ class Answers:
 
     def _refused(self, run: RunRow, error: Bx24Error) -> dict[str, Any]:
         tries = run.answer_tries + 1
-        wait_s = _wait_s(error, tries, self.runtime)
-        log.warning("answer not taken", trace=run.trace, run=run.id, code=error.code, again_in_s=wait_s)
-        again_at = None if wait_s is None else self.runtime.clock() + timedelta(seconds=wait_s)
+        now = self.runtime.clock()
+        again_in_s = wait_s(error, tries, now)
+        log.warning("answer not taken", trace=run.trace, run=run.id, code=error.code, again_in_s=again_in_s)
+        again_at = None if again_in_s is None else now + timedelta(seconds=again_in_s)
         return {"answer_tries": tries, "answer_at": again_at}
 
     def lost(self, session: Session, batch: Batch) -> None:
-        """Recording failed: it is sent again later, with the same values."""
+        """Recording failed: send the answers again later, with the same values."""
         self.busy.discard(batch.portal_id)
         session.execute(
             update(Run)
@@ -240,7 +246,7 @@ class Answers:
         )
 
 
-# Made once: building a statement costs more than running it.
+# Built once: SQLAlchemy spends more time on building a statement than on running it.
 _NOW = bindparam("now", type_=UTCDateTime)
 _DUE = (
     select(Run.id, Run.portal_id, Run.answers_sent, Run.answer_at)
@@ -250,7 +256,7 @@ _DUE = (
         Run.answer_at.is_not(None),
         Run.answer_at <= _NOW,
         not_among(Run.portal_id, "not"),
-        Portal.status != "inactive",
+        Portal.status != PortalStatus.INACTIVE,
     )
     .order_by(Run.answers_sent > 0, Run.answer_at)
     .limit(bindparam("limit"))
@@ -261,7 +267,7 @@ _ANSWERS = select(Run.id, Run.trace, Run.portal_id, Run.answers_sent, Run.event_
 
 
 def _readable(session: Session, ids: list[int]) -> list[Any]:
-    """These runs with their answers. A run that no known key decrypts is set aside: it must not stop the others."""
+    """These runs with their answers. A run that no known key decrypts is set aside, so that it does not block the others."""
     try:
         return list(ask(session, _ANSWERS, {"ids": ids}))
     except Undecryptable:
@@ -271,30 +277,33 @@ def _readable(session: Session, ids: list[int]) -> list[Any]:
     return [run for run_id in ids for run in _readable(session, [run_id])]
 
 
-def _gap_s(level: int, is_full: bool) -> float:
-    """Seconds between two calls to a portal with so many requests in its bucket, of which 2 a second leak."""
+def gap_s(level: int, is_full: bool) -> float:
+    """Seconds from one call to the next. level: requests in the portal's bucket (2 a second leak); is_full: of the batch."""
     if is_full:
         return 0.0 if level < BURST / 2 else 1 / RATE_PER_S
-    return LINGER_S if level < BURST / 5 else LONG_LINGER_S
+    return GAP_S if level < BURST / 5 else LONG_GAP_S
 
 
 def commands(answers: tuple[Answer, ...]) -> dict[str, tuple[str, dict[str, Any]]]:
-    """The batch: `s<run>` sends the answer, `l<run>` before it writes the log line while there is space for both."""
-    probed = sum(2 if answer.line else 1 for answer in answers) <= MAX_BATCH
-    made: dict[str, tuple[str, dict[str, Any]]] = {}
+    """The commands of a batch: `s<run>` sends an answer; before it `l<run>` writes the log line, if the batch holds both.
+
+    If it does not, the answers carry their log lines themselves.
+    """
+    has_space = sum(2 if answer.line else 1 for answer in answers) <= MAX_BATCH
+    batch: dict[str, tuple[str, dict[str, Any]]] = {}
     for answer in answers:
         send: dict[str, Any] = {"EVENT_TOKEN": answer.event_token, "RETURN_VALUES": answer.values}
-        if answer.line and probed:
+        if answer.line and has_space:
             log_line = {"EVENT_TOKEN": answer.event_token, "LOG_MESSAGE": answer.line}
-            made[f"l{answer.run_id}"] = ("bizproc.activity.log", log_line)
+            batch[f"l{answer.run_id}"] = ("bizproc.activity.log", log_line)
         elif answer.line:
             send["LOG_MESSAGE"] = answer.line
-        made[f"s{answer.run_id}"] = ("bizproc.event.send", send)
-    return made
+        batch[f"s{answer.run_id}"] = ("bizproc.event.send", send)
+    return batch
 
 
-def _wait_s(error: Bx24Error, tries: int, runtime: Runtime) -> float | None:
-    """Seconds until the next try; None: never, nobody waits there any more."""
+def wait_s(error: Bx24Error, tries: int, now: datetime) -> float | None:
+    """Seconds until the next try, after so many tries; None if there is none, because no workflow waits any more."""
     if isinstance(error, AuthDead):
         return REAUTH_S
     if isinstance(error, PortalInactive):
@@ -304,5 +313,5 @@ def _wait_s(error: Bx24Error, tries: int, runtime: Runtime) -> float | None:
     if isinstance(error, Throttled):
         return max(error.retry_after, float(min(BACKOFF_MAX_S, 2 ** (tries - 1))))
     if isinstance(error, Postponed) and error.operating_reset_at:
-        return max(1.0, (error.operating_reset_at - runtime.clock()).total_seconds())
+        return max(1.0, (error.operating_reset_at - now).total_seconds())
     return float(min(BACKOFF_MAX_S, 2 ** (tries - 1)))

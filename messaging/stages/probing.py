@@ -1,8 +1,8 @@
-"""The stage of a drain that looks after stopped lines: asks Gupshup whether one works again, tells its administrator.
+"""The stage for stopped lines: it asks Gupshup whether a line works again, and notifies the portal's administrator.
 
-Neither blocks anything. A crash between a question and its record asks once more; between a notice and its record tells
-once more, under the same tag, so that Bitrix24 shows one. Who is told: the user whose token the portal works with, that
-is the administrator who installed the app (docs/decisions/0016).
+Neither blocks other work. After a crash between a question and its record the question is asked again. After a crash
+between a notice and its record the notice is sent again, under the same tag, so that Bitrix24 shows it once. It goes to the
+user whose token the app uses: the administrator who installed the app (docs/decisions/0016).
 """
 
 from dataclasses import dataclass, replace
@@ -21,8 +21,9 @@ from messaging.lines import circuit_breaker, lines
 from messaging.portals import tokens
 from messaging.runtime import Runtime
 from messaging.store.models import SHARDS, Line
+from messaging.store.states import LineStatus
 
-TELL_TRIES = 6
+NOTICE_TRIES = 6
 STOPPED = Text(
     "WhatsApp: the line “{line}” (+{phone}) is stopped, nothing is sent from it. {why} Code {code}. "
     "Robots on this line end with this error meanwhile. The line goes on by itself when it works again.",
@@ -38,7 +39,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Question:
-    """Does Gupshup accept this line's key, app name and number now? `since`: the stop it is about."""
+    """Does Gupshup accept this line's key, app name and number now? since: when the line was stopped."""
 
     line_id: int
     portal_id: int
@@ -48,7 +49,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Notice:
-    """One sentence for a portal's administrator."""
+    """A notification for a portal's administrator. tag: Bitrix24 shows one notification per tag."""
 
     line_id: int
     portal_id: int
@@ -63,7 +64,7 @@ Result = GupshupError | Bx24Error | None
 
 
 class Probing:
-    """One task in flight per line."""
+    """Asks about stopped lines and sends notices; one task in flight per line."""
 
     name = "probe"
 
@@ -92,13 +93,13 @@ class Probing:
         if line.news_at is not None and line.news_at <= now:
             return _notice(line, line.news_at)
         if circuit_breaker.is_asked(line) and line.stopped_at is not None:
-            # Without the app id the question goes the way of a message, so app name and number are asked about, too.
+            # Without the app id Gupshup checks what a message would need: app name and number as well as the key.
             return Question(line.id, line.portal_id, replace(lines.account(line), app_id=""), line.stopped_at)
         circuit_breaker.decide_trial(session, self.runtime, line)
         return None
 
     def work(self, task: Task) -> Result:
-        """Ask, or tell; runs on a thread, touches no database but for the portal's token."""
+        """Ask Gupshup, or notify; on a thread. Uses the database only for the portal's token."""
         try:
             if isinstance(task, Question):
                 self.runtime.gupshup.check(task.account)
@@ -115,21 +116,21 @@ class Probing:
     def _record(self, session: Session, task: Task, result: Result) -> None:
         self.busy.discard(task.line_id)
         if session.get(Line, task.line_id) is None:
-            return  # wiped together with its portal
+            return  # deleted together with its portal
         if isinstance(task, Question):
             if result is not None:
                 log.warning("line is still stopped", line=task.line_id, code=result.code)
             circuit_breaker.asked(session, self.runtime, task.line_id, task.since, passed=result is None)
         else:
-            self._told(session, task, result)
+            self._record_notice(session, task, result)
 
-    def _told(self, session: Session, notice: Notice, result: Result) -> None:
+    def _record_notice(self, session: Session, notice: Notice, result: Result) -> None:
         line = session.get_one(Line, notice.line_id, with_for_update=True, populate_existing=True)
         if line.news_at != notice.due_at:
-            if result is None and not line.news and line.stopped_at is None and line.status == "connected":
-                circuit_breaker.tell(
-                    line, "resumed", self.runtime.clock()
-                )  # it went on while they read that it had stopped
+            is_well = line.stopped_at is None and line.status == LineStatus.CONNECTED
+            if result is None and not line.news and is_well:
+                # The line resumed while the notice that it had stopped was on its way.
+                circuit_breaker.tell(line, "resumed", self.runtime.clock())
             return
         if result is None:
             line.news_at, line.news_error = None, ""
@@ -137,13 +138,13 @@ class Probing:
             return
         line.news_tries += 1
         line.news_error = str(result)[:200]
-        passing = isinstance(result, AuthDead) or (isinstance(result, Bx24Error) and result.retryable)
-        again = passing and line.news_tries < TELL_TRIES
+        is_passing = isinstance(result, AuthDead) or (isinstance(result, Bx24Error) and result.retryable)
+        again = is_passing and line.news_tries < NOTICE_TRIES
         line.news_at = self.runtime.clock() + timedelta(minutes=2.0 ** (line.news_tries - 1)) if again else None
         log.error("administrator could not be told", line=line.id, news=line.news, code=result.code, again=again)
 
     def lost(self, session: Session, task: Task) -> None:
-        """A fault of ours: once more in a while."""
+        """A fault of ours: again in ten minutes."""
         self.busy.discard(task.line_id)
         line = session.get(Line, task.line_id, with_for_update=True)
         if line is None:

@@ -1,7 +1,7 @@
-"""Keeping a portal's robots and activities equal to what we offer: after install, update, and each change of lines.
+"""The stage that makes a portal's robots and activities equal to what we offer: after install, update, and changes of lines.
 
-The database says which portal is due (`registration_due_at`); a drain works it off. All of it is idempotent: install,
-upgrade and repair are one function.
+The database says which portal is due (`registration_due_at`). All of it is idempotent, so install, update and repair are the
+same.
 """
 
 from dataclasses import dataclass
@@ -18,17 +18,16 @@ from messaging.portals import tokens
 from messaging.portals.robots import line_options, offers
 from messaging.runtime import Runtime
 from messaging.store.models import Portal, shard_of
+from messaging.store.states import PortalStatus
 
 EVENTS = ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL", "ONAPPPAYMENT")
 TRIES = 8
-#: Cloud portals list robots in the workflow designer too, so activities are hidden there where robots are: nobody sees
-#: an entry twice. Old self-hosted portals do not show robots in the designer, so activities are on every document.
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Due:
-    """One portal to bring in line."""
+    """One portal to update, with all that is needed of the database."""
 
     portal_id: int
     user_id: int
@@ -39,7 +38,7 @@ class Due:
 
 @dataclass(frozen=True)
 class Done:
-    """What Bitrix24 said of itself, and what became of each code."""
+    """app: what the portal said of itself; report, events: what became of each robot or activity, and of each event."""
 
     app: dict[str, Any]
     report: Report
@@ -50,7 +49,7 @@ Result = Done | Bx24Error
 
 
 class Registry:
-    """The registering stage of a drain."""
+    """Registers robots, activities and events; one task per portal."""
 
     name = "register"
 
@@ -66,7 +65,7 @@ class Registry:
         portals = session.scalars(
             select(Portal).where(
                 Portal.registration_due_at <= self.runtime.clock(),
-                Portal.status == "active",
+                Portal.status == PortalStatus.ACTIVE,
                 Portal.id.not_in(self.busy),
             )
         ).all()
@@ -75,7 +74,7 @@ class Registry:
         return [self.due(portal) for portal in mine]
 
     def due(self, portal: Portal) -> Due:
-        """What must be known of a portal to bring it in line without the database."""
+        """What `work` must know of a portal."""
         return Due(
             portal_id=portal.id,
             user_id=portal.token_user_id or 1,
@@ -85,7 +84,7 @@ class Registry:
         )
 
     def work(self, due: Due) -> Result:
-        """Ask the portal what it is, then bring robots, activities and events in line; on a thread."""
+        """Ask the portal what it is, then update its robots, activities and events; on a thread."""
         client = tokens.portal_client(self.runtime, due.portal_id)
         url = self.runtime.config.public_url
         try:
@@ -127,7 +126,7 @@ class Registry:
 
     def _again(self, portal: Portal, due: Due, retry: bool) -> None:
         if portal.registration_due_at != due.due_at:
-            return  # a line was added or removed meanwhile: that is still to be told
+            return  # a line was added or removed meanwhile, and the portal does not know yet
         portal.registration_tries += 1
         if not retry or portal.registration_tries >= TRIES:
             portal.registration_due_at = None
@@ -137,7 +136,7 @@ class Registry:
         log.warning("registration is not complete, again later", portal=portal.id, tries=portal.registration_tries)
 
     def lost(self, session: Session, due: Due) -> None:
-        """A fault of ours: again later, not at once and for ever."""
+        """A fault of ours: again later, and not for ever."""
         self.busy.discard(due.portal_id)
         portal = session.get(Portal, due.portal_id, with_for_update=True)
         if portal is not None:

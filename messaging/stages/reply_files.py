@@ -1,6 +1,6 @@
-"""The fetching stage of a drain: media that clients sent is copied at once, for Gupshup's links die after 7 days.
+"""The stage that copies the files clients send, at once, because Gupshup's links expire after 7 days.
 
-A run that waits for such a reply ends when the file is ours, or when it is certain that it will not be.
+A run that waits for such a reply ends when the file is copied, or when copying has failed for good.
 """
 
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Fetch:
-    """One file to copy."""
+    """One file to copy, from Gupshup's link."""
 
     reply_id: int
     portal_id: int
@@ -33,7 +33,7 @@ class Fetch:
 
 
 class Fetching:
-    """Copies the files of replies."""
+    """Copies the files of replies; one task per reply."""
 
     name = "fetch"
 
@@ -60,7 +60,7 @@ class Fetching:
         ]
 
     def work(self, fetch: Fetch) -> str | Refused:
-        """The link under which we keep the file."""
+        """Copy the file; returns the link to our copy."""
         try:
             return storage.keep_inbound(self.runtime, fetch.portal_id, fetch.url, fetch.name, fetch.content_type)
         except Refused as refusal:
@@ -74,7 +74,7 @@ class Fetching:
         self.busy.discard(fetch.reply_id)
         reply = session.get(Reply, fetch.reply_id, with_for_update=True)
         if reply is None:
-            return  # wiped together with its portal
+            return  # deleted together with its portal
         if isinstance(result, Refused):
             self._again(session, reply, result)
             return

@@ -1,4 +1,4 @@
-"""What a webhook means: it is applied to message, run and conversation."""
+"""Applying webhooks: what an event changes in its message, run and conversation."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -21,20 +21,27 @@ from messaging.store.rows import MessageRow
 from messaging.store.sql import among
 from messaging.store.states import EventState, MessageStatus
 
+#: How long an event waits for a message that is not known yet.
 PARK = timedelta(minutes=10)
-#: How far a provider's clock may run before ours when an event is matched to an unclear send.
+#: How far Gupshup's clock may be ahead of ours when an event is matched to an unclear send.
 SKEW = timedelta(seconds=60)
-#: An event says nothing about an unclear send of long ago: it is about a later message, from Gupshup's console say.
+#: An event is not matched to an unclear send older than this: it is about a later message, sent from Gupshup's console, say.
 ADOPTABLE = timedelta(hours=24)
-#: An event that waits for its message is no state of its own: it stays `stored`, and is due later.
+#: What becomes of an event: EventState.DONE or UNHANDLED, or WAIT, which no table holds. A webhook that waits stays stored.
 WAIT = "wait"
-_STATUS_OF = {"enqueued": "accepted", "sent": "sent", "delivered": "delivered", "read": "read", "failed": "failed"}
+_STATUS_OF: dict[str, MessageStatus] = {
+    "enqueued": MessageStatus.ACCEPTED,
+    "sent": MessageStatus.SENT,
+    "delivered": MessageStatus.DELIVERED,
+    "read": MessageStatus.READ,
+    "failed": MessageStatus.FAILED,
+}
 log = structlog.get_logger(__name__)
 
 
 @dataclass(eq=False)
 class EventRow:
-    """A stored webhook. encrypted: its body."""
+    """A stored webhook, as its row holds it. encrypted: its body."""
 
     model: ClassVar[Any] = InboundEvent
 
@@ -61,7 +68,7 @@ _LINES = select(Line).where(among(Line.id, "ids")).options(defer(Line.api_key), 
 
 
 class KnownMessages:
-    """The messages a group of events speaks of, found in one question and locked; by the provider's ids."""
+    """The messages these events are about, found by the provider's ids in one query, and locked."""
 
     def __init__(self, session: Session, events: Iterable[webhooks.Event]) -> None:
         self._session = session
@@ -70,14 +77,14 @@ class KnownMessages:
         self.read()
 
     def read(self) -> None:
-        """Read them, or read them anew after a reply has been applied: it may have ended a run."""
+        """Read the messages; again after a reply was applied, which may have ended a run."""
         gupshup_ids = {event.gs_id or event.ref for event in self._events} - {""}
         whatsapp_ids = {event.whatsapp_id or event.ref for event in self._events} - {""}
         known = gupshup_ids or whatsapp_ids
         self._found = rows.messages_by_provider(self._session, gupshup_ids, whatsapp_ids) if known else []
 
     def find(self, line: Line, event: webhooks.Status) -> MessageRow | None:
-        """By Gupshup's id, else by WhatsApp's id as an earlier event told it."""
+        """The message with the event's Gupshup id, else the one to which an earlier event gave its WhatsApp id."""
         mine = [message for message in self._found if message.line_id == line.id]
         by_gupshup, by_whatsapp = event.gs_id or event.ref, event.whatsapp_id or event.ref
         return next(
@@ -86,34 +93,36 @@ class KnownMessages:
         )
 
     def add(self, message: MessageRow) -> None:
-        """This message got its id only now: later events of the group find it too."""
+        """Let later events find this message, which was found in another way."""
         self._found.append(message)
 
 
 def apply(session: Session, runtime: Runtime, group: Sequence[Arrived]) -> None:
-    """Apply stored webhooks in their order; each ends `done` or `odd`, or waits for its message."""
-    lines = {line.id: line for line in session.scalars(_LINES, {"ids": list({one.row.line_id for one in group})})}
-    known = KnownMessages(session, [event for one in group for event in one.events])
+    """Apply stored webhooks in their order; afterwards each is done or unhandled, or waits for its message."""
+    ids = list({webhook.row.line_id for webhook in group})
+    lines = {line.id: line for line in session.scalars(_LINES, {"ids": ids})}
+    known = KnownMessages(session, [event for webhook in group for event in webhook.events])
     applying = Applying(Changes(session), runtime, known)
-    for one in group:
-        states = [applying.apply(lines[one.row.line_id], one.row, event) for event in one.events]
-        applying.changes.set(one.row, **_settled(one.row, states, runtime.clock()))
+    for webhook in group:
+        row = webhook.row
+        states = [applying.apply(lines[row.line_id], row, event) for event in webhook.events]
+        applying.changes.set(row, **settled(row.received_at, states, runtime.clock()))
     applying.changes.write()
 
 
-def _settled(row: EventRow, states: list[str], now: datetime) -> dict[str, Any]:
-    """What becomes of a webhook whose events ended in these states: `done`, `odd` or WAIT."""
+def settled(received_at: datetime, states: Sequence[str], now: datetime) -> dict[str, Any]:
+    """The columns of a webhook whose events ended in these states: its own state, or when it is applied again."""
     if WAIT not in states:
-        is_odd = EventState.UNHANDLED in states or not states
-        return {"state": EventState.UNHANDLED if is_odd else EventState.DONE}
-    waited = now - row.received_at
+        is_handled = bool(states) and EventState.UNHANDLED not in states
+        return {"state": EventState.DONE if is_handled else EventState.UNHANDLED}
+    waited = now - received_at
     if waited >= PARK:
         return {"state": EventState.UNHANDLED}
     return {"due_at": now + timedelta(seconds=min(60.0, 2 + waited.total_seconds()))}
 
 
 class Applying:
-    """One group of events on its way into the database. Each `apply` tells what became of the event."""
+    """Applies the events of one group, in one transaction."""
 
     def __init__(self, changes: Changes, runtime: Runtime, known: KnownMessages) -> None:
         self.changes = changes
@@ -122,12 +131,12 @@ class Applying:
         self.known = known
 
     def apply(self, line: Line, row: EventRow, event: webhooks.Event) -> str:
-        """Apply one event; `done`, `odd`, or WAIT for a message that is not known yet."""
+        """Apply one event; returns DONE, UNHANDLED, or WAIT if its message is not known yet."""
         match event:
             case webhooks.Status():
                 return self._status(line, row, event)
             case webhooks.Reply():
-                self.changes.write()  # what a reply ends is looked for in the database
+                self.changes.write()  # the run that a reply ends is looked for in the database
                 state = self._reply(line, row, event)
                 self.changes.write()
                 self.session.flush()
@@ -142,31 +151,31 @@ class Applying:
 
     def _status(self, line: Line, row: EventRow, event: webhooks.Status) -> str:
         if event.kind == "mismatch":
-            return self._spelled(line, event)
+            return self._alias(line, event)
         status = _STATUS_OF.get(event.kind)
         if status is None:
-            return EventState.DONE  # deleted: about what the client did, not about our message
+            return EventState.DONE  # `deleted`: the client deleted a message, which changes nothing
         message = self.known.find(line, event)
         if message is None:
             self.changes.write()
-            if (message := self._adopted(line, event)) is None:
+            if (message := self._adopt(line, event)) is None:
                 return WAIT
             self.known.add(message)
-        told: dict[str, Any] = {
-            # An old event may carry WhatsApp's id alone: that must not be taken for Gupshup's.
+        columns: dict[str, Any] = {
+            # An old event may carry only WhatsApp's id: it must not be taken for Gupshup's.
             "gupshup_id": message.gupshup_id or event.gs_id[:100] or None,
             "whatsapp_id": message.whatsapp_id or event.whatsapp_id[:200] or None,
         }
         if status == MessageStatus.FAILED:
-            told |= {"error_code": (event.code or "unknown")[:40], "error_reason": event.reason[:500]}
-        self.changes.set(message, **told)
+            columns |= {"error_code": (event.code or "unknown")[:40], "error_reason": event.reason[:500]}
+        self.changes.set(message, **columns)
         if advance(self.changes, self.runtime, message, status, event.at or row.received_at):
             trace = message.run.trace if message.run else ""
             log.info("status", trace=trace, message=message.id, status=status, code=event.code or "")
         return EventState.DONE
 
-    def _spelled(self, line: Line, event: webhooks.Status) -> str:
-        """WhatsApp writes this client's number in another way; the client's answers will come from that number."""
+    def _alias(self, line: Line, event: webhooks.Status) -> str:
+        """WhatsApp knows this client by another number: replies will come from that number, so the conversation keeps both."""
         conversation = self._conversation(line, event.destination)
         if conversation is not None and event.wa_id and event.wa_id != event.destination:
             conversation.alias_key = self.runtime.phone_key(event.wa_id)
@@ -175,11 +184,11 @@ class Applying:
     def _conversation(self, line: Line, phone: str) -> Conversation | None:
         return conversation_of(self.session, line.id, self.runtime.phone_key(phone)) if phone else None
 
-    def _adopted(self, line: Line, event: webhooks.Status) -> MessageRow | None:
-        """An unclear send this event may belong to: only when exactly one is open to that client (reference section 12).
+    def _adopt(self, line: Line, event: webhooks.Status) -> MessageRow | None:
+        """The unclear send this event is about: only if it is the only open send to that client (reference section 12).
 
-        Guessing among two would tell one robot what became of another's message. A send in flight this very moment counts
-        as open: its event may overtake its answer.
+        A guess between two sends could give a robot the status of another robot's message. A send in flight at this
+        moment counts as open, for its event may come before Gupshup's answer.
         """
         conversation = self._conversation(line, event.destination) if event.gs_id or event.ref else None
         if conversation is None:
@@ -188,7 +197,7 @@ class Applying:
         open_ones = rows.messages(
             self.session,
             (Message.conversation_id == conversation.id)
-            & Message.status.in_(("unknown", "sending"))
+            & Message.status.in_((MessageStatus.UNKNOWN, MessageStatus.SENDING))
             & Message.gupshup_id.is_(None)
             & Message.claimed_at.between(at - ADOPTABLE, at + SKEW),
         )
@@ -201,12 +210,10 @@ class Applying:
 
     def _reply(self, line: Line, row: EventRow, event: webhooks.Reply) -> str:
         if not event.phone:
-            return (
-                EventState.UNHANDLED
-            )  # a client with a username only (BSUID): no conversation of ours has such a name
+            return EventState.UNHANDLED  # a client known by username only (BSUID): our conversations need a phone
         if self._is_known(line, event):
             return EventState.DONE
-        conversation = self._heard(line, row, event)
+        conversation = self._touch(line, row, event)
         message = replies.tapped(self.session, conversation.id, event)
         values = replies.values_of(event, message)
         reply = Reply(
@@ -232,8 +239,8 @@ class Applying:
         same = select(Reply.id).where(Reply.line_id == line.id, Reply.provider_id == event.provider_id[:200])
         return bool(event.provider_id) and self.session.scalar(same) is not None
 
-    def _heard(self, line: Line, row: EventRow, event: webhooks.Reply) -> Conversation:
-        """The conversation, with the client's word in it: the window may begin anew."""
+    def _touch(self, line: Line, row: EventRow, event: webhooks.Reply) -> Conversation:
+        """The conversation with this client, made if need be. Its 24-hour window begins again, if this reply renews it."""
         conversation = conversation_with(self.session, self.runtime, line.id, event.phone)
         at = event.at or row.received_at
         if event.renews_window and (conversation.last_inbound_at is None or at > conversation.last_inbound_at):

@@ -1,8 +1,8 @@
-"""What Gupshup posts: stored as it came, then applied to message, run and conversation.
+"""The stage that applies Gupshup's webhooks, which were stored as they came.
 
-Events come unordered, more than once, sometimes before our own record of the message, sometimes never (reference section 7).
-An event whose message is not known yet waits for it up to PARK; after that it is somebody else's (sent from Gupshup's
-console) and is kept as `odd`.
+Webhooks come in any order, more than once, sometimes before our own record of the message, sometimes never (reference
+section 7). An event about an unknown message waits for it, at most PARK. After that the message is not ours (it was sent from
+Gupshup's console, say), and the webhook is kept as unhandled.
 """
 
 from collections.abc import Sequence
@@ -25,14 +25,16 @@ from messaging.store.sql import among
 from messaging.store.states import EventState
 from messaging.store.types import UTCDateTime
 
+#: Webhooks applied at once.
 BATCH = 100
-#: For how long an event that fails for a fault of ours is tried again before it is put aside.
-STUBBORN = timedelta(minutes=1)
+#: For how long a webhook that cannot be applied, for a fault of ours, is tried again before it is set aside.
+RETRY_FOR = timedelta(minutes=1)
+RETRY_AFTER = timedelta(seconds=5)
 log = structlog.get_logger(__name__)
 
 
 class Inbound:
-    """The stage of a drain that applies stored events. It needs no network, so it does its work while claiming."""
+    """Applies stored webhooks. This needs no network, so it happens in `claim`. applied: how many the last claim applied."""
 
     name = "inbound"
 
@@ -47,12 +49,12 @@ class Inbound:
         return 1
 
     def prepare(self, session: Session, held: dict[int, int]) -> bool:
-        """Read and open what has arrived; nothing is locked or written. False if nothing has."""
+        """Read, decrypt and parse what has arrived, without locks. False if nothing has."""
         self._prepared = self._read(session, held)
         return bool(self._prepared)
 
     def read_again(self) -> None:
-        """More is due than was read ahead."""
+        """Forget what was read ahead: more is due by now."""
         self._prepared = None
 
     def _read(self, session: Session, held: dict[int, int]) -> list[Arrived]:
@@ -60,67 +62,67 @@ class Inbound:
         return [self._opened(_event(row)) for row in ask(session, _DUE, asked)]
 
     def _opened(self, row: EventRow) -> Arrived:
-        """One that cannot be opened is put aside, so that it stops nobody else's."""
+        """A webhook that no known key decrypts is set aside, so that it does not block the others."""
         try:
             return Arrived(row, webhooks.parse(self.runtime.cipher.decrypt(row.encrypted).encode()))
         except Undecryptable:
-            log.error("an event cannot be read and is put aside", event_id=row.id, label=row.label)
+            log.error("an event cannot be read and is set aside", event_id=row.id, label=row.label)
             return Arrived(row, [])
 
     def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[None]:
-        """Apply what was read ahead, or what has arrived since."""
+        """Apply what `prepare` has read; without it, what has arrived."""
         arrived = self._prepared if self._prepared is not None else self._read(session, held)
         self._prepared = None
         if arrived:
-            self._apply_all(session, [one for one in arrived if one.row.shard in held])
+            self._apply_all(session, [webhook for webhook in arrived if webhook.row.shard in held])
         self.applied = len(arrived)
         return []
 
     def _apply_all(self, session: Session, arrived: Sequence[Arrived]) -> None:
-        """All together; if that fails for a fault of ours, one by one, so that a bad one spoils only itself."""
+        """Apply them together; if that fails for a fault of ours, one by one, so that a bad webhook spoils only itself."""
         try:
             with session.begin_nested():
                 apply(session, self.runtime, arrived)
             return
         except OperationalError:
-            raise  # the database's trouble, not an event's: all of them again later
+            raise  # a problem of the database, not of a webhook: all are applied again later
         except Exception:
             log.exception("a group of events could not be applied, one by one now", count=len(arrived))
-        for one in arrived:
-            self._apply(session, one)
+        for webhook in arrived:
+            self._apply_alone(session, webhook)
 
-    def _apply(self, session: Session, one: Arrived) -> None:
-        """One event that cannot be applied for a fault of ours waits and is then put aside; the others go on."""
+    def _apply_alone(self, session: Session, webhook: Arrived) -> None:
+        """Apply one webhook. If that fails for a fault of ours, it is tried again for RETRY_FOR, then set aside."""
         try:
             with session.begin_nested():
-                apply(session, self.runtime, [one])
+                apply(session, self.runtime, [webhook])
             return
         except OperationalError:
             raise
         except Exception:
-            log.exception("an event could not be applied", event_id=one.row.id, label=one.row.label)
+            log.exception("an event could not be applied", event_id=webhook.row.id, label=webhook.row.label)
         changes, now = Changes(session), self.runtime.clock()
-        if now - one.row.received_at < STUBBORN:
-            changes.set(one.row, due_at=now + timedelta(seconds=5))
+        if now - webhook.row.received_at < RETRY_FOR:
+            changes.set(webhook.row, due_at=now + RETRY_AFTER)
         else:
-            changes.set(one.row, state=EventState.UNHANDLED)
+            changes.set(webhook.row, state=EventState.UNHANDLED)
         changes.write()
 
     def work(self, task: None) -> None:
-        """Nothing happens on threads."""
+        """Never called: `claim` makes no tasks."""
 
     def record(self, session: Session, task: None, result: None) -> None:
-        """Nothing comes back from threads."""
+        """Never called."""
 
     def lost(self, session: Session, task: None) -> None:
-        """Nothing can get lost on threads."""
+        """Never called."""
 
 
 def _event(columns: Sequence[Any]) -> EventRow:
     return EventRow(*columns)
 
 
-# Made once: building a statement costs more than running it.
+# Built once: SQLAlchemy spends more time on building a statement than on running it.
 _DUE = (
     select(
         InboundEvent.id,
@@ -135,7 +137,7 @@ _DUE = (
     )
     .where(
         among(InboundEvent.shard, "shards"),
-        InboundEvent.state == "stored",
+        InboundEvent.state == EventState.STORED,
         InboundEvent.due_at <= bindparam("now", type_=UTCDateTime),
     )
     .order_by(InboundEvent.id)
