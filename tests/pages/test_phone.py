@@ -214,6 +214,6 @@ def _both(page: Page, world: World, model: dict[str, Any]) -> tuple[Any, Any]:
 
 def test_every_text_that_is_asked_for_is_there_and_no_other() -> None:
     code = "\n".join(file.read_text("utf-8") for file in MODULES.glob("*.js"))
-    asked = set(re.findall(r"'((?:phone|templates|buttons|list|rows)\.\w+)'", code))
+    asked = set(re.findall(r"'((?:phone|templates|buttons|list|rows|entries|select|bool)\.\w+)'", code))
     asked |= {f"list.{part}{end}" for part in ("title", "description") for end in ("", "_example")}
     assert asked == set(TEXTS)

@@ -203,3 +203,67 @@ def test_rows_move_across_sections(page: Page) -> None:
     rows(page, "\n".join(f"строка {n}" for n in range(11)))
     assert page.evaluate("harness.problems()") == ["Можно 10 строк. Уберите эту"]
     expect(page.get_by_role("button", name="Добавить строку")).to_be_hidden()
+
+
+OPTIONS = [["red", "Красный"], ["blue", "Синий"]]
+#: A property of every kind, with what is saved of it.
+PROPERTIES: list[tuple[dict[str, Any], Any]] = [
+    ({"code": "line", "type": "select"}, ""),
+    ({"code": "question", "type": "text", "required": True, "hint": "До 100 знаков", "limit": 100}, "Как дела?"),
+    ({"code": "answers", "multiple": True, "required": True}, ["Да", "Да"]),
+    ({"code": "votes", "type": "int"}, "3"),
+    ({"code": "is_open", "type": "bool"}, None),
+    ({"code": "colour", "type": "select", "options": OPTIONS, "default": "red"}, ""),
+    ({"code": "colours", "type": "select", "options": OPTIONS, "multiple": True}, ["blue", "{=Document:C}"]),
+    ({"code": "until", "type": "select"}, ""),
+]
+
+
+def ordinary_fields(page: Page) -> None:
+    usual = {
+        "type": "string",
+        "multiple": False,
+        "required": False,
+        "hint": "",
+        "options": [],
+        "default": "",
+        "limit": 0,
+    }
+    properties = [{**usual, "title": one["code"], **one} for one, _ in PROPERTIES]
+    saved = {one["code"]: value for one, value in PROPERTIES}
+    page.evaluate("([properties, saved]) => harness.ordinary(properties, saved)", [properties, saved])
+
+
+def test_an_action_without_an_editor_gets_a_field_for_every_property(page: Page) -> None:
+    ordinary_fields(page)
+    question = page.get_by_role("textbox", name="question")
+    expect(question).to_have_text("Как дела?")
+    expect(question).to_have_attribute("aria-required", "true")
+    expect(page.get_by_text("До 100 знаков")).to_be_visible()
+    expect(page.get_by_label("is_open")).to_have_value("")
+    expect(page.get_by_label("colour", exact=True).locator("option")).to_have_text(["Красный", "Синий"])
+    expect(page.get_by_role("group", name="colours").get_by_role("checkbox")).to_have_count(3)
+    expect(page.get_by_label("until")).to_have_count(0)
+    assert heard(page, "stored") == [], "nothing is stored before somebody changes it"
+
+    question.fill("Придёте?")
+    answers = page.get_by_role("textbox", name="answers")
+    answers.fill("Нет")
+    answers.press("Enter")
+    page.get_by_role("button", name="Убрать значение Да").first.press("Enter")
+    page.get_by_role("textbox", name="votes").fill("4")
+    page.get_by_label("is_open").select_option("да")
+    page.get_by_label("colour", exact=True).select_option("Синий")
+    page.get_by_role("checkbox", name="Красный").check()
+    stored = dict(heard(page, "stored"))
+    assert stored == {
+        "question": "Придёте?", "answers": ["Да", "Нет"], "votes": "4", "is_open": "Y", "colour": "blue",
+        "colours": ["red", "blue", "{=Document:C}"],
+    }  # fmt: skip
+
+
+def test_every_ordinary_field_shows_its_problem(page: Page) -> None:
+    ordinary_fields(page)
+    for one, _ in PROPERTIES[1:-1]:
+        page.evaluate("code => harness.problem(code, `Ошибка: ${code}`)", one["code"])
+        expect(page.get_by_text(f"Ошибка: {one['code']}", exact=True)).to_be_visible()

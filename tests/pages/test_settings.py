@@ -45,6 +45,9 @@ SAVED: dict[str, dict[str, Any]] = {
     "check_window": {"phone": "8 916 123-45-67"},
 }  # fmt: skip
 
+#: contents.js of a page that knows no action: each gets the ordinary form.
+NO_EDITORS = "export const CONTENTS = {};"
+
 
 @pytest.fixture(scope="module")
 def demo() -> Iterator[Demo]:
@@ -225,6 +228,30 @@ def test_the_smaller_pages_write_what_is_typed(demo: Demo, page: Page) -> None:
     save(page)
     assert saved(demo, 2)["text"] == "Придёте?"
     assert [entry.split("|")[0] for entry in saved(demo, 2)["buttons"]] == ["Приду"]
+
+
+def test_an_action_that_the_page_does_not_know_has_a_form_that_works(demo: Demo, page: Page) -> None:
+    page.route("**/settings/contents.js*", lambda route: route.fulfill(body=NO_EDITORS, content_type="text/javascript"))
+    stage = place(demo, ("send_file", {}), ("wait_reply", {"accept": ["Да"]}), ("check_window", {}))
+    frame = show(page, demo, stage)
+    expect(frame.get_by_text("Заполните 1 поле, иначе робот завершится с ошибкой")).to_be_visible()
+    frame.get_by_role("textbox", name="Файл", exact=True).fill("4512")
+    frame.get_by_label("Вид файла").select_option("изображение")
+    insert(frame, "Подпись", "название")
+    frame.get_by_role("radio", name="сообщение прочитано").check()
+    expect(frame.get_by_text("Готово к сохранению")).to_be_visible()
+    save(page)
+    wanted = {"file": "4512", "kind": "image", "caption": TITLE, "until": "read"}
+    assert {code: saved(demo)[code] for code in wanted} == wanted
+
+    frame = show(page, demo, stage, 1)
+    answers = frame.get_by_role("textbox", name="Какие ответы подходят")
+    answers.fill("Ок")
+    answers.press("Enter")
+    save(page)
+    assert saved(demo, 1)["accept"] == ["Да", "Ок"]
+    frame = show(page, demo, stage, 2)
+    expect(frame.get_by_text("Готово к сохранению")).to_be_visible()
 
 
 def test_a_page_whose_script_fails_shows_the_values_and_writes_none(demo: Demo, browser: Browser) -> None:

@@ -8,13 +8,23 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
+import pytest
+from marshmallow import fields
+from marshmallow.validate import OneOf, Range
+from sqlalchemy import select
+
+from activities.base import Action, SendAction
+from bx24.i18n import Text
+from bx24.properties import Properties, WholeNumber, YesNo
+from gupshup import messages
 from messaging.lines import lines
-from messaging.store.models import Line
+from messaging.store.models import Line, Portal
 from robots import ROBOTS
 from tests.flows.scenes import ONE_DATABASE, ending, open_windows
 from tests.pages.harness.field_texts import TEXTS as FIELD_TEXTS
 from tests.pages.harness_phone.texts import TEXTS as PHONE_TEXTS
 from tests.support.world import AUTH, GUPSHUP, PORTAL, World
+from web.settings import check as settings_check
 
 SIDES = ("robots", "activities")
 
@@ -292,6 +302,52 @@ def test_what_the_card_will_fill_in_is_never_called_wrong(shop: World) -> None:
     buttons = {"text": "?", "buttons": ["{=Document:A}", "{=Document:B}", "ы" * 21]}
     assert places(check(shop, page, "send_buttons", buttons)) == [("buttons", "text_too_long", 3)]
     assert places(check(shop, page, "send_text", {"text": "x"}, "activities")) == [("phone", "value_missing", None)]
+
+
+def titled(title: str) -> dict[str, Text]:
+    return {"title": Text(title, title)}
+
+
+class SendPoll(SendAction):
+    """An action that the settings page has never heard of."""
+
+    name = "send_poll"
+    title = description = Text("Poll", "Опрос")
+
+    class Content(Properties):
+        question = fields.String(required=True, metadata=titled("Question"))
+        answers = fields.List(fields.String(), required=True, metadata=titled("Answers"))
+        votes = WholeNumber(required=True, validate=Range(2, 5), metadata=titled("Votes"))
+        is_open = YesNo(load_default=False, metadata=titled("Open"))
+        colours = fields.List(
+            fields.String(validate=OneOf(["red", "blue"])), load_default=list, metadata=titled("Colours")
+        )
+
+    def message(self, values: Any, desk: Any) -> messages.Message:
+        return messages.Text(values["question"])
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({}, []),
+        ({"question": "", "answers": []}, [("question", "value_missing"), ("answers", "value_missing")]),
+        ({"question": "x" * 4097, "is_open": "?"}, [("question", "text_too_long"), ("is_open", "value_invalid")]),
+        ({"votes": "9"}, [("votes", "value_invalid")]),
+        ({"votes": "{=Document:N}", "is_open": "{=Document:Y}"}, []),
+        ({"answers": ["{=Document:A}"], "colours": ["red", "{=Document:C}"]}, []),
+        ({"colours": ["green"]}, [("colours", "value_invalid")]),
+    ],
+)
+def test_an_action_that_the_page_does_not_know_is_checked(
+    shop: World, changes: dict[str, Any], wanted: list[tuple[str, str]]
+) -> None:
+    action: Action = SendPoll()
+    values = {"phone": "+79161234567", "question": "?", "answers": ["a"], "votes": "3", **changes}
+    with shop.runtime.db.read() as session:
+        found = settings_check.problems(shop.runtime, session.scalars(select(Portal)).one(), "robots", action, values)
+    assert [(one.field, one.code) for one in found] == wanted
 
 
 @ONE_DATABASE

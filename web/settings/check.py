@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
 from marshmallow import ValidationError
@@ -17,7 +18,7 @@ from activities.base import Action, Card, Shared, explain
 from activities.errors import Refused
 from activities.send_template import ordered
 from bx24.i18n import Text
-from bx24.properties import Properties
+from bx24.properties import Descriptor, Properties, describe
 from gupshup.templates import TemplateInfo
 from messaging.files.sources import not_understood, understood
 from messaging.lines import selection
@@ -33,6 +34,7 @@ EXPRESSION = re.compile(
     r"\{=\s*[a-z0-9_]+\s*:\s*[a-z0-9_.]+(?:\s*>\s*[a-z0-9_:]+(?:\s*,\s*[a-z0-9_]+)?)?\s*\}", re.IGNORECASE
 )
 #: Values that pass every check: stand-ins for values that are not known yet, and for fields with a problem already found.
+#: A field that is not listed gets a value by its type (`_good`).
 GOOD: dict[str, Value] = {
     "line": "", "phone": "+79161234567", "until": "accepted", "wait_minutes": "60",
     "text": "x", "header": "1", "footer": "", "button": "x", "buttons": ["x"], "items": "x",
@@ -41,7 +43,16 @@ GOOD: dict[str, Value] = {
     "contact": "1", "contact_name": "x", "contact_phone": "+79161234567", "contact_email": "", "contact_company": "",
     "latitude": "0", "longitude": "0", "place": "", "address": "",
 }  # fmt: skip
-#: Fields that cannot be checked if they hold an expression. In other fields the text around it is checked.
+_GOOD_BY_TYPE = {
+    "int": "1",
+    "double": "1",
+    "bool": "Y",
+    "date": "2026-01-01",
+    "datetime": "2026-01-01T00:00",
+    "time": "00:00",
+}
+#: Fields that cannot be checked if they hold an expression, like all fields that are no texts. In other texts what is
+#: around the expression is checked.
 _WHOLE = frozenset(
     {"line", "phone", "until", "wait_minutes", "template", "language", "file", "kind", "contact", "contact_phone"}
     | {"contact_email", "latitude", "longitude"}
@@ -108,8 +119,8 @@ def problems(runtime: Runtime, portal: Portal, side: str, action: Action, given:
     codes = schema.codes()
     written = {code: value for code in codes if (value := _value(given.get(code))) is not None}
     # The header of a template is a file, that of buttons a text.
-    whole = _WHOLE | ({"header"} if "template" in codes else set())
-    refusals = _refusals(runtime, portal, action, schema, _stood_in(written, whole))
+    whole = _WHOLE | _no_texts(schema) | ({"header"} if "template" in codes else set())
+    refusals = _refusals(runtime, portal, action, schema, _stood_in(schema, written, whole))
     found = dict.fromkeys(_placed(schema, refusal) for refusal in refusals)
     judged = [problem for problem in found if not _is_unknown(written.get(problem.field, ""), problem, whole)]
     return sorted(judged, key=lambda problem: (codes.index(problem.field), problem.index or 0))
@@ -127,9 +138,11 @@ def _refusals(
     mended = {}
     for missing in _of_fields(schema, tidy):
         yield missing
-        mended[missing.at] = GOOD[missing.at]
-    tidy |= mended
-    values = schema.load(tidy)
+        mended[missing.at] = _good(schema, missing.at)
+    try:
+        values = schema.load(tidy | mended)
+    except ValidationError:
+        return  # A stand-in is refused as well: what depends on this field cannot be judged.
     line = None
     try:
         line, _ = selection.choose(portal, values["line"].strip(), (), ())
@@ -143,6 +156,23 @@ def _refusals(
             yield refusal
     # A field that was refused already holds our stand-in: refusals of that are no news.
     yield from (refused for refused in _of_plan(action, values, desk) if refused.at not in mended)
+
+
+def _good(schema: Properties, code: str) -> Value:
+    if code in GOOD:
+        return GOOD[code]
+    field = _described(schema)[code]
+    value = next(iter(field.get("Options", ())), _GOOD_BY_TYPE.get(field["Type"], "x"))
+    return [value] if field["Multiple"] == "Y" else value
+
+
+def _no_texts(schema: Properties) -> set[str]:
+    return {code for code, field in _described(schema).items() if field["Type"] not in ("string", "text")}
+
+
+@cache  # an action makes each of its schemas once
+def _described(schema: Properties) -> dict[str, Descriptor]:
+    return describe(schema, options={"line": {}})
 
 
 def _of_fields(schema: Properties, tidy: Mapping[str, Any]) -> list[Refused]:
@@ -192,9 +222,11 @@ def _mend(values: dict[str, Any], refusal: Refused) -> bool:
 
 
 def _placed(schema: Properties, refusal: Refused) -> Problem:
-    """The refusal at the field that the page has; problems of a macro belong to the text that holds it."""
+    """The refusal at a field that the page has: a part of the message without a field belongs to the text, as a macro's
+    parts do, else to the action's first field."""
     codes = schema.codes()
-    at = refusal.at if refusal.at in codes else "text" if "text" in codes else codes[0]
+    own = [code for code in codes if code not in ("line", "phone")]
+    at = refusal.at if refusal.at in codes else "text" if "text" in codes else [*own, *codes][0]
     return Problem(at, refusal.code, refusal.text, refusal.position if at == refusal.at else None)
 
 
@@ -204,7 +236,7 @@ def _value(value: Any) -> Value | None:
     return clean(value) if isinstance(value, str) else None
 
 
-def _stood_in(written: Mapping[str, Value], whole: Collection[str]) -> dict[str, Value]:
+def _stood_in(schema: Properties, written: Mapping[str, Value], whole: Collection[str]) -> dict[str, Value]:
     """The values without expressions: each becomes a letter, or the whole field becomes a good value (see _WHOLE)."""
     letters: dict[str, str] = {}
 
@@ -216,7 +248,7 @@ def _stood_in(written: Mapping[str, Value], whole: Collection[str]) -> dict[str,
             return [EXPRESSION.sub(letter, entry) for entry in value]
         if not EXPRESSION.search(value):
             return value
-        return GOOD[code] if code in whole else EXPRESSION.sub(letter, value)
+        return _good(schema, code) if code in whole else EXPRESSION.sub(letter, value)
 
     return {code: stand_in(code, value) for code, value in written.items()}
 
@@ -226,7 +258,9 @@ def _is_unknown(value: Value, problem: Problem, whole: Collection[str]) -> bool:
     if isinstance(value, list):
         entries = [entry for entry in value if entry.strip()]
         at = problem.index
-        return at is not None and 0 < at <= len(entries) and _is_expression(entries[at - 1])
+        if at is None:
+            return problem.field in whole and any(EXPRESSION.search(entry) for entry in entries)
+        return 0 < at <= len(entries) and _is_expression(entries[at - 1])
     return bool(EXPRESSION.search(value)) if problem.field in whole else _is_expression(value)
 
 

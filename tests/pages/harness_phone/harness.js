@@ -1,8 +1,11 @@
 // Puts the parts on a page and into `window.harness`, where the test calls them.
 import { buttonsEditor } from '/static/settings/buttons.js';
+import { Catalogue } from '/static/settings/expressions.js';
 import { listEditor } from '/static/settings/list.js';
 import { marks, render } from '/static/settings/marks.js';
+import { ordinary } from '/static/settings/ordinary.js';
 import { phone, summary } from '/static/settings/phone.js';
+import { createStore } from '/static/settings/store.js';
 import { templatePicker } from '/static/settings/templates.js';
 
 const texts = JSON.parse(document.getElementById('texts').textContent);
@@ -52,6 +55,15 @@ window.harness = {
     onPreview: (template) => heard.push(['preview', template && template.id]),
     onRefresh: async () => part.setTemplates(templates.slice(0, 1)),
   })),
+  /** A whole form of the ordinary fields; what is stored, value by value, is heard as `stored`. */
+  ordinary(properties, values) {
+    const store = createStore({ values, properties, write() {}, onChange: (code) => heard.push(['stored', [code, store.all()[code]]]) });
+    const controls = new Map();
+    const drawn = ordinary({ page: { properties }, texts, store, controls, catalogue: new Catalogue([], texts), announce() {} });
+    form.replaceChildren(...drawn.elements);
+    part = { problem: (code, text) => controls.get(code).setProblem(text) };
+  },
+  problem: (code, text) => part.problem(code, text),
   value: () => part.value(),
   problems: () => part.problems().map(({ text }) => text),
 };

@@ -1,6 +1,8 @@
-"""The words of phone.js, templates.js, buttons.js and list.js: key to (English, Russian); plurals by CLDR's names."""
+"""The words of phone.js, templates.js, buttons.js, list.js and ordinary.js: key to (English, Russian); plurals by CLDR."""
 
 from __future__ import annotations
+
+from tests.pages.harness.field_texts import TEXTS as FIELD_TEXTS
 
 Plural = dict[str, str]
 
@@ -139,9 +141,14 @@ TEXTS: dict[str, tuple[str | Plural, str | Plural]] = {
     ),
     "rows.bar": ("Remove “|”: it separates the id", "Уберите черту «|»: она отделяет код"),
     "rows.equal_ids": ("Another one has the id {id}", "Код {id} уже занят"),
+    "entries.add": ("Add a value", "Добавить значение"),
+    "entries.remove": ("Remove the value {name}", "Убрать значение {name}"),
+    "select.none": ("not chosen", "не выбрано"),
+    "bool.yes": ("yes", "да"),
+    "bool.no": ("no", "нет"),
 }
 
 
 def texts(lang: str) -> dict[str, str | Plural]:
     """One language of them, as the page's JSON."""
-    return {key: pair[lang == "ru"] for key, pair in TEXTS.items()}
+    return {key: pair[lang == "ru"] for key, pair in (*FIELD_TEXTS.items(), *TEXTS.items())}

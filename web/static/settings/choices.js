@@ -65,5 +65,5 @@ function sendList(form) {
   };
 }
 
-/** Action → its part of the form. @type {Record<string, (form: Form) => Content>} */
+/** Action → its part of the form. @type {Record<string, ((form: Form) => Content) | undefined>} */
 export const CONTENTS = { send_buttons: sendButtons, send_list: sendList };

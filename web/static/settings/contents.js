@@ -1,14 +1,13 @@
 // The content of the simpler actions. Every function gives the elements of its part and how the phone shows it.
-import { around, make } from '../dom.js';
-import { counted, notice, radios, selectField, textField } from './controls.js';
-import { expressionField } from './field.js';
+import { make } from '../dom.js';
+import { chipsField } from './chips.js';
+import { counted, notice, optionsOf, radios, selectField, textField } from './controls.js';
 import { property } from './form.js';
-import { icon } from './icon.js';
 import * as preview from './preview.js';
-import { announce, say } from './texts.js';
+import { say } from './texts.js';
 
 /** @import { ExpressionField } from './field.js' */
-/** @import { Content, Form, Property } from './form.js' */
+/** @import { Content, Form } from './form.js' */
 /** @import { Store } from './store.js' */
 
 const MACRO = /\[\s*template\s*=/i;
@@ -54,22 +53,13 @@ function sendFile(form) {
     options: FILE_SOURCES.map((value) => ({ value, words: say(texts, `file.${value}`) })),
   });
   const kind = property(form, 'kind');
-  const kinds = selectField(form, { code: 'kind', label: kind.title, hint: kind.hint, options: usual(form, kind) });
+  const kinds = selectField(form, { code: 'kind', label: kind.title, hint: kind.hint, options: optionsOf(form, kind) });
   return {
     elements: [choice.element, place, kinds.element, textField(form, 'caption', { multiline: true }).element,
       textField(form, 'file_name').element],
     model: () => preview.ofFile(form),
     summary: () => counted(form, 'caption'),
   };
-}
-
-/**
- * A select's options; what was saved as nothing means the default, and stays nothing until another is chosen.
- * @param {Form} form @param {Property} property @returns {Property['options']}
- */
-function usual(form, { code, options, default: value }) {
-  const words = options.find(([given]) => given === value)?.[1] ?? '';
-  return form.store.text(code) === '' ? [['', words], ...options.filter(([given]) => given !== value)] : options;
 }
 
 /** @typedef {'link' | 'disk' | 'field'} FileSource */
@@ -169,55 +159,17 @@ function sendLocation(form) {
   };
 }
 
-/** Answers as chips: Enter adds what is written, ✕ takes one away. @param {Form} form @returns {Content} */
+/** @param {Form} form @returns {Content} */
 function waitReply(form) {
-  const { store, texts, catalogue } = form;
-  const { title, hint } = property(form, 'accept');
-  const list = make('ul', { class: 'chips', 'aria-label': title });
-  /** @param {string} entry */
-  const words = (entry) => catalogue.shown(entry);
-  const any = make('p', { class: 'hint', text: say(texts, 'accept.any') });
-  const draw = () => {
-    const entries = store.entries('accept');
-    list.replaceChildren(...entries.map((entry, at) => chip(entry, at)));
-    list.hidden = !entries.length;
-    any.hidden = entries.length > 0;
+  const { texts } = form;
+  return {
+    elements: chipsField(form, 'accept', {
+      placeholder: say(texts, 'accept.example'), add: say(texts, 'accept.add'), none: say(texts, 'accept.any'), unique: true,
+      remove: (name) => say(texts, 'accept.remove', { name }),
+      below: [make('p', { class: 'hint', text: say(texts, 'accept.timeout') })],
+    }),
+    model: null,
   };
-  /** @param {string} entry @param {number} at */
-  const chip = (entry, at) => {
-    const name = say(texts, 'accept.remove', { name: words(entry) });
-    const remove = make('button', { type: 'button', class: 'tool', 'aria-label': name, title: name, on: { click: () => {
-      store.set('accept', store.entries('accept').filter((_, place) => place !== at));
-      draw();
-      (list.children[at]?.querySelector('button') ?? input).focus();
-    } } }, icon('close'));
-    return make('li', { class: 'chip' }, make('span', { text: words(entry), dir: 'auto' }), remove);
-  };
-  const field = expressionField({
-    id: 'f-accept', label: title, hint, value: '', catalogue, texts, announce: form.announce,
-    placeholder: say(texts, 'accept.example'), onBlur: () => add(),
-  });
-  const input = { focus: () => field.focus() };
-  const add = () => {
-    const answer = field.value.trim();
-    if (!answer) return;
-    field.setValue('');
-    if (!store.entries('accept').includes(answer)) store.set('accept', [...store.entries('accept'), answer]);
-    announce(words(answer));
-    draw();
-  };
-  field.element.addEventListener('keydown', (event) => {
-    if (event.key === 'Enter' && !event.isComposing && !around(event, 'button')) {
-      event.preventDefault();
-      add();
-    }
-  });
-  const adding = say(texts, 'accept.add');
-  const button = make('button', { type: 'button', class: 'btn btn-s', text: adding, on: { click: add } });
-  form.controls.set('accept', { setProblem: (text) => field.setProblem(text), focus: () => field.focus() });
-  draw();
-  return { elements: [field.element, make('div', { class: 'field' }, button, list, any,
-    make('p', { class: 'hint', text: say(texts, 'accept.timeout') }))], model: null };
 }
 
 /** @param {Form} form @returns {Content} */
@@ -225,7 +177,7 @@ function checkWindow({ texts }) {
   return { elements: [make('p', { text: say(texts, 'window.returns') })], model: null };
 }
 
-/** Action → its part of the form. @type {Record<string, (form: Form) => Content>} */
+/** Action → its part of the form. @type {Record<string, ((form: Form) => Content) | undefined>} */
 export const CONTENTS = {
   send_text: sendText, send_file: sendFile, send_contact: sendContact, send_location: sendLocation, wait_reply: waitReply,
   check_window: checkWindow,

@@ -4,10 +4,11 @@ import { length } from './expressions.js';
 import { expressionField } from './field.js';
 import { property } from './form.js';
 import { icon } from './icon.js';
+import { say } from './texts.js';
 
 /** @import { Child } from '../dom.js' */
 /** @import { FieldOptions } from './field.js' */
-/** @import { Control, Form } from './form.js' */
+/** @import { Control, Form, Property } from './form.js' */
 
 /**
  * A property that holds a text with expressions.
@@ -25,16 +26,22 @@ export function textField(form, code, more = {}) {
   return field;
 }
 
+/** The star behind the title of a property that must have a value. @param {boolean} required */
+export function star(required) {
+  return required ? make('span', { class: 'xf-star', 'aria-hidden': 'true', text: ' *' }) : null;
+}
+
 /**
  * A label above a control, its hint below.
- * @param {{id: string, label: string, hint: string, control: HTMLElement}} how
+ * @param {{id: string, label: string, hint: string, control: HTMLElement, required?: boolean}} how
  * @returns {Control & {element: HTMLElement}}
  */
-export function labelled({ id, label, hint, control }) {
+export function labelled({ id, label, hint, control, required = false }) {
   const problem = problemLine(`${id}-error`);
   control.id = id;
+  setAttribute(control, 'aria-required', required ? 'true' : null);
   if (hint) control.setAttribute('aria-describedby', `${id}-hint`);
-  const element = make('div', { class: 'field' }, make('label', { for: id, text: label }), control,
+  const element = make('div', { class: 'field' }, make('label', { for: id }, label, star(required)), control,
     hint ? make('p', { class: 'hint', id: `${id}-hint`, text: hint }) : null, problem.element);
   return { element, setProblem: (text) => problem.show(control, text), focus: () => control.focus() };
 }
@@ -46,11 +53,12 @@ export function labelled({ id, label, hint, control }) {
  * @param {string} how.code of the property
  * @param {string} how.label
  * @param {string} how.hint
+ * @param {boolean} [how.required]
  * @param {[value: string, words: string][]} how.options
  * @param {(value: string) => string} [how.strange] the words for a value that is none of the options
  * @param {(value: string) => void} [how.onChange]
  */
-export function selectField(form, { code, label, hint, options, strange = (value) => value, onChange }) {
+export function selectField(form, { code, label, hint, required, options, strange = (value) => value, onChange }) {
   const value = form.store.text(code);
   const known = options.some(([given]) => given === value);
   const all = known ? options : [...options, [value, strange(value)]];
@@ -60,9 +68,22 @@ export function selectField(form, { code, label, hint, options, strange = (value
     form.store.set(code, select.value);
     onChange?.(select.value);
   });
-  const field = labelled({ id: `f-${code}`, label, hint, control: select });
+  const field = labelled({ id: `f-${code}`, label, hint, required, control: select });
   form.controls.set(code, field);
   return field;
+}
+
+/**
+ * The options of a property's select. A saved empty value means the default and stays empty until something is chosen; a
+ * property without a default has an option for no value.
+ * @param {Form} form @param {Property} property @returns {Property['options']}
+ */
+export function optionsOf({ store, texts }, { code, options, required, default: usual }) {
+  const isEmpty = store.text(code) === '';
+  if (!usual) return isEmpty || !required ? [['', say(texts, 'select.none')], ...options] : options;
+  if (!isEmpty) return options;
+  const words = options.find(([value]) => value === usual)?.[1] ?? usual;
+  return [['', words], ...options.filter(([value]) => value !== usual)];
 }
 
 let groups = 0;

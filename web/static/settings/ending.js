@@ -10,6 +10,9 @@ import { say } from './texts.js';
 export const LOCALES = { ru: 'ru', en: 'en-GB' };
 const UNITS = { minutes: 1, hours: 60, days: 1440 };
 
+/** The properties drawn here. */
+export const CODES = ['until', 'wait_minutes'];
+
 /** @param {Form} form @returns {HTMLElement[]} */
 export function ending(form) {
   return [

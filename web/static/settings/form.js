@@ -4,6 +4,7 @@
  * A property of the robot (web/settings/fields.py).
  * @typedef {object} Property
  * @property {string} code
+ * @property {string} type as Bitrix24 knows it: string, text, int, double, bool, select, date, file …
  * @property {boolean} multiple
  * @property {boolean} required
  * @property {string} title

@@ -7,6 +7,9 @@ import { say } from './texts.js';
 /** @import { Form, Line } from './form.js' */
 /** @import { Texts } from './texts.js' */
 
+/** The properties drawn here. */
+export const CODES = ['line', 'phone'];
+
 /** @param {Form} form @param {() => void} onChange another line was chosen */
 export function lineField(form, onChange) {
   const { page: { lines }, texts } = form;

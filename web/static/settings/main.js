@@ -18,8 +18,8 @@ import { announce, say } from './texts.js';
  *   there is no phone */
 
 /**
- * The part of an action that is its own: nobody need load the others'.
- * @type {Record<string, (() => Promise<{CONTENTS: Record<string, ContentOf>}>) | undefined>}
+ * Actions whose editor has a module of its own; the other editors are in contents.js.
+ * @type {Record<string, (() => Promise<{CONTENTS: Record<string, ContentOf | undefined>}>) | undefined>}
  */
 const MODULES = {
   send_template: () => import('./send_template.js'),
@@ -27,14 +27,19 @@ const MODULES = {
   send_list: () => import('./choices.js'),
 };
 
+/** The part of the form that is the action's own: its editor, else a field for every property. @param {string} action */
+async function contentOf(action) {
+  const { CONTENTS } = await (MODULES[action] ?? (() => import('./contents.js')))();
+  return CONTENTS[action] ?? (await import('./ordinary.js')).ordinary;
+}
+
 /** Draw everything; when that fails, the saved values stay on the page as they came and nothing is written. */
 async function start() {
   const raw = byId('raw');
   try {
     /** @type {Page} */
     const page = readData('settings');
-    const { CONTENTS } = await (MODULES[page.action] ?? (() => import('./contents.js')))();
-    const form = makeForm(page, new Catalogue(readData('catalogue'), page.texts), CONTENTS[page.action]);
+    const form = makeForm(page, new Catalogue(readData('catalogue'), page.texts), await contentOf(page.action));
     byId('place').replaceChildren(form.element);
     form.begin();
   } catch (error) {
@@ -44,8 +49,8 @@ async function start() {
   }
 }
 
-/** @param {Page} page @param {Catalogue} catalogue @param {ContentOf} contentOf */
-function makeForm(page, catalogue, contentOf) {
+/** @param {Page} page @param {Catalogue} catalogue @param {ContentOf} makeContent */
+function makeForm(page, catalogue, makeContent) {
   const { texts } = page;
   /** The properties whose field has been changed or left. @type {Set<string>} */
   const touched = new Set();
@@ -69,7 +74,7 @@ function makeForm(page, catalogue, contentOf) {
     isShown: (code) => !store.isNew || touched.has(code),
     words: { ready: () => readyWords(form, content), offline: () => say(texts, hasEnded ? 'page.ended' : 'page.offline') },
   });
-  const content = contentOf(form);
+  const content = makeContent(form);
   const screen = beside(form, content);
   const parts = [lineField(form, () => content.lineChanged?.()), recipientField(form), ...content.elements,
     ...ending(form), make('p', { class: 'hint save', text: say(texts, 'page.save') })];
