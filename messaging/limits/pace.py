@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Protocol
 
+from messaging.limits.backoff import backoff_s
+
 #: No line is made slower than this by refusals, messages a second: else one bad minute would look like a standstill.
 SLOWEST = 1.0
 #: What comes back of the set pace, and how often, while nobody refuses: from half to all in 100 seconds.
@@ -141,7 +143,7 @@ class ClientRate:
         if self.refused_at is not None and sent_at is not None and sent_at <= self.refused_at:
             return
         self.strikes = 1 if self._forgiven(now) else self.strikes + 1
-        self.held_until = now + timedelta(seconds=min(CLIENT_SLOT_MAX_S, CLIENT_SLOT_S * 2 ** (self.strikes - 1)))
+        self.held_until = now + timedelta(seconds=backoff_s(self.strikes, CLIENT_SLOT_MAX_S, CLIENT_SLOT_S))
         self.credit, self.filled_at, self.refused_at = 1.0, self.held_until, now
 
     def rested(self, now: datetime) -> bool:

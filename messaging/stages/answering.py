@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from bx24.client import MAX_BATCH, BatchReply
 from bx24.errors import AuthDead, Bx24Error, PortalInactive, Postponed, Rejected, Throttled
+from messaging.limits.backoff import backoff_s
 from messaging.limits.portal_rate import BURST, RATE_PER_S
 from messaging.portals import tokens
 from messaging.runs import outcomes
@@ -38,7 +39,7 @@ LOCKED_S = 20
 LOCKED_TRIES = 10
 LONG_LOCKED_S = 300
 REAUTH_S = 60
-BACKOFF_MAX_S = 60
+BACKOFF_MAX_S = 60.0
 #: Seconds between two calls to a portal, while its bucket of requests is nearly empty, and while it fills.
 GAP_S = 0.25
 LONG_GAP_S = 1.0
@@ -311,7 +312,7 @@ def wait_s(error: Bx24Error, tries: int, now: datetime) -> float | None:
     if isinstance(error, Rejected):
         return None
     if isinstance(error, Throttled):
-        return max(error.retry_after, float(min(BACKOFF_MAX_S, 2 ** (tries - 1))))
+        return max(error.retry_after, backoff_s(tries, BACKOFF_MAX_S))
     if isinstance(error, Postponed) and error.operating_reset_at:
         return max(1.0, (error.operating_reset_at - now).total_seconds())
-    return float(min(BACKOFF_MAX_S, 2 ** (tries - 1)))
+    return backoff_s(tries, BACKOFF_MAX_S)

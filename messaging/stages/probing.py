@@ -17,6 +17,7 @@ from bx24.i18n import Text
 from bx24.notices import notify
 from gupshup.client import Account
 from gupshup.errors import GupshupError
+from messaging.limits.backoff import backoff_s
 from messaging.lines import circuit_breaker, lines
 from messaging.portals import tokens
 from messaging.runtime import Runtime
@@ -24,6 +25,7 @@ from messaging.store.models import SHARDS, Line
 from messaging.store.states import LineStatus
 
 NOTICE_TRIES = 6
+NOTICE_BACKOFF_S, NOTICE_BACKOFF_MAX_S = 60.0, 3600.0
 STOPPED = Text(
     "WhatsApp: the line “{line}” (+{phone}) is stopped, nothing is sent from it. {why} Code {code}. "
     "Robots on this line end with this error meanwhile. The line goes on by itself when it works again.",
@@ -140,7 +142,8 @@ class Probing:
         line.news_error = str(result)[:200]
         is_passing = isinstance(result, AuthDead) or (isinstance(result, Bx24Error) and result.retryable)
         again = is_passing and line.news_tries < NOTICE_TRIES
-        line.news_at = self.runtime.clock() + timedelta(minutes=2.0 ** (line.news_tries - 1)) if again else None
+        wait = timedelta(seconds=backoff_s(line.news_tries, NOTICE_BACKOFF_MAX_S, NOTICE_BACKOFF_S))
+        line.news_at = self.runtime.clock() + wait if again else None
         log.error("administrator could not be told", line=line.id, news=line.news, code=result.code, again=again)
 
     def lost(self, session: Session, task: Task) -> None:

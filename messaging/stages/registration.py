@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from bx24.errors import AuthDead, Bx24Error, PortalInactive
 from bx24.registration import Report, bind_events, sync
+from messaging.limits.backoff import backoff_s
 from messaging.portals import tokens
 from messaging.portals.robots import line_options, offers
 from messaging.runtime import Runtime
@@ -22,6 +23,7 @@ from messaging.store.states import PortalStatus
 
 EVENTS = ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL", "ONAPPPAYMENT")
 TRIES = 8
+BACKOFF_S, BACKOFF_MAX_S = 10.0, 600.0
 log = structlog.get_logger(__name__)
 
 
@@ -131,7 +133,7 @@ class Registry:
         if not retry or portal.registration_tries >= TRIES:
             portal.registration_due_at = None
             return
-        wait = timedelta(seconds=min(600, 5 * 2**portal.registration_tries))
+        wait = timedelta(seconds=backoff_s(portal.registration_tries, BACKOFF_MAX_S, BACKOFF_S))
         portal.registration_due_at = self.runtime.clock() + wait
         log.warning("registration is not complete, again later", portal=portal.id, tries=portal.registration_tries)
 

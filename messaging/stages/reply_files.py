@@ -12,12 +12,14 @@ from sqlalchemy.orm import Session
 
 from activities.errors import Refused
 from messaging.files import storage
+from messaging.limits.backoff import backoff_s
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Reply
 from messaging.store.states import OutcomeKind
 
 TRIES = 6
+BACKOFF_S, BACKOFF_MAX_S = 2.0, 60.0
 log = structlog.get_logger(__name__)
 
 
@@ -85,7 +87,9 @@ class Fetching:
         reply.fetch_tries += 1
         log.warning("file of a reply not fetched", reply=reply.id, code=refusal.code, tries=reply.fetch_tries)
         if refusal.code == "file_unreachable" and reply.fetch_tries < TRIES:
-            reply.fetch_at = self.runtime.clock() + timedelta(seconds=2**reply.fetch_tries)
+            reply.fetch_at = self.runtime.clock() + timedelta(
+                seconds=backoff_s(reply.fetch_tries, BACKOFF_MAX_S, BACKOFF_S)
+            )
         else:
             self._done(session, reply)
 
