@@ -9,33 +9,21 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from redis.exceptions import RedisError
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from messaging.insight.periods import HOURS, last_hours
+from messaging.insight.queue_depth import Queue, queues_of
 from messaging.runtime import Runtime
-from messaging.store.models import InboundEvent, Line, Message, Portal, Run, Tally, shard_of
+from messaging.store.models import Line, Portal, Tally
 from messaging.system.counters import BUCKETS_S, hour_key
 from messaging.system.embedded_redis import QueueServerError
 
 K = TypeVar("K")
 BOUNDS = (*BUCKETS_S, float("inf"))
-
-
-@dataclass(frozen=True)
-class Queue:
-    """What waits to be worked on: runs, messages, answers or events. oldest_s: for how long the oldest has been due.
-
-    paused: messages that wait for the end of their line's pause; they are in neither of the others.
-    """
-
-    name: str
-    depth: int
-    oldest_s: float
-    paused: int = 0
 
 
 @dataclass(frozen=True)
@@ -73,32 +61,8 @@ def figures(session: Session, runtime: Runtime, portal: Portal) -> Figures:
     line_ids = list(session.scalars(select(Line.id).where(Line.portal_id == portal.id)))
     for tally in session.scalars(select(Tally).where(Tally.day == now.date(), Tally.line_id.in_(line_ids))):
         found.today[tally.status] = found.today.get(tally.status, 0) + tally.count
-    found.queues = _queues(session, portal.id, line_ids, now)
+    found.queues = queues_of(session, now, portal.id, line_ids)
     _counted(runtime, portal.id, found)
-    return found
-
-
-def _queues(session: Session, portal_id: int, line_ids: list[int], now: datetime) -> list[Queue]:
-    """From the queues' own indexes, which are as small as what waits."""
-    shard = shard_of(portal_id)
-    queued = (Message.shard == shard) & (Message.portal_id == portal_id) & (Message.status == "queued")
-    asked: dict[str, Any] = {
-        "runs": select(func.count(), func.min(Run.stored_at)).where(
-            Run.shard == shard, Run.portal_id == portal_id, Run.state == "stored"
-        ),
-        "messages": select(func.count(), func.min(Message.created_at)).where(queued, Message.send_at.is_not(None)),
-        "answers": select(func.count(), func.min(Run.ended_at)).where(
-            Run.shard == shard, Run.portal_id == portal_id, Run.answer_at.is_not(None), Run.answered_at.is_(None)
-        ),
-        "events": select(func.count(), func.min(InboundEvent.received_at)).where(
-            InboundEvent.shard == shard, InboundEvent.line_id.in_(line_ids), InboundEvent.state == "stored"
-        ),
-    }
-    paused = {"messages": session.scalar(select(func.count()).where(queued, Message.send_at.is_(None))) or 0}
-    found = []
-    for name, query in asked.items():
-        count, oldest = session.execute(query).one()
-        found.append(Queue(name, count, (now - oldest).total_seconds() if oldest else 0.0, paused.get(name, 0)))
     return found
 
 

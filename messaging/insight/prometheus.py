@@ -12,11 +12,12 @@ from datetime import datetime
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis import Redis
-from sqlalchemy import func, select
+from sqlalchemy import select
 
+from messaging.insight.queue_depth import queues
 from messaging.limits.pace import effective, share_at
 from messaging.store.database import Database
-from messaging.store.models import InboundEvent, Line, Message, Run, Tally
+from messaging.store.models import Line, Tally
 from messaging.system.counters import BUCKETS_S, HASH, HELP, SLOWED
 
 
@@ -46,16 +47,9 @@ class Figures(Collector):
         with self.db.read() as session:
             for tally in session.scalars(select(Tally).where(Tally.day == self.now.date())):
                 messages.add_metric([str(tally.line_id), tally.status], tally.count)
-            for queue, column, condition in (
-                ("runs", Run.stored_at, Run.state == "stored"),
-                # What waits for the end of a pause waits for a person: no fault of the queue, and no alarm.
-                ("messages", Message.created_at, (Message.status == "queued") & Message.send_at.is_not(None)),
-                ("answers", Run.ended_at, Run.answer_at.is_not(None) & Run.answered_at.is_(None)),
-                ("events", InboundEvent.received_at, InboundEvent.state == "stored"),
-            ):
-                count, oldest = session.execute(select(func.count(), func.min(column)).where(condition)).one()
-                depth.add_metric([queue], count)
-                age.add_metric([queue], (self.now - oldest).total_seconds() if oldest else 0)
+            for queue in queues(session, self.now):
+                depth.add_metric([queue.name], queue.depth)
+                age.add_metric([queue.name], queue.oldest_s)
             lines = session.scalars(select(Line).where(Line.status == "connected").order_by(Line.id)).all()
         yield from (messages, depth, age, *self._lines(lines))
 

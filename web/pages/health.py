@@ -12,7 +12,8 @@ from sqlalchemy import select
 
 from bx24.i18n import Text
 from messaging.insight import hourly, periods, reasons, wording
-from messaging.insight.hourly import Figures, Queue
+from messaging.insight.hourly import Figures
+from messaging.insight.queue_depth import Queue
 from messaging.store.models import Line, Portal
 from web import texts
 from web.context import runtime
