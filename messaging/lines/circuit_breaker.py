@@ -1,17 +1,17 @@
-"""The circuit of a line: the one place that knows when a line stops and when it goes on.
+"""The circuit breaker of a line: the one place that decides when a line stops and when it resumes.
 
-    flows ──a refusal that speaks of the line (gupshup.consequences)──► stopped ──probe passed, new key, by hand──► flows
-                                                                       │   ▲
-                                                             probe_at, trial_at, more and more seldom
+    sending ──a refusal about the line (gupshup.consequences)──► stopped ──probe passed, new key, or by hand──► sending
+                                                                  │   ▲
+                                                  probe_at, trial_at: with growing pauses
 
-Stopped means: nothing is claimed for sending any more (`sendable`), what was queued is ended `failed` with the stop's
-code and what to do (`answer_queued`), what is planned meanwhile as well (`refuse`, `let_trial_through`). What is in flight
-comes back as it comes back.
+While a line is stopped, nothing is claimed for sending (`sendable`). Runs whose messages are queued end `failed` with the
+stop's code and what to do (`answer_queued`), and so do runs that are planned meanwhile (`refuse`, `let_trial_through`).
+Messages in flight are recorded as usual.
 
-A key is asked for (messaging.stages.probing). Where nothing can be asked, one run is let through as a trial: if its message is
-accepted and not refused within TRIAL, or gets as far as `sent`, the line goes on; if it is refused for such a reason
-again, the next trial is later; anything else (a wrong number, an unclear send) decides nothing, and the next message is
-the trial.
+Where Gupshup can be asked whether it accepts the key, it is asked (messaging.stages.probing). Where nothing can be asked,
+one run is let through as a trial. The line resumes if the trial's message is accepted and does not fail within TRIAL, or
+if it gets as far as `sent`. If it is refused for such a reason again, the next trial comes later. Any other result (a
+wrong number, an unclear send) decides nothing, and the next message becomes the trial.
 
 All of it is in the database, so a crash in the middle changes nothing: what is queued on a stopped line is never sent,
 only answered.
@@ -39,30 +39,28 @@ from messaging.runtime import Runtime
 from messaging.store.changes import Changes
 from messaging.store.models import SHARDS, Line, Message, Run
 from messaging.store.rows import MessageRow, RunRow
-from messaging.store.states import LineStatus, MessageStatus
+from messaging.store.states import LineStatus, MessageStatus, RunState
 from messaging.system import logs
 
-#: In peace for so long after it was accepted, the trial has passed. A `failed` takes seconds, seldom a minute.
+#: The trial succeeds if no failure arrives within this time after acceptance. Failures take seconds, seldom a minute.
 TRIAL = timedelta(seconds=60)
-#: Stopped again so soon after it went on by itself: the pauses go on growing instead of beginning anew.
+#: If a line stops again within this time after it resumed by itself, its pauses grow on instead of starting anew.
 RELAPSE = timedelta(hours=1)
-#: Runs ended in one transaction: so long SQLite's other writers wait.
+#: Runs ended in one transaction. SQLite's other writers wait until it is over.
 GROUP = 200
+#: Statuses of a trial that has not failed.
+_UNDER_WAY = frozenset(RANK) - {MessageStatus.UNKNOWN}
 log = structlog.get_logger(__name__)
 
 
-# --- it stops ----------------------------------------------------------------------------------------------------------
+# --- a line stops ----------------------------------------------------------------------------------------------------------
 
 
 def _failed(session: Session, runtime: Runtime, message: MessageRow, misconfigured: bool) -> None:
-    """A message was refused, at once or by an event: draw the consequences for its line and its client."""
-    code, now = message.error_code, runtime.clock()
-    of_message = session.get_one(Line, message.line_id)
-    if consequences.slows_line(code):
-        runtime.paces.too_fast(of_message, now, LATE_PAUSE_S, message.claimed_at)
-    if consequences.slows_client(code):
-        runtime.paces.too_many(message.conversation_id, now, message.claimed_at)
-    stop = consequences.stop_of(code, message.error_reason, misconfigured)
+    """A message was refused, in Gupshup's answer or by a later event: its line may stop or slow down, its client wait."""
+    now = runtime.clock()
+    _slow_down(session, runtime, message, now)
+    stop = consequences.stop_of(message.error_code, message.error_reason, misconfigured)
     if stop is None and not _is_trial(session, message):
         return
     line = _locked(session, message.line_id)
@@ -70,13 +68,22 @@ def _failed(session: Session, runtime: Runtime, message: MessageRow, misconfigur
     if stop is not None:
         _trip(session, line, stop, message.claimed_at or now, now, is_trial)
     elif is_trial:
-        _undecided(line, now)
+        _allow_trial(line, now)
+
+
+def _slow_down(session: Session, runtime: Runtime, message: MessageRow, now: datetime) -> None:
+    """Lower the pace of the line or of the client if the refusal says that messages came too fast."""
+    if consequences.slows_line(message.error_code):
+        line = session.get_one(Line, message.line_id)
+        runtime.paces.too_fast(line, now, LATE_PAUSE_S, message.claimed_at)
+    if consequences.slows_client(message.error_code):
+        runtime.paces.too_many(message.conversation_id, now, message.claimed_at)
 
 
 def list_refused(runtime: Runtime, line_id: int, error: GupshupError, asked_at: datetime) -> None:
-    """The line's templates were asked for and refused: a 401 there is one of the key, anything else is not of the line.
+    """Gupshup refused to list the line's templates. A 401 means that the key is bad; other errors do not stop the line.
 
-    Without this a line whose robots all send templates would never be stopped: none of them would get as far as a send.
+    Without this a line whose robots all send templates would never stop, because none of them gets as far as a send.
     """
     stop = consequences.stop_of(error.code, error.reason) if error.code == "gupshup_401" else None
     if stop is not None:
@@ -85,9 +92,9 @@ def list_refused(runtime: Runtime, line_id: int, error: GupshupError, asked_at: 
 
 
 def on_status(changes: Changes, runtime: Runtime, message: MessageRow, misconfigured: bool = False) -> None:
-    """A message's status has risen: what does that say about its line?
+    """Stop, slow down or resume the line of a message whose status has risen.
 
-    misconfigured: the send itself was answered 401, 403 or "no such app".
+    misconfigured: Gupshup answered the send with 401, 403 or "no such app".
     """
     session = changes.session
     if message.status == MessageStatus.FAILED:
@@ -97,36 +104,40 @@ def on_status(changes: Changes, runtime: Runtime, message: MessageRow, misconfig
 
 
 def _is_trial(session: Session, message: MessageRow) -> bool:
-    """Whether this message is the one that tries a stopped line. The line is read once in a transaction."""
+    """Whether this message is the trial of a stopped line. The session reads each line once in a transaction."""
     trial = session.get_one(Line, message.line_id).trial_run_id
     return trial is not None and trial == message.run_id
 
 
 def _trip(session: Session, line: Line, stop: Stop, left_at: datetime, now: datetime, is_trial: bool = False) -> None:
     if line.status != LineStatus.CONNECTED or (line.stopped_at is not None and not is_trial):
-        return  # known: what was in flight when it stopped comes back refused as well
+        return  # stopped already: messages that were in flight at that moment come back refused as well
     if line.resumed_at is not None and left_at < line.resumed_at:
-        return  # it left before the line went on, with the former key or the empty wallet
-    news = line.stopped_at is None or line.stop_code != stop.refusal.code
+        return  # the message left before the line resumed, with the former key or the empty wallet
+    is_new = line.stopped_at is None or line.stop_code != stop.refusal.code
     if line.stopped_at is None:
-        line.stopped_at = now
-        relapse = line.resumed_at is not None and now - line.resumed_at < RELAPSE
-        line.probe_tries = line.probe_tries if relapse else 0
-        # Those that wait for a second try are answered now, too.
-        session.execute(
-            update(Message)
-            .where(Message.line_id == line.id, Message.status == "queued", Message.send_at > now)
-            .values(send_at=now)
-            .execution_options(synchronize_session=False)
-        )
+        _begin_stop(session, line, now)
     else:
         line.probe_tries += 1
     line.stop_code, line.stop_reason = stop.refusal.code, logs.scrub(stop.refusal.reason)[:300]
     line.trial_run_id = None
     _probe_later(line, stop, now)
-    if news:
-        tell(line, "stopped", now)
+    if is_new:
+        schedule_notice(line, "stopped", now)
     log.error("line stopped", line=line.id, code=line.stop_code, reason=line.stop_reason, tries=line.probe_tries)
+
+
+def _begin_stop(session: Session, line: Line, now: datetime) -> None:
+    line.stopped_at = now
+    relapse = line.resumed_at is not None and now - line.resumed_at < RELAPSE
+    line.probe_tries = line.probe_tries if relapse else 0
+    # Messages that wait for a second try are answered now, too.
+    session.execute(
+        update(Message)
+        .where(Message.line_id == line.id, Message.status == MessageStatus.QUEUED, Message.send_at > now)
+        .values(send_at=now)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def _probe_later(line: Line, stop: Stop, now: datetime) -> None:
@@ -135,7 +146,7 @@ def _probe_later(line: Line, stop: Stop, now: datetime) -> None:
 
 
 def answer_queued(session: Session, runtime: Runtime, shards: Iterable[int]) -> int:
-    """End the runs whose messages are queued on a stopped line, a group at a time. Returns how many."""
+    """End the runs whose messages are queued on stopped lines of these shards, at most GROUP. Returns how many."""
     held = (Line.portal_id % SHARDS).in_(list(shards))
     stopped = session.scalars(select(Line).where(Line.stopped_at.is_not(None), held)).all()
     ended = 0
@@ -143,7 +154,12 @@ def answer_queued(session: Session, runtime: Runtime, shards: Iterable[int]) -> 
         queued = session.scalars(
             select(Run.id)
             .join(Message, Message.run_id == Run.id)
-            .where(Message.line_id == line.id, Message.status == "queued", Run.state != "ended", ~sendable(line))
+            .where(
+                Message.line_id == line.id,
+                Message.status == MessageStatus.QUEUED,
+                Run.state != RunState.ENDED,
+                ~sendable(line),
+            )
             .order_by(Run.id)
             .limit(GROUP - ended)
         ).all()
@@ -157,20 +173,23 @@ def answer_queued(session: Session, runtime: Runtime, shards: Iterable[int]) -> 
 
 
 def sendable(line: Line) -> ColumnElement[bool]:
-    """Which of a line's messages may be claimed for sending: all; of a stopped line its trial alone."""
+    """The condition for a line's messages that may be claimed: all of them, on a stopped line only its trial."""
     if line.stopped_at is None:
         return true()
     return Message.run_id == line.trial_run_id if line.trial_run_id is not None else false()
 
 
 def refuse(line: Line, action: Action, now: datetime) -> None:
-    """Refuse a send on a stopped line before anything is looked up or fetched for it. Raises Refused."""
+    """Refuse to send on a stopped line, before anything is looked up or fetched for the message. Raises Refused."""
     if isinstance(action, SendAction) and line.stopped_at is not None and not _may_try(line, now):
         raise refusal_of(line)
 
 
 def let_trial_through(line: Line, run: RunRow, now: datetime) -> Refused | None:
-    """The same once more when the plan is recorded, on the locked row. The first run after the pause becomes the trial."""
+    """Decide again while the plan is recorded, on the locked line: why this run is refused, or None.
+
+    On a stopped line the first run after the pause becomes the trial.
+    """
     if line.stopped_at is None:
         return None
     if not _may_try(line, now):
@@ -181,10 +200,11 @@ def let_trial_through(line: Line, run: RunRow, now: datetime) -> Refused | None:
 
 
 def _may_try(line: Line, now: datetime) -> bool:
-    """Whether the next run may be the trial.
+    """Whether the next run may become the trial.
 
-    Not while the line is paused as well: the trial would wait for the end of the pause, and every other run would end
-    with the stop's code meanwhile. Runs that come now end with it too; the first one after the pause is the trial.
+    Not while the line is also paused by hand: the trial would wait for the end of that pause, and until then every other
+    run would end with the stop's code. So runs that come now end with it as well, and the first run after the pause is
+    the trial.
     """
     if line.paused_at is not None:
         return False
@@ -192,7 +212,7 @@ def _may_try(line: Line, now: datetime) -> bool:
 
 
 def refusal_of(line: Line) -> Refused:
-    """What a run on this stopped line is answered."""
+    """The refusal that runs on this stopped line end with."""
     return Refused(line.stop_code, LINE_STOPPED.format(line=line.name or line.app_name, why=why(line)))
 
 
@@ -201,24 +221,24 @@ def why(line: Line) -> Text:
     return Text(*consequences.why(refusal(line.stop_code, line.stop_reason)))
 
 
-# --- it goes on -----------------------------------------------------------------------------------------------------------
+# --- it resumes ------------------------------------------------------------------------------------------------------------
 
 
 def due(now: datetime | BindParameter[Any]) -> ColumnElement[bool]:
-    """Lines at which something is to be done now: asked, looked at, or told about."""
+    """The condition for lines that need something now: a question to Gupshup, a look at the trial, or a notice."""
     return or_(Line.probe_at <= now, Line.news_at <= now)
 
 
 def is_asked(line: Line) -> bool:
-    """Whether the probe that is due is a question to Gupshup, not a look at the trial."""
+    """Whether Gupshup can be asked if this stopped line works again; otherwise only a trial can tell."""
     return line.trial_at is None
 
 
-def asked(session: Session, runtime: Runtime, line_id: int, since: datetime, passed: bool) -> None:
-    """Gupshup was asked about the line as it was stopped `since`."""
+def record_probe(session: Session, runtime: Runtime, line_id: int, since: datetime, passed: bool) -> None:
+    """Record what Gupshup said when it was asked about a line. since: the `stopped_at` of the stop it was asked about."""
     line = _locked(session, line_id)
     if line.stopped_at is None or line.stopped_at != since or not is_asked(line):
-        return  # went on by hand, or is stopped for another reason meanwhile
+        return  # meanwhile the line was resumed by hand, or stopped for another reason
     if passed:
         resume(session, runtime, line, "Gupshup accepts the key")
         return
@@ -229,50 +249,51 @@ def asked(session: Session, runtime: Runtime, line_id: int, since: datetime, pas
 
 
 def decide_trial(session: Session, runtime: Runtime, line: Line) -> None:
-    """Look at the trial whose time has come. What was refused has been heard of already."""
+    """Decide what the trial says, some time after it was sent. If it was refused, `on_status` has decided already."""
     now = runtime.clock()
     run = session.get(Run, line.trial_run_id) if line.trial_run_id is not None else None
     message = run.message if run is not None else None
-    if message is None or message.status not in ("queued", "sending", "accepted", "sent", "delivered", "read"):
-        _undecided(line, now)
-    elif message.status in ("queued", "sending"):
+    if message is None or message.status not in _UNDER_WAY:
+        _allow_trial(line, now)
+    elif message.status in (MessageStatus.QUEUED, MessageStatus.SENDING):
         line.probe_at = now + TRIAL
-    elif message.status == "accepted" and message.accepted_at and message.accepted_at + TRIAL > now:
+    elif message.status == MessageStatus.ACCEPTED and message.accepted_at and message.accepted_at + TRIAL > now:
         line.probe_at = message.accepted_at + TRIAL
     else:
         resume(session, runtime, line, "trial passed")
 
 
-def _undecided(line: Line, now: datetime) -> None:
+def _allow_trial(line: Line, now: datetime) -> None:
+    """The last trial decided nothing: the next run may be one."""
     line.trial_run_id, line.probe_at, line.trial_at = None, None, now
 
 
 def resume(session: Session, runtime: Runtime, line: Line, reason: str, by_hand: bool = False) -> bool:
-    """The line goes on, and its administrator is told; False if it was not stopped."""
+    """Let a stopped line send again and tell its administrator; False if it was not stopped."""
     if line.stopped_at is None:
         return False
     tries = 0 if by_hand else line.probe_tries + 1
     untold = line.news == "stopped" and line.news_at is not None
     log.warning("line goes on", line=line.id, code=line.stop_code, reason=reason)
-    forget(line, runtime.clock())
+    clear_stop(line, runtime.clock())
     line.probe_tries = tries
     if not untold:
-        tell(line, "resumed", runtime.clock())
+        schedule_notice(line, "resumed", runtime.clock())
     session.flush()
     return True
 
 
-def forget(line: Line, now: datetime) -> None:
-    """As if it had never been stopped: it goes on, or it was removed. What left before `now` stops nothing any more."""
+def clear_stop(line: Line, now: datetime) -> None:
+    """Reset everything about a stop: the line resumes, or it was removed. Messages sent before `now` cannot stop it again."""
     line.stopped_at, line.stop_code, line.stop_reason = None, "", ""
     line.probe_at = line.trial_at = line.trial_run_id = None
     line.probe_tries, line.resumed_at = 0, now
     line.news, line.news_at, line.news_tries, line.news_error = "", None, 0, ""
 
 
-def tell(line: Line, news: str, now: datetime) -> None:
-    """The administrator is to hear that the line is `stopped` or `resumed`."""
-    line.news, line.news_at, line.news_tries, line.news_error = news, now, 0, ""
+def schedule_notice(line: Line, notice: str, now: datetime) -> None:
+    """Have the administrator told that the line is `stopped` or `resumed`. Replaces a notice that is still to be sent."""
+    line.news, line.news_at, line.news_tries, line.news_error = notice, now, 0, ""
 
 
 def _locked(session: Session, line_id: int) -> Line:
@@ -281,7 +302,7 @@ def _locked(session: Session, line_id: int) -> Line:
 
 
 def shown(line: Line) -> dict[str, Any]:
-    """A stop as listings show it; all empty while the line works."""
+    """The fields about a stop for `lines list`; all empty while the line works."""
     stopped = line.stopped_at is not None
     return {
         "stopped": outcomes.iso(line.stopped_at),

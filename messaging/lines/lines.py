@@ -15,12 +15,13 @@ from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store import crypto
 from messaging.store.models import Line, Message, Portal, Run, shard_of
+from messaging.store.states import LineStatus, MessageStatus
 
 #: Messages a second: the least and the most a line may be set to.
 PACES = (0.1, 1000.0)
-#: Messages that may leave at once after a rest.
+#: Messages that may leave at once after a quiet time.
 BURST = 20
-#: Characters; of a phone: digits.
+#: The longest values, in characters.
 LIMITS = {"api_key": 200, "app_name": 100, "app_id": 64, "name": 100}
 PHONE_DIGITS = range(7, 16)
 log = structlog.get_logger(__name__)
@@ -28,7 +29,7 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class NewLine:
-    """What an administrator types in: the app's API key and name as Gupshup's console shows them, and its number."""
+    """What an administrator enters: the app's API key and name as Gupshup's console shows them, and its number."""
 
     api_key: str
     app_name: str
@@ -37,7 +38,7 @@ class NewLine:
     name: str = ""
 
     def tidied(self) -> "NewLine":
-        """Without the spaces that come along when something is pasted; the phone as digits."""
+        """A copy without the spaces that pasting adds; the phone as digits."""
         return NewLine(
             "".join(self.api_key.split()),
             self.app_name.strip(),
@@ -47,7 +48,7 @@ class NewLine:
         )
 
     def problems(self) -> dict[str, str]:
-        """Field → what is wrong with it: `missing`, `too_long`, `not_a_phone`, `not_a_key`. Of a tidied one."""
+        """Field → what is wrong with it: `missing`, `too_long`, `not_a_phone`, `not_a_key`. Expects a tidied line."""
         found = {name: "missing" for name in ("api_key", "app_name") if not getattr(self, name)}
         found |= {name: "too_long" for name, most in LIMITS.items() if len(getattr(self, name)) > most}
         if not all("!" <= char <= "~" for char in self.api_key):
@@ -58,11 +59,11 @@ class NewLine:
 
 
 class Taken(ValueError):
-    """Another connected line of the portal is called so."""
+    """Another connected line of the portal has this name."""
 
 
 def digits(phone: str) -> str:
-    """The digits of a number as people write it."""
+    """The digits of a phone number, however people write it."""
     return "".join(char for char in phone if char.isascii() and char.isdigit())
 
 
@@ -75,10 +76,10 @@ _WORDS = {
 
 
 def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
-    """Connect a line; stored without asking the network. The same app added again gets its new key and number.
+    """Connect a line, without asking the network. Adding the same app again replaces its key and number.
 
-    Raises LookupError for an unknown portal, ValueError for a number that is none and for a name that does not fit,
-    Taken for a name that another connected line has.
+    Raises LookupError for an unknown portal, ValueError for values that do not fit, Taken for a name that another
+    connected line has.
     """
     new = new.tidied()
     if problems := new.problems():
@@ -88,22 +89,11 @@ def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
     with runtime.db.write() as session:
         portal = portal_by_member(session, member_id)
         line = session.scalar(select(Line).where(Line.portal_id == portal.id, Line.app_name == new.app_name))
-        name = new.name or (line.name if line else "") or new.app_name
-        keeps_name = line is not None and line.status == "connected" and line.name == name
-        if not keeps_name and _is_taken(portal, line, name):
-            raise Taken(f"name: another connected line is called “{name}”; choose another name")
+        name = _name_for(portal, line, new)
         if line is None:
-            secret = secrets.token_urlsafe(32)
-            line = Line(portal_id=portal.id, app_name=new.app_name, secret=secret, secret_digest=crypto.digest(secret))
-            session.add(line)
-        if line.status != "connected":
-            line.connected_at = runtime.clock()  # a new key for a connected line leaves its clients' windows open
-            circuit_breaker.forget(line, runtime.clock())
-        elif (line.phone, line.api_key) != (new.phone, new.api_key):
-            circuit_breaker.resume(session, runtime, line, "connected anew", by_hand=True)
-        line.phone, line.api_key, line.status = new.phone, new.api_key, "connected"
+            line = _insert(session, portal, new)
+        _connect(session, runtime, line, new)
         line.app_id, line.name = new.app_id or line.app_id or "", name
-        line.templates_synced_at = None
         session.flush()
         if portal.default_line_id is None:
             portal.default_line_id = line.id
@@ -112,8 +102,35 @@ def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
         return line
 
 
+def _name_for(portal: Portal, line: Line | None, new: NewLine) -> str:
+    """The name given, else the one the line has, else the app's. Raises Taken."""
+    name = new.name or (line.name if line else "") or new.app_name
+    keeps_name = line is not None and line.status == LineStatus.CONNECTED and line.name == name
+    if not keeps_name and _is_taken(portal, line, name):
+        raise Taken(f"name: another connected line is called “{name}”; choose another name")
+    return name
+
+
+def _insert(session: Session, portal: Portal, new: NewLine) -> Line:
+    secret = secrets.token_urlsafe(32)
+    line = Line(portal_id=portal.id, app_name=new.app_name, secret=secret, secret_digest=crypto.digest(secret))
+    session.add(line)
+    return line
+
+
+def _connect(session: Session, runtime: Runtime, line: Line, new: NewLine) -> None:
+    """Give the line its key and number. A new key for a connected line leaves its clients' windows open."""
+    if line.status != LineStatus.CONNECTED:
+        line.connected_at = runtime.clock()
+        circuit_breaker.clear_stop(line, runtime.clock())
+    elif (line.phone, line.api_key) != (new.phone, new.api_key):
+        circuit_breaker.resume(session, runtime, line, "connected anew", by_hand=True)
+    line.phone, line.api_key, line.status = new.phone, new.api_key, LineStatus.CONNECTED
+    line.templates_synced_at = None
+
+
 def remove(runtime: Runtime, line_id: int) -> int:
-    """Disconnect a line: nothing leaves any more, its waiting runs are answered. Returns how many runs were ended.
+    """Disconnect a line: it sends nothing any more, and its open runs are ended. Returns how many runs that were.
 
     Raises LookupError for an unknown line.
     """
@@ -124,15 +141,15 @@ def _removed(session: Session, runtime: Runtime, line_id: int) -> int:
     line = session.get(Line, line_id, with_for_update=True)
     if line is None:
         raise LookupError(f"there is no line {line_id}; `lines list` shows them")
-    line.status, line.api_key = "removed", None
+    line.status, line.api_key = LineStatus.REMOVED, None
     line.paused_at = line.paused_by = None
-    circuit_breaker.forget(line, runtime.clock())
-    # The shard follows from the line, and opens the index of open runs.
+    circuit_breaker.clear_stop(line, runtime.clock())
+    # The index of open runs begins with the shard, so the condition names it.
     mine = (Run.shard == shard_of(line.portal_id)) & (Run.line_id == line_id)
     ended = outcomes.end_all(session, runtime, mine, "line_not_connected")
     portal = line.portal
     if portal.default_line_id == line.id:
-        remaining = [other.id for other in portal.lines if other.status == "connected" and other.id != line.id]
+        remaining = [other.id for other in portal.lines if other.status == LineStatus.CONNECTED and other.id != line.id]
         portal.default_line_id = remaining[0] if remaining else None
     portals.register_again(session, portal, runtime)
     log.info("line removed", portal=portal.id, line=line.id, ended=ended)
@@ -140,7 +157,9 @@ def _removed(session: Session, runtime: Runtime, line_id: int) -> int:
 
 
 def resume(runtime: Runtime, line_id: int, reason: str = "by hand", only_asked: bool = False) -> bool:
-    """Let a stopped line go on; False if it was not stopped. only_asked: not if a trial alone can tell that it works.
+    """Let a stopped line send again; False if it was not stopped.
+
+    only_asked: not if the stop can be lifted by a trial alone.
 
     Raises LookupError for an unknown or removed line.
     """
@@ -152,10 +171,10 @@ def resume(runtime: Runtime, line_id: int, reason: str = "by hand", only_asked: 
 
 
 def pause(runtime: Runtime, line_id: int, user_id: int | None = None) -> bool:
-    """Send nothing by this line until `unpause`; False if it was paused already. What is in flight comes back as it comes back.
+    """Send nothing by this line until `unpause`; False if it was paused already. Messages in flight are recorded as usual.
 
-    Its queue waits, robots go on to be planned onto it; only the end of its own wait ends a run meanwhile.
-    user_id: who did it, a user of the portal. Raises LookupError for an unknown or removed line.
+    Its queue waits, and new runs are still planned; until then a run ends only when its own wait is over.
+    user_id: the portal's user who paused it. Raises LookupError for an unknown or removed line.
     """
     with runtime.db.write() as session:
         line = _connected(session, line_id)
@@ -167,7 +186,7 @@ def pause(runtime: Runtime, line_id: int, user_id: int | None = None) -> bool:
 
 
 def unpause(runtime: Runtime, line_id: int) -> bool:
-    """What waits leaves, at the line's pace; False if it was not paused. Raises LookupError as `pause`."""
+    """Send what waits, at the line's pace; False if the line was not paused. Raises LookupError as `pause`."""
     return runtime.db.write_again(lambda session: _unpaused(session, runtime, line_id))
 
 
@@ -177,7 +196,7 @@ def _unpaused(session: Session, runtime: Runtime, line_id: int) -> bool:
         return False
     line.paused_at = line.paused_by = None
     session.flush()
-    waiting = (Message.line_id == line.id) & (Message.status == "queued") & Message.send_at.is_(None)
+    waiting = (Message.line_id == line.id) & (Message.status == MessageStatus.QUEUED) & Message.send_at.is_(None)
     session.execute(
         update(Message).where(waiting).values(send_at=runtime.clock()).execution_options(synchronize_session=False)
     )
@@ -186,17 +205,17 @@ def _unpaused(session: Session, runtime: Runtime, line_id: int) -> bool:
 
 
 def make_default(runtime: Runtime, line_id: int) -> None:
-    """The line of those who never wrote to any. Raises LookupError for an unknown or removed line."""
+    """Use this line for clients without a conversation on any line. Raises LookupError for an unknown or removed line."""
 
     def chosen(session: Session) -> None:
         line = _connected(session, line_id)
         line.portal.default_line_id = line.id
 
-    runtime.db.write_again(chosen)  # a drain locks the portal before its lines
+    runtime.db.write_again(chosen)  # may deadlock: a drain locks the portal before its lines
 
 
 def rename(runtime: Runtime, line_id: int, name: str) -> None:
-    """What people call it; empty: the app's name. Robots may name it so. Raises LookupError, ValueError `too_long`, `taken`."""
+    """Change the name people and robots use; empty: the app's name. Raises LookupError, ValueError `too_long`, `taken`."""
     name = name.strip()
     if len(name) > LIMITS["name"]:
         raise ValueError("too_long")
@@ -212,13 +231,13 @@ def _renamed(session: Session, runtime: Runtime, line_id: int, name: str) -> Non
 
 
 def _is_taken(portal: Portal, line: Line | None, name: str) -> bool:
-    """Whether another connected line answers to the name: robots choose by it."""
-    others = [other for other in portal.lines if other.status == "connected" and other is not line]
+    """Whether another connected line has this name. Robots choose a line by its name."""
+    others = [other for other in portal.lines if other.status == LineStatus.CONNECTED and other is not line]
     return any(name in (other.name, other.app_name) for other in others)
 
 
 def set_pace(runtime: Runtime, line_id: int, pace: float) -> None:
-    """Messages a second from now on, and a second's worth at once if that is more than usual (BURST).
+    """Set how many messages a second may leave, and how many at once: BURST, or a second's worth if that is more.
 
     Raises LookupError, ValueError outside of PACES.
     """
@@ -231,7 +250,7 @@ def set_pace(runtime: Runtime, line_id: int, pace: float) -> None:
 
 def _connected(session: Session, line_id: int) -> Line:
     line = session.get(Line, line_id, with_for_update=True)
-    if line is None or line.status != "connected":
+    if line is None or line.status != LineStatus.CONNECTED:
         raise LookupError(f"there is no connected line {line_id}; `lines list` shows them")
     return line
 
@@ -245,7 +264,7 @@ def portal_by_member(session: Session, member_id: str) -> Portal:
 
 
 def account(line: Line) -> Account:
-    """The line as the provider's door takes it."""
+    """The line as Gupshup's client takes it."""
     return Account(line.api_key or "", line.app_name, line.phone, line.app_id)
 
 
@@ -255,21 +274,21 @@ def webhook_url(runtime: Runtime, line: Line) -> str:
 
 
 def by_secret(runtime: Runtime, secret: str) -> CachedLine | None:
-    """The line whose webhook this is; found by digest, so the comparison gives no timing away.
+    """The line with this webhook secret; found by digest, so that the comparison reveals nothing by its timing.
 
-    Remembered: `inbound.store` looks whether it is still there. Unknown ones are asked for each time.
+    Cached: `webhooks.store` checks whether the line still exists. Unknown secrets are not cached.
     """
     digest = crypto.digest(secret)
-    known = runtime.intake.lines.get(digest)
-    if known is None:
+    cached = runtime.intake.lines.get(digest)
+    if cached is None:
         with runtime.db.read() as session:
             found = session.execute(select(Line.id, Line.portal_id).where(Line.secret_digest == digest)).one_or_none()
         if found is not None:
-            known = CachedLine(found.id, found.portal_id, digest)
-            runtime.intake.lines.put(digest, known)
-    return known
+            cached = CachedLine(found.id, found.portal_id, digest)
+            runtime.intake.lines.put(digest, cached)
+    return cached
 
 
-def forget(runtime: Runtime, hook: CachedLine) -> None:
-    """The line is not as it was remembered: ask again."""
-    runtime.intake.lines.forget(hook.secret_digest)
+def forget(runtime: Runtime, cached: CachedLine) -> None:
+    """Drop a cached line that is no longer as it was: the next webhook reads it again."""
+    runtime.intake.lines.forget(cached.secret_digest)

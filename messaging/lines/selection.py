@@ -5,20 +5,22 @@ from collections.abc import Collection, Sequence
 from activities.errors import refused
 from messaging.lines.lines import digits
 from messaging.store.models import Conversation, Line, Portal
+from messaging.store.states import LineStatus
 
 
 def choose(
     portal: Portal, wanted: str, keys: Collection[str], conversations: Sequence[Conversation]
 ) -> tuple[Line, Conversation | None]:
-    """The line to send from, and the newest conversation with one of these phones (index keys) on it.
+    """The line to send from, and the newest conversation on it with one of these phones (index keys).
 
-    wanted: empty, or a line's id, phone or name; conversations: those `conversations_with` finds.
+    wanted: a line's id, phone or name; empty: the line of the newest conversation, else the portal's default line.
+    conversations: what `conversations_with` found for these phones on the portal's lines.
     Raises Refused line_not_found, line_not_connected.
     """
     if wanted:
         line = _named(portal, wanted)
         return line, _newest(conversations, {line.id}, keys)
-    connected = {line.id: line for line in portal.lines if line.status == "connected"}
+    connected = {line.id: line for line in portal.lines if line.status == LineStatus.CONNECTED}
     newest = _newest(conversations, connected.keys(), keys)
     if newest is not None:
         return connected[newest.line_id], newest
@@ -36,12 +38,12 @@ def _named(portal: Portal, wanted: str) -> Line:
         or line.id == number
         or (len(digits(wanted)) >= 7 and line.phone == digits(wanted))
     ]
-    # Robots choose by id: a line that somebody called "2" must not take what is for line 2.
+    # Robots choose by id: a line that somebody named "2" must not take messages meant for line 2.
     found.sort(key=lambda line: line.id != number)
     if not found:
         raise refused("line_not_found", at="line", value=wanted)
-    # One that was removed bears the name of its successor.
-    connected = [line for line in found if line.status == "connected"]
+    # A removed line may have the same name as its successor.
+    connected = [line for line in found if line.status == LineStatus.CONNECTED]
     if not connected:
         raise refused("line_not_connected", at="line")
     return connected[0]
@@ -50,12 +52,12 @@ def _named(portal: Portal, wanted: str) -> Line:
 def _newest(
     conversations: Sequence[Conversation], line_ids: Collection[int], keys: Collection[str]
 ) -> Conversation | None:
-    # One in which nothing has happened yet is none: its first message may still be on its way, or was refused.
-    happened = {
-        one: at
-        for one in conversations
-        if one.line_id in line_ids
-        and (one.phone_key in keys or one.alias_key in keys)
-        and (at := one.last_activity_at or one.last_inbound_at)
+    # A conversation without any activity does not count: its first message is still on its way, or was refused.
+    activity = {
+        conversation: at
+        for conversation in conversations
+        if conversation.line_id in line_ids
+        and (conversation.phone_key in keys or conversation.alias_key in keys)
+        and (at := conversation.last_activity_at or conversation.last_inbound_at)
     }
-    return max(happened, key=lambda one: happened[one], default=None)
+    return max(activity, key=lambda conversation: activity[conversation], default=None)

@@ -122,7 +122,7 @@ class Probing:
         if isinstance(task, Question):
             if result is not None:
                 log.warning("line is still stopped", line=task.line_id, code=result.code)
-            circuit_breaker.asked(session, self.runtime, task.line_id, task.since, passed=result is None)
+            circuit_breaker.record_probe(session, self.runtime, task.line_id, task.since, passed=result is None)
         else:
             self._record_notice(session, task, result)
 
@@ -132,7 +132,7 @@ class Probing:
             is_well = line.stopped_at is None and line.status == LineStatus.CONNECTED
             if result is None and not line.news and is_well:
                 # The line resumed while the notice that it had stopped was on its way.
-                circuit_breaker.tell(line, "resumed", self.runtime.clock())
+                circuit_breaker.schedule_notice(line, "resumed", self.runtime.clock())
             return
         if result is None:
             line.news_at, line.news_error = None, ""

@@ -43,7 +43,7 @@ class Listed:
 def table(viewer: Viewer, portal: Portal, said: str = "") -> Response:
     """said: what was just done, shown above the table."""
     with runtime().db.read() as session:
-        # `resumed_at` of a removed line is when it was removed (circuit_breaker.forget).
+        # `resumed_at` of a removed line is when it was removed (circuit_breaker.clear_stop).
         is_shown = (Line.status == "connected") | (Line.resumed_at >= runtime().clock() - REMOVED_SHOWN)
         mine = select(Line).where(Line.portal_id == portal.id, is_shown)
         found = session.scalars(mine.order_by(Line.status, Line.id)).all()
