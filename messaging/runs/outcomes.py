@@ -1,7 +1,7 @@
-"""How a run ends: its answer is written once, together with the end, and handed to Bitrix24 from there.
+"""How a run ends: its answer is written once, together with its end, and sent to Bitrix24 from there.
 
-Whatever ends a run (a status, a reply, a deadline, a refusal, a removed line) ends it here, on the locked row: the row's own
-state decides what came first, so a run has one outcome, whatever races.
+Whatever ends a run (a status, a reply, a deadline, a refusal, a removed line) ends it here, on the locked row. The row's
+state tells whether something else came first, so a run has one outcome even if several things happen at once.
 """
 
 from collections.abc import Iterable, Mapping
@@ -19,6 +19,7 @@ from activities.errors import CATALOGUE, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN, Refus
 from bx24.i18n import Text
 from gupshup.errors import refusal
 from messaging.runs import statuses
+from messaging.runs.log_line import log_line
 from messaging.runtime import Runtime
 from messaging.store import rows
 from messaging.store.changes import Changes
@@ -28,27 +29,15 @@ from messaging.store.sql import among
 from messaging.store.states import MessageStatus, OutcomeKind, RunState
 from messaging.store.types import UTCDateTime
 
-#: An unclear send is answered as soon as it is old enough, so those older still are answered already, or end with their wait.
-#: Without this bound each look would go through all that ever were unclear.
+#: An unclear send is answered once it is `unknown_after_s` old. Sends that are older than that by this much have been answered,
+#: or end when their wait does. Without this bound each search would read all sends that were ever unclear.
 UNCLEAR_FOR = timedelta(days=2)
 log = structlog.get_logger(__name__)
-
-_WINDOW = {
-    "Y": Text("the 24-hour window is open, {minutes} min left", "окно 24 часа открыто, осталось {minutes} мин."),
-    "N": Text("the 24-hour window is closed", "окно 24 часа закрыто"),
-}
-_HEADLINE = {
-    "accepted": Text("WhatsApp accepted the message", "WhatsApp принял сообщение"),
-    "sent": Text("the message was sent", "сообщение отправлено"),
-    "delivered": Text("the message was delivered", "сообщение доставлено"),
-    "read": Text("the message was read", "сообщение прочитано"),
-    "replied": Text("the client replied", "клиент ответил"),
-}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run ends. code, text: of a failure; values: results that only this end knows, a reply's say."""
+    """How a run ends. code, text: of an error; values: results that only this ending has, those of a reply for example."""
 
     kind: str
     code: str = ""
@@ -63,19 +52,19 @@ def failed(refused: Refused) -> Outcome:
 
 def finish(run: RunRow, outcome: Outcome, now: datetime) -> dict[str, Any]:
     """The columns of a run that ends now: state, outcome, the answer to Bitrix24, the line for the workflow log. Pure."""
-    words = outcome.text.to(run.language) if outcome.text else ""
-    known = {
+    error = outcome.text.to(run.language) if outcome.text else ""
+    results = {
         "status": outcome.kind,
         "error_code": outcome.code,
-        "error_text": words,
+        "error_text": error,
         **_send_values(run.message),
         **outcome.values,
     }
     return {
-        # Every result of the action is answered, empty if it does not apply: a condition in a workflow must not meet
-        # the value of an earlier robot.
-        "answer": {result: known.get(result, "") for result in ACTIONS[run.action].results},
-        "log_line": _log_line(run, outcome.kind, words, known),
+        # Every result of the action is answered, with "" if it does not apply: otherwise a condition in a workflow would
+        # read the value an earlier robot left.
+        "answer": {result: results.get(result, "") for result in ACTIONS[run.action].results},
+        "log_line": log_line(run, outcome.kind, error, results),
         "state": RunState.ENDED,
         "outcome": outcome.kind,
         "error_code": outcome.code,
@@ -86,12 +75,13 @@ def finish(run: RunRow, outcome: Outcome, now: datetime) -> dict[str, Any]:
 
 
 def _send_values(message: MessageRow | None) -> dict[str, str]:
+    """The results about the run's message, if it has one."""
     if message is None:
         return {}
-    handed = message.status != MessageStatus.DROPPED
+    was_dropped = message.status == MessageStatus.DROPPED
     return {
         "message_id": message.gupshup_id or "",
-        "sent_to": message.client.phone if handed else "",
+        "sent_to": "" if was_dropped else message.client.phone,
         "sent_at": iso(message.sent_at),
         "delivered_at": iso(message.delivered_at),
         "read_at": iso(message.read_at),
@@ -99,28 +89,12 @@ def _send_values(message: MessageRow | None) -> dict[str, str]:
 
 
 def iso(moment: datetime | None) -> str:
-    """ISO 8601 with zone, or empty."""
+    """ISO 8601 with zone and whole seconds; "" for None."""
     return moment.isoformat(timespec="seconds") if moment else ""
 
 
-def _log_line(run: RunRow, outcome: str, words: str, known: Mapping[str, Any]) -> str:
-    to = f" → +{run.message.client.phone}" if run.message else ""
-    # The error's text says all of it; a headline before it would say it twice.
-    line = f"WhatsApp{to}: {words or headline(outcome, known).to(run.language)}"
-    if known.get("reply_text"):
-        line += f": «{known['reply_text'][:200]}»"
-    return f"{line}. {run.note}" if run.note else line
-
-
-def headline(outcome: str, known: Mapping[str, Any]) -> Text:
-    """What happened, in three words, for the workflow log."""
-    if "window_open" in known:
-        return _WINDOW[str(known["window_open"])].format(minutes=known.get("minutes_left", 0))
-    return _HEADLINE[outcome]
-
-
 def finish_run(changes: Changes, runtime: Runtime, run: RunRow, outcome: Outcome) -> bool:
-    """End a locked run once; False if it had ended. A message that has not been handed over by now never will be."""
+    """End a locked run; False if it had ended before. Its message, if still queued, is dropped and will never be sent."""
     if run.state == RunState.ENDED:
         return False
     if run.message is not None and run.message.status == MessageStatus.QUEUED:
@@ -134,7 +108,7 @@ def finish_run(changes: Changes, runtime: Runtime, run: RunRow, outcome: Outcome
 
 
 def message_changed(changes: Changes, runtime: Runtime, message: MessageRow) -> None:
-    """The status of a robot's or an activity's message has risen: its run may have waited for that.
+    """End the run of a robot's or an activity's message if it waited for the status the message now has.
 
     The listener of these origins (messaging.stages.status_changes).
     """
@@ -152,7 +126,7 @@ def message_changed(changes: Changes, runtime: Runtime, message: MessageRow) -> 
 
 
 def set_aside(session: Session, run_id: int) -> None:
-    """This run cannot be decrypted, and so neither be carried out nor answered."""
+    """End a run that no known key decrypts: it can neither be carried out nor answered."""
     log.error("a run cannot be read and is set aside", run=run_id)
     session.execute(
         update(Run)
@@ -162,10 +136,12 @@ def set_aside(session: Session, run_id: int) -> None:
     )
 
 
-# Made once: building a statement costs more than running it.
+# Statements are made once: building a statement takes longer than running it.
 _LATE = (
     select(Run.id)
-    .where(among(Run.shard, "shards"), Run.state != "ended", Run.deadline_at <= bindparam("now", type_=UTCDateTime))
+    .where(
+        among(Run.shard, "shards"), Run.state != RunState.ENDED, Run.deadline_at <= bindparam("now", type_=UTCDateTime)
+    )
     .limit(bindparam("limit"))
 )
 _UNCLEAR = (
@@ -173,17 +149,17 @@ _UNCLEAR = (
     .join(Run)
     .where(
         among(Message.shard, "shards"),
-        Message.status == "unknown",
+        Message.status == MessageStatus.UNKNOWN,
         Message.claimed_at <= bindparam("unclear_since", type_=UTCDateTime),
         Message.claimed_at > bindparam("unclear_until", type_=UTCDateTime),
-        Run.state != "ended",
+        Run.state != RunState.ENDED,
     )
     .limit(bindparam("limit"))
 )
 
 
 def end_overdue(session: Session, runtime: Runtime, shards: set[int], limit: int = 200) -> int:
-    """End the waits that are over, and the unclear sends that stayed unclear. Returns how many."""
+    """End runs whose wait is over, and runs whose send has stayed unclear. Returns how many."""
     now = runtime.clock()
     unclear_since = now - timedelta(seconds=runtime.config.unknown_after_s)
     asked = {
@@ -200,17 +176,17 @@ def end_overdue(session: Session, runtime: Runtime, shards: set[int], limit: int
     changes = Changes(session)
     ended = 0
     for run in rows.runs_with_messages(session, late | unclear):
-        outcome = _late(session, run) if run.id in late else Outcome(OutcomeKind.UNKNOWN, text=UNKNOWN)
+        outcome = _outcome_of_late(session, run) if run.id in late else Outcome(OutcomeKind.UNKNOWN, text=UNKNOWN)
         ended += outcome is not None and finish_run(changes, runtime, run, outcome)
     changes.write()
     return ended
 
 
-def _late(session: Session, run: RunRow) -> Outcome | None:
-    """How a run ends whose wait is over; None: not yet, its message is in flight this very moment."""
+def _outcome_of_late(session: Session, run: RunRow) -> Outcome | None:
+    """How a run ends whose wait is over; None while its message is in flight: it ends in a few seconds."""
     message = run.message
     if message is not None and message.status == MessageStatus.SENDING:
-        return None  # its result, or its owner's death, decides in a few seconds
+        return None  # the result of the send decides, or the death of the process that sends it
     reply = session.scalar(select(Reply).where(Reply.run_id == run.id))
     if reply is not None:
         return Outcome(OutcomeKind.REPLIED, values=reply.content["values"])  # its file is still on the way
@@ -218,8 +194,14 @@ def _late(session: Session, run: RunRow) -> Outcome | None:
         return Outcome(OutcomeKind.UNKNOWN, text=UNKNOWN)
     if run.action == "check_window":
         return internal(run.trace)
-    unsent = run.action.startswith("send_") if message is None else message.status == MessageStatus.QUEUED
-    if unsent:
+    return _timeout(run)
+
+
+def _timeout(run: RunRow) -> Outcome:
+    """The outcome of a run that waited in vain: its message was never sent, or what it waited for did not happen."""
+    message = run.message
+    is_unsent = run.action.startswith("send_") if message is None else message.status == MessageStatus.QUEUED
+    if is_unsent:
         return Outcome(OutcomeKind.TIMEOUT, text=TIMEOUT_UNSENT)
     until = run.until if message is not None else "replied"
     minutes = round((run.deadline_at - run.stored_at).total_seconds() / 60)
@@ -227,8 +209,8 @@ def _late(session: Session, run: RunRow) -> Outcome | None:
 
 
 def end_all(session: Session, runtime: Runtime, which: ColumnElement[bool], code: str) -> int:
-    """End all open runs of a line or portal as failed, with one reason."""
-    ids = session.scalars(select(Run.id).where(which, Run.state != "ended")).all()
+    """End all open runs that meet this condition as failed, with one reason. Returns how many."""
+    ids = session.scalars(select(Run.id).where(which, Run.state != RunState.ENDED)).all()
     outcome = Outcome(OutcomeKind.FAILED, code, CATALOGUE[code].format(value=""))
     return end_runs(session, runtime, ids, outcome)
 
@@ -242,5 +224,5 @@ def end_runs(session: Session, runtime: Runtime, ids: Iterable[int], outcome: Ou
 
 
 def internal(trace: str) -> Outcome:
-    """The outcome of a fault of ours; the trace is the number to quote."""
+    """The outcome of a fault of ours. trace: the number the user may quote."""
     return Outcome(OutcomeKind.FAILED, "internal", CATALOGUE["internal"].format(trace=trace))

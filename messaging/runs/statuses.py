@@ -1,9 +1,9 @@
 """How a message's status may move: it only rises.
 
 queued → sending → accepted → sent → delivered → read
-              \\→ unknown (nobody can tell; any later event clears it up)
-failed   overrides everything below delivered (reference section 7.3)
-dropped  was never handed over; nothing changes it any more
+              \\→ unknown (whether it was sent is unclear; any later event clears it up)
+failed   replaces every status below delivered (reference section 7.3)
+dropped  never sent; no status replaces it
 """
 
 from datetime import datetime
@@ -22,16 +22,24 @@ RANK: dict[str, int] = {
     MessageStatus.READ: 6,
 }
 FINAL = frozenset({MessageStatus.FAILED, MessageStatus.DROPPED})
-#: Ranks of the contract's `until`. `replied` is above all statuses: a reply reaches it.
-UNTIL = {"accepted": 3, "sent": 4, "delivered": 5, "read": 6, "replied": 7}
-#: Statuses whose moment is kept, in the column of that name.
-TIMED = frozenset({"accepted", "sent", "delivered", "read", "failed"})
+#: The rank each `until` of the contract needs. `replied` is above all statuses: only a reply satisfies it.
+UNTIL = {
+    **{
+        str(status): RANK[status]
+        for status in (MessageStatus.ACCEPTED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
+    },
+    "replied": 7,
+}
+#: Statuses whose time is kept, in the column `<status>_at`.
+TIMED = frozenset(
+    {MessageStatus.ACCEPTED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ, MessageStatus.FAILED}
+)
 
 
 def rises(current: str, status: str) -> bool:
-    """Whether a message of this status takes on another one.
+    """Whether `status` replaces a message's current one.
 
-    A `failed` after `delivered` or `read` changes nothing: the client has the message.
+    A `failed` after `delivered` or `read` does not: the client has the message.
     """
     if current in FINAL:
         return False
@@ -41,9 +49,9 @@ def rises(current: str, status: str) -> bool:
 
 
 def raised(message: MessageRow, status: str, at: datetime) -> dict[str, Any]:
-    """The columns to write when a message has come so far at this moment of the provider's: its status if that rises.
+    """The columns to write when the provider says that a message reached this status. at: the provider's time.
 
-    The moment is kept in any case, unless an earlier event told it.
+    `status` is among them only if it rises. The time is kept in any case, unless an earlier event has set it.
     """
     columns: dict[str, Any] = {}
     if status in TIMED and getattr(message, f"{status}_at") is None:
@@ -54,5 +62,5 @@ def raised(message: MessageRow, status: str, at: datetime) -> dict[str, Any]:
 
 
 def satisfies(status: str, until: str) -> bool:
-    """Whether a message of this status lets a run with this `until` go on."""
+    """Whether a run with this `until` may go on when its message has this status."""
     return RANK.get(status, -1) >= UNTIL[until]
