@@ -1,1 +1,1 @@
-"""What is known of one client on one line: the conversation itself, its replies, its 24-hour window."""
+"""A client on a line: finding the conversation, matching replies to runs, the 24-hour window."""

@@ -11,7 +11,7 @@ from messaging.store.sql import among
 
 
 def conversation_with(session: Session, runtime: Runtime, line_id: int, phone: str) -> Conversation:
-    """The conversation of this line with this phone (digits), made if it is the first word."""
+    """The conversation of this line with this phone (digits), created if there is none yet."""
     key = runtime.phone_key(phone)
     found = conversation_of(session, line_id, key)
     if found is None:
@@ -22,7 +22,7 @@ def conversation_with(session: Session, runtime: Runtime, line_id: int, phone: s
 
 
 def conversation_of(session: Session, line_id: int, key: str) -> Conversation | None:
-    """The conversation with a phone by its index key, also as WhatsApp spells the number."""
+    """The conversation of this line with a phone, found by its index key or by that of WhatsApp's spelling of the number."""
     either = or_(Conversation.phone_key == key, Conversation.alias_key == key)
     return session.scalars(
         select(Conversation).where(Conversation.line_id == line_id, either).order_by(Conversation.id).limit(1)
@@ -30,14 +30,14 @@ def conversation_of(session: Session, line_id: int, key: str) -> Conversation | 
 
 
 def conversations_with(session: Session, line_ids: Collection[int], keys: Collection[str]) -> list[Conversation]:
-    """The conversations of these lines with these phones (index keys), also as WhatsApp spells the numbers."""
+    """The conversations of these lines with these phones, found by index keys as in `conversation_of`. Phones stay unread."""
     return list(session.scalars(_CONVERSATIONS, {"lines": list(line_ids), "keys": list(keys)}))
 
 
 _CONVERSATIONS = (
     select(Conversation)
     .where(
-        # The lines on both sides, and what the index of aliases says of itself: else SQLite does not use both indexes.
+        # The lines stand on both sides, and the condition of the partial index is repeated: else SQLite uses one index only.
         or_(
             among(Conversation.line_id, "lines") & among(Conversation.phone_key, "keys"),
             among(Conversation.line_id, "lines")

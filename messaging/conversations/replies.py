@@ -1,8 +1,8 @@
-"""Which run a reply ends, and what it is answered with.
+"""Which run a reply ends, and which values the run is answered with.
 
-One reply ends one run, in this order: the run whose message it quotes or taps; else the oldest run that waits for this
-client on this line and accepts it; else it stays free, and a later `wait_reply` of a workflow takes it if it came after
-that workflow's last message to the client.
+One reply ends one run: the run whose message it quotes or taps; else the oldest run that waits for this client on this line
+and accepts the reply. Otherwise the reply stays free. A later `wait_reply` takes a free reply if it came after the last
+message that its workflow sent to the client.
 """
 
 from datetime import datetime
@@ -19,21 +19,29 @@ from messaging.store import rows
 from messaging.store.changes import Changes
 from messaging.store.models import Message, Reply, Run
 from messaging.store.rows import MessageRow, RunRow
-from messaging.store.states import OutcomeKind, RunState
+from messaging.store.states import MessageStatus, OutcomeKind, RunState
 
-#: How many of a client's last interactive messages are searched for a tap that names none of them.
+#: A tap that names no message is looked for among this many last interactive messages to the client.
 RECENT = 20
+#: Statuses of a message that the client may have seen.
+_SENT = (
+    MessageStatus.ACCEPTED,
+    MessageStatus.SENT,
+    MessageStatus.DELIVERED,
+    MessageStatus.READ,
+    MessageStatus.UNKNOWN,
+)
 log = structlog.get_logger(__name__)
 
 
 def tapped(session: Session, conversation_id: int, event: webhooks.Reply) -> Message | None:
-    """The message of ours that was quoted or tapped: by msgid, then postback, context, title."""
+    """Our message that was quoted or tapped, found by msgid, then by postback, context and title."""
     ours = select(Message).join(Run).where(Message.conversation_id == conversation_id)
     if event.msgid and (found := session.scalar(ours.where(Run.trace == event.msgid))):
         return found
     recent = _recent(session, conversation_id) if event.type in ("button", "list") else []
-    if event.postback and len(found_all := [m for m in recent if event.postback in _ids(m)]) == 1:
-        return found_all[0]
+    if event.postback and len(with_choice := [m for m in recent if event.postback in _ids(m)]) == 1:
+        return with_choice[0]
     for column, ref in ((Message.gupshup_id, event.context_gs_id), (Message.whatsapp_id, event.context_id)):
         if ref and (found := session.scalar(ours.where(column == ref))):
             return found
@@ -56,7 +64,7 @@ def _ids(message: Message) -> list[str]:
 
 
 def values_of(event: webhooks.Reply, message: Message | None) -> dict[str, Any]:
-    """The reply's results. A tap on our message gives the id we were told, whatever shape the webhook has."""
+    """The results of a reply. A tap on our message gives the id from the robot's settings, whatever form the webhook has."""
     reply_id = event.reply_id
     if event.type in ("button", "list") and message is not None and message.choices:
         reply_id = _choice(message.choices, event) or reply_id
@@ -82,30 +90,30 @@ def _choice(choices: list[list[str]], event: webhooks.Reply) -> str:
 
 
 def accepts(accept: list[str] | None, values: dict[str, Any]) -> bool:
-    """Whether a run that asks for certain answers takes this one: its text or its id, without case and outer space."""
-    wanted = {_plain(answer) for answer in accept or [] if _plain(answer)}
-    return not wanted or bool(wanted & {_plain(values["reply_text"]), _plain(values["reply_id"])})
+    """Whether a run takes this reply: it accepts any, or names its text or its id; case and spacing do not matter."""
+    wanted = {_normalised(answer) for answer in accept or [] if _normalised(answer)}
+    return not wanted or bool(wanted & {_normalised(values["reply_text"]), _normalised(values["reply_id"])})
 
 
-def _plain(text: str) -> str:
+def _normalised(text: str) -> str:
     return " ".join(text.split()).casefold()
 
 
 def waiting_for(
     session: Session, conversation_id: int, message: Message | None, values: dict[str, Any], received: datetime
 ) -> RunRow | None:
-    """The run this reply ends, locked, if any."""
-    taken = exists().where(Reply.run_id == Run.id)
-    handed = Message.status.in_(("accepted", "sent", "delivered", "read", "unknown"))
+    """The run this reply ends, locked; None if no run waits for it. message: the one quoted or tapped."""
+    is_taken = exists().where(Reply.run_id == Run.id)
+    was_sent = Message.status.in_(_SENT)
     waiting = session.execute(
         select(Run.id, Run.accept)
         .outerjoin(Message, Message.run_id == Run.id)
         .where(
             Run.conversation_id == conversation_id,
-            Run.state == "waiting",
+            Run.state == RunState.WAITING,
             Run.until == "replied",
-            ~taken,
-            or_(Message.id.is_(None), handed & (Message.claimed_at <= received)),
+            ~is_taken,
+            or_(Message.id.is_(None), was_sent & (Message.claimed_at <= received)),
         )
         .order_by(Run.id)
     ).all()
@@ -116,9 +124,9 @@ def waiting_for(
 
 
 def early(changes: Changes, runtime: Runtime, run: RunRow) -> None:
-    """A `wait_reply` has begun: take a reply that came since the workflow's last message, if one is free.
+    """A `wait_reply` begins: give it a free reply that came since the workflow's last message, if there is one.
 
-    It listens from the moment it was stored, so what came between then and now counts too.
+    A run waits from the moment it was stored, so replies that came between then and now count too.
     """
     session = changes.session
     session.flush()
@@ -130,7 +138,7 @@ def early(changes: Changes, runtime: Runtime, run: RunRow) -> None:
             Run.workflow_id == run.workflow_id,
             Run.id < run.id,
             Message.conversation_id == run.conversation_id,
-            Message.status.not_in(("queued", "dropped", "failed")),
+            Message.status.not_in((MessageStatus.QUEUED, MessageStatus.DROPPED, MessageStatus.FAILED)),
         )
     )
     since = min(last_sent, run.stored_at) if last_sent else run.stored_at
@@ -145,7 +153,7 @@ def early(changes: Changes, runtime: Runtime, run: RunRow) -> None:
 
 
 def overtaken(changes: Changes, runtime: Runtime, message: MessageRow) -> None:
-    """A client may answer before Gupshup has answered us: the reply then waits for the send to be recorded."""
+    """A send is recorded: give its run a reply that came before Gupshup had answered us, if there is one."""
     run, session = message.run, changes.session
     if run is None or run.until != "replied" or run.state != RunState.WAITING or message.claimed_at is None:
         return
@@ -162,7 +170,7 @@ def overtaken(changes: Changes, runtime: Runtime, message: MessageRow) -> None:
 
 
 def give(changes: Changes, runtime: Runtime, reply: Reply, run: RunRow) -> None:
-    """This reply ends this run; at once, or when its file is ours."""
+    """Let this reply end this run: at once, or as soon as we have the reply's file."""
     reply.run_id = run.id
     if reply.fetch_at is None:
         outcome = outcomes.Outcome(OutcomeKind.REPLIED, values=reply.content["values"])

@@ -1,1 +1,1 @@
-"""How fast and how many: a line's pace, a portal's REST requests, a page's questions to vendors."""
+"""Limits of our own: a line's and a client's pace, a portal's REST requests, threads that wait for vendors, pauses."""

@@ -1,22 +1,22 @@
-"""How a page asks others while somebody looks at it: quickly, and with a few threads of the process at once.
+"""How pages ask a vendor while a person waits: with short timeouts, and from a few threads of the process at a time.
 
-Robots' calls and webhooks are served by the same threads, so they must stay free however slow a vendor is.
+The same threads serve robot calls and webhooks, so most of them must stay free however slow a vendor is.
 """
 
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-#: Seconds to connect, seconds to wait, while a person looks at a spinner. A robot has more time than a page.
+#: Seconds to connect, and to wait between bytes of the answer, while a person waits. Robots have more time.
 PAGE_TIMEOUT = (3.0, 5.0)
-#: Threads of a process that may wait for one vendor.
+#: Threads of a process that may wait for one vendor at a time.
 THREADS_PER_VENDOR = 3
 #: Seconds to wait for a free slot.
 PATIENCE_S = 2.0
 
 
 class ConcurrencyLimit:
-    """The threads of this process that wait for one vendor."""
+    """Limits how many threads of this process wait for one vendor at a time."""
 
     def __init__(self, most: int = THREADS_PER_VENDOR, patience_s: float = PATIENCE_S) -> None:
         self._free = threading.BoundedSemaphore(most)
@@ -24,7 +24,7 @@ class ConcurrencyLimit:
 
     @contextmanager
     def acquire(self) -> Iterator[bool]:
-        """Take a slot for the time of the block. False if none became free in `patience_s`."""
+        """Hold a slot during the block. Yields False, and holds nothing, if no slot became free within `patience_s`."""
         is_free = self._free.acquire(timeout=self._patience_s)
         try:
             yield is_free

@@ -1,10 +1,10 @@
-"""How fast: a token bucket per line, which refusals slow down, and a rate per client. Plain data, the clock is handed in.
+"""How fast messages leave: a token bucket per line, which refusals slow down, and a rate per client.
 
-Reference section 9: Gupshup and WhatsApp answer too much with 429 or 130429; to one client WhatsApp takes ten messages a minute
-and lends 45 in advance, then refuses with 131056.
+Reference section 9: Gupshup and WhatsApp refuse with 429 or 130429 what a line sends too fast. WhatsApp takes ten messages a
+minute for one client, allows bursts of 45 at the cost of later ones, then refuses with 131056.
 
-Kept in the process that holds the line's shard, and lost with it: the next owner begins at the set pace and with rested
-clients, and hears of it from the provider if that was too much.
+Plain data in the process that holds the line's shard; the clock is handed in. When the process dies, the next owner of the
+shard begins at the set pace and with rested clients; if that is too fast, the provider refuses.
 """
 
 from collections.abc import Callable, Iterable
@@ -14,27 +14,27 @@ from typing import Protocol
 
 from messaging.limits.backoff import backoff_s
 
-#: No line is made slower than this by refusals, messages a second: else one bad minute would look like a standstill.
+#: Messages a second below which refusals slow no line down: otherwise one bad minute would look like a standstill.
 SLOWEST = 1.0
-#: What comes back of the set pace, and how often, while nobody refuses: from half to all in 100 seconds.
+#: While nothing is refused, a line regains this part of its set pace each STEP_S seconds: from half to all in 100 seconds.
 STEP, STEP_S = 0.05, 10.0
-#: A line at its limit sends what has gathered in so many seconds.
+#: A line at its limit sends in portions: what this many seconds have gathered.
 PORTION_S = 0.05
-#: Pause of a line whose messages fail later with 130429: "seconds", says the reference.
+#: Seconds a line pauses when an accepted message fails with 130429. The reference says "seconds".
 LATE_PAUSE_S = 2.0
 
 CLIENT_BURST = 10
 CLIENT_GAP_S = 1.0
 CLIENT_SLOT_S = 6.0
-#: Slots of a client whom WhatsApp refused a message with 131056: 6, 12, 24 … seconds.
+#: After a refusal with 131056 the next message to the client waits CLIENT_SLOT_S, then twice as long … but at most this.
 CLIENT_SLOT_MAX_S = 600.0
 CLIENT_FORGIVES_S = 1800.0
-#: More clients than this, and the rested ones are forgotten.
+#: Above this number of clients, those that are rested are forgotten.
 CLIENTS_KEPT = 2000
 
 
 class Paced(Protocol):
-    """What is read of a line: messages a second, and how many at once. Both may be changed at any time."""
+    """What the bucket reads of a line: messages a second, and how many at once. Both may change at any time."""
 
     id: int
     pace: float
@@ -42,7 +42,7 @@ class Paced(Protocol):
 
 
 def share_at(share: float, lowered_at: datetime | None, now: datetime) -> float:
-    """Which part of the set pace may be used now, of `share` at `lowered_at`: a step more for each STEP_S in peace."""
+    """The part of the set pace that may be used now, 0 to 1, if `share` was left at `lowered_at`: STEP more each STEP_S."""
     if lowered_at is None:
         return 1.0
     steps = max(0, int((now - lowered_at).total_seconds() / STEP_S))
@@ -50,13 +50,16 @@ def share_at(share: float, lowered_at: datetime | None, now: datetime) -> float:
 
 
 def effective(pace: float, share: float) -> float:
-    """Messages a second: this part of the set pace, but not below SLOWEST (or below the setting, if that is slower)."""
+    """Messages a second: this part of the set pace, but not below SLOWEST, nor below the set pace if that is slower."""
     return max(min(pace, SLOWEST), pace * share)
 
 
 @dataclass
 class Bucket:
-    """One line's pace. A part of the set pace is kept, not a number, so that a new setting counts at once."""
+    """One line's pace. It keeps a share of the set pace instead of a number, so that a new setting counts at once.
+
+    saturated: more messages are waiting than may leave.
+    """
 
     tokens: float
     at: datetime
@@ -70,7 +73,7 @@ class Bucket:
         return effective(line.pace, share_at(self.share, self.lowered_at, now))
 
     def fill(self, line: Paced, now: datetime) -> int:
-        """Let time flow in; how many messages may leave now."""
+        """Add the tokens of the time since the last call; how many messages may leave now."""
         if self.paused_until and now < self.paused_until:
             return 0
         rate = self.rate(line, now)
@@ -80,16 +83,16 @@ class Bucket:
         return int(self.tokens)
 
     def may(self, line: Paced, now: datetime) -> int:
-        """How many messages may leave now: none, if it is worth waiting for a portion."""
+        """How many messages may leave now; 0 while a saturated line gathers a portion."""
         filled = self.fill(line, now)
         return filled if self.tokens >= self._portion(line, now) else 0
 
     def _portion(self, line: Paced, now: datetime) -> float:
-        """A line that has more to send than it may sends in portions, not one by one: each costs a transaction."""
+        """Tokens to gather before anything leaves. A saturated line sends in portions, because each costs a transaction."""
         return max(1.0, min(line.burst, self.rate(line, now) * PORTION_S)) if self.saturated else 1.0
 
     def take(self, count: int, more: bool) -> None:
-        """So many leave; `more`: others would like to."""
+        """Record that `count` messages leave. more: others are waiting."""
         self.tokens -= count
         self.saturated = more
 
@@ -101,12 +104,13 @@ class Bucket:
         return begin + timedelta(seconds=max(0.0, self._portion(line, now) - self.tokens) / self.rate(line, now))
 
     def refused(self, line: Paced, now: datetime, pause_s: float, sent_at: datetime | None = None) -> bool:
-        """The provider says "too fast": pause, and half the pace. False if that was known when the message left.
+        """The provider says "too fast": pause the line, and halve its pace unless that has been done for this burst.
 
-        A whole burst comes back refused at once: only what left after the last lowering lowers again.
+        All messages of a burst come back refused: only one that left after the pace was last lowered lowers it again.
+        Returns whether the pace was lowered.
         """
         self.paused_until = max(self.paused_until or now, now + timedelta(seconds=pause_s))
-        # What flows in during the pause would leave in one burst at its end.
+        # Without this the tokens of the pause would leave in one burst at its end.
         self.tokens, self.at = min(self.tokens, 1.0), self.paused_until
         if self.lowered_at is not None and sent_at is not None and sent_at <= self.lowered_at:
             return False
@@ -139,7 +143,7 @@ class ClientRate:
         self.credit, self.filled_at, self.last = self._credit(now) - 1.0, now, now
 
     def refused(self, now: datetime, sent_at: datetime | None = None) -> None:
-        """131056: the next slot is twice as far away each time; what left before the last refusal says nothing new."""
+        """131056: the next message waits twice as long each time. Messages that left before the last refusal do not count."""
         if self.refused_at is not None and sent_at is not None and sent_at <= self.refused_at:
             return
         self.strikes = 1 if self._forgiven(now) else self.strikes + 1
@@ -147,7 +151,7 @@ class ClientRate:
         self.credit, self.filled_at, self.refused_at = 1.0, self.held_until, now
 
     def rested(self, now: datetime) -> bool:
-        """Whether it says nothing that a new one would not."""
+        """Whether it is as good as new, so that it may be forgotten."""
         return self._forgiven(now) and self._credit(now) >= CLIENT_BURST
 
     def _credit(self, now: datetime) -> float:
@@ -162,7 +166,7 @@ class ClientRate:
 
 @dataclass
 class Paces:
-    """All buckets and clients' rates of one process. lowered: told (line id, share, moment) when a line became slower."""
+    """All buckets and client rates of one process. lowered: called with line id, share and time when a line slows down."""
 
     lowered: Callable[[int, float, datetime], None] = lambda line, share, at: None
     buckets: dict[int, Bucket] = field(default_factory=dict)
@@ -176,13 +180,13 @@ class Paces:
         return bucket
 
     def too_fast(self, line: Paced, now: datetime, pause_s: float, sent_at: datetime | None) -> None:
-        """429, or 130429 later on."""
+        """Gupshup refused a message of this line with 429, or WhatsApp later with 130429."""
         bucket = self.bucket(line, now)
         if bucket.refused(line, now, pause_s, sent_at):
             self.lowered(line.id, bucket.share, now)
 
     def too_many(self, conversation_id: int, now: datetime, sent_at: datetime | None) -> None:
-        """131056 for this conversation."""
+        """WhatsApp refused a message of this conversation with 131056."""
         self.clients.setdefault(conversation_id, ClientRate()).refused(now, sent_at)
 
     def client_opens(self, conversation_id: int, now: datetime) -> datetime:
@@ -191,7 +195,7 @@ class Paces:
         return now if client is None else client.next_at(now)
 
     def sort(self, ready: Iterable[tuple[int, int]], now: datetime) -> tuple[list[int], list[tuple[int, datetime]]]:
-        """(message, conversation) → the messages that leave now, and those that may later, with the moment they may."""
+        """Divide (message id, conversation id) pairs: the messages that leave now; the others, each with the time it may."""
         leaving, early = [], []
         for message_id, conversation_id in ready:
             opens = self.client_opens(conversation_id, now)
@@ -203,7 +207,7 @@ class Paces:
         return leaving, early
 
     def leaves(self, conversation_id: int, now: datetime) -> None:
-        """A message to this client leaves now."""
+        """Record that a message to this client leaves now."""
         self.clients.setdefault(conversation_id, ClientRate()).sent(now)
         if len(self.clients) > self._most:
             self.clients = {key: client for key, client in self.clients.items() if not client.rested(now)}

@@ -1,6 +1,6 @@
-"""Bitrix24's request limit, kept on our side: a leaky bucket per portal in Redis, shared by all processes.
+"""Bitrix24's request limit, kept by us as well: a leaky bucket per portal in Redis, shared by all processes.
 
-Bitrix24 docs: limits. 2 requests leak per second, 50 fit in; over it the portal answers 503 QUERY_LIMIT_EXCEEDED.
+Bitrix24 docs: limits. The bucket holds 50 requests and 2 leak out per second; a full one answers 503 QUERY_LIMIT_EXCEEDED.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ from messaging.system.counters import Counters
 
 RATE_PER_S = 2.0
 BURST = 50
-#: Longer than this nobody stands at the gate: a hand that sleeps is a hand another portal lacks.
+#: Seconds to wait for room in the bucket. A thread that sleeps here is a thread other portals lack.
 PATIENCE_S = 2.0
 
-# KEYS[1] bucket; ARGV: rate, burst. Returns milliseconds to wait and the level; nothing is taken unless it is 0.
+# KEYS[1]: the bucket; ARGV: rate, burst. Returns milliseconds to wait, and the level. Adds the request only if that is 0 ms.
 _TAKE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
@@ -34,7 +34,10 @@ return {0, math.floor(level) + 1}
 
 
 class Gate:
-    """Called before each REST request of one portal: waits for a place, or raises Throttled when it would be long."""
+    """Called before each REST request to one portal: waits for room in its bucket, at most PATIENCE_S.
+
+    Raises Throttled, which says how long the wait would have been.
+    """
 
     def __init__(self, redis: Redis, portal_id: int, counters: Counters, sleep: Callable[[float], None]) -> None:
         self.redis = redis
@@ -42,7 +45,7 @@ class Gate:
         self.key = f"waba24:limit:{portal_id}"
         self.sleep = sleep
         self.counters = counters
-        #: How full the bucket was after the last request, of BURST.
+        #: Requests in the bucket after the last one, of BURST.
         self.level = 0
 
     def __call__(self) -> None:
@@ -58,7 +61,7 @@ class Gate:
         try:
             told: Any = self.redis.eval(_TAKE, 1, self.key, RATE_PER_S, BURST)
         except RedisError:
-            return 0.0  # Bitrix24 refuses what is too much; standing still without Redis would cost more
+            return 0.0  # without Redis: send. Bitrix24 refuses what is too much; to stand still would cost more
         wait_ms, level = told
         self.level = int(level)
         return float(wait_ms) / 1000
