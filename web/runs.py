@@ -9,7 +9,8 @@ from activities.base import Action
 from bx24.payloads import PayloadError, RunCall
 from messaging.intake import robot_calls
 from messaging.portals import portals
-from messaging.queue.group_commit import StaleSnapshot, Unavailable
+from messaging.queue.group_commit import Unavailable
+from messaging.queue.group_insert import StaleSnapshot
 from robots import lookup
 from web.context import empty, form, refuse, runtime
 

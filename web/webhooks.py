@@ -8,7 +8,8 @@ from flask import Blueprint, Response, request
 
 from messaging.intake import webhooks
 from messaging.lines import lines
-from messaging.queue.group_commit import StaleSnapshot, Unavailable
+from messaging.queue.group_commit import Unavailable
+from messaging.queue.group_insert import StaleSnapshot
 from web.context import empty, refuse, runtime
 
 blueprint = Blueprint("webhooks", __name__)

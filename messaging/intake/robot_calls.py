@@ -9,7 +9,8 @@ import structlog
 
 from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action
 from bx24 import payloads
-from messaging.queue.group_commit import CachedPortal, InsertSpec
+from messaging.queue.group_commit import CachedPortal
+from messaging.queue.group_insert import InsertSpec
 from messaging.runtime import Runtime
 from messaging.store import crypto
 from messaging.store.models import Portal, Run, shard_of
@@ -18,10 +19,10 @@ log = structlog.get_logger(__name__)
 
 
 INSERT = InsertSpec(
-    Run, key=("portal_id", "token_digest"), rests_on=(Portal.id, Portal.status, Portal.token_version), order=1
+    Run, key=("portal_id", "token_digest"), snapshot=(Portal.id, Portal.status, Portal.token_version), order=1
 )
 #: Bitrix24 calls once and looks at no answer: while the database is away a call is kept waiting so long, in seconds.
-PATIENCE_S = 10.0
+RETRY_FOR_S = 10.0
 
 
 def store(runtime: Runtime, portal: Portal | CachedPortal, side: str, action: Action, call: payloads.RunCall) -> bool:
@@ -49,7 +50,7 @@ def store(runtime: Runtime, portal: Portal | CachedPortal, side: str, action: Ac
         "deadline_at": now + timedelta(minutes=_wait_minutes(call.properties)),
     }
     basis = (portal.id, portal.status, portal.token_version)
-    stored = runtime.intake.store(INSERT, row, basis, row["shard"], PATIENCE_S)
+    stored = runtime.intake.store(INSERT, row, basis, row["shard"], RETRY_FOR_S)
     if stored:
         runtime.counters.add("runs_received", side, action.name, portal=portal.id)
     log.info("run stored" if stored else "run repeated", trace=row["trace"], run=stored, action=action.name)

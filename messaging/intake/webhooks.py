@@ -3,16 +3,17 @@
 from typing import Any
 
 from gupshup import webhooks
-from messaging.queue.group_commit import CachedLine, InsertSpec
+from messaging.queue.group_commit import CachedLine
+from messaging.queue.group_insert import InsertSpec
 from messaging.runtime import Runtime
 from messaging.store.models import InboundEvent, Line, shard_of
 
 MAX_BODY = 256 * 1024
 
 
-INSERT = InsertSpec(InboundEvent, key=("line_id", "key"), rests_on=(Line.id, Line.secret_digest), order=2)
+INSERT = InsertSpec(InboundEvent, key=("line_id", "key"), snapshot=(Line.id, Line.secret_digest), order=2)
 #: Gupshup repeats what was refused, and waits 10 s at most: a short trouble of the database is waited for, no more.
-PATIENCE_S = 2.0
+RETRY_FOR_S = 2.0
 
 
 def store(runtime: Runtime, line: Line | CachedLine, body: bytes) -> bool:
@@ -33,7 +34,7 @@ def store(runtime: Runtime, line: Line | CachedLine, body: bytes) -> bool:
         "received_at": now,
         "due_at": now,
     }
-    stored = runtime.intake.store(INSERT, row, (line.id, line.secret_digest), row["shard"], PATIENCE_S)
+    stored = runtime.intake.store(INSERT, row, (line.id, line.secret_digest), row["shard"], RETRY_FOR_S)
     runtime.counters.add("webhooks", first.type_label, portal=line.portal_id)
     if isinstance(first, webhooks.Unknown):
         runtime.counters.add("webhooks_unknown", portal=line.portal_id)

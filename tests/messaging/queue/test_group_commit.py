@@ -161,7 +161,7 @@ def test_writers_on_sqlite_take_turns_and_a_thread_never_waits_for_itself(world:
 
 def test_a_leader_waits_for_as_many_as_there_were_and_no_longer(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Minutes, if they did not come: the test would end by its time limit."""
-    monkeypatch.setattr("messaging.queue.group_commit.LINGER_S", 3600.0)
+    monkeypatch.setattr("messaging.queue.group_commit.GATHER_S", 3600.0)
     assert together(shop, ["a", "b", "c"])[0] == [200] * 3  # one, then two that waited behind it
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(lambda token: post(shop, token), ["d", "e"])) == [200, 200]

@@ -1,0 +1,227 @@
+"""Inserts a group of rows in one go, each row only if its call was recognised by what is still true.
+
+A call is recognised from memory, by a snapshot of its owner: the portal's or the line's row. The transaction that inserts the
+call's row reads the owner again; if the owner has changed, the row is not inserted.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    CTE,
+    BigInteger,
+    Column,
+    CompoundSelect,
+    Connection,
+    Dialect,
+    Engine,
+    MetaData,
+    Table,
+    and_,
+    bindparam,
+    column,
+    func,
+    null,
+    select,
+    union_all,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
+from sqlalchemy.sql.selectable import TableValuedAlias
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from messaging.store.sql import among
+from messaging.store.types import Array
+
+#: Columns of the owner as the call was recognised by; the first is the owner's id.
+Snapshot = tuple[Any, ...]
+Key = tuple[Any, ...]
+
+
+class StaleSnapshot(Exception):
+    """The owner is no longer as it was recognised: nothing was stored, recognise the call again."""
+
+
+@dataclass(frozen=True, eq=False)
+class InsertSpec:
+    """How rows of one model are inserted.
+
+    key: names of the columns that make a row unique.
+    snapshot: the owner's columns whose values are compared; the first is its id.
+    order: specs are inserted in this order, so that portals are locked before lines, as an uninstall locks them.
+    """
+
+    model: Any
+    key: tuple[str, ...]
+    snapshot: tuple[InstrumentedAttribute[Any], ...]
+    order: int
+
+    @property
+    def owner(self) -> Any:
+        """The model of the owner."""
+        return self.snapshot[0].class_
+
+
+@dataclass(frozen=True, eq=False)
+class NewRow:
+    """A row that can be inserted: its values are encrypted already. key: as the database keeps it."""
+
+    values: Mapping[str, Any]
+    key: Key
+    snapshot: Snapshot
+
+
+class GroupInsert(ABC):
+    """Inserts rows of one spec into one database. Its statements are made once.
+
+    names: the columns that every row has a value for; the others get the model's defaults.
+    """
+
+    def __init__(self, dialect: Dialect, spec: InsertSpec, names: Iterable[str]) -> None:
+        self.spec = spec
+        self.names = tuple(names)
+        self.table = _stored_table(spec.model.__table__, dialect)
+        self._dialect = dialect
+        self._types = {name: spec.model.__table__.c[name].type for name in self.names}
+
+    def prepare(self, values: Mapping[str, Any], snapshot: Snapshot) -> NewRow:
+        """Encrypt the values. Costs more than the insert itself: call it before anybody waits for this row's group."""
+        stored = {name: _stored(kind, values[name], self._dialect) for name, kind in self._types.items()}
+        return NewRow(stored, tuple([stored[name] for name in self.spec.key]), snapshot)
+
+    def insert(self, connection: Connection, rows: Sequence[NewRow], wait: bool) -> list[int | StaleSnapshot | None]:
+        """Insert the rows. For each its id; None if a row with its key was there before; StaleSnapshot.
+
+        wait: wait for owners that another transaction has locked; without it, their rows count as stale.
+        """
+        current, ids = self._execute(connection, rows, wait)
+        # Of two rows with the same key, the first is the one that was inserted.
+        return [ids.pop(row.key, None) if row.snapshot in current else StaleSnapshot() for row in rows]
+
+    @abstractmethod
+    def _execute(
+        self, connection: Connection, rows: Sequence[NewRow], wait: bool
+    ) -> tuple[set[Snapshot], dict[Key, int]]:
+        """Insert the rows; the snapshots that are still true, and the ids of the new rows."""
+
+
+def group_insert(engine: Engine, spec: InsertSpec, names: Iterable[str]) -> GroupInsert:
+    """How this engine's database inserts rows of this spec."""
+    kind = PostgreSQLInsert if takes_arrays(engine) else SQLiteInsert
+    return kind(engine.dialect, spec, names)
+
+
+def takes_arrays(engine: Engine) -> bool:
+    """Whether a group is inserted by one statement, which takes each column as an array."""
+    return engine.dialect.name == "postgresql"
+
+
+class SQLiteInsert(GroupInsert):
+    """Reads the owners, then inserts all rows with one `INSERT … VALUES (…), (…)`, in the transaction of the caller."""
+
+    def __init__(self, dialect: Dialect, spec: InsertSpec, names: Iterable[str]) -> None:
+        super().__init__(dialect, spec, names)
+        table = self.table
+        self._select_owners = select(*spec.snapshot).where(among(spec.snapshot[0], "ids"))
+        returned = [table.c.id, *(table.c[name] for name in spec.key)]
+        self._insert = sqlite.insert(table).on_conflict_do_nothing().returning(*returned)
+
+    def _execute(
+        self, connection: Connection, rows: Sequence[NewRow], wait: bool
+    ) -> tuple[set[Snapshot], dict[Key, int]]:
+        snapshots = {row.snapshot for row in rows}
+        owners = connection.execute(self._select_owners, {"ids": [snapshot[0] for snapshot in snapshots]})
+        current = snapshots & {tuple(owner) for owner in owners}
+        values = [row.values for row in rows if row.snapshot in current]
+        if not values:
+            return current, {}
+        return current, {tuple(key): row_id for row_id, *key in connection.execute(self._insert, values)}
+
+
+class PostgreSQLInsert(GroupInsert):
+    """Locks the owners, compares them and inserts with one statement: every further round trip would keep the group waiting.
+
+    FOR KEY SHARE: an uninstall locks the portal that it closes, and nothing is stored for this portal until it is through.
+    Each column is one array, for rows of values would be another statement for each number of rows (decision 0022).
+    """
+
+    def __init__(self, dialect: Dialect, spec: InsertSpec, names: Iterable[str]) -> None:
+        super().__init__(dialect, spec, names)
+        self._insert_waiting = self._statement(skip_locked=False)
+        self._insert_of_group = self._statement(skip_locked=True)
+
+    def _execute(
+        self, connection: Connection, rows: Sequence[NewRow], wait: bool
+    ) -> tuple[set[Snapshot], dict[Key, int]]:
+        snapshots = list(dict.fromkeys(row.snapshot for row in rows))
+        numbers = {snapshot: number for number, snapshot in enumerate(snapshots, 1)}
+        arrays: dict[str, Any] = {f"new_{name}": [row.values[name] for row in rows] for name in self.names}
+        arrays["new_number"] = [numbers[row.snapshot] for row in rows]
+        for attribute, known in zip(self.spec.snapshot, zip(*snapshots, strict=True), strict=True):
+            arrays[f"known_{attribute.key}"] = known
+        current: set[Snapshot] = set()
+        ids: dict[Key, int] = {}
+        for number, row_id, *key in connection.execute(self._insert_waiting if wait else self._insert_of_group, arrays):
+            if number is None:
+                ids[tuple(key)] = row_id
+            else:
+                current.add(snapshots[number - 1])
+        return current, ids
+
+    def _statement(self, skip_locked: bool) -> CompoundSelect[Any]:
+        """Rows (NULL, id, key…) for what was inserted, and (number, NULL…) for each snapshot that is still true."""
+        current = self._current(skip_locked)
+        inserted = self._inserted(current)
+        return union_all(
+            select(null().label("number"), *inserted.c),
+            select(current.c.number, *[null() for _ in inserted.c]),
+        )
+
+    def _current(self, skip_locked: bool) -> CTE:
+        """The numbers of the snapshots that are still true; their owners are locked."""
+        known = _unnest("known", {attribute.key: attribute.type for attribute in self.spec.snapshot}, "number")
+        same = and_(*[attribute == known.c[attribute.key] for attribute in self.spec.snapshot])
+        return (
+            select(known.c.number)
+            .join_from(known, self.spec.owner, same)
+            .order_by(self.spec.snapshot[0])
+            .with_for_update(read=True, key_share=True, of=self.spec.owner, skip_locked=skip_locked)
+            .cte("current")
+        )
+
+    def _inserted(self, current: CTE) -> CTE:
+        """Id and key of each row that was inserted."""
+        table = self.table
+        new = _unnest("new", {**{name: table.c[name].type for name in self.names}, "number": BigInteger()})
+        rows = select(*[new.c[name] for name in self.names]).where(new.c.number.in_(select(current.c.number)))
+        insert = postgresql.insert(table).from_select(self.names, rows).on_conflict_do_nothing()
+        return insert.returning(table.c.id, *[table.c[name] for name in self.spec.key]).cte("inserted")
+
+
+def _unnest(name: str, types: Mapping[str, TypeEngine[Any]], ordinality: str | None = None) -> TableValuedAlias:
+    """A table of arrays, each bound as `<name>_<column>`. ordinality: a further column with each row's number, from 1."""
+    arrays = [bindparam(f"{name}_{key}", type_=Array(kind)) for key, kind in types.items()]
+    columns = [column(key, kind) for key, kind in types.items()]
+    return func.unnest(*arrays).table_valued(*columns, with_ordinality=ordinality).render_derived(name=name)
+
+
+def _stored_table(table: Table, dialect: Dialect) -> Table:
+    """The table as it takes values that its own types have converted already. An encrypted default is encrypted once."""
+    columns = []
+    for one in table.columns:
+        default = one.default.arg if isinstance(one.default, ScalarElementColumnDefault) else None
+        columns.append(Column(one.name, _stored_type(one.type), default=_stored(one.type, default, dialect)))
+    return Table(table.name, MetaData(), *columns)
+
+
+def _stored(kind: TypeEngine[Any], value: Any, dialect: Dialect) -> Any:
+    """What the type makes of a value: text encrypted, a digest shortened, a moment in UTC."""
+    return kind.process_bind_param(value, dialect) if isinstance(kind, TypeDecorator) else value
+
+
+def _stored_type(kind: TypeEngine[Any]) -> TypeEngine[Any]:
+    """The type of what `_stored` returns."""
+    return kind.impl_instance if isinstance(kind, TypeDecorator) else kind
