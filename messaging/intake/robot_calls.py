@@ -17,18 +17,17 @@ from messaging.store.models import Portal, Run, shard_of
 
 log = structlog.get_logger(__name__)
 
-
 INSERT = InsertSpec(
     Run, key=("portal_id", "token_digest"), snapshot=(Portal.id, Portal.status, Portal.token_version), order=1
 )
-#: Bitrix24 calls once and looks at no answer: while the database is away a call is kept waiting so long, in seconds.
+#: Seconds for which a call waits while the database is away. It is long, because Bitrix24 calls once and ignores our answer.
 RETRY_FOR_S = 10.0
 
 
 def store(runtime: Runtime, portal: Portal | CachedPortal, side: str, action: Action, call: payloads.RunCall) -> bool:
-    """Store a run; False if its event token was stored before: then it is the same run, not a second message.
+    """Store a run. False if a run with this event token was stored before: the call is a repetition.
 
-    Raises intake.StaleSnapshot if the portal is no longer as it was recognised, intake.Unavailable if the database stays away.
+    Raises StaleSnapshot if the portal is no longer as it was recognised, Unavailable if the database stays away.
     """
     now = runtime.clock()
     row: dict[str, Any] = {
@@ -49,8 +48,8 @@ def store(runtime: Runtime, portal: Portal | CachedPortal, side: str, action: Ac
         "plan_at": now,
         "deadline_at": now + timedelta(minutes=_wait_minutes(call.properties)),
     }
-    basis = (portal.id, portal.status, portal.token_version)
-    stored = runtime.intake.store(INSERT, row, basis, row["shard"], RETRY_FOR_S)
+    snapshot = (portal.id, portal.status, portal.token_version)
+    stored = runtime.intake.store(INSERT, row, snapshot, row["shard"], RETRY_FOR_S)
     if stored:
         runtime.counters.add("runs_received", side, action.name, portal=portal.id)
     log.info("run stored" if stored else "run repeated", trace=row["trace"], run=stored, action=action.name)
@@ -58,7 +57,7 @@ def store(runtime: Runtime, portal: Portal | CachedPortal, side: str, action: Ac
 
 
 def _kept_auth(portal: Portal | CachedPortal, auth: payloads.Auth) -> dict[str, Any] | None:
-    """The call's own pair is kept only for a portal whose token died: it is what heals it."""
+    """The call's own tokens, for a portal whose token is dead: they give it a new one. For any other portal None."""
     if portal.status != "reauth":
         return None
     return {
@@ -71,6 +70,6 @@ def _kept_auth(portal: Portal | CachedPortal, auth: payloads.Auth) -> dict[str, 
 
 
 def _wait_minutes(properties: Mapping[str, Any]) -> int:
-    """The wait as far as it can be told before checking; a wrong one is refused when the run is planned."""
+    """How long the robot waits, read before its fields are validated; planning refuses a wrong value."""
     text = next((str(value) for key, value in properties.items() if key.lower() == "wait_minutes"), "")
     return min(max(int(text), 1), MAX_WAIT_MINUTES) if text.isdecimal() and len(text) < 7 else DEFAULT_WAIT_MINUTES

@@ -1,4 +1,4 @@
-"""A webhook is stored as it came before it is answered."""
+"""A webhook is stored as it came, and only then answered."""
 
 from typing import Any
 
@@ -8,18 +8,18 @@ from messaging.queue.group_insert import InsertSpec
 from messaging.runtime import Runtime
 from messaging.store.models import InboundEvent, Line, shard_of
 
+#: Bytes of a body that are kept.
 MAX_BODY = 256 * 1024
 
-
 INSERT = InsertSpec(InboundEvent, key=("line_id", "key"), snapshot=(Line.id, Line.secret_digest), order=2)
-#: Gupshup repeats what was refused, and waits 10 s at most: a short trouble of the database is waited for, no more.
+#: Seconds for which a webhook waits while the database is away. Gupshup waits 10 s at most, and repeats what is refused.
 RETRY_FOR_S = 2.0
 
 
 def store(runtime: Runtime, line: Line | CachedLine, body: bytes) -> bool:
-    """Store one webhook; False if the same event was stored before.
+    """Store one webhook. False if the same event was stored before.
 
-    Raises intake.StaleSnapshot if the line is gone, intake.Unavailable if the database stays away.
+    Raises StaleSnapshot if the line is gone, Unavailable if the database stays away.
     """
     events = webhooks.parse(body)
     first = events[0]

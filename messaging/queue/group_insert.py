@@ -97,15 +97,15 @@ class GroupInsert(ABC):
 
         wait: wait for owners that another transaction has locked; without it, their rows count as stale.
         """
-        current, ids = self._execute(connection, rows, wait)
+        unchanged, ids = self._execute(connection, rows, wait)
         # Of two rows with the same key, the first is the one that was inserted.
-        return [ids.pop(row.key, None) if row.snapshot in current else StaleSnapshot() for row in rows]
+        return [ids.pop(row.key, None) if row.snapshot in unchanged else StaleSnapshot() for row in rows]
 
     @abstractmethod
     def _execute(
         self, connection: Connection, rows: Sequence[NewRow], wait: bool
     ) -> tuple[set[Snapshot], dict[Key, int]]:
-        """Insert the rows; the snapshots that are still true, and the ids of the new rows."""
+        """Insert the rows; the unchanged snapshots, and the ids of the new rows."""
 
 
 def group_insert(engine: Engine, spec: InsertSpec, names: Iterable[str]) -> GroupInsert:
@@ -134,11 +134,11 @@ class SQLiteInsert(GroupInsert):
     ) -> tuple[set[Snapshot], dict[Key, int]]:
         snapshots = {row.snapshot for row in rows}
         owners = connection.execute(self._select_owners, {"ids": [snapshot[0] for snapshot in snapshots]})
-        current = snapshots & {tuple(owner) for owner in owners}
-        values = [row.values for row in rows if row.snapshot in current]
+        unchanged = snapshots & {tuple(owner) for owner in owners}
+        values = [row.values for row in rows if row.snapshot in unchanged]
         if not values:
-            return current, {}
-        return current, {tuple(key): row_id for row_id, *key in connection.execute(self._insert, values)}
+            return unchanged, {}
+        return unchanged, {tuple(key): row_id for row_id, *key in connection.execute(self._insert, values)}
 
 
 class PostgreSQLInsert(GroupInsert):
@@ -162,26 +162,26 @@ class PostgreSQLInsert(GroupInsert):
         arrays["new_number"] = [numbers[row.snapshot] for row in rows]
         for attribute, known in zip(self.spec.snapshot, zip(*snapshots, strict=True), strict=True):
             arrays[f"known_{attribute.key}"] = known
-        current: set[Snapshot] = set()
+        unchanged: set[Snapshot] = set()
         ids: dict[Key, int] = {}
         for number, row_id, *key in connection.execute(self._insert_waiting if wait else self._insert_of_group, arrays):
             if number is None:
                 ids[tuple(key)] = row_id
             else:
-                current.add(snapshots[number - 1])
-        return current, ids
+                unchanged.add(snapshots[number - 1])
+        return unchanged, ids
 
     def _statement(self, skip_locked: bool) -> CompoundSelect[Any]:
-        """Rows (NULL, id, key…) for what was inserted, and (number, NULL…) for each snapshot that is still true."""
-        current = self._current(skip_locked)
-        inserted = self._inserted(current)
+        """Rows (NULL, id, key…) for what was inserted, and (number, NULL…) for each unchanged snapshot."""
+        unchanged = self._unchanged(skip_locked)
+        inserted = self._inserted(unchanged)
         return union_all(
             select(null().label("number"), *inserted.c),
-            select(current.c.number, *[null() for _ in inserted.c]),
+            select(unchanged.c.number, *[null() for _ in inserted.c]),
         )
 
-    def _current(self, skip_locked: bool) -> CTE:
-        """The numbers of the snapshots that are still true; their owners are locked."""
+    def _unchanged(self, skip_locked: bool) -> CTE:
+        """The numbers of the unchanged snapshots, whose owners are locked now."""
         known = _unnest("known", {attribute.key: attribute.type for attribute in self.spec.snapshot}, "number")
         same = and_(*[attribute == known.c[attribute.key] for attribute in self.spec.snapshot])
         return (
@@ -189,14 +189,14 @@ class PostgreSQLInsert(GroupInsert):
             .join_from(known, self.spec.owner, same)
             .order_by(self.spec.snapshot[0])
             .with_for_update(read=True, key_share=True, of=self.spec.owner, skip_locked=skip_locked)
-            .cte("current")
+            .cte("unchanged")
         )
 
-    def _inserted(self, current: CTE) -> CTE:
+    def _inserted(self, unchanged: CTE) -> CTE:
         """Id and key of each row that was inserted."""
         table = self.table
         new = _unnest("new", {**{name: table.c[name].type for name in self.names}, "number": BigInteger()})
-        rows = select(*[new.c[name] for name in self.names]).where(new.c.number.in_(select(current.c.number)))
+        rows = select(*[new.c[name] for name in self.names]).where(new.c.number.in_(select(unchanged.c.number)))
         insert = postgresql.insert(table).from_select(self.names, rows).on_conflict_do_nothing()
         return insert.returning(table.c.id, *[table.c[name] for name in self.spec.key]).cte("inserted")
 

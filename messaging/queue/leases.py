@@ -1,8 +1,9 @@
-"""Who works on a shard: a lease with a fence, kept in the database.
+"""Leases: which process works on a shard, and until when. They are rows of the database, each with a fence.
 
-A process that dies stops renewing; after LEASE_S its shards are free. The next owner finds what the dead one had in
-flight by its older fence. A process that was only frozen meanwhile can claim nothing more: every claim asks for the
-fence it holds. A supervisor that saw its worker end does not wait for LEASE_S: it gives back what that one held.
+A process that dies stops renewing its leases; LEASE_S later its shards are free. The fence rises with every new owner: by the
+older fence the new owner finds what the dead one had in flight, and a process that was only frozen can claim nothing more,
+because every claim compares the fence. A supervisor that saw its worker end need not wait for LEASE_S: it releases the
+worker's leases (`release_dead`).
 """
 
 import os
@@ -17,14 +18,16 @@ from messaging.store.database import ask
 from messaging.store.models import SHARDS, Lease
 from messaging.store.types import UTCDateTime
 
+#: Seconds until a lease that nobody renews runs out.
 LEASE_S = 10.0
+#: Seconds between two renewals.
 RENEW_S = 3.0
-#: Environment variable: whose worker this process is, see `new_place`.
+#: Environment variable that names the supervisor of a worker process, see `new_place`.
 PLACE = "WABA24_PLACE"
 
 
 def ensure(session: Session, now: datetime) -> None:
-    """Create the rows of all shards once."""
+    """Create the rows of those shards that have none yet."""
     known = set(session.scalars(select(Lease.shard)))
     session.add_all(
         Lease(shard=shard, owner="", fence=0, expires_at=now) for shard in range(SHARDS) if shard not in known
@@ -32,10 +35,10 @@ def ensure(session: Session, now: datetime) -> None:
 
 
 def take(session: Session, owner: str, shards: set[int], now: datetime) -> dict[int, int]:
-    """Take the free ones among these shards; shard → fence of those we got."""
+    """Take those of these shards that are free. Returns shard → fence of the shards taken."""
     if not shards:
         return {}
-    # Our own one counts as free: a taking that was committed while its answer was lost left it with nobody.
+    # A shard of this owner counts as free: if the connection broke after the commit, the owner does not know that it has it.
     free = (Lease.owner == "") | (Lease.owner == owner) | (Lease.expires_at < now)
     taken = session.execute(
         update(Lease)
@@ -47,7 +50,7 @@ def take(session: Session, owner: str, shards: set[int], now: datetime) -> dict[
 
 
 def renew(session: Session, owner: str, now: datetime) -> set[int]:
-    """Prolong what we hold and has not run out; the shards still ours."""
+    """Prolong the owner's leases that have not run out. Returns their shards."""
     kept = session.execute(
         update(Lease)
         .where(Lease.owner == owner, Lease.expires_at >= now)
@@ -58,7 +61,7 @@ def renew(session: Session, owner: str, now: datetime) -> set[int]:
 
 
 def valid(session: Session, owner: str, now: datetime) -> set[int]:
-    """The shards that are ours this very moment; nobody can take them before the end of this transaction."""
+    """The shards that the owner holds at `now`, locked: nobody can take them before this transaction ends."""
     return set(ask(session, _VALID, {"owner": owner, "now": now}).scalars())
 
 
@@ -70,18 +73,21 @@ _VALID = (
 
 
 def release(session: Session, owner: str, shards: set[int] | None = None) -> None:
-    """Give shards back, all by default."""
+    """Give up the owner's leases on these shards, or on all of its shards."""
     statement = update(Lease).where(Lease.owner == owner).values(owner="")
     session.execute(statement if shards is None else statement.where(Lease.shard.in_(shards)))
 
 
 def new_place() -> str:
-    """A name for one supervisor and its workers: at most 27 characters. Two containers may share host name and pids."""
+    """A new name for a supervisor and its workers, at most 27 characters.
+
+    It is partly random, because two containers may have the same host name and the same process ids.
+    """
     return f"{socket.gethostname()[:20]}-{secrets.token_hex(3)}"
 
 
 def owner_name() -> str:
-    """A name for a new owner: place, pid, and something drawn, since a process may have several owners one after another."""
+    """A new name for an owner: place, process id, and a random part, because a process may have one owner after another."""
     place = os.environ.get(PLACE) or new_place()
     return f"{_of_process(place, os.getpid())}{secrets.token_hex(4)}"
 
@@ -91,9 +97,9 @@ def _of_process(place: str, pid: int) -> str:
 
 
 def release_dead(session: Session, place: str, pid: int) -> str:
-    """Give back what a process held that has ended for certain (waited for: it cannot be frozen and come back).
+    """Release the leases of a worker process that has ended for certain: its supervisor has waited for it.
 
-    Returns what the names of its owners began with.
+    Returns the prefix that the names of all its owners share.
     """
     prefix = _of_process(place, pid)
     session.execute(update(Lease).where(Lease.owner.startswith(prefix, autoescape=True)).values(owner=""))

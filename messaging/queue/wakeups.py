@@ -18,10 +18,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Worker
 
+#: The queue of RQ, and the job in it that runs a drain.
 QUEUE = "waba24"
 DRAIN_JOB = "messaging.worker.jobs.drain"
+#: Seconds for which a drain counts as listening since it said so last.
 ALIVE_S = 10
+#: Seconds after which another drain job may be queued, though the last one has not begun.
 SUMMON_S = 15
+#: Most shards in one list of wake-ups.
 LIST_CAP = 1024
 log = structlog.get_logger(__name__)
 
@@ -81,14 +85,14 @@ class PendingWakeups:
 
 
 class Wakeups:
-    """Sends wake-ups, and listens for them, over one Redis."""
+    """Sends wake-ups over Redis, and listens for them."""
 
     def __init__(self, redis: Redis) -> None:
         self.redis = redis
         self._notify = redis.register_script(_NOTIFY)
 
     def notify(self, shards: Iterable[int]) -> None:
-        """Say that these shards have work. Best effort: `due_work` finds what was committed anyway."""
+        """Say that these shards have work. If Redis is away the wake-up is lost, and `due_work` finds the work later."""
         wanted = [str(shard) for shard in shards]
         if not wanted:
             return
@@ -108,17 +112,17 @@ class Wakeups:
                 self._summon()
 
     def _summon(self) -> None:
-        # ttl: while no worker runs, jobs pile up; only the last ones are worth beginning.
+        # ttl: while no worker runs, one job after another is queued; only the newest are worth running.
         queue = Queue(QUEUE, connection=self.redis)
         queue.enqueue(DRAIN_JOB, job_timeout=-1, ttl=2 * SUMMON_S, result_ttl=60, failure_ttl=3600)
 
     def begun(self, drain: str) -> None:
-        """A drain job has begun: it listens from now on, and another may be summoned."""
+        """A drain job has begun: it listens from now on, and another drain job may be queued."""
         self.alive(drain)
         self.redis.delete("waba24:summoned")
 
     def alive(self, drain: str) -> None:
-        """Tell that this drain listens for ALIVE_S more seconds."""
+        """Register this drain as listening for the next ALIVE_S seconds."""
         self.redis.zadd("waba24:drains", {drain: self._now() + ALIVE_S})
 
     def _now(self) -> int:
@@ -126,7 +130,7 @@ class Wakeups:
         return int(told[0])
 
     def holds(self, drain: str, shards: Iterable[int]) -> None:
-        """Wakeups of these shards ring at this drain from now on."""
+        """From now on, wake-ups of these shards go to this drain."""
         owners: dict[Any, Any] = {str(shard): drain for shard in shards}
         if owners:
             with _best_effort():
@@ -138,7 +142,7 @@ class Wakeups:
             self.redis.hset("waba24:loads", drain, str(round(tasks_per_s, 1)))
 
     def loads(self) -> dict[str, float]:
-        """Tasks a second of each drain that is alive; 0 for a drain that has not told yet."""
+        """Tasks a second of each drain that is alive; 0 for a drain that has published nothing yet."""
         try:
             alive: Any = self.redis.zrangebyscore("waba24:drains", self._now(), "+inf")
             told: Any = self.redis.hmget("waba24:loads", alive) if alive else []
@@ -147,7 +151,7 @@ class Wakeups:
         return {name.decode(): float(load or 0) for name, load in zip(alive, told, strict=True)}
 
     def offer(self, shard: int, drain: str) -> None:
-        """Tell this drain that the shard is free and that it should take it."""
+        """Wake this drain for a shard that is free now, so that it takes it."""
         with _best_effort():
             self.redis.hdel("waba24:owners", str(shard))
             self.redis.rpush(f"waba24:bell:{drain}", shard)
@@ -155,7 +159,7 @@ class Wakeups:
     def gone(self, drain: str) -> bool:
         """The drain stops listening. True if a wake-up came meanwhile, or if Redis is away: then the drain must go on.
 
-        First leave, then look: a wake-up that comes after the leaving finds no drain and queues a new job.
+        The drain leaves first and looks afterwards: a wake-up after it has left finds no drain and queues a new job.
         """
         try:
             self.redis.zrem("waba24:drains", drain)

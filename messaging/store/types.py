@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    JSON,
     BigInteger,
     DateTime,
     Dialect,
@@ -93,21 +94,23 @@ class Array(TypeDecorator[list[Any]]):
         super().__init__(self.item, dimensions=1)
 
     def bind_processor(self, dialect: Dialect) -> Callable[[Any], Any]:
-        process = self.item.dialect_impl(dialect).bind_processor(dialect)
         in_array = dialect.name == "postgresql"
+        process: Callable[[Any], Any] | None = self.item.dialect_impl(dialect).bind_processor(dialect)
+        if in_array and isinstance(self.item, JSON):
+            process = json.dumps  # psycopg's own JSON values have no place in an array literal
 
         def bind(values: Iterable[Any]) -> Any:
             items = [process(value) for value in values] if process else list(values)
             items = [item.value if isinstance(item, StrEnum) else item for item in items]
             if not in_array:
                 return json.dumps(items)
-            return literal(items) if all(type(item) in _LITERAL for item in items) else items  # psycopg's own: JSON
+            return _array_literal(items) if all(type(item) in _LITERAL for item in items) else items
 
         return bind
 
 
-def literal(items: Iterable[Any]) -> str:
-    """A PostgreSQL array of numbers, words, moments, truths, nothings."""
+def _array_literal(items: Iterable[Any]) -> str:
+    """A PostgreSQL array of numbers, strings, moments, booleans and None."""
     return "{" + ",".join([_LITERAL[type(item)](item) for item in items]) + "}"
 
 
