@@ -50,11 +50,12 @@ coverage: dev-environment browser ## every test, then which lines no test ran
 	@$(BIN) -m coverage run -m pytest -q $(ARGS)
 	@$(BIN) -m coverage report
 
-lint: dev-environment ## ruff (lint and format check), mypy, import contracts; eslint and tsc for JavaScript
+lint: dev-environment ## ruff (lint and format check), mypy, import contracts, commit subjects; eslint and tsc for JavaScript
 	$(BIN) -m ruff check .
 	$(BIN) -m ruff format --check .
 	$(BIN) -m mypy
 	$(BIN) -c 'import sys; from importlinter.cli import lint_imports_command as run; sys.exit(run())' --no-logo
+	$(BIN) requirements/subjects.py
 	$(NODE) node_modules/eslint/bin/eslint.js --max-warnings 0 .
 	$(NODE) node_modules/typescript/bin/tsc --project .
 
