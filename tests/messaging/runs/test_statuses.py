@@ -63,3 +63,29 @@ def test_until_is_satisfied_at_or_above_it(until: str) -> None:
     ]
     wanted = {"accepted": GOOD, "sent": GOOD[1:], "delivered": GOOD[2:], "read": GOOD[3:], "replied": ()}
     assert satisfied == list(wanted[until])
+
+
+@pytest.mark.parametrize(
+    ("current", "status", "columns"),
+    [
+        ("sending", "accepted", {"status": "accepted", "accepted_at": START}),
+        ("unknown", "delivered", {"status": "delivered", "delivered_at": START}),
+        ("read", "delivered", {"delivered_at": START}),
+        ("sent", "failed", {"status": "failed", "failed_at": START}),
+        ("delivered", "failed", {"failed_at": START}),
+        ("failed", "read", {"read_at": START}),
+        ("dropped", "accepted", {"accepted_at": START}),
+        ("queued", "sending", {"status": "sending"}),
+        ("accepted", "unknown", {}),
+    ],
+)
+def test_a_status_is_written_if_it_rises_and_its_time_in_any_case(
+    current: str, status: str, columns: dict[str, Any]
+) -> None:
+    assert raised(message_of(current), status, START) == columns
+
+
+def test_the_first_time_an_event_tells_stays() -> None:
+    message = message_of("sent")
+    message.sent_at = START
+    assert raised(message, "sent", START + timedelta(hours=1)) == {}
