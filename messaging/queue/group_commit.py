@@ -91,7 +91,6 @@ class PendingRow:
     """
 
     spec: InsertSpec
-    insert: GroupInsert
     row: NewRow
     shard: int
     tried: bool = False
@@ -157,7 +156,7 @@ class Intake:
         insert = self._inserts.get(spec)
         if insert is None:
             insert = self._inserts[spec] = group_insert(self.engine, spec, values)
-        return PendingRow(spec, insert, insert.prepare(values, snapshot), shard)
+        return PendingRow(spec, insert.prepare(values, snapshot), shard)
 
     def _commit_with_others(self, pending: PendingRow) -> None:
         """Wait until a leader has committed the row, or lead its group."""
@@ -198,13 +197,13 @@ class Intake:
             pending.wake.set()
 
     def _commit(self, group: list[PendingRow], wait: bool = False) -> None:
-        """Commit the rows and set their outcomes. wait: see `GroupInsert.insert`."""
+        """Commit the rows and set their outcomes. wait: see `GroupInsert.execute`."""
         specs = sorted({pending.spec for pending in group}, key=lambda spec: spec.order)
         outcomes: list[tuple[PendingRow, int | Exception | None]] = []
         with self._autocommit.connect() if self._autocommit and len(specs) == 1 else self.engine.begin() as connection:
             for spec in specs:
                 of_spec = [pending for pending in group if pending.spec is spec]
-                inserted = of_spec[0].insert.insert(connection, [pending.row for pending in of_spec], wait)
+                inserted = self._inserts[spec].execute(connection, [pending.row for pending in of_spec], wait)
                 outcomes += zip(of_spec, inserted, strict=True)
         for pending, outcome in outcomes:
             pending.outcome = outcome

@@ -38,6 +38,7 @@ from messaging.store.types import Array
 
 #: Columns of the owner as the call was recognised by; the first is the owner's id.
 Snapshot = tuple[Any, ...]
+#: Values of the columns that make a row unique.
 Key = tuple[Any, ...]
 
 
@@ -88,24 +89,24 @@ class GroupInsert(ABC):
         self._types = {name: spec.model.__table__.c[name].type for name in self.names}
 
     def prepare(self, values: Mapping[str, Any], snapshot: Snapshot) -> NewRow:
-        """Encrypt the values. Costs more than the insert itself: call it before anybody waits for this row's group."""
+        """Encrypt the values. Encrypting takes time: call this before the row's group is formed, on the caller's own thread."""
         stored = {name: _stored(kind, values[name], self._dialect) for name, kind in self._types.items()}
         return NewRow(stored, tuple([stored[name] for name in self.spec.key]), snapshot)
 
-    def insert(self, connection: Connection, rows: Sequence[NewRow], wait: bool) -> list[int | StaleSnapshot | None]:
+    def execute(self, connection: Connection, rows: Sequence[NewRow], wait: bool) -> list[int | StaleSnapshot | None]:
         """Insert the rows. For each its id; None if a row with its key was there before; StaleSnapshot.
 
         wait: wait for owners that another transaction has locked; without it, their rows count as stale.
         """
-        unchanged, ids = self._execute(connection, rows, wait)
+        unchanged, ids = self._inserted(connection, rows, wait)
         # Of two rows with the same key, the first is the one that was inserted.
         return [ids.pop(row.key, None) if row.snapshot in unchanged else StaleSnapshot() for row in rows]
 
     @abstractmethod
-    def _execute(
+    def _inserted(
         self, connection: Connection, rows: Sequence[NewRow], wait: bool
     ) -> tuple[set[Snapshot], dict[Key, int]]:
-        """Insert the rows; the unchanged snapshots, and the ids of the new rows."""
+        """Insert the rows whose snapshots are unchanged. Returns these snapshots, and the id of each new row by its key."""
 
 
 def group_insert(engine: Engine, spec: InsertSpec, names: Iterable[str]) -> GroupInsert:
@@ -129,7 +130,7 @@ class SQLiteInsert(GroupInsert):
         returned = [table.c.id, *(table.c[name] for name in spec.key)]
         self._insert = sqlite.insert(table).on_conflict_do_nothing().returning(*returned)
 
-    def _execute(
+    def _inserted(
         self, connection: Connection, rows: Sequence[NewRow], wait: bool
     ) -> tuple[set[Snapshot], dict[Key, int]]:
         snapshots = {row.snapshot for row in rows}
@@ -153,7 +154,7 @@ class PostgreSQLInsert(GroupInsert):
         self._insert_waiting = self._statement(skip_locked=False)
         self._insert_of_group = self._statement(skip_locked=True)
 
-    def _execute(
+    def _inserted(
         self, connection: Connection, rows: Sequence[NewRow], wait: bool
     ) -> tuple[set[Snapshot], dict[Key, int]]:
         snapshots = list(dict.fromkeys(row.snapshot for row in rows))
@@ -173,14 +174,14 @@ class PostgreSQLInsert(GroupInsert):
 
     def _statement(self, skip_locked: bool) -> CompoundSelect[Any]:
         """Rows (NULL, id, key…) for what was inserted, and (number, NULL…) for each unchanged snapshot."""
-        unchanged = self._unchanged(skip_locked)
-        inserted = self._inserted(unchanged)
+        unchanged = self._lock_owners(skip_locked)
+        inserted = self._insert_rows(unchanged)
         return union_all(
             select(null().label("number"), *inserted.c),
             select(unchanged.c.number, *[null() for _ in inserted.c]),
         )
 
-    def _unchanged(self, skip_locked: bool) -> CTE:
+    def _lock_owners(self, skip_locked: bool) -> CTE:
         """The numbers of the unchanged snapshots, whose owners are locked now."""
         known = _unnest("known", {attribute.key: attribute.type for attribute in self.spec.snapshot}, "number")
         same = and_(*[attribute == known.c[attribute.key] for attribute in self.spec.snapshot])
@@ -192,7 +193,7 @@ class PostgreSQLInsert(GroupInsert):
             .cte("unchanged")
         )
 
-    def _inserted(self, unchanged: CTE) -> CTE:
+    def _insert_rows(self, unchanged: CTE) -> CTE:
         """Id and key of each row that was inserted."""
         table = self.table
         new = _unnest("new", {**{name: table.c[name].type for name in self.names}, "number": BigInteger()})

@@ -44,7 +44,7 @@ def insert_for(world: World) -> GroupInsert:
 
 def outcomes(world: World, insert: GroupInsert, rows: list[NewRow]) -> list[int | StaleSnapshot | None]:
     with world.runtime.db.engine.begin() as connection:
-        return insert.insert(connection, rows, wait=False)
+        return insert.execute(connection, rows, wait=False)
 
 
 def test_a_group_inserts_what_is_new_and_was_recognised_by_what_is_still_true(shop: World) -> None:
@@ -105,6 +105,6 @@ def test_a_group_passes_over_a_locked_portal_and_a_row_alone_waits_for_it(shop: 
         with engine.begin() as connection:
             connection.execute(text("SET LOCAL lock_timeout = 1"))
             with pytest.raises(OperationalError, match="lock timeout"):
-                insert.insert(connection, [row], wait=True)
+                insert.execute(connection, [row], wait=True)
     (run_id,) = outcomes(shop, insert, [row])
     assert isinstance(run_id, int)
