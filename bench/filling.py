@@ -33,7 +33,7 @@ def fill(runtime: Runtime, count: int, span: timedelta) -> int:
     """One portal with two lines and so many runs, the last one now. Returns some run's id."""
     now = runtime.clock()
     portal_id, line_ids = _portal(runtime, now)
-    sealed = _Sealed(runtime)
+    encrypted = _Encrypted(runtime)
     shop = _Shop(portal_id, line_ids, count, now, span)
     with runtime.db.write() as session:
         connection = session.connection()
@@ -45,7 +45,7 @@ def fill(runtime: Runtime, count: int, span: timedelta) -> int:
             ("reply", shop.replies()),
         ):
             plain = _plain(table)
-            made = [sealed.into(plain, row) for row in rows]
+            made = [encrypted.into(plain, row) for row in rows]
             connection.execute(insert(plain), made)
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {made[-1]['id']})"))
@@ -98,7 +98,7 @@ def _template(line_id: int, n: int) -> dict[str, Any]:
 
 
 def _plain(name: str) -> Table:
-    """The table without the types that seal, so that what is sealed already can be stored as it is."""
+    """The table without the types that encrypt, so that what is encrypted already can be stored as it is."""
     table = Base.metadata.tables[name]
     columns = [
         Column(
@@ -111,8 +111,8 @@ def _plain(name: str) -> Table:
     return Table(name, MetaData(), *columns)
 
 
-class _Sealed:
-    """Each value is sealed once: sealing takes longer than all the rest, and nobody sees the difference."""
+class _Encrypted:
+    """Each value is encrypted once: encrypting takes longer than all the rest, and nobody sees the difference."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._cipher = runtime.cipher

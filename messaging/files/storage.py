@@ -132,9 +132,11 @@ class Files:
     def _remembered(self, key: str, keep_until: datetime) -> Shared | None:
         """The link made a moment ago for the same content, if its file is still there; kept longer if need be."""
         try:
-            sealed = self.runtime.redis.get(key)
+            encrypted = self.runtime.redis.get(key)
             memo = (
-                json.loads(self.runtime.cipher.decrypt(bytes(sealed).decode())) if isinstance(sealed, bytes) else None
+                json.loads(self.runtime.cipher.decrypt(bytes(encrypted).decode()))
+                if isinstance(encrypted, bytes)
+                else None
             )
         except (RedisError, Undecryptable, ValueError):
             return None

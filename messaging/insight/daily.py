@@ -7,10 +7,11 @@ Today is counted every five minutes, each of the seven days before once a day (a
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 
 from sqlalchemy import delete, func, select
 
+from messaging.insight.periods import midnight
 from messaging.runtime import Runtime
 from messaging.store.id_search import first_since
 from messaging.store.models import Message, Tally
@@ -59,11 +60,6 @@ class Tallies:
             return today
         earlier = (today - timedelta(days=back) for back in range(1, SETTLED.days + 1))
         return next((day for day in earlier if day not in self._counted or self._counted[day] < midnight(today)), None)
-
-
-def midnight(day: date) -> datetime:
-    """When a day begins, UTC."""
-    return datetime.combine(day, time(), UTC)
 
 
 def count(runtime: Runtime, day: date) -> Iterator[None]:

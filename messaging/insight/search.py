@@ -160,6 +160,3 @@ class _Search:
         stored = select(Conversation.id, type_coerce(Conversation.phone, Text))
         rows = self.session.execute(stored.where(Conversation.id.in_(conversation_ids)))
         return {row[0]: open_text(self.runtime.cipher, row[1]) for row in rows}
-
-
-__all__ = ["PAGE", "STRETCHES", "Page", "find"]

@@ -1,4 +1,4 @@
-"""Rotation of SECRET_KEY: every sealed value is written again under the newest key, in small transactions."""
+"""Rotation of SECRET_KEY: every encrypted value is written again under the newest key, in small transactions."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ CHUNK = 500
 
 
 def rotate(db: Database, cipher: Cipher) -> int:
-    """Rewrite all sealed values. Safe to repeat, and to interrupt: both keys are known meanwhile. Returns how many."""
+    """Rewrite all encrypted values. Safe to repeat, and to interrupt: both keys are known meanwhile. Returns how many."""
     return sum(
         _rotate_column(db, cipher, table, column)
         for table in Base.metadata.sorted_tables
@@ -29,12 +29,12 @@ def _rotate_column(db: Database, cipher: Cipher, table: Table, column: Column[An
     count = 0
     while True:
         with db.write() as session:
-            sealed = type_coerce(column, Text)
-            query = select(key, sealed).where(sealed.is_not(None), sealed != "").order_by(key).limit(CHUNK)
+            encrypted = type_coerce(column, Text)
+            query = select(key, encrypted).where(encrypted.is_not(None), encrypted != "").order_by(key).limit(CHUNK)
             rows = session.execute(query if last is None else query.where(key > last)).all()
             for row_key, token in rows:
                 value = type_coerce(cipher.rotate(token), Text)
-                kept = sealed == token  # somebody may have written a newer value meanwhile
+                kept = encrypted == token  # somebody may have written a newer value meanwhile
                 session.execute(update(table).where(key == row_key, kept).values({column: value}))
         if not rows:
             return count

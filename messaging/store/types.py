@@ -128,7 +128,7 @@ _LITERAL: dict[type, Callable[[Any], str]] = {
 }
 
 
-#: What a sealed column holds once it is wiped: `NULL` would need other columns; nothing sealed is ever empty.
+#: What a encrypted column holds once it is wiped: `NULL` would need other columns; nothing encrypted is ever empty.
 WIPED = literal_column("''", Text)
 
 

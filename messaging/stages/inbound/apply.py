@@ -1,5 +1,6 @@
 """Applying webhooks: what an event changes in its message, run and conversation."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -73,7 +74,8 @@ class KnownMessages:
     def __init__(self, session: Session, events: Iterable[webhooks.Event]) -> None:
         self._session = session
         self._events = [event for event in events if isinstance(event, webhooks.Status)]
-        self._found: list[MessageRow] = []
+        #: By line: an event of one line is never about a message of another.
+        self._found: defaultdict[int, list[MessageRow]] = defaultdict(list)
         self.read()
 
     def read(self) -> None:
@@ -81,11 +83,13 @@ class KnownMessages:
         gupshup_ids = {event.gs_id or event.ref for event in self._events} - {""}
         whatsapp_ids = {event.whatsapp_id or event.ref for event in self._events} - {""}
         known = gupshup_ids or whatsapp_ids
-        self._found = rows.messages_by_provider(self._session, gupshup_ids, whatsapp_ids) if known else []
+        self._found.clear()
+        for message in rows.messages_by_provider(self._session, gupshup_ids, whatsapp_ids) if known else ():
+            self.add(message)
 
     def find(self, line: Line, event: webhooks.Status) -> MessageRow | None:
         """The message with the event's Gupshup id, else the one to which an earlier event gave its WhatsApp id."""
-        mine = [message for message in self._found if message.line_id == line.id]
+        mine = self._found[line.id]
         by_gupshup, by_whatsapp = event.gs_id or event.ref, event.whatsapp_id or event.ref
         return next(
             (message for message in mine if by_gupshup and message.gupshup_id == by_gupshup),
@@ -94,7 +98,7 @@ class KnownMessages:
 
     def add(self, message: MessageRow) -> None:
         """Let later events find this message, which was found in another way."""
-        self._found.append(message)
+        self._found[message.line_id].append(message)
 
 
 def apply(session: Session, runtime: Runtime, group: Sequence[Arrived]) -> None:

@@ -59,7 +59,7 @@ class Inbound:
 
     def _read(self, session: Session, held: dict[int, int]) -> list[Arrived]:
         asked = {"shards": list(held), "now": self.runtime.clock()}
-        return [self._opened(_event(row)) for row in ask(session, _DUE, asked)]
+        return [self._opened(_event(row)) for row in ask(session, _DUE, asked).all()]
 
     def _opened(self, row: EventRow) -> Arrived:
         """A webhook that no known key decrypts is set aside, so that it does not block the others."""

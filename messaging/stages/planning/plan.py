@@ -20,6 +20,7 @@ from bx24.i18n import Text
 from gupshup.errors import GupshupError
 from messaging.conversations import lookup
 from messaging.files.downloads import Unfetched
+from messaging.limits.backoff import backoff_s
 from messaging.lines import circuit_breaker, selection
 from messaging.portals import portals
 from messaging.portals.crm import Cards, Pair
@@ -35,6 +36,8 @@ from robots.lookup import action_of
 FILE_TRIES = 5
 #: And for a portal whose token's user has left: until another's is there, two minutes in all.
 USER_TRIES = 7
+#: Seconds between two tries to plan a run, at most.
+BACKOFF_MAX_S = 60.0
 log = structlog.get_logger(__name__)
 
 
@@ -93,14 +96,14 @@ def plan(runtime: Runtime, run: RunRow, cards: Cards) -> PlanResult:
         return draft.planned(line, conversation, RunDesk(runtime, run, line, conversation, draft.region))
     except Refused as refusal:
         again = isinstance(refusal, Unfetched) and refusal.passing and run.plan_tries < FILE_TRIES
-        return Postponed(_backoff(run.plan_tries), refusal.code) if again else refusal
+        return Postponed(backoff_s(run.plan_tries + 1, BACKOFF_MAX_S), refusal.code) if again else refusal
     except Bx24Error as error:
         return _not_answered(run, error)
     except GupshupError as error:
         if isinstance(error, gupshup.errors.Rejected | gupshup.errors.Misconfigured):
             why = gupshup.errors.refusal(error.code, error.reason)
             return Refused(why.code, Text(why.en, why.ru))
-        return Postponed(error.retry_after or _backoff(run.plan_tries), error.code)
+        return Postponed(error.retry_after or backoff_s(run.plan_tries + 1, BACKOFF_MAX_S), error.code)
 
 
 def _not_answered(run: RunRow, error: Bx24Error) -> PlanResult:
@@ -114,11 +117,7 @@ def _not_answered(run: RunRow, error: Bx24Error) -> PlanResult:
         log.warning("Bitrix24 refused", trace=run.trace, code=error.code)
         return Refused("no_phone", CARD_CLOSED.format(code=error.code))
     # A busy portal's runs come back less and less often: each try costs, and only two a second get through.
-    return Postponed(max(getattr(error, "retry_after", 0.0), _backoff(run.plan_tries)), error.code)
-
-
-def _backoff(tries: int) -> float:
-    return float(min(60, 2**tries))
+    return Postponed(max(getattr(error, "retry_after", 0.0), backoff_s(run.plan_tries + 1, BACKOFF_MAX_S)), error.code)
 
 
 @dataclass(frozen=True)

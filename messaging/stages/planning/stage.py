@@ -21,6 +21,7 @@ from activities import phones
 from activities.errors import Refused
 from bx24.client import MAX_BATCH
 from gupshup.templates import TemplateInfo
+from messaging.limits.backoff import backoff_s
 from messaging.lines import selection
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
@@ -295,7 +296,8 @@ class Planning:
             if stored.state != RunState.STORED:
                 continue
             if stored.plan_tries < TRIES:
-                context.postpone(changes, self.runtime, stored, plan.Postponed(2.0**stored.plan_tries, "internal"))
+                again_s = backoff_s(stored.plan_tries + 1, plan.BACKOFF_MAX_S)
+                context.postpone(changes, self.runtime, stored, plan.Postponed(again_s, "internal"))
             else:
                 outcomes.finish_run(changes, self.runtime, stored, outcomes.internal(stored.trace))
         changes.write()

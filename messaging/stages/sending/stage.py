@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
+from messaging.limits.backoff import backoff_s
 from messaging.lines import lines
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
@@ -28,7 +29,7 @@ from messaging.store.models import Line, Message
 from messaging.store.rows import MessageRow
 from messaging.store.states import MessageStatus
 
-BACKOFF_MAX_S = 60
+BACKOFF_MAX_S = 60.0
 log = structlog.get_logger(__name__)
 
 
@@ -174,7 +175,7 @@ class Outbox:
     def _again(self, changes: Changes, message: MessageRow, sending: Sending, error: NotWritten | Throttled) -> None:
         """Nothing was written, so it may be tried again; a 429 makes the whole line pause."""
         now = self.runtime.clock()
-        wait_s = error.retry_after or float(min(BACKOFF_MAX_S, 2 ** (message.attempts - 1)))
+        wait_s = error.retry_after or backoff_s(message.attempts, BACKOFF_MAX_S)
         if isinstance(error, Throttled):
             line = changes.session.get_one(Line, message.line_id)
             self.runtime.paces.too_fast(line, now, wait_s, message.claimed_at)
