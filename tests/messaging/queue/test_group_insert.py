@@ -108,3 +108,14 @@ def test_a_group_passes_over_a_locked_portal_and_a_row_alone_waits_for_it(shop: 
                 insert.execute(connection, [row], wait=True)
     (run_id,) = outcomes(shop, insert, [row])
     assert isinstance(run_id, int)
+
+
+@pytest.mark.parametrize("tables_url", ["postgresql"], indirect=True)
+def test_a_portal_whose_settings_are_being_changed_holds_up_no_group(shop: World) -> None:
+    """An update that leaves the id alone takes a weaker lock than an uninstall."""
+    insert = insert_for(shop)
+    with shop.runtime.db.engine.connect() as other:
+        now = tuple(other.execute(select(*INSERT.snapshot)).one())
+        other.execute(text("UPDATE portal SET language = 'de'"))
+        (run_id,) = outcomes(shop, insert, [insert.prepare(values(shop, "a"), now)])
+    assert isinstance(run_id, int)
