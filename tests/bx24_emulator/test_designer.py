@@ -19,7 +19,7 @@ from bx24.emulator.server import Server
 from bx24.emulator.state.records import RobotRecord
 from tests.bx24_emulator.conftest import ROBOT, PortalDriver
 from tests.bx24_emulator.test_pages import form_of
-from tests.support.browser import launch
+from tests.support.browser import launch, wait_in
 
 NATIVE: dict[str, Any] = {
     **ROBOT,
@@ -82,7 +82,7 @@ def settings_frame(page: Page) -> Frame:
     handle = page.get_by_title("Страница настроек робота").element_handle()
     frame = handle.content_frame()
     assert frame
-    frame.wait_for_function("typeof window.call === 'function'")
+    wait_in(frame, "typeof window.call === 'function'")
     return frame
 
 

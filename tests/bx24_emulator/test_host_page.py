@@ -13,7 +13,7 @@ from playwright.sync_api import Frame, Page, expect, sync_playwright
 from bx24.emulator import Emulator, create_emulator
 from bx24.emulator.server import Server
 from tests.bx24_emulator.conftest import ROBOT
-from tests.support.browser import launch
+from tests.support.browser import launch, wait_in
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def open_app_frame(page: Page, url: str) -> Frame:
     page.goto(url)
     frame = page.locator("#app-frame").element_handle().content_frame()
     assert frame
-    frame.wait_for_function("typeof window.call === 'function'")
+    wait_in(frame, "typeof window.call === 'function'")
     return frame
 
 
@@ -124,7 +124,7 @@ def test_paths_and_sliders(emulator: Emulator, page: Page) -> None:
     slider = page.frame_locator("#slider iframe").frame_locator("#app-frame").locator("p")
     slider.wait_for()
     inner = next(other for other in page.frames if other.parent_frame and "slider=1" in other.parent_frame.url)
-    inner.wait_for_function("typeof window.call === 'function'")
+    wait_in(inner, "typeof window.call === 'function'")
     assert call_host(inner, "getInitData")["PLACEMENT_OPTIONS"]["tab"] == "x"
     assert call_host(inner, "resizeWindow", {"height": 9}, wait=200) == "silence"
     inner.evaluate("() => { window.call('closeApplication'); }")

@@ -6,13 +6,14 @@ CHROMIUM=/path/to/browser overrides the search.
 """
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Playwright
+    from playwright.sync_api import Browser, Frame, Playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 MAC_APPLICATIONS = (
@@ -37,6 +38,15 @@ def launch(playwright: "Playwright") -> "Browser":
     # Chromium refuses to run as root with its sandbox, and CI is often root.
     sandbox = () if os.geteuid() else ("--no-sandbox",)
     return playwright.chromium.launch(executable_path=executable, args=[*QUIET, *sandbox])
+
+
+def wait_in(frame: "Frame", condition: str) -> None:
+    """Wait until a JavaScript condition holds in the page that a frame of the portal shows.
+
+    First for the page: the empty document a frame begins with obeys the portal's CSP, which forbids Playwright to evaluate.
+    """
+    frame.wait_for_url(re.compile("^http"))
+    frame.wait_for_function(condition)
 
 
 def find(playwright: "Playwright") -> str | None:
