@@ -1,7 +1,7 @@
 """Structured logs to standard error, one correlation id (`trace`) from robot call to answer, nothing secret in them.
 
 Masking is a processor, not a habit: whatever reaches a log line as a phone, a token or a key is cut here, also in the
-lines of libraries.
+lines of libraries. Values are shortened first, because strangers choose paths, codes and names as long as they like.
 """
 
 import logging
@@ -25,7 +25,12 @@ _SUSPECT = re.compile(r"\d|=|/(?:gupshup|files)/")
 _PHONE = re.compile(r"(?<!\d)(\+?\d{3})\d{4,10}(\d{2})(?!\d)")
 _TYPED_PHONE = re.compile(r"(?<!\w)\+?\d[\d ()-]{8,18}\d(?!\w)")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_LONG = re.compile(r"\b(?=[A-Za-z0-9_-]*\d)[A-Za-z0-9_-]{40,}\b")
+_LONG = re.compile(r"(?<![A-Za-z0-9_-])[A-Za-z0-9_-]{40,}")
+#: Characters of a logged value, and of a traceback.
+MAX_VALUE, MAX_TRACEBACK = 500, 16_000
+#: So many characters more are masked before the cut: half a token or half a phone would not be recognised.
+_BEYOND_THE_CUT = 100
+_AS_THEY_ARE = frozenset({"timestamp", "trace", "logger", "level"})
 
 
 def scrub(text: str) -> str:
@@ -34,9 +39,28 @@ def scrub(text: str) -> str:
         return text  # most texts: four searches less for each
     text = _SECRET_VALUES.sub(r"\1***", text)
     text = _WEBHOOK.sub(r"\1***", text)
-    text = _LONG.sub("***", text)
+    text = _LONG.sub(_masked_token, text)
     text = _TYPED_PHONE.sub(_masked, text)
     return _PHONE.sub(r"\1***\2", text)
+
+
+def shortened(text: str) -> str:
+    """A value as it may stand in a log line: its first MAX_VALUE characters, masked."""
+    if len(text) <= MAX_VALUE:
+        return scrub(text)
+    return scrub(text[: MAX_VALUE + _BEYOND_THE_CUT])[:MAX_VALUE] + "…"
+
+
+def _shortened_traceback(text: str) -> str:
+    """Its beginning says where it happened, its end what."""
+    if len(text) > MAX_TRACEBACK:
+        text = f"{text[: MAX_TRACEBACK // 2]}\n…\n{text[-MAX_TRACEBACK // 2 :]}"
+    return scrub(text)
+
+
+def _masked_token(found: re.Match[str]) -> str:
+    """A long word with a digit in it is a token or a key; one without is a name or a path."""
+    return "***" if any(character.isdigit() for character in found[0]) else found[0]
 
 
 def _masked(found: re.Match[str]) -> str:
@@ -55,8 +79,12 @@ def _mask(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[st
     for name, value in event.items():
         if _is_secret(name):
             event[name] = "***"
-        elif isinstance(value, str) and name not in ("timestamp", "trace", "logger", "level"):
-            event[name] = scrub(value)
+        elif name == "exception":
+            event[name] = _shortened_traceback(str(value))
+        elif isinstance(value, str) and name not in _AS_THEY_ARE:
+            event[name] = shortened(value)
+        elif isinstance(value, list | tuple | set | dict | bytes | BaseException):
+            event[name] = shortened(repr(value))
     return event
 
 

@@ -67,3 +67,46 @@ def test_other_threads_write_at_once(capsys: pytest.CaptureFixture[str]) -> None
         other.join()
         assert [line["event"] for line in written(capsys)] == ["message handed over"]
     assert written(capsys) == []
+
+
+@pytest.mark.parametrize(
+    ("value", "written_as"),
+    [
+        ("ы" * 40_000, "ы" * 500 + "…"),
+        (["ы" * 40_000], "['" + "ы" * 498 + "…"),
+        (b"\xff" * 40_000, ("b'" + "\\xff" * 500)[:500] + "…"),
+        (ValueError("ы" * 40_000), "ValueError('" + "ы" * 488 + "…"),
+        ("short", "short"),
+        (7, 7),
+    ],
+    ids=["text", "list", "bytes", "error", "short", "number"],
+)
+def test_a_value_is_cut_before_it_is_masked(
+    value: object, written_as: object, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.info("refused", path=value)
+    assert [line["path"] for line in written(capsys)] == [written_as]
+
+
+def test_a_secret_at_the_cut_is_masked_as_a_whole(capsys: pytest.CaptureFixture[str]) -> None:
+    log.info("refused", path="ы " * 245 + "4f" * 30, phone="ы " * 247 + "79161234567")
+    (line,) = written(capsys)
+    assert "4f" not in line["path"]
+    assert "791612" not in line["phone"]
+
+
+def test_lines_of_libraries_are_cut_too(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("json", "info")  # the handler of libraries keeps the standard error of this moment
+    logging.getLogger("library").warning("%s", "ы" * 40_000)
+    assert [len(line["event"]) for line in written(capsys)] == [501]
+
+
+def test_a_traceback_keeps_its_beginning_and_its_end(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise KeyError("ы" * 100_000 + "the end")
+    except KeyError:
+        log.exception("a task failed")
+    (line,) = written(capsys)
+    assert line["exception"].startswith("Traceback")
+    assert "the end" in line["exception"]
+    assert len(line["exception"]) < 17_000
