@@ -43,7 +43,7 @@ class Bx24Error(Exception):
 
     def __init__(self, code: str, description: str = "", http_status: int = 0) -> None:
         self.code = code[:100]
-        self.description = " ".join(description.split())[:500]
+        self.description = " ".join(description[:2000].split())[:500]
         self.http_status = http_status
         super().__init__(f"{self.code}: {self.description}" if self.description else self.code)
 

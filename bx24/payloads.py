@@ -33,6 +33,8 @@ __all__ = [
 ]
 
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?(?::[0-9]{1,5})?")
+#: Characters of a value that is one word: a token, an address, a scope. Longer ones are nobody's and are cut.
+MAX_WORD = 2048
 _MEMBER_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 
 
@@ -188,7 +190,7 @@ class FrameCall:
             protocol="http" if _text(given, "PROTOCOL") == "0" else "https",
             app_sid=_text(given, "APP_SID")[:128],
             placement=_text(given, "PLACEMENT").upper()[:128] or "DEFAULT",
-            options=_options(_text(given, "PLACEMENT_OPTIONS")),
+            options=_options(_whole_text(given, "PLACEMENT_OPTIONS")),
         )
 
     @property
@@ -196,9 +198,13 @@ class FrameCall:
         return self.auth.member_id
 
 
-def _text(form: Mapping[str, Any], key: str) -> str:
+def _whole_text(form: Mapping[str, Any], key: str) -> str:
     value = form.get(key)
     return value.strip() if isinstance(value, str) else ""
+
+
+def _text(form: Mapping[str, Any], key: str) -> str:
+    return _whole_text(form, key)[:MAX_WORD]
 
 
 def _required(form: Mapping[str, Any], key: str, limit: int) -> str:

@@ -11,6 +11,8 @@ from typing import Any
 # Above it a number of seconds would lie in the year 5138, so it is milliseconds.
 _MILLISECONDS_FROM = 1e11
 _YEAR_2000, _YEAR_2100 = 946_684_800, 4_102_444_800
+#: Characters of an id, a code, a type or a name; of a link; of a reason in words. What is longer is cut.
+MAX_ID, MAX_LINK, MAX_REASON = 256, 2048, 1000
 
 
 def parse_json(raw: bytes | str) -> object:
@@ -44,7 +46,23 @@ def as_text(value: object) -> str:
 
 
 def as_id(value: object) -> str:
-    return as_text(value).strip()
+    """An id, a code, a type or a name, cut to MAX_ID characters: they are searched, logged and compared."""
+    return _cut(value, MAX_ID)
+
+
+def as_link(value: object) -> str:
+    """A link, cut to MAX_LINK characters."""
+    return _cut(value, MAX_LINK)
+
+
+def as_reason(value: object) -> str:
+    """Why something was refused, in the provider's words, cut to MAX_REASON characters."""
+    return _cut(value, MAX_REASON)
+
+
+def _cut(value: object, limit: int) -> str:
+    # Cut before it is tidied, so that the work is bounded; and after it, because tidying may leave blanks at the ends.
+    return as_text(value[: 2 * limit] if isinstance(value, str) else value).strip()[:limit]
 
 
 def as_time(value: object) -> datetime | None:
@@ -64,7 +82,7 @@ def as_time(value: object) -> datetime | None:
 
 def digits(value: object) -> str:
     """A phone as Gupshup writes it: country code first, nothing but digits."""
-    return re.sub(r"[^0-9]", "", as_text(value))
+    return re.sub(r"[^0-9]", "", as_id(value))
 
 
 def storable(text: str) -> str:

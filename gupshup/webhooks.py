@@ -23,7 +23,7 @@ from gupshup.events import (
     Unknown,
     key,
 )
-from gupshup.reading import as_dict, as_id, as_list, as_text, as_time, digits, parse_json
+from gupshup.reading import as_dict, as_id, as_link, as_list, as_reason, as_text, as_time, digits, parse_json
 
 __all__ = [
     "AccountEvent",
@@ -87,7 +87,9 @@ def _status(payload: dict[str, Any], common: dict[str, Any]) -> Status:
         ref=given_gs_id or given_id,
         destination=digits(payload.get("destination")) or digits(inner.get("phone")) or digits(payload.get("phone")),
         code=_either(inner, payload, "code") if kind is StatusKind.FAILED else "",
-        reason=_either(inner, payload, "reason") if kind is StatusKind.FAILED else "",
+        reason=(as_reason(inner.get("reason")) or as_reason(payload.get("reason")))
+        if kind is StatusKind.FAILED
+        else "",
         session=session if kind is StatusKind.ENQUEUED else None,
         wa_id=_either(inner, payload, "wa_id"),
         # Official samples have `ts` inside, a copy has it beside.
@@ -153,7 +155,7 @@ def _content(reply_type: ReplyType, inner: dict[str, Any]) -> dict[str, Any]:
     if reply_type in MEDIA_TYPES:
         return {
             "text": as_text(inner.get("caption")),
-            "file_url": as_id(inner.get("url")),
+            "file_url": as_link(inner.get("url")),
             "file_name": as_id(inner.get("name")) or as_id(inner.get("filename")),
             "content_type": as_id(inner.get("contentType")),
         }
@@ -204,14 +206,14 @@ def _person(contact: dict[str, Any]) -> str:
 def _template_event(payload: dict[str, Any], common: dict[str, Any]) -> TemplateEvent:
     category = payload.get("category")
     change = as_dict(category)
-    reason = as_text(payload.get("rejectedReason"))
+    reason = as_reason(payload.get("rejectedReason"))
     return TemplateEvent(
         id=as_id(payload.get("id")),
         kind=as_id(payload.get("type")),
         name=as_id(payload.get("elementName")),
         language=as_id(payload.get("languageCode")),
         status=as_id(payload.get("status")).upper(),
-        reason=as_text(payload.get("description")) if reason in ("", "NONE") else reason,
+        reason=as_reason(payload.get("description")) if reason in ("", "NONE") else reason,
         # First announced as {current, correct}, later done as {old, new}; seen as a plain word, too.
         category=as_id(change.get("new")) or as_id(change.get("correct")) or as_id(category),
         category_before=as_id(change.get("old")),

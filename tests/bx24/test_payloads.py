@@ -222,3 +222,8 @@ def test_no_form_raises_anything_but_payload_error(form: dict[str, Any]) -> None
     for parse in (RunCall.parse, EventCall.parse, FrameCall.parse):
         with suppress(PayloadError):
             parse(form)
+
+
+def test_words_are_cut_where_they_are_read() -> None:
+    auth = Auth.parse({"member_id": "abc", "access_token": "x" * 40_000, "domain": "x" * 40_000})
+    assert (len(auth.access_token), len(auth.domain)) == (2048, 2048)
