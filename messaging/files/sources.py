@@ -37,7 +37,7 @@ _DISK_LINK = re.compile(r"/disk/downloadFile/([0-9]{1,12})(?:/|$)")
 _SHOW_FILE = re.compile(r"/crm\.(lead|deal|contact|company)\.show/show_file\.php$")
 _PUBLIC = re.compile(r"""["'](?:https?://[^/"'\s]+)?(/docs/pub/[0-9a-f]{32}/download/[^"'\s<>]*)["']""")
 _PUBLIC_FOLDER = re.compile(r"/docs/pub/[0-9a-f]{32}/download(?:FolderArchive|FileUnderFolder)/")
-_PASSWORD = re.compile(r"""<input\b[^>]*\btype=["']?password""", re.IGNORECASE)
+_PASSWORD = re.compile(r"""<input\b[^<>]*\btype=["']?password""", re.IGNORECASE)
 PAGE_BYTES = 2 * 1024 * 1024
 
 

@@ -97,9 +97,19 @@ def _values_in(error_text: str, pattern: str) -> dict[str, str] | None:
     """The values that were put into a text, by name; None if this is not that text, or nothing but a value."""
     if pattern == "{problem}" or not error_text:
         return None
-    expression = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.*?)", re.escape(pattern))
-    match = re.fullmatch(expression, error_text, re.DOTALL)
-    return match.groupdict() if match else None
+    # Each text between two values is searched once, behind the text before it: `.*?` would try all places of each.
+    before, *parts = re.split(r"\{(\w+)\}", pattern)
+    if not error_text.startswith(before):
+        return None
+    values, place = {}, len(before)
+    names, texts = parts[::2], parts[1::2]
+    for number, (name, behind) in enumerate(zip(names, texts, strict=True), 1):
+        is_last = number == len(names)
+        end = len(error_text) - len(behind) if is_last else error_text.find(behind, place)
+        if end < place or not error_text.startswith(behind, end):
+            return None
+        values[name], place = error_text[place:end], end + len(behind)
+    return values if values or error_text == pattern else None
 
 
 def short(text: Text) -> Text:
