@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 from marshmallow import Schema, ValidationError, fields, validate
 
-from activities.errors import Refused, from_invalid, refused
+from activities.errors import FIELD_TOO_LONG, Refused, from_invalid, refused
 from bx24.i18n import Text
 from bx24.properties import Descriptor, Properties, WholeNumber, returns
 from gupshup.errors import InvalidMessage
@@ -20,6 +20,8 @@ from gupshup.messages import Choices, Message
 from gupshup.templates import TemplateInfo
 
 MAX_WAIT_MINUTES = 43_200
+#: Characters of one property, all its entries together; each entry counts one more.
+MAX_FIELD = 64 * 1024
 DEFAULT_WAIT_MINUTES = 1_440
 
 UNTIL: dict[str, Text] = {
@@ -241,11 +243,43 @@ class SendAction(Action):
 
 def load(schema: Properties, raw: Mapping[str, Any]) -> dict[str, Any]:
     """Check what a run brought. Raises Refused for the first field, in the card's order, that is missing or wrong."""
+    if longest := too_long(schema, raw):
+        raise longest[0]
     try:
         values: dict[str, Any] = schema.load(raw)
     except ValidationError as error:
         raise explain(schema, raw, error) from None
     return values
+
+
+def within_limit(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The properties of a call as they are kept: what is longer than MAX_FIELD becomes a text that `load` refuses."""
+    return {code: value if _is_short(value) else "x" * (MAX_FIELD + 1) for code, value in raw.items()}
+
+
+def too_long(schema: Schema, raw: Mapping[str, Any]) -> list[Refused]:
+    """A refusal for each field that is longer than MAX_FIELD, in the card's order."""
+    long = {str(code).lower() for code, value in raw.items() if not _is_short(value)}
+    return [
+        Refused("text_too_long", FIELD_TOO_LONG.format(field=field.metadata["title"], limit=MAX_FIELD), code)
+        for code, field in (schema.fields.items() if long else ())
+        if code.lower() in long
+    ]
+
+
+def _is_short(value: object) -> bool:
+    """Whether the texts in a value fit into MAX_FIELD; looks at no more of them than that."""
+    left, waiting = MAX_FIELD, [value]
+    while waiting and left >= 0:
+        part = waiting.pop()
+        if isinstance(part, Mapping):
+            part = [*part, *part.values()]
+        if isinstance(part, list | tuple):
+            left -= len(part)
+            waiting += part if left >= 0 else ()
+        else:
+            left -= len(str(part))
+    return left >= 0
 
 
 def explain(schema: Schema, raw: Mapping[str, Any], error: ValidationError) -> Refused:
@@ -277,4 +311,17 @@ def _remedy(field: fields.Field[Any]) -> Text:
     return Text("Check the field.", "Проверьте поле.")
 
 
-__all__ = ["Action", "Card", "Desk", "Plan", "Refused", "SendAction", "Sending", "Shared", "explain", "load"]
+__all__ = [
+    "Action",
+    "Card",
+    "Desk",
+    "Plan",
+    "Refused",
+    "SendAction",
+    "Sending",
+    "Shared",
+    "explain",
+    "load",
+    "too_long",
+    "within_limit",
+]

@@ -107,6 +107,12 @@ LINE_STOPPED = Text(
     "Nothing was sent: the line “{line}” is stopped. {why}",
     "Не отправлено: линия «{line}» остановлена. {why}",
 )
+FIELD_TOO_LONG = Text(
+    "The field “{field}” is longer than {limit} characters, so nothing was sent. Shorten it; if it holds a variable, check "
+    "what the variable brings.",
+    "Поле «{field}» длиннее {limit} символов, поэтому ничего не отправлено. Сократите его; если там переменная, проверьте, "
+    "что в неё попадает.",
+)
 CARD_CLOSED = Text(
     "Bitrix24 did not let the app read the card, so the phone is unknown ({code}). Give the app the CRM permission, "
     "or have an administrator with access to this card open the app.",

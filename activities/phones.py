@@ -20,6 +20,8 @@ _REGIONS = {
 }  # fmt: skip
 _LONGEST = 120  # with every label and extension; beyond it a field holds prose, not a number
 _FEWEST_DIGITS = 7
+#: Numbers of one field that are looked at; reading a number takes a fraction of a millisecond.
+MAX_NUMBERS = 20
 _SEPARATORS = re.compile(r"[,;\n\r，；،、\u2028\u2029]+")
 # These part numbers only where a number stands on each side: "495 123-45-67/68" and "8/999/123…" are one.
 _MAYBE_SEPARATORS = re.compile(r"(?<=\s)(?:и|или|либо|and|or)(?=\s)|[/|\\]", re.IGNORECASE)
@@ -45,12 +47,15 @@ def region_of(licence: str, language: str) -> str:
 
 
 def split(text: str) -> list[str]:
-    """The numbers of a free text field, untouched but for the blanks around them."""
+    """The first MAX_NUMBERS numbers of a free text field, untouched but for the blanks around them."""
     found: list[str] = []
     for part in _SEPARATORS.split(text):
         pieces = _MAYBE_SEPARATORS.split(part)
-        found += pieces if all(_has_a_number(piece) for piece in pieces) else [part]
-    return [stripped for part in found if (stripped := part.strip())]
+        numbers = pieces if all(_has_a_number(piece) for piece in pieces) else [part]
+        found += [stripped for number in numbers if (stripped := number.strip())]
+        if len(found) >= MAX_NUMBERS:
+            break
+    return found[:MAX_NUMBERS]
 
 
 def digits(text: str, region: str) -> str | None:
@@ -71,7 +76,8 @@ def tail(text: str) -> str:
 
 
 def valid(texts: list[str], region: str) -> list[str]:
-    """The valid ones in their order, each once. Raises Refused invalid_phone if there is none."""
+    """The valid ones of the first MAX_NUMBERS in their order, each once. Raises Refused invalid_phone if there is none."""
+    texts = texts[:MAX_NUMBERS]
     found = list(dict.fromkeys(number for text in texts if (number := digits(text, region))))
     if not found:
         raise refused("invalid_phone", at="phone", value=", ".join(texts)[:60])

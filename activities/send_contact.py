@@ -88,7 +88,7 @@ def _of_crm(card: Card, region: str) -> messages.Contact:
 def _phones(written: list[str], region: str) -> tuple[messages.Phone, ...]:
     """Each number once; those of the whole world with the country code, so that the client can write to them."""
     found: dict[str, messages.Phone] = {}
-    for text in written:
+    for text in written[: phones.MAX_NUMBERS]:
         number = phones.digits(text, region)
         made = messages.Phone(f"+{number}{phones.tail(text)}", number) if number else messages.Phone(text)
         found.setdefault(made.phone, made)

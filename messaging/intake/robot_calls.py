@@ -7,7 +7,7 @@ from typing import Any
 
 import structlog
 
-from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action
+from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action, within_limit
 from bx24 import payloads
 from messaging.queue.group_commit import CachedPortal
 from messaging.queue.group_insert import InsertSpec
@@ -41,7 +41,7 @@ def store(runtime: Runtime, portal: Portal | CachedPortal, side: str, action: Ac
         "token_digest": crypto.digest(call.event_token),
         "document": [*call.document_type, call.document_id[2]],
         "item": call.document_id[2][:64],
-        "properties": call.properties,
+        "properties": within_limit(call.properties),
         "auth": _kept_auth(portal, call.auth),
         "waits": call.waits,
         "stored_at": now,

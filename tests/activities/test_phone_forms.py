@@ -118,3 +118,21 @@ def test_a_long_text_is_read_in_no_time() -> None:
     for text in (" " * 100_000 + "x", " и" * 50_000, "/" * 100_000, "1 " * 50_000, "(" * 100_000):
         assert digits(text, "RU") is None
         split(text)
+
+
+@pytest.mark.parametrize("separator", [", ", "\n", " и ", " / ", " , ,, "])
+@pytest.mark.parametrize("number", ["8 999 123-45-6{}", "1234567{}"], ids=["valid", "invalid"])
+def test_a_field_of_many_numbers_is_looked_at_as_far_as_twenty(
+    monkeypatch: pytest.MonkeyPatch, separator: str, number: str
+) -> None:
+    looked_at: list[str] = []
+    monkeypatch.setattr("activities.phones._read", lambda text, region: looked_at.append(text))
+    for many in (21, 3_000):
+        looked_at.clear()
+        with pytest.raises(Refused):
+            valid(split(separator.join(number.format(at % 10) for at in range(many))), "RU")
+        assert len(looked_at) <= 2 * 20, "each number is read with and without its extension"
+
+
+def test_twenty_of_the_numbers_of_many_fields_are_looked_at() -> None:
+    assert len(valid([f"8 999 123-45-{at}" for at in range(10, 90)], "RU")) == 20

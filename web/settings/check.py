@@ -14,7 +14,7 @@ from typing import Any
 from marshmallow import ValidationError
 
 from activities import phones
-from activities.base import Action, Card, Shared, explain
+from activities.base import Action, Card, Shared, explain, too_long
 from activities.errors import Refused
 from activities.send_template import ordered
 from bx24.i18n import Text
@@ -120,8 +120,10 @@ def problems(runtime: Runtime, portal: Portal, side: str, action: Action, given:
     written = {code: value for code in codes if (value := _value(given.get(code))) is not None}
     # The header of a template is a file, that of buttons a text.
     whole = _WHOLE | _no_texts(schema) | ({"header"} if "template" in codes else set())
+    long = too_long(schema, written)
+    written |= {refusal.at: _good(schema, refusal.at) for refusal in long}
     refusals = _refusals(runtime, portal, action, schema, _stood_in(schema, written, whole))
-    found = dict.fromkeys(_placed(schema, refusal) for refusal in refusals)
+    found = dict.fromkeys(_placed(schema, refusal) for refusal in (*long, *refusals))
     judged = [problem for problem in found if not _is_unknown(written.get(problem.field, ""), problem, whole)]
     return sorted(judged, key=lambda problem: (codes.index(problem.field), problem.index or 0))
 
