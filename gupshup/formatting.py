@@ -52,6 +52,7 @@ class _Reader:
 
     def __post_init__(self) -> None:
         found = _MONOSPACE.finditer(self.text)
+        self._closings: dict[str, list[int | None]] = {}
         #: Where each ```monospace``` part begins and ends.
         self.monospace = {m.start(): m.end() for m in found if not all(map(_is_space, m[0][3:-3]))}
 
@@ -108,23 +109,33 @@ class _Reader:
         return self.text[at + 1] != self.text[at] and not _is_space(self.text[at + 1])
 
     def closing(self, opening: int, end: int) -> int | None:
-        sign, at = self.text[opening], opening + 1
-        while at < end and self.text[at] != "\n":
-            if at in self.monospace:
-                if sign == "`":
-                    return None
-                at = self.monospace[at]
-            elif self.text[at] == "`" != sign and self.opens(at, end) and (code := self.closing(at, end)):
-                at = code + 1
-            elif self.text[at] == sign and self.closes(opening, at):
-                return at
-            else:
-                at += 1
-        return None
+        """Where the part that opens here is closed, looked up in a table: searching anew at each sign would be cubic."""
+        found = self.closings(self.text[opening])[opening + 1]
+        return found if found is not None and found < end else None
 
-    def closes(self, opening: int, at: int) -> bool:
-        before = self.text[at - 1]
-        if at == opening + 1 or before == self.text[at] or _is_space(before):
+    def closings(self, sign: str) -> list[int | None]:
+        """For each position, where a part of this sign that was opened before it is closed; None: nowhere in its line."""
+        if sign not in self._closings:
+            found: list[int | None] = [None] * (len(self.text) + 1)
+            for at in range(len(self.text) - 1, -1, -1):
+                found[at] = self._closing_from(at, sign, found)
+            self._closings[sign] = found
+        return self._closings[sign]
+
+    def _closing_from(self, at: int, sign: str, found: list[int | None]) -> int | None:
+        """found: the table, filled in behind this position."""
+        character = self.text[at]
+        if character == "\n":
+            return None
+        if at in self.monospace:
+            return None if sign == "`" else found[self.monospace[at]]
+        if character == "`" != sign and self.opens(at, len(self.text)) and (code := self.closings("`")[at + 1]):
+            return found[code + 1]
+        return at if character == sign and self.closes(at) else found[at + 1]
+
+    def closes(self, at: int) -> bool:
+        before = self.text[at - 1] if at else " "
+        if before == self.text[at] or _is_space(before):
             return False
         return at + 1 == len(self.text) or not _is_word(self.text[at + 1])
 

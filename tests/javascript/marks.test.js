@@ -34,3 +34,15 @@ test('a mark is an element, and an empty line has a character in it', () => {
   assert.deepEqual([bold.firstChild.nodeName, bold.textContent], ['STRONG', 'a']);
   assert.equal(empty.textContent, '\u200b');
 });
+
+for (const unit of ['*`a ', '`a ', '*a ', '*`a_~', '*_~`', '*`a` ']) {
+  test(`a text of ${JSON.stringify(unit)} twice as long is twice the work`, (context) => {
+    const match = context.mock.method(RegExp.prototype, 'test');
+    const works = [100, 200].map((times) => {
+      match.mock.resetCalls();
+      marks(unit.repeat(times));
+      return match.mock.callCount();
+    });
+    assert.ok(works[1] <= 2.2 * works[0], `${works}`);
+  });
+}

@@ -64,6 +64,8 @@ class Reader {
   /** @param {string} text */
   constructor(text) {
     this.text = text;
+    /** @type {Map<string, (number | null)[]>} */
+    this.tables = new Map();
     /** Start of a ```mono``` block → the position after it. @type {Map<number, number>} */
     this.blocks = new Map();
     for (const match of text.matchAll(BLOCK)) {
@@ -140,31 +142,42 @@ class Reader {
     return this.text[at + 1] !== this.text[at] && !SPACE.test(this.text[at + 1]);
   }
 
-  /** Where the mark that was opened is closed, or null. @param {number} opening @param {number} end @returns {number | null} */
+  /**
+   * Where the mark that was opened is closed, or null: from a table, because searching anew at each mark would be cubic.
+   * @param {number} opening @param {number} end @returns {number | null}
+   */
   closing(opening, end) {
-    const sign = this.text[opening];
-    for (let at = opening + 1; at < end && this.text[at] !== '\n';) {
-      const afterBlock = this.blocks.get(at);
-      const opensCode = this.text[at] === '`' && sign !== '`' && !afterBlock && this.opens(at, end);
-      const code = opensCode ? this.closing(at, end) : null;
-      if (afterBlock) {
-        if (sign === '`') return null;
-        at = afterBlock;
-      } else if (code) {
-        at = code + 1;
-      } else if (this.text[at] === sign && this.closes(opening, at)) {
-        return at;
-      } else {
-        at += 1;
-      }
-    }
-    return null;
+    const found = this.closings(this.text[opening])[opening + 1];
+    return found !== null && found < end ? found : null;
   }
 
-  /** @param {number} opening @param {number} at */
-  closes(opening, at) {
+  /** For each position, where a mark opened before it is closed, or null. @param {string} sign @returns {(number | null)[]} */
+  closings(sign) {
+    const known = this.tables.get(sign);
+    if (known) return known;
+    /** @type {(number | null)[]} */
+    const found = Array.from({ length: this.text.length + 1 }, () => null);
+    for (let at = this.text.length - 1; at >= 0; at -= 1) found[at] = this.closingFrom(at, sign, found);
+    this.tables.set(sign, found);
+    return found;
+  }
+
+  /** @param {number} at @param {string} sign @param {(number | null)[]} found the table, filled in behind this position */
+  closingFrom(at, sign, found) {
+    const character = this.text[at];
+    if (character === '\n') return null;
+    const afterBlock = this.blocks.get(at);
+    if (afterBlock) return sign === '`' ? null : found[afterBlock];
+    const opensCode = character === '`' && sign !== '`' && this.opens(at, this.text.length);
+    const code = opensCode ? this.closings('`')[at + 1] : null;
+    if (code) return found[code + 1];
+    return character === sign && this.closes(at) ? at : found[at + 1];
+  }
+
+  /** @param {number} at */
+  closes(at) {
     const inner = this.text[at - 1];
-    if (at === opening + 1 || inner === this.text[at] || SPACE.test(inner)) return false;
+    if (at === 0 || inner === this.text[at] || SPACE.test(inner)) return false;
     return !isWord(String.fromCodePoint(this.text.codePointAt(at + 1) ?? 0));
   }
 }
