@@ -7,6 +7,7 @@ the list of what is understood. Events come unordered, repeated, and with keys m
 
 import hashlib
 import re
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -35,6 +36,7 @@ __all__ = [
     "StatusKind",
     "TemplateEvent",
     "Unknown",
+    "is_too_long",
     "key",
     "parse",
 ]
@@ -42,19 +44,48 @@ __all__ = [
 _STATUSES = frozenset(StatusKind)
 _REPLY_TYPES = frozenset(ReplyType)
 _CLICKS = frozenset({"button_reply", "list_reply", "quick_reply"})
+#: A longer body is not read. The longest message of a client, 4,096 characters, takes a tenth of it.
+READ_BYTES = 256 * 1024
+#: Entries of one POST that are read. Gupshup posts one; its documentation knows no lists.
+MOST_ENTRIES = 100
 
 
-def parse(body: bytes) -> list[Event]:
-    """Read one POST. There is always at least one event, if only an Unknown."""
+class _Post:
+    """A body, and its digest: computed at most once, however many entries ask for it."""
+
+    def __init__(self, body: bytes | str) -> None:
+        self.body = body
+
+    @cached_property
+    def digest(self) -> str:
+        raw = self.body.encode() if isinstance(self.body, str) else self.body
+        return hashlib.sha256(raw).hexdigest()
+
+    def unknown(self, reason: str, **common: Any) -> Unknown:
+        return Unknown(reason=reason, digest=self.digest, **common)
+
+
+def is_too_long(body: bytes | str) -> bool:
+    """Whether `parse` does not look into this body, but takes all of it for one Unknown."""
+    return len(body) > READ_BYTES
+
+
+def parse(body: bytes | str) -> list[Event]:
+    """Read one POST. There is always at least one event, if only an Unknown, and never more than MOST_ENTRIES + 1."""
+    post = _Post(body)
+    if is_too_long(body):
+        return [post.unknown(f"longer than {READ_BYTES} bytes")]
     value = parse_json(body)
     envelopes = value if isinstance(value, list) and value else [value]
-    return [_event(envelope, body) for envelope in envelopes]
+    events = [_event(envelope, post) for envelope in envelopes[:MOST_ENTRIES]]
+    if len(envelopes) > MOST_ENTRIES:
+        events.append(post.unknown(f"more than {MOST_ENTRIES} entries"))
+    return events
 
 
-def _event(envelope: object, body: bytes) -> Event:
+def _event(envelope: object, post: _Post) -> Event:
     if not isinstance(envelope, dict):
-        reason = "empty body" if not body.strip() else "not a JSON object"
-        return Unknown(reason=reason, digest=hashlib.sha256(body).hexdigest())
+        return post.unknown("not a JSON object" if post.body.strip() else "empty body")
     common: dict[str, Any] = {
         "app": as_id(envelope.get("app")),
         "app_id": as_id(envelope.get("appId")),
@@ -63,7 +94,7 @@ def _event(envelope: object, body: bytes) -> Event:
     kind, payload = as_id(envelope.get("type")), as_dict(envelope.get("payload"))
     if not kind:
         reason = "version 3 envelope" if "entry" in envelope else "no type"
-        return Unknown(reason=reason, digest=hashlib.sha256(body).hexdigest(), **common)
+        return post.unknown(reason, **common)
     if kind == "message" and payload:
         return _reply(payload, common)
     if kind == "message-event" and as_id(payload.get("type")).lower() in _STATUSES:

@@ -7,9 +7,7 @@ from messaging.queue.group_commit import CachedLine
 from messaging.queue.group_insert import InsertSpec
 from messaging.runtime import Runtime
 from messaging.store.models import InboundEvent, Line, shard_of
-
-#: Bytes of a body that are kept.
-MAX_BODY = 256 * 1024
+from messaging.store.states import EventState
 
 INSERT = InsertSpec(InboundEvent, key=("line_id", "key"), snapshot=(Line.id, Line.secret_digest), order=2)
 #: Seconds for which a webhook waits while the database is away. Gupshup waits 10 s at most, and repeats what is refused.
@@ -17,7 +15,7 @@ RETRY_FOR_S = 2.0
 
 
 def store(runtime: Runtime, line: Line | CachedLine, body: bytes) -> bool:
-    """Store one webhook. False if the same event was stored before.
+    """Store one webhook. False if the same event was stored before. A body that is too long to be read is stored unhandled.
 
     Raises StaleSnapshot if the line is gone, Unavailable if the database stays away.
     """
@@ -28,11 +26,12 @@ def store(runtime: Runtime, line: Line | CachedLine, body: bytes) -> bool:
         "line_id": line.id,
         "shard": shard_of(line.portal_id),
         "key": webhooks.key(first),
-        "body": body[:MAX_BODY].decode("utf-8", "replace"),
+        "body": body.decode("utf-8", "replace"),
         "label": first.type_label[:60],
         "ref": first.ref[:200] or None if isinstance(first, webhooks.Status) else None,
         "received_at": now,
         "due_at": now,
+        "state": (EventState.UNHANDLED if webhooks.is_too_long(body) else EventState.STORED).value,
     }
     stored = runtime.intake.store(INSERT, row, (line.id, line.secret_digest), row["shard"], RETRY_FOR_S)
     runtime.counters.add("webhooks", first.type_label, portal=line.portal_id)

@@ -30,12 +30,16 @@ def _rotate_column(db: Database, cipher: Cipher, table: Table, column: Column[An
     while True:
         with db.write() as session:
             encrypted = type_coerce(column, Text)
-            query = select(key, encrypted).where(encrypted.is_not(None), encrypted != "").order_by(key).limit(CHUNK)
-            rows = session.execute(query if last is None else query.where(key > last)).all()
-            for row_key, token in rows:
+            query = select(key).where(encrypted.is_not(None), encrypted != "").order_by(key).limit(CHUNK)
+            rows = session.scalars(query if last is None else query.where(key > last)).all()
+            for row_key in rows:
+                # One at a time: a webhook may be megabytes long.
+                token = session.scalar(select(encrypted).where(key == row_key))
+                if not token:
+                    continue
                 value = type_coerce(cipher.rotate(token), Text)
                 kept = encrypted == token  # somebody may have written a newer value meanwhile
                 session.execute(update(table).where(key == row_key, kept).values({column: value}))
         if not rows:
             return count
-        count, last = count + len(rows), rows[-1][0]
+        count, last = count + len(rows), rows[-1]

@@ -1,6 +1,7 @@
 """Webhooks: every recorded shape, and nothing that could make the parser raise."""
 
 import copy
+import hashlib
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -10,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gupshup.webhooks import (
+    MOST_ENTRIES,
+    READ_BYTES,
     AccountEvent,
     OtherEvent,
     Reply,
@@ -208,6 +211,58 @@ def test_an_event_we_do_not_know_is_an_other_event(body: bytes) -> None:
 def test_several_envelopes_in_one_post_are_all_read() -> None:
     body = b"[" + load("message__text") + b"," + load("message_event__read") + b",7]"
     assert [type(event) for event in parse(body)] == [Reply, Status, Unknown]
+
+
+class Hashed:
+    """Stands in for hashlib.sha256 and counts the bytes it is given."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.bytes = 0
+        self._sha256 = hashlib.sha256
+        monkeypatch.setattr(hashlib, "sha256", self)
+
+    def __call__(self, data: bytes) -> Any:
+        self.bytes += len(data)
+        return self._sha256(data)
+
+
+HOSTILE_LISTS: list[tuple[bytes, bytes]] = [
+    (b"0", b"[]"),
+    (b"{}", b'{"type":""}'),
+    (b'{"entry":0}', b"null"),
+]
+
+
+@pytest.mark.parametrize("entries", HOSTILE_LISTS, ids=str)
+def test_a_list_of_nothing_costs_one_hash_of_its_body(
+    entries: tuple[bytes, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hashed = Hashed(monkeypatch)
+    for entry in entries:
+        body = b"[" + b",".join([entry] * 1_500) + b"]"
+        before = hashed.bytes
+        assert {type(event) for event in parse(body)} == {Unknown}
+        assert hashed.bytes - before == len(body)
+
+
+def test_entries_beyond_the_limit_are_one_unknown() -> None:
+    event = load("message_event__read")
+    full = parse(b"[" + b",".join([event] * MOST_ENTRIES) + b"]")
+    assert [type(one) for one in full] == [Status] * MOST_ENTRIES
+    over = parse(b"[" + b",".join([event] * (MOST_ENTRIES + 500)) + b"]")
+    assert over[:MOST_ENTRIES] == full
+    (rest,) = over[MOST_ENTRIES:]
+    assert isinstance(rest, Unknown)
+    assert rest.reason == "more than 100 entries"
+
+
+def test_a_body_over_256_kilobytes_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    longest = load("message__text").ljust(READ_BYTES)
+    assert isinstance(parse(longest)[0], Reply)
+    monkeypatch.setattr(json, "loads", lambda text: pytest.fail("the body is read"))
+    (event,) = parse(longest + b" ")
+    assert isinstance(event, Unknown)
+    assert event.reason == "longer than 262144 bytes"
 
 
 def test_a_broken_byte_or_a_bom_does_not_cost_us_the_message() -> None:

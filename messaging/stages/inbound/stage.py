@@ -25,7 +25,7 @@ from messaging.store.sql import among
 from messaging.store.states import EventState
 from messaging.store.types import UTCDateTime
 
-#: Webhooks applied at once.
+#: Events, and webhooks, that one transaction applies.
 BATCH = 100
 #: For how long a webhook that cannot be applied, for a fault of ours, is tried again before it is set aside.
 RETRY_FOR = timedelta(minutes=1)
@@ -59,12 +59,19 @@ class Inbound:
 
     def _read(self, session: Session, held: dict[int, int]) -> list[Arrived]:
         asked = {"shards": list(held), "now": self.runtime.clock()}
-        return [self._opened(_event(row)) for row in ask(session, _DUE, asked).all()]
+        arrived: list[Arrived] = []
+        events = 0
+        for row in ask(session, _DUE, asked).all():
+            arrived.append(self._opened(_event(row)))
+            events += len(arrived[-1].events)
+            if events >= BATCH:
+                break  # a webhook may hold many events
+        return arrived
 
     def _opened(self, row: EventRow) -> Arrived:
         """A webhook that no known key decrypts is set aside, so that it does not block the others."""
         try:
-            return Arrived(row, webhooks.parse(self.runtime.cipher.decrypt(row.encrypted).encode()))
+            return Arrived(row, webhooks.parse(self.runtime.cipher.decrypt(row.encrypted)))
         except Undecryptable:
             log.error("an event cannot be read and is set aside", event_id=row.id, label=row.label)
             return Arrived(row, [])
@@ -75,7 +82,7 @@ class Inbound:
         self._prepared = None
         if arrived:
             self._apply_all(session, [webhook for webhook in arrived if webhook.row.shard in held])
-        self.applied = len(arrived)
+        self.applied = _count(arrived)
         return []
 
     def _apply_all(self, session: Session, arrived: Sequence[Arrived]) -> None:
@@ -116,6 +123,11 @@ class Inbound:
 
     def lost(self, session: Session, task: None) -> None:
         """Never called."""
+
+
+def _count(arrived: Sequence[Arrived]) -> int:
+    """The events of these webhooks; a webhook without any counts as one."""
+    return sum(max(1, len(one.events)) for one in arrived)
 
 
 def _event(columns: Sequence[Any]) -> EventRow:
