@@ -4,16 +4,22 @@ Every payload is answered 2xx with an EMPTY body once it is stored: Gupshup migh
 all events of an app whose endpoint is slow or fails (Gupshup docs: subscriptions and notifications).
 """
 
+from contextlib import nullcontext
+
 from flask import Blueprint, Response, request
 
+from gupshup.webhooks import READ_BYTES
 from messaging.intake import webhooks
+from messaging.limits import bounds
+from messaging.limits.concurrency import ConcurrencyLimit
 from messaging.lines import lines
-from messaging.queue.group_commit import Unavailable
+from messaging.queue.group_commit import CachedLine, Unavailable
 from messaging.queue.group_insert import StaleSnapshot
 from web.context import empty, refuse, runtime
 
 blueprint = Blueprint("webhooks", __name__)
-MAX_BODY = 64 * 1024 * 1024
+PIECE = 64 * bounds.KB
+_long_bodies = ConcurrencyLimit(bounds.LONG_WEBHOOKS_AT_ONCE, patience_s=0)
 
 
 @blueprint.get("/gupshup/<secret>")
@@ -24,9 +30,28 @@ def probe(secret: str) -> Response:
 
 @blueprint.post("/gupshup/<secret>")
 def receive(secret: str) -> Response:
-    request.max_content_length = MAX_BODY  # Gupshup would repeat what we refuse, and delay the others
-    body = request.get_data(cache=False)
-    while (line := lines.by_secret(runtime(), secret)) is not None:
+    """Of an unknown secret nothing is read; of a long body no more than what tells that it is long, until it has a place."""
+    line = lines.by_secret(runtime(), secret)
+    if line is None:
+        return refuse(404, "unknown webhook secret")
+    request.max_content_length = bounds.WEBHOOK_BYTES
+    head = _read(READ_BYTES + 1)
+    with _long_bodies.acquire() if len(head) > READ_BYTES else nullcontext(True) as has_place:
+        if not has_place:
+            return refuse(503, "too many long webhooks at once")
+        return _stored(secret, line, head + _read(bounds.WEBHOOK_BYTES + 1 - len(head)))
+
+
+def _read(most: int) -> bytes:
+    """The next bytes of the body, at most so many. Raises RequestEntityTooLarge when it turns out to be too long."""
+    body = bytearray()
+    while len(body) < most and (piece := request.stream.read(min(PIECE, most - len(body)))):
+        body += piece
+    return bytes(body)
+
+
+def _stored(secret: str, line: CachedLine | None, body: bytes) -> Response:
+    while line is not None:
         try:
             webhooks.store(runtime(), line, body)
         except StaleSnapshot:
@@ -35,4 +60,5 @@ def receive(secret: str) -> Response:
             return refuse(503, f"the database is away: {error}")
         else:
             return empty()
+        line = lines.by_secret(runtime(), secret)
     return refuse(404, "unknown webhook secret")
