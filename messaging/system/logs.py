@@ -136,15 +136,22 @@ def _named(logger: Any, _: str, event: MutableMapping[str, Any]) -> MutableMappi
 
 def _as_text(_: Any, __: str, event: MutableMapping[str, Any]) -> str:
     """`time [level] event [module] name=value …`, and a traceback below."""
-    head = f"{event.pop('timestamp')} [{event.pop('level'):<8}] {event.pop('event'):<30} [{event.pop('logger')}]"
+    said, logger = _printable(str(event.pop("event"))), event.pop("logger")
+    head = f"{event.pop('timestamp')} [{event.pop('level'):<8}] {said:<30} [{logger}]"
     trace = event.pop("exception", "")
     pairs = " ".join([f"{name}={_shown(event[name])}" for name in sorted(event)])
-    return f"{head} {pairs}" + (f"\n{trace}" if trace else "")
+    # Indented: a line break in an error's text must not begin a line that looks like one of ours.
+    return f"{head} {pairs}" + "".join(f"\n  {_printable(line)}" for line in (trace.split("\n") if trace else ()))
 
 
 def _shown(value: Any) -> str:
     text = value if isinstance(value, str) else repr(value)
-    return repr(text) if " " in text or "\n" in text else text
+    return text if text.isprintable() and " " not in text else repr(text)
+
+
+def _printable(text: str) -> str:
+    """The text with what a terminal would obey (ESC, CR, U+2028 …) written as escapes."""
+    return text if text.isprintable() else "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 def configure(format: str, level: str) -> None:

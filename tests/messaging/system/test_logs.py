@@ -110,3 +110,20 @@ def test_a_traceback_keeps_its_beginning_and_its_end(capsys: pytest.CaptureFixtu
     assert line["exception"].startswith("Traceback")
     assert "the end" in line["exception"]
     assert len(line["exception"]) < 17_000
+
+
+FORGED = ["a\x1b[2Kb", "a\rb", "a\u2028b", "a\u0085b", "a\x9bb", "a\u00a0b", "a\u202eb"]
+
+
+@pytest.mark.parametrize("text", FORGED, ids=repr)
+def test_nothing_in_a_text_log_moves_the_cursor_or_begins_a_line(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    logs.configure("text", "info")
+    log.info("refused", path=text)
+    log.info(text)
+    try:
+        raise ValueError(f"{text}\n2026-01-01T00:00:00Z [info    ] forged")
+    except ValueError:
+        log.exception("failed")
+    lines = capsys.readouterr().err.split("\n")
+    assert all(line.isprintable() for line in lines)
+    assert len([line for line in lines if line[:1].isdigit()]) == 3, "each line that begins with a time is one of ours"
