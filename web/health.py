@@ -15,6 +15,9 @@ from web.context import empty, runtime
 
 blueprint = Blueprint("health", __name__)
 LOOPBACK = ("127.0.0.1", "::1")
+LOOPBACK_NAMES = ("127.0.0.1", "[::1]", "localhost")
+#: What proxies add to a request. Behind one on the same machine, every request comes from loopback.
+FORWARDING = ("forwarded", "via", "x-real-", "x-client-", "x-cluster-", "x-original-", "true-client-", "cf-", "fly-")
 
 
 @blueprint.get("/healthz")
@@ -60,6 +63,19 @@ def metrics() -> Response:
 def _may_see() -> bool:
     token = runtime().config.metrics_token
     if not token:
-        # Behind a reverse proxy every request comes from loopback; a forwarded request has this header.
-        return request.remote_addr in LOOPBACK and not request.headers.get("X-Forwarded-For")
+        return (
+            request.remote_addr in LOOPBACK
+            and _host() in LOOPBACK_NAMES
+            and not any(map(_forwards, request.headers.keys()))
+        )
     return same(request.headers.get("Authorization", ""), f"Bearer {token}")
+
+
+def _forwards(header: str) -> bool:
+    return header.lower().startswith((*FORWARDING, "x-forwarded"))
+
+
+def _host() -> str:
+    """The name the caller asked for, without the port."""
+    host = request.headers.get("Host", "")
+    return host.partition("]")[0] + "]" if host.startswith("[") else host.partition(":")[0].lower()
