@@ -36,6 +36,8 @@ _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]{0,250}[A-Za-z0-9])?(?::[0-9]{1,
 #: Characters of a value that is one word: a token, an address, a scope. Longer ones are nobody's and are cut.
 MAX_WORD = 2048
 _MEMBER_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+#: Of a user's token, seconds. Bitrix24's live an hour.
+LIFETIME_MAX_S = 24 * 3600
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Auth:
             refresh_token=_text(form, "refresh_token"),
             application_token=_text(form, "application_token"),
             expires=_number(form, "expires"),
-            expires_in=_number(form, "expires_in"),
+            expires_in=_lifetime(form, "expires_in"),
             user_id=_number(form, "user_id"),
             client_endpoint=_text(form, "client_endpoint"),
             server_endpoint=_text(form, "server_endpoint"),
@@ -179,7 +181,7 @@ class FrameCall:
                 access_token=_text(given, "AUTH_ID"),
                 refresh_token=_text(given, "REFRESH_ID"),
                 application_token=_text(given, "APPLICATION_TOKEN"),
-                expires_in=_number(given, "AUTH_EXPIRES"),
+                expires_in=_lifetime(given, "AUTH_EXPIRES"),
                 server_endpoint=_text(given, "SERVER_ENDPOINT"),
                 domain=domain,
                 scope=_text(given, "APPLICATION_SCOPE"),
@@ -219,6 +221,12 @@ def _required(form: Mapping[str, Any], key: str, limit: int) -> str:
 def _number(form: Mapping[str, Any], key: str) -> int | None:
     value = _text(form, key)
     return int(value) if re.fullmatch(r"-?[0-9]{1,18}", value) else None
+
+
+def _lifetime(form: Mapping[str, Any], key: str) -> int | None:
+    """Seconds from 0 to LIFETIME_MAX_S: a date cannot be counted with whatever somebody sends."""
+    value = _number(form, key)
+    return None if value is None else min(max(value, 0), LIFETIME_MAX_S)
 
 
 def _map(form: Mapping[str, Any], key: str) -> dict[str, Any]:

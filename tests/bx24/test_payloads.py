@@ -163,6 +163,16 @@ def test_options_that_are_no_map_are_an_empty_one(options: str) -> None:
     assert FrameCall.parse(form).options == {}
 
 
+EXPIRES = [("1e17", None), ("9" * 17, 86_400), ("9" * 400, None), ("-5", 0), ("NaN", None), ("", None), ("3600", 3600)]
+
+
+@pytest.mark.parametrize(("sent", "seconds"), EXPIRES, ids=[sent[:9] for sent, _ in EXPIRES])
+def test_a_lifetime_no_token_has_is_clamped(sent: str, seconds: int | None) -> None:
+    frame = FrameCall.parse({"member_id": MEMBER, "DOMAIN": "a.example", "AUTH_EXPIRES": sent})
+    assert frame.auth.expires_in == seconds
+    assert Auth.parse({"member_id": MEMBER, "expires_in": sent}).expires_in == seconds
+
+
 def test_half_an_emoji_in_the_options_can_be_written_again() -> None:
     form = {"member_id": MEMBER, "DOMAIN": "a.example", "PLACEMENT_OPTIONS": '{"a":"\\ud83d","n":NaN}'}
     options = FrameCall.parse(form).options
