@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Self
 
 from bx24.documents import Document, Triple, document, entity_type_id, item_id
@@ -38,6 +39,8 @@ MAX_WORD = 2048
 _MEMBER_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 #: Of a user's token, seconds. Bitrix24's live an hour.
 LIFETIME_MAX_S = 24 * 3600
+#: PLACEMENT_OPTIONS: characters, and brackets and commas. With all fields of a document they are hundreds of kilobytes.
+OPTIONS_CHARS, OPTIONS_PARTS = 2 * 1024 * 1024, 100_000
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,7 @@ class FrameCall:
     """The POST by which a portal's page opens ours in its iframe: install page, main page, settings of a robot.
 
     auth: of the user who opened it, never of the portal as such. protocol: "https" or "http".
-    options: PLACEMENT_OPTIONS decoded, {} when absent, malformed or PHP's empty `[]`.
+    options_json: PLACEMENT_OPTIONS as they came: nothing is decoded before the caller knows who sent them.
     domain: host, with a port when it is not the usual one.
     """
 
@@ -166,7 +169,7 @@ class FrameCall:
     protocol: str
     app_sid: str
     placement: str
-    options: dict[str, Any] = field(repr=False)
+    options_json: str = field(repr=False)
 
     @classmethod
     def parse(cls, form: Mapping[str, Any], query: Mapping[str, Any] | None = None) -> Self:
@@ -192,12 +195,17 @@ class FrameCall:
             protocol="http" if _text(given, "PROTOCOL") == "0" else "https",
             app_sid=_text(given, "APP_SID")[:128],
             placement=_text(given, "PLACEMENT").upper()[:128] or "DEFAULT",
-            options=_options(_whole_text(given, "PLACEMENT_OPTIONS")),
+            options_json=_whole_text(given, "PLACEMENT_OPTIONS"),
         )
 
     @property
     def member_id(self) -> str:
         return self.auth.member_id
+
+    @cached_property
+    def options(self) -> dict[str, Any]:
+        """PLACEMENT_OPTIONS decoded, {} when absent, malformed or PHP's empty `[]`. Raises PayloadError if too large."""
+        return _options(self.options_json)
 
 
 def _whole_text(form: Mapping[str, Any], key: str) -> str:
@@ -265,6 +273,9 @@ def _upper_keys(form: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _options(text: str) -> dict[str, Any]:
+    # Empty lists and maps take twenty times the memory of their JSON.
+    if len(text) > OPTIONS_CHARS or sum(map(text.count, "[{,")) > OPTIONS_PARTS:
+        raise PayloadError("PLACEMENT_OPTIONS", f"has more than {OPTIONS_CHARS} characters or {OPTIONS_PARTS} parts")
     try:
         options = json.loads(text, parse_constant=lambda _: None) if text else {}
         if "\\ud" in text.lower():

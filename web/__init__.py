@@ -4,12 +4,11 @@ import structlog
 from flask import Flask, Response
 from werkzeug.routing import IntegerConverter
 
+from messaging.limits import bounds
 from messaging.runtime import Runtime
 from messaging.system.embedded_redis import QueueServerError
 from web import commands, failures, files, frames, health, install, pages, runs, settings, texts, webhooks
 
-#: Bitrix24's settings frames carry `document_fields` of hundreds of kilobytes (reference section 6.1).
-MAX_BODY = 4 * 1024 * 1024
 log = structlog.get_logger(__name__)
 
 
@@ -22,8 +21,8 @@ class Id(IntegerConverter):
 def build(runtime: Runtime) -> Flask:
     """Put the routes and commands on one Flask app."""
     app = Flask("web", static_folder=None, template_folder="templates")
-    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
-    app.config["MAX_FORM_MEMORY_SIZE"] = MAX_BODY
+    app.config["MAX_CONTENT_LENGTH"] = bounds.PAGE_BYTES  # of Bitrix24's and Gupshup's doors see there
+    app.config["MAX_FORM_MEMORY_SIZE"] = bounds.PAGE_BYTES
     app.extensions["waba24"] = runtime
     app.url_map.converters["int"] = Id
     texts.attach(app)

@@ -18,8 +18,9 @@ def runtime() -> Runtime:
     return opened
 
 
-def form() -> dict[str, Any]:
-    """The body as Bitrix24 encodes it. Raises PayloadError."""
+def form(most: int) -> dict[str, Any]:
+    """The body as Bitrix24 encodes it, at most so many bytes. Raises PayloadError, RequestEntityTooLarge."""
+    request.max_content_length = most
     return parse_form(request.get_data(cache=False))
 
 

@@ -22,6 +22,7 @@ from bx24.errors import Bx24Error
 from bx24.i18n import language
 from bx24.oauth import AppInfo
 from bx24.payloads import Auth, FrameCall, PayloadError, parse_query
+from messaging.limits import bounds
 from messaging.portals import portals
 from messaging.store.models import Portal
 from web.context import clean, empty, form, json_map, refuse, runtime
@@ -69,13 +70,15 @@ def opens_frame(view: Callable[..., Response]) -> Callable[..., Response]:
     @wraps(view)
     def verified(*args: Any, **kwargs: Any) -> Response:
         try:
-            call = FrameCall.parse(form(), parse_query(request.query_string))
+            call = FrameCall.parse(form(bounds.FRAME_BYTES), parse_query(request.query_string))
         except PayloadError as error:
             return refuse(400, error)
         try:
             viewer, info = _identify(call.auth, call.lang, call.app_sid)
             speak(viewer.language)
             return view(OpenedFrame(call, viewer, info), *args, **kwargs)
+        except PayloadError as error:
+            return refuse(400, error)  # the options, which are not read before the user is known
         except portals.Unverified as error:
             log.warning("frame refused", path=request.path, reason=str(error), member_id=call.member_id)
             return refused("unverified", call.lang)

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from bx24.errors import Bx24Error
 from bx24.payloads import EventCall, PayloadError
+from messaging.limits import bounds
 from messaging.portals import portals
 from messaging.store.models import Portal, shard_of
 from web.context import empty, form, refuse, runtime
@@ -67,7 +68,7 @@ def main(frame: OpenedFrame) -> Response:
 def events() -> Response:
     """Events of Bitrix24. The auth server confirms the token of ONAPPINSTALL; other events prove the application_token."""
     try:
-        call = EventCall.parse(form())
+        call = EventCall.parse(form(bounds.EVENT_BYTES))
     except PayloadError as error:
         return refuse(400, error)
     if call.event == "ONAPPINSTALL":

@@ -8,6 +8,7 @@ from flask import Blueprint, Response
 from activities.base import Action
 from bx24.payloads import PayloadError, RunCall
 from messaging.intake import robot_calls
+from messaging.limits import bounds
 from messaging.portals import portals
 from messaging.queue.group_commit import Unavailable
 from messaging.queue.group_insert import StaleSnapshot
@@ -26,7 +27,7 @@ def run(side: str, name: str) -> Response:
     if action is None:
         return refuse(404, f"no action {name}")
     try:
-        call = RunCall.parse(form())
+        call = RunCall.parse(form(bounds.ROBOT_CALL_BYTES))
     except PayloadError as error:
         return refuse(400, error)
     return _stored(side, name, action, call)

@@ -1,4 +1,6 @@
+import tracemalloc
 from typing import Any
+from urllib.parse import unquote_to_bytes
 
 import pytest
 from hypothesis import given
@@ -39,6 +41,18 @@ CASES: list[tuple[bytes, Form]] = [
 @pytest.mark.parametrize(("sent", "form"), CASES)
 def test_a_form_body_as_php_means_it(sent: bytes, form: Form) -> None:
     assert parse_form(sent) == form
+
+
+@pytest.mark.parametrize("piece", [b"%41", b"%D0%B0", b"a%4", b"%%34", b"%F0%9F%98%80"], ids=str)
+@pytest.mark.parametrize("shift", range(3))
+def test_a_long_value_is_read_as_a_short_one_and_in_bounded_memory(piece: bytes, shift: int) -> None:
+    sent = b"a=" + b"x" * shift + piece * (1024 * 1024 // len(piece))
+    tracemalloc.start()
+    value = parse_form(sent)["a"]
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert value == "x" * shift + unquote_to_bytes(piece * (1024 * 1024 // len(piece))).decode("utf-8", "replace")
+    assert peak < 6 * len(sent)
 
 
 def test_order_is_kept() -> None:

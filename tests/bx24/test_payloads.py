@@ -163,6 +163,13 @@ def test_options_that_are_no_map_are_an_empty_one(options: str) -> None:
     assert FrameCall.parse(form).options == {}
 
 
+@pytest.mark.parametrize("options", ["[" + "[]," * 60_000 + "1]", '"' + "x" * 2 * 1024 * 1024 + '"'], ids=len)
+def test_options_are_bounded_and_not_decoded_before_they_are_asked_for(options: str) -> None:
+    call = FrameCall.parse({"member_id": MEMBER, "DOMAIN": "a.example", "PLACEMENT_OPTIONS": options})
+    with pytest.raises(PayloadError, match="PLACEMENT_OPTIONS has more than"):
+        _ = call.options
+
+
 EXPIRES = [("1e17", None), ("9" * 17, 86_400), ("9" * 400, None), ("-5", 0), ("NaN", None), ("", None), ("3600", 3600)]
 
 
