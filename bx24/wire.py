@@ -19,7 +19,9 @@ from bx24.errors import Unavailable
 Timeout = tuple[float, float]
 """Seconds to connect, seconds between two bytes of the answer."""
 
-MAX_ANSWER_BYTES = 16 * 1024 * 1024  # a page of 50 items is a megabyte at most; a self-hosted portal may send anything
+MAX_ANSWER_BYTES = 8 * 1024 * 1024  # a page of 50 items is a megabyte at most; a self-hosted portal may send anything
+#: Values in the JSON of an answer: an empty list is two bytes on the wire and 64 in memory.
+MAX_ENTRIES = 500_000
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def exchange(
     timeout: Timeout,
     params: Mapping[str, str] | None = None,
     body: Mapping[str, Any] | None = None,
+    max_bytes: int = MAX_ANSWER_BYTES,
 ) -> Answer:
     """Send `body` as JSON (or `params` in the address) and read the answer. Raises Unavailable without one.
 
@@ -66,22 +69,24 @@ def exchange(
     try:
         request = http.prepare_request(requests.Request(verb, url, params=params, json=body))
         with http.get_adapter(url).send(request, stream=True, timeout=timeout, verify=http.verify or True) as response:
-            return _answer(response)
+            return _answer(response, min(max_bytes, MAX_ANSWER_BYTES))
     except (requests.RequestException, OSError, ValueError) as error:
         problem = type(error).__name__
     raise Unavailable("connection", problem)
 
 
-def _answer(response: requests.Response) -> Answer:
+def _answer(response: requests.Response, max_bytes: int) -> Answer:
     content = bytearray()
     for chunk in response.iter_content(64 * 1024):
         content += chunk
-        if len(content) > MAX_ANSWER_BYTES:
-            raise Unavailable("answer_too_long", f"more than {MAX_ANSWER_BYTES} bytes", response.status_code)
+        if len(content) > max_bytes:
+            raise Unavailable("answer_too_long", f"more than {max_bytes} bytes", response.status_code)
+    if content.count(b",") + content.count(b"[") + content.count(b"{") > MAX_ENTRIES:
+        raise Unavailable("answer_too_long", f"more than {MAX_ENTRIES} entries", response.status_code)
     wait = response.headers.get("Retry-After", "")
     return Answer(
         status=response.status_code,
-        data=_object(bytes(content)),
+        data=_object(content),
         location=response.headers.get("Location", "") if 300 <= response.status_code < 400 else "",
         retry_after=float(wait) if wait.isascii() and wait.isdigit() and len(wait) < 6 else None,
     )
@@ -93,7 +98,7 @@ def whole_number(value: object) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else None
 
 
-def _object(content: bytes) -> dict[str, Any] | None:
+def _object(content: bytearray) -> dict[str, Any] | None:
     try:
         data = json.loads(content)
     except (ValueError, RecursionError):

@@ -5,12 +5,15 @@ from dataclasses import dataclass, field
 from http.client import HTTPException
 from importlib.metadata import PackageNotFoundError, version
 from io import BytesIO
+from time import monotonic
 from urllib.parse import urlencode
 
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
 
+#: Bytes of an answer: a list of a thousand templates is a megabyte. Seconds for all of it.
+MAX_ANSWER_BYTES, TOTAL_S = 8 * 1024 * 1024, 60.0
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 
@@ -80,10 +83,24 @@ def exchange(
     request = requests.Request(method, url, {**headers, **(_FORM if body else {})}, data=body, params=params)
     try:
         prepared = http.prepare_request(request)
-        response = http.get_adapter(url).send(prepared, timeout=timeout, verify=http.verify or True)
-        return Answer(response.status_code, response.headers, response.content)
+        until = monotonic() + TOTAL_S
+        with http.get_adapter(url).send(prepared, stream=True, timeout=timeout, verify=http.verify or True) as response:
+            return Answer(response.status_code, response.headers, _content(response, until))
     except (requests.RequestException, HTTPError, HTTPException, OSError) as error:
         raise Broken(_root_of(error), body is None or body.was_read) from None
+
+
+def _content(response: requests.Response, until: float) -> bytes:
+    """The body, read in pieces. Raises OSError when it is too long, or not complete at this time."""
+    content = bytearray()
+    # read1: what has come, at once. iter_content would wait for a whole piece, however slowly it drips.
+    while piece := response.raw.read1(64 * 1024, decode_content=True):
+        content += piece
+        if len(content) > MAX_ANSWER_BYTES:
+            raise OSError(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
+        if monotonic() > until:
+            raise TimeoutError(f"the answer takes longer than {TOTAL_S:.0f} s")
+    return bytes(content)
 
 
 def _root_of(error: BaseException) -> str:

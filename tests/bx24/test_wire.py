@@ -101,6 +101,18 @@ def test_too_long_an_answer_is_dropped(host: str, monkeypatch: pytest.MonkeyPatc
         ask(f"{host}/long")
 
 
+def test_an_answer_is_as_long_as_the_caller_allows(host: str) -> None:
+    with pytest.raises(Unavailable, match="answer_too_long"):
+        ask(f"{host}/long", max_bytes=1000)
+
+
+def test_an_answer_of_a_million_empty_lists_is_not_parsed(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Handler.answers["/lists"] = (200, {}, b'{"result": [' + b"[]," * 1_000_000 + b"0]}")
+    monkeypatch.setattr(wire, "json", None)
+    with pytest.raises(Unavailable, match="answer_too_long"):
+        ask(f"{host}/lists")
+
+
 def test_nor_is_the_body_of_a_redirect_read_to_the_end(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(wire, "MAX_ANSWER_BYTES", 1000)
     Handler.answers["/moved"] = (302, {"Location": "/json"}, b"x" * 2000)
