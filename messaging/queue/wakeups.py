@@ -1,7 +1,8 @@
 """Wake-ups: Redis says "there is work in shard 7"; the work itself lies in the database.
 
 A wake-up goes to the drain that holds the shard, or else to any drain that listens. If no drain runs, a drain job is queued in
-RQ. A lost wake-up costs a second or two: `messaging.worker.due_work` finds the work in the database and notifies again.
+RQ, as JSON: a pickle would let whoever writes to Redis run any code. A lost wake-up costs a second or two:
+`messaging.worker.due_work` finds the work in the database and notifies again.
 
     waba24:owners     hash: shard → drain that holds it      waba24:drains   sorted set: drain → alive until (Redis time)
     waba24:bell:<id>  list of shards, for one drain          waba24:bell     list of shards, for any drain that listens
@@ -17,6 +18,7 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, Worker
+from rq.serializers import JSONSerializer
 
 #: The queue of RQ, and the job in it that runs a drain.
 QUEUE = "waba24"
@@ -113,7 +115,7 @@ class Wakeups:
 
     def _summon(self) -> None:
         # ttl: while no worker runs, one job after another is queued; only the newest are worth running.
-        queue = Queue(QUEUE, connection=self.redis)
+        queue = Queue(QUEUE, connection=self.redis, serializer=JSONSerializer)
         queue.enqueue(DRAIN_JOB, job_timeout=-1, ttl=2 * SUMMON_S, result_ttl=60, failure_ttl=3600)
 
     def begun(self, drain: str) -> None:

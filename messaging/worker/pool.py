@@ -9,13 +9,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
+from rq.exceptions import DeserializationError
+from rq.job import Job
+from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
 from messaging.files import storage
 from messaging.queue import leases
-from messaging.queue.wakeups import QUEUE
+from messaging.queue.wakeups import DRAIN_JOB, QUEUE
 from messaging.runtime import Runtime
 from messaging.system import config, embedded_redis, logs
 from messaging.system.supervisor import Child, Supervisor
@@ -32,7 +36,17 @@ log = structlog.get_logger(__name__)
 
 
 class DrainWorker(SimpleWorker):
-    """RQ's SimpleWorker, which tells its drain to stop when it is asked to. No fork per job: a drain is one long job."""
+    """RQ's SimpleWorker, which tells its drain to stop when it is asked to. No fork per job: a drain is one long job.
+
+    It runs the drain job and no other: a job may name any function that can be imported, and anybody who can write to Redis can queue one.
+    """
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        if not _is_ours(job):
+            log.error("refused a job that is not the drain job", job=job.id)
+            job.delete()
+            return
+        super().execute_job(job, queue)
 
     def handle_warm_shutdown_request(self) -> None:
         drain.STOP.set()
@@ -48,10 +62,27 @@ def work(supervisor: int) -> int:
     logs.configure(runtime.config.log_format, runtime.config.log_level)
     gc.freeze()  # imported code stays: the collector need not examine it again
     threading.Thread(target=_die_with_parent, args=(supervisor,), daemon=True).start()
-    worker = DrainWorker([Queue(QUEUE, connection=runtime.redis)], connection=runtime.redis, worker_ttl=WORKER_TTL_S)
+    worker = make_worker(runtime.redis)
     worker.work(logging_level="WARNING")
     runtime.close()
     return 0
+
+
+def _is_ours(job: Job) -> bool:
+    """Whether it is the drain job as `messaging.queue.wakeups` writes it: no arguments, nobody else is called or told."""
+    try:
+        is_drain = job.func_name == DRAIN_JOB and not (job.instance or job.args or job.kwargs)
+    except DeserializationError:  # a pickle
+        return False
+    others = ("success_callback_name", "failure_callback_name", "stopped_callback_name", "webhooks")
+    written = job.to_dict(include_meta=False, include_result=False)
+    return is_drain and not any(written.get(name) for name in others)
+
+
+def make_worker(redis: Redis) -> DrainWorker:
+    """RQ's worker of this process."""
+    queue = Queue(QUEUE, connection=redis, serializer=JSONSerializer)
+    return DrainWorker([queue], connection=redis, serializer=JSONSerializer, worker_ttl=WORKER_TTL_S)
 
 
 def _die_with_parent(parent: int) -> None:
