@@ -8,8 +8,10 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from messaging.insight.prometheus import Figures
+from messaging.limits import bounds
 from messaging.store import schema
 from messaging.store.crypto import same
+from messaging.system import disk
 from messaging.system.embedded_redis import QueueServerError
 from web.context import empty, runtime
 
@@ -37,9 +39,21 @@ def _database() -> str:
     try:
         with runtime().db.read() as session:
             session.execute(text("SELECT 1"))
+        if full := _full():
+            return full
         return "ok" if schema.is_current(runtime().db.engine) else "schema is old: run flask --app app db upgrade"
     except SQLAlchemyError as error:
         return f"unreachable: {type(error).__name__}"
+
+
+def _full() -> str:
+    """What to say of a full disk, ours or the database's; "" if there is room."""
+    free = disk.free_bytes(runtime().config.data_dir)
+    if free < bounds.FREE_TO_BE_READY_BYTES:
+        return f"the disk is full: {free // bounds.MB} MB are free in DATA_DIR"
+    intake = runtime().intake
+    failed = intake.disk_full_at is not None and intake.now() - intake.disk_full_at < bounds.DISK_FULL_SHOWN_S
+    return "the disk is full: a call could not be stored" if failed else ""
 
 
 def _queue() -> str:
@@ -56,7 +70,7 @@ def metrics() -> Response:
         return empty(403)
     runtime().counters.flush(runtime().redis)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Figures(runtime().db, runtime().redis, runtime().clock()))
+    registry.register(Figures(runtime().db, runtime().redis, runtime().clock(), runtime().config.data_dir))
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 

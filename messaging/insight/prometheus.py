@@ -8,6 +8,7 @@ client.
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -18,14 +19,15 @@ from messaging.insight.queue_depth import queues
 from messaging.limits.pace import effective, share_at
 from messaging.store.database import Database
 from messaging.store.models import Line, Tally
+from messaging.system import disk
 from messaging.system.counters import BUCKETS_S, HASH, HELP, SLOWED
 
 
 class Figures(Collector):
     """Collects at the moment of the scrape, from Redis and the database."""
 
-    def __init__(self, db: Database, redis: Redis, now: datetime) -> None:
-        self.db, self.redis, self.now = db, redis, now
+    def __init__(self, db: Database, redis: Redis, now: datetime, folder: Path) -> None:
+        self.db, self.redis, self.now, self.folder = db, redis, now, folder
 
     def collect(self) -> Iterator[Metric]:
         kept: dict[bytes, bytes] = self.redis.hgetall(HASH)  # type: ignore[assignment]  # bytes: nothing is decoded
@@ -37,6 +39,8 @@ class Figures(Collector):
                     family.add_metric(key[1:], value)
             yield family
         yield _histogram(counts)
+        free = disk.free_bytes(self.folder)
+        yield GaugeMetricFamily("waba24_disk_free_bytes", "Room on the disk of DATA_DIR", value=free)
         yield from self._from_database()
 
     def _from_database(self) -> Iterator[Metric]:

@@ -17,12 +17,25 @@ PAGE_BYTES = 512 * KB  # what our own pages send: a form, the settings of one ro
 # Fields and entries. Over it: cut, or an error in the workflow log.
 
 # Numbers, characters.
+REFUSED_TOKENS = 10_000  # that a process remembers
 
 # Files.
+FREE_FOR_FILES_BYTES = 1024 * MB  # with less room on the disk of DATA_DIR no file is fetched
+FREE_TO_BE_READY_BYTES = 64 * MB  # on the disk of DATA_DIR; with less, /readyz says that it is full
 
 # Times, seconds.
+PAGE_TOTAL_S = 8.0  # one question of a page to a portal, from connecting to the last byte
+REST_TOTAL_S = 60.0  # the same of a worker
+REFUSED_TOKEN_S = 60.0  # so long a token that the auth server refused is refused without asking again
+DISK_FULL_SHOWN_S = 60  # so long after a row could not be stored for want of room, /readyz says so
 
 # Memory, bytes.
+PAGE_ANSWER_BYTES = 2 * MB  # an answer of a portal to a page; for others see bx24.wire.MAX_ANSWER_BYTES
 
 # Places and slots: per process, per portal. None free: 503, or 429 with Retry-After.
 LONG_WEBHOOKS_AT_ONCE = 2  # bodies over gupshup.webhooks.READ_BYTES that one process receives at the same time
+
+
+def share_of_portal(slots: int) -> int:
+    """How many of a stage's slots one portal may hold: a portal that answers slowly leaves the others to everybody else."""
+    return max(1, slots // 8)

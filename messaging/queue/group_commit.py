@@ -24,6 +24,7 @@ from messaging.queue.group_insert import (
     group_insert,
     takes_arrays,
 )
+from messaging.store.database import is_disk_full
 
 T = TypeVar("T")
 #: Most rows of one transaction. A process has fewer threads.
@@ -113,6 +114,8 @@ class Intake:
         self.lines: RecognitionCache[CachedLine] = RecognitionCache()
         self.pause = pause
         self.now = now
+        #: When a row last found the disk full, by `now`; None: never.
+        self.disk_full_at: float | None = None
         #: A group of one spec is one statement on PostgreSQL: BEGIN and COMMIT would be two more round trips.
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT") if takes_arrays(engine) else None
         self._stored = stored
@@ -135,7 +138,7 @@ class Intake:
         """Commit one row; its id, or None if a row with its key was stored before.
 
         A row whose group failed is tried again alone, so a bad row spoils only itself. retry_for_s: how long to keep trying
-        while the database is away. Raises StaleSnapshot, Unavailable, SQLAlchemyError.
+        while the database is away; a full disk is not waited for. Raises StaleSnapshot, Unavailable, SQLAlchemyError.
         """
         pending = self._prepared(spec, values, snapshot, shard)
         until = self.now() + retry_for_s
@@ -144,6 +147,9 @@ class Intake:
             try:
                 self._commit([pending], wait=True)
             except (OperationalError, InterfaceError, PoolTimeout) as error:
+                if is_disk_full(error):
+                    self.disk_full_at = self.now()
+                    raise Unavailable("the disk is full") from error
                 if self.now() + RETRY_S > until:
                     raise Unavailable(type(error).__name__) from error
                 self.pause(RETRY_S)

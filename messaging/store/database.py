@@ -1,5 +1,6 @@
 """The database: engine and sessions. What SQLite needs is in `messaging.store.sqlite`."""
 
+import errno
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,13 +14,14 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DisconnectionError, OperationalError
+from sqlalchemy.exc import DisconnectionError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from messaging.store.crypto import Cipher
 
 T = TypeVar("T")
+SQLITE_FULL, POSTGRESQL_FULL = 13, "53100"
 FROZEN_MS = 30_000
 #: PostgreSQL's own is 4.0, for disks that turn; 1.1 is its manual's advice where reading anywhere costs about the same.
 RANDOM_PAGE_COST = 1.1
@@ -81,6 +83,16 @@ def _ping_if_it_lay(connection: Any, record: ConnectionPoolEntry, _: Any) -> Non
         raise DisconnectionError from error  # the pool opens another one
 
 
+def is_disk_full(error: SQLAlchemyError) -> bool:
+    """Whether the database has no room to write: waiting a moment and trying again would not help."""
+    cause = getattr(error, "orig", None)
+    return (
+        getattr(cause, "sqlite_errorcode", None) == SQLITE_FULL
+        or getattr(cause, "sqlstate", None) == POSTGRESQL_FULL
+        or getattr(cause, "errno", None) == errno.ENOSPC
+    )
+
+
 def ask(session: Session, statement: Executable, values: Mapping[str, Any]) -> CursorResult[Any]:
     """Columns, not objects, past the ORM: its way to the same rows costs as much again as the database itself.
 
@@ -120,7 +132,9 @@ class Database:
             try:
                 with self.write() as session:
                     return work(session)
-            except OperationalError:
+            except OperationalError as error:
+                if is_disk_full(error):
+                    raise
                 continue
         with self.write() as session:
             return work(session)

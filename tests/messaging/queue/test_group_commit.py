@@ -165,3 +165,40 @@ def test_a_leader_waits_for_as_many_as_there_were_and_no_longer(shop: World, mon
     assert together(shop, ["a", "b", "c"])[0] == [200] * 3  # one, then two that waited behind it
     with ThreadPoolExecutor(2) as pool:
         assert list(pool.map(lambda token: post(shop, token), ["d", "e"])) == [200, 200]
+
+
+class _DiskFull(Exception):
+    """As the drivers tell it."""
+
+    def __init__(self, **told: object) -> None:
+        super().__init__("full")
+        self.__dict__ |= told
+
+
+@pytest.mark.parametrize("told", [{"sqlite_errorcode": 13}, {"sqlstate": "53100"}, {"errno": 28}])
+def test_a_full_disk_is_not_waited_for_and_is_told(shop: World, told: dict[str, object]) -> None:
+    path = webhook_path(shop, shop.line)
+    intake, waits, now = shop.runtime.intake, [], [0.0]
+    intake.now, intake.pause = lambda: now[0], waits.append
+
+    def full() -> None:
+        raise OperationalError("INSERT", {}, _DiskFull(**told))
+
+    assert (post(shop, "known"), notify(shop, path, "known")) == (200, 200)
+    assert shop.app.get("/readyz").status_code == 200
+    with on_begin(shop, full):
+        assert (post(shop, "lost"), notify(shop, path, "repeated")) == (503, 503)
+    assert waits == [], "a thread waited for room on the disk"
+    ready = shop.app.get("/readyz")
+    assert (ready.status_code, ready.json["status"]) == (503, "unready")
+    assert "disk is full" in ready.json["database"]
+    assert (post(shop, "room again"), notify(shop, path, "repeated")) == (200, 200)
+    now[0] = 61.0
+    assert shop.app.get("/readyz").status_code == 200
+
+
+def test_little_room_is_told_before_it_is_full(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "\nwaba24_disk_free_bytes " in shop.app.get("/metrics").text
+    monkeypatch.setattr("messaging.system.disk.free_bytes", lambda _: 1_000_000)
+    assert "disk is full" in shop.app.get("/readyz").json["database"]
+    assert "\nwaba24_disk_free_bytes 1e+06" in shop.app.get("/metrics").text
