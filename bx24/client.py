@@ -6,6 +6,7 @@ Bitrix24 docs: settings/how-to-call-rest-api/general-principles, .../batch, limi
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import urljoin, urlsplit
@@ -15,7 +16,7 @@ import requests
 from bx24 import batch
 from bx24.batch import MAX_BATCH, METHOD, BatchReply, Command, Operating, Ref
 from bx24.errors import Bx24Error, Expired, Unavailable, error_for
-from bx24.wire import Answer, Timeout, exchange, session, whole_number
+from bx24.wire import MAX_ANSWER_BYTES, Answer, Timeout, exchange, session, whole_number
 
 __all__ = ["MAX_BATCH", "BatchReply", "Client", "Command", "Operating", "Ref", "Reply", "TokenSource", "session"]
 
@@ -53,7 +54,10 @@ class Reply:
 
 
 class Client:
-    """gate: called before each HTTP request; waits for a free place, or raises Throttled."""
+    """gate: called before each HTTP request; waits for a free place, or raises Throttled. max_bytes: of one answer.
+
+    within: opened around each exchange; ends it when its time is up.
+    """
 
     def __init__(
         self,
@@ -61,11 +65,15 @@ class Client:
         tokens: TokenSource,
         gate: Callable[[], None] = lambda: None,
         timeout: Timeout = (5.0, 30.0),
+        max_bytes: int = MAX_ANSWER_BYTES,
+        within: Callable[[], AbstractContextManager[object]] = nullcontext,
     ) -> None:
         self._session = session
         self._tokens = tokens
         self._gate = gate
         self._timeout = timeout
+        self._max_bytes = max_bytes
+        self._within = within
 
     def call(self, method: str, params: Mapping[str, Any] | None = None) -> Reply:
         """One method. An expired token is renewed and a renamed portal looked up, once each; nothing else is repeated.
@@ -97,13 +105,15 @@ class Client:
         while True:
             endpoint = self._tokens.endpoint
             self._gate()
-            answer = exchange(
-                self._session,
-                "POST",
-                f"{endpoint}{method}.json",
-                body={**params, "auth": token},
-                timeout=self._timeout,
-            )
+            with self._within():
+                answer = exchange(
+                    self._session,
+                    "POST",
+                    f"{endpoint}{method}.json",
+                    body={**params, "auth": token},
+                    timeout=self._timeout,
+                    max_bytes=self._max_bytes,
+                )
             if answer.location and not moved:
                 # A followed redirect would be a GET without the body, and would show the token to whoever is there.
                 token, moved = self._move(_new_endpoint(endpoint, answer), token), True

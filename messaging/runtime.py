@@ -17,6 +17,7 @@ import bx24.client
 import gupshup.client
 from bx24.oauth import AuthServers
 from messaging.limits.pace import Paces
+from messaging.limits.refused_tokens import RefusedTokens
 from messaging.queue import leases
 from messaging.queue.group_commit import Intake
 from messaging.queue.wakeups import PendingWakeups, Wakeups
@@ -72,6 +73,11 @@ class Runtime:
     @cached_property
     def counters(self) -> Counters:
         return Counters(self.clock)
+
+    @cached_property
+    def refused_tokens(self) -> RefusedTokens:
+        """Tokens of frames that the auth server refused a moment ago."""
+        return RefusedTokens()
 
     @cached_property
     def paces(self) -> Paces:

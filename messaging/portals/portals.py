@@ -6,6 +6,7 @@ address of the request is contacted (Bitrix24 docs: api-reference/events/safe-ev
 """
 
 from datetime import timedelta
+from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
@@ -17,6 +18,7 @@ from bx24.errors import Bx24Error, Unavailable
 from bx24.oauth import AppInfo
 from bx24.payloads import Auth
 from messaging.files import storage
+from messaging.limits.bounds import PAGE_ANSWER_BYTES, PAGE_TOTAL_S
 from messaging.limits.concurrency import PAGE_TIMEOUT, ConcurrencyLimit
 from messaging.portals import tokens
 from messaging.queue.group_commit import CachedPortal
@@ -35,9 +37,10 @@ from messaging.store.models import (
     Template,
     shard_of,
 )
+from messaging.system.public_http import within
 
-#: Who waits for the auth server, or for `user.admin` of a portal.
-_page_threads = ConcurrencyLimit()
+#: Who waits for the auth server; who waits for `user.admin` of a portal.
+_auth_threads, _page_threads = ConcurrencyLimit(), ConcurrencyLimit()
 log = structlog.get_logger(__name__)
 
 
@@ -67,10 +70,14 @@ def identify(runtime: Runtime, auth: Auth) -> tuple[AppInfo, bool]:
 
     Raises Unverified, bx24.errors.Bx24Error: Unavailable also when too many wait for such an answer already.
     """
-    with _page_threads.acquire() as is_free:
+    with _auth_threads.acquire() as is_free:
         if not is_free:
-            raise Unavailable("busy", "too many wait for the authorization server or their portal")
+            raise Unavailable("busy", "too many wait for the authorization server")
         info = verify(runtime, auth)
+    # Only now it is certain which portal it is: a stranger must not take the slot of another's.
+    with _page_threads.acquire(info.member_id) as is_free:
+        if not is_free:
+            raise Unavailable("busy", "too many wait for their portal")
         return info, is_admin(runtime, info, auth.access_token)
 
 
@@ -78,13 +85,18 @@ def verify(runtime: Runtime, auth: Auth) -> AppInfo:
     """Ask the auth server whose token this is. Raises Unverified, bx24.errors.Unavailable."""
     if not auth.access_token or not auth.member_id:
         raise Unverified("no access token or member_id")
+    asked = digest(f"{auth.server_endpoint} {auth.member_id} {auth.access_token}")
+    if known := runtime.refused_tokens.reason(asked):
+        raise Unverified(known)
     try:
-        info = runtime.auth_servers.within(PAGE_TIMEOUT).verify(
-            auth.server_endpoint or None, auth.access_token, auth.member_id
-        )
+        with within(PAGE_TOTAL_S):
+            info = runtime.auth_servers.within(PAGE_TIMEOUT).verify(
+                auth.server_endpoint or None, auth.access_token, auth.member_id
+            )
     except Bx24Error as error:
         if error.retryable:
             raise
+        runtime.refused_tokens.add(asked, str(error))
         raise Unverified(str(error)) from None
     if not runtime.config.allow_http and urlsplit(info.client_endpoint).scheme != "https":
         raise Unverified("the portal has no https address")
@@ -93,7 +105,13 @@ def verify(runtime: Runtime, auth: Auth) -> AppInfo:
 
 def is_admin(runtime: Runtime, info: AppInfo, access_token: str) -> bool:
     """Whether the token's user is an administrator; asks the portal at its verified address."""
-    client = Client(runtime.bx_session, _Given(info.client_endpoint, access_token), timeout=PAGE_TIMEOUT)
+    client = Client(
+        runtime.bx_session,
+        _Given(info.client_endpoint, access_token),
+        timeout=PAGE_TIMEOUT,
+        max_bytes=PAGE_ANSWER_BYTES,
+        within=partial(within, PAGE_TOTAL_S),
+    )
     return bool(client.call("user.admin").result)
 
 

@@ -8,6 +8,7 @@ committed before the lock opens. If Redis loses the lock, the auth server still 
 import contextlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,9 +20,11 @@ from sqlalchemy.orm import Session
 from bx24.client import Client, Reply
 from bx24.errors import AuthDead, PortalInactive, Unauthorized, Unavailable
 from bx24.oauth import Grant
+from messaging.limits.bounds import REST_TOTAL_S
 from messaging.limits.portal_rate import Gate
 from messaging.runtime import Runtime
 from messaging.store.models import Portal
+from messaging.system.public_http import within
 
 LOCK_S = 90
 #: The token is good, its user is not: dismissed, or without access to the app.
@@ -160,7 +163,7 @@ class PortalClient(Client):
     def __init__(self, runtime: Runtime, portal_id: int) -> None:
         self._source = PortalTokens(runtime, portal_id)
         self.limit = Gate(runtime.redis, portal_id, runtime.counters, runtime.sleep)
-        super().__init__(runtime.bx_session, self._source, gate=self.limit)
+        super().__init__(runtime.bx_session, self._source, gate=self.limit, within=partial(within, REST_TOTAL_S))
 
     @property
     def endpoint(self) -> str:

@@ -73,6 +73,8 @@ class Probing:
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
         self.busy: set[int] = set()
+        #: Portals that are being told something: one slot of the two each.
+        self._told_now: set[int] = set()
 
     @staticmethod
     def slots(threads: int) -> int:
@@ -84,6 +86,7 @@ class Probing:
             select(Line)
             .where(circuit_breaker.due(now), (Line.portal_id % SHARDS).in_(held), Line.id.not_in(self.busy))
             .options(joinedload(Line.portal))
+            .where(Line.portal_id.not_in(self._told_now))
             .order_by(Line.id)
             .limit(free_slots)
         ).all()
@@ -93,6 +96,9 @@ class Probing:
 
     def _task(self, session: Session, line: Line, now: datetime) -> Task | None:
         if line.news_at is not None and line.news_at <= now:
+            if line.portal_id in self._told_now:
+                return None
+            self._told_now.add(line.portal_id)
             return _notice(line, line.news_at)
         if circuit_breaker.is_asked(line) and line.stopped_at is not None:
             # Without the app id Gupshup checks what a message would need: app name and number as well as the key.
@@ -116,7 +122,7 @@ class Probing:
             self._record(session, task, result)
 
     def _record(self, session: Session, task: Task, result: Result) -> None:
-        self.busy.discard(task.line_id)
+        self._let_go(task)
         if session.get(Line, task.line_id) is None:
             return  # deleted together with its portal
         if isinstance(task, Question):
@@ -146,9 +152,14 @@ class Probing:
         line.news_at = self.runtime.clock() + wait if again else None
         log.error("administrator could not be told", line=line.id, news=line.news, code=result.code, again=again)
 
+    def _let_go(self, task: Task) -> None:
+        self.busy.discard(task.line_id)
+        if isinstance(task, Notice):
+            self._told_now.discard(task.portal_id)
+
     def lost(self, session: Session, task: Task) -> None:
         """A fault of ours: again in ten minutes."""
-        self.busy.discard(task.line_id)
+        self._let_go(task)
         line = session.get(Line, task.line_id, with_for_update=True)
         if line is None:
             return

@@ -3,6 +3,7 @@
 A run that waits for such a reply ends when the file is copied, or when copying has failed for good.
 """
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from messaging.files import storage
 from messaging.limits.backoff import backoff_s
+from messaging.limits.bounds import share_of_portal
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Reply
@@ -20,6 +22,8 @@ from messaging.store.states import OutcomeKind
 
 TRIES = 6
 BACKOFF_S, BACKOFF_MAX_S = 2.0, 60.0
+#: Files that are due, of which some are begun: many of one portal must not hide those of others.
+LOOKED_AT = 200
 log = structlog.get_logger(__name__)
 
 
@@ -42,24 +46,31 @@ class Fetching:
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
         self.busy: set[int] = set()
+        self._portals: Counter[int] = Counter()
+        self._share = 1
 
-    @staticmethod
-    def slots(threads: int) -> int:
-        return max(4, threads // 8)
+    def slots(self, threads: int) -> int:
+        slots = max(4, threads // 8)
+        self._share = share_of_portal(slots)
+        return slots
 
     def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Fetch]:
         due = session.execute(
             select(Reply, Line.portal_id)
             .join(Line, Line.id == Reply.line_id)
             .where(Reply.shard.in_(held), Reply.fetch_at <= self.runtime.clock(), Reply.id.not_in(self.busy))
+            .where(Line.portal_id.not_in([portal for portal, count in self._portals.items() if count >= self._share]))
             .order_by(Reply.id)
-            .limit(free_slots)
+            .limit(LOOKED_AT)
         ).all()
-        self.busy |= {reply.id for reply, _ in due}
-        return [
-            Fetch(reply.id, portal_id, reply.content["url"], reply.content["name"], reply.content["mime"])
-            for reply, portal_id in due
-        ]
+        tasks: list[Fetch] = []
+        for reply, portal_id in due:
+            if len(tasks) < free_slots and self._portals[portal_id] < self._share:
+                self._portals[portal_id] += 1
+                self.busy.add(reply.id)
+                content = reply.content
+                tasks.append(Fetch(reply.id, portal_id, content["url"], content["name"], content["mime"]))
+        return tasks
 
     def work(self, fetch: Fetch) -> str | Refused:
         """Copy the file; returns the link to our copy."""
@@ -73,7 +84,7 @@ class Fetching:
             self._record(session, fetch, result)
 
     def _record(self, session: Session, fetch: Fetch, result: str | Refused) -> None:
-        self.busy.discard(fetch.reply_id)
+        self._let_go(fetch)
         reply = session.get(Reply, fetch.reply_id, with_for_update=True)
         if reply is None:
             return  # deleted together with its portal
@@ -99,9 +110,13 @@ class Fetching:
             outcome = outcomes.Outcome(OutcomeKind.REPLIED, values=reply.content["values"])
             outcomes.end_runs(session, self.runtime, [reply.run_id], outcome)
 
+    def _let_go(self, fetch: Fetch) -> None:
+        self.busy.discard(fetch.reply_id)
+        self._portals -= Counter([fetch.portal_id])
+
     def lost(self, session: Session, fetch: Fetch) -> None:
         """A fault of ours: the run goes on without the file."""
-        self.busy.discard(fetch.reply_id)
+        self._let_go(fetch)
         reply = session.get(Reply, fetch.reply_id)
         if reply is not None:
             self._done(session, reply)

@@ -8,6 +8,7 @@ name. `ipaddress.is_global` alone is not enough: it calls multicast, 6to4, site-
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -93,6 +94,13 @@ class _Checked(HTTPConnection):
                     watch.add(sock)
                 return sock
         raise failure or NewConnectionError(self, f"{self.host} has no address")
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        """As urllib3, and a connection that was kept alive is cut in time, too."""
+        watch = _watch.get()
+        if watch is not None and self.sock is not None:
+            watch.add(self.sock)
+        super().request(*args, **kwargs)
 
     def _addresses(self) -> list[str]:
         """The addresses of the host that we may talk to. Raises _Unroutable if it has others only."""
@@ -219,7 +227,7 @@ class Watch:
     def add(self, sock: socket.socket) -> None:
         """Keep a handle of our own: TLS takes the first one over."""
         with self._lock:
-            self._sockets.append(sock.dup())
+            self._sockets.append(socket.socket(fileno=os.dup(sock.fileno())))  # an SSLSocket has no dup()
             if self.over:
                 self._cut()
 
@@ -245,7 +253,7 @@ _watch: ContextVar[Watch | None] = ContextVar("watch", default=None)
 
 @contextmanager
 def within(seconds: float) -> Iterator[Watch]:
-    """Cut every guarded connection opened in this block after so many seconds.
+    """Cut every guarded connection used in this block after so many seconds.
 
     A read timeout counts from byte to byte: who sends one byte at a time keeps a thread for days.
     """

@@ -22,6 +22,7 @@ from activities.errors import Refused
 from bx24.client import MAX_BATCH
 from gupshup.templates import TemplateInfo
 from messaging.limits.backoff import backoff_s
+from messaging.limits.bounds import share_of_portal
 from messaging.lines import selection
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
@@ -172,7 +173,7 @@ class Planning:
         taken = Counter(portal_id for portal_id, _ in flying)
         tasks: list[Task] = []
         for (portal_id, together), group in groups.items():
-            is_free = (portal_id, together) not in flying and taken[portal_id] < max(2, self._slots // 2)
+            is_free = (portal_id, together) not in flying and taken[portal_id] < share_of_portal(self._slots)
             if len(tasks) < free_slots and is_free:
                 taken[portal_id] += 1
                 tasks.append(Task(tuple(group[:MAX_BATCH]), together))

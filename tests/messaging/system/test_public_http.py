@@ -231,6 +231,27 @@ def test_a_block_with_a_time_limit_cuts_its_connections(act: Any) -> None:
     assert watch.over
 
 
+def answer_and_drip(server: Any, connection: Any) -> None:
+    """A good answer; the next one has a head that never ends, a byte at a time: no single wait is long."""
+    server.read(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+    server.read(connection)
+    connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+    while not server.released.wait(0.02):
+        connection.sendall(b"x")
+
+
+def test_an_answer_that_drips_is_cut_also_on_a_connection_that_was_kept_alive() -> None:
+    session = public_http.guard(bx24.client.session(1), allow_http=True)
+    with serving(answer_and_drip) as server:
+        with within(5) as watch:
+            assert exchange(session, "POST", server.url, timeout=(5, 5)).status == 200
+        assert not watch.over
+        with within(0.3) as watch, pytest.raises(Unavailable, match="connection"):
+            exchange(session, "POST", server.url, timeout=(5, 5))
+        assert (watch.over, server.connections) == (True, 1)
+
+
 def test_a_handshake_without_end_is_cut(tmp_path: Path) -> None:
     with serving(hang) as server, within(0.1) as watch, pytest.raises(requests.ConnectionError):
         file_session(allow_http=True).get(server.https_url, timeout=5)
