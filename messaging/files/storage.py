@@ -26,10 +26,12 @@ from messaging.files import downloads, media_types, sources
 from messaging.files.downloads import Download, Downloaded, Visit
 from messaging.files.problems import SENT_AS, TAKES, Unfetched, limit_of, too_large, unreachable
 from messaging.files.sources import Source
+from messaging.limits import bounds
 from messaging.runtime import Runtime
 from messaging.store import crypto
 from messaging.store.crypto import Undecryptable
 from messaging.store.models import File
+from messaging.system import disk
 
 INBOUND_KEPT = timedelta(days=30)
 #: A link typed in tells no version: two robots within a minute take the same content. WhatsApp itself waits ten.
@@ -86,6 +88,7 @@ class Files:
         """
         if media != "auto" and media not in limits.MEDIA:
             raise ValueError(f"not a kind of file: {media!r}")
+        check_room(self.runtime, _label(reference))
         source = sources.locate(self.rest, self.endpoint, document, reference, _label(reference))
         key = _memo_key(self.runtime, self.portal_id, source, media, name)
         known = self._remembered(key, keep_until)
@@ -158,6 +161,13 @@ class Files:
             log.warning("link not remembered", file=file_id)
 
 
+def check_room(runtime: Runtime, label: str) -> None:
+    """Raises Unfetched where little room is left: the last of it belongs to the database, which is often on the same disk."""
+    if disk.free_bytes(folder(runtime)) < bounds.FREE_FOR_FILES_BYTES:
+        log.error("no room for files", free=disk.free_bytes(folder(runtime)))
+        raise unreachable(label, "room", passing=True)
+
+
 def _label(reference: str) -> str:
     text = reference.strip()
     return downloads.shown(text) if "://" in text else text[:80]
@@ -177,6 +187,7 @@ def keep_inbound(runtime: Runtime, portal_id: int, url: str, name: str = "", con
     label = name or downloads.shown(url)
     if not _is_gupshup(url, runtime.config.gupshup_url):
         raise unreachable(label, "forbidden")
+    check_room(runtime, label)
     download = Download(url, temporary(runtime), label=label, allow_http=runtime.config.allow_http)
     got = downloads.fetch(runtime.file_session, download)
     try:

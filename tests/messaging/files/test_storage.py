@@ -205,3 +205,11 @@ def test_a_portal_can_be_forgotten(shop: World) -> None:
     assert storage.forget(shop.runtime, 2) == 0
     assert storage.forget(shop.runtime, 1) == 2
     assert kept(shop) == ([], 0)
+
+
+@ONE_DATABASE
+def test_without_room_on_the_disk_nothing_is_fetched(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    site = Site(shop)
+    monkeypatch.setattr("messaging.system.disk.free_bytes", lambda _: 1024**3 - 1)
+    refused = refusal(shop, f"https://{FOREIGN}/a.pdf")
+    assert (refused.code, "места" in refused.text.ru, site.seen) == ("file_unreachable", True, [])
