@@ -22,7 +22,7 @@ SLOW_S = 1.0
 
 
 class ConcurrencyLimit:
-    """Limits how many threads of this process wait for one vendor at a time, and for one portal: one. now: seconds, any zero."""
+    """Limits how many threads of this process wait for one vendor at a time; for each portal one. now: seconds."""
 
     def __init__(
         self,

@@ -38,7 +38,8 @@ log = structlog.get_logger(__name__)
 class DrainWorker(SimpleWorker):
     """RQ's SimpleWorker, which tells its drain to stop when it is asked to. No fork per job: a drain is one long job.
 
-    It runs the drain job and no other: a job may name any function that can be imported, and anybody who can write to Redis can queue one.
+    It runs the drain job and no other: a job may name any function that can be imported, and anybody who can write to
+    Redis can queue one.
     """
 
     def execute_job(self, job: Job, queue: Queue) -> None:
