@@ -16,6 +16,7 @@ from messaging.insight import daily
 from messaging.runtime import Runtime
 from messaging.store.crypto import digest
 from messaging.store.models import Base, Line, Portal, shard_of
+from messaging.store.states import Origin
 from messaging.store.types import EncryptedJson, EncryptedText
 from messaging.system.counters import Counters
 
@@ -214,9 +215,12 @@ class _Shop:
             times = {f"{name}_at": at + timedelta(seconds=nth) for nth, name in enumerate(order[:reached], 1)}
             yield {
                 "id": n,
+                "origin": Origin.ROBOT,
+                "origin_id": n,
                 "run_id": n,
                 "portal_id": self.portal_id,
                 "shard": shard_of(self.portal_id),
+                "position": n,
                 "line_id": self._line(n),
                 "conversation_id": self._talk(n),
                 "kind": "template",

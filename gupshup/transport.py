@@ -80,11 +80,11 @@ def exchange(
     The adapter is called directly: Session.send would keep cookies, use the environment's proxies and prepare redirects.
     """
     body = _Body(urlencode(form).encode()) if form is not None else None
-    request = requests.Request(method, url, {**headers, **(_FORM if body else {})}, data=body, params=params)
+    sent = {**http.headers, **headers, **(_FORM if body else {})}
     try:
-        prepared = http.prepare_request(request)
+        request = requests.Request(method, url, sent, data=body, params=params).prepare()
         until = monotonic() + TOTAL_S
-        with http.get_adapter(url).send(prepared, stream=True, timeout=timeout, verify=http.verify or True) as response:
+        with http.get_adapter(url).send(request, stream=True, timeout=timeout, verify=http.verify or True) as response:
             return Answer(response.status_code, response.headers, _content(response, until))
     except (requests.RequestException, HTTPError, HTTPException, OSError) as error:
         raise Broken(_root_of(error), body is None or body.was_read) from None
