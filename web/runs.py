@@ -17,7 +17,6 @@ from web.context import empty, form, refuse, runtime
 
 blueprint = Blueprint("runs", __name__)
 #: A portal that changes while its call is stored is read again at most this many times.
-#: A portal that changes while its call is stored is read again at most this many times.
 RECOGNISED_ANEW = 5
 
 

@@ -38,4 +38,4 @@ LONG_WEBHOOKS_AT_ONCE = 2  # bodies over gupshup.webhooks.READ_BYTES that one pr
 
 def share_of_portal(slots: int) -> int:
     """How many of a stage's slots one portal may hold: a portal that answers slowly leaves the others to everybody else."""
-    return max(1, slots // 8)
+    return max(2, slots // 8)
