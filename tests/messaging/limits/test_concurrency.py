@@ -45,7 +45,7 @@ def test_nobody_waits_for_a_portal_that_is_slow() -> None:
     assert taken(limit, "slow") == [True]
 
 
-@pytest.mark.parametrize(("slots", "share"), [(1, 1), (4, 1), (15, 1), (16, 2), (64, 8)])
+@pytest.mark.parametrize(("slots", "share"), [(1, 2), (4, 2), (15, 2), (16, 2), (64, 8)])
 def test_the_share_of_a_portal_is_small(slots: int, share: int) -> None:
     assert share_of_portal(slots) == share
 
