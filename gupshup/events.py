@@ -34,6 +34,7 @@ class ReplyType(StrEnum):
     LOCATION = "location"
     CONTACT = "contact"
     REACTION = "reaction"
+    FORM = "form"
     UNKNOWN = "unknown"
 
 
@@ -64,7 +65,8 @@ class Status(Event):
 
     ref: gsId, else id: find the message by it first. gs_id: Gupshup's id, "" where an old event carries only WhatsApp's.
     whatsapp_id: of our message; of DELETED, the client's message. code, reason: of FAILED. session: of ENQUEUED, False
-    for a template. wa_id, destination: of MISMATCH, the two spellings of one number.
+    for a template. wa_id, destination: of MISMATCH, the two spellings of one number. user_id: WhatsApp's id of the client,
+    in the destination's place.
     """
 
     kind: StatusKind
@@ -76,6 +78,7 @@ class Status(Event):
     reason: str = ""
     session: bool | None = None
     wa_id: str = ""
+    user_id: str = ""
 
     @property
     def type_label(self) -> str:
@@ -86,8 +89,9 @@ class Status(Event):
 class Reply(Event):
     """A message of a client.
 
-    phone: digits, "" for users known by user_id only. text: what a person would read: the caption of a file, the title
-    of a click, the emoji of a reaction, the place of a location.
+    phone: digits, "" for users known by user_id only: WhatsApp's id of a user, "US.13491208655302741918". text: what a
+    person would read: the caption of a file, the title of a click, the emoji of a reaction, the place of a location, the
+    answers of a form, each in its line.
     Clicks: title; index, from 1, if told; postback: our own id as it came back, "" if it did not; reply_id: the
     postback, else the index; msgid: ours, of the message clicked (buttons and lists of a session).
     context_gs_id, context_id: the message quoted, clicked or reacted to, by Gupshup's and by WhatsApp's id.
@@ -115,6 +119,21 @@ class Reply(Event):
     @property
     def type_label(self) -> str:
         return f"message.{self.type}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice(Event):
+    """A `message` that tells of the chat and not what the client says: a new number, a change of an older message …
+
+    kind: a word of `webhooks.NOTICES`. data: the payload as it came.
+    """
+
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def type_label(self) -> str:
+        return f"message.{self.kind}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -191,6 +210,8 @@ def _identity(event: Event) -> tuple[str, ...]:
             return ("message", "", event.phone, event.user_id, at, event.type, event.text, event.file_url)
         case Reply():
             return ("message", event.provider_id)
+        case Notice():
+            return ("notice", event.kind, _canonical(event.data))
         case TemplateEvent():
             return ("template-event", event.kind, event.id, event.status, event.category, event.category_before, at)
         case AccountEvent():

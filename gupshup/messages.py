@@ -5,6 +5,7 @@ Sources: Gupshup docs reference/msg (session messages), docs/template-messages, 
 """
 
 import json
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from gupshup import checks, limits, problems
 from gupshup.parts import Button, Choices, Phone, Row, Section, choices_of
 from gupshup.problems import Label, field
-from gupshup.reading import digits, storable
+from gupshup.reading import is_blank, storable
 
 __all__ = [
     "MSG_PATH",
@@ -233,7 +234,7 @@ class Contact(SessionMessage):
         for position, phone in enumerate(self.phones, 1):
             label = Label(label.field, label.en, label.ru, position)
             checks.required(label, phone.phone)
-            if not digits(phone.phone):
+            if not re.search(r"[0-9]", phone.phone):
                 raise problems.no_phone_digits(label, phone.phone)
 
     def body(self) -> dict[str, Any]:
@@ -324,7 +325,7 @@ class Template(Message):
         object.__setattr__(self, "postbacks", tuple(self.postbacks))
         checks.required(field("template", "Template", "Шаблон"), self.id)
         for position, value in enumerate(self.params, 1):
-            if not value:
+            if is_blank(value):
                 raise problems.empty_param(position)
         for position, text in enumerate(self.postbacks, 1):
             checks.button_id(text, position)
@@ -347,7 +348,7 @@ def _dump(value: object) -> str:
 
 def _filled(**parts: Any) -> dict[str, Any]:
     # Left out, never null or "": Gupshup refuses the one, Meta the other.
-    return {name: value for name, value in parts.items() if value and not (isinstance(value, str) and value.isspace())}
+    return {name: value for name, value in parts.items() if value and not (isinstance(value, str) and is_blank(value))}
 
 
 def _option(row: Row, id: str) -> dict[str, Any]:

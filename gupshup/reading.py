@@ -8,6 +8,13 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+# Unicode's default-ignorable characters, and the blank of braille. https://www.unicode.org/reports/tr44/
+_INVISIBLE = re.compile(
+    r"[\s\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*"
+)
+_LONGEST_PHONE = 15  # digits: recommendation E.164
+_USER_ID = re.compile(r"[A-Za-z]{2}\.[0-9A-Za-z.]{1,128}")  # partner docs, "BSUID"
 # Above it a number of seconds would lie in the year 5138, so it is milliseconds.
 _MILLISECONDS_FROM = 1e11
 _YEAR_2000, _YEAR_2100 = 946_684_800, 4_102_444_800
@@ -80,9 +87,25 @@ def as_time(value: object) -> datetime | None:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+def is_blank(text: str) -> bool:
+    """Whether a client would see nothing: blanks, joiners, soft hyphens and other characters without a picture."""
+    return _INVISIBLE.fullmatch(text) is not None
+
+
 def digits(value: object) -> str:
-    """A phone as Gupshup writes it: country code first, nothing but digits."""
-    return re.sub(r"[^0-9]", "", as_id(value))
+    """A phone as Gupshup writes it: country code first, nothing but digits; "" for anything that is no phone.
+
+    A user id, "US.13491208655302741918", has digits too: they are nobody's number.
+    """
+    text = as_id(value)
+    found = re.sub(r"[^0-9]", "", text)
+    return found if len(found) <= _LONGEST_PHONE and not any(map(str.isalpha, text)) else ""
+
+
+def user_id(value: object) -> str:
+    """WhatsApp's id of a user, the user's country before a dot, where a phone may stand; "" for anything else."""
+    text = as_id(value)
+    return text if _USER_ID.fullmatch(text) else ""
 
 
 def storable(text: str) -> str:

@@ -11,10 +11,12 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from gupshup import forms
 from gupshup.events import (
     MEDIA_TYPES,
     AccountEvent,
     Event,
+    Notice,
     OtherEvent,
     Reply,
     ReplyType,
@@ -24,11 +26,25 @@ from gupshup.events import (
     Unknown,
     key,
 )
-from gupshup.reading import as_dict, as_id, as_link, as_list, as_reason, as_text, as_time, digits, parse_json
+from gupshup.reading import (
+    as_dict,
+    as_id,
+    as_link,
+    as_list,
+    as_reason,
+    as_text,
+    as_time,
+    digits,
+    parse_json,
+    storable,
+    user_id,
+)
 
 __all__ = [
+    "NOTICES",
     "AccountEvent",
     "Event",
+    "Notice",
     "OtherEvent",
     "Reply",
     "ReplyType",
@@ -41,6 +57,9 @@ __all__ = [
     "parse",
 ]
 
+#: Types of a `message` that nobody has written: the client's number or key changed; an older message was changed or taken
+#: back; a chat was opened. Meta docs: "Messages webhook", system, edit, revoke, request_welcome.
+NOTICES = frozenset({"system", "edit", "revoke", "request_welcome", "reaction_removed"})
 _STATUSES = frozenset(StatusKind)
 _REPLY_TYPES = frozenset(ReplyType)
 _CLICKS = frozenset({"button_reply", "list_reply", "quick_reply"})
@@ -96,7 +115,8 @@ def _event(envelope: object, post: _Post) -> Event:
         reason = "version 3 envelope" if "entry" in envelope else "no type"
         return post.unknown(reason, **common)
     if kind == "message" and payload:
-        return _reply(payload, common)
+        notice = _notice(payload)
+        return Notice(kind=notice, data=payload, **common) if notice else _reply(payload, common)
     if kind == "message-event" and as_id(payload.get("type")).lower() in _STATUSES:
         return _status(payload, common)
     if kind == "template-event":
@@ -122,7 +142,8 @@ def _status(payload: dict[str, Any], common: dict[str, Any]) -> Status:
         if kind is StatusKind.FAILED
         else "",
         session=session if kind is StatusKind.ENQUEUED else None,
-        wa_id=_either(inner, payload, "wa_id"),
+        wa_id=digits(inner.get("wa_id")) or digits(payload.get("wa_id")),
+        user_id=user_id(payload.get("destination")),
         # Official samples have `ts` inside, a copy has it beside.
         **common | {"at": as_time(inner.get("ts")) or as_time(payload.get("ts")) or common["at"]},
     )
@@ -155,21 +176,30 @@ def _either(inner: dict[str, Any], payload: dict[str, Any], name: str) -> str:
     return as_id(inner.get(name)) or as_id(payload.get(name))
 
 
+def _notice(payload: dict[str, Any]) -> str:
+    """The word of a message in which the client says nothing, "" for any other."""
+    said, inner = as_id(payload.get("type")).lower(), as_dict(payload.get("payload"))
+    if said == ReplyType.REACTION and not as_text(inner.get("emoji")).strip():
+        return "reaction_removed"
+    return said if said in NOTICES else ""
+
+
 def _reply(payload: dict[str, Any], common: dict[str, Any]) -> Reply:
     inner, sender, context = (as_dict(payload.get(name)) for name in ("payload", "sender", "context"))
-    reply_type = _type(as_id(payload.get("type")).lower(), inner)
+    form = forms.answers(payload)
+    reply_type = ReplyType.FORM if form is not None else _type(as_id(payload.get("type")).lower(), inner)
     known = {
         "provider_id": as_id(payload.get("id")),
         # `source` differs from it now and then; the sender's phone is the right one.
         "phone": digits(sender.get("phone")) or digits(payload.get("source")),
-        "user_id": as_id(sender.get("userId")),
+        "user_id": as_id(sender.get("userId")) or user_id(sender.get("phone")) or user_id(payload.get("source")),
         "name": as_id(sender.get("name")),
         "type": reply_type,
         "context_gs_id": as_id(context.get("gsId")),
         "context_id": as_id(context.get("id")),
         **common,
     }
-    return Reply(**known | _content(reply_type, inner))
+    return Reply(**known | ({"text": storable(form)} if form is not None else _content(reply_type, inner)))
 
 
 def _type(said: str, inner: dict[str, Any]) -> ReplyType:

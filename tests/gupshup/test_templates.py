@@ -160,6 +160,21 @@ def test_samples_are_found_in_the_filled_in_example(container: Any, meta: Any, s
     assert parse(raw(container, meta=meta)).samples == samples
 
 
+@pytest.mark.parametrize(
+    ("parts", "is_offer"),
+    [
+        ({"isLTO": True}, True),
+        ({"isLTO": "true", "hasExpiration": "true"}, True),
+        ({"limitedOfferText": "Ends soon"}, True),
+        ({"isLTO": True, "hasExpiration": False}, False),
+        ({"isLTO": False, "limitedOfferText": ""}, False),
+        ({}, False),
+    ],
+)
+def test_an_offer_that_ends_wants_its_moment(parts: dict[str, Any], is_offer: bool) -> None:
+    assert parse(raw({"data": "Hi", **parts})).is_offer is is_offer
+
+
 def test_a_template_survives_our_cache() -> None:
     info = parse(LIST[0])
     stored = json.loads(json.dumps(info.to_dict()))
@@ -236,6 +251,21 @@ def test_values_that_do_not_fit_the_template_are_refused(
         info.message(values, buttons, header)
     assert (caught.value.code, caught.value.field) == (code, field)
     assert caught.value.ru.startswith("Не отправили: ")
+
+
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("100%", "100%25"),
+        ("скидка 5%", "%D1%81%D0%BA%D0%B8%D0%B4%D0%BA%D0%B0%205%25"),
+        ("a%zz%2Fb%2", "a%25zz%2Fb%252"),
+        ("%%41", "%25%41"),
+        ("?a=b%20c&d=1#e", "?a=b%20c&d=1#e"),
+    ],
+)
+def test_a_percent_sign_that_escapes_nothing_is_escaped(typed: str, sent: str) -> None:
+    info = template(buttons=(URL_BUTTON, CODE_BUTTON))
+    assert info.message((), (typed, "5%")).params == (sent, "5%")
 
 
 def test_values_that_just_fit_are_taken() -> None:
