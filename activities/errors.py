@@ -82,6 +82,12 @@ CATALOGUE: dict[str, Text] = {
         "The app is not active on this portal. Open the app in Bitrix24 or install it again.",
         "Приложение на этом портале не активно. Откройте приложение в Битрикс24 или установите его снова.",
     ),
+    "limit_reached": Text(
+        "Nothing was sent: this portal started more robots at once than the server takes ({limit} a minute). "
+        "Start fewer robots at a time; whoever runs the server can raise the limit (CALLS_PER_MINUTE).",
+        "Ничего не отправлено: портал запустил сразу больше роботов, чем принимает сервер ({limit} в минуту). "
+        "Запускайте меньше роботов за раз; предел может поднять тот, кто отвечает за сервер (CALLS_PER_MINUTE).",
+    ),
     "internal": Text(
         "An error on our side; nothing was sent. Run the robot again; if it repeats, quote the number {trace} to support.",
         "Ошибка на нашей стороне, ничего не отправлено. Запустите робота снова; если повторится, "
@@ -112,6 +118,14 @@ FIELD_TOO_LONG = Text(
     "what the variable brings.",
     "Поле «{field}» длиннее {limit} символов, поэтому ничего не отправлено. Сократите его; если там переменная, проверьте, "
     "что в неё попадает.",
+)
+FILES_FULL = Text(
+    "The file “{value}” was not fetched: the files of this portal fill their place on our server ({limit}). A sent file is "
+    "deleted a day after its robot's wait, a client's file after 30 days. Send fewer or smaller files, or ask whoever runs the "
+    "server to raise the limit (FILES_QUOTA_MB).",
+    "Файл «{value}» не загружен: файлы этого портала заняли всё своё место на нашем сервере ({limit}). Отправленный файл "
+    "удаляется через день после ожидания робота, файл клиента — через 30 дней. Отправляйте меньше файлов или файлы поменьше "
+    "либо попросите того, кто отвечает за сервер, поднять предел (FILES_QUOTA_MB).",
 )
 CARD_CLOSED = Text(
     "Bitrix24 did not let the app read the card, so the phone is unknown ({code}). Give the app the CRM permission, "

@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import requests
 from redis import Redis
@@ -18,6 +18,7 @@ import gupshup.client
 from bx24.oauth import AuthServers
 from gupshup import spellings
 from messaging.limits.pace import Paces
+from messaging.limits.quotas import CallQuota, FrameQuota
 from messaging.limits.refused_tokens import RefusedTokens
 from messaging.queue import leases
 from messaging.queue.group_commit import Intake
@@ -69,7 +70,8 @@ class Runtime:
     @cached_property
     def intake(self) -> Intake:
         """How what comes in reaches the database."""
-        return Intake(self.db.engine, self.pending_wakeups.add)
+        no_room = partial(self.counters.add, "rows_without_room")
+        return Intake(self.db.engine, self.pending_wakeups.add, no_room=no_room)
 
     @cached_property
     def counters(self) -> Counters:
@@ -79,6 +81,16 @@ class Runtime:
     def refused_tokens(self) -> RefusedTokens:
         """Tokens of frames that the auth server refused a moment ago."""
         return RefusedTokens()
+
+    @cached_property
+    def call_quota(self) -> CallQuota:
+        """How many robot calls this process takes from each portal."""
+        return CallQuota(self.config.calls_per_minute)
+
+    @cached_property
+    def frame_quota(self) -> FrameQuota:
+        """How often this process asks the auth server for the user of a frame."""
+        return FrameQuota()
 
     @cached_property
     def paces(self) -> Paces:

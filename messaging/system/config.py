@@ -159,6 +159,26 @@ class Config:
     unknown_after_s: int = _setting(
         "UNKNOWN_AFTER_S", "seconds after which an unclear send is reported as unknown", "600", _whole(1, 86400)
     )
+    calls_per_minute: int = _setting(
+        "CALLS_PER_MINUTE",
+        "robot calls that each web process takes from one portal in a minute; those above it end as limit_reached",
+        "3000",
+        _whole(60, 10_000_000),
+    )
+    files_quota_mb: int = _setting(
+        "FILES_QUOTA_MB",
+        "megabytes of files that are kept for one portal, sent and received together",
+        "5120",
+        _whole(100, 100_000_000),
+    )
+    trusted_proxies: int = _setting(
+        "TRUSTED_PROXIES",
+        "reverse proxies before the app, each of which adds the caller's address to X-Forwarded-For; "
+        "0: callers' addresses are not told apart",
+        "0",
+        _whole(0, 5),
+        example="1",
+    )
     keep_events_days: int = _setting(
         "KEEP_EVENTS_DAYS",
         "days after which Gupshup's webhooks are deleted, once they are applied",
