@@ -1,16 +1,22 @@
 """What every view needs: the runtime, the parsed form, what was typed, an empty answer."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import structlog
 from flask import Response, current_app, request
+from werkzeug.exceptions import ServiceUnavailable
 
 from bx24.payloads import PayloadError, parse_form
+from messaging.limits import bounds
+from messaging.limits.concurrency import ConcurrencyLimit
 from messaging.queue.group_commit import DiskFull, Unavailable
 from messaging.runtime import Runtime
 from web.refusals import Reason, because
 
+_long_bodies = ConcurrencyLimit(bounds.LONG_BODIES_AT_ONCE, patience_s=0)
 log = structlog.get_logger(__name__)
 
 
@@ -26,9 +32,30 @@ def caller_address() -> str:
 
 
 def form(most: int) -> dict[str, Any]:
-    """The body as Bitrix24 encodes it, at most so many bytes. Raises PayloadError, RequestEntityTooLarge."""
+    """The body as Bitrix24 encodes it, at most so many bytes.
+
+    Raises PayloadError, RequestEntityTooLarge, ServiceUnavailable (as `place_for`).
+    """
     request.max_content_length = most
-    return parse_form(request.get_data(cache=False))
+    with place_for(request.content_length):
+        return parse_form(request.get_data(cache=False))
+
+
+@contextmanager
+def place_for(size: int | None) -> Iterator[None]:
+    """Hold a place while a long body is received and decoded; short ones need none. size: bytes, None: not known.
+
+    Else a dozen long bodies would keep all threads of the process from everybody else. Raises ServiceUnavailable.
+    """
+    if size is not None and size <= bounds.LONG_BODY_BYTES:
+        yield
+        return
+    with _long_bodies.acquire() as has_place:
+        if not has_place:
+            log.warning("refused", path=request.path, status=503, reason="too many long bodies at once")
+            because(Reason.BUSY)
+            raise ServiceUnavailable
+        yield
 
 
 def clean(text: str) -> str:

@@ -17,7 +17,7 @@ from web.frames import page, speak
 from web.refusals import Reason, because
 
 #: Status → a case of templates/refused.html and templates/pages/problem.html; any other below 500 is "not_found".
-_PROBLEMS = {413: "too_large", 429: "too_many"}
+_PROBLEMS = {413: "too_large", 429: "too_many", 503: "busy"}
 log = structlog.get_logger(__name__)
 
 
@@ -37,7 +37,7 @@ def _answered(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400:
         return Response(headers=error.get_response().headers, status=status)  # a redirect
-    number = token_hex(4) if status >= 500 else ""
+    number = token_hex(4) if status >= 500 and status not in _PROBLEMS else ""
     if number:  # Flask has just logged what it was
         log.error("request failed", number=number, endpoint=request.endpoint, error=type(_cause(error)).__name__)
     if not _is_read_by_people():

@@ -30,7 +30,8 @@ def halves(bind: str, env: Mapping[str, str] | None = None, pass_fds: tuple[int,
     gunicorn = [
         *(sys.executable, "-m", "gunicorn", "--bind", bind, "--worker-class", "gthread"),
         *("--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)),
-        *("--keep-alive", "75", "--graceful-timeout", "20", "--log-level", "warning", "app:serving()"),
+        *("--keep-alive", "75", "--graceful-timeout", "20"),
+        *("--no-control-socket", "--log-level", "warning", "app:serving()"),
     ]
     return [Child("web", gunicorn, env, pass_fds), Child("worker", [sys.executable, "worker.py"], env)]
 

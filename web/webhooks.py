@@ -4,23 +4,18 @@ Every payload is answered 2xx with an EMPTY body once it is stored: Gupshup migh
 all events of an app whose endpoint is slow or fails (Gupshup docs: subscriptions and notifications).
 """
 
-from contextlib import nullcontext
-
 from flask import Blueprint, Response, request
 
 from gupshup.webhooks import READ_BYTES
 from messaging.intake import webhooks
 from messaging.limits import bounds
-from messaging.limits.concurrency import ConcurrencyLimit
 from messaging.lines import lines
 from messaging.queue.group_commit import CachedLine, Unavailable
 from messaging.queue.group_insert import StaleSnapshot
-from web.context import empty, refuse, refuse_unstored, runtime
-from web.refusals import Reason
+from web.context import empty, place_for, refuse, refuse_unstored, runtime
 
 blueprint = Blueprint("webhooks", __name__)
 PIECE = 64 * bounds.KB
-_long_bodies = ConcurrencyLimit(bounds.LONG_WEBHOOKS_AT_ONCE, patience_s=0)
 
 
 @blueprint.get("/gupshup/<secret>")
@@ -37,9 +32,7 @@ def receive(secret: str) -> Response:
         return refuse(404, "unknown webhook secret")
     request.max_content_length = bounds.WEBHOOK_BYTES
     head = _read(READ_BYTES + 1)
-    with _long_bodies.acquire() if len(head) > READ_BYTES else nullcontext(True) as has_place:
-        if not has_place:
-            return refuse(503, "too many long webhooks at once", Reason.BUSY)
+    with place_for(len(head)):
         return _stored(secret, line, head + _read(bounds.WEBHOOK_BYTES + 1 - len(head)))
 
 

@@ -12,6 +12,7 @@ ROBOT_CALL_BYTES = 1 * MB  # a call of a robot or an activity; properties of 64 
 EVENT_BYTES = 1 * MB  # an event of Bitrix24
 FRAME_BYTES = 4 * MB  # the POST that opens a page; settings frames carry `document_fields` of hundreds of kilobytes
 WEBHOOK_BYTES = 4 * MB  # a webhook of Gupshup; from gupshup.webhooks.READ_BYTES on it is stored, but not read
+LONG_BODY_BYTES = 256 * KB  # few are longer; as gupshup.webhooks.READ_BYTES
 PAGE_BYTES = 512 * KB  # what our own pages send: a form, the settings of one robot
 
 # Fields and entries. Over it: cut, or an error in the workflow log.
@@ -48,7 +49,7 @@ AGAIN_QUOTA_S = 10  # unless the quota knows
 PAGE_ANSWER_BYTES = 2 * MB  # an answer of a portal to a page; for others see bx24.wire.MAX_ANSWER_BYTES
 
 # Places and slots: per process, per portal. None free: 503, or 429 with Retry-After.
-LONG_WEBHOOKS_AT_ONCE = 2  # bodies over gupshup.webhooks.READ_BYTES that one process receives at the same time
+LONG_BODIES_AT_ONCE = 2  # longer than LONG_BODY_BYTES, that one process receives and decodes at the same time
 
 
 def share_of_portal(slots: int) -> int:

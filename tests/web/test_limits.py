@@ -10,13 +10,16 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from gupshup.webhooks import READ_BYTES
 from messaging.limits import bounds
+from messaging.limits.concurrency import ConcurrencyLimit
 from messaging.runtime import Runtime
 from messaging.stages.inbound import stage
 from messaging.stages.inbound.apply import Arrived
 from messaging.store.models import InboundEvent
 from tests.flows.scenes import ONE_DATABASE, jump_clock, webhook_path
 from tests.support.world import World
+from web import context
 
 MB = 1024 * 1024
 
@@ -97,3 +100,39 @@ def test_a_round_of_the_worker_applies_a_bounded_number_of_events(shop: World, m
     jump_clock(shop, 1, 1, 1)
     assert sum(applied) == 600
     assert max(applied) <= 200
+
+
+# ---------------------------------------------------------------------- any door
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    "path", ["/robots/send_text", "/bx24/app?LANG=ru", "/bx24/install", "/bx24/events", "/robots/send_text/settings"]
+)
+def test_a_process_decodes_a_bounded_number_of_long_bodies_at_once(
+    shop: World, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the places are taken, a long body is not even read; a short one passes."""
+    limit = ConcurrencyLimit(bounds.LONG_BODIES_AT_ONCE, patience_s=0)
+    monkeypatch.setattr(context, "_long_bodies", limit)
+    long = b"x=" + b"%41" * (bounds.LONG_BODY_BYTES // 3)
+    form = "application/x-www-form-urlencoded"
+    with limit.acquire(), limit.acquire():
+        body = Body(long)
+        answer = post(shop, path, body, content_type=form)
+        assert (answer.status_code, body.taken) == (503, 0)
+        assert int(answer.headers["Retry-After"]) > 0
+        assert shop.app.post(path, data=b"x=1", content_type=form).status_code == 400
+    assert post(shop, path, Body(long), content_type=form).status_code == 400
+
+
+@ONE_DATABASE
+def test_a_person_is_told_that_the_server_is_busy(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(context, "_long_bodies", ConcurrencyLimit(0, patience_s=0))
+    long = b"x=" + b"y" * bounds.LONG_BODY_BYTES
+    answer = shop.app.post("/bx24/app?LANG=ru", data=long, content_type="application/x-www-form-urlencoded")
+    assert "занят" in answer.text
+
+
+def test_a_webhook_is_long_from_the_size_on_from_which_it_is_not_read() -> None:
+    assert bounds.LONG_BODY_BYTES == READ_BYTES

@@ -17,7 +17,7 @@ from tests.flows.scenes import ONE_DATABASE, webhook_path
 from tests.support.world import World
 from tests.web.inside import Frame
 from tests.web.posts import auth_of, encoded, frame_form, open_frame, robot_call
-from web import webhooks
+from web import context
 from web.refusals import DOORS, OTHER, Reason
 
 pytestmark = ONE_DATABASE
@@ -101,7 +101,7 @@ def test_what_cannot_be_stored_says_when_to_come_back(
 
 
 def test_a_door_without_a_free_place_says_when_to_come_back(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(webhooks, "_long_bodies", ConcurrencyLimit(0, patience_s=0))
+    monkeypatch.setattr(context, "_long_bodies", ConcurrencyLimit(0, patience_s=0))
     answer = shop.app.post(webhook_path(shop, shop.line), data=b"x" * (bounds.WEBHOOK_BYTES // 2))
     assert (answer.status_code, answer.headers["Retry-After"]) == (503, str(bounds.AGAIN_BUSY_S))
     assert counted(shop) == {("webhooks", "busy"): 1}
