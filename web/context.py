@@ -7,7 +7,9 @@ import structlog
 from flask import Response, current_app, request
 
 from bx24.payloads import PayloadError, parse_form
+from messaging.queue.group_commit import DiskFull, Unavailable
 from messaging.runtime import Runtime
+from web.refusals import Reason, because
 
 log = structlog.get_logger(__name__)
 
@@ -48,7 +50,15 @@ def empty(status: int = 200) -> Response:
     return Response(status=status)
 
 
-def refuse(status: int, error: PayloadError | str) -> Response:
-    """An empty refusal; the reason goes to the log."""
+def refuse(status: int, error: PayloadError | str, reason: Reason | None = None) -> Response:
+    """An empty refusal; what was wrong goes to the log. reason: for /metrics, None: what the status means by itself."""
     log.warning("refused", path=request.path, status=status, reason=str(error))
+    if reason is not None:
+        because(reason)
     return Response(status=status)
+
+
+def refuse_unstored(error: Unavailable) -> Response:
+    """503 for what could not be stored."""
+    reason = Reason.DISK_FULL if isinstance(error, DiskFull) else Reason.UNAVAILABLE
+    return refuse(503, f"the database is away: {error}", reason)

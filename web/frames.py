@@ -26,6 +26,7 @@ from messaging.limits import bounds
 from messaging.portals import portals
 from messaging.store.models import Portal
 from web.context import clean, empty, form, json_map, refuse, runtime
+from web.refusals import Reason, because
 
 HEADER = "X-Waba24-Frame"
 LIFETIME_S = 3600
@@ -84,6 +85,7 @@ def opens_frame(view: Callable[..., Response]) -> Callable[..., Response]:
             return refused("unverified", call.lang)
         except Bx24Error as error:
             log.warning("frame not verified", path=request.path, code=error.code)
+            because(Reason.BUSY if error.code == "busy" else Reason.UNAVAILABLE)
             return refused("unavailable", call.lang)
 
     return verified

@@ -14,6 +14,7 @@ from messaging.store.crypto import same
 from messaging.system import disk
 from messaging.system.embedded_redis import QueueServerError
 from web.context import empty, runtime
+from web.refusals import Reason, because
 
 blueprint = Blueprint("health", __name__)
 LOOPBACK = ("127.0.0.1", "::1")
@@ -49,11 +50,14 @@ def _database() -> str:
 def _full() -> str:
     """What to say of a full disk, ours or the database's; "" if there is room."""
     free = disk.free_bytes(runtime().config.data_dir)
-    if free < bounds.FREE_TO_BE_READY_BYTES:
-        return f"the disk is full: {free // bounds.MB} MB are free in DATA_DIR"
     intake = runtime().intake
     failed = intake.disk_full_at is not None and intake.now() - intake.disk_full_at < bounds.DISK_FULL_SHOWN_S
-    return "the disk is full: a call could not be stored" if failed else ""
+    if free >= bounds.FREE_TO_BE_READY_BYTES and not failed:
+        return ""
+    because(Reason.DISK_FULL)
+    if free < bounds.FREE_TO_BE_READY_BYTES:
+        return f"the disk is full: {free // bounds.MB} MB are free in DATA_DIR"
+    return "the disk is full: a call could not be stored"
 
 
 def _queue() -> str:

@@ -13,7 +13,8 @@ from messaging.portals import portals
 from messaging.queue.group_commit import Unavailable
 from messaging.queue.group_insert import StaleSnapshot
 from robots import lookup
-from web.context import empty, form, refuse, runtime
+from web.context import empty, form, refuse, refuse_unstored, runtime
+from web.refusals import Reason
 
 blueprint = Blueprint("runs", __name__)
 #: A portal that changes while its call is stored is read again at most this many times.
@@ -45,7 +46,7 @@ def _stored(side: str, name: str, action: Action, call: RunCall) -> Response:
         except StaleSnapshot:
             portals.forget(runtime(), call.auth)
         except Unavailable as error:
-            return refuse(503, f"the database is away: {error}")
+            return refuse_unstored(error)
         else:
             return empty()
-    return refuse(503, "the portal changes all the time")
+    return refuse(503, "the portal changes all the time", Reason.BUSY)

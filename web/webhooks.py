@@ -15,7 +15,8 @@ from messaging.limits.concurrency import ConcurrencyLimit
 from messaging.lines import lines
 from messaging.queue.group_commit import CachedLine, Unavailable
 from messaging.queue.group_insert import StaleSnapshot
-from web.context import empty, refuse, runtime
+from web.context import empty, refuse, refuse_unstored, runtime
+from web.refusals import Reason
 
 blueprint = Blueprint("webhooks", __name__)
 PIECE = 64 * bounds.KB
@@ -38,7 +39,7 @@ def receive(secret: str) -> Response:
     head = _read(READ_BYTES + 1)
     with _long_bodies.acquire() if len(head) > READ_BYTES else nullcontext(True) as has_place:
         if not has_place:
-            return refuse(503, "too many long webhooks at once")
+            return refuse(503, "too many long webhooks at once", Reason.BUSY)
         return _stored(secret, line, head + _read(bounds.WEBHOOK_BYTES + 1 - len(head)))
 
 
@@ -57,7 +58,7 @@ def _stored(secret: str, line: CachedLine | None, body: bytes) -> Response:
         except StaleSnapshot:
             lines.forget(runtime(), line)  # the cached line is out of date
         except Unavailable as error:
-            return refuse(503, f"the database is away: {error}")
+            return refuse_unstored(error)
         else:
             return empty()
         line = lines.by_secret(runtime(), secret)

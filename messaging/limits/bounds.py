@@ -28,6 +28,10 @@ PAGE_TOTAL_S = 8.0  # one question of a page to a portal, from connecting to the
 REST_TOTAL_S = 60.0  # the same of a worker
 REFUSED_TOKEN_S = 60.0  # so long a token that the auth server refused is refused without asking again
 DISK_FULL_SHOWN_S = 60  # so long after a row could not be stored for want of room, /readyz says so
+AGAIN_S = 30  # `Retry-After` of a 429 or 503, by its reason: anything not named below
+AGAIN_BUSY_S = 5
+AGAIN_DISK_FULL_S = 60
+AGAIN_QUOTA_S = 10  # unless the quota knows
 
 # Memory, bytes.
 PAGE_ANSWER_BYTES = 2 * MB  # an answer of a portal to a page; for others see bx24.wire.MAX_ANSWER_BYTES

@@ -41,6 +41,10 @@ class Unavailable(Exception):
     """The database is away for longer than the caller wants to wait."""
 
 
+class DiskFull(Unavailable):
+    """The database has no room; nobody waits for it."""
+
+
 @dataclass(frozen=True)
 class CachedPortal:
     """A portal as its robots' calls are recognised. token_digest: of its application_token, which memory does not keep."""
@@ -149,7 +153,7 @@ class Intake:
             except (OperationalError, InterfaceError, PoolTimeout) as error:
                 if is_disk_full(error):
                     self.disk_full_at = self.now()
-                    raise Unavailable("the disk is full") from error
+                    raise DiskFull("the disk is full") from error
                 if self.now() + RETRY_S > until:
                     raise Unavailable(type(error).__name__) from error
                 self.pause(RETRY_S)
