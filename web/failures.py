@@ -7,11 +7,15 @@ from secrets import token_hex
 
 import structlog
 from flask import Flask, Response, g, request
+from flask_babel import gettext as _
 from werkzeug.exceptions import HTTPException
 
 from bx24.i18n import language
+from messaging.limits.bounds import KB, MB
 from web.frames import page, speak
 
+#: Status → a case of templates/refused.html and templates/pages/problem.html; any other below 500 is "not_found".
+_PROBLEMS = {413: "too_large", 429: "too_many"}
 log = structlog.get_logger(__name__)
 
 
@@ -32,11 +36,17 @@ def _answered(error: HTTPException) -> Response:
         return Response(status=status, headers={"Allow": allowed} if allowed else None)
     if "language" not in g:
         speak(language(request.args.get("LANG") or request.accept_languages.best_match(["ru", "en"], "en")))
-    problem = "broken" if number else "not_found"
+    words = {"number": number, "limit": _size(request.max_content_length or 0)}
+    problem = "broken" if number else _PROBLEMS.get(status, "not_found")
     if request.headers.get("HX-Request"):
         shown = {"base": "pages/fragment.html", "section": "", "banner": None}
-        return page("pages/problem.html", None, status, problem=problem, number=number, **shown)
-    return page("refused.html", None, status, reason=problem, number=number)
+        return page("pages/problem.html", None, status, problem=problem, **words, **shown)
+    return page("refused.html", None, status, reason=problem, **words)
+
+
+def _size(limit: int) -> str:
+    """How many bytes a body may have, in words: "512 KB"."""
+    return str(_("%(number)s MB", number=limit // MB) if limit >= MB else _("%(number)s KB", number=limit // KB))
 
 
 def _cause(error: HTTPException) -> BaseException:

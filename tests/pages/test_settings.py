@@ -254,6 +254,14 @@ def test_an_action_that_the_page_does_not_know_has_a_form_that_works(demo: Demo,
     expect(frame.get_by_text("Готово к сохранению")).to_be_visible()
 
 
+def test_a_check_that_is_refused_says_why(demo: Demo, browser: Browser) -> None:
+    page = browser.new_page()
+    page.route("**/settings/check", lambda route: route.fulfill(status=413))
+    frame = show(page, demo, place(demo, ("send_text", {"text": "Привет"})))
+    expect(frame.get_by_text("Настройки не проверены: они слишком длинные")).to_be_visible()
+    page.close()
+
+
 def test_a_page_whose_script_fails_shows_the_values_and_writes_none(demo: Demo, browser: Browser) -> None:
     stage = place(demo, ("send_text", {"text": "Привет"}))
     page = browser.new_page()

@@ -8,10 +8,12 @@ from typing import Any, NoReturn
 import pytest
 from sqlalchemy.exc import OperationalError
 
+from messaging.limits import bounds
 from messaging.store.database import Database
 from tests.flows.scenes import ONE_DATABASE
 from tests.support.world import World
 from tests.web.inside import Frame, opened
+from tests.web.posts import frame_form, open_frame
 from tests.web.test_settings import opened as settings_opened
 from web import failures
 
@@ -55,6 +57,26 @@ def test_machines_get_a_status_and_no_page(shop: World, monkeypatch: pytest.Monk
     _without_database(monkeypatch)
     run = shop.app.post("/robots/send_text", data={"auth[member_id]": shop.portal.member_id, "event_token": "x"})
     assert run.data == b""
+
+
+def test_a_body_that_is_too_large_is_explained_to_people(shop: World) -> None:
+    frame = Frame(shop)
+    long = {"name": "x" * (bounds.PAGE_BYTES + 1)}
+    told = shop.app.post("/app/lines/1/name", data=long, headers=frame.headers)
+    _is_explained(told, 413, "Отправлено больше 512 КБ, поэтому ничего не изменено")
+    english = shop.app.post("/app/lines/1/name", data=long, headers=Frame(shop, lang="en").headers)
+    _is_explained(english, 413, "larger than 512 KB")
+    call = {**frame_form(shop), "PLACEMENT_OPTIONS": "x" * bounds.FRAME_BYTES}
+    _is_explained(open_frame(shop, "app", call), 413, "больше 4 МБ данных")
+    settings = shop.app.post("/robots/send_text/settings?LANG=en", data=call)
+    _is_explained(settings, 413, "Bitrix24 sent more than 4 MB")
+
+
+def test_a_script_gets_an_empty_413(shop: World) -> None:
+    long = b"x" * (bounds.PAGE_BYTES + 1)
+    for path in ("/settings/check", "/frame/session"):
+        answer = shop.app.post(path, data=long, headers=Frame(shop).headers)
+        assert (answer.status_code, answer.data) == (413, b""), path
 
 
 def test_an_address_that_is_none_is_explained_too(shop: World) -> None:

@@ -127,6 +127,7 @@ def _texts() -> dict[str, str]:
             "Your session has ended. Open the robot's settings again; what you typed is still on this page."
         ),
         "page.offline": _("The settings were not checked: waba24 does not answer."),
+        "page.too_large": _("The settings were not checked: they are too long. Shorten the texts."),
         "page.try_again": _("Try again"),
         "line.auto": _("Automatic"),
         "line.auto_hint": _(

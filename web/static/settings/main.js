@@ -72,7 +72,7 @@ function makeForm(page, catalogue, makeContent) {
     ask: () => check(form),
     controls: form.controls,
     isShown: (code) => !store.isNew || touched.has(code),
-    words: { ready: () => readyWords(form, content), offline: () => say(texts, hasEnded ? 'page.ended' : 'page.offline') },
+    words: { ready: () => readyWords(form, content), offline: () => say(texts, unanswered) },
   });
   const content = makeContent(form);
   const screen = beside(form, content);
@@ -106,14 +106,16 @@ function begin(form, element, checks, screen) {
   parent.followHeight(element);
 }
 
-let hasEnded = false;
+/** What is said when a question brought no answer, by its status; else 'page.offline'. @type {Record<number, string | undefined>} */
+const UNANSWERED = { 401: 'page.ended', 413: 'page.too_large' };
+let unanswered = 'page.offline';
 /** How long the person waits; then it is as if nobody had answered. */
 const PATIENCE_MS = 10000;
 
 /** @type {Form['ask']} */
 async function ask(path, options) {
   const answer = await call(path, options, PATIENCE_MS).catch(() => null);
-  hasEnded = answer?.status === 401;
+  unanswered = UNANSWERED[answer?.status ?? 0] ?? 'page.offline';
   return answer?.ok ? answer.json().catch(() => null) : null;
 }
 
