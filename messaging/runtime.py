@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 
 import requests
 from redis import Redis
@@ -68,7 +68,8 @@ class Runtime:
     @cached_property
     def intake(self) -> Intake:
         """How what comes in reaches the database."""
-        return Intake(self.db.engine, self.pending_wakeups.add)
+        no_room = partial(self.counters.add, "rows_without_room")
+        return Intake(self.db.engine, self.pending_wakeups.add, no_room=no_room)
 
     @cached_property
     def counters(self) -> Counters:

@@ -104,7 +104,11 @@ class PendingRow:
 
 
 class Intake:
-    """Commits the rows of one process. stored: called with the shards of the new rows after each commit."""
+    """Commits the rows of one process.
+
+    stored: called with the shards of the new rows after each commit. no_room: called with the table of each row that was not
+    stored because the disk is full.
+    """
 
     def __init__(
         self,
@@ -112,6 +116,7 @@ class Intake:
         stored: Callable[[set[int]], None],
         pause: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.monotonic,
+        no_room: Callable[[str], None] = lambda table: None,
     ) -> None:
         self.engine = engine
         self.portals: RecognitionCache[CachedPortal] = RecognitionCache()
@@ -123,6 +128,7 @@ class Intake:
         #: A group of one spec is one statement on PostgreSQL: BEGIN and COMMIT would be two more round trips.
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT") if takes_arrays(engine) else None
         self._stored = stored
+        self._no_room = no_room
         self._inserts: dict[InsertSpec, GroupInsert] = {}
         self._mutex = threading.Lock()
         self._waiting: list[PendingRow] = []
@@ -153,6 +159,7 @@ class Intake:
             except (OperationalError, InterfaceError, PoolTimeout) as error:
                 if is_disk_full(error):
                     self.disk_full_at = self.now()
+                    self._no_room(spec.model.__tablename__)
                     raise DiskFull("the disk is full") from error
                 if self.now() + RETRY_S > until:
                     raise Unavailable(type(error).__name__) from error

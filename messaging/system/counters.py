@@ -24,6 +24,7 @@ HELP = {
     "answers": ("Answers handed to Bitrix24", ("outcome",)),
     "rest_calls": ("REST calls to Bitrix24", ("method",)),
     "refusals": ("Messages refused, by code", ("line", "code")),
+    "rows_without_room": ("Calls and webhooks not stored because the disk is full, by their table", ("table",)),
     "requests_refused": ("Requests refused, by where they came and why", ("door", "reason")),
 }
 

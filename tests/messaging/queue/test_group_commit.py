@@ -189,6 +189,9 @@ def test_a_full_disk_is_not_waited_for_and_is_told(shop: World, told: dict[str, 
     with on_begin(shop, full):
         assert (post(shop, "lost"), notify(shop, path, "repeated")) == (503, 503)
     assert waits == [], "a thread waited for room on the disk"
+    figures = shop.app.get("/metrics").text
+    for table in ("run", "inbound_event"):
+        assert f'\nwaba24_rows_without_room_total{{table="{table}"}} 1.0' in figures
     ready = shop.app.get("/readyz")
     assert (ready.status_code, ready.json["status"]) == (503, "unready")
     assert "disk is full" in ready.json["database"]
