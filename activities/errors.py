@@ -82,6 +82,12 @@ CATALOGUE: dict[str, Text] = {
         "The app is not active on this portal. Open the app in Bitrix24 or install it again.",
         "Приложение на этом портале не активно. Откройте приложение в Битрикс24 или установите его снова.",
     ),
+    "limit_reached": Text(
+        "Nothing was sent: this portal started more robots at once than the server takes ({limit} a minute). "
+        "Start fewer robots at a time; whoever runs the server can raise the limit (CALLS_PER_MINUTE).",
+        "Ничего не отправлено: портал запустил сразу больше роботов, чем принимает сервер ({limit} в минуту). "
+        "Запускайте меньше роботов за раз; предел может поднять тот, кто отвечает за сервер (CALLS_PER_MINUTE).",
+    ),
     "internal": Text(
         "An error on our side; nothing was sent. Run the robot again; if it repeats, quote the number {trace} to support.",
         "Ошибка на нашей стороне, ничего не отправлено. Запустите робота снова; если повторится, "

@@ -17,6 +17,7 @@ import bx24.client
 import gupshup.client
 from bx24.oauth import AuthServers
 from messaging.limits.pace import Paces
+from messaging.limits.quotas import CallQuota
 from messaging.limits.refused_tokens import RefusedTokens
 from messaging.queue import leases
 from messaging.queue.group_commit import Intake
@@ -79,6 +80,11 @@ class Runtime:
     def refused_tokens(self) -> RefusedTokens:
         """Tokens of frames that the auth server refused a moment ago."""
         return RefusedTokens()
+
+    @cached_property
+    def call_quota(self) -> CallQuota:
+        """How many robot calls this process takes from each portal."""
+        return CallQuota(self.config.calls_per_minute)
 
     @cached_property
     def paces(self) -> Paces:

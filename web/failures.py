@@ -8,11 +8,13 @@ from secrets import token_hex
 import structlog
 from flask import Flask, Response, g, request
 from flask_babel import gettext as _
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, TooManyRequests
 
 from bx24.i18n import language
 from messaging.limits.bounds import KB, MB
+from messaging.limits.quotas import OverQuota
 from web.frames import page, speak
+from web.refusals import Reason, because
 
 #: Status → a case of templates/refused.html and templates/pages/problem.html; any other below 500 is "not_found".
 _PROBLEMS = {413: "too_large", 429: "too_many"}
@@ -22,6 +24,13 @@ log = structlog.get_logger(__name__)
 def attach(app: Flask) -> None:
     """Let this module answer every HTTP error of the app."""
     app.register_error_handler(HTTPException, _answered)
+    app.register_error_handler(OverQuota, _too_often)
+
+
+def _too_often(error: OverQuota) -> Response:
+    log.warning("over a quota", path=request.path, problem=str(error), again_s=round(error.again_s, 1))
+    because(Reason.QUOTA, error.again_s)
+    return _answered(TooManyRequests())
 
 
 def _answered(error: HTTPException) -> Response:

@@ -34,15 +34,21 @@ def run(side: str, name: str) -> Response:
 
 
 def _stored(side: str, name: str, action: Action, call: RunCall) -> Response:
-    """Store the call; if the cached portal is out of date, read the portal again and retry."""
+    """Store the call; if the cached portal is out of date, read the portal again and retry.
+
+    Raises OverQuota if the portal sends far too many calls.
+    """
+    is_allowed = None
     for _ in range(RECOGNISED_ANEW):
         caller = portals.caller(runtime(), call.auth)
         if caller is None:
             return refuse(403, "unknown portal or wrong application_token")
         if call.code != lookup.code_of(side, name):
             return refuse(400, f"code {call.code} at the address of {name}")
+        if is_allowed is None:
+            is_allowed = runtime().call_quota.allows(caller.id)
         try:
-            robot_calls.store(runtime(), caller, side, action, call)
+            robot_calls.store(runtime(), caller, side, action, call, is_refused=not is_allowed)
         except StaleSnapshot:
             portals.forget(runtime(), call.auth)
         except Unavailable as error:

@@ -24,9 +24,18 @@ INSERT = InsertSpec(
 RETRY_FOR_S = 10.0
 
 
-def store(runtime: Runtime, portal: Portal | CachedPortal, side: str, action: Action, call: payloads.RunCall) -> bool:
+def store(
+    runtime: Runtime,
+    portal: Portal | CachedPortal,
+    side: str,
+    action: Action,
+    call: payloads.RunCall,
+    *,
+    is_refused: bool = False,
+) -> bool:
     """Store a run. False if a run with this event token was stored before: the call is a repetition.
 
+    is_refused: the portal is over its quota. The run is stored without its fields; planning ends it as `limit_reached`.
     Raises StaleSnapshot if the portal is no longer as it was recognised, Unavailable if the database stays away.
     """
     now = runtime.clock()
@@ -41,8 +50,9 @@ def store(runtime: Runtime, portal: Portal | CachedPortal, side: str, action: Ac
         "token_digest": crypto.digest(call.event_token),
         "document": [*call.document_type, call.document_id[2]],
         "item": call.document_id[2][:64],
-        "properties": within_limit(call.properties),
-        "auth": _kept_auth(portal, call.auth),
+        "properties": {} if is_refused else within_limit(call.properties),
+        "auth": None if is_refused else _kept_auth(portal, call.auth),
+        "error_code": "limit_reached" if is_refused else "",
         "waits": call.waits,
         "stored_at": now,
         "plan_at": now,

@@ -19,6 +19,10 @@ PAGE_BYTES = 512 * KB  # what our own pages send: a form, the settings of one ro
 # Numbers, characters.
 REFUSED_TOKENS = 10_000  # that a process remembers
 
+# Quotas. Calls of one portal: CALLS_PER_MINUTE of messaging.system.config.
+CALLS_AT_MOST = 4  # times CALLS_PER_MINUTE: above it a call is refused before it is stored
+QUOTA_NAMES = 10_000  # portals, persons or addresses that a process remembers for each quota
+
 # Files.
 FREE_FOR_FILES_BYTES = 1024 * MB  # with less room on the disk of DATA_DIR no file is fetched
 FREE_TO_BE_READY_BYTES = 64 * MB  # on the disk of DATA_DIR; with less, /readyz says that it is full

@@ -159,6 +159,12 @@ class Config:
     unknown_after_s: int = _setting(
         "UNKNOWN_AFTER_S", "seconds after which an unclear send is reported as unknown", "600", _whole(1, 86400)
     )
+    calls_per_minute: int = _setting(
+        "CALLS_PER_MINUTE",
+        "robot calls that each web process takes from one portal in a minute; those above it end as limit_reached",
+        "3000",
+        _whole(60, 10_000_000),
+    )
     keep_events_days: int = _setting(
         "KEEP_EVENTS_DAYS",
         "days after which Gupshup's webhooks are deleted, once they are applied",

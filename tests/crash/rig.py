@@ -130,6 +130,7 @@ class Town:
             "ALLOW_HTTP": "1",
             "LOG_LEVEL": "info",
             "WORKER_THREADS": "8",
+            "CALLS_PER_MINUTE": "10000000",
             "UNKNOWN_AFTER_S": str(UNKNOWN_AFTER_S),
         }
         try:

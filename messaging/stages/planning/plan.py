@@ -185,6 +185,8 @@ class Draft:
 
 def draft_of(runtime: Runtime, run: RunRow, candidates: Callable[[str], list[str]]) -> Draft:
     """Check the fields. candidates: what was typed in → the numbers in question. Raises Refused."""
+    if run.error_code:
+        raise refused(run.error_code, limit=runtime.config.calls_per_minute)  # decided when it was stored
     action = action_of(run.side, run.action)
     assert action is not None, f"no action {run.action}"
     schema = action.schema(Client if run.side == "robots" else Person)

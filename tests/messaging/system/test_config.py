@@ -46,6 +46,7 @@ WRONG = {
     "WORKER_PROCESSES": "0",
     "WORKER_THREADS": "many",
     "UNKNOWN_AFTER_S": "-1",
+    "CALLS_PER_MINUTE": "59",
     "KEEP_EVENTS_DAYS": "0",
     "KEEP_TEXTS_DAYS": "29",
     "KEEP_DAYS": "5",
