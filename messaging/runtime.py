@@ -17,7 +17,7 @@ import bx24.client
 import gupshup.client
 from bx24.oauth import AuthServers
 from messaging.limits.pace import Paces
-from messaging.limits.quotas import CallQuota
+from messaging.limits.quotas import CallQuota, FrameQuota
 from messaging.limits.refused_tokens import RefusedTokens
 from messaging.queue import leases
 from messaging.queue.group_commit import Intake
@@ -85,6 +85,11 @@ class Runtime:
     def call_quota(self) -> CallQuota:
         """How many robot calls this process takes from each portal."""
         return CallQuota(self.config.calls_per_minute)
+
+    @cached_property
+    def frame_quota(self) -> FrameQuota:
+        """How often this process asks the auth server for the user of a frame."""
+        return FrameQuota()
 
     @cached_property
     def paces(self) -> Paces:

@@ -2,6 +2,7 @@
 
 import structlog
 from flask import Flask, Response
+from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import IntegerConverter
 
 from messaging.limits import bounds
@@ -24,6 +25,8 @@ def build(runtime: Runtime) -> Flask:
     app.config["MAX_CONTENT_LENGTH"] = bounds.PAGE_BYTES  # of Bitrix24's and Gupshup's doors see there
     app.config["MAX_FORM_MEMORY_SIZE"] = bounds.PAGE_BYTES
     app.extensions["waba24"] = runtime
+    if proxies := runtime.config.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0)  # type: ignore[method-assign]  # as Flask tells
     app.url_map.converters["int"] = Id
     texts.attach(app)
     failures.attach(app)

@@ -20,6 +20,11 @@ def runtime() -> Runtime:
     return opened
 
 
+def caller_address() -> str:
+    """The caller's address as the trusted proxies tell it; "" if all callers have the proxy's."""
+    return (request.remote_addr or "") if runtime().config.trusted_proxies else ""
+
+
 def form(most: int) -> dict[str, Any]:
     """The body as Bitrix24 encodes it, at most so many bytes. Raises PayloadError, RequestEntityTooLarge."""
     request.max_content_length = most

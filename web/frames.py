@@ -25,7 +25,7 @@ from bx24.payloads import Auth, FrameCall, PayloadError, parse_query
 from messaging.limits import bounds
 from messaging.portals import portals
 from messaging.store.models import Portal
-from web.context import clean, empty, form, json_map, refuse, runtime
+from web.context import caller_address, clean, empty, form, json_map, refuse, runtime
 from web.refusals import Reason, because
 
 HEADER = "X-Waba24-Frame"
@@ -65,7 +65,7 @@ def opens_frame(view: Callable[..., Response]) -> Callable[..., Response]:
     """For the POST with which Bitrix24 opens a frame: the view gets the OpenedFrame as its first argument.
 
     A POST that cannot be read is answered 400. If the auth server does not confirm the user or does not answer, the user
-    sees a page that says so (403); likewise if the view raises portals.Unverified or Bx24Error.
+    sees a page that says so (403); likewise if the view raises portals.Unverified or Bx24Error. Too many such POSTs: 429.
     """
 
     @wraps(view)
@@ -75,8 +75,8 @@ def opens_frame(view: Callable[..., Response]) -> Callable[..., Response]:
         except PayloadError as error:
             return refuse(400, error)
         try:
+            speak(language(call.lang))
             viewer, info = _identify(call.auth, call.lang, call.app_sid)
-            speak(viewer.language)
             return view(OpenedFrame(call, viewer, info), *args, **kwargs)
         except PayloadError as error:
             return refuse(400, error)  # the options, which are not read before the user is known
@@ -91,9 +91,9 @@ def opens_frame(view: Callable[..., Response]) -> Callable[..., Response]:
     return verified
 
 
-def _identify(auth: Auth, lang: str, sid: str) -> tuple[Viewer, AppInfo]:
-    """The user whose access token this is. Raises portals.Unverified, bx24.errors.Bx24Error."""
-    info, is_admin = portals.identify(runtime(), auth)
+def _identify(auth: Auth, lang: str, sid: str, person: str = "") -> tuple[Viewer, AppInfo]:
+    """The user whose access token this is. person: who asks, if we know. Raises Unverified, OverQuota, Bx24Error."""
+    info, is_admin = portals.identify(runtime(), auth, caller_address(), person)
     parts = urlsplit(info.client_endpoint)
     viewer = Viewer(
         member_id=info.member_id,
@@ -162,7 +162,8 @@ def renew() -> Response:
         return empty(401)
     access = clean(str(json_map().get("access_token") or ""))
     try:
-        viewer, _ = _identify(Auth(member_id=old.member_id, access_token=access), old.language, old.sid)
+        person = f"{old.member_id} {old.user_id}"
+        viewer, _ = _identify(Auth(member_id=old.member_id, access_token=access), old.language, old.sid, person)
     except (portals.Unverified, Bx24Error) as error:
         log.warning("frame session not renewed", reason=str(error), member_id=old.member_id)
         return empty(401)

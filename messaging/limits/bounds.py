@@ -21,6 +21,11 @@ REFUSED_TOKENS = 10_000  # that a process remembers
 
 # Quotas. Calls of one portal: CALLS_PER_MINUTE of messaging.system.config.
 CALLS_AT_MOST = 4  # times CALLS_PER_MINUTE: above it a call is refused before it is stored
+FRAMES_OF_PORTAL = 600  # a minute, with tokens that nobody has confirmed yet
+FRAMES_OF_PERSON = 120  # a minute, with one token that was confirmed, or from one page
+FRAMES_OF_STRANGERS = 120  # a minute, of all portals that are not installed
+FRAMES_OF_ADDRESS = 300  # a minute, if TRUSTED_PROXIES tells addresses apart
+STRANGERS_OF_ADDRESS = 30  # a minute, of portals that are not installed
 QUOTA_NAMES = 10_000  # portals, persons or addresses that a process remembers for each quota
 
 # Files.
@@ -30,6 +35,7 @@ FREE_TO_BE_READY_BYTES = 64 * MB  # on the disk of DATA_DIR; with less, /readyz 
 # Times, seconds.
 PAGE_TOTAL_S = 8.0  # one question of a page to a portal, from connecting to the last byte
 REST_TOTAL_S = 60.0  # the same of a worker
+CONFIRMED_TOKEN_S = 3600.0  # so long a token that the auth server confirmed shares no quota with others
 REFUSED_TOKEN_S = 60.0  # so long a token that the auth server refused is refused without asking again
 DISK_FULL_SHOWN_S = 60  # so long after a row could not be stored for want of room, /readyz says so
 AGAIN_S = 30  # `Retry-After` of a 429 or 503, by its reason: anything not named below

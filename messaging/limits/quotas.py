@@ -3,6 +3,7 @@
 Each web process counts for itself, so with two of them somebody may do up to twice as much.
 """
 
+import ipaddress
 import time
 from collections.abc import Callable
 from threading import Lock
@@ -60,3 +61,66 @@ class CallQuota:
         if again_s := self._most.take(str(portal_id)):
             raise OverQuota("calls of a portal", again_s)
         return not self._usual.take(str(portal_id))
+
+
+class FrameQuota:
+    """How often the authorization server is asked whose token a frame brings; a forger brings a new token each time.
+
+    Whoever has shown lately that his token is true has a bucket of his own, so a forger cannot keep him out. The others share:
+    those at one address, those who name the same portal, and all who name portals that are not installed.
+    """
+
+    def __init__(self, now: Now = time.monotonic) -> None:
+        self._now = now
+        self._people = Buckets(bounds.FRAMES_OF_PERSON, now)
+        self._portals = Buckets(bounds.FRAMES_OF_PORTAL, now)
+        self._strangers = Buckets(bounds.FRAMES_OF_STRANGERS, now)
+        self._addresses = Buckets(bounds.FRAMES_OF_ADDRESS, now)
+        self._strange_addresses = Buckets(bounds.STRANGERS_OF_ADDRESS, now)
+        self._lock = Lock()
+        #: Digests of tokens that the server confirmed → until when they count as confirmed.
+        self._confirmed: dict[str, float] = {}
+
+    def confirmed(self, token: str) -> None:
+        """The authorization server knows this token (its digest): its next frames need not share a bucket."""
+        with self._lock:
+            self._confirmed.pop(token, None)
+            self._confirmed[token] = self._now() + bounds.CONFIRMED_TOKEN_S
+            if len(self._confirmed) > bounds.QUOTA_NAMES:
+                del self._confirmed[next(iter(self._confirmed))]
+
+    def check_person(self, name: str) -> None:
+        """Count a question of somebody whom we know for sure. Raises OverQuota."""
+        _take(self._people, name, "frames of a person")
+
+    def check(self, token: str, member_id: str, address: str, is_installed: Callable[[], bool]) -> None:
+        """Count a question about a token (its digest) of a portal. Raises OverQuota.
+
+        address: of the caller, "" if it cannot be told from others. is_installed: whether the portal is known; costs a query.
+        """
+        if self._confirmed.get(token, 0.0) > self._now():
+            self.check_person(token)
+            return
+        place = _network(address)
+        if place:
+            _take(self._addresses, place, "frames from one address")
+        if is_installed():
+            _take(self._portals, member_id, "frames of a portal")
+            return
+        if place:
+            _take(self._strange_addresses, place, "frames of unknown portals from one address")
+        _take(self._strangers, "", "frames of unknown portals")
+
+
+def _take(buckets: Buckets, name: str, what: str) -> None:
+    if again_s := buckets.take(name):
+        raise OverQuota(what, again_s)
+
+
+def _network(address: str) -> str:
+    """What counts as one address: of IPv6 the network of 64 bits, which one person can use as he likes."""
+    try:
+        known = ipaddress.ip_address(address)
+    except ValueError:
+        return address[:64]  # a proxy's own notation, with a port for example
+    return str(ipaddress.ip_network((known, 64), strict=False)) if known.version == 6 else address

@@ -65,15 +65,22 @@ class _Given:
         raise Unverified("the portal moved during the install")
 
 
-def identify(runtime: Runtime, auth: Auth) -> tuple[AppInfo, bool]:
+def identify(runtime: Runtime, auth: Auth, address: str = "", person: str = "") -> tuple[AppInfo, bool]:
     """Whose token this is, and whether he is an administrator.
 
-    Raises Unverified, bx24.errors.Bx24Error: Unavailable also when too many wait for such an answer already.
+    address: the caller's, "" if it cannot be told from others; person: who asks, if that was proved before.
+    Raises Unverified, OverQuota, bx24.errors.Bx24Error: Unavailable also when too many wait for such an answer already.
     """
+    if person:
+        runtime.frame_quota.check_person(person)
+    else:
+        installed = partial(_is_installed, runtime, auth.member_id)
+        runtime.frame_quota.check(_digest(auth), auth.member_id, address, installed)
     with _auth_threads.acquire() as is_free:
         if not is_free:
             raise Unavailable("busy", "too many wait for the authorization server")
         info = verify(runtime, auth)
+    runtime.frame_quota.confirmed(_digest(auth))
     # Only now it is certain which portal it is: a stranger must not take the slot of another's.
     with _page_threads.acquire(info.member_id) as is_free:
         if not is_free:
@@ -81,11 +88,21 @@ def identify(runtime: Runtime, auth: Auth) -> tuple[AppInfo, bool]:
         return info, is_admin(runtime, info, auth.access_token)
 
 
+def _digest(auth: Auth) -> str:
+    """What is remembered of a token that was asked about."""
+    return digest(f"{auth.server_endpoint} {auth.member_id} {auth.access_token}")
+
+
+def _is_installed(runtime: Runtime, member_id: str) -> bool:
+    with runtime.db.read() as session:
+        return session.scalar(select(Portal.id).where(Portal.member_id == member_id)) is not None
+
+
 def verify(runtime: Runtime, auth: Auth) -> AppInfo:
     """Ask the auth server whose token this is. Raises Unverified, bx24.errors.Unavailable."""
     if not auth.access_token or not auth.member_id:
         raise Unverified("no access token or member_id")
-    asked = digest(f"{auth.server_endpoint} {auth.member_id} {auth.access_token}")
+    asked = _digest(auth)
     if known := runtime.refused_tokens.reason(asked):
         raise Unverified(known)
     try:
@@ -180,6 +197,7 @@ def recognise(runtime: Runtime, auth: Auth) -> Portal | None:
 
     An application_token that is not known yet is learned when the auth server vouches for the call's access token. A call
     with the right token from a portal that was closed (unpaid, unreachable) shows that the app lives there again.
+    Raises OverQuota when the auth server was asked too often.
     """
     with runtime.db.read() as session:
         portal = session.scalar(select(Portal).where(Portal.member_id == auth.member_id))
@@ -193,6 +211,7 @@ def recognise(runtime: Runtime, auth: Auth) -> Portal | None:
 
 
 def _learn(runtime: Runtime, portal: Portal, auth: Auth) -> Portal | None:
+    runtime.frame_quota.check(_digest(auth), portal.member_id, "", lambda: True)
     try:
         verify(runtime, auth)
     except (Unverified, Bx24Error):

@@ -165,6 +165,14 @@ class Config:
         "3000",
         _whole(60, 10_000_000),
     )
+    trusted_proxies: int = _setting(
+        "TRUSTED_PROXIES",
+        "reverse proxies before the app, each of which adds the caller's address to X-Forwarded-For; "
+        "0: callers' addresses are not told apart",
+        "0",
+        _whole(0, 5),
+        example="1",
+    )
     keep_events_days: int = _setting(
         "KEEP_EVENTS_DAYS",
         "days after which Gupshup's webhooks are deleted, once they are applied",
