@@ -119,6 +119,14 @@ FIELD_TOO_LONG = Text(
     "Поле «{field}» длиннее {limit} символов, поэтому ничего не отправлено. Сократите его; если там переменная, проверьте, "
     "что в неё попадает.",
 )
+FILES_FULL = Text(
+    "The file “{value}” was not fetched: the files of this portal fill their place on our server ({limit}). A sent file is "
+    "deleted a day after its robot's wait, a client's file after 30 days. Send fewer or smaller files, or ask whoever runs the "
+    "server to raise the limit (FILES_QUOTA_MB).",
+    "Файл «{value}» не загружен: файлы этого портала заняли всё своё место на нашем сервере ({limit}). Отправленный файл "
+    "удаляется через день после ожидания робота, файл клиента — через 30 дней. Отправляйте меньше файлов или файлы поменьше "
+    "либо попросите того, кто отвечает за сервер, поднять предел (FILES_QUOTA_MB).",
+)
 CARD_CLOSED = Text(
     "Bitrix24 did not let the app read the card, so the phone is unknown ({code}). Give the app the CRM permission, "
     "or have an administrator with access to this card open the app.",

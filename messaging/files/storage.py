@@ -22,7 +22,7 @@ from activities.errors import refused
 from bx24.client import Client
 from bx24.i18n import Text
 from gupshup import limits
-from messaging.files import downloads, media_types, sources
+from messaging.files import downloads, media_types, quota, sources
 from messaging.files.downloads import Download, Downloaded, Visit
 from messaging.files.problems import SENT_AS, TAKES, Unfetched, limit_of, too_large, unreachable
 from messaging.files.sources import Source
@@ -94,6 +94,7 @@ class Files:
         known = self._remembered(key, keep_until)
         if known is not None:
             return known
+        quota.check(self.runtime, self.portal_id, source.label)
         got = self._fetch(source, media)
         try:
             media, content = prepare(got.path, got.size, media, source.label)
@@ -182,12 +183,13 @@ def keep_inbound(runtime: Runtime, portal_id: int, url: str, name: str = "", con
     """Fetch what a client sent and keep it for 30 days; our own link to it. name, content_type: as the event tells.
 
     Only from Gupshup's file store and the configured API host: a forged event must not make us fetch anything else.
-    Raises Unfetched; `passing` says whether to try again.
+    Raises Unfetched, of which `passing` says whether to try again; Refused limit_reached.
     """
     label = name or downloads.shown(url)
     if not _is_gupshup(url, runtime.config.gupshup_url):
         raise unreachable(label, "forbidden")
     check_room(runtime, label)
+    quota.check(runtime, portal_id, label)
     download = Download(url, temporary(runtime), label=label, allow_http=runtime.config.allow_http)
     got = downloads.fetch(runtime.file_session, download)
     try:

@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from activities.base import UNTIL
-from activities.errors import CARD_CLOSED, CATALOGUE, LINE_STOPPED, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN
+from activities.errors import CARD_CLOSED, CATALOGUE, FILES_FULL, LINE_STOPPED, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN
 from bx24 import i18n
 from bx24.i18n import Text
 from gupshup import consequences
@@ -15,7 +15,7 @@ from messaging.insight.search_rows import status_of
 from messaging.store.models import Line, Message, Portal, Run
 from messaging.store.states import MessageStatus, OutcomeKind
 
-#: Code → what to do, where the catalogue's text is nothing but a problem that was put into it.
+#: Code → what to do, where the catalogue's text is nothing but a problem that was put into it, or one of two.
 _PROBLEM = {
     "template_params": Text(
         "The values do not fit the template. Open the robot and fill in its variables.",
@@ -28,6 +28,12 @@ _PROBLEM = {
     "list_invalid": Text(
         "The list cannot be sent like this. Correct its rows in the robot.",
         "Такой список отправить нельзя. Исправьте его строки в роботе.",
+    ),
+    "limit_reached": Text(
+        "The portal started too many robots at once, or its files fill their room. Start fewer robots at a time, or send "
+        "fewer files.",
+        "Портал запустил слишком много роботов сразу, или его файлы заняли всё место. Запускайте меньше роботов за раз, "
+        "отправляйте меньше файлов.",
     ),
 }
 #: Every name that stands in a text of the catalogue.
@@ -75,7 +81,7 @@ def explained(code: str, error_text: str, language: str, line: str = "", reason:
     """
     if code not in CATALOGUE:
         return _refused_by_gupshup(code, line, reason)
-    for text in (CATALOGUE[code], CARD_CLOSED):
+    for text in (CATALOGUE[code], CARD_CLOSED, FILES_FULL):
         values = _values_in(error_text, text.to(language))
         if values is not None:
             return text.format(**values) if values else text

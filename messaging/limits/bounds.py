@@ -19,7 +19,7 @@ PAGE_BYTES = 512 * KB  # what our own pages send: a form, the settings of one ro
 # Numbers, characters.
 REFUSED_TOKENS = 10_000  # that a process remembers
 
-# Quotas. Calls of one portal: CALLS_PER_MINUTE of messaging.system.config.
+# Quotas. Calls and bytes of files of one portal: CALLS_PER_MINUTE and FILES_QUOTA_MB of messaging.system.config.
 CALLS_AT_MOST = 4  # times CALLS_PER_MINUTE: above it a call is refused before it is stored
 FRAMES_OF_PORTAL = 600  # a minute, with tokens that nobody has confirmed yet
 FRAMES_OF_PERSON = 120  # a minute, with one token that was confirmed, or from one page
@@ -27,6 +27,7 @@ FRAMES_OF_STRANGERS = 120  # a minute, of all portals that are not installed
 FRAMES_OF_ADDRESS = 300  # a minute, if TRUSTED_PROXIES tells addresses apart
 STRANGERS_OF_ADDRESS = 30  # a minute, of portals that are not installed
 QUOTA_NAMES = 10_000  # portals, persons or addresses that a process remembers for each quota
+FILES_OF_PORTAL = 200_000  # kept at the same time, however small
 
 # Files.
 FREE_FOR_FILES_BYTES = 1024 * MB  # with less room on the disk of DATA_DIR no file is fetched

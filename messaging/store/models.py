@@ -334,7 +334,12 @@ class File(Base):
     """
 
     __tablename__ = "file"
-    __table_args__ = (UniqueConstraint("token_digest"), Index("ix_file_expires", "expires_at"))
+    __table_args__ = (
+        UniqueConstraint("token_digest"),
+        Index("ix_file_expires", "expires_at"),
+        # What a portal's files take together is counted from the index alone.
+        Index("ix_file_portal", "portal_id", "size"),
+    )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"))

@@ -165,6 +165,12 @@ class Config:
         "3000",
         _whole(60, 10_000_000),
     )
+    files_quota_mb: int = _setting(
+        "FILES_QUOTA_MB",
+        "megabytes of files that are kept for one portal, sent and received together",
+        "5120",
+        _whole(100, 100_000_000),
+    )
     trusted_proxies: int = _setting(
         "TRUSTED_PROXIES",
         "reverse proxies before the app, each of which adds the caller's address to X-Forwarded-For; "

@@ -47,6 +47,7 @@ WRONG = {
     "WORKER_THREADS": "many",
     "UNKNOWN_AFTER_S": "-1",
     "CALLS_PER_MINUTE": "59",
+    "FILES_QUOTA_MB": "5 GB",
     "TRUSTED_PROXIES": "10.0.0.1",
     "KEEP_EVENTS_DAYS": "0",
     "KEEP_TEXTS_DAYS": "29",
