@@ -28,7 +28,7 @@ log = structlog.get_logger(__name__)
 def halves(bind: str, env: Mapping[str, str] | None = None, pass_fds: tuple[int, ...] = ()) -> list[Child]:
     """The two processes of the app: gunicorn on `bind` (host:port, or fd://N with N in pass_fds), and the worker pool."""
     gunicorn = [
-        *(sys.executable, "-m", "gunicorn", "--bind", bind, "--worker-class", "gthread"),
+        *(sys.executable, "-m", "gunicorn", "--bind", bind, "--worker-class", "web.gunicorn_worker.Worker"),
         *("--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)),
         *("--keep-alive", "75", "--graceful-timeout", "20"),
         *("--no-control-socket", "--log-level", "warning", "app:serving()"),
