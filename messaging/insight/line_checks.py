@@ -62,12 +62,13 @@ Answer = tuple[str, str, dict[str, Any]]
 
 #: One thread of this process at a time asks about a line; the next one finds a fresh answer.
 _asking: defaultdict[int, threading.Lock] = defaultdict(threading.Lock)
-_page_threads = ConcurrencyLimit()
+#: A page asks several checks at once, so a portal has two of the three slots; and Gupshup may need a second for each.
+_page_threads = ConcurrencyLimit(per_portal=2, slow_s=PAGE_TIMEOUT[1])
 
 
 def ask(runtime: Runtime, line: Line, name: str) -> Result:
     """Run the check `name` of a connected line, unless it ran a moment ago, or too many already wait for Gupshup."""
-    with _page_threads.acquire() as is_free:
+    with _page_threads.acquire(str(line.portal_id)) as is_free:
         if is_free:
             return _asked(runtime, line, name)
     return last(runtime, line.id).get(name) or Result("wrong", "down", runtime.clock())
