@@ -20,6 +20,7 @@ from gupshup import spellings
 from messaging.limits.pace import Paces
 from messaging.limits.quotas import CallQuota, FrameQuota
 from messaging.limits.refused_tokens import RefusedTokens
+from messaging.limits.slow_portals import SlowPortals
 from messaging.queue import leases
 from messaging.queue.group_commit import Intake
 from messaging.queue.wakeups import PendingWakeups, Wakeups
@@ -91,6 +92,11 @@ class Runtime:
     def frame_quota(self) -> FrameQuota:
         """How often this process asks the auth server for the user of a frame."""
         return FrameQuota()
+
+    @cached_property
+    def slow_portals(self) -> SlowPortals:
+        """Portals that need long for an answer."""
+        return SlowPortals(self.clock)
 
     @cached_property
     def paces(self) -> Paces:

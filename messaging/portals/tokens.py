@@ -6,7 +6,8 @@ committed before the lock opens. If Redis loses the lock, the auth server still 
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
@@ -163,7 +164,8 @@ class PortalClient(Client):
     def __init__(self, runtime: Runtime, portal_id: int) -> None:
         self._source = PortalTokens(runtime, portal_id)
         self.limit = Gate(runtime.redis, portal_id, runtime.counters, runtime.sleep)
-        super().__init__(runtime.bx_session, self._source, gate=self.limit, within=partial(within, REST_TOTAL_S))
+        timed = partial(_timed, runtime, portal_id)
+        super().__init__(runtime.bx_session, self._source, gate=self.limit, within=timed)
 
     @property
     def endpoint(self) -> str:
@@ -177,6 +179,17 @@ class PortalClient(Client):
             if error.code.lower() in USER_GONE:
                 self._source.user_gone(error)
             raise
+
+
+@contextmanager
+def _timed(runtime: Runtime, portal_id: int) -> Iterator[None]:
+    """One exchange with a portal: cut when its time is up, and remembered if it was slow."""
+    begun = runtime.clock()
+    try:
+        with within(REST_TOTAL_S):
+            yield
+    finally:
+        runtime.slow_portals.took(portal_id, (runtime.clock() - begun).total_seconds())
 
 
 def portal_client(runtime: Runtime, portal_id: int) -> PortalClient:

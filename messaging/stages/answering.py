@@ -192,6 +192,7 @@ class Answers:
         """Pause a portal that does not answer, else its runs would keep all slots busy; or whose time budget is used up."""
         now = self.runtime.clock()
         pause = self._pauses.setdefault(portal_id, PortalPause(now))
+        pause.until = max(pause.until, now + timedelta(seconds=self.runtime.slow_portals.pause_s(portal_id)))
         if isinstance(result, Bx24Error):
             pause.failures += 1
             again_in_s = wait_s(result, pause.failures, now) or 0.0
@@ -200,7 +201,7 @@ class Answers:
         pause.level, pause.failures = result.level, 0
         spent = [time for time in result.reply.times.values() if (time.operating or 0.0) >= OPERATING_S]
         if spent and spent[-1].operating_reset_at:
-            pause.until = spent[-1].operating_reset_at
+            pause.until = max(pause.until, spent[-1].operating_reset_at)
             log.warning("the portal's time budget is used up", portal=portal_id, until=pause.until.isoformat())
 
     def _taken(self, run: RunRow, log_error: Bx24Error | None) -> dict[str, Any]:

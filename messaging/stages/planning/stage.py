@@ -159,13 +159,14 @@ class Planning:
         return tasks
 
     def _wait(self, changes: Changes, run: RunRow) -> None:
-        """No thread is free for it: it is looked at again when its turn may have come, not each round."""
+        """No thread is free for it, or its portal rests: it is looked at again when its turn may have come, not each round."""
         self._behind[run.portal_id] += 1
         wait_s = min(30.0, 1 + self._behind[run.portal_id] / MAX_BATCH)
+        wait_s = max(wait_s, self.runtime.slow_portals.pause_s(run.portal_id))
         changes.set(run, plan_at=self.runtime.clock() + timedelta(seconds=wait_s))
 
     def _tasks(self, slow: list[tuple[RunRow, str]], free_slots: int) -> list[Task]:
-        """A portal that answers slowly must not take all slots; the same is not asked twice at once."""
+        """A portal that answers slowly must not take all slots, and none while it rests; nothing is asked twice at once."""
         flying = {(one.portal_id, one.together) for one in self.busy}
         groups: defaultdict[tuple[int, str], list[RunRow]] = defaultdict(list)
         for run, together in slow:
@@ -174,7 +175,8 @@ class Planning:
         tasks: list[Task] = []
         for (portal_id, together), group in groups.items():
             is_free = (portal_id, together) not in flying and taken[portal_id] < share_of_portal(self._slots)
-            if len(tasks) < free_slots and is_free:
+            is_resting = self.runtime.slow_portals.pause_s(portal_id) > 0
+            if len(tasks) < free_slots and is_free and not is_resting:
                 taken[portal_id] += 1
                 tasks.append(Task(tuple(group[:MAX_BATCH]), together))
                 self._behind[portal_id] = 0
