@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy.orm import Session
 
+from bx24.payloads import OPTIONS_PARTS
 from gupshup.webhooks import READ_BYTES
 from messaging.limits import bounds
 from messaging.limits.concurrency import ConcurrencyLimit
@@ -19,6 +20,7 @@ from messaging.stages.inbound.apply import Arrived
 from messaging.store.models import InboundEvent
 from tests.flows.scenes import ONE_DATABASE, jump_clock, webhook_path
 from tests.support.world import World
+from tests.web.posts import frame_form
 from web import context
 
 MB = 1024 * 1024
@@ -46,6 +48,35 @@ class Body(BytesIO):
 def post(world: World, path: str, body: Body, **more: Any) -> Any:
     """Post this body with its length."""
     return world.app.post(path, input_stream=body, content_length=body.length, **more)
+
+
+# ------------------------------------------------------------------ doors of Bitrix24
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    ("path", "most"),
+    [
+        ("/robots/send_template", bounds.ROBOT_CALL_BYTES),
+        ("/activities/send_text", bounds.ROBOT_CALL_BYTES),
+        ("/bx24/events", bounds.EVENT_BYTES),
+        ("/bx24/install", bounds.FRAME_BYTES),
+        ("/robots/send_template/settings", bounds.FRAME_BYTES),
+    ],
+)
+def test_a_body_over_its_limit_is_refused_unread(shop: World, path: str, most: int) -> None:
+    assert most <= 4 * MB
+    body = Body(b"x" * (most + 1))
+    assert post(shop, path, body, content_type="application/x-www-form-urlencoded").status_code == 413
+    assert body.taken == 0
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(("forged", "status"), [({"AUTH_ID": "0" * 40}, 403), ({}, 400)], ids=["forged", "genuine"])
+def test_options_are_not_read_before_the_user_is_known(shop: World, forged: dict[str, str], status: int) -> None:
+    form = frame_form(shop, PLACEMENT_OPTIONS="[" * (OPTIONS_PARTS + 1), **forged)
+    answer = shop.app.post("/robots/send_template/settings?DOMAIN=acme.example&PROTOCOL=1&LANG=ru", data=form)
+    assert answer.status_code == status
 
 
 # ------------------------------------------------------------------ webhooks
