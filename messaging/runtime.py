@@ -28,7 +28,7 @@ from messaging.store import crypto
 from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
 from messaging.store.models import Setting
-from messaging.system import embedded_redis, private_data
+from messaging.system import embedded_redis
 from messaging.system.clock import Clock, utc_now
 from messaging.system.config import Config
 from messaging.system.counters import Counters
@@ -160,7 +160,7 @@ class Runtime:
 
 def open_runtime(config: Config, clock: Clock = utc_now, ping: bool = True) -> Runtime:
     """Open database and doors for this process; Redis is opened when first needed. ping: see `db.open_engine`."""
-    private_data.open_folder(config.data_dir)
+    config.data_dir.mkdir(parents=True, exist_ok=True)
     cipher = crypto.cipher_for(config)
     pool = config.worker_threads + 8
     return Runtime(

@@ -10,14 +10,11 @@ import fcntl
 import os
 import sqlite3
 import threading
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
-
-from messaging.system import private_data
 
 BUSY_TIMEOUT_MS = 20_000
 #: Of each connection. The kernel caches the file as well, once for all processes.
@@ -27,8 +24,6 @@ CACHE_KB = 256
 def attend(engine: Engine) -> None:
     """Set up the connections of this engine; those to a file take turns."""
     if engine.url.database not in (None, "", ":memory:"):
-        # Before SQLite makes it: its companions (-wal, -shm) get the rights of the database.
-        private_data.create_file(Path(str(engine.url.database)))
         event.listen(engine, "do_connect", _taking_turns)
     event.listen(engine, "connect", _tune)
     event.listen(engine, "begin", _begin_as_writer)
