@@ -28,13 +28,15 @@ from messaging.store import crypto
 from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
 from messaging.store.models import Setting
-from messaging.system import embedded_redis
+from messaging.system import embedded_redis, private_files
 from messaging.system.clock import Clock, utc_now
 from messaging.system.config import Config
 from messaging.system.counters import Counters
 from messaging.system.public_http import file_session, guard
 
 INDEX_KEY = "phone_index_key"
+#: The subfolder of DATA_DIR in which files on their way are kept.
+FILES = "files"
 
 
 @dataclass
@@ -160,7 +162,8 @@ class Runtime:
 
 def open_runtime(config: Config, clock: Clock = utc_now, ping: bool = True) -> Runtime:
     """Open database and doors for this process; Redis is opened when first needed. ping: see `db.open_engine`."""
-    config.data_dir.mkdir(parents=True, exist_ok=True)
+    private_files.make_folder(config.data_dir)
+    private_files.make_folder(config.data_dir / FILES)
     cipher = crypto.cipher_for(config)
     pool = config.worker_threads + 8
     return Runtime(

@@ -27,7 +27,7 @@ from messaging.files.downloads import Download, Downloaded, Visit
 from messaging.files.problems import SENT_AS, TAKES, Unfetched, limit_of, too_large, unreachable
 from messaging.files.sources import Source
 from messaging.limits import bounds
-from messaging.runtime import Runtime
+from messaging.runtime import FILES, Runtime
 from messaging.store import crypto
 from messaging.store.crypto import Undecryptable
 from messaging.store.models import File
@@ -316,7 +316,7 @@ def _changed(path: Path) -> float:
 
 def folder(runtime: Runtime) -> Path:
     """Where files are kept. Web and worker on several machines must share it."""
-    return runtime.config.data_dir / "files"
+    return runtime.config.data_dir / FILES
 
 
 def temporary(runtime: Runtime) -> Path:

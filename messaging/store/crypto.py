@@ -12,6 +12,7 @@ from pathlib import Path
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
+from messaging.system import private_files
 from messaging.system.config import KEY_FILE, Config
 
 
@@ -51,7 +52,7 @@ def cipher_for(config: Config) -> Cipher:
 
 
 def _kept_key(path: Path) -> str:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    private_files.make_folder(path.parent)
     draft = path.with_suffix(f".{os.getpid()}")
     descriptor = os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
@@ -62,6 +63,7 @@ def _kept_key(path: Path) -> str:
         pass
     finally:
         draft.unlink()
+    private_files.tighten(path)
     return path.read_text().strip()
 
 

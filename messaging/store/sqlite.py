@@ -16,6 +16,8 @@ from sqlalchemy import Engine, event
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from messaging.system import private_files
+
 BUSY_TIMEOUT_MS = 20_000
 #: Of each connection. The kernel caches the file as well, once for all processes.
 CACHE_KB = 256
@@ -23,7 +25,9 @@ CACHE_KB = 256
 
 def attend(engine: Engine) -> None:
     """Set up the connections of this engine; those to a file take turns."""
-    if engine.url.database not in (None, "", ":memory:"):
+    database = engine.url.database
+    if database and database != ":memory:":
+        private_files.make_database(database)
         event.listen(engine, "do_connect", _taking_turns)
     event.listen(engine, "connect", _tune)
     event.listen(engine, "begin", _begin_as_writer)

@@ -37,7 +37,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from messaging.system import redis_keeper
+from messaging.system import private_files, redis_keeper
 
 # A socket's path has to fit into sockaddr_un: 104 bytes on macOS, 108 on Linux, with the zero at the end.
 SOCKET_PATH_BYTES = 100
@@ -146,7 +146,9 @@ class Place:
     def create(self) -> None:
         """Make the folders, closed to other users: who can write to the queue can have any function called."""
         try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            private_files.make_folder(self.folder)
+            private_files.tighten_all(self.folder)
+            private_files.tighten(self.caller_lock)
             self.socket.parent.mkdir(mode=0o700, exist_ok=True)
         except OSError as error:
             raise _not_writable(self.folder, error) from error
@@ -282,6 +284,7 @@ def _start(place: Place, server: int, keeper: int) -> None:
                 stdout=words,
                 stderr=words,
                 start_new_session=True,
+                umask=0o077,
                 check=False,
             )
     finally:
