@@ -23,7 +23,7 @@ TICK_S = 0.25
 Key = TypeVar("Key")
 
 
-class Worker(ThreadWorker):
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's thread worker with a thread that watches the others."""
 
     def init_process(self) -> None:

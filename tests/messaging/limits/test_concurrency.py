@@ -45,7 +45,17 @@ def test_nobody_waits_for_a_portal_that_is_slow() -> None:
     assert taken(limit, "slow") == [True]
 
 
-@pytest.mark.parametrize(("slots", "share"), [(1, 1), (4, 1), (15, 1), (16, 2), (64, 8)])
+def test_a_portal_may_have_two_slots_and_leaves_one_to_others() -> None:
+    clock = Clock()
+    limit = ConcurrencyLimit(patience_s=0, now=clock, per_portal=2, slow_s=5)
+    assert taken(limit, "a", "a", "a", "b", "c") == [True, True, False, True, False]
+    with limit.acquire("a"):
+        clock.now = 6.0
+        assert taken(limit, "a") == [True], "a slot is free: nobody needs to wait"
+    assert taken(limit, "a", "b") == [False, True], "it rests"
+
+
+@pytest.mark.parametrize(("slots", "share"), [(1, 2), (4, 2), (16, 2), (24, 3), (64, 8)])
 def test_the_share_of_a_portal_is_small(slots: int, share: int) -> None:
     assert share_of_portal(slots) == share
 
