@@ -48,7 +48,7 @@ simulation: dev-environment ## 1,000 portals on a simulated clock, some minutes;
 
 # ROWS=4,11 plays some of the attacker's rows, DATABASES=sqlite uses one database.
 siege: dev-environment ## a tenant's normal day beside an attacker, 12 minutes; SECONDS=60 less, DOCS=1 writes docs/siege.md
-	@exec $(BIN) -m bench.siege --seconds $(or $(SECONDS),300) $(if $(ROWS),--rows "$(ROWS)") \
+	@exec $(BIN) -m bench.siege --seconds $(or $(SECONDS),300) $(if $(ROWS),--rows "$(ROWS)") $(if $(PROXY),--proxy "$(PROXY)") \
 		$(if $(DATABASES),--databases "$(DATABASES)") $(if $(JSON),--json "$(JSON)") $(if $(DOCS),--write-docs)
 
 fuzz: dev-environment ## 20,000 mutated bodies at every door, an hour; CASES=2000 less, SEED=7 others

@@ -24,6 +24,9 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=300.0, help="how long the attack lasts on each database")
     parser.add_argument("--rows", default=",".join(ROWS), help="which rows the attacker plays; none: only the day")
     parser.add_argument("--databases", default=",".join(DATABASES), help="of sqlite, postgresql")
+    parser.add_argument(
+        "--proxy", choices=("", "nginx"), default="", help="what stands before the web; nothing by default"
+    )
     parser.add_argument("--json", type=Path, help="write the figures there")
     parser.add_argument("--write-docs", action="store_true", help="tables into docs/siege.md")
     parsed = parser.parse_args(given)
@@ -41,7 +44,7 @@ def main() -> int:
         signal.signal(which, signal.default_int_handler)
     logs.configure("text", "error")
     ground = Ground()
-    plan = Plan(given.seconds, given.rows)
+    plan = Plan(given.seconds, given.rows, given.proxy == "nginx")
     figures = ground.parts.setdefault("siege", {})
     with ground.open():
         for database in given.databases:

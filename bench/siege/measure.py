@@ -32,17 +32,18 @@ KINDS = {"web": "app:serving()", "worker": "worker.py"}
 
 @dataclass(frozen=True)
 class Plan:
-    """seconds: of the siege. rows: which of the table's the attacker plays."""
+    """seconds: of the siege. rows: which of the table's the attacker plays. behind_nginx: as the guide wants it in public."""
 
     seconds: float
     rows: tuple[str, ...]
+    behind_nginx: bool = False
     before_s: float = BEFORE_S
     after_s: float = AFTER_S
 
 
 def measure(ground: Ground, database: str, plan: Plan) -> dict[str, Any]:
     """Figures for the goals, and under "rows" what became of the attack."""
-    with scene.opened(ground, database, plan.before_s + plan.seconds + plan.after_s) as made:
+    with scene.opened(ground, database, plan.before_s + plan.seconds + plan.after_s, plan.behind_nginx) as made:
         processes = _processes(made)
         begin_at = time.time() + 2.0
         attacked_at = begin_at + plan.before_s

@@ -16,11 +16,11 @@ import requests
 from sqlalchemy import select, update
 
 from bench.ground import FIELDS, Ground, HeldCall, say
-from bench.siege import portals
+from bench.siege import portals, proxy
 from bench.siege.targets import Day, Opened, Signed, Target
 from messaging.lines import lines
 from messaging.store.models import Line, Portal, Run
-from tests.crash.processes import Process, until
+from tests.crash.processes import Process, free_port, until
 from tests.crash.rig import Shop
 
 PER_S = 20.0
@@ -48,11 +48,13 @@ class Scene:
 
 
 @contextmanager
-def opened(ground: Ground, database: str, seconds: float) -> Iterator[Scene]:
+def opened(ground: Ground, database: str, seconds: float, behind_nginx: bool) -> Iterator[Scene]:
     """An installation on this database, with calls for so many seconds; the attacker's portals are hostile from now on."""
     with ExitStack() as cleanup:
         town = cleanup.enter_context(ground.town(database, emulated=True))
         town.env.pop("WORKER_THREADS")  # as `make serve` has it
+        if behind_nginx:
+            cleanup.enter_context(proxy.nginx(town.env["BIND"], _moved_aside(town)))
         top = town.serve()
         tenant, own, *hostile = ground.shops(town, 5, PACE, BURST)
         calls, cards = _calls(ground, tenant, int(seconds * PER_S))
@@ -65,6 +67,13 @@ def opened(ground: Ground, database: str, seconds: float) -> Iterator[Scene]:
             _day(town.url, tenant, calls),
             _target(ground, town, own, hostile, cleanup),
         )
+
+
+def _moved_aside(town: Any) -> str:
+    """Let the app listen elsewhere, so that a proxy can have the public address; where."""
+    bind = f"127.0.0.1:{free_port()}"
+    town.env.update(BIND=bind, TRUSTED_PROXIES="1")
+    return bind
 
 
 # --- the tenant

@@ -9,10 +9,11 @@ import pytest
 
 from bench.figures import verdicts
 from bench.ground import Ground
-from bench.siege import report
+from bench.siege import proxy, report
 from bench.siege.measure import Plan, measure
 from bench.siege.rows import ROWS
 from bench.siege.targets import Signed
+from tests.crash.processes import ROOT
 from tests.crash.rig import Vendors
 
 #: Goals that do not depend on how fast the machine is.
@@ -55,3 +56,14 @@ def test_the_page_takes_the_tables(tmp_path: Path) -> None:
     page.write_text("no markers")
     with pytest.raises(ValueError, match="has no lines"):
         report.write_docs(parts, [], 5, tmp_path)
+
+
+def test_the_proxy_before_the_web_is_the_one_that_readme_shows() -> None:
+    made = proxy.configuration((ROOT / "README.md").read_text(), "127.0.0.1:1", "127.0.0.1:2")
+    assert "listen 127.0.0.1:1;" in made
+    assert "proxy_pass http://127.0.0.1:2;" in made
+    assert "client_max_body_size 4m;" in made
+    assert "443" not in made
+    assert "ssl" not in made
+    with pytest.raises(ValueError, match=r"README\.md"):
+        proxy.configuration("no server here", "127.0.0.1:1", "127.0.0.1:2")
