@@ -64,7 +64,8 @@ class Status(Event):
 
     ref: gsId, else id: find the message by it first. gs_id: Gupshup's id, "" where an old event carries only WhatsApp's.
     whatsapp_id: of our message; of DELETED, the client's message. code, reason: of FAILED. session: of ENQUEUED, False
-    for a template. wa_id, destination: of MISMATCH, the two spellings of one number.
+    for a template. wa_id, destination: of MISMATCH, the two spellings of one number. user_id: WhatsApp's id of the client,
+    in the destination's place.
     """
 
     kind: StatusKind
@@ -76,6 +77,7 @@ class Status(Event):
     reason: str = ""
     session: bool | None = None
     wa_id: str = ""
+    user_id: str = ""
 
     @property
     def type_label(self) -> str:
@@ -86,8 +88,8 @@ class Status(Event):
 class Reply(Event):
     """A message of a client.
 
-    phone: digits, "" for users known by user_id only. text: what a person would read: the caption of a file, the title
-    of a click, the emoji of a reaction, the place of a location.
+    phone: digits, "" for users known by user_id only: WhatsApp's id of a user, "US.13491208655302741918". text: what a
+    person would read: the caption of a file, the title of a click, the emoji of a reaction, the place of a location.
     Clicks: title; index, from 1, if told; postback: our own id as it came back, "" if it did not; reply_id: the
     postback, else the index; msgid: ours, of the message clicked (buttons and lists of a session).
     context_gs_id, context_id: the message quoted, clicked or reacted to, by Gupshup's and by WhatsApp's id.

@@ -5,6 +5,7 @@ Sources: Gupshup docs reference/msg (session messages), docs/template-messages, 
 """
 
 import json
+import re
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -13,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from gupshup import checks, limits, problems
 from gupshup.parts import Button, Choices, Phone, Row, Section, choices_of
 from gupshup.problems import Label, field
-from gupshup.reading import digits, storable
+from gupshup.reading import storable
 
 __all__ = [
     "MSG_PATH",
@@ -233,7 +234,7 @@ class Contact(SessionMessage):
         for position, phone in enumerate(self.phones, 1):
             label = Label(label.field, label.en, label.ru, position)
             checks.required(label, phone.phone)
-            if not digits(phone.phone):
+            if not re.search(r"[0-9]", phone.phone):
                 raise problems.no_phone_digits(label, phone.phone)
 
     def body(self) -> dict[str, Any]:

@@ -13,6 +13,8 @@ _MILLISECONDS_FROM = 1e11
 _YEAR_2000, _YEAR_2100 = 946_684_800, 4_102_444_800
 #: Characters of an id, a code, a type or a name; of a link; of a reason in words. What is longer is cut.
 MAX_ID, MAX_LINK, MAX_REASON = 256, 2048, 1000
+_LONGEST_PHONE = 15  # digits: recommendation E.164
+_USER_ID = re.compile(r"[A-Za-z]{2}\.[0-9A-Za-z.]{1,128}")  # partner docs, "BSUID"
 
 
 def parse_json(raw: bytes | str) -> object:
@@ -81,8 +83,19 @@ def as_time(value: object) -> datetime | None:
 
 
 def digits(value: object) -> str:
-    """A phone as Gupshup writes it: country code first, nothing but digits."""
-    return re.sub(r"[^0-9]", "", as_id(value))
+    """A phone as Gupshup writes it: country code first, nothing but digits; "" for anything that is no phone.
+
+    A user id, "US.13491208655302741918", has digits too: they are nobody's number.
+    """
+    text = as_id(value)
+    found = re.sub(r"[^0-9]", "", text)
+    return found if len(found) <= _LONGEST_PHONE and not any(map(str.isalpha, text)) else ""
+
+
+def user_id(value: object) -> str:
+    """WhatsApp's id of a user, the user's country before a dot, where a phone may stand; "" for anything else."""
+    text = as_id(value)
+    return text if _USER_ID.fullmatch(text) else ""
 
 
 def storable(text: str) -> str:

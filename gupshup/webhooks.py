@@ -24,7 +24,7 @@ from gupshup.events import (
     Unknown,
     key,
 )
-from gupshup.reading import as_dict, as_id, as_link, as_list, as_reason, as_text, as_time, digits, parse_json
+from gupshup.reading import as_dict, as_id, as_link, as_list, as_reason, as_text, as_time, digits, parse_json, user_id
 
 __all__ = [
     "AccountEvent",
@@ -122,7 +122,8 @@ def _status(payload: dict[str, Any], common: dict[str, Any]) -> Status:
         if kind is StatusKind.FAILED
         else "",
         session=session if kind is StatusKind.ENQUEUED else None,
-        wa_id=_either(inner, payload, "wa_id"),
+        wa_id=digits(inner.get("wa_id")) or digits(payload.get("wa_id")),
+        user_id=user_id(payload.get("destination")),
         # Official samples have `ts` inside, a copy has it beside.
         **common | {"at": as_time(inner.get("ts")) or as_time(payload.get("ts")) or common["at"]},
     )
@@ -162,7 +163,7 @@ def _reply(payload: dict[str, Any], common: dict[str, Any]) -> Reply:
         "provider_id": as_id(payload.get("id")),
         # `source` differs from it now and then; the sender's phone is the right one.
         "phone": digits(sender.get("phone")) or digits(payload.get("source")),
-        "user_id": as_id(sender.get("userId")),
+        "user_id": as_id(sender.get("userId")) or user_id(sender.get("phone")) or user_id(payload.get("source")),
         "name": as_id(sender.get("name")),
         "type": reply_type,
         "context_gs_id": as_id(context.get("gsId")),

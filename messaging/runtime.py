@@ -117,6 +117,10 @@ class Runtime:
         """Where a phone (digits) stands in the index."""
         return crypto.keyed_digest(self.index_key, phone)
 
+    def user_key(self, user_id: str) -> str:
+        """Where WhatsApp's id of a user stands in the index."""
+        return crypto.keyed_digest(self.index_key, user_id)
+
     def prepare(self) -> None:
         """After the migrations: rows that must exist before work begins."""
         self.phone_key("")  # draws the index's key now: asked for inside a transaction, SQLite would wait for itself

@@ -1,8 +1,8 @@
-"""Finding the conversation of a line with a phone."""
+"""Finding the conversations of a line with a client: by phone, or by WhatsApp's id of the user."""
 
 from collections.abc import Collection
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session, defer
 
 from messaging.runtime import Runtime
@@ -10,27 +10,29 @@ from messaging.store.models import Conversation
 from messaging.store.sql import among
 
 
-def conversation_with(session: Session, runtime: Runtime, line_id: int, phone: str) -> Conversation:
-    """The conversation of this line with this phone (digits), created if there is none yet."""
-    key = runtime.phone_key(phone)
-    found = conversation_of(session, line_id, key)
-    if found is None:
-        found = Conversation(line_id=line_id, phone=phone, phone_key=key)
-        session.add(found)
-        session.flush()
-    return found
+def new_conversation(session: Session, runtime: Runtime, line_id: int, phone: str) -> Conversation:
+    """A conversation of this line with a phone (digits) that has none yet."""
+    made = Conversation(line_id=line_id, phone=phone, phone_key=runtime.phone_key(phone))
+    session.add(made)
+    session.flush()
+    return made
 
 
-def conversation_of(session: Session, line_id: int, key: str) -> Conversation | None:
-    """The conversation of this line with a phone, found by its index key or by that of WhatsApp's spelling of the number."""
-    either = or_(Conversation.phone_key == key, Conversation.alias_key == key)
-    return session.scalars(
-        select(Conversation).where(Conversation.line_id == line_id, either).order_by(Conversation.id).limit(1)
-    ).first()
+def conversations_of(
+    session: Session, runtime: Runtime, line_id: int, phone: str, user_id: str = ""
+) -> list[Conversation]:
+    """The conversations of this line with this client, the oldest first. phone: digits, "" where only the id is known."""
+    if phone:
+        return conversations_with(session, [line_id], [runtime.phone_key(phone)])
+    asked = {"line": line_id, "key": runtime.user_key(user_id)}
+    return list(session.scalars(_OF_USER, asked)) if user_id else []
 
 
 def conversations_with(session: Session, line_ids: Collection[int], keys: Collection[str]) -> list[Conversation]:
-    """The conversations of these lines with these phones, found by index keys as in `conversation_of`. Phones stay unread."""
+    """The conversations of these lines with these phones, the oldest first. Phones stay unread.
+
+    A phone is found by its index key, or by that of WhatsApp's spelling of the number.
+    """
     return list(session.scalars(_CONVERSATIONS, {"lines": list(line_ids), "keys": list(keys)}))
 
 
@@ -48,4 +50,14 @@ _CONVERSATIONS = (
     .options(defer(Conversation.phone))
     .order_by(Conversation.id)
     .execution_options(populate_existing=True)
+)
+_OF_USER = (
+    select(Conversation)
+    .where(
+        Conversation.line_id == bindparam("line"),
+        Conversation.user_key == bindparam("key"),
+        Conversation.user_key.is_not(None),
+    )
+    .options(defer(Conversation.phone))
+    .order_by(Conversation.id)
 )

@@ -5,6 +5,7 @@ and accepts the reply. Otherwise the reply stays free. A later `wait_reply` take
 message that its workflow sent to the client.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store import rows
 from messaging.store.changes import Changes
-from messaging.store.models import Message, Reply, Run
+from messaging.store.models import Line, Message, Reply, Run, shard_of
 from messaging.store.rows import MessageRow, RunRow
 from messaging.store.states import MessageStatus, OutcomeKind, RunState
 
@@ -34,25 +35,37 @@ _SENT = (
 log = structlog.get_logger(__name__)
 
 
-def tapped(session: Session, conversation_id: int, event: webhooks.Reply) -> Message | None:
-    """Our message that was quoted or tapped, found by msgid, then by postback, context and title."""
-    ours = select(Message).join(Run).where(Message.conversation_id == conversation_id)
-    if event.msgid and (found := session.scalar(ours.where(Run.trace == event.msgid))):
+def tapped(session: Session, line: Line, conversation_ids: Collection[int], event: webhooks.Reply) -> Message | None:
+    """Our message that was quoted or tapped, found by msgid, then by postback, context and title.
+
+    Ids of ours name a message of the line whoever seems to write, for WhatsApp may know the client by another number or by
+    an id alone. A postback and a title are the robot's words, equal in many messages: they count in these conversations.
+    """
+    ours = select(Message).where(Message.line_id == line.id)
+    by_trace = ours.join(Run).where(Run.trace == event.msgid)
+    theirs = by_trace.where(Message.conversation_id.in_(conversation_ids))
+    if event.msgid and conversation_ids and (found := session.scalar(theirs)):
         return found
-    recent = _recent(session, conversation_id) if event.type in ("button", "list") else []
+    recent = _recent(session, conversation_ids) if event.type in ("button", "list") else []
     if event.postback and len(with_choice := [m for m in recent if event.postback in _ids(m)]) == 1:
         return with_choice[0]
     for column, ref in ((Message.gupshup_id, event.context_gs_id), (Message.whatsapp_id, event.context_id)):
         if ref and (found := session.scalar(ours.where(column == ref))):
             return found
+    # No index knows the traces, so they are read of the runs that still wait.
+    live = by_trace.where(Run.shard == shard_of(line.portal_id), Run.state != RunState.ENDED)
+    if event.msgid and (found := session.scalar(live)):
+        return found
     return next((m for m in recent if event.title and event.title in [title for _, title in m.choices]), None)
 
 
-def _recent(session: Session, conversation_id: int) -> list[Message]:
+def _recent(session: Session, conversation_ids: Collection[int]) -> list[Message]:
+    if not conversation_ids:
+        return []
     return list(
         session.scalars(
             select(Message)
-            .where(Message.conversation_id == conversation_id, Message.choices.is_not(None))
+            .where(Message.conversation_id.in_(conversation_ids), Message.choices.is_not(None))
             .order_by(Message.id.desc())
             .limit(RECENT)
         )
@@ -100,16 +113,23 @@ def _normalised(text: str) -> str:
 
 
 def waiting_for(
-    session: Session, conversation_id: int, message: Message | None, values: dict[str, Any], received: datetime
+    session: Session,
+    conversation_ids: Collection[int],
+    message: Message | None,
+    values: dict[str, Any],
+    received: datetime,
 ) -> RunRow | None:
-    """The run this reply ends, locked; None if no run waits for it. message: the one quoted or tapped."""
+    """The run this reply ends, locked; None if no run waits for it.
+
+    conversation_ids: the client's. message: the one quoted or tapped; its run may be of another conversation.
+    """
     is_taken = exists().where(Reply.run_id == Run.id)
     was_sent = Message.status.in_(_SENT)
     waiting = session.execute(
-        select(Run.id, Run.accept)
+        select(Run.id, Run.accept, Run.conversation_id)
         .outerjoin(Message, Message.run_id == Run.id)
         .where(
-            Run.conversation_id == conversation_id,
+            Run.conversation_id.in_({*conversation_ids, *([message.conversation_id] if message else ())}),
             Run.state == RunState.WAITING,
             Run.until == "replied",
             ~is_taken,
@@ -118,7 +138,8 @@ def waiting_for(
         .order_by(Run.id)
     ).all()
     quoted = [run.id for run in waiting if message is not None and run.id == message.run_id]
-    chosen = quoted or [run.id for run in waiting if accepts(run.accept, values)]
+    theirs = [run for run in waiting if run.conversation_id in conversation_ids]
+    chosen = quoted or [run.id for run in theirs if accepts(run.accept, values)]
     held = rows.runs_with_messages(session, chosen[:1])
     return held[0] if held and held[0].state == RunState.WAITING else None
 

@@ -150,13 +150,15 @@ class Template(Base):
 class Conversation(Base):
     """One client on one line. `last_inbound_at` is the provider's time of the client's last message.
 
-    alias_key: the same number as WhatsApp spells it, where that differs (Mexico, Brazil, Argentina).
+    alias_key: the same number as WhatsApp spells it, where that differs (Mexico, Brazil, Argentina). user_key: the client's
+    WhatsApp id ("US.13491208655302741918"), where an event has told it.
     """
 
     __tablename__ = "conversation"
     __table_args__ = (
         UniqueConstraint("line_id", "phone_key"),
         _partial("ix_conversation_alias", "line_id", "alias_key", where="alias_key IS NOT NULL"),
+        _partial("ix_conversation_user", "line_id", "user_key", where="user_key IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -164,6 +166,7 @@ class Conversation(Base):
     phone: Mapped[str] = mapped_column(EncryptedText)
     phone_key: Mapped[str] = mapped_column(String(32))
     alias_key: Mapped[str | None] = mapped_column(String(32))
+    user_key: Mapped[str | None] = mapped_column(String(32))
     last_inbound_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_activity_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 

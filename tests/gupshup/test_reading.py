@@ -17,7 +17,11 @@ from gupshup.webhooks import parse
         ({"type": "message-event", "payload": {"type": "failed", "payload": {"reason": "x" * 40_000}}}, "reason", 1000),
         ({"type": "message-event", "payload": {"type": "sent", "id": "x" * 40_000}}, "ref", 256),
         ({"type": "message", "payload": {"type": "text", "id": "x" * 40_000}}, "provider_id", 256),
-        ({"type": "message", "payload": {"type": "text", "source": "7" * 40_000}}, "phone", 256),
+        (
+            {"type": "message", "payload": {"type": "text", "source": "7" * 40_000}},
+            "phone",
+            0,
+        ),  # longer than any number is
         ({"type": "message", "payload": {"type": "image", "payload": {"url": "x" * 40_000}}}, "file_url", 2048),
         ({"type": "template-event", "payload": {"elementName": "x" * 40_000}}, "name", 256),
         ({"type": "account-event", "payload": {"type": "x" * 40_000}}, "kind", 256),

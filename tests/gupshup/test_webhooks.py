@@ -44,6 +44,9 @@ REPLIES: dict[str, dict[str, Any]] = {
     "text_bsuid_without_phone": {
         "type": "text", "text": "Hi", "phone": "", "name": "olga.p", "user_id": "RU.1029384756",
     },
+    "text_bsuid_as_source": {
+        "type": "text", "text": "Hi", "phone": "", "name": "olga.p", "user_id": "US.13491208655302741918",
+    },
     "text_source_differs": {"type": "text", "text": "Oi", "phone": "553199990000", "name": "Ana"},
     "text_button": {"type": "button", "text": "Confirm", "title": "Confirm", **QUOTED},
     "quick_reply_template": {
@@ -106,6 +109,10 @@ STATUSES: dict[str, dict[str, Any]] = {
     "sent": {"kind": "sent", "gs_id": GS_ID, "whatsapp_id": WA_ID, "ref": GS_ID, "at": 1790000005},
     "sent_pricing_inside": {"kind": "sent", "gs_id": GS_ID, "whatsapp_id": WA_ID, "ref": GS_ID, "at": 1790000005},
     "delivered": {"kind": "delivered", "gs_id": GS_ID, "whatsapp_id": WA_ID, "ref": GS_ID, "at": 1790000007},
+    "delivered_to_bsuid": {
+        "kind": "delivered", "gs_id": GS_ID, "whatsapp_id": WA_ID, "ref": GS_ID, "at": 1790000007, "destination": "",
+        "user_id": "US.13491208655302741918",
+    },
     "delivered_ts_string": {"kind": "delivered", "gs_id": GS_ID, "whatsapp_id": WA_ID, "ref": GS_ID, "at": 1790000007},
     "delivered_old_without_gs_id": {"kind": "delivered", "whatsapp_id": WA_ID, "ref": WA_ID, "at": 1790000007},
     "read": {"kind": "read", "gs_id": GS_ID, "whatsapp_id": WA_ID, "ref": GS_ID, "at": 1790000060},
@@ -304,6 +311,33 @@ def test_an_unknown_type_keeps_whatever_text_there_is_and_renews_the_window() ->
     event = changed("message__text", type="poll", payload={"caption": "Which day?"})
     assert isinstance(event, Reply)
     assert (event.type, event.text, event.renews_window) == ("unknown", "Which day?", True)
+
+
+@pytest.mark.parametrize(
+    ("said", "phone", "user_id"),
+    [
+        ("79005550000", "79005550000", ""),
+        (79005550000, "79005550000", ""),
+        ("+7 (900) 555-00-00", "79005550000", ""),
+        ("RU.79123456789", "", "RU.79123456789"),
+        ("US.13491208655302741918", "", "US.13491208655302741918"),
+        ("US.ENT.11815799212886844830", "", "US.ENT.11815799212886844830"),
+        ("13491208655302741918", "", ""),
+        ("79005550000@c.us", "", ""),
+        ("callbackSetPhone", "", ""),
+        ("", "", ""),
+        (None, "", ""),
+    ],
+)
+def test_only_a_number_is_a_phone(said: object, phone: str, user_id: str) -> None:
+    reply = changed("message__text", source=said, sender={"phone": said})
+    status = changed("message_event__delivered", destination=said)
+    mismatch = changed("message_event__mismatch", destination=said, payload={"wa_id": said})
+    assert isinstance(reply, Reply)
+    assert isinstance(status, Status)
+    assert isinstance(mismatch, Status)
+    assert [(reply.phone, reply.user_id), (status.destination, status.user_id)] == [(phone, user_id)] * 2
+    assert (mismatch.destination, mismatch.wa_id) == (phone, phone)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, defer
 
 from gupshup import webhooks
 from messaging.conversations import replies
-from messaging.conversations.lookup import conversation_of, conversation_with
+from messaging.conversations.lookup import conversations_of, new_conversation
 from messaging.runtime import Runtime
 from messaging.stages.status_changes import advance
 from messaging.store import rows
@@ -165,6 +165,8 @@ class Applying:
             if (message := self._adopt(line, event)) is None:
                 return WAIT
             self.known.add(message)
+        if event.user_id:
+            self._remember([self.session.get_one(Conversation, message.conversation_id)], event.user_id)
         columns: dict[str, Any] = {
             # An old event may carry only WhatsApp's id: it must not be taken for Gupshup's.
             "gupshup_id": message.gupshup_id or event.gs_id[:100] or None,
@@ -180,13 +182,17 @@ class Applying:
 
     def _alias(self, line: Line, event: webhooks.Status) -> str:
         """WhatsApp knows this client by another number: replies will come from that number, so the conversation keeps both."""
-        conversation = self._conversation(line, event.destination)
-        if conversation is not None and event.wa_id and event.wa_id != event.destination:
-            conversation.alias_key = self.runtime.phone_key(event.wa_id)
+        conversations = conversations_of(self.session, self.runtime, line.id, event.destination)
+        if conversations and event.wa_id and event.wa_id != event.destination:
+            conversations[0].alias_key = self.runtime.phone_key(event.wa_id)
         return EventState.DONE
 
-    def _conversation(self, line: Line, phone: str) -> Conversation | None:
-        return conversation_of(self.session, line.id, self.runtime.phone_key(phone)) if phone else None
+    def _remember(self, conversations: Iterable[Conversation], user_id: str) -> None:
+        """Later events may name this client by WhatsApp's id alone."""
+        key = self.runtime.user_key(user_id)
+        for conversation in conversations:
+            if conversation.user_key != key:
+                conversation.user_key = key
 
     def _adopt(self, line: Line, event: webhooks.Status) -> MessageRow | None:
         """The unclear send this event is about: only if it is the only open send to that client (reference section 12).
@@ -194,13 +200,15 @@ class Applying:
         A guess between two sends could give a robot the status of another robot's message. A send in flight at this
         moment counts as open, for its event may come before Gupshup's answer.
         """
-        conversation = self._conversation(line, event.destination) if event.gs_id or event.ref else None
-        if conversation is None:
+        if not event.ref:
+            return None
+        theirs = conversations_of(self.session, self.runtime, line.id, event.destination, event.user_id)
+        if not theirs:
             return None
         at = event.at or self.runtime.clock()
         open_ones = rows.messages(
             self.session,
-            (Message.conversation_id == conversation.id)
+            Message.conversation_id.in_([conversation.id for conversation in theirs])
             & Message.status.in_((MessageStatus.UNKNOWN, MessageStatus.SENDING))
             & Message.gupshup_id.is_(None)
             & Message.claimed_at.between(at - ADOPTABLE, at + SKEW),
@@ -213,13 +221,16 @@ class Applying:
         return open_ones[0]
 
     def _reply(self, line: Line, row: EventRow, event: webhooks.Reply) -> str:
-        if not event.phone:
-            return EventState.UNHANDLED  # a client known by username only (BSUID): our conversations need a phone
         if self._is_known(line, event):
             return EventState.DONE
-        conversation = self._touch(line, row, event)
-        message = replies.tapped(self.session, conversation.id, event)
-        values = replies.values_of(event, message)
+        theirs = conversations_of(self.session, self.runtime, line.id, event.phone, event.user_id)
+        message = replies.tapped(self.session, line, [conversation.id for conversation in theirs], event)
+        theirs = theirs or self._first_words(line, event, message)
+        if not theirs:
+            return EventState.UNHANDLED  # who wrote is known by an id alone, which no event has connected with a phone
+        self._touch(theirs, row, event)
+        conversation = theirs[0]
+        values = replies.values_of(event, message) | {"reply_from": event.phone or conversation.phone}
         reply = Reply(
             line_id=line.id,
             shard=row.shard,
@@ -233,7 +244,8 @@ class Applying:
         )
         self.session.add(reply)
         self.session.flush()
-        run = replies.waiting_for(self.session, conversation.id, message, values, row.received_at)
+        ids = [conversation.id for conversation in theirs]
+        run = replies.waiting_for(self.session, ids, message, values, row.received_at)
         if run is not None:
             replies.give(self.changes, self.runtime, reply, run)
         log.info("reply", trace=run.trace if run else "", line=line.id, type=event.type, sender=event.phone)
@@ -243,11 +255,18 @@ class Applying:
         same = select(Reply.id).where(Reply.line_id == line.id, Reply.provider_id == event.provider_id[:200])
         return bool(event.provider_id) and self.session.scalar(same) is not None
 
-    def _touch(self, line: Line, row: EventRow, event: webhooks.Reply) -> Conversation:
-        """The conversation with this client, made if need be. Its 24-hour window begins again, if this reply renews it."""
-        conversation = conversation_with(self.session, self.runtime, line.id, event.phone)
+    def _first_words(self, line: Line, event: webhooks.Reply, message: Message | None) -> list[Conversation]:
+        """The conversation of a client who was not known: a new one; without a phone, that of the message it names."""
+        if event.phone:
+            return [new_conversation(self.session, self.runtime, line.id, event.phone)]
+        return [self.session.get_one(Conversation, message.conversation_id)] if message else []
+
+    def _touch(self, conversations: Iterable[Conversation], row: EventRow, event: webhooks.Reply) -> None:
+        """The client has written. The 24-hour window begins again, if this reply renews it."""
         at = event.at or row.received_at
-        if event.renews_window and (conversation.last_inbound_at is None or at > conversation.last_inbound_at):
-            conversation.last_inbound_at = at
-        conversation.last_activity_at = self.runtime.clock()
-        return conversation
+        for conversation in conversations:
+            if event.renews_window and (conversation.last_inbound_at is None or at > conversation.last_inbound_at):
+                conversation.last_inbound_at = at
+            conversation.last_activity_at = self.runtime.clock()
+        if event.user_id:
+            self._remember(conversations, event.user_id)
