@@ -120,6 +120,21 @@ class Reply(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Notice(Event):
+    """A `message` that tells of the chat and not what the client says: a new number, a change of an older message …
+
+    kind: a word of `webhooks.NOTICES`. data: the payload as it came.
+    """
+
+    kind: str
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def type_label(self) -> str:
+        return f"message.{self.kind}"
+
+
+@dataclass(frozen=True, kw_only=True)
 class TemplateEvent(Event):
     """A template changed: kind "status-update" has status (capitals) and reason, "category-update" has category.
 
@@ -193,6 +208,8 @@ def _identity(event: Event) -> tuple[str, ...]:
             return ("message", "", event.phone, event.user_id, at, event.type, event.text, event.file_url)
         case Reply():
             return ("message", event.provider_id)
+        case Notice():
+            return ("notice", event.kind, _canonical(event.data))
         case TemplateEvent():
             return ("template-event", event.kind, event.id, event.status, event.category, event.category_before, at)
         case AccountEvent():

@@ -15,6 +15,7 @@ from gupshup.events import (
     MEDIA_TYPES,
     AccountEvent,
     Event,
+    Notice,
     OtherEvent,
     Reply,
     ReplyType,
@@ -27,8 +28,10 @@ from gupshup.events import (
 from gupshup.reading import as_dict, as_id, as_link, as_list, as_reason, as_text, as_time, digits, parse_json, user_id
 
 __all__ = [
+    "NOTICES",
     "AccountEvent",
     "Event",
+    "Notice",
     "OtherEvent",
     "Reply",
     "ReplyType",
@@ -41,6 +44,9 @@ __all__ = [
     "parse",
 ]
 
+#: Types of a `message` that nobody has written: the client's number or key changed; an older message was changed or taken
+#: back; a chat was opened. Meta docs: "Messages webhook", system, edit, revoke, request_welcome.
+NOTICES = frozenset({"system", "edit", "revoke", "request_welcome", "reaction_removed"})
 _STATUSES = frozenset(StatusKind)
 _REPLY_TYPES = frozenset(ReplyType)
 _CLICKS = frozenset({"button_reply", "list_reply", "quick_reply"})
@@ -96,7 +102,8 @@ def _event(envelope: object, post: _Post) -> Event:
         reason = "version 3 envelope" if "entry" in envelope else "no type"
         return post.unknown(reason, **common)
     if kind == "message" and payload:
-        return _reply(payload, common)
+        notice = _notice(payload)
+        return Notice(kind=notice, data=payload, **common) if notice else _reply(payload, common)
     if kind == "message-event" and as_id(payload.get("type")).lower() in _STATUSES:
         return _status(payload, common)
     if kind == "template-event":
@@ -154,6 +161,14 @@ def _is_uuid(value: str) -> bool:
 
 def _either(inner: dict[str, Any], payload: dict[str, Any], name: str) -> str:
     return as_id(inner.get(name)) or as_id(payload.get(name))
+
+
+def _notice(payload: dict[str, Any]) -> str:
+    """The word of a message in which the client says nothing, "" for any other."""
+    said, inner = as_id(payload.get("type")).lower(), as_dict(payload.get("payload"))
+    if said == ReplyType.REACTION and not as_text(inner.get("emoji")).strip():
+        return "reaction_removed"
+    return said if said in NOTICES else ""
 
 
 def _reply(payload: dict[str, Any], common: dict[str, Any]) -> Reply:

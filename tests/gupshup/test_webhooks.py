@@ -14,6 +14,7 @@ from gupshup.webhooks import (
     MOST_ENTRIES,
     READ_BYTES,
     AccountEvent,
+    Notice,
     OtherEvent,
     Reply,
     ReplyType,
@@ -85,7 +86,6 @@ REPLIES: dict[str, dict[str, Any]] = {
     "location_bare": {"type": "location", "text": "54.9885,73.3686"},
     "contact": {"type": "contact", "text": "Olga Petrova +7 900 555-00-00\nIvan +79001112233"},
     "reaction": {"type": "reaction", "text": "👍", "renews_window": False, **QUOTED},
-    "reaction_removed": {"type": "reaction", "text": "", "renews_window": False, **QUOTED},
     "order": {"type": "unknown"},
 }  # fmt: skip
 
@@ -93,6 +93,22 @@ REPLIES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", REPLIES)
 def test_a_message_of_a_client_becomes_a_reply(name: str) -> None:
     assert event_of(f"message__{name}") == Reply(**SENDER | REPLIES[name])
+
+
+NOTICES = ["system", "edit", "revoke", "request_welcome", "reaction_removed"]
+
+
+@pytest.mark.parametrize("name", NOTICES)
+def test_a_notice_about_the_chat_is_no_reply(name: str) -> None:
+    event = event_of(f"message__{name}")
+    data = json.loads(load(f"message__{name}"))["payload"]
+    assert event == Notice(kind=name, data=data, **COMMON)
+    assert event.type_label == f"message.{name}"
+
+
+@pytest.mark.parametrize("emoji", ["", " ", None])
+def test_a_reaction_without_a_sign_was_taken_back(emoji: str | None) -> None:
+    assert isinstance(changed("message__reaction", payload={"emoji": emoji, "gsId": GS_ID}), Notice)
 
 
 STATUSES: dict[str, dict[str, Any]] = {
@@ -172,7 +188,7 @@ def test_what_we_have_no_use_for_is_kept_as_it_came(name: str, type_: str) -> No
 
 
 def test_every_fixture_is_claimed_by_a_test() -> None:
-    claimed = {f"message__{name}" for name in REPLIES} | {f"message_event__{name}" for name in STATUSES}
+    claimed = {f"message__{name}" for name in [*REPLIES, *NOTICES]} | {f"message_event__{name}" for name in STATUSES}
     tested = {path.stem for path in EVENTS if path.stem.split("__")[0] in ("message", "message_event")}
     assert tested == claimed
 
