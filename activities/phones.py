@@ -9,6 +9,7 @@ import unicodedata
 import phonenumbers
 
 from activities.errors import refused
+from gupshup.spellings import todays
 
 DEFAULT_REGION = "RU"
 # Portal licences and languages that do not name their country. Reference: contract section 8, "Phones".
@@ -111,9 +112,16 @@ def _read(number: str, region: str) -> str | None:
             parsed = phonenumbers.parse(attempt, region)
         except phonenumbers.NumberParseException:
             continue
-        if phonenumbers.is_valid_number(parsed):
-            return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164).lstrip("+")
+        found = phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164).lstrip("+")
+        if phonenumbers.is_valid_number(parsed) or _is_whatsapps(found):
+            return found
     return None
+
+
+def _is_whatsapps(number: str) -> bool:
+    """Whether WhatsApp spells a valid number so: as it was before the country changed its numbers."""
+    today = todays(number)
+    return today != number and phonenumbers.is_valid_number(phonenumbers.parse(f"+{today}"))
 
 
 def _readings(number: str, region: str) -> list[str]:

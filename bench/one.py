@@ -60,7 +60,7 @@ def _planned(session: Session, runtime: Runtime, run_id: int, result: plan.PlanR
     (run,) = rows.runs(session, [run_id])
     around = context.PlanningContext(session, runtime, [run]).enter(session)
     if isinstance(result, plan.Planned):
-        around.know({runtime.phone_key(result.phone)})
+        around.know(runtime.phone_keys(result.phone))
         around.make({(result.line_id, result.phone)})
     changes = Changes(session)
     context.record(changes, runtime, run, result, around)

@@ -16,6 +16,7 @@ from sqlalchemy.exc import IntegrityError
 import bx24.client
 import gupshup.client
 from bx24.oauth import AuthServers
+from gupshup import spellings
 from messaging.limits.pace import Paces
 from messaging.limits.refused_tokens import RefusedTokens
 from messaging.queue import leases
@@ -114,8 +115,12 @@ class Runtime:
         return kept.value
 
     def phone_key(self, phone: str) -> str:
-        """Where a phone (digits) stands in the index."""
-        return crypto.keyed_digest(self.index_key, phone)
+        """Where a new phone (digits) stands in the index: all its spellings in one place."""
+        return crypto.keyed_digest(self.index_key, spellings.todays(phone))
+
+    def phone_keys(self, phone: str) -> list[str]:
+        """Where a phone (digits) may be found: older rows stand under the spelling in which the number came."""
+        return [crypto.keyed_digest(self.index_key, spelling) for spelling in spellings.spellings(phone)]
 
     def user_key(self, user_id: str) -> str:
         """Where WhatsApp's id of a user stands in the index."""

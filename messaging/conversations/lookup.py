@@ -1,6 +1,11 @@
-"""Finding the conversations of a line with a client: by phone, or by WhatsApp's id of the user."""
+"""Finding the conversations of a line with a client: by phone, whatever its spelling, or by WhatsApp's id of the user.
 
-from collections.abc import Collection
+A client has one conversation on a line, as a rule. Two are left from when spellings were not compared, or made before an
+event tells that two numbers are one: they share their keys then (`unite`), so that whoever finds one finds the other. The
+oldest gets what is new.
+"""
+
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session, defer
@@ -23,9 +28,20 @@ def conversations_of(
 ) -> list[Conversation]:
     """The conversations of this line with this client, the oldest first. phone: digits, "" where only the id is known."""
     if phone:
-        return conversations_with(session, [line_id], [runtime.phone_key(phone)])
+        return conversations_with(session, [line_id], runtime.phone_keys(phone))
     asked = {"line": line_id, "key": runtime.user_key(user_id)}
     return list(session.scalars(_OF_USER, asked)) if user_id else []
+
+
+def unite(runtime: Runtime, conversations: Sequence[Conversation], phone: str) -> None:
+    """These conversations are with one client, whom WhatsApp also knows by this number (digits)."""
+    opened = [one.last_inbound_at for one in conversations if one.last_inbound_at]
+    for conversation in conversations:
+        others = [one.phone_key for one in conversations if one is not conversation]
+        for key in (*others, runtime.phone_key(phone)):
+            if key not in (conversation.phone_key, conversation.alias_key):
+                conversation.alias_key = key
+        conversation.last_inbound_at = max(opened, default=None)
 
 
 def conversations_with(session: Session, line_ids: Collection[int], keys: Collection[str]) -> list[Conversation]:

@@ -78,7 +78,7 @@ class SearchWords:
     def _runs_with_phone(self, phone: str) -> frozenset[int]:
         """The runs of the client with this phone on any line of the portal, with a message or without one."""
         line_ids = self.session.scalars(select(Line.id).where(Line.portal_id == self.portal.id)).all()
-        keys = [self.runtime.phone_key(phone)]
+        keys = self.runtime.phone_keys(phone)
         found = [conversation.id for conversation in lookup.conversations_with(self.session, line_ids, keys)]
         if not found:
             return frozenset()

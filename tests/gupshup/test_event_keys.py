@@ -11,6 +11,7 @@ from tests.gupshup.recorded import EVENTS, changed, event_of, load
 REPEATED = {
     "message_event__sent_pricing_inside": "message_event__sent",
     "message_event__delivered_ts_string": "message_event__delivered",
+    "message_event__delivered_to_bsuid": "message_event__delivered",
     "message_event__enqueued_template": "message_event__enqueued",
     "message_event__read_gupshup_id_alone": "message_event__read",
     "template_event__category_word": "template_event__category_alert",

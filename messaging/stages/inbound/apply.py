@@ -11,8 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
 from gupshup import webhooks
+from gupshup.spellings import alike, todays
 from messaging.conversations import replies
-from messaging.conversations.lookup import conversations_of, new_conversation
+from messaging.conversations.lookup import conversations_of, new_conversation, unite
 from messaging.runtime import Runtime
 from messaging.stages.status_changes import advance
 from messaging.store import rows
@@ -165,8 +166,7 @@ class Applying:
             if (message := self._adopt(line, event)) is None:
                 return WAIT
             self.known.add(message)
-        if event.user_id:
-            self._remember([self.session.get_one(Conversation, message.conversation_id)], event.user_id)
+        self._learn(line, message, event)
         columns: dict[str, Any] = {
             # An old event may carry only WhatsApp's id: it must not be taken for Gupshup's.
             "gupshup_id": message.gupshup_id or event.gs_id[:100] or None,
@@ -182,10 +182,26 @@ class Applying:
 
     def _alias(self, line: Line, event: webhooks.Status) -> str:
         """WhatsApp knows this client by another number: replies will come from that number, so the conversation keeps both."""
-        conversations = conversations_of(self.session, self.runtime, line.id, event.destination)
-        if conversations and event.wa_id and event.wa_id != event.destination:
-            conversations[0].alias_key = self.runtime.phone_key(event.wa_id)
+        if event.wa_id and event.destination:
+            self._unite(self._with(line, event.destination, event.wa_id), event.destination, event.wa_id)
         return EventState.DONE
+
+    def _learn(self, line: Line, message: MessageRow, event: webhooks.Status) -> None:
+        """A status of ours may call its client by an id, or by another number than we do."""
+        if event.user_id:
+            self._remember([self.session.get_one(Conversation, message.conversation_id)], event.user_id)
+        ours, theirs = message.client.phone, event.destination
+        if theirs and todays(ours) != todays(theirs) and alike(ours, theirs):
+            self._unite(self._with(line, ours, theirs), ours, theirs)
+
+    def _with(self, line: Line, *phones: str) -> list[Conversation]:
+        """The conversations with these numbers, the oldest first."""
+        found = [one for phone in phones for one in conversations_of(self.session, self.runtime, line.id, phone)]
+        return sorted(dict.fromkeys(found), key=lambda one: one.id)
+
+    def _unite(self, conversations: Sequence[Conversation], *phones: str) -> None:
+        for phone in phones if conversations else ():
+            unite(self.runtime, conversations, phone)
 
     def _remember(self, conversations: Iterable[Conversation], user_id: str) -> None:
         """Later events may name this client by WhatsApp's id alone."""
@@ -225,7 +241,7 @@ class Applying:
             return EventState.DONE
         theirs = conversations_of(self.session, self.runtime, line.id, event.phone, event.user_id)
         message = replies.tapped(self.session, line, [conversation.id for conversation in theirs], event)
-        theirs = theirs or self._first_words(line, event, message)
+        theirs = self._connected(theirs, event, message) or self._first_words(line, event)
         if not theirs:
             return EventState.UNHANDLED  # who wrote is known by an id alone, which no event has connected with a phone
         self._touch(theirs, row, event)
@@ -255,11 +271,26 @@ class Applying:
         same = select(Reply.id).where(Reply.line_id == line.id, Reply.provider_id == event.provider_id[:200])
         return bool(event.provider_id) and self.session.scalar(same) is not None
 
-    def _first_words(self, line: Line, event: webhooks.Reply, message: Message | None) -> list[Conversation]:
-        """The conversation of a client who was not known: a new one; without a phone, that of the message it names."""
+    def _connected(
+        self, theirs: list[Conversation], event: webhooks.Reply, message: Message | None
+    ) -> list[Conversation]:
+        """The client's conversations with that of the message of ours which the reply names: it is the same client.
+
+        Unless the numbers are quite different: what such a reply says ends the message's run, and is no more to its client.
+        """
+        if message is None or message.conversation_id in [one.id for one in theirs]:
+            return theirs
+        other = self.session.get_one(Conversation, message.conversation_id)
+        if event.phone and not alike(event.phone, other.phone):
+            return theirs
+        both = sorted([*theirs, other], key=lambda one: one.id)
         if event.phone:
-            return [new_conversation(self.session, self.runtime, line.id, event.phone)]
-        return [self.session.get_one(Conversation, message.conversation_id)] if message else []
+            self._unite(both, event.phone)
+        return both
+
+    def _first_words(self, line: Line, event: webhooks.Reply) -> list[Conversation]:
+        """The conversation of a client who was not known; none without a phone."""
+        return [new_conversation(self.session, self.runtime, line.id, event.phone)] if event.phone else []
 
     def _touch(self, conversations: Iterable[Conversation], row: EventRow, event: webhooks.Reply) -> None:
         """The client has written. The 24-hour window begins again, if this reply renews it."""

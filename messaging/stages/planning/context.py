@@ -84,25 +84,27 @@ class PlanningContext:
     def make(self, wanted: Iterable[tuple[int, str]]) -> None:
         """Make the conversations (line, phone) that are the first word, all in one statement."""
         keyed = {(line_id, self.runtime.phone_key(phone)): phone for line_id, phone in wanted}
-        new = {pair: phone for pair, phone in sorted(keyed.items()) if self._with(*pair) is None}
+        new = {pair: phone for pair, phone in sorted(keyed.items()) if self._with(pair[0], phone) is None}
         if new:
             made = [{"line_id": line_id, "phone": phone, "phone_key": key} for (line_id, key), phone in new.items()]
             # A client may have written meanwhile.
             for row in insert_missing(self.session, Conversation, made, "id", "line_id", "phone_key"):
                 self._known[row.phone_key].append(Conversation(id=row.id, line_id=row.line_id, phone_key=row.phone_key))
-            if missing := {key for line_id, key in new if self._with(line_id, key) is None}:
-                for key in missing:
+            if missing := {phone for (line_id, _), phone in new.items() if self._with(line_id, phone) is None}:
+                keys = {key for phone in missing for key in self.runtime.phone_keys(phone)}
+                for key in keys:
                     self._known.pop(key, None)
-                self.know(missing)
+                self.know(keys)
 
     def with_phone(self, line_id: int, phone: str) -> Conversation:
         """The conversation of this line with this phone (digits); `know` and `make` have seen to it that there is one."""
-        found = self._with(line_id, self.runtime.phone_key(phone))
+        found = self._with(line_id, phone)
         assert found is not None, "a conversation that was not made"
         return found
 
-    def _with(self, line_id: int, key: str) -> Conversation | None:
-        return next((one for one in self._known.get(key, ()) if one.line_id == line_id), None)
+    def _with(self, line_id: int, phone: str) -> Conversation | None:
+        found = [one for one in self.conversations(self.runtime.phone_keys(phone)) if one.line_id == line_id]
+        return min(found, key=lambda one: one.id, default=None)
 
     def write(self) -> None:
         """Write the messages that were gathered."""

@@ -122,7 +122,10 @@ def _not_answered(run: RunRow, error: Bx24Error) -> PlanResult:
 
 @dataclass(frozen=True)
 class Draft:
-    """A run's checked fields, before line and conversation are known. keys: index key → phone (digits), in their order."""
+    """A run's checked fields, before line and conversation are known.
+
+    keys: index key → phone (digits), in the order of the phones; two spellings of a number have the same keys.
+    """
 
     run: RunRow
     action: Action
@@ -191,7 +194,11 @@ def draft_of(runtime: Runtime, run: RunRow, candidates: Callable[[str], list[str
     values = load(schema, action.tidy(dict(run.properties or {})))
     region = phones.region_of(run.region, run.language)
     numbers = phones.valid(candidates(values["phone"]), region)
-    return Draft(run, action, values, region, {runtime.phone_key(number): number for number in numbers})
+    keys: dict[str, str] = {}
+    for number in numbers:
+        for key in runtime.phone_keys(number):
+            keys.setdefault(key, number)
+    return Draft(run, action, values, region, keys)
 
 
 def heals(run: RunRow) -> bool:

@@ -268,7 +268,8 @@ class Planning:
         if not found:
             return
         around = PlanningContext(session, self.runtime, [run for run, _ in found]).enter(session)
-        around.know({self.runtime.phone_key(one.phone) for _, one in found if isinstance(one, plan.Planned)})
+        planned = [one for _, one in found if isinstance(one, plan.Planned)]
+        around.know({key for one in planned for key in self.runtime.phone_keys(one.phone)})
         changes = Changes(session)
         self._write(changes, found, around)
         changes.write()
