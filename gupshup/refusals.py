@@ -193,7 +193,7 @@ _TABLE = (
     _rows("131005", _C, _ACCOUNT,
         "Not delivered: your WhatsApp account lacks a permission. Check the app in the Gupshup console.",
         "Не доставлено: вашему аккаунту WhatsApp не хватает разрешения. Проверьте приложение в консоли Gupshup."),
-    _rows("131016", _R, _MESSAGE,
+    _rows("1 2 131016 133004", _R, _MESSAGE,
         "Not delivered: WhatsApp is not available at the moment. Run it again in a few minutes.",
         "Не доставлено: WhatsApp сейчас недоступен. Повторите через несколько минут."),
     _rows("131021", _P, _MESSAGE,

@@ -22,7 +22,7 @@ from gupshup.refusals import KNOWN_CODES
 
 # Gupshup's and Meta's documents, code by code.
 KINDS = {
-    Kind.RETRY: "500 503 4 80007 130429 131000 135000 131016 131056 131057 132069 gupshup_429 gupshup_unreachable",
+    Kind.RETRY: "500 503 1 2 133004 4 80007 130429 131000 135000 131016 131056 131057 132069 gupshup_429 gupshup_unreachable",
     Kind.DELAYED: "4005 472 130472 131049 131064",
     Kind.PERMANENT: (
         "1002 1009 1010 1011 1012 1013 407 408 480 1021 492 1026 100 131008 131009 130497 131021 131026 131050 131051 "
@@ -53,6 +53,14 @@ def test_every_text_says_what_happened_and_what_to_do_in_both_languages(code: st
     assert "{" not in found.en + found.ru
     assert len(found.en.split(". ")) >= 2
     assert len(found.ru) < 250
+
+
+@pytest.mark.parametrize("code", [1, 2, 133004, 131016])
+def test_what_passes_by_itself_sends_nobody_to_support(code: int) -> None:
+    found = refusal(code, "An unknown error occurred")
+    assert "Run it again in a few minutes" in found.en
+    assert "Повторите через несколько минут" in found.ru
+    assert not re.search("support|поддержк", found.en + found.ru)
 
 
 def test_an_unknown_code_is_permanent_and_shows_the_providers_words() -> None:
