@@ -10,7 +10,7 @@ from marshmallow.validate import Range
 from activities.base import Desk, SendAction
 from activities.errors import refused
 from bx24.i18n import Text
-from bx24.properties import DecimalFloat, Properties
+from bx24.properties import DecimalFloat, Properties, first
 from gupshup import messages
 
 _FIELDS = ("latitude", "longitude")
@@ -63,6 +63,8 @@ class SendLocation(SendAction):
 
     def tidy(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         """A pair pasted into one field fills both. Raises Refused if the other field says something else."""
+        if any(isinstance(_given(raw, code), Mapping) for code in _FIELDS):
+            return raw
         given = {code: _typed(raw, code) for code in _FIELDS}
         pairs = list(filter(None, map(_pair, given.values())))
         if pairs:
@@ -80,10 +82,12 @@ class SendLocation(SendAction):
 
 def _typed(raw: Mapping[str, Any], code: str) -> str:
     """The field as typed, the first of several values; minus signs and degrees of maps made plain."""
-    value = next((value for key, value in raw.items() if str(key).lower() == code), "")
-    while isinstance(value, Mapping | list | tuple):
-        value = next(iter(value.values() if isinstance(value, Mapping) else value), "")
+    value = _given(raw, code)
     return "" if value is None else str(value).translate(_AS_TYPED).strip(" \t\r\n\u00a0()[]")
+
+
+def _given(raw: Mapping[str, Any], code: str) -> Any:
+    return first(next((value for key, value in raw.items() if str(key).lower() == code), ""))
 
 
 def _pair(text: str) -> tuple[str, str] | None:

@@ -34,6 +34,7 @@ __all__ = [
     "check_codes",
     "check_returns",
     "describe",
+    "first",
     "returns",
     "serialized_size",
 ]
@@ -106,7 +107,7 @@ class Properties(Schema):
             raw = given[code] if code in given else by_lower.get(lower)
             if raw is None:
                 continue
-            value = _entries(raw) if is_list else _first(raw)
+            value = _entries(raw) if is_list else first(raw)
             if not _is_blank(value):
                 tidy[code] = _stripped(value) if is_choice else value
         return tidy
@@ -257,30 +258,40 @@ def _entries(raw: Any) -> list[Any]:
     An empty entry among filled ones stays (as ""): it holds the place of a template's variable.
     """
     if isinstance(raw, list):
-        return [_first(entry) or "" for entry in raw]
+        return [first(entry) or "" for entry in raw]
     if isinstance(raw, Mapping):
-        numbered = all(re.fullmatch(r"[0-9]{1,9}", str(key)) for key in raw)
-        raw = [raw[key] for key in (sorted(raw, key=lambda key: int(str(key))) if numbered else raw)]
+        raw = [raw[key] for key in (sorted(raw, key=lambda key: int(str(key))) if _is_numbered(raw) else raw)]
     entries = list(raw) if isinstance(raw, list | tuple) else [raw]
-    return [_first(entry) or "" for entry in entries]
+    return [first(entry) or "" for entry in entries]
 
 
-def _first(raw: Any) -> Any:
-    """A single property as a string. Bitrix24 sends the first element where an expression yields several; so do we."""
+def first(raw: Any) -> Any:
+    """A single property as a string. Bitrix24 sends the first element where an expression yields several; so do we.
+
+    A map with words for keys is no list of values: it stays, and no field takes it.
+    """
     if isinstance(raw, str):
         return raw  # as nearly all are: looking for what else it may be costs twenty times as much
     while isinstance(raw, Mapping | list | tuple):
+        if isinstance(raw, Mapping) and not _is_numbered(raw):
+            return raw
         raw = next(iter(raw.values() if isinstance(raw, Mapping) else raw), None)
     if isinstance(raw, bool):
         return _yn(raw)
     return raw if raw is None or isinstance(raw, str) else str(raw)
 
 
+def _is_numbered(raw: Mapping[Any, Any]) -> bool:
+    return all(re.fullmatch(r"[0-9]{1,9}", str(key)) for key in raw)
+
+
 def _is_blank(value: Any) -> bool:
     if isinstance(value, list):
         return all(_is_blank(entry) for entry in value)
-    return value is None or not value.strip()
+    return value is None or (isinstance(value, str) and not value.strip())
 
 
 def _stripped(value: Any) -> Any:
-    return [entry.strip() for entry in value] if isinstance(value, list) else value.strip()
+    if isinstance(value, list):
+        return [_stripped(entry) for entry in value]
+    return value.strip() if isinstance(value, str) else value

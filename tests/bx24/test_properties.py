@@ -158,6 +158,8 @@ DEFAULTS = {"line": "", "text": "Hi", "wait_minutes": 1440, "urgent": True, "unt
         ({"params": [["a", "b"], "c"]}, {"params": ["a", "c"]}),
         ({"line": {"0": "7"}}, {"line": "7"}),
         ({"line": [[]]}, {}),
+        ({"line": {"3": {"1": "7"}, "5": "8"}}, {"line": "7"}),
+        ({"line": {}}, {}),
     ],
 )
 def test_what_a_run_brings(given: dict[str, Any], loaded: dict[str, Any]) -> None:
@@ -178,6 +180,17 @@ def test_what_a_run_brings(given: dict[str, Any], loaded: dict[str, Any]) -> Non
         ({"wait_minutes": "9" * 5000}, "wait_minutes"),
         ({"wait_minutes": "0"}, "wait_minutes"),
         ({"urgent": "maybe"}, "urgent"),
+        ({"text": {"a": {"b": "c"}}}, "text"),
+        ({"text": {"a": ""}}, "text"),
+        ({"text": [{"a": "b"}]}, "text"),
+        ({"text": {"0": "a", "x": "b"}}, "text"),
+        ({"line": {"a": "7"}}, "line"),
+        ({"until": {"a": "sent"}}, "until"),
+        ({"latitude": {"a": "1"}}, "latitude"),
+        ({"wait_minutes": {"a": "1"}}, "wait_minutes"),
+        ({"urgent": {"a": "Y"}}, "urgent"),
+        ({"params": ["x", {"a": "b"}]}, "params"),
+        ({"params": {"0": {"a": "b"}}}, "params"),
     ],
 )
 def test_what_is_wrong_is_named(given: dict[str, Any], code: str) -> None:
