@@ -5,7 +5,7 @@ to whom (robots, activities), when the workflow goes on (`Sending`), sending, wa
 Actions are pure. What they must look up comes through the `Desk` they are handed.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
@@ -17,6 +17,7 @@ from bx24.i18n import Text
 from bx24.properties import Descriptor, Properties, WholeNumber, returns
 from gupshup.errors import InvalidMessage
 from gupshup.messages import Choices, Message
+from gupshup.reading import is_blank
 from gupshup.templates import TemplateInfo
 
 MAX_WAIT_MINUTES = 43_200
@@ -246,7 +247,7 @@ def load(schema: Properties, raw: Mapping[str, Any]) -> dict[str, Any]:
     if longest := too_long(schema, raw):
         raise longest[0]
     try:
-        values: dict[str, Any] = schema.load(raw)
+        values: dict[str, Any] = schema.load(_visible(raw))
     except ValidationError as error:
         raise explain(schema, raw, error) from None
     return values
@@ -294,9 +295,22 @@ def explain(schema: Schema, raw: Mapping[str, Any], error: ValidationError) -> R
 
 
 def _shown(value: object) -> str:
-    value = list(value.values()) if isinstance(value, Mapping) else value
-    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    text = ", ".join(_leaves(value))
     return text if len(text) <= 60 else text[:59] + "…"
+
+
+def _leaves(value: object) -> Iterator[str]:
+    """The texts in a value, however it is nested."""
+    if isinstance(value, Mapping | list | tuple):
+        for inner in value.values() if isinstance(value, Mapping) else value:
+            yield from _leaves(inner)
+    else:
+        yield str(value)
+
+
+def _visible(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the fields in which a client would see nothing: they are as good as empty."""
+    return {code: value for code, value in raw.items() if not (isinstance(value, str) and is_blank(value))}
 
 
 def _remedy(field: fields.Field[Any]) -> Text:

@@ -12,6 +12,7 @@ from activities.errors import Refused, refused
 from bx24.i18n import Text
 from bx24.properties import Properties
 from gupshup import messages
+from gupshup.reading import is_blank
 from gupshup.templates import TemplateInfo
 
 _NUMBERED = re.compile(r"^\s*\[(\d{1,3})\](.*)$", re.DOTALL)
@@ -156,7 +157,7 @@ def _unlisted(call: Call) -> messages.Message:
     if call.header:
         raise refused("template_not_found", at="template", value=call.template)
     return messages.Template(
-        call.template, tuple(value.strip() or call.if_empty for value in [*call.params, *call.button_params])
+        call.template, tuple(_or_substitute(value, call) for value in [*call.params, *call.button_params])
     )
 
 
@@ -170,15 +171,19 @@ def _filled(call: Call, given: Sequence[str], wanted: int, at: str) -> list[str]
             at, wanted=wanted, given=len(given), field=field,
         )  # fmt: skip
     padded = [*given, *[""] * (wanted - len(given))]
-    filled = [value.strip() or call.if_empty for value in padded]
+    filled = [_or_substitute(value, call) for value in padded]
     for position, value in enumerate(filled, 1):
-        if not value:
+        if is_blank(value):
             raise _problem(
                 "Variable {n} of the template (“{field}”) has no value. {remedy}",
                 "У переменной {n} шаблона («{field}») нет значения. {remedy}",
                 at, position, n=position, field=field, remedy=call.wording.remedy,
             )  # fmt: skip
     return filled
+
+
+def _or_substitute(value: str, call: Call) -> str:
+    return call.if_empty if is_blank(value) else value.strip()
 
 
 def ordered(entries: list[str], at: str = "params") -> list[str]:

@@ -9,6 +9,7 @@ from marshmallow import fields
 from activities.base import REPLY_RESULTS, STATUS_RESULTS, Action, Desk, Plan, Results, wait_minutes_field
 from bx24.i18n import Text
 from bx24.properties import Properties
+from gupshup.reading import is_blank
 
 
 class WaitReply(Action):
@@ -37,5 +38,5 @@ class WaitReply(Action):
         wait_minutes = wait_minutes_field()
 
     def make_plan(self, values: Mapping[str, Any], desk: Desk) -> Plan:
-        accept = tuple(answer.strip() for answer in values["accept"] if answer.strip())
+        accept = tuple(answer.strip() for answer in values["accept"] if not is_blank(answer))
         return Plan(until="replied", wait=timedelta(minutes=values["wait_minutes"]), accept=accept)

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 from gupshup import limits, problems
 from gupshup.parts import Button, Choices, Row, Section, choices_of
 from gupshup.problems import Label, field
+from gupshup.reading import is_blank
 
 
 def limited(label: Label, value: str, limit: int) -> None:
@@ -14,7 +15,7 @@ def limited(label: Label, value: str, limit: int) -> None:
 
 
 def required(label: Label, value: str, limit: int | None = None) -> None:
-    if not value.strip():
+    if is_blank(value):
         raise problems.missing(label)
     if limit is not None:
         limited(label, value, limit)
@@ -33,7 +34,7 @@ def buttons(given: tuple[Button, ...]) -> None:
     titles: set[str] = set()
     for position, button in enumerate(given, 1):
         title = button.title.strip()
-        if not title:
+        if is_blank(title):
             raise problems.untitled_button(position)
         label = Label("buttons", f"the title of button {position}", f"название кнопки {position}", position)
         limited(label, button.title, limits.BUTTON_TITLE_LIMIT)
@@ -60,7 +61,7 @@ def sections(given: tuple[Section, ...]) -> None:
     for position, section in enumerate(given, 1):
         if not section.rows:
             raise problems.empty_section(position, section.title)
-        if len(given) > 1 and not section.title.strip():
+        if len(given) > 1 and is_blank(section.title):
             raise problems.untitled_section(position)
         label = Label("items", f"the title of section {position}", f"название раздела {position}", position)
         limited(label, section.title, limits.SECTION_TITLE_LIMIT)
@@ -82,7 +83,7 @@ def _tell_apart(section: Section) -> None:
 
 
 def _row(row: Row, position: int) -> None:
-    if not row.title.strip():
+    if is_blank(row.title):
         raise problems.untitled_row(position)
     title = Label("items", f"the title of row {position}", f"название строки {position}", position)
     limited(title, row.title, limits.ROW_TITLE_LIMIT)
@@ -110,7 +111,7 @@ def degrees(label: Label, value: float, limit: int) -> None:
 
 def link(label: Label, value: str) -> None:
     """An absolute http or https address. Whether http is allowed at all is for the caller to know."""
-    if not value.strip():
+    if is_blank(value):
         raise problems.missing(label)
     try:
         parts = urlsplit(value)

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 from gupshup import checks, limits, problems
 from gupshup.parts import Button, Choices, Phone, Row, Section, choices_of
 from gupshup.problems import Label, field
-from gupshup.reading import storable
+from gupshup.reading import is_blank, storable
 
 __all__ = [
     "MSG_PATH",
@@ -325,7 +325,7 @@ class Template(Message):
         object.__setattr__(self, "postbacks", tuple(self.postbacks))
         checks.required(field("template", "Template", "Шаблон"), self.id)
         for position, value in enumerate(self.params, 1):
-            if not value:
+            if is_blank(value):
                 raise problems.empty_param(position)
         for position, text in enumerate(self.postbacks, 1):
             checks.button_id(text, position)
@@ -348,7 +348,7 @@ def _dump(value: object) -> str:
 
 def _filled(**parts: Any) -> dict[str, Any]:
     # Left out, never null or "": Gupshup refuses the one, Meta the other.
-    return {name: value for name, value in parts.items() if value and not (isinstance(value, str) and value.isspace())}
+    return {name: value for name, value in parts.items() if value and not (isinstance(value, str) and is_blank(value))}
 
 
 def _option(row: Row, id: str) -> dict[str, Any]:

@@ -8,13 +8,18 @@ import re
 from datetime import UTC, datetime
 from typing import Any
 
+# Unicode's default-ignorable characters, and the blank of braille. https://www.unicode.org/reports/tr44/
+_INVISIBLE = re.compile(
+    r"[\s\x00-\x1f\x7f-\x9f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f"
+    r"\u2800\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]*"
+)
+_LONGEST_PHONE = 15  # digits: recommendation E.164
+_USER_ID = re.compile(r"[A-Za-z]{2}\.[0-9A-Za-z.]{1,128}")  # partner docs, "BSUID"
 # Above it a number of seconds would lie in the year 5138, so it is milliseconds.
 _MILLISECONDS_FROM = 1e11
 _YEAR_2000, _YEAR_2100 = 946_684_800, 4_102_444_800
 #: Characters of an id, a code, a type or a name; of a link; of a reason in words. What is longer is cut.
 MAX_ID, MAX_LINK, MAX_REASON = 256, 2048, 1000
-_LONGEST_PHONE = 15  # digits: recommendation E.164
-_USER_ID = re.compile(r"[A-Za-z]{2}\.[0-9A-Za-z.]{1,128}")  # partner docs, "BSUID"
 
 
 def parse_json(raw: bytes | str) -> object:
@@ -80,6 +85,11 @@ def as_time(value: object) -> datetime | None:
     if not _YEAR_2000 <= seconds < _YEAR_2100:
         return None
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def is_blank(text: str) -> bool:
+    """Whether a client would see nothing: blanks, joiners, soft hyphens and other characters without a picture."""
+    return _INVISIBLE.fullmatch(text) is not None
 
 
 def digits(value: object) -> str:
