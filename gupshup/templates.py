@@ -19,6 +19,8 @@ from gupshup.reading import as_dict, as_id, as_list, as_text, parse_json
 # {{10}} has two digits, spaces are tolerated, and templates made in Meta's own editor have names as variables.
 _VARIABLE = re.compile(r"\{\{\s*([0-9]{1,4}|[A-Za-z_][A-Za-z0-9_]*)\s*\}\}")
 
+_BARE_PERCENT = re.compile(r"%(?![0-9A-Fa-f]{2})")
+
 
 class TemplateStatus(StrEnum):
     """The statuses in Gupshup's docs. TemplateInfo.status may be another word: the list changes."""
@@ -199,7 +201,7 @@ def _button_value(button: TemplateButton, numbered: tuple[int, str]) -> str:
         label = Label("button_params", f"the code of button {position}", f"код кнопки {position}", position)
         raise problems.too_long(label, len(value), limits.COPY_CODE_LIMIT)
     # WhatsApp wants the tail of a link ready for a browser; what is escaped already stays as it is.
-    return quote(value, safe="/?#[]@!$&'()*+,;=:%-._~") if button.type == "URL" else value
+    return quote(_BARE_PERCENT.sub("%25", value), safe="/?#[]@!$&'()*+,;=:%-._~") if button.type == "URL" else value
 
 
 def _name(found: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urljoin, urlsplit
+from urllib.parse import parse_qs, quote, urljoin, urlsplit
 
 from activities.errors import Refused, refused
 from bx24.client import Client
@@ -29,7 +29,9 @@ _HOW = Text(
     "Укажите ссылку https, ID файла на Диске или код поля с файлом (UF_CRM_…).",
 )
 _LINK = re.compile(r"https?://\S+", re.IGNORECASE)
-_BBCODE = re.compile(r"\[url=([^\]\s]+)\].*?\[/url\]", re.IGNORECASE | re.DOTALL)
+#: The part of a link before its first blank; a blank in the host would be no link.
+_PATH_BEGUN = re.compile(r"https?://[^\s/?#]+[/?#]\S*", re.IGNORECASE)
+_BBCODE = re.compile(r"\[url=([^\]\r\n]+)\].*?\[/url\]", re.IGNORECASE | re.DOTALL)
 _DISK = re.compile(r"(?:disk\s*[_:#]\s*|n)?([0-9]{1,12})", re.IGNORECASE)
 _FIELD = re.compile(r"uf_?[a-z0-9_]{2,60}", re.IGNORECASE)
 _OTHER = re.compile(r"([A-Z]+(?:_[A-Z0-9]+)?)\|([0-9]{1,12})\|(uf_?[a-z0-9_]{2,60})", re.IGNORECASE)
@@ -88,7 +90,17 @@ def _unwrapped(reference: str, endpoint: str) -> str:
     text = reference.strip()
     if found := _BBCODE.fullmatch(text):
         text = found[1].strip()
+    text = _escaped(text)
     return urljoin(endpoint, text) if text.startswith("/") and not text.startswith("//") else text
+
+
+def _escaped(text: str) -> str:
+    """A link as a browser would ask for it: blanks and a lone "%" escaped. Several links and other texts as they are."""
+    first, *more = text.split() or [""]
+    is_link = _PATH_BEGUN if more else _LINK
+    if not is_link.fullmatch(first) or len(text.splitlines()) > 1 or any(map(_LINK.fullmatch, more)):
+        return text
+    return re.sub(r"\s|%(?![0-9A-Fa-f]{2})", lambda odd: quote(odd[0]), text)
 
 
 def _link(rest: Client, endpoint: str, url: str, label: str) -> Source:
@@ -122,8 +134,8 @@ def _field(rest: Client, endpoint: str, entity: int | None, item: int | None, co
     answer = _asked(rest, "crm.item.get", params, label)
     card = answer.get("item")
     value = _of(card if isinstance(card, Mapping) else {}, code, label)
-    if isinstance(value, str) and _LINK.fullmatch(value.strip()):
-        return _link(rest, endpoint, value.strip(), label)  # a field of the type "link", or a text with one
+    if isinstance(value, str) and _LINK.fullmatch(link := _escaped(value.strip())):
+        return _link(rest, endpoint, link, label)  # a field of the type "link", or a text with one
     if isinstance(value, Mapping):
         url = value.get("urlMachine") or value.get("downloadUrl") or value.get("url")
         if isinstance(url, str) and url:

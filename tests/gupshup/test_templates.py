@@ -238,6 +238,21 @@ def test_values_that_do_not_fit_the_template_are_refused(
     assert caught.value.ru.startswith("Не отправили: ")
 
 
+@pytest.mark.parametrize(
+    ("typed", "sent"),
+    [
+        ("100%", "100%25"),
+        ("скидка 5%", "%D1%81%D0%BA%D0%B8%D0%B4%D0%BA%D0%B0%205%25"),
+        ("a%zz%2Fb%2", "a%25zz%2Fb%252"),
+        ("%%41", "%25%41"),
+        ("?a=b%20c&d=1#e", "?a=b%20c&d=1#e"),
+    ],
+)
+def test_a_percent_sign_that_escapes_nothing_is_escaped(typed: str, sent: str) -> None:
+    info = template(buttons=(URL_BUTTON, CODE_BUTTON))
+    assert info.message((), (typed, "5%")).params == (sent, "5%")
+
+
 def test_values_that_just_fit_are_taken() -> None:
     template(body="{{1}}!", body_vars=("1",)).message(("x" * 1023,))
     template(buttons=(CODE_BUTTON,)).message((), ("x" * 15,))

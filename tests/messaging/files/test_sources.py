@@ -94,6 +94,9 @@ def test_of_several_files_in_a_field_the_first(shop: World) -> None:
         ("{{Файл}}", DEAL, "value_invalid", "Drive file id"),
         ("price.pdf", DEAL, "value_invalid", "Drive file id"),
         ("https://a.example/x https://b.example/y", DEAL, "value_invalid", "Drive file id"),
+        ("https://a.example/x\nhttps://b.example/y", DEAL, "value_invalid", "Drive file id"),
+        ("https://a.example and more", DEAL, "value_invalid", "Drive file id"),
+        ("https://[::1 x/a b", DEAL, "value_invalid", "Drive file id"),
         ("C:\\file.pdf", DEAL, "value_invalid", "Drive file id"),
         ("", DEAL, "value_invalid", "Drive file id"),
         ("http://files.example/a.pdf", DEAL, "file_unreachable", "https://"),
@@ -125,6 +128,25 @@ def test_a_link(shop: World, site: Site) -> None:
     asked = site.seen[0][1]
     assert "Referer" not in asked
     assert "secret" not in made.url
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    ("typed", "path"),
+    [
+        ("our price.pdf", "our price.pdf"),
+        ("our\u00a0price.pdf", "our\u00a0price.pdf"),
+        ("our%20price 5%.pdf", "our price 5%.pdf"),
+        ("100%.pdf", "100%.pdf"),
+        ("price.pdf?for=Anna B", "price.pdf"),
+    ],
+)
+@pytest.mark.parametrize("written", [f"https://{FOREIGN}/{{}}", f" [url=https://{FOREIGN}/{{}}]x[/url]"])
+def test_a_link_with_blanks_is_asked_for_as_browsers_do(
+    shop: World, site: Site, typed: str, path: str, written: str
+) -> None:
+    site.pages[f"/{path}"] = Response(samples.PDF)
+    assert share(shop, written.format(typed)).media == "document"
 
 
 @ONE_DATABASE
