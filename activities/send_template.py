@@ -22,9 +22,23 @@ _HEADER = Text("Header file", "Файл заголовка")
 _FILL_IN = Text(
     "Fill it in, or set “Instead of an empty variable”.", "Заполните её или поле «Вместо пустой переменной»."
 )
-_UNSUPPORTED = {
+_CAROUSEL = Text("a carousel", "карусель")
+_CATALOGUE = Text("a catalogue", "каталог")
+_PRODUCTS = Text("a list of products", "список товаров")
+_OFFER = Text("a limited-time offer", "предложение с ограниченным сроком")
+#: What has no field here: kinds of templates, and types of buttons.
+_KINDS = {
     "LOCATION": Text("a location", "место на карте"),
-    "CAROUSEL": Text("a carousel", "карусель"),
+    "CAROUSEL": _CAROUSEL,
+    "CATALOG": _CATALOGUE,
+    "PRODUCT": _PRODUCTS,
+    "LIMITED_TIME_OFFER": _OFFER,
+}
+_BUTTON_TYPES = {
+    "CATALOG": _CATALOGUE,
+    "MPM": _PRODUCTS,
+    "SPM": _PRODUCTS,
+    "ORDER_DETAILS": Text("the details of an order", "данные заказа"),
 }
 
 
@@ -144,12 +158,23 @@ def compose(call: Call, desk: Desk) -> tuple[messages.Message, messages.Choices]
 
 def unsupported(info: TemplateInfo) -> Text | None:
     """Why no robot can send this template, whatever its fields; None if one can."""
-    if info.kind not in _UNSUPPORTED and not info.card_vars:
+    what = _without_a_field(info)
+    if what is None:
         return None
     return Text(
         "The template “{name}” has {what}; the robot cannot send such templates. Choose another one.",
         "В шаблоне «{name}» есть {what}: такие шаблоны робот не отправляет. Выберите другой.",
-    ).format(name=info.name, what=_UNSUPPORTED.get(info.kind, _UNSUPPORTED["CAROUSEL"]))
+    ).format(name=info.name, what=what)
+
+
+def _without_a_field(info: TemplateInfo) -> Text | None:
+    """What the template needs and no field of the robot can give."""
+    if info.kind in _KINDS:
+        return _KINDS[info.kind]
+    if info.card_vars:
+        return _CAROUSEL
+    needed = [_BUTTON_TYPES[button.type] for button in info.buttons if button.type in _BUTTON_TYPES]
+    return needed[0] if needed else _OFFER if info.is_offer else None
 
 
 def _unlisted(call: Call) -> messages.Message:

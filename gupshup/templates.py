@@ -58,7 +58,8 @@ class TemplateInfo:
     """status, category and kind in capitals. header_vars, body_vars: names in the order of the values ("1", "2" ...).
 
     header: its text, empty for media. samples: a value for each of header_vars + body_vars, "" where unknown.
-    card_vars: values of a carousel's cards, which come last. reason: why it was rejected.
+    card_vars: values of a carousel's cards, which come last. reason: why it was rejected. is_offer: a limited-time offer,
+    which wants the moment of its end.
     """
 
     id: str
@@ -76,6 +77,7 @@ class TemplateInfo:
     samples: tuple[str, ...] = ()
     card_vars: int = 0
     reason: str = ""
+    is_offer: bool = False
 
     @property
     def button_vars(self) -> int:
@@ -176,6 +178,7 @@ def parse(raw: dict[str, Any]) -> TemplateInfo:
         samples=_samples(header, header_vars, as_text(parts.get("sampleHeader"))) + _samples(body, body_vars, example),
         card_vars=sum(_card_vars(as_dict(card)) for card in as_list(parts.get("cards"))),
         reason="" if raw.get("reason") == "NONE" else as_text(raw.get("reason")),
+        is_offer=_is_offer(parts),
     )
 
 
@@ -206,6 +209,16 @@ def _button_value(button: TemplateButton, numbered: tuple[int, str]) -> str:
 
 def _name(found: str) -> str:
     return str(int(found)) if found.isdigit() else found
+
+
+def _is_offer(parts: Mapping[str, Any]) -> bool:
+    """Gupshup docs "Create template": isLTO, limitedOfferText; one without an end, hasExpiration false, wants no moment."""
+    is_offer = _is_true(parts.get("isLTO")) or as_text(parts.get("limitedOfferText")).strip() != ""
+    return is_offer and (parts.get("hasExpiration") is None or _is_true(parts.get("hasExpiration")))
+
+
+def _is_true(value: object) -> bool:
+    return value is True or as_id(value).lower() == "true"
 
 
 def _card_vars(card: Mapping[str, Any]) -> int:

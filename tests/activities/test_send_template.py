@@ -65,7 +65,17 @@ def test_a_header_for_a_template_without_is_left_out() -> None:
 
 @pytest.mark.parametrize(
     ("table", "words"),
-    [(desk("LOCATION"), "место на карте"), (desk("CAROUSEL"), "карусель"), (desk(card_vars=1), "карусель")],
+    [
+        (desk("LOCATION"), "место на карте"),
+        (desk("CAROUSEL"), "карусель"),
+        (desk(card_vars=1), "карусель"),
+        (desk("PRODUCT"), "список товаров"),
+        (desk("CATALOG"), "каталог"),
+        (desk(buttons=(TemplateButton("MPM", "Товары"),)), "список товаров"),
+        (desk(buttons=(TemplateButton("QUICK_REPLY", "Да"), TemplateButton("CATALOG", "Каталог"))), "каталог"),
+        (desk(buttons=(TemplateButton("ORDER_DETAILS", "Оплатить"),)), "данные заказа"),
+        (desk(is_offer=True), "предложение с ограниченным сроком"),
+    ],
 )
 def test_what_cannot_be_sent_is_said(table: FakeDesk, words: str) -> None:
     error = refusal("send_template", table, template="promo", header="https://example.org/a.jpg")

@@ -160,6 +160,21 @@ def test_samples_are_found_in_the_filled_in_example(container: Any, meta: Any, s
     assert parse(raw(container, meta=meta)).samples == samples
 
 
+@pytest.mark.parametrize(
+    ("parts", "is_offer"),
+    [
+        ({"isLTO": True}, True),
+        ({"isLTO": "true", "hasExpiration": "true"}, True),
+        ({"limitedOfferText": "Ends soon"}, True),
+        ({"isLTO": True, "hasExpiration": False}, False),
+        ({"isLTO": False, "limitedOfferText": ""}, False),
+        ({}, False),
+    ],
+)
+def test_an_offer_that_ends_wants_its_moment(parts: dict[str, Any], is_offer: bool) -> None:
+    assert parse(raw({"data": "Hi", **parts})).is_offer is is_offer
+
+
 def test_a_template_survives_our_cache() -> None:
     info = parse(LIST[0])
     stored = json.loads(json.dumps(info.to_dict()))
