@@ -34,6 +34,7 @@ class ReplyType(StrEnum):
     LOCATION = "location"
     CONTACT = "contact"
     REACTION = "reaction"
+    FORM = "form"
     UNKNOWN = "unknown"
 
 
@@ -89,7 +90,8 @@ class Reply(Event):
     """A message of a client.
 
     phone: digits, "" for users known by user_id only: WhatsApp's id of a user, "US.13491208655302741918". text: what a
-    person would read: the caption of a file, the title of a click, the emoji of a reaction, the place of a location.
+    person would read: the caption of a file, the title of a click, the emoji of a reaction, the place of a location, the
+    answers of a form, each in its line.
     Clicks: title; index, from 1, if told; postback: our own id as it came back, "" if it did not; reply_id: the
     postback, else the index; msgid: ours, of the message clicked (buttons and lists of a session).
     context_gs_id, context_id: the message quoted, clicked or reacted to, by Gupshup's and by WhatsApp's id.

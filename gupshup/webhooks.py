@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 from uuid import UUID
 
+from gupshup import forms
 from gupshup.events import (
     MEDIA_TYPES,
     AccountEvent,
@@ -25,7 +26,19 @@ from gupshup.events import (
     Unknown,
     key,
 )
-from gupshup.reading import as_dict, as_id, as_link, as_list, as_reason, as_text, as_time, digits, parse_json, user_id
+from gupshup.reading import (
+    as_dict,
+    as_id,
+    as_link,
+    as_list,
+    as_reason,
+    as_text,
+    as_time,
+    digits,
+    parse_json,
+    storable,
+    user_id,
+)
 
 __all__ = [
     "NOTICES",
@@ -173,7 +186,8 @@ def _notice(payload: dict[str, Any]) -> str:
 
 def _reply(payload: dict[str, Any], common: dict[str, Any]) -> Reply:
     inner, sender, context = (as_dict(payload.get(name)) for name in ("payload", "sender", "context"))
-    reply_type = _type(as_id(payload.get("type")).lower(), inner)
+    form = forms.answers(payload)
+    reply_type = ReplyType.FORM if form is not None else _type(as_id(payload.get("type")).lower(), inner)
     known = {
         "provider_id": as_id(payload.get("id")),
         # `source` differs from it now and then; the sender's phone is the right one.
@@ -185,7 +199,7 @@ def _reply(payload: dict[str, Any], common: dict[str, Any]) -> Reply:
         "context_id": as_id(context.get("id")),
         **common,
     }
-    return Reply(**known | _content(reply_type, inner))
+    return Reply(**known | ({"text": storable(form)} if form is not None else _content(reply_type, inner)))
 
 
 def _type(said: str, inner: dict[str, Any]) -> ReplyType:

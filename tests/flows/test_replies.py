@@ -69,6 +69,11 @@ def test_what_a_reply_says_is_returned_whatever_its_kind(shop: World) -> None:
         ({"type": "location", "latitude": "55.75", "longitude": "37.61", "name": "Офис"}, "location", "55.75,37.61"),
         ({"type": "contact", "contact_name": "Иван Петров", "contact_phone": "79990001122"}, "contact", "Иван Петров"),
         ({"type": "reaction", "emoji": "👍"}, "reaction", "👍"),
+        (
+            {"type": "raw", "payload": {"type": "nfm_reply", "payload": {"response_json": '{"имя": "Ольга"}'}}},
+            "form",
+            "имя: Ольга",
+        ),
         ({"type": "raw", "payload": {"type": "hologram", "payload": {}}}, "unknown", ""),
     ]
     flows = start_each(

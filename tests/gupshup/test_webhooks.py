@@ -86,6 +86,10 @@ REPLIES: dict[str, dict[str, Any]] = {
     "location_bare": {"type": "location", "text": "54.9885,73.3686"},
     "contact": {"type": "contact", "text": "Olga Petrova +7 900 555-00-00\nIvan +79001112233"},
     "reaction": {"type": "reaction", "text": "👍", "renews_window": False, **QUOTED},
+    "form": {
+        "type": "form", **QUOTED,
+        "text": "name: Ольга\nvisit.day: 2026-12-01\nvisit.guests: 2\nextras: tea, parking\nagree: true",
+    },
     "order": {"type": "unknown"},
 }  # fmt: skip
 
@@ -321,6 +325,33 @@ def test_one_normaliser_reads_all_shapes_of_a_click(
     event = changed("message__text", type=type_, payload=inner)
     assert isinstance(event, Reply)
     assert (event.type, event.text, event.reply_id, event.index, event.msgid) == expected
+
+
+JSON_ANSWER = '{"name": "Olga", "flow_token": "t"}'
+
+
+@pytest.mark.parametrize(
+    ("payload", "text"),
+    [
+        ({"type": "nfm_reply", "payload": {"response_json": JSON_ANSWER}}, "name: Olga"),
+        ({"type": "nfm_reply", "payload": {"response_json": {"name": "Olga"}}}, "name: Olga"),
+        ({"type": "interactive", "payload": {"type": "nfm_reply", "nfm_reply": {"response_json": JSON_ANSWER}}}, "name: Olga"),
+        ({"type": "interactive", "payload": None, "interactive": {"nfm_reply": {"response_json": JSON_ANSWER}}}, "name: Olga"),
+        ({"type": "text", "payload": {"nfm_reply": {"response_json": JSON_ANSWER}}}, "name: Olga"),
+        ({"type": "form", "payload": {"text": "Sent"}}, "Sent"),
+        ({"type": "nfm_reply", "payload": {"response_json": "no JSON"}}, "no JSON"),
+        ({"type": "nfm_reply", "payload": {"response_json": "{}"}}, ""),
+        ({"type": "nfm_reply", "payload": {"response_json": None}}, ""),
+        ({"type": "nfm_reply", "payload": {"response_json": '{"a": "1\\n 2", "b": null, "c": []}'}}, "a: 1 2\nb: \nc: "),
+        ({"type": "nfm_reply", "payload": {"response_json": '{"a": [{"b": 1}, {"b": [2, 3.5]}]}'}}, "a.1.b: 1\na.2.b: 2, 3.5"),
+        ({"type": "nfm_reply", "payload": {"response_json": '{"a": ' * 500 + "1" + "}" * 500}}, ""),
+        ({"type": "nfm_reply", "payload": {"response_json": '{"a\\ud800\\u0000": "b"}'}}, "a\ufffd: b"),
+    ],
+)  # fmt: skip
+def test_the_answers_of_a_form_are_told_line_by_line(payload: dict[str, Any], text: str) -> None:
+    event = changed("message__text", **payload)
+    assert isinstance(event, Reply)
+    assert (event.type, event.text, event.renews_window) == ("form", text, True)
 
 
 def test_an_unknown_type_keeps_whatever_text_there_is_and_renews_the_window() -> None:
