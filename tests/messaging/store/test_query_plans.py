@@ -30,6 +30,7 @@ from tests.flows.scenes import (
     start_each,
     status_payload,
     template_robot,
+    text_payload,
     text_robot,
 )
 from tests.support.rows import copies
@@ -82,6 +83,8 @@ def a_day(shop: World) -> None:
     post_webhook(shop, status_payload("delivered", "nobody-knows"))
     post_webhook(shop, status_payload("failed", shop.sent[0].id, code=470, reason="late"))
     post_webhook(shop, {"type": "mismatch", "destination": OLGA, "wa_id": "5219"})
+    tap = {"type": "button_reply", "payload": {"id": "0123456789ab", "title": "Да"}}
+    post_webhook(shop, text_payload("US.13491208655302741918", "Да", **tap), kind="message")
     shop.advance_clock(2)
     shop.set_gupshup_faults(next=["502"])
     shop.robots_start(template_robot(PHONES[2], until="delivered"))
