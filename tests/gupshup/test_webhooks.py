@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from gupshup.webhooks import (
     MOST_ENTRIES,
+    NOTICES,
     READ_BYTES,
     AccountEvent,
-    Notice,
     OtherEvent,
     Reply,
     ReplyType,
@@ -97,22 +97,6 @@ REPLIES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("name", REPLIES)
 def test_a_message_of_a_client_becomes_a_reply(name: str) -> None:
     assert event_of(f"message__{name}") == Reply(**SENDER | REPLIES[name])
-
-
-NOTICES = ["system", "edit", "revoke", "request_welcome", "reaction_removed"]
-
-
-@pytest.mark.parametrize("name", NOTICES)
-def test_a_notice_about_the_chat_is_no_reply(name: str) -> None:
-    event = event_of(f"message__{name}")
-    data = json.loads(load(f"message__{name}"))["payload"]
-    assert event == Notice(kind=name, data=data, **COMMON)
-    assert event.type_label == f"message.{name}"
-
-
-@pytest.mark.parametrize("emoji", ["", " ", None])
-def test_a_reaction_without_a_sign_was_taken_back(emoji: str | None) -> None:
-    assert isinstance(changed("message__reaction", payload={"emoji": emoji, "gsId": GS_ID}), Notice)
 
 
 STATUSES: dict[str, dict[str, Any]] = {
@@ -327,64 +311,10 @@ def test_one_normaliser_reads_all_shapes_of_a_click(
     assert (event.type, event.text, event.reply_id, event.index, event.msgid) == expected
 
 
-JSON_ANSWER = '{"name": "Olga", "flow_token": "t"}'
-
-
-@pytest.mark.parametrize(
-    ("payload", "text"),
-    [
-        ({"type": "nfm_reply", "payload": {"response_json": JSON_ANSWER}}, "name: Olga"),
-        ({"type": "nfm_reply", "payload": {"response_json": {"name": "Olga"}}}, "name: Olga"),
-        ({"type": "interactive", "payload": {"type": "nfm_reply", "nfm_reply": {"response_json": JSON_ANSWER}}}, "name: Olga"),
-        ({"type": "interactive", "payload": None, "interactive": {"nfm_reply": {"response_json": JSON_ANSWER}}}, "name: Olga"),
-        ({"type": "text", "payload": {"nfm_reply": {"response_json": JSON_ANSWER}}}, "name: Olga"),
-        ({"type": "form", "payload": {"text": "Sent"}}, "Sent"),
-        ({"type": "nfm_reply", "payload": {"response_json": "no JSON"}}, "no JSON"),
-        ({"type": "nfm_reply", "payload": {"response_json": "{}"}}, ""),
-        ({"type": "nfm_reply", "payload": {"response_json": None}}, ""),
-        ({"type": "nfm_reply", "payload": {"response_json": '{"a": "1\\n 2", "b": null, "c": []}'}}, "a: 1 2\nb: \nc: "),
-        ({"type": "nfm_reply", "payload": {"response_json": '{"a": [{"b": 1}, {"b": [2, 3.5]}]}'}}, "a.1.b: 1\na.2.b: 2, 3.5"),
-        ({"type": "nfm_reply", "payload": {"response_json": '{"a": ' * 500 + "1" + "}" * 500}}, ""),
-        ({"type": "nfm_reply", "payload": {"response_json": '{"a\\ud800\\u0000": "b"}'}}, "a\ufffd: b"),
-    ],
-)  # fmt: skip
-def test_the_answers_of_a_form_are_told_line_by_line(payload: dict[str, Any], text: str) -> None:
-    event = changed("message__text", **payload)
-    assert isinstance(event, Reply)
-    assert (event.type, event.text, event.renews_window) == ("form", text, True)
-
-
 def test_an_unknown_type_keeps_whatever_text_there_is_and_renews_the_window() -> None:
     event = changed("message__text", type="poll", payload={"caption": "Which day?"})
     assert isinstance(event, Reply)
     assert (event.type, event.text, event.renews_window) == ("unknown", "Which day?", True)
-
-
-@pytest.mark.parametrize(
-    ("said", "phone", "user_id"),
-    [
-        ("79005550000", "79005550000", ""),
-        (79005550000, "79005550000", ""),
-        ("+7 (900) 555-00-00", "79005550000", ""),
-        ("RU.79123456789", "", "RU.79123456789"),
-        ("US.13491208655302741918", "", "US.13491208655302741918"),
-        ("US.ENT.11815799212886844830", "", "US.ENT.11815799212886844830"),
-        ("13491208655302741918", "", ""),
-        ("79005550000@c.us", "", ""),
-        ("callbackSetPhone", "", ""),
-        ("", "", ""),
-        (None, "", ""),
-    ],
-)
-def test_only_a_number_is_a_phone(said: object, phone: str, user_id: str) -> None:
-    reply = changed("message__text", source=said, sender={"phone": said})
-    status = changed("message_event__delivered", destination=said)
-    mismatch = changed("message_event__mismatch", destination=said, payload={"wa_id": said})
-    assert isinstance(reply, Reply)
-    assert isinstance(status, Status)
-    assert isinstance(mismatch, Status)
-    assert [(reply.phone, reply.user_id), (status.destination, status.user_id)] == [(phone, user_id)] * 2
-    assert (mismatch.destination, mismatch.wa_id) == (phone, phone)
 
 
 @pytest.mark.parametrize(
