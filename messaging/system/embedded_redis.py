@@ -1,12 +1,14 @@
 """The embedded Redis: a private server with its data in DATA_DIR, for those who name no other in REDIS_URL.
 
-The first process that needs it starts it, detached: it outlives the web, the worker and the demo that use it, and
-the next start of any of them finds it again. Whoever finds it dead starts it again, from its append-only file.
+The first process that needs it starts it, detached, under a keeper (`redis_keeper`) that ends it with the last process
+that uses it. Whoever finds it dead starts it again, from its append-only file.
 
-Two locks, both freed by the kernel when their holder dies, however it dies:
+Four locks, freed by the kernel when their holder dies, however it dies:
 
-    DATA_DIR/redis.lock          held by whoever is looking after the server: one at a time
+    DATA_DIR/redis.lock          held by whoever is starting or stopping the server: one at a time
     DATA_DIR/redis/server.lock   handed to the server itself, held for as long as it lives
+    DATA_DIR/redis/keeper.lock   the same for its keeper
+    DATA_DIR/redis/users.lock    shared by all processes that use the server, each for as long as it lives
 
 So "is there a server on this data?" never depends on a pid that another process may have by now, and a crash
 between starting the server and finding it ready leaves nothing to clean up: the next caller waits for that server.
@@ -22,6 +24,8 @@ import os
 import signal
 import stat
 import subprocess
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +36,8 @@ from urllib.parse import quote
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+
+from messaging.system import redis_keeper
 
 # A socket's path has to fit into sockaddr_un: 104 bytes on macOS, 108 on Linux, with the zero at the end.
 SOCKET_PATH_BYTES = 100
@@ -44,6 +50,11 @@ Wait = Callable[[float], None]
 Clock = Callable[[], float]
 
 
+#: The users' lock that this process holds for each file. A forked child shares it, and counts as a user.
+_joined: dict[Path, int] = {}
+_joining = threading.Lock()
+
+
 class QueueServerError(RuntimeError):
     """The embedded Redis cannot be started, reached or stopped; the text says why and what to do."""
 
@@ -51,15 +62,17 @@ class QueueServerError(RuntimeError):
 def ensure(data_dir: Path, *, wait: Wait = time.sleep, clock: Clock = time.monotonic, limit_s: float = LIMIT_S) -> str:
     """Return the URL (unix://…/redis.sock) of the server on `data_dir`, started if it is not running.
 
+    From now on the server runs at least as long as this process, unless it crashes or somebody calls `stop`.
     Costs one PING when it runs. Safe to call from any number of threads and processes at once.
     limit_s: seconds for everything together, reading a long append-only file included.
     Raises QueueServerError.
     """
     place = Place.of(data_dir)
-    if _answers(place):
-        return place.url
     place.create()
     patience = Patience(clock() + limit_s, wait, clock)
+    _join(place, patience)
+    if _is_kept(place) and _answers(place):
+        return place.url
     with _alone(place, patience):
         _bring_up(place, patience)
     return place.url
@@ -68,6 +81,8 @@ def ensure(data_dir: Path, *, wait: Wait = time.sleep, clock: Clock = time.monot
 def stop(data_dir: Path, *, wait: Wait = time.sleep, clock: Clock = time.monotonic, limit_s: float = 20.0) -> None:
     """End the server on `data_dir`, if there is one: SIGTERM, so that it writes everything down, then wait.
 
+    Whatever else uses it starts it again when it needs it.
+
     Raises QueueServerError when it has not ended after limit_s seconds.
     """
     place = Place.of(data_dir)
@@ -75,14 +90,8 @@ def stop(data_dir: Path, *, wait: Wait = time.sleep, clock: Clock = time.monoton
         return
     patience = Patience(clock() + limit_s, wait, clock)
     with _alone(place, patience):
-        asked: int | None = None
-        while (lock := _take(place.server_lock)) is None:
-            if asked is None and (asked := _pid(place)) is not None:
-                # Gone already: what still holds the lock is its child that rewrites the file, and ends by itself.
-                with suppress(ProcessLookupError):
-                    os.kill(asked, signal.SIGTERM)
-            patience.step(f"the embedded Redis (process {asked or 'unknown'}) does not end; see {place.log}")
-        os.close(lock)
+        _end(place, patience)
+        _leave(place)
 
 
 @dataclass(frozen=True)
@@ -117,6 +126,14 @@ class Place:
     @property
     def server_lock(self) -> Path:
         return self.folder / "server.lock"
+
+    @property
+    def keeper_lock(self) -> Path:
+        return self.folder / "keeper.lock"
+
+    @property
+    def users_lock(self) -> Path:
+        return self.folder / "users.lock"
 
     @property
     def pidfile(self) -> Path:
@@ -157,6 +174,45 @@ class Patience:
         self.wait(STEP_S)
 
 
+def _join(place: Place, patience: Patience) -> None:
+    """Become a user of the server, until this process ends. Waits while the keeper is ending a server without users."""
+    with _joining:
+        held = _joined.get(place.users_lock)
+        if held is not None and _is_file(held, place.users_lock):
+            return
+        _close_joined(place)
+        while (lock := _take(place.users_lock, fcntl.LOCK_SH)) is None:
+            patience.step(f"the embedded Redis, which nobody used, does not end; see {place.log}")
+        _joined[place.users_lock] = lock
+
+
+def _leave(place: Place) -> None:
+    with _joining:
+        _close_joined(place)
+
+
+def _close_joined(place: Place) -> None:
+    held = _joined.pop(place.users_lock, None)
+    if held is not None:
+        os.close(held)
+
+
+def _is_file(descriptor: int, path: Path) -> bool:
+    """Whether the path still names the opened file: DATA_DIR may have been deleted and made anew."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _is_kept(place: Place) -> bool:
+    """Whether the server has a living keeper."""
+    lock = _take(place.keeper_lock, fcntl.LOCK_SH)
+    if lock is not None:
+        os.close(lock)
+    return lock is None
+
+
 @contextmanager
 def _alone(place: Place, patience: Patience) -> Iterator[None]:
     """Hold the callers' lock. Never for ever: a process forked meanwhile may keep a copy of a dead holder's lock."""
@@ -170,41 +226,68 @@ def _alone(place: Place, patience: Patience) -> Iterator[None]:
 
 def _bring_up(place: Place, patience: Patience) -> None:
     started = False
-    while not _answers(place):
-        lock = _take(place.server_lock)
-        if lock is None:
-            patience.step(f"the embedded Redis runs but does not answer on {place.socket}; see {place.log}")
-            continue
+    while not (_is_kept(place) and _answers(place)):
+        if not _is_kept(place):
+            # Nobody would end this server: its keeper was killed, or it was started by an older version.
+            _end(place, patience)
+        locks = [_take(place.server_lock), _take(place.keeper_lock)]
         try:
+            server, keeper = locks
+            if server is None or keeper is None:
+                patience.step(f"the embedded Redis runs but does not answer on {place.socket}; see {place.log}")
+                continue
             if started:
                 raise QueueServerError(f"the embedded Redis ended while it was starting: {_last_words(place)}")
-            _start(place, lock)
+            _start(place, server, keeper)
             started = True
         finally:
-            # The server holds its own copy by now; without one, closing gives the lock back.
-            os.close(lock)
+            # Server and keeper hold their own copies by now; without them, closing gives the locks back.
+            for lock in locks:
+                if lock is not None:
+                    os.close(lock)
 
 
-def _start(place: Place, lock: int) -> None:
-    command = [str(_binary()), *_settings(place)]
+def _end(place: Place, patience: Patience) -> None:
+    """Ask the server to end, and wait for it and for its keeper."""
+    asked: int | None = None
+    while (lock := _take(place.server_lock)) is None:
+        if asked is None and (asked := _pid(place)) is not None:
+            # Gone already: what still holds the lock is its child that rewrites the file, and ends by itself.
+            with suppress(ProcessLookupError):
+                os.kill(asked, signal.SIGTERM)
+        patience.step(f"the embedded Redis (process {asked or 'unknown'}) does not end; see {place.log}")
+    os.close(lock)
+    while (lock := _take(place.keeper_lock)) is None:
+        patience.step("the keeper of the embedded Redis does not end")
+    os.close(lock)
+
+
+def _start(place: Place, server: int, keeper: int) -> None:
     # The pid of a server that was killed may be somebody else's by now: stop() must not find it.
     place.pidfile.unlink(missing_ok=True)
-    # `daemonize` hands the server to init: no zombie in a long-lived web process, no signal meant for our group.
+    users = os.open(place.users_lock, os.O_RDWR | os.O_CLOEXEC)
     # A bare environment: the server would show SECRET_KEY and the rest to anybody who can read its /proc entry,
-    # and refuses to start under a locale that is not installed.
-    done = subprocess.run(
-        command,
-        pass_fds=(lock,),
-        env={"LC_ALL": "C"},
-        cwd=place.folder,
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        start_new_session=True,
-        check=False,
-    )
+    # and refuses to start under a locale that is not installed. A session of its own: no signal meant for our group.
+    try:
+        with place.log.open("ab") as words:
+            done = subprocess.run(
+                [
+                    *(sys.executable, "-I", "-S", redis_keeper.__file__),
+                    *(str(users), str(server), str(_binary()), *_settings(place)),
+                ],
+                pass_fds=(users, server, keeper),
+                env={"LC_ALL": "C"},
+                cwd=place.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=words,
+                stderr=words,
+                start_new_session=True,
+                check=False,
+            )
+    finally:
+        os.close(users)
     if done.returncode:
-        words = (done.stderr + done.stdout).decode(errors="replace").strip()
-        raise QueueServerError(f"the embedded Redis does not start: {words or _last_words(place)}")
+        raise QueueServerError(f"the keeper of the embedded Redis does not start: {_last_words(place)}")
 
 
 def _settings(place: Place) -> list[str]:
@@ -215,7 +298,6 @@ def _settings(place: Place) -> list[str]:
         "dir": str(place.folder),
         "pidfile": str(place.pidfile),
         "logfile": str(place.log),
-        "daemonize": "yes",
         # No snapshots beside the append-only file: it alone is read at the next start.
         "save": "",
         "appendonly": "yes",
@@ -245,14 +327,17 @@ def _answers(place: Place) -> bool:
         client.close()
 
 
-def _take(path: Path) -> int | None:
-    """Lock this file without waiting; the descriptor holds the lock until every copy of it is closed."""
+def _take(path: Path, kind: int = fcntl.LOCK_EX) -> int | None:
+    """Lock this file, alone (LOCK_EX) or with others (LOCK_SH), without waiting.
+
+    The descriptor holds the lock until every copy of it is closed. None when somebody else holds the lock.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise _not_writable(path, error) from error
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
         return None

@@ -2,10 +2,12 @@
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -15,7 +17,7 @@ from typing import Any
 import pytest
 import redis
 
-from messaging.system import embedded_redis
+from messaging.system import embedded_redis, redis_keeper
 from messaging.system.embedded_redis import Place, QueueServerError
 
 ENSURE = """
@@ -24,6 +26,8 @@ from pathlib import Path
 from messaging.system import embedded_redis
 print(embedded_redis.ensure(Path(sys.argv[1])))
 """
+# A user of the server that stays until it is killed.
+ENSURE_AND_STAY = ENSURE + "sys.stdout.flush(); sys.stdin.read()"
 # The first look at a server that is not ready yet is the last thing this process does.
 ENSURE_AND_DIE = """
 import os, sys
@@ -57,7 +61,43 @@ def starts(data_dir: Path) -> int:
 
 
 def in_another_process(data_dir: Path, code: str = ENSURE) -> "subprocess.Popen[str]":
-    return subprocess.Popen([sys.executable, "-c", code, str(data_dir)], stdout=subprocess.PIPE, text=True)
+    command = [sys.executable, "-c", code, str(data_dir)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+
+def user_of(data_dir: Path) -> "subprocess.Popen[str]":
+    """Another process that uses the server from now on."""
+    user = in_another_process(data_dir, ENSURE_AND_STAY)
+    assert user.stdout is not None
+    assert user.stdout.readline()
+    return user
+
+
+def keeper_of(server: int) -> int:
+    shown = subprocess.run(["ps", "-o", "ppid=", "-p", str(server)], capture_output=True, text=True, check=True)
+    return int(shown.stdout)
+
+
+def is_locked(path: Path, kind: int = fcntl.LOCK_EX) -> bool:
+    with path.open("w") as lock:
+        try:
+            fcntl.flock(lock, kind | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def runs_anything(data_dir: Path) -> bool:
+    place = Place.of(data_dir)
+    return is_locked(place.server_lock) or is_locked(place.keeper_lock)
+
+
+def ends(data_dir: Path, within_s: float = 10.0) -> bool:
+    """Whether server and keeper end by themselves."""
+    until = time.monotonic() + within_s
+    while runs_anything(data_dir) and time.monotonic() < until:
+        time.sleep(0.05)
+    return not runs_anything(data_dir)
 
 
 def kill(data_dir: Path, pid: int) -> None:
@@ -121,6 +161,80 @@ def test_it_outlives_the_process_that_started_it(data_dir: Path) -> None:
         url = other.stdout.read().strip()
     assert process_of(url) > 0
     assert starts(data_dir) == 1
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_it_ends_with_the_last_process_that_uses_it(data_dir: Path, how: signal.Signals) -> None:
+    first, second = user_of(data_dir), user_of(data_dir)
+    with connect(Place.of(data_dir).url) as client:
+        client.set("run", "42")
+    first.send_signal(how)
+    first.communicate()
+    assert not ends(data_dir, within_s=redis_keeper.UNUSED_S + 1)
+    second.send_signal(how)
+    second.communicate()
+    assert ends(data_dir)
+    with connect(embedded_redis.ensure(data_dir)) as client:
+        assert client.get("run") == "42"
+
+
+def test_it_ends_without_disturbing_another_folders_server(data_dir: Path) -> None:
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="qs") as folder:
+        other = Path(folder).resolve()
+        user_of(other).communicate()
+        pid = process_of(embedded_redis.ensure(data_dir))
+        assert ends(other)
+    assert process_of(embedded_redis.ensure(data_dir)) == pid
+
+
+def test_a_user_that_comes_while_the_server_is_ending_gets_a_working_one(data_dir: Path) -> None:
+    user, place = user_of(data_dir), Place.of(data_dir)
+    former = process_of(place.url)
+    os.kill(former, signal.SIGSTOP)  # it answers nothing, and takes its time to end
+    user.communicate()
+    while not is_locked(place.users_lock, fcntl.LOCK_SH):
+        time.sleep(0.3)
+    assert process_of(embedded_redis.ensure(data_dir)) != former
+    assert not ends(data_dir, within_s=redis_keeper.UNUSED_S + 1)
+
+
+def test_a_server_that_does_not_end_is_killed(data_dir: Path) -> None:
+    user = user_of(data_dir)
+    os.kill(process_of(Place.of(data_dir).url), signal.SIGSTOP)
+    user.communicate()
+    assert ends(data_dir)
+
+
+def test_a_killed_keeper_takes_the_server_along(data_dir: Path) -> None:
+    url = embedded_redis.ensure(data_dir)
+    with connect(url) as client:
+        client.set("run", "42")
+    os.kill(keeper_of(process_of(url)), signal.SIGKILL)
+    assert ends(data_dir)
+    with connect(embedded_redis.ensure(data_dir)) as client:
+        assert client.get("run") == "42"
+
+
+def test_a_server_without_a_keeper_is_started_again_with_one(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    place = Place.of(data_dir)
+    place.create()
+    lock = os.open(place.server_lock, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    alone = [str(embedded_redis._binary()), *embedded_redis._settings(place)]
+    subprocess.run([*alone, "--daemonize", "yes"], pass_fds=(lock,), cwd=place.folder, check=True, capture_output=True)
+    os.close(lock)
+    embedded_redis.ensure(data_dir)
+    assert is_locked(place.keeper_lock)
+    assert starts(data_dir) == 2
+
+
+def test_a_folder_that_was_deleted_and_made_anew_has_users_of_its_own(data_dir: Path) -> None:
+    embedded_redis.ensure(data_dir)
+    os.kill(process_of(Place.of(data_dir).url), signal.SIGKILL)
+    assert ends(data_dir)
+    shutil.rmtree(data_dir / "redis")
+    embedded_redis.ensure(data_dir)
+    assert not ends(data_dir, within_s=redis_keeper.UNUSED_S + 1)
 
 
 def test_killed_hard_it_is_started_again_with_its_data(data_dir: Path) -> None:
