@@ -57,7 +57,8 @@ def main(frame: OpenedFrame) -> Response:
     """The app's first page. Everyone who may open the app reads."""
     viewer = frame.viewer
     if viewer.is_admin and portals.awaits_user(runtime(), viewer.member_id):
-        portals.install(runtime(), frame.call.auth, frame.info, frame.call.lang)  # the pair of tokens that was missing
+        # The pair of tokens that was missing.
+        portals.install(runtime(), frame.call.auth, frame.info, frame.call.lang, is_new=False)
     if frame.info.installed:
         portals.finished(runtime(), viewer.member_id)
     portal = portal_of(viewer)

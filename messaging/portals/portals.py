@@ -115,8 +115,12 @@ def is_admin(runtime: Runtime, info: AppInfo, access_token: str) -> bool:
     return bool(client.call("user.admin").result)
 
 
-def install(runtime: Runtime, auth: Auth, info: AppInfo, language: str) -> Portal:
-    """Store an install that was verified as an administrator's, first or repeated; registration is due at once."""
+def install(runtime: Runtime, auth: Auth, info: AppInfo, language: str, *, is_new: bool = True) -> Portal:
+    """Store an install that was verified as an administrator's, first or repeated; registration is due at once.
+
+    is_new: False when the app stayed installed, and only its pair of tokens is replaced. A new install has a new
+    application_token: when the frame does not carry it, it is learned later, and the former one no longer counts.
+    """
     now = runtime.clock()
     with runtime.db.write() as session:
         portal = session.scalar(select(Portal).where(Portal.member_id == info.member_id))
@@ -127,8 +131,8 @@ def install(runtime: Runtime, auth: Auth, info: AppInfo, language: str) -> Porta
         portal.server_endpoint = info.server_endpoint
         lifetime = timedelta(seconds=auth.expires_in or 3600)
         tokens.put_pair(portal, auth.access_token, auth.refresh_token, now + lifetime, info.user_id)
-        if auth.application_token:
-            portal.application_token = auth.application_token
+        if auth.application_token or is_new:
+            portal.application_token = auth.application_token or None
         portal.status, portal.status_reason = "active", ""
         portal.installed = portal.installed or info.installed
         portal.language = (language or portal.language or "ru").lower()[:8]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 from sqlalchemy import func, select, text
 
 from bx24.errors import Bx24Error
@@ -30,6 +31,7 @@ from tests.flows.scenes import (
     text_robot,
 )
 from tests.support.world import APP, AUTH, PORTAL, World, returned
+from tests.web.posts import frame_form, open_frame
 
 
 def _portal(world: World) -> Portal:
@@ -222,6 +224,36 @@ def test_an_application_token_that_old_frames_do_not_carry_is_learned(world: Wor
     flow = world.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
     assert ending(flow) == ("accepted", "")
     assert _portal(world).application_token == world.portal.installation.application_token
+
+
+@ONE_DATABASE
+def test_a_reinstall_by_old_frames_after_a_lost_uninstall_learns_the_new_application_token(shop: World) -> None:
+    shop.robots_start(template_robot())
+    jump_clock(shop, 1)
+    call = next(request.body for request in shop.net.seen if "/robots/send_template" in str(request.url))
+    former = _portal(shop).application_token
+    lost = requests.exceptions.ConnectionError("the app is away")
+    shop.net.broken[host(APP)] = lambda request: lost if "/bx24/events" in str(request.url) else None
+    _uninstall(shop, clean=0)
+    shop.net.broken.clear()
+    set_portal_faults(shop, old_frames=True)
+    addresses = {"install_url": f"{APP}/bx24/install", "app_url": f"{APP}/bx24/app", "finish": False}
+    assert shop.control.post("/emulator/install", json=addresses, base_url=PORTAL).json["status"] == 200
+    shop.advance_clock(1)
+    assert shop.app.post("/robots/send_template", data=call).status_code == 403, "the former token opens nothing"
+    flow = shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
+    assert ending(flow) == ("accepted", "")
+    assert _portal(shop).application_token == shop.portal.installation.application_token != former
+    assert shop.app.post("/robots/send_template", data=call).status_code == 403
+
+
+@ONE_DATABASE
+def test_a_fresh_pair_from_a_frame_without_application_token_leaves_the_known_one(shop: World) -> None:
+    known = _portal(shop).application_token
+    with shop.runtime.db.write() as session:
+        session.get_one(Portal, 1).status = "reauth"
+    assert open_frame(shop, "app", frame_form(shop)).status_code == 200
+    assert (_portal(shop).status, _portal(shop).application_token) == ("active", known)
 
 
 @ONE_DATABASE
