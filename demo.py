@@ -9,6 +9,7 @@ the workflow answered.
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -75,7 +76,10 @@ class Emulators:
         for process in self.processes:
             process.terminate()
         for process in self.processes:
-            process.wait(10)
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 class Demo:
@@ -83,6 +87,13 @@ class Demo:
 
     def __init__(self, folder: Path) -> None:
         self.emulators = Emulators()
+        try:
+            self._open(folder)
+        except BaseException:  # Ctrl-C as well: nothing stays behind
+            self.emulators.stop()
+            raise
+
+    def _open(self, folder: Path) -> None:
         self.emulators.start()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
@@ -284,9 +295,12 @@ def succeeded(flow: dict[str, Any], wanted: list[Step]) -> bool:
 def main() -> int:
     """Play the scenario; stay up unless ONCE=1."""
     began = time.monotonic()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # until the supervisor takes them over
+        signal.signal(number, lambda *_: sys.exit(1))
     folder = Path(tempfile.mkdtemp(prefix="waba24-demo-"))
-    demo = Demo(folder)
+    demo = None
     try:
+        demo = Demo(folder)
         flow = demo.play()
         good = succeeded(flow, demo.steps)
         say(Text("The workflow log reads:", "Журнал процесса:"))
@@ -311,10 +325,14 @@ def main() -> int:
     except (TimeoutError, RuntimeError, requests.RequestException) as error:
         say(f"{error}", "✗")
         return 1
+    except KeyboardInterrupt:
+        return 1
     finally:
-        demo.close()
+        if demo is not None:
+            demo.close()
         embedded_redis.stop(folder)
         shutil.rmtree(folder, ignore_errors=True)
+        say(Text("Stopped; nothing of it runs any more.", "Остановлено, ничего не осталось."))
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class Child:
 
 
 class Supervisor:
-    """Runs children until SIGTERM or SIGINT; a child that dies is started again after RESTART_S.
+    """Runs children until SIGTERM, SIGINT or SIGHUP; a child that dies is started again after RESTART_S.
 
     `tick` is called every `tick_s` seconds while all is well; `died` with the pid of a child that has ended by itself, once
     the next one is on its way. That pid was waited for: nothing of it can come back.
@@ -74,9 +74,10 @@ class Supervisor:
         return self.watch()
 
     def start(self) -> None:
-        """Start everybody; from now on SIGTERM and SIGINT ask for an orderly stop."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._ask)
+        """Start everybody; from now on these signals ask for an orderly stop, unless `nohup` has SIGHUP ignored."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, self._ask)
         for child in self.children:
             child.start()
 
