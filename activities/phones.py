@@ -25,6 +25,9 @@ MAX_NUMBERS = 20
 _SEPARATORS = re.compile(r"[,;\n\r，；،、\u2028\u2029]+")
 # These part numbers only where a number stands on each side: "495 123-45-67/68" and "8/999/123…" are one.
 _MAYBE_SEPARATORS = re.compile(r"(?<=\s)(?:и|или|либо|and|or)(?=\s)|[/|\\]", re.IGNORECASE)
+# "8 495 123-45-67" without its blanks. As an international number it would be somebody in Vietnam.
+_RUSSIAN = re.compile("8[0-9]{10}")
+_MOBILE = (phonenumbers.PhoneNumberType.MOBILE, phonenumbers.PhoneNumberType.FIXED_LINE_OR_MOBILE)
 _EXTENSION = re.compile(
     r"(?<=[0-9)])[\s,;(]*"
     r"(?:доб(?:авочный|ав)?|вн(?:утр(?:енний)?)?|ext(?:ension)?|x|#)[.:\s]*(?:no\.?|#)?\s*[0-9]{1,6}[\s).]*$"
@@ -35,8 +38,10 @@ _EXTENSION = re.compile(
 _LABELLED = re.compile(r"(?:[^0-9+@]*[^\w+@])?(\+?[0-9\s().\-]*[0-9])(?:[^\w@][^0-9@]*)?")
 
 
-def region_of(licence: str, language: str) -> str:
-    """The default region of a portal: of its licence ("ru_company"), else its language, else Russia."""
+def region_of(licence: str, language: str, chosen: str = "") -> str:
+    """The region of a portal: the chosen one, else of its licence ("ru_company"), else of its language, else Russia."""
+    if chosen:
+        return chosen
     for source in (licence, language):
         code = source.lower().split("_")[0].strip()
         if code in _REGIONS:
@@ -44,6 +49,11 @@ def region_of(licence: str, language: str) -> str:
         if code.upper() in phonenumbers.SUPPORTED_REGIONS:
             return code.upper()
     return DEFAULT_REGION
+
+
+def regions() -> frozenset[str]:
+    """All countries whose numbers can be read, as two letters."""
+    return frozenset(phonenumbers.SUPPORTED_REGIONS)
 
 
 def split(text: str) -> list[str]:
@@ -59,7 +69,10 @@ def split(text: str) -> list[str]:
 
 
 def digits(text: str, region: str) -> str | None:
-    """One number as digits with the country code, or None if it is not a possible number of its country."""
+    """One number as digits with the country code, or None if it is not a possible number of its country.
+
+    A number without "+" is one of `region`, or of another country whose code is plain to see (`_names_its_country`).
+    """
     whole = _plain(text)
     # Without the tail first: "495 123-45-67/68" as a whole would be somebody in Germany.
     for candidate in dict.fromkeys((_EXTENSION.sub("", whole), whole)):
@@ -107,24 +120,45 @@ def _plain_character(character: str) -> str:
 
 def _read(number: str, region: str) -> str | None:
     for attempt in _readings(number, region):
-        try:
-            parsed = phonenumbers.parse(attempt, region)
-        except phonenumbers.NumberParseException:
-            continue
-        if phonenumbers.is_valid_number(parsed):
-            return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164).lstrip("+")
-    return None
+        if parsed := _parsed(attempt, region):
+            return _international(parsed)
+    # Digits alone may be international without the plus: "79161234567".
+    bare = re.sub("[^0-9]", "", number)
+    parsed = _parsed("+" + bare, region)
+    return _international(parsed) if parsed and _names_its_country(number, parsed) else None
 
 
 def _readings(number: str, region: str) -> list[str]:
     bare = re.sub("[^0-9]", "", number)
     if number.startswith("+"):
         # "+8 (999) …" is a slip of the pen for "8 (999) …": no country code begins so.
-        return [number, bare] if re.fullmatch("8[0-9]{10}", bare) and region in ("RU", "KZ") else [number]
-    if bare.startswith("00"):
-        return ["+" + bare[2:], number]
-    # Digits alone may be national ("89161234567") or already international without the plus ("79161234567").
-    return [number, "+" + bare]
+        return [number, bare] if _RUSSIAN.fullmatch(bare) and region in ("RU", "KZ") else [number]
+    return ["+" + bare[2:], number] if bare.startswith("00") else [number]
+
+
+def _parsed(number: str, region: str) -> phonenumbers.PhoneNumber | None:
+    """None unless the number is a valid one of its country."""
+    try:
+        parsed = phonenumbers.parse(number, region)
+    except phonenumbers.NumberParseException:
+        return None
+    return parsed if phonenumbers.is_valid_number(parsed) else None
+
+
+def _international(number: phonenumbers.PhoneNumber) -> str:
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164).lstrip("+")
+
+
+def _names_its_country(written: str, number: phonenumbers.PhoneNumber) -> bool:
+    """Whether a number without "+" begins with its country code for all to see.
+
+    Either the code stands apart ("380 67 123 45 67"), or there are digits only, as WhatsApp and programs write a mobile
+    number. What looks like a number of another country by chance must not be sent there.
+    """
+    first = re.match("[0-9]*", written.lstrip("( "))
+    if first is not None and first[0] == str(number.country_code):
+        return True
+    return written.isdecimal() and not _RUSSIAN.fullmatch(written) and phonenumbers.number_type(number) in _MOBILE
 
 
 def country_of(number: str) -> str:

@@ -43,6 +43,11 @@ def test_every_way_of_writing_is_the_same_number(text: str) -> None:
         ("011 7 999 123 45 67", "US", MINE),
         ("8 10 49 1512 3456789", "RU", "4915123456789"),
         ("495 123-45-67/68", "RU", "74951234567"),
+        ("380 67 123 45 67", "RU", "380671234567"),
+        ("7 (999) 123-45-67", "DE", MINE),
+        ("84951234567", "VN", "84951234567"),
+        ("+84 951 234 567", "US", "84951234567"),
+        ("6591234567", "RU", "6591234567"),
     ],
 )
 def test_national_numbers_are_of_their_region(text: str, region: str, number: str) -> None:
@@ -58,6 +63,18 @@ def test_national_numbers_are_of_their_region(text: str, region: str, number: st
 @pytest.mark.parametrize("region", ["RU", "US"])
 def test_garbage_is_refused(text: str, region: str) -> None:
     assert digits(text, region) is None
+
+
+@pytest.mark.parametrize("region", ["US", "GB", "FR"])
+@pytest.mark.parametrize(
+    "text", ["8 495 123-45-67", "84951234567", "8 (495) 123-45-67 доб. 12", "495 123-45-67", "4951234567"]
+)
+def test_a_number_that_is_another_countrys_only_by_chance_is_refused(text: str, region: str) -> None:
+    assert digits(text, region) is None
+
+
+def test_germany_reads_its_own_numbers_and_no_russian_one_as_vietnams() -> None:
+    assert (digits("8 495 123-45-67", "DE"), digits("495 1234567", "DE")) == (None, "494951234567")
 
 
 @pytest.mark.parametrize(
