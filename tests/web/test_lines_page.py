@@ -215,6 +215,34 @@ def test_a_key_is_renewed_and_shown_by_its_end_only(shop: World) -> None:
     assert _line(shop).api_key == key
 
 
+# --- the country of numbers -------------------------------------------------------------------------------------------------
+
+
+@ONE_DATABASE
+def test_the_country_in_which_numbers_are_read_is_shown_and_chosen(shop: World) -> None:
+    frame = Frame(shop)
+    assert 'читаются как номера страны: <strong data-country="RU">' in frame.page("lines")
+    typed = {"side": "robots", "action": "send_text", "values": {"phone": "8 495 123-45-67", "text": "Добрый день"}}
+
+    def said() -> Any:
+        return shop.app.post("/settings/check", json=typed, headers=frame.headers).json
+
+    assert (said()["problems"], said()["recipient"]) == ([], "Отправим на +7 495 123-45-67")
+    assert "Страна сохранена" in frame.change("lines/country", country="US")
+    assert '<strong data-country="US">' in frame.page("lines")
+    assert [one["code"] for one in said()["problems"]] == ["invalid_phone"]
+    assert said()["recipient"] == "Номера без кода страны читаются как номера страны: {country}"
+    assert said()["country"] == "US"
+    flow = shop.robot_runs("robot.send_template", template="welcome", language="ru", phone="8 495 123-45-67")
+    assert ending(flow) == ("failed", "invalid_phone")
+    frame.change("lines/country", country="RU")
+    shop.robot_runs("robot.send_template", template="welcome", language="ru", phone="8 495 123-45-67")
+    assert [message.destination for message in shop.sent] == ["74951234567"]
+    frame.change("lines/country", 404, country="XX")
+    Frame(shop, EMPLOYEE).change("lines/country", 403, country="US")
+    assert '<strong data-country="RU">' in frame.page("lines")
+
+
 # --- one line ---------------------------------------------------------------------------------------------------------------
 
 

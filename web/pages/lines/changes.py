@@ -12,6 +12,7 @@ from gupshup.errors import GupshupError
 from messaging.insight import line_checks
 from messaging.lines import lines
 from messaging.lines.lines import LIMITS, PACES, NewLine
+from messaging.portals import portals
 from messaging.store.models import Line, Portal, shard_of
 from web.context import runtime, typed
 from web.frames import Viewer
@@ -124,6 +125,17 @@ def _form(viewer: Viewer, given: NewLine, problems: dict[str, str], *, is_silent
     errors = {one.name: _problem(one.name, problems[one.name]) for one in fields(NewLine) if one.name in problems}
     again = {"key_again": bool(errors) or is_silent, "is_silent": is_silent}
     return show("pages/lines_new.html", viewer, section="lines", given=given, labels=LABELS, errors=errors, **again)
+
+
+@blueprint.post("/lines/country", endpoint="phone_country")
+@changes
+def set_country(viewer: Viewer, portal: Portal) -> Response:
+    """The country in which numbers without a country code are read."""
+    try:
+        portals.set_phone_region(runtime(), portal.id, typed("country"))
+    except ValueError:
+        return show("pages/problem.html", viewer, status=404, problem="not_found")
+    return table(said=_("The country is saved."))
 
 
 # --- a connected line -------------------------------------------------------------------------------------------------------

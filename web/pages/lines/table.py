@@ -10,8 +10,10 @@ from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from activities import phones
 from messaging.insight import line_activity, line_checks
 from messaging.lines import circuit_breaker
+from messaging.portals import portals
 from messaging.store.models import Line, Message, Portal, Tally
 from web.context import runtime
 from web.frames import Viewer
@@ -48,7 +50,11 @@ def table(viewer: Viewer, portal: Portal, said: str = "") -> Response:
         mine = select(Line).where(Line.portal_id == portal.id, is_shown)
         found = session.scalars(mine.order_by(Line.status, Line.id)).all()
         listed = listed_lines(session, viewer, portal, found)
-    return show("pages/lines.html", viewer, section="lines", listed=listed, said=said)
+        reads_as = portals.phone_region(session.get_one(Portal, portal.id))
+    countries = sorted(phones.regions())
+    return show(
+        "pages/lines.html", viewer, section="lines", listed=listed, said=said, country=reads_as, countries=countries
+    )
 
 
 def listed_lines(session: Session, viewer: Viewer, portal: Portal, lines: Sequence[Line]) -> list[Listed]:
