@@ -77,7 +77,7 @@ export function recipientField(form) {
   const field = textField(form, 'phone', { label: say(texts, 'to.label'), hint, placeholder, fit: 'phone' }).element;
   const note = make('p', { class: 'hint', id: 'recipient' });
   return {
-    element: make('div', {}, field, note),
+    element: make('div', { class: 'with-note' }, field, note),
     show: (/** @type {Answer} */ { recipient, country }) => write(note, fill(recipient, { country: countryName(country) })),
   };
 }
