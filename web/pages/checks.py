@@ -28,7 +28,7 @@ _BADGES: dict[str, tuple[str, str, LazyString]] = {
     "wrong": ("bad", "cross", _l("Needs fixing")),
     "blocked": ("", "clock", _l("Cannot start yet")),
     "open": ("", "minus", _l("Optional")),
-    "unknown": ("warn", "warning", _l("Could not be checked")),
+    "unknown": ("warn", "warning", _l("No answer")),
     "busy": ("", "refresh", _l("Checking…")),
 }
 
