@@ -10,7 +10,7 @@ The last answers lie in Redis, so that a page can show them at once. Losing them
 import json
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ from redis.exceptions import RedisError
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from gupshup.client import MODES
+from gupshup.client import MODES, Account
 from gupshup.errors import GupshupError, Misconfigured, Throttled, Unavailable, Unclear
 from gupshup.transport import Broken, exchange
 from messaging.insight import line_activity
@@ -46,7 +46,8 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True)
 class Result:
-    """What a check found. state: done, wrong, blocked (something before it is wrong), open (not done, may be later).
+    """What a check found. state: done, wrong, blocked (something before it is wrong), open (not done, may be later),
+    unknown (Gupshup did not say, so nobody can tell whether anything is wrong).
 
     code: why, a word of ours; facts: what to say about it, as JSON has it.
     """
@@ -71,7 +72,7 @@ def ask(runtime: Runtime, line: Line, name: str) -> Result:
     with _page_threads.acquire(str(line.portal_id)) as is_free:
         if is_free:
             return _asked(runtime, line, name)
-    return last(runtime, line.id).get(name) or Result("wrong", "down", runtime.clock())
+    return last(runtime, line.id).get(name) or Result("unknown", "down", runtime.clock())
 
 
 def _asked(runtime: Runtime, line: Line, name: str) -> Result:
@@ -131,9 +132,9 @@ def _no_answer(error: GupshupError) -> Answer:
     if isinstance(error, Misconfigured) and error.code in ("gupshup_401", "gupshup_403"):
         return "blocked", "key", {}
     if isinstance(error, Throttled):
-        return "wrong", "busy", {}
+        return "unknown", "busy", {}
     if isinstance(error, Unavailable | Unclear):
-        return "wrong", "down", {}
+        return "unknown", "down", {}
     return "wrong", "refused", {"said": error.reason, "code": error.code}
 
 
@@ -141,21 +142,50 @@ def _no_answer(error: GupshupError) -> Answer:
 
 
 def _account(runtime: Runtime, line: Line) -> dict[str, Answer]:
-    """One question tells both: a message to nobody, which Gupshup refuses by its recipient once everything else is right."""
     facts = {"app": line.app_name, "phone": line.phone}
     try:
-        catalogue.hasty(runtime).check(replace(lines.account(line), app_id=""))
-    except Misconfigured as error:
-        words = error.reason.lower()
-        if error.code in ("gupshup_401", "gupshup_403"):
-            return {"key": ("wrong", "key_refused", facts), "number": ("blocked", "key", facts)}
-        if "invalid app details" in words:
-            return {"key": ("done", "", facts), "number": ("wrong", "other_number", facts)}
-        return {"key": ("wrong", "name_unknown", facts), "number": ("blocked", "key", facts)}
+        key, number = _tried(runtime, lines.account(line))
     except GupshupError as error:
-        state, code, more = _no_answer(error)
-        return {"key": (state, code, more), "number": ("blocked", "key", facts)}
-    return {"key": ("done", "", facts), "number": ("done", "", facts)}
+        no_answer = _no_answer(error)
+        return {"key": no_answer, "number": no_answer if no_answer[0] == "unknown" else ("blocked", "key", facts)}
+    if key:
+        return {"key": ("wrong", key, facts), "number": ("blocked", "key", facts)}
+    return {"key": ("done", "", facts), "number": ("wrong" if number else "done", number, facts)}
+
+
+def _tried(runtime: Runtime, account: Account) -> tuple[str, str]:
+    """Why Gupshup accepts the key not, and the number not; "" for what it accepts. Raises GupshupError without an answer.
+
+    One question tells both: a message to nobody, which Gupshup refuses by its recipient once everything else is right.
+    """
+    try:
+        catalogue.hasty(runtime).check(replace(account, app_id=""))
+    except Misconfigured as error:
+        if error.code in ("gupshup_401", "gupshup_403"):
+            return "key_refused", ""
+        return ("", "other_number") if "invalid app details" in error.reason.lower() else ("name_unknown", "")
+    return "", ""
+
+
+def refusals(runtime: Runtime, new: lines.NewLine) -> dict[str, str]:
+    """Try a line before it is stored: field → `key_refused`, `name_unknown` or `other_number`.
+
+    Raises GupshupError when Gupshup did not say, or too many already wait for it. Expects a tidied line without problems.
+    """
+    with _page_threads.acquire() as is_free:
+        if not is_free:
+            raise Unavailable("gupshup_unreachable", "too many wait for Gupshup")
+        key, number = _tried(runtime, Account(new.api_key, new.app_name, new.phone))
+    fields = {"api_key": key if key == "key_refused" else "", "app_name": key if key == "name_unknown" else ""}
+    return {field: code for field, code in {**fields, "phone": number}.items() if code}
+
+
+def worst(results: Mapping[str, Result]) -> str:
+    """What a badge of the line says: `key`, `wrong`, `unknown` or "", by the worst of these results."""
+    if any(result.code == "key_refused" for result in results.values()):
+        return "key"
+    states = {result.state for result in results.values()}
+    return "wrong" if "wrong" in states else "unknown" if "unknown" in states else ""
 
 
 # --- webhook ----------------------------------------------------------------------------------------------------------------
@@ -190,7 +220,7 @@ def _subscribed(runtime: Runtime, line: Line, heard: datetime | None) -> tuple[s
     try:
         known = catalogue.hasty(runtime).subscriptions(lines.account(line))
     except Throttled:
-        return ("done", "heard") if came else ("wrong", "busy")
+        return ("done", "heard") if came else ("unknown", "busy")
     except Misconfigured:
         key = last(runtime, line.id).get("key")
         if key is not None and key.code == "key_refused":

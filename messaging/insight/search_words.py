@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from activities import phones
 from messaging.conversations import lookup
+from messaging.portals import portals
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Message, Portal, Run
 
@@ -58,7 +59,7 @@ class SearchWords:
 
     def _meaning_of_digits(self, words: str, digits: str) -> Meaning:
         """A whole phone, or else the number of a document or a part of a phone."""
-        whole = phones.digits(words, phones.region_of(self.portal.region, self.portal.language))
+        whole = phones.digits(words, portals.phone_region(self.portal))
         if whole:
             ids = self._runs_with_phone(whole)
             return Meaning(ids) if ids else Meaning(part=whole)

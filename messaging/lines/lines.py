@@ -88,7 +88,7 @@ def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
         )
     with runtime.db.write() as session:
         portal = portal_by_member(session, member_id)
-        line = session.scalar(select(Line).where(Line.portal_id == portal.id, Line.app_name == new.app_name))
+        line = _of_app(session, portal, new)
         name = _name_for(portal, line, new)
         if line is None:
             line = _insert(session, portal, new)
@@ -100,6 +100,17 @@ def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
         portals.register_again(session, portal, runtime)
         log.info("line connected", portal=portal.id, line=line.id, app=line.app_name)
         return line
+
+
+def check_name(runtime: Runtime, member_id: str, new: NewLine) -> None:
+    """Raises LookupError and Taken as `add` would."""
+    with runtime.db.read() as session:
+        portal = portal_by_member(session, member_id)
+        _name_for(portal, _of_app(session, portal, new), new)
+
+
+def _of_app(session: Session, portal: Portal, new: NewLine) -> Line | None:
+    return session.scalar(select(Line).where(Line.portal_id == portal.id, Line.app_name == new.app_name))
 
 
 def _name_for(portal: Portal, line: Line | None, new: NewLine) -> str:

@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
+from activities import phones
 from bx24.client import Client
 from bx24.errors import Bx24Error, Unavailable
 from bx24.oauth import AppInfo
@@ -157,6 +158,19 @@ def install(runtime: Runtime, auth: Auth, info: AppInfo, language: str, *, is_ne
         session.flush()
         log.info("portal installed", portal=portal.id, member_id=portal.member_id)
         return portal
+
+
+def phone_region(portal: Portal) -> str:
+    """The country in which the portal's numbers without a country code are read, as two letters."""
+    return phones.region_of(portal.region, portal.language, portal.phone_region)
+
+
+def set_phone_region(runtime: Runtime, portal_id: int, region: str) -> None:
+    """Read numbers in this country; "": in the portal's own. Raises ValueError for an unknown one."""
+    if region and region not in phones.regions():
+        raise ValueError("unknown")
+    with runtime.db.write() as session:
+        session.get_one(Portal, portal_id).phone_region = region
 
 
 def finished(runtime: Runtime, member_id: str) -> None:

@@ -70,6 +70,7 @@ class Portal(Base):
     status_reason: Mapped[str] = mapped_column(String(200), default="")
     language: Mapped[str] = mapped_column(String(8), default="ru")
     region: Mapped[str] = mapped_column(String(8), default="")
+    phone_region: Mapped[str] = mapped_column(String(2), default="", server_default=text("''"))
     default_line_id: Mapped[int | None] = mapped_column(Key)
     installed: Mapped[bool] = mapped_column(Boolean, default=False)
     installed_at: Mapped[datetime] = mapped_column(UTCDateTime)

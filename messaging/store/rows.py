@@ -68,7 +68,7 @@ class MessageRow:
 
 @dataclass(eq=False)
 class RunRow:
-    """A run. language, region, portal_status: of its portal. properties, auth: filled for planning alone."""
+    """A run. language, region, phone_region, portal_status: of its portal. properties, auth: filled for planning alone."""
 
     model: ClassVar[Any] = Run
 
@@ -100,6 +100,7 @@ class RunRow:
     answered_at: datetime | None
     language: str
     region: str
+    phone_region: str
     portal_status: str
     properties: Any = None
     auth: Any = None
@@ -114,7 +115,7 @@ def _columns(row: type[MessageRow] | type[RunRow]) -> list[Any]:
 
 # Statements are made once: building a statement takes longer than running it.
 _RUNS = (
-    select(*_columns(RunRow), Portal.language, Portal.region, Portal.status.label("portal_status"))
+    select(*_columns(RunRow), Portal.language, Portal.region, Portal.phone_region, Portal.status.label("portal_status"))
     .join(Portal, Portal.id == Run.portal_id)
     .order_by(Run.id)
 )

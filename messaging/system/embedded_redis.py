@@ -30,6 +30,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -271,7 +272,7 @@ def _start(place: Place, server: int, keeper: int) -> None:
     # A bare environment: the server would show SECRET_KEY and the rest to anybody who can read its /proc entry,
     # and refuses to start under a locale that is not installed. A session of its own: no signal meant for our group.
     try:
-        with place.log.open("ab") as words:
+        with open(place.log, "ab", opener=partial(os.open, mode=private_files.FILE)) as words:
             done = subprocess.run(
                 [
                     *(sys.executable, "-I", "-S", redis_keeper.__file__),

@@ -130,10 +130,22 @@ def test_a_wrong_setting_is_named_where_it_is_wrong(
     assert Frame(shop).page(f"lines/1/checks/{name}")
 
 
+def test_another_line_that_is_broken_is_named_on_the_first_page(shop: World) -> None:
+    shop.connect_line("second", "79001112244")
+    frame = Frame(shop)
+    assert "нужно исправить" not in frame.page("start")
+    with shop.runtime.db.write() as session:
+        session.execute(update(Line).where(Line.id == 2).values(api_key="not-the-key"))
+    frame.page("lines/2/checks/key")
+    page = frame.page("start")
+    assert "Линию second нужно исправить" in page
+    assert "acmeshop нужно исправить" not in page
+
+
 def test_gupshup_that_does_not_answer_is_waited_for_briefly_and_said(shop: World) -> None:
     shop.net.broken["api.gupshup.example"] = requests.exceptions.ReadTimeout("silence")
     for name in ("key", "templates"):
-        assert (_ask(shop, name).state, _ask(shop, name).code) == ("wrong", "down"), name
+        assert (_ask(shop, name).state, _ask(shop, name).code) == ("unknown", "down"), name
     assert "Gupshup не отвечает" in Frame(shop).page("lines/1/checks/key")
     assert max(concurrency.PAGE_TIMEOUT) <= 5
     shop.net.broken.clear()

@@ -28,6 +28,7 @@ _BADGES: dict[str, tuple[str, str, LazyString]] = {
     "wrong": ("bad", "cross", _l("Needs fixing")),
     "blocked": ("", "clock", _l("Cannot start yet")),
     "open": ("", "minus", _l("Optional")),
+    "unknown": ("warn", "warning", _l("No answer")),
     "busy": ("", "refresh", _l("Checking…")),
 }
 
@@ -131,9 +132,7 @@ _SENTENCES: dict[tuple[str, str], LazyString] = {
         "Bitrix24 has not finished the installation. Open the app's card and install it again."
     ),
     ("key", ""): _l("app %(app)s"),
-    ("key", "key_refused"): _l(
-        "Gupshup refused the key. Check that it is the App API Key of %(app)s, not the account key."
-    ),
+    ("key", "key_refused"): _l("Gupshup refused the key. Check that it is the App API Key of %(app)s, copied whole."),
     ("key", "name_unknown"): _l("This account has no app called %(app)s; the name is case-sensitive."),
     ("number", "other_number"): _l(
         "The app %(app)s has another number than %(phone)s. Copy the number from the app's settings at Gupshup."
@@ -168,6 +167,6 @@ _SENTENCES: dict[tuple[str, str], LazyString] = {
     ("first", "none"): _l("nothing was sent yet"),
     ("", "key"): _l("Waits for a key that Gupshup accepts."),
     ("", "busy"): _l("Gupshup asks us to wait: too many questions in a minute."),
-    ("", "down"): _l("Gupshup does not answer. Try again."),
+    ("", "down"): _l("Gupshup does not answer. We ask again by ourselves; you need not change anything."),
     ("", "refused"): _l("Gupshup refused: %(said)s (%(code)s)."),
 }

@@ -27,6 +27,7 @@ def draw(viewer: Viewer, portal: Portal) -> Response:
         section="start",
         lines=lines,
         line=line,
+        broken={one.id for one in lines if _is_broken(one)},
         rows=found,
         is_done=all_done(found),
         progress=progress(found),
@@ -46,6 +47,11 @@ def rows(portal: Portal, line: Line | None) -> list[Row]:
         Row(name, known.get(name), line.id if line is not None else None, counted=True) for name in line_checks.CHECKS
     ]
     return [Row("installed", _installed(portal)), *steps]
+
+
+def _is_broken(line: Line) -> bool:
+    """Whether a line is stopped, or one of its checks found something wrong."""
+    return line.stopped_at is not None or line_checks.worst(line_checks.last(runtime(), line.id)) in ("key", "wrong")
 
 
 def _installed(portal: Portal) -> Result:

@@ -8,7 +8,7 @@ from flask import Response, request
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
 
-from gupshup.errors import GupshupError
+from gupshup.errors import GupshupError, Throttled, Unavailable, Unclear
 from gupshup.templates import TemplateInfo
 from messaging.store.models import Line, Portal
 from messaging.templates import catalogue
@@ -109,6 +109,9 @@ def _draw(viewer: Viewer, portal: Portal, problems: dict[int, GupshupError]) -> 
             {info.status for _, info in stored}, {name: words for name, (words, *_) in STATUSES.items()}
         ),
         problems=problems,
+        silent={
+            line_id for line_id, problem in problems.items() if isinstance(problem, Unavailable | Unclear | Throttled)
+        },
         unlisted=[line for line in lines if not line.app_id],
         synced_at=min((line.templates_synced_at for line in lines if line.templates_synced_at), default=None),
         **_words(),

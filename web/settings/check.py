@@ -22,6 +22,7 @@ from bx24.properties import Descriptor, Properties, describe
 from gupshup.templates import TemplateInfo
 from messaging.files.sources import not_understood, understood
 from messaging.lines import selection
+from messaging.portals import portals
 from messaging.portals.crm import contact_id
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Portal
@@ -89,7 +90,7 @@ class Desk:
         self.runtime = runtime
         self.portal = portal
         self.line = line
-        self.region = phones.region_of(portal.region, portal.language)
+        self.region = portals.phone_region(portal)
 
     def now(self) -> datetime:
         return self.runtime.clock()
@@ -126,6 +127,12 @@ def problems(runtime: Runtime, portal: Portal, side: str, action: Action, given:
     found = dict.fromkeys(_placed(schema, refusal) for refusal in (*long, *refusals))
     judged = [problem for problem in found if not _is_unknown(written.get(problem.field, ""), problem, whole)]
     return sorted(judged, key=lambda problem: (codes.index(problem.field), problem.index or 0))
+
+
+def recipient(portal: Portal, given: Mapping[str, Any]) -> str:
+    """The number that a run would send to, digits, as far as what was typed says: "" for a field, or several numbers."""
+    typed = phones.split(str(given.get("phone") or ""))
+    return phones.digits(typed[0], portals.phone_region(portal)) or "" if len(typed) == 1 else ""
 
 
 def _refusals(

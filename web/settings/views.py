@@ -9,17 +9,20 @@ from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
+from flask_babel import gettext as _
 from flask_babel import ngettext
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from activities.base import STATUS_RESULTS, Action
 from bx24.fields_catalogue import groups
+from messaging.portals import portals
 from messaging.store.models import Portal
 from robots import ROBOTS, lookup
 from web.context import empty, json_map, refuse, runtime
 from web.frames import OpenedFrame, Viewer, opens_frame, page, portal_of, refused, require_frame
 from web.settings import check, fields, listing, texts
+from web.texts import spaced
 
 #: Codes of refusals for a field that is still empty.
 MISSING = frozenset({"value_missing", "template_params"})
@@ -96,7 +99,9 @@ def templates(viewer: Viewer) -> Response:
 @blueprint.post("/settings/check")
 @require_frame
 def checked(viewer: Viewer) -> Response:
-    """JSON {side, action, values: code → text or texts} → {problems: [{field, code, index, text}], heading}."""
+    """JSON {side, action, values: code → text or texts} →
+    {problems: [{field, code, index, text}], heading, recipient, country}.
+    """
     given = json_map()
     side, values = given.get("side"), given.get("values")
     action = lookup.action_of(side, str(given.get("action"))) if isinstance(side, str) and side in _SIDES else None
@@ -106,7 +111,19 @@ def checked(viewer: Viewer) -> Response:
     if portal is None:
         return empty(403)
     found = check.problems(runtime(), portal, str(side), action, values)
-    return jsonify(problems=[problem.to_dict(viewer.language) for problem in found], heading=_heading(found))
+    return jsonify(
+        problems=[problem.to_dict(viewer.language) for problem in found],
+        heading=_heading(found),
+        recipient=_recipient(portal, values),
+        country=portals.phone_region(portal),
+    )
+
+
+def _recipient(portal: Portal, values: dict[str, Any]) -> str:
+    """The number that was typed as it will be used; else in which country numbers are read, `{country}` in the sentence."""
+    if digits := check.recipient(portal, values):
+        return str(_("We will send to %(phone)s", phone=spaced(digits)))
+    return str(_("Numbers without a country code are read as numbers of: {country}"))
 
 
 def _heading(found: list[check.Problem]) -> str:

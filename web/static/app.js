@@ -1,4 +1,5 @@
 // What htmx leaves to us on the app's pages: the session's header, an ended session, focus, times, dialogs, the frame's height.
+import { nameCountries } from './countries.js';
 import { around, byId, make } from './dom.js';
 import { download } from './download.js';
 import { headers, parent, renew } from './session.js';
@@ -52,6 +53,7 @@ for (const silence of ['htmx:sendError', 'htmx:timeout']) {
 
 document.body.addEventListener('htmx:afterSwap', (event) => {
   localise(event.detail.target);
+  nameCountries(event.detail.target);
   // The first of the rows that were fetched: the button that had the focus is gone. (autofocus is refused in a frame.)
   const next = /** @type {HTMLElement | null} */ (document.querySelector('[data-next]'));
   next?.removeAttribute('data-next');
@@ -105,6 +107,7 @@ const beforeReload = /** @type {HTMLAnchorElement | null} */ (
   document.querySelector(`.top a[data-section="${CSS.escape(remembered())}"]:not([aria-current])`));
 
 localise();
+nameCountries();
 parent.followHeight(main);
 // Not a click: htmx binds the links only when the document is ready, and the browser itself would follow the address.
 if (beforeReload) window.htmx.ajax('GET', beforeReload.pathname, { source: beforeReload, target: main });

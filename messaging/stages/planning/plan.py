@@ -194,7 +194,7 @@ def draft_of(runtime: Runtime, run: RunRow, candidates: Callable[[str], list[str
     assert action is not None, f"no action {run.action}"
     schema = action.schema(Client if run.side == "robots" else Person)
     values = load(schema, action.tidy(dict(run.properties or {})))
-    region = phones.region_of(run.region, run.language)
+    region = phones.region_of(run.region, run.language, run.phone_region)
     numbers = phones.valid(candidates(values["phone"]), region)
     keys: dict[str, str] = {}
     for number in numbers:

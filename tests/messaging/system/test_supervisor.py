@@ -10,6 +10,7 @@ import pytest
 PARENT = """
 import signal, sys, time
 from messaging.system.supervisor import Child, Supervisor
+signal.signal(signal.SIGHUP, signal.SIG_DFL)  # the tests may run under nohup
 exec(sys.argv[1])
 supervisor = Supervisor([Child("sleeper", [sys.executable, "-c", "import time; time.sleep(60)"])])
 supervisor.start()

@@ -8,9 +8,11 @@ from flask import Response, request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from gupshup.errors import GupshupError
 from messaging.insight import line_checks
 from messaging.lines import lines
 from messaging.lines.lines import LIMITS, PACES, NewLine
+from messaging.portals import portals
 from messaging.store.models import Line, Portal, shard_of
 from web.context import runtime, typed
 from web.frames import Viewer
@@ -24,6 +26,9 @@ _PROBLEMS = {
     "too_long": _l("Too long: at most %(most)s characters"),
     "not_a_phone": _l("This is not a phone number. Write it with the country code, for example +7 912 345-67-89"),
     "not_a_key": _l("Only Latin letters, digits and signs can stand in a key. Copy it once more"),
+    "key_refused": _l("Gupshup refused this key. Copy the App API Key of this app once more"),
+    "name_unknown": _l("The account of this key has no app called so; capital letters matter"),
+    "other_number": _l("This app has another number. Copy the number from the app's settings in Gupshup's console"),
     "taken": _l("Another line is called so. Choose another name"),
     "not_a_number": _l("Enter a number, for example 10"),
     "out_of_range": _l("Enter a number from %(least)s to %(most)s"),
@@ -43,6 +48,7 @@ def line_change(path: str, endpoint: str, *, affects_checks: bool = True) -> Cal
     """Route an administrator's change of a line to POST /app/lines/<id><path>.
 
     The change returns the sentence to show above the line's page, or raises Refused: then the page shows the form again.
+    It may raise GupshupError when Gupshup did not answer, before anything was changed.
     affects_checks: whether the results of the line's checks are out of date afterwards.
     """
 
@@ -54,6 +60,8 @@ def line_change(path: str, endpoint: str, *, affects_checks: bool = True) -> Cal
                 said = change(viewer, portal, line)
             except Refused as error:
                 return _form_again(viewer, portal, line, error)
+            except GupshupError:
+                return line_page(viewer, portal, line.id, is_silent=True)
             if affects_checks:
                 _renew(line)
             return line_page(viewer, portal, line.id, said=said)
@@ -94,23 +102,40 @@ def form(viewer: Viewer, portal: Portal) -> Response:
 @blueprint.post("/lines", endpoint="connect_line")
 @changes
 def connect(viewer: Viewer, portal: Portal) -> Response:
-    """Store the line. The line's page then asks Gupshup whether it accepts the key."""
+    """Store the line, once Gupshup has accepted its key, name and number."""
     given = NewLine(*(typed(one.name) for one in fields(NewLine)))
     new = given.tidied()
     if problems := new.problems():
         return _form(viewer, given, problems)
     try:
+        lines.check_name(runtime(), portal.member_id, new)
+        if refused := line_checks.refusals(runtime(), new):
+            return _form(viewer, given, refused)
         line = lines.add(runtime(), portal.member_id, new)
     except lines.Taken:
         return _form(viewer, given, {"name": "taken"})
+    except GupshupError:
+        return _form(viewer, given, {}, is_silent=True)
     _renew(line)
     return line_page(viewer, portal, line.id, said=_("The line is connected. Now it is being checked."))
 
 
-def _form(viewer: Viewer, given: NewLine, problems: dict[str, str]) -> Response:
-    """problems: field → code; shown in the order of the form."""
+def _form(viewer: Viewer, given: NewLine, problems: dict[str, str], *, is_silent: bool = False) -> Response:
+    """problems: field → code; shown in the order of the form. is_silent: whether Gupshup did not answer."""
     errors = {one.name: _problem(one.name, problems[one.name]) for one in fields(NewLine) if one.name in problems}
-    return show("pages/lines_new.html", viewer, section="lines", given=given, labels=LABELS, errors=errors)
+    again = {"key_again": bool(errors) or is_silent, "is_silent": is_silent}
+    return show("pages/lines_new.html", viewer, section="lines", given=given, labels=LABELS, errors=errors, **again)
+
+
+@blueprint.post("/lines/country", endpoint="phone_country")
+@changes
+def set_country(viewer: Viewer, portal: Portal) -> Response:
+    """The country in which numbers without a country code are read."""
+    try:
+        portals.set_phone_region(runtime(), portal.id, typed("country"))
+    except ValueError:
+        return show("pages/problem.html", viewer, status=404, problem="not_found")
+    return table(said=_("The country is saved."))
 
 
 # --- a connected line -------------------------------------------------------------------------------------------------------
@@ -148,8 +173,18 @@ def new_key(viewer: Viewer, portal: Portal, line: Line) -> str:
     if problems := new.problems():
         field, code = next(iter(problems.items()))
         raise Refused(field, given.get(field, ""), code)
+    if given["api_key"]:
+        _try_key(new)
     lines.add(runtime(), portal.member_id, new)
     return str(_("Saved. Now the line is being checked."))
+
+
+def _try_key(new: NewLine) -> None:
+    """Raises Refused, and GupshupError without an answer. What is wrong with the number is another field's matter."""
+    refused = line_checks.refusals(runtime(), new)
+    for field in ("api_key", "app_name"):
+        if field in refused:
+            raise Refused("api_key", "", refused[field])
 
 
 @line_change("/default", "default_line", affects_checks=False)

@@ -87,8 +87,13 @@ def line_page(
     said: str = "",
     typed: Mapping[str, str] | None = None,
     errors: Mapping[str, str] | None = None,
+    *,
+    is_silent: bool = False,
 ) -> Response:
-    """The page of a line. said: what was just done; typed and errors: by field of a form that was refused."""
+    """The page of a line. said: what was just done; typed and errors: by field of a form that was refused.
+
+    is_silent: whether Gupshup did not answer, so that nothing was changed.
+    """
     with runtime().db.read() as session:
         line = session.get_one(Line, line_id)
         [listed] = listed_lines(session, viewer, portal, [line])
@@ -110,6 +115,7 @@ def line_page(
         said=said,
         typed=typed or {},
         errors=errors or {},
+        is_silent=is_silent,
     )
 
 
@@ -122,6 +128,14 @@ def check(viewer: Viewer, portal: Portal, line: Line, name: str) -> Response:
     if name not in CHECKS:
         return show("pages/problem.html", viewer, status=404, problem="not_found")
     return _row(viewer, portal, line, name)
+
+
+@line_view("/state", "line_state")
+def state(viewer: Viewer, portal: Portal, line: Line) -> Response:
+    """The line's badge, drawn anew after its checks."""
+    with runtime().db.read() as session:
+        [listed] = listed_lines(session, viewer, portal, [line])
+    return page("pages/lines_state.html", viewer, state=listed.state)
 
 
 @line_view("/webhook", "subscribe_line", "POST")
@@ -140,7 +154,10 @@ def _row(viewer: Viewer, portal: Portal, line: Line, name: str, refused: str = "
     row = Row(name, line_checks.ask(runtime(), line, name), line.id, counted="counted" in request.args)
     address = _webhook_address(viewer, line, row)
     drawn = page("pages/lines_check.html", viewer, row=row, line=line, address=address, refused=refused)
-    return fill(drawn, {"progress": str(progress(steps(portal, line)))}) if row.counted else drawn
+    if row.counted:
+        return fill(drawn, {"progress": str(progress(steps(portal, line)))})
+    drawn.headers["HX-Trigger"] = "waba24-checked"  # the badge of the line draws itself anew
+    return drawn
 
 
 def _webhook_address(viewer: Viewer, line: Line, row: Row) -> str:

@@ -10,8 +10,10 @@ from markupsafe import Markup
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from messaging.insight import line_activity
+from activities import phones
+from messaging.insight import line_activity, line_checks
 from messaging.lines import circuit_breaker
+from messaging.portals import portals
 from messaging.store.models import Line, Message, Portal, Tally
 from web.context import runtime
 from web.frames import Viewer
@@ -48,7 +50,11 @@ def table(viewer: Viewer, portal: Portal, said: str = "") -> Response:
         mine = select(Line).where(Line.portal_id == portal.id, is_shown)
         found = session.scalars(mine.order_by(Line.status, Line.id)).all()
         listed = listed_lines(session, viewer, portal, found)
-    return show("pages/lines.html", viewer, section="lines", listed=listed, said=said)
+        reads_as = portals.phone_region(session.get_one(Portal, portal.id))
+    countries = sorted(phones.regions())
+    return show(
+        "pages/lines.html", viewer, section="lines", listed=listed, said=said, country=reads_as, countries=countries
+    )
 
 
 def listed_lines(session: Session, viewer: Viewer, portal: Portal, lines: Sequence[Line]) -> list[Listed]:
@@ -77,15 +83,22 @@ def _queued(session: Session, line: Line) -> int:
 
 
 def _state(line: Line, viewer: Viewer, *, is_silent: bool) -> Markup:
-    """The worst of what is true about the line."""
+    """The worst of what is true about the line, and of what its checks found last."""
     if line.status != "connected":
         return badge("", "minus", _("Removed"))
     if line.stopped_at is not None:
         return badge("bad", "cross", _("Key refused") if circuit_breaker.is_asked(line) else _("Stopped"))
+    worst = line_checks.worst(line_checks.last(runtime(), line.id))
+    if worst == "key":
+        return badge("bad", "cross", _("Key refused"))
     if line.paused_at is not None:
         return _paused(line, viewer)
     if is_silent:
         return badge("warn", "warning", _("No webhooks"))
+    if worst == "wrong":
+        return badge("bad", "cross", _("Needs fixing"))
+    if worst == "unknown":
+        return badge("warn", "warning", _("Could not be checked"))
     return badge("ok", "check", _("Working"))
 
 

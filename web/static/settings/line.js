@@ -1,10 +1,13 @@
 // From which line, and to whom: the first two fields of every action.
-import { make } from '../dom.js';
+import { countryName } from '../countries.js';
+import { make, write } from '../dom.js';
 import { notice, selectField, textField } from './controls.js';
+import { fill } from './expressions.js';
 import { property } from './form.js';
 import { say } from './texts.js';
 
 /** @import { Form, Line } from './form.js' */
+/** @import { Answer } from './problems.js' */
 /** @import { Texts } from './texts.js' */
 
 /** The properties drawn here. */
@@ -63,10 +66,18 @@ export function senderOf(form) {
   return chosenLine(form)?.name ?? 'WhatsApp';
 }
 
-/** @param {Form} form */
+/**
+ * The field, and `show` for what the server says about its number: how it will be dialled.
+ * @param {Form} form
+ */
 export function recipientField(form) {
   const { texts } = form;
   const { required, hint } = property(form, 'phone');
   const placeholder = required ? '+7 912 345-67-89' : say(texts, 'to.client');
-  return textField(form, 'phone', { label: say(texts, 'to.label'), hint, placeholder, fit: 'phone' }).element;
+  const field = textField(form, 'phone', { label: say(texts, 'to.label'), hint, placeholder, fit: 'phone' }).element;
+  const note = make('p', { class: 'hint', id: 'recipient' });
+  return {
+    element: make('div', { class: 'with-note' }, field, note),
+    show: (/** @type {Answer} */ { recipient, country }) => write(note, fill(recipient, { country: countryName(country) })),
+  };
 }

@@ -71,12 +71,14 @@ function makeForm(page, catalogue, makeContent) {
   const checks = problems({
     ask: () => check(form),
     controls: form.controls,
+    showRecipient: (answer) => recipient.show(answer),
     isShown: (code) => !store.isNew || touched.has(code),
     words: { ready: () => readyWords(form, content), offline: () => say(texts, unanswered) },
   });
   const content = makeContent(form);
+  const recipient = recipientField(form);
   const screen = beside(form, content);
-  const parts = [lineField(form, () => content.lineChanged?.()), recipientField(form), ...content.elements,
+  const parts = [lineField(form, () => content.lineChanged?.()), recipient.element, ...content.elements,
     ...ending(form), make('p', { class: 'hint save', text: say(texts, 'page.save') })];
   const element = frame(form, checks, make('form', { class: 'settings-form', on: {
     submit: (event) => event.preventDefault(),

@@ -8,7 +8,7 @@ const PAUSE_MS = 500;
 /**
  * @typedef {{field: string, code: string, index: number | null, text: string}} Problem field: the property's code; code:
  *   of the refusal; index: of the entry in a multiple property, from 1
- * @typedef {{problems: Problem[], heading: string}} Answer of web/settings/check.py
+ * @typedef {{problems: Problem[], heading: string, recipient: string, country: string}} Answer of web/settings/check.py
  */
 
 /**
@@ -16,9 +16,10 @@ const PAUSE_MS = 500;
  * @param {() => Promise<Answer | null>} how.ask
  * @param {Map<string, Control>} how.controls by property
  * @param {(code: string) => boolean} how.isShown  whether a missing value of this property is already told beside it
+ * @param {(answer: Answer) => void} how.showRecipient
  * @param {{ready: () => string, offline: () => string}} how.words
  */
-export function problems({ ask, controls, isShown, words }) {
+export function problems({ ask, controls, isShown, showRecipient, words }) {
   const heading = make('span', { class: 'summary-words' });
   const list = make('ul', { class: 'summary-list' });
   const line = make('summary', {}, heading);
@@ -40,6 +41,7 @@ export function problems({ ask, controls, isShown, words }) {
     const found = answer?.problems ?? [];
     element.classList.toggle('is-good', Boolean(answer) && !found.length);
     element.classList.toggle('is-bad', !answer || found.length > 0);
+    if (answer) showRecipient(answer);
     write(heading, answer ? answer.heading || words.ready() : words.offline());
     list.replaceChildren(...found.map((problem) => link(problem)));
     line.tabIndex = found.length ? 0 : -1;
