@@ -89,13 +89,24 @@ def _tune(connection: Any, _: ConnectionPoolEntry) -> None:
     connection.isolation_level = None  # pysqlite must not begin by itself: _begin_as_writer does
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT_MS}",
-        "journal_mode=WAL",
         "synchronous=FULL",
         "foreign_keys=ON",
         "temp_store=MEMORY",
         f"cache_size=-{CACHE_KB}",
     ):
         connection.execute(f"PRAGMA {pragma}")
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode != "wal" and isinstance(connection, TakingTurns):
+        _switch_to_wal(connection)
+
+
+def _switch_to_wal(connection: TakingTurns) -> None:
+    """A new database only: it stays so. Two processes that switch at once would be "locked", whatever the busy timeout is."""
+    connection.take_turn()
+    try:
+        connection.execute("PRAGMA journal_mode=WAL")
+    finally:
+        connection.pass_on()
 
 
 def _begin_as_writer(connection: Any) -> None:
