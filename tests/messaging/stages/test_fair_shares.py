@@ -31,6 +31,7 @@ def handed_out(world: World) -> list[str]:
 
 
 def files_of_robots(shop: World) -> None:
+    open_windows(shop)
     start_each(shop, *[("robot.send_file", {"file": "601", "phone": OLGA, "caption": str(n)}) for n in range(MANY)])
     shop.now += timedelta(seconds=1)  # the portal queues its calls
     shop.bx.deliver_due()
