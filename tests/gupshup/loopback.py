@@ -145,18 +145,6 @@ def raw_answer(data: bytes) -> Act:
     return act
 
 
-def dripping(head: bytes) -> Act:
-    """Read the request, send this, and then a byte now and then for as long as somebody listens."""
-
-    def act(server: Server, connection: socket.socket) -> None:
-        server.read(connection)
-        connection.sendall(head)
-        while not server.released.wait(0.05):
-            connection.sendall(b"x")
-
-    return act
-
-
 def close(server: Server, connection: socket.socket) -> None:
     """Close before anything is read."""
 

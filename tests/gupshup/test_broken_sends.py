@@ -10,7 +10,6 @@ import pytest
 import requests
 import urllib3.util.connection
 
-from gupshup import transport
 from gupshup.client import Client, session
 from gupshup.errors import Kind, NotWritten, Unclear
 from tests.gupshup import loopback
@@ -78,26 +77,6 @@ def test_an_address_that_is_none_wrote_nothing(make: Callable[..., Client], url:
 
 
 # ------------------------------------------------------------------ nobody knows
-
-
-@pytest.mark.parametrize(
-    "head",
-    [
-        b"HTTP/1.1 200 OK\r\nX-Slow: ",
-        b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\n\r\n",
-    ],
-    ids=["headers", "body", "no-length"],
-)
-def test_an_answer_that_drips_is_cut_when_its_time_is_up(
-    make: Callable[..., Client], monkeypatch: pytest.MonkeyPatch, head: bytes
-) -> None:
-    """Each byte is in time for the read timeout; without the cut it would go on for as long as the server likes."""
-    monkeypatch.setattr(transport, "TOTAL_S", 0.2)
-    with serving(loopback.dripping(head)) as server, pytest.raises(Unclear) as caught:
-        send(make(server.url))
-    assert "the answer takes longer than" in caught.value.reason
-
 
 BROKEN: list[tuple[str, Act]] = [
     ("no answer in time", loopback.read_and_hang),
