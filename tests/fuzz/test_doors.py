@@ -29,7 +29,7 @@ from tests.support.world import AUTH, PORTAL, World
 from tests.web.inside import Frame
 from tests.web.posts import auth_of, encoded, frame_form, robot_call
 
-CASES = int(os.environ.get("CASES", "500"))
+CASES = int(os.environ.get("CASES", "40"))
 SEED = int(os.environ.get("SEED", "24"))
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "bx24"
 RUNS = [dict(parse_qsl(path.read_text().strip())) for path in sorted(FIXTURES.glob("run__*.form"))]
