@@ -51,5 +51,5 @@ def _as_list(value: Any) -> list[Any]:
 def _id(value: Any) -> int:
     try:
         return int(value or 0)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):  # JSON may hold Infinity
         return 0

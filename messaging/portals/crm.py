@@ -49,7 +49,7 @@ class Cards:
             if error is not None and error.code.upper() not in ("NOT_FOUND", "ERROR_NOT_FOUND", "100"):
                 self._closed[kind, number] = error
             else:
-                self._found[kind, number] = (reply.results.get(f"{kind}_{number}") or {}).get("item") or {}
+                self._found[kind, number] = dict(_item(reply.results.get(f"{kind}_{number}")))
 
 
 # --- a contact as a card

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import requests
 
 from activities.errors import Refused
+from bx24.batch import BatchReply
 from bx24.errors import Bx24Error
-from messaging.portals import crm
+from messaging.portals import crm, tokens
+from robots import client
 from tests.flows.scenes import ONE_DATABASE
 from tests.support.world import World
 
@@ -51,3 +55,13 @@ def test_a_busy_portal_is_asked_for_the_contact_again(shop: World) -> None:
     with pytest.raises(Bx24Error) as caught:
         crm.contact_card(shop.runtime, 1, "1")
     assert caught.value.retryable
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    "card", ["text", 7, ["x"], None, {"item": "text"}, {"item": [1]}, {"item": {"contactId": 1e999}}]
+)
+def test_a_card_that_is_none_has_no_phone(shop: World, monkeypatch: pytest.MonkeyPatch, card: Any) -> None:
+    """A self-hosted portal answers what it likes; its run fails for want of a phone, not through a fault of ours."""
+    monkeypatch.setattr(tokens.PortalClient, "batch", lambda *_: BatchReply({"2_1": card}, {}, {}))
+    assert client.phones(2, 1, crm.Cards(shop.runtime, 1).fetch) == []
