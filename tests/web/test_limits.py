@@ -92,6 +92,7 @@ def test_nothing_is_read_of_a_webhook_with_an_unknown_secret(shop: World) -> Non
 
 @ONE_DATABASE
 def test_a_webhook_over_4_megabytes_is_refused_unread(shop: World) -> None:
+    assert bounds.WEBHOOK_BYTES == 4 * MB
     path = webhook_path(shop, shop.line)
     body = Body(b"x" * (bounds.WEBHOOK_BYTES + 1))
     assert post(shop, path, body).status_code == 413
