@@ -13,6 +13,8 @@ from tests.support.world import APP, PORTAL, World
 from web.frames import HEADER, Viewer, issue
 
 ADMINISTRATOR, EMPLOYEE = 1, 2
+#: The form of a new line, as it may be filled in.
+NEW_LINE = {"api_key": "k" * 32, "app_name": "newshop", "phone": "+7 (900) 555-66-77", "app_id": "", "name": "Сервис"}
 
 
 class Frame:
