@@ -7,9 +7,8 @@
 process at a time, so pace, order and "one call in flight" are plain local state there.
 Phones, texts, tokens and keys are EncryptedText; a phone is found by `phone_key`, a keyed digest.
 
-Rows stay for a year and more, a queue is empty again in a moment: what a queue is read by is a partial index, so that its
-size is the queue's and not the table's. Its condition is written as the queries write theirs (`=` and OR, never IN: SQLite
-uses a partial index only if a term of the query stands in it word for word); `tests/messaging/store/test_query_plans.py` looks.
+Rows stay for a year, a queue is empty again in a moment: a queue is read by a partial index, as large as the queue. Its
+condition is written as in the queries (`=` and OR, never IN: SQLite wants a term of the query in it word for word).
 """
 
 from datetime import date, datetime
@@ -19,6 +18,7 @@ from sqlalchemy import Boolean, Date, Float, ForeignKey, Index, Integer, SmallIn
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import JSON
 
+from messaging.store.indexes import partial
 from messaging.store.types import Digest, EncryptedJson, EncryptedText, Key, LiteralString, UTCDateTime
 
 SHARDS = 64
@@ -27,11 +27,6 @@ SHARDS = 64
 def shard_of(portal_id: int) -> int:
     """Which shard a portal's work belongs to."""
     return portal_id % SHARDS
-
-
-def _partial(name: str, *columns: str, where: str) -> Index:
-    """An index of a part of the rows, on both databases."""
-    return Index(name, *columns, sqlite_where=text(where), postgresql_where=text(where))
 
 
 class Base(DeclarativeBase):
@@ -85,8 +80,7 @@ class Portal(Base):
 class Line(Base):
     """One Gupshup app with its number. status: `connected` or `removed`.
 
-    A connected line may be stopped (messaging.lines.circuit_breaker): `stopped_at`, the code that stopped it and the
-    provider's words.
+    A connected line may be stopped (messaging.lines.circuit_breaker): `stopped_at`, the code and the provider's words.
     probe_at: when a drain asks or looks again. trial_at: from when on one message may leave to try it; trial_run_id: that one.
     news: what the portal's administrator is still to be told at `news_at`, `stopped` or `resumed`; news_error: why nobody was.
     It may be paused by hand (messaging.lines.lines): `paused_at`, and the portal's user who did it, None: an operator.
@@ -96,9 +90,9 @@ class Line(Base):
     __table_args__ = (
         UniqueConstraint("secret_digest"),
         Index("ix_line_portal", "portal_id"),
-        _partial("ix_line_stopped", "stopped_at", where="stopped_at IS NOT NULL"),
-        _partial("ix_line_probe", "probe_at", where="probe_at IS NOT NULL"),
-        _partial("ix_line_news", "news_at", where="news_at IS NOT NULL"),
+        partial("ix_line_stopped", "stopped_at", where="stopped_at IS NOT NULL"),
+        partial("ix_line_probe", "probe_at", where="probe_at IS NOT NULL"),
+        partial("ix_line_news", "news_at", where="news_at IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -158,8 +152,8 @@ class Conversation(Base):
     __tablename__ = "conversation"
     __table_args__ = (
         UniqueConstraint("line_id", "phone_key"),
-        _partial("ix_conversation_alias", "line_id", "alias_key", where="alias_key IS NOT NULL"),
-        _partial("ix_conversation_user", "line_id", "user_key", where="user_key IS NOT NULL"),
+        partial("ix_conversation_alias", "line_id", "alias_key", where="alias_key IS NOT NULL"),
+        partial("ix_conversation_user", "line_id", "user_key", where="user_key IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -184,12 +178,12 @@ class Run(Base):
     __tablename__ = "run"
     __table_args__ = (
         UniqueConstraint("portal_id", "token_digest"),
-        _partial("ix_run_stored", "shard", "portal_id", "id", where="state = 'stored'"),
-        _partial("ix_run_deadline", "shard", "deadline_at", where="state <> 'ended'"),
-        _partial("ix_run_answer", "shard", "answer_at", where="answer_at IS NOT NULL"),
-        _partial("ix_run_replied", "conversation_id", "id", where="state = 'waiting' AND until = 'replied'"),
-        _partial("ix_run_conversation", "conversation_id", where="conversation_id IS NOT NULL"),
-        _partial("ix_run_texts", "ended_at", where="state = 'ended' AND event_token <> ''"),
+        partial("ix_run_stored", "shard", "portal_id", "id", where="state = 'stored'"),
+        partial("ix_run_deadline", "shard", "deadline_at", where="state <> 'ended'"),
+        partial("ix_run_answer", "shard", "answer_at", where="answer_at IS NOT NULL"),
+        partial("ix_run_replied", "conversation_id", "id", where="state = 'waiting' AND until = 'replied'"),
+        partial("ix_run_conversation", "conversation_id", where="conversation_id IS NOT NULL"),
+        partial("ix_run_texts", "ended_at", where="state = 'ended' AND event_token <> ''"),
         # All that the list of messages is filtered by and the robots' weeks are counted by: neither need open a row.
         Index("ix_run_portal", "portal_id", "id", "stored_at", "action", "line_id", "outcome", "error_code"),
         Index("ix_run_item", "portal_id", "item"),
@@ -249,21 +243,19 @@ class Message(Base):
     __tablename__ = "message"
     __table_args__ = (
         UniqueConstraint("run_id"),
-        _partial("ix_message_queued", "shard", "send_at", where="status = 'queued'"),
+        partial("ix_message_queued", "shard", "send_at", where="status = 'queued'"),
         UniqueConstraint("origin", "origin_id"),
-        _partial("ix_message_turn", "line_id", "priority", "position", "id", where="status = 'queued'"),
-        _partial(
+        partial("ix_message_turn", "line_id", "priority", "position", "id", where="status = 'queued'"),
+        partial(
             "ix_message_lane",
             *("conversation_id", "priority", "position", "id"),
             where="status = 'queued' OR status = 'sending'",
         ),
-        _partial(
-            "ix_message_flight", "shard", "status", "claimed_at", where="status = 'sending' OR status = 'unknown'"
-        ),
-        _partial("ix_message_gupshup", "gupshup_id", where="gupshup_id IS NOT NULL"),
-        _partial("ix_message_whatsapp", "whatsapp_id", where="whatsapp_id IS NOT NULL"),
+        partial("ix_message_flight", "shard", "status", "claimed_at", where="status = 'sending' OR status = 'unknown'"),
+        partial("ix_message_gupshup", "gupshup_id", where="gupshup_id IS NOT NULL"),
+        partial("ix_message_whatsapp", "whatsapp_id", where="whatsapp_id IS NOT NULL"),
         Index("ix_message_conversation", "conversation_id", "id"),
-        _partial("ix_message_failed", "portal_id", "run_id", "error_code", "line_id", where="status = 'failed'"),
+        partial("ix_message_failed", "portal_id", "run_id", "error_code", "line_id", where="status = 'failed'"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -315,8 +307,8 @@ class InboundEvent(Base):
     __tablename__ = "inbound_event"
     __table_args__ = (
         UniqueConstraint("line_id", "key"),
-        _partial("ix_inbound_due", "shard", "due_at", where="state = 'stored'"),
-        _partial("ix_inbound_ref", "ref", where="state = 'stored'"),
+        partial("ix_inbound_due", "shard", "due_at", where="state = 'stored'"),
+        partial("ix_inbound_ref", "ref", where="state = 'stored'"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -366,10 +358,10 @@ class Reply(Base):
     __tablename__ = "reply"
     __table_args__ = (
         UniqueConstraint("line_id", "provider_id"),
-        _partial("ix_reply_fetch", "shard", "fetch_at", where="fetch_at IS NOT NULL"),
+        partial("ix_reply_fetch", "shard", "fetch_at", where="fetch_at IS NOT NULL"),
         Index("ix_reply_conversation", "conversation_id", "id"),
-        _partial("ix_reply_run", "run_id", where="run_id IS NOT NULL"),
-        _partial("ix_reply_texts", "received_at", where="content <> ''"),
+        partial("ix_reply_run", "run_id", where="run_id IS NOT NULL"),
+        partial("ix_reply_texts", "received_at", where="content <> ''"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
