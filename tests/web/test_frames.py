@@ -65,7 +65,7 @@ def test_frames_that_wait_for_a_slow_bitrix24_leave_threads_to_robots(
 ) -> None:
     """The auth server is asked by three threads; a portal by one, since any number of its users may open pages."""
     for name in ("_auth_threads", "_page_threads"):
-        monkeypatch.setattr(portals, name, concurrency.ConcurrencyLimit(patience_s=0.05))
+        monkeypatch.setattr(portals, name, concurrency.ConcurrencyLimit(patience_s=0.05, now=lambda: 0.0))
     held, go_on, timeouts = threading.Semaphore(0), threading.Event(), []
     send = shop.net.send
 
