@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from redis import Redis
 from sqlalchemy import text
 
 from messaging.insight import daily
+from messaging.limits.bounds import DISK_FULL_SHOWN_S
 from messaging.lines import lines
 from messaging.store.models import Run
 from tests.flows.scenes import (
@@ -97,6 +99,19 @@ MAY_SEE: list[tuple[str, dict[str, str], str, int]] = [
     ("s3cret", {"Authorization": "Bearer ключ"}, "127.0.0.1", 403),
     ("s3cret", {"Authorization": "Bearer s3cret"}, "10.0.0.7", 200),
 ]
+
+
+@ONE_DATABASE
+def test_a_disk_that_was_full_a_moment_ago_is_told_for_a_minute(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """DATA_DIR has room, and the database's disk had none when a call came."""
+    intake, seconds = world.runtime.intake, 1000.0
+    monkeypatch.setattr(intake, "now", lambda: seconds)
+    assert world.app.get("/readyz").status_code == 200
+    intake.disk_full_at = seconds
+    answer = world.app.get("/readyz")
+    assert (answer.status_code, answer.json["database"]) == (503, "the disk is full: a call could not be stored")
+    seconds += DISK_FULL_SHOWN_S
+    assert world.app.get("/readyz").status_code == 200
 
 
 @ONE_DATABASE
