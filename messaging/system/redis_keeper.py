@@ -11,10 +11,9 @@ when the last user is gone, and a process that starts while the server is ending
 Only the standard library: the keeper runs without the project's packages, in 10 MB.
 """
 
-import ctypes
 import fcntl
 import os
-import signal
+import shutil
 import subprocess
 import sys
 import time
@@ -24,14 +23,13 @@ POLL_S = 0.25
 UNUSED_S = 3.0
 #: What the server may take to write everything down. Killed later, it loses nothing that the kernel has.
 STOP_S = 5.0
-PR_SET_PDEATHSIG = 1
 
 
 def main(users: int, server: int, command: list[str]) -> int:
     """Start `command` with the lock `server`, wait until it or its last user has ended. Returns at once in the parent."""
     if os.fork():
         return 0  # the child belongs to init: no zombie is left in the process that asked for it
-    process = subprocess.Popen(command, pass_fds=(server,), preexec_fn=_end_with_keeper)
+    process = subprocess.Popen(_tied_to_keeper(command), pass_fds=(server,))
     os.close(server)
     used_at = time.monotonic()
     while process.poll() is None:
@@ -60,10 +58,14 @@ def _is_unused(users: int) -> bool:
     return True
 
 
-def _end_with_keeper() -> None:
-    """Have the kernel end the server when the keeper is killed. Elsewhere than on Linux, the next user ends it."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+def _tied_to_keeper(command: list[str]) -> list[str]:
+    """The command, so that the kernel ends it when the keeper is killed: by `setpriv` of util-linux, which every Linux but
+    the smallest has. Without it the server stays until the next user ends it.
+    """
+    setpriv = shutil.which("setpriv")
+    tie = [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+    works = bool(tie) and subprocess.run([*tie, "true"], capture_output=True, check=False).returncode == 0
+    return [*tie, *command] if works else command
 
 
 if __name__ == "__main__":
