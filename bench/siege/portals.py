@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -22,7 +23,7 @@ class _Server(ThreadingHTTPServer):
         self.stopped = threading.Event()
 
 
-class _Answer(BaseHTTPRequestHandler):
+class _Answer(BaseHTTPRequestHandler, ABC):
     """Reads what it is asked and answers in its own way."""
 
     protocol_version = "HTTP/1.1"
@@ -39,8 +40,9 @@ class _Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.do_POST()
 
+    @abstractmethod
     def answer(self) -> None:
-        raise NotImplementedError
+        """Answer in the portal's own way."""
 
     def start(self, length: int, kind: str = "application/json") -> None:
         self.send_response(200)

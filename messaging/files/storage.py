@@ -164,8 +164,8 @@ class Files:
 
 def check_room(runtime: Runtime, label: str) -> None:
     """Raises Unfetched where little room is left: the last of it belongs to the database, which is often on the same disk."""
-    if disk.free_bytes(folder(runtime)) < bounds.FREE_FOR_FILES_BYTES:
-        log.error("no room for files", free=disk.free_bytes(folder(runtime)))
+    if (free := disk.free_bytes(folder(runtime))) < bounds.FREE_FOR_FILES_BYTES:
+        log.error("no room for files", free=free)
         raise unreachable(label, "room", passing=True)
 
 

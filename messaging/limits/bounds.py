@@ -15,8 +15,6 @@ WEBHOOK_BYTES = 4 * MB  # a webhook of Gupshup; from gupshup.webhooks.READ_BYTES
 LONG_BODY_BYTES = 256 * KB  # few are longer; as gupshup.webhooks.READ_BYTES
 PAGE_BYTES = 512 * KB  # what our own pages send: a form, the settings of one robot
 
-# Fields and entries. Over it: cut, or an error in the workflow log.
-
 # Numbers, characters.
 REFUSED_TOKENS = 10_000  # that a process remembers
 

@@ -72,9 +72,8 @@ class Probing:
 
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
-        self.busy: set[int] = set()
-        #: Portals that are being told something: one slot of the two each.
-        self._told_now: set[int] = set()
+        #: The lines in flight; of a notice with its portal, which has one slot of the two, else 0.
+        self.busy: set[tuple[int, int]] = set()
 
     @staticmethod
     def slots(threads: int) -> int:
@@ -84,21 +83,31 @@ class Probing:
         now = self.runtime.clock()
         found = session.scalars(
             select(Line)
-            .where(circuit_breaker.due(now), (Line.portal_id % SHARDS).in_(held), Line.id.not_in(self.busy))
+            .where(
+                circuit_breaker.due(now),
+                (Line.portal_id % SHARDS).in_(held),
+                Line.id.not_in([line_id for line_id, _ in self.busy]),
+            )
             .options(joinedload(Line.portal))
-            .where(Line.portal_id.not_in(self._told_now))
+            .where(Line.portal_id.not_in(self._told()))
             .order_by(Line.id)
             .limit(free_slots)
         ).all()
-        tasks = [task for line in found if (task := self._task(session, line, now)) is not None]
-        self.busy |= {task.line_id for task in tasks}
+        tasks: list[Task] = []
+        for line in found:
+            if (task := self._task(session, line, now)) is not None:
+                self.busy.add(_busy(task))
+                tasks.append(task)
         return tasks
+
+    def _told(self) -> set[int]:
+        """The portals that are being told something."""
+        return {portal_id for _, portal_id in self.busy if portal_id}
 
     def _task(self, session: Session, line: Line, now: datetime) -> Task | None:
         if line.news_at is not None and line.news_at <= now:
-            if line.portal_id in self._told_now:
+            if line.portal_id in self._told():
                 return None
-            self._told_now.add(line.portal_id)
             return _notice(line, line.news_at)
         if circuit_breaker.is_asked(line) and line.stopped_at is not None:
             # Without the app id Gupshup checks what a message would need: app name and number as well as the key.
@@ -122,7 +131,7 @@ class Probing:
             self._record(session, task, result)
 
     def _record(self, session: Session, task: Task, result: Result) -> None:
-        self._let_go(task)
+        self.busy.discard(_busy(task))
         if session.get(Line, task.line_id) is None:
             return  # deleted together with its portal
         if isinstance(task, Question):
@@ -152,14 +161,9 @@ class Probing:
         line.news_at = self.runtime.clock() + wait if again else None
         log.error("administrator could not be told", line=line.id, news=line.news, code=result.code, again=again)
 
-    def _let_go(self, task: Task) -> None:
-        self.busy.discard(task.line_id)
-        if isinstance(task, Notice):
-            self._told_now.discard(task.portal_id)
-
     def lost(self, session: Session, task: Task) -> None:
         """A fault of ours: again in ten minutes."""
-        self._let_go(task)
+        self.busy.discard(_busy(task))
         line = session.get(Line, task.line_id, with_for_update=True)
         if line is None:
             return
@@ -168,6 +172,11 @@ class Probing:
             line.news_at = later
         elif isinstance(task, Question) and line.probe_at is not None:
             line.probe_at = later
+
+
+def _busy(task: Task) -> tuple[int, int]:
+    """What `Probing.busy` holds of a task in flight."""
+    return task.line_id, task.portal_id if isinstance(task, Notice) else 0
 
 
 def _notice(line: Line, due_at: datetime) -> Notice:

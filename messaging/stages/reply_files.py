@@ -45,8 +45,8 @@ class Fetching:
 
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
-        self.busy: set[int] = set()
-        self._portals: Counter[int] = Counter()
+        #: The replies whose files are being copied, each with its portal.
+        self.busy: set[tuple[int, int]] = set()
         self._share = 1
 
     def slots(self, threads: int) -> int:
@@ -55,19 +55,24 @@ class Fetching:
         return slots
 
     def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Fetch]:
+        taken = Counter(portal_id for _, portal_id in self.busy)
         due = session.execute(
             select(Reply, Line.portal_id)
             .join(Line, Line.id == Reply.line_id)
-            .where(Reply.shard.in_(held), Reply.fetch_at <= self.runtime.clock(), Reply.id.not_in(self.busy))
-            .where(Line.portal_id.not_in([portal for portal, count in self._portals.items() if count >= self._share]))
+            .where(
+                Reply.shard.in_(held),
+                Reply.fetch_at <= self.runtime.clock(),
+                Reply.id.not_in([reply_id for reply_id, _ in self.busy]),
+            )
+            .where(Line.portal_id.not_in([portal for portal, count in taken.items() if count >= self._share]))
             .order_by(Reply.id)
             .limit(LOOKED_AT)
         ).all()
         tasks: list[Fetch] = []
         for reply, portal_id in due:
-            if len(tasks) < free_slots and self._portals[portal_id] < self._share:
-                self._portals[portal_id] += 1
-                self.busy.add(reply.id)
+            if len(tasks) < free_slots and taken[portal_id] < self._share:
+                taken[portal_id] += 1
+                self.busy.add((reply.id, portal_id))
                 content = reply.content
                 tasks.append(Fetch(reply.id, portal_id, content["url"], content["name"], content["mime"]))
         return tasks
@@ -84,7 +89,7 @@ class Fetching:
             self._record(session, fetch, result)
 
     def _record(self, session: Session, fetch: Fetch, result: str | Refused) -> None:
-        self._let_go(fetch)
+        self.busy.discard((fetch.reply_id, fetch.portal_id))
         reply = session.get(Reply, fetch.reply_id, with_for_update=True)
         if reply is None:
             return  # deleted together with its portal
@@ -110,13 +115,9 @@ class Fetching:
             outcome = outcomes.Outcome(OutcomeKind.REPLIED, values=reply.content["values"])
             outcomes.end_runs(session, self.runtime, [reply.run_id], outcome)
 
-    def _let_go(self, fetch: Fetch) -> None:
-        self.busy.discard(fetch.reply_id)
-        self._portals -= Counter([fetch.portal_id])
-
     def lost(self, session: Session, fetch: Fetch) -> None:
         """A fault of ours: the run goes on without the file."""
-        self._let_go(fetch)
+        self.busy.discard((fetch.reply_id, fetch.portal_id))
         reply = session.get(Reply, fetch.reply_id)
         if reply is not None:
             self._done(session, reply)

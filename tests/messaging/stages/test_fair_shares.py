@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from requests import PreparedRequest
 from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
 from messaging.limits.bounds import SLOW_REST_S, share_of_portal
 from messaging.lines import circuit_breaker
@@ -66,6 +67,24 @@ def test_one_portal_holds_few_threads_of_a_stage(
 ) -> None:
     make_due(shop)
     assert handed_out(shop).count(stage) == most
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(("make_due", "stage"), [(files_of_replies, "fetch"), (notices, "probe")])
+def test_a_round_that_was_not_committed_takes_nothing_of_the_share(
+    shop: World, monkeypatch: pytest.MonkeyPatch, make_due: Callable[[World], None], stage: str
+) -> None:
+    """Else a portal whose rounds have failed would never be served again."""
+
+    def away(*_: object) -> None:
+        raise OperationalError("SELECT", None, Exception("the database is away"))
+
+    make_due(shop)
+    with monkeypatch.context() as broken:
+        broken.setattr(shop.drain.answers, "claim", away)  # the last stage of a round
+        with pytest.raises(OperationalError):
+            handed_out(shop)
+    assert handed_out(shop).count(stage) == (1 if stage == "probe" else share_of_portal(4))
 
 
 @ONE_DATABASE
