@@ -12,6 +12,7 @@ Only the standard library: the keeper runs without the project's packages, in 10
 """
 
 import fcntl
+import functools
 import os
 import shutil
 import subprocess
@@ -29,7 +30,7 @@ def main(users: int, server: int, command: list[str]) -> int:
     """Start `command` with the lock `server`, wait until it or its last user has ended. Returns at once in the parent."""
     if os.fork():
         return 0  # the child belongs to init: no zombie is left in the process that asked for it
-    process = subprocess.Popen(_tied_to_keeper(command), pass_fds=(server,))
+    process = subprocess.Popen(tied_to_parent(command), pass_fds=(server,))
     os.close(server)
     used_at = time.monotonic()
     while process.poll() is None:
@@ -58,14 +59,19 @@ def _is_unused(users: int) -> bool:
     return True
 
 
-def _tied_to_keeper(command: list[str]) -> list[str]:
-    """The command, so that the kernel ends it when the keeper is killed: by `setpriv` of util-linux, which every Linux but
-    the smallest has. Without it the server stays until the next user ends it.
+def tied_to_parent(command: list[str]) -> list[str]:
+    """The command, so that the kernel asks it to stop when the process that starts it is killed: by `setpriv` of util-linux,
+    which every Linux but the smallest has. Without it the command as it is.
     """
+    return [*_tie(), *command]
+
+
+@functools.cache
+def _tie() -> tuple[str, ...]:
     setpriv = shutil.which("setpriv")
-    tie = [setpriv, "--pdeathsig", "TERM", "--"] if setpriv else []
+    tie = (setpriv, "--pdeathsig", "TERM", "--") if setpriv else ()
     works = bool(tie) and subprocess.run([*tie, "true"], capture_output=True, check=False).returncode == 0
-    return [*tie, *command] if works else command
+    return tie if works else ()
 
 
 if __name__ == "__main__":

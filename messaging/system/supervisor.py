@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from messaging.system.redis_keeper import tied_to_parent
+
 POLL_S = 0.1
 RESTART_S = 1.0
 log = structlog.get_logger(__name__)
@@ -30,9 +32,12 @@ class Child:
     started_at: float = field(default=0.0, init=False)
 
     def start(self) -> None:
-        """Start it in a process group of its own, so that one Ctrl-C does not reach it twice."""
-        env = dict(self.env) if self.env else None
-        self.process = subprocess.Popen(self.argv, env=env, pass_fds=self.pass_fds, start_new_session=True)
+        """Start it in a process group of its own, so that one Ctrl-C does not reach it twice.
+
+        It is asked to stop when we are killed: nobody is left behind without a supervisor.
+        """
+        argv, env = tied_to_parent(self.argv), dict(self.env) if self.env else None
+        self.process = subprocess.Popen(argv, env=env, pass_fds=self.pass_fds, start_new_session=True)
         self.started_at = time.monotonic()
 
     @property

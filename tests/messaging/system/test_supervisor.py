@@ -37,6 +37,14 @@ def test_a_signal_to_the_parent_ends_the_child(number: signal.Signals) -> None:
     assert not runs(child)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux's kernel tells children that their parent died")
+def test_a_killed_parent_leaves_no_child_behind() -> None:
+    parent, child = started()
+    parent.kill()
+    parent.wait(10)
+    subprocess.run(["tail", "--pid", str(child), "-f", "/dev/null"], timeout=10, check=True)  # waits until it has ended
+
+
 def test_nohup_keeps_them_running_when_the_terminal_closes() -> None:
     parent, child = started("signal.signal(signal.SIGHUP, signal.SIG_IGN)")
     parent.send_signal(signal.SIGHUP)
