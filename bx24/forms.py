@@ -44,13 +44,26 @@ def parse_form(body: bytes, *, max_keys: int = 2000, max_depth: int = 6) -> Form
         key, _, value = pair.partition(b"=")
         path = _known_path(key, max_depth) if len(key) <= KNOWN_KEY else _read_path(key, max_depth)
         if path[0]:
-            _put(form, path, _decode(value), counters)
+            _put(form, path, decode(value), counters)
     return form
 
 
 def parse_query(query: bytes, *, max_keys: int = 200) -> Form:
     """The query string of a frame's address; the same rules as of a body."""
     return parse_form(query, max_keys=max_keys)
+
+
+def take_out(body: bytes, name: bytes) -> tuple[bytes, bytes]:
+    """The body without its first field of this name, and that field's value as it came: `decode` reads it; b"" without one.
+
+    For a field so long that reading it takes a while, before it is known who has sent it.
+    """
+    begin = 0 if body.startswith(name + b"=") else body.find(b"&" + name + b"=") + 1
+    if not body.startswith(name + b"=", begin):
+        return body, b""
+    end = body.find(b"&", begin)
+    end = len(body) if end < 0 else end
+    return body[:begin] + body[end + 1 :], body[begin + len(name) + 1 : end]
 
 
 def as_list(value: Any) -> Any:
@@ -79,7 +92,7 @@ def _flat(params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield key, str(int(value)) if isinstance(value, bool) else str(value)
 
 
-def _decode(part: bytes) -> str:
+def decode(part: bytes) -> str:
     """The text; bytes that should have been escaped count as they are, as PHP takes them."""
     if b"+" in part:
         part = part.replace(b"+", b" ")
@@ -103,7 +116,7 @@ def _unescaped(part: bytes) -> bytes:
 
 def _read_path(key: bytes, max_depth: int) -> tuple[str, ...]:
     """A field's name as a path. Raises PayloadError if it has more brackets than max_depth."""
-    name = _decode(key)
+    name = decode(key)
     if name.count("[") > max_depth:
         raise PayloadError("body", f"is nested deeper than {max_depth}")
     return tuple(_path(name))

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import Any, Self
 
 from bx24.documents import Document, Triple, document, entity_type_id, item_id
-from bx24.forms import Form, PayloadError, as_list, parse_form, parse_query
+from bx24.forms import Form, PayloadError, as_list, decode, parse_form, parse_query, take_out
 
 __all__ = [
     "Auth",
@@ -41,6 +41,8 @@ _MEMBER_ID = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 LIFETIME_MAX_S = 24 * 3600
 #: PLACEMENT_OPTIONS: characters, and brackets and commas. With all fields of a document they are hundreds of kilobytes.
 OPTIONS_CHARS, OPTIONS_PARTS = 2 * 1024 * 1024, 100_000
+#: The field that holds them, and bytes of all other fields of that POST.
+OPTIONS, FRAME_REST_BYTES = "PLACEMENT_OPTIONS", 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class FrameCall:
     """The POST by which a portal's page opens ours in its iframe: install page, main page, settings of a robot.
 
     auth: of the user who opened it, never of the portal as such. protocol: "https" or "http".
-    options_json: PLACEMENT_OPTIONS as they came: nothing is decoded before the caller knows who sent them.
+    options_json: PLACEMENT_OPTIONS as they came, escaped: nothing is decoded before the caller knows who sent them.
     domain: host, with a port when it is not the usual one.
     """
 
@@ -169,11 +171,22 @@ class FrameCall:
     protocol: str
     app_sid: str
     placement: str
-    options_json: str = field(repr=False)
+    options_json: bytes = field(repr=False)
 
     @classmethod
-    def parse(cls, form: Mapping[str, Any], query: Mapping[str, Any] | None = None) -> Self:
-        """From parse_form() of the body, parse_query() of the address. Raises PayloadError without portal or host."""
+    def read(cls, body: bytes, query: bytes) -> Self:
+        """From the body of the POST and the query of its address. Raises PayloadError without portal or host."""
+        rest, options = take_out(body, OPTIONS.encode())
+        if len(rest) > FRAME_REST_BYTES:
+            raise PayloadError("body", f"has more than {FRAME_REST_BYTES} bytes beside {OPTIONS}")
+        return cls.parse(parse_form(rest), parse_query(query), options)
+
+    @classmethod
+    def parse(cls, form: Mapping[str, Any], query: Mapping[str, Any] | None = None, options: bytes = b"") -> Self:
+        """From parse_form() of the body, parse_query() of the address. Raises PayloadError without portal or host.
+
+        options: as take_out() gives them.
+        """
         given = _upper_keys(query or {}) | _upper_keys(form)
         domain = _text(given, "DOMAIN").lower()
         if not _HOST.fullmatch(domain):
@@ -195,7 +208,7 @@ class FrameCall:
             protocol="http" if _text(given, "PROTOCOL") == "0" else "https",
             app_sid=_text(given, "APP_SID")[:128],
             placement=_text(given, "PLACEMENT").upper()[:128] or "DEFAULT",
-            options_json=_whole_text(given, "PLACEMENT_OPTIONS"),
+            options_json=options,
         )
 
     @property
@@ -205,16 +218,12 @@ class FrameCall:
     @cached_property
     def options(self) -> dict[str, Any]:
         """PLACEMENT_OPTIONS decoded, {} when absent, malformed or PHP's empty `[]`. Raises PayloadError if too large."""
-        return _options(self.options_json)
-
-
-def _whole_text(form: Mapping[str, Any], key: str) -> str:
-    value = form.get(key)
-    return value.strip() if isinstance(value, str) else ""
+        return _options(decode(self.options_json).strip())
 
 
 def _text(form: Mapping[str, Any], key: str) -> str:
-    return _whole_text(form, key)[:MAX_WORD]
+    value = form.get(key)
+    return value.strip()[:MAX_WORD] if isinstance(value, str) else ""
 
 
 def _required(form: Mapping[str, Any], key: str, limit: int) -> str:
@@ -275,7 +284,7 @@ def _upper_keys(form: Mapping[str, Any]) -> dict[str, Any]:
 def _options(text: str) -> dict[str, Any]:
     # Empty lists and maps take twenty times the memory of their JSON.
     if len(text) > OPTIONS_CHARS or sum(map(text.count, "[{,")) > OPTIONS_PARTS:
-        raise PayloadError("PLACEMENT_OPTIONS", f"has more than {OPTIONS_CHARS} characters or {OPTIONS_PARTS} parts")
+        raise PayloadError(OPTIONS, f"has more than {OPTIONS_CHARS} characters or {OPTIONS_PARTS} parts")
     try:
         options = json.loads(text, parse_constant=lambda _: None) if text else {}
         if "\\ud" in text.lower():

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import structlog
@@ -32,13 +32,20 @@ def caller_address() -> str:
 
 
 def form(most: int) -> dict[str, Any]:
-    """The body as Bitrix24 encodes it, at most so many bytes.
-
-    Raises PayloadError, RequestEntityTooLarge, ServiceUnavailable (as `place_for`).
-    """
-    request.max_content_length = most
-    with place_for(request.content_length):
+    """The body as Bitrix24 encodes it. Raises PayloadError, and as `body`."""
+    with _place_for_body(most):
         return parse_form(request.get_data(cache=False))
+
+
+def body(most: int) -> bytes:
+    """The body as it came, at most so many bytes. Raises RequestEntityTooLarge, ServiceUnavailable (as `place_for`)."""
+    with _place_for_body(most):
+        return request.get_data(cache=False)
+
+
+def _place_for_body(most: int) -> AbstractContextManager[None]:
+    request.max_content_length = most
+    return place_for(request.content_length)
 
 
 @contextmanager

@@ -21,11 +21,11 @@ from sqlalchemy.orm import selectinload
 from bx24.errors import Bx24Error
 from bx24.i18n import language
 from bx24.oauth import AppInfo
-from bx24.payloads import Auth, FrameCall, PayloadError, parse_query
+from bx24.payloads import Auth, FrameCall, PayloadError
 from messaging.limits import bounds
 from messaging.portals import portals
 from messaging.store.models import Portal
-from web.context import caller_address, clean, empty, form, json_map, refuse, runtime
+from web.context import body, caller_address, clean, empty, json_map, refuse, runtime
 from web.refusals import Reason, because
 
 HEADER = "X-Waba24-Frame"
@@ -71,7 +71,7 @@ def opens_frame(view: Callable[..., Response]) -> Callable[..., Response]:
     @wraps(view)
     def verified(*args: Any, **kwargs: Any) -> Response:
         try:
-            call = FrameCall.parse(form(bounds.FRAME_BYTES), parse_query(request.query_string))
+            call = FrameCall.read(body(bounds.FRAME_BYTES), request.query_string)
         except PayloadError as error:
             return refuse(400, error)
         try:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bx24.forms import PayloadError, parse_form, parse_query
+from bx24.forms import PayloadError, build_query, parse_form
 from bx24.payloads import Auth, Document, EventCall, FrameCall, RunCall, Triple, document
 
 Body = Callable[[str], bytes]
@@ -129,7 +129,12 @@ def test_an_event_name_is_compared_in_upper_case() -> None:
 
 
 def frame(body: Body, name: str) -> FrameCall:
-    return FrameCall.parse(parse_form(body(f"{name}.form")), parse_query(body(f"{name}.query")))
+    return FrameCall.read(body(f"{name}.form"), body(f"{name}.query"))
+
+
+def posted(options: str) -> FrameCall:
+    form = {"member_id": MEMBER, "DOMAIN": "a.example", "PLACEMENT_OPTIONS": options, "PLACEMENT": "DEFAULT"}
+    return FrameCall.read(build_query(form).encode(), b"")
 
 
 def test_the_install_frame(body: Body) -> None:
@@ -159,13 +164,12 @@ def test_the_settings_frame_of_a_robot(body: Body) -> None:
 
 @pytest.mark.parametrize("options", ["[]", "", "{", "null", "7", "[" * 20_000, '{"a":' * 5000])
 def test_options_that_are_no_map_are_an_empty_one(options: str) -> None:
-    form = {"member_id": MEMBER, "DOMAIN": "a.example", "PLACEMENT_OPTIONS": options}
-    assert FrameCall.parse(form).options == {}
+    assert posted(options).options == {}
 
 
 @pytest.mark.parametrize("options", ["[" + "[]," * 60_000 + "1]", '"' + "x" * 2 * 1024 * 1024 + '"'], ids=len)
 def test_options_are_bounded_and_not_decoded_before_they_are_asked_for(options: str) -> None:
-    call = FrameCall.parse({"member_id": MEMBER, "DOMAIN": "a.example", "PLACEMENT_OPTIONS": options})
+    call = posted(options)
     with pytest.raises(PayloadError, match="PLACEMENT_OPTIONS has more than"):
         _ = call.options
 
@@ -180,10 +184,25 @@ def test_a_lifetime_no_token_has_is_clamped(sent: str, seconds: int | None) -> N
     assert Auth.parse({"member_id": MEMBER, "expires_in": sent}).expires_in == seconds
 
 
+ORDERS = [
+    b"PLACEMENT_OPTIONS=%7B%7D&member_id=a1&DOMAIN=a.example",
+    b"member_id=a1&PLACEMENT_OPTIONS=%7B%7D&DOMAIN=a.example",
+]
+
+
+@pytest.mark.parametrize("sent", [*ORDERS, b"member_id=a1&DOMAIN=a.example&PLACEMENT_OPTIONS=%7B%7D"])
+def test_options_are_taken_out_wherever_they_stand(sent: bytes) -> None:
+    call = FrameCall.read(sent, b"")
+    assert (call.member_id, call.domain, call.options_json) == ("a1", "a.example", b"%7B%7D")
+
+
+def test_beside_its_options_a_frame_is_short() -> None:
+    with pytest.raises(PayloadError, match="more than 65536 bytes beside PLACEMENT_OPTIONS"):
+        FrameCall.read(b"member_id=a1&DOMAIN=a.example&a=" + b"%41" * 30_000, b"")
+
+
 def test_half_an_emoji_in_the_options_can_be_written_again() -> None:
-    form = {"member_id": MEMBER, "DOMAIN": "a.example", "PLACEMENT_OPTIONS": '{"a":"\\ud83d","n":NaN}'}
-    options = FrameCall.parse(form).options
-    assert options == {"a": "?", "n": None}
+    assert posted('{"a":"\\ud83d","n":NaN}').options == {"a": "?", "n": None}
 
 
 @pytest.mark.parametrize("domain", ["", "evil.example/path", "a b", "https://a.example", "a.example;script", "-"])
