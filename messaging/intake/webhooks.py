@@ -3,6 +3,7 @@
 from typing import Any
 
 from gupshup import webhooks
+from messaging.limits import bounds
 from messaging.queue.group_commit import CachedLine
 from messaging.queue.group_insert import InsertSpec
 from messaging.runtime import Runtime
@@ -15,23 +16,27 @@ RETRY_FOR_S = 2.0
 
 
 def store(runtime: Runtime, line: Line | CachedLine, body: bytes) -> bool:
-    """Store one webhook. False if the same event was stored before. A body that is too long to be read is stored unhandled.
+    """Store one webhook. False if the same event was stored before.
+
+    A body that is too long to be read is stored unhandled, and only its beginning: nobody will read it, and its bytes would
+    wait for the disk before everybody's calls.
 
     Raises StaleSnapshot if the line is gone, Unavailable if the database stays away.
     """
     events = webhooks.parse(body)
     first = events[0]
+    is_too_long = webhooks.is_too_long(body)
     now = runtime.clock()
     row: dict[str, Any] = {
         "line_id": line.id,
         "shard": shard_of(line.portal_id),
         "key": webhooks.key(first),
-        "body": body.decode("utf-8", "replace"),
+        "body": body[: bounds.UNREAD_WEBHOOK_BYTES if is_too_long else None].decode("utf-8", "replace"),
         "label": first.type_label[:60],
         "ref": first.ref[:200] or None if isinstance(first, webhooks.Status) else None,
         "received_at": now,
         "due_at": now,
-        "state": (EventState.UNHANDLED if webhooks.is_too_long(body) else EventState.STORED).value,
+        "state": (EventState.UNHANDLED if is_too_long else EventState.STORED).value,
     }
     stored = runtime.intake.store(INSERT, row, (line.id, line.secret_digest), row["shard"], RETRY_FOR_S)
     runtime.counters.add("webhooks", first.type_label, portal=line.portal_id)

@@ -11,7 +11,10 @@ MB = 1024 * KB
 ROBOT_CALL_BYTES = 1 * MB  # a call of a robot or an activity; properties of 64 KB each, form-encoded
 EVENT_BYTES = 1 * MB  # an event of Bitrix24
 FRAME_BYTES = 4 * MB  # the POST that opens a page; settings frames carry `document_fields` of hundreds of kilobytes
-WEBHOOK_BYTES = 4 * MB  # a webhook of Gupshup; from gupshup.webhooks.READ_BYTES on it is stored, but not read
+WEBHOOK_BYTES = (
+    4 * MB
+)  # a webhook of Gupshup; from gupshup.webhooks.READ_BYTES on its beginning is stored, but not read
+UNREAD_WEBHOOK_BYTES = 16 * KB  # so much of such a webhook is kept
 LONG_BODY_BYTES = 256 * KB  # few are longer; as gupshup.webhooks.READ_BYTES
 PAGE_BYTES = 512 * KB  # what our own pages send: a form, the settings of one robot
 
