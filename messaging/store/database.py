@@ -26,6 +26,16 @@ FROZEN_MS = 30_000
 #: PostgreSQL's own is 4.0, for disks that turn; 1.1 is its manual's advice where reading anywhere costs about the same.
 RANDOM_PAGE_COST = 1.1
 PING_AFTER_S = 1.0
+#: libpq by itself waits two minutes for a host that does not answer, and a quarter of an hour for a connection that nobody
+#: closed: a firewall dropped it, or a machine lost its network. DATABASE_URL may say otherwise.
+#: PostgreSQL docs: "Database Connection Control Functions", parameter key words; seconds, tcp_user_timeout milliseconds.
+PATIENCE = {
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
 
 
 def open_engine(url: str, cipher: Cipher, pool: int = 8, ping: bool = True) -> Engine:
@@ -36,6 +46,8 @@ def open_engine(url: str, cipher: Cipher, pool: int = 8, ping: bool = True) -> E
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() == "postgresql":
+        parsed = parsed.set(query={**PATIENCE, **parsed.query})
     engine = create_engine(
         parsed,
         pool_size=pool,
