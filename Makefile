@@ -34,9 +34,9 @@ serve: run-environment ## the app for a real portal: web and worker, configured 
 test: dev-environment browser ## every test, on two processes; ARGS="-k window -x" is handed to pytest
 	@$(BIN) -m pytest -q -n 2 --dist loadfile $(ARGS)
 
-crash: dev-environment ## kill -9 at random under 2,000 calls, both databases, 10 minutes; SEED=7 plays another order, CALLS=500 less
+crash: dev-environment ## kill -9 at random under 2,000 calls, both databases, and two machines; 10 minutes; SEED=7 plays another order, CALLS=500 less
 	@CRASH_CALLS=$(or $(CALLS),2000) $(if $(SEED),CRASH_SEED=$(SEED)) \
-		$(BIN) -m pytest -q -s tests/crash/test_crashes.py -k at_random $(ARGS)
+		$(BIN) -m pytest -q -s tests/crash -k "at_random or cut_off" $(ARGS)
 
 # SCALE=0.1 for a quick look; DOCS=1 writes table and plot into docs/.
 bench: bench-environment ## the benchmark, 15 minutes; JSON=out.json also writes figures, ONLY=intake,messages runs parts

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -31,13 +31,13 @@ def until(what: str, check: Callable[[], Any], limit_s: float = 30.0, step_s: fl
 
 
 class Process:
-    """One command in a process group of its own. Its output is appended to `log`."""
+    """A Python process in a group of its own. Its output is appended to `log`. prefix: a command that starts it."""
 
-    def __init__(self, argv: list[str], env: dict[str, str], log: Path) -> None:
+    def __init__(self, argv: list[str], env: dict[str, str], log: Path, prefix: Sequence[str] = ()) -> None:
         self._seen: set[int] = set()
         with log.open("ab") as sink:
             self.popen = subprocess.Popen(
-                [sys.executable, *argv], cwd=ROOT, env=env, stdout=sink, stderr=sink, start_new_session=True
+                [*prefix, sys.executable, *argv], cwd=ROOT, env=env, stdout=sink, stderr=sink, start_new_session=True
             )
         self.pid = self.popen.pid
 

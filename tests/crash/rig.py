@@ -227,10 +227,14 @@ class Town:
 
     # --- shops -------------------------------------------------------------------------------------------------------
 
-    def open_shop(self, pace: float = 40) -> Shop:
-        """Create a portal, install the app there, and connect a line of a new Gupshup app. pace: messages a second."""
+    def new_portal(self) -> str:
+        """The address of a portal without the app."""
+        return str(self._post(f"{self.vendors.portal}/emulator/portals")["portal"])
+
+    def open_shop(self, pace: float = 40, portal: str = "") -> Shop:
+        """Install the app on a new portal, or on this one, and connect a line of a new Gupshup app. pace: messages a second."""
         name = f"crashshop{next(self.vendors.numbers)}"
-        url = self._post(f"{self.vendors.portal}/emulator/portals")["portal"]
+        url = portal or self.new_portal()
         page = {"install_url": f"{self.url}/bx24/install", "app_url": f"{self.url}/bx24/app", "finish": True}
         installed = self._post(f"{url}/emulator/install", page)
         assert installed["status"] == 200, installed
