@@ -6,7 +6,9 @@ A mutation is a list of edits, plain data, so that hypothesis finds the smallest
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable, Sequence
+from copy import deepcopy
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, quote_plus
 
@@ -51,6 +53,8 @@ ODD_VALUES: tuple[Any, ...] = (
 )
 HOW = ("drop", "repeat", "nest", "odd", "cut", "flip", "deep", "rename", "swap")
 DEEP = 3000
+#: A body with more values is changed no further.
+MOST_PLACES = 5_000
 
 
 class Edit(NamedTuple):
@@ -140,7 +144,9 @@ def json_of(body: bytes, edits: Sequence[Edit]) -> bytes:
 def _change(root: dict[str, Any], edit: Edit) -> None:
     places = list(_places(root))
     holder, key = places[edit.place % len(places)]
-    value, odd = holder[key], ODD_VALUES[edit.what]
+    if len(places) > MOST_PLACES:  # repetitions of repetitions
+        return
+    value, odd = holder[key], deepcopy(ODD_VALUES[edit.what])
     match edit.how:
         case "drop" if holder is not root:
             del holder[key]
@@ -164,9 +170,9 @@ def _change(root: dict[str, Any], edit: Edit) -> None:
 
 def _places(root: Any) -> Any:
     """(list or map, index or key) of every value, outside first."""
-    pending = [root]
+    pending = deque([root])
     while pending:
-        holder = pending.pop(0)
+        holder = pending.popleft()
         for key in list(holder) if isinstance(holder, dict) else range(len(holder)):
             yield holder, key
             if isinstance(holder[key], dict | list):
