@@ -36,9 +36,15 @@ def form(most: int) -> dict[str, Any]:
 
     Raises PayloadError, RequestEntityTooLarge, ServiceUnavailable (as `place_for`).
     """
+    return form_and_body(most)[0]
+
+
+def form_and_body(most: int) -> tuple[dict[str, Any], bytes]:
+    """`form`, and the body as it came."""
     request.max_content_length = most
     with place_for(request.content_length):
-        return parse_form(request.get_data(cache=False))
+        body = request.get_data(cache=False)
+        return parse_form(body), body
 
 
 @contextmanager
@@ -93,4 +99,4 @@ def refuse(status: int, error: PayloadError | str, reason: Reason | None = None)
 def refuse_unstored(error: Unavailable) -> Response:
     """503 for what could not be stored."""
     reason = Reason.DISK_FULL if isinstance(error, DiskFull) else Reason.UNAVAILABLE
-    return refuse(503, f"the database is away: {error}", reason)
+    return refuse(503, f"the database is away, and the spool did not take it: {error}", reason)
