@@ -76,8 +76,10 @@ class Runtime:
     def intake(self) -> Intake:
         """How what comes in reaches the database."""
         no_room = partial(self.counters.add, "rows_without_room")
-        is_hopeless = lambda: self.spool.is_open  # noqa: E731  # the spool looks into its folder when it is made
-        return Intake(self.db.engine, self.pending_wakeups.add, no_room=no_room, is_hopeless=is_hopeless)
+        return Intake(self.db.engine, self.pending_wakeups.add, no_room=no_room, is_hopeless=self._is_spooling)
+
+    def _is_spooling(self) -> bool:
+        return self.spool.is_open
 
     @cached_property
     def spool(self) -> Spool:

@@ -99,4 +99,4 @@ def refuse(status: int, error: PayloadError | str, reason: Reason | None = None)
 def refuse_unstored(error: Unavailable) -> Response:
     """503 for what could not be stored."""
     reason = Reason.DISK_FULL if isinstance(error, DiskFull) else Reason.UNAVAILABLE
-    return refuse(503, f"the database is away, and the spool did not take it: {error}", reason)
+    return refuse(503, f"neither stored nor spooled: {error}", reason)

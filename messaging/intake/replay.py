@@ -1,11 +1,15 @@
 """Stores what waits in the spool, as soon as the database is back: in the order in which it came, each entry once.
 
-An entry is recognised, verified and stored like a call that has just come. If it was stored before (the process that replayed
-it died, or the call that spooled it had been committed after all), the database knows it by its key, as any repetition.
+An entry is recognised, verified and stored like a call that has just come, but many of them in one transaction. If it was
+stored before (the process that replayed it died, or the call that spooled it had been committed after all), the database
+knows it by its key, as any repetition.
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any
 
 import structlog
@@ -15,7 +19,10 @@ from bx24.payloads import RunCall, parse_form
 from messaging.intake import robot_calls, spooling, webhooks
 from messaging.intake.known_callers import KnownCallers
 from messaging.limits.quotas import OverQuota
-from messaging.queue.group_commit import Unavailable
+from messaging.lines import lines
+from messaging.portals import portals
+from messaging.queue.group_commit import Insert
+from messaging.queue.group_insert import StaleSnapshot
 from messaging.queue.spool import Replaying
 from messaging.queue.spool_files import Entry
 from messaging.runtime import Runtime
@@ -24,8 +31,10 @@ from messaging.system.embedded_redis import QueueServerError
 from robots import lookup
 
 TICK_S = 1.0
-#: Entries after which other processes are told how far it is, and workers are woken.
-SAVE_EACH = 100
+#: Most entries of one transaction.
+TOGETHER = 100
+#: An owner that changes while its entry is stored is read again at most this many times in one look.
+RECOGNISED_ANEW = 5
 log = structlog.get_logger(__name__)
 
 
@@ -75,22 +84,19 @@ class Keeper:
     def _replayed(self, replaying: Replaying) -> int | None:
         """Replay what waits now; how many entries that were, None if the database is away."""
         number = 0
-        for entry in replaying.entries():
+        for entries in _in_groups(replaying.entries()):
             try:
-                kind, outcome = _replay(self._runtime, entry, replaying)
-            except (Unavailable, SQLAlchemyError) as error:
+                _replay(self._runtime, entries, replaying)
+            except SQLAlchemyError as error:
                 log.info("the database is still away, the spool waits", error=type(error).__name__)
                 replaying.is_away()
                 return None
-            replaying.done(entry)
-            self._runtime.counters.add("spool_replayed", kind, outcome)
-            number += 1
-            if number % SAVE_EACH == 0:
-                self._tell(replaying)
-        self._tell(replaying)
+            number += len(entries)
+            self._tell(replaying)
         return number
 
     def _tell(self, replaying: Replaying) -> None:
+        """Let other processes know how far it is, and the workers that there is work."""
         replaying.save()
         self._runtime.spool.look()
         try:
@@ -100,56 +106,111 @@ class Keeper:
             log.warning("Redis is away, the database goes on", error=str(error))
 
 
-def _replay(runtime: Runtime, entry: Entry, replaying: Replaying) -> tuple[str, str]:
-    """Store an entry: its kind, and "stored" or "refused"; "set aside" if it cannot be read or stored at all.
+@dataclass(frozen=True)
+class _Recognised:
+    """An entry whose sender is known. tell: counts what became of it. forget: the sender is no longer as he was recognised."""
 
-    Raises Unavailable, SQLAlchemyError if the database is away.
+    insert: Insert
+    tell: Callable[[int | None], None]
+    forget: Callable[[], None]
+
+
+class _Refused(Exception):
+    """An entry whose sender is not who he said, or not any more."""
+
+
+def _in_groups(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
+    while group := list(islice(entries, TOGETHER)):
+        yield group
+
+
+def _replay(runtime: Runtime, entries: Sequence[Entry], replaying: Replaying) -> None:
+    """Store entries, all in one transaction; if something is wrong with one of them, each alone.
+
+    Raises SQLAlchemyError if the database is away.
     """
-    kind = "unknown"
     try:
-        told, body = spooling.opened(runtime, entry.content)
-        kind = told["kind"]
-        is_stored = _STORES[kind](runtime, entry, told, body)
-        return kind, "stored" if is_stored else "refused"
-    except Unavailable:
-        raise
+        outcomes = _store(runtime, entries)
     except SQLAlchemyError as error:
         if is_away(error):
             raise
-        log.exception("an entry of the spool could not be stored, it is set aside", kind=kind)
-    except Exception:
-        log.exception("an entry of the spool could not be replayed, it is set aside", kind=kind)
-    replaying.set_aside(entry)
-    return kind, "set aside"
+        outcomes = None
+    except Exception as error:
+        log.info("entries of the spool are stored one by one", count=len(entries), reason=type(error).__name__)
+        outcomes = None
+    for at, entry in enumerate(entries):
+        kind, outcome = outcomes[at] if outcomes else _store_alone(runtime, entry, replaying)
+        replaying.done(entry)
+        runtime.counters.add("spool_replayed", kind, outcome)
 
 
-def _store_call(runtime: Runtime, entry: Entry, told: dict[str, Any], body: bytes) -> bool:
-    """Whether the call is stored; else its caller could not be verified, or is not what he said."""
-    action = lookup.action_of(told["side"], told["name"])
-    if action is None:
-        return False  # a later release has no such action
-    call = RunCall.parse(parse_form(body))
-    received = robot_calls.Received(told["side"], told["name"], action, call, body)
-    is_refused = told.get("is_refused")
+def _store(runtime: Runtime, entries: Sequence[Entry]) -> list[tuple[str, str]]:
+    """Store entries in one transaction. For each its kind, and "stored" or "refused".
+
+    Raises whatever is wrong with one of them; then none is stored.
+    """
+    outcomes: list[tuple[str, str]] = []
+    found: list[_Recognised] = []
+    for entry in entries:
+        told, body = spooling.opened(runtime, entry.content)
+        try:
+            found.append(_RECOGNISE[told["kind"]](runtime, entry, told, body))
+            outcomes.append((told["kind"], "stored"))
+        except _Refused as error:
+            log.warning("an entry of the spool is refused", kind=told["kind"], reason=str(error))
+            outcomes.append((told["kind"], "refused"))
     try:
-        taken = robot_calls.recognise_and_store(runtime, received, 0.0, is_refused=is_refused)
+        ids = runtime.intake.store_in_order([one.insert for one in found])
+    except StaleSnapshot:
+        for one in found:
+            one.forget()
+        raise
+    for one, stored in zip(found, ids, strict=True):
+        one.tell(stored)
+    return outcomes
+
+
+def _store_alone(runtime: Runtime, entry: Entry, replaying: Replaying) -> tuple[str, str]:
+    """Store an entry, or set it aside if it cannot be read or stored at all. Raises SQLAlchemyError if the database is away."""
+    for _ in range(RECOGNISED_ANEW):
+        try:
+            return _store(runtime, [entry])[0]
+        except StaleSnapshot:
+            continue
+        except Exception as error:
+            if isinstance(error, SQLAlchemyError) and is_away(error):
+                raise
+            log.exception("an entry of the spool could not be stored, it is set aside")
+            break
+    replaying.set_aside(entry)
+    return "unknown", "set aside"
+
+
+def _call(runtime: Runtime, entry: Entry, told: dict[str, Any], body: bytes) -> _Recognised:
+    call = RunCall.parse(parse_form(body))
+    side, action = told["side"], lookup.action_of(told["side"], told["name"])
+    if action is None:
+        raise _Refused("there is no such action any more")
+    try:
+        portal = portals.caller(runtime, call.auth)
+        if portal is None:
+            raise _Refused("unknown portal or wrong application_token")
+        is_refused = told["is_refused"] if "is_refused" in told else not runtime.call_quota.allows(portal.id)
     except OverQuota as error:
-        log.warning("a call of the spool is refused", reason=str(error))
-        return False
-    if taken is robot_calls.Taken.BUSY:
-        raise Unavailable("the portal changes all the time")
-    if taken is not robot_calls.Taken.KEPT:
-        log.warning("a call of the spool is refused", reason=taken.name)
-    return taken is robot_calls.Taken.KEPT
+        raise _Refused(str(error)) from None
+    insert = robot_calls.insert_of(runtime, portal, side, action, call, is_refused=is_refused)
+    return _Recognised(insert, partial(robot_calls.tell, runtime, insert), partial(portals.forget, runtime, call.auth))
 
 
-def _store_webhook(runtime: Runtime, entry: Entry, told: dict[str, Any], body: bytes) -> bool:
-    """Whether the webhook is stored; else there is no line with its secret."""
-    to = webhooks.Addressee(told["secret"], None)
-    return webhooks.recognise_and_store(runtime, to, body, 0.0, entry.at)
+def _webhook(runtime: Runtime, entry: Entry, told: dict[str, Any], body: bytes) -> _Recognised:
+    line = lines.by_secret(runtime, told["secret"])
+    if line is None:
+        raise _Refused("unknown webhook secret")
+    insert, event = webhooks.insert_of(runtime, line, body, entry.at)
+    return _Recognised(insert, lambda stored: webhooks.tell(runtime, line, event), partial(lines.forget, runtime, line))
 
 
-_STORES: dict[str, Callable[[Runtime, Entry, dict[str, Any], bytes], bool]] = {
-    "call": _store_call,
-    "webhook": _store_webhook,
+_RECOGNISE: dict[str, Callable[[Runtime, Entry, dict[str, Any], bytes], _Recognised]] = {
+    "call": _call,
+    "webhook": _webhook,
 }

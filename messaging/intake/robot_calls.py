@@ -17,7 +17,7 @@ from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action, with
 from bx24 import payloads
 from messaging.intake import known_callers, spooling
 from messaging.portals import portals
-from messaging.queue.group_commit import CachedPortal, Unavailable
+from messaging.queue.group_commit import CachedPortal, Insert, Unavailable
 from messaging.queue.group_insert import InsertSpec, StaleSnapshot
 from messaging.queue.spool import Source
 from messaging.runtime import Runtime
@@ -67,21 +67,19 @@ def take(runtime: Runtime, received: Received) -> Taken:
     if runtime.spool.is_open and (taken := _spooled(runtime, received, opens=False)):
         return taken
     try:
-        return recognise_and_store(runtime, received, spooling.call_patience_s(runtime))
+        return _recognise_and_store(runtime, received, spooling.patience_s(runtime, "call"))
     except (Unavailable, SQLAlchemyError) as error:
         if not spooling.is_spoolable(error):
             raise
     return _spooled(runtime, received, opens=True) or Taken.BUSY
 
 
-def recognise_and_store(
-    runtime: Runtime, received: Received, patience_s: float, *, is_refused: bool | None = None
-) -> Taken:
+def _recognise_and_store(runtime: Runtime, received: Received, patience_s: float) -> Taken:
     """Store a call; if the cached portal is out of date, read the portal again and retry.
 
-    is_refused: whether the portal is over its quota; None: not counted yet. Raises OverQuota if it is far over it, Unavailable
-    if the database stays away, SQLAlchemyError if it goes away while the portal is looked up.
+    Raises OverQuota, Unavailable if the database stays away, SQLAlchemyError if it goes away while the portal is looked up.
     """
+    is_refused = None
     for _ in range(RECOGNISED_ANEW):
         portal = portals.caller(runtime, received.call.auth)
         if portal is None:
@@ -90,16 +88,9 @@ def recognise_and_store(
             return Taken.WRONG_CODE
         if is_refused is None:
             is_refused = not runtime.call_quota.allows(portal.id)
+        insert = insert_of(runtime, portal, received.side, received.action, received.call, is_refused=is_refused)
         try:
-            store(
-                runtime,
-                portal,
-                received.side,
-                received.action,
-                received.call,
-                is_refused=is_refused,
-                patience_s=patience_s,
-            )
+            tell(runtime, insert, runtime.intake.store(*insert, patience_s))
         except StaleSnapshot:
             portals.forget(runtime, received.call.auth)
         else:
@@ -119,7 +110,18 @@ def _spooled(runtime: Runtime, received: Received, *, opens: bool) -> Taken | No
     return Taken.KEPT if spooling.append(runtime, source, told, received.body, opens=opens) else None
 
 
-def store(
+def store(runtime: Runtime, portal: Portal | CachedPortal, side: str, action: Action, call: payloads.RunCall) -> bool:
+    """Store a run. False if a run with this event token was stored before: the call is a repetition.
+
+    Raises StaleSnapshot if the portal is no longer as it was recognised, Unavailable if the database is away.
+    """
+    insert = insert_of(runtime, portal, side, action, call)
+    stored = runtime.intake.store(*insert, 0.0)
+    tell(runtime, insert, stored)
+    return stored is not None
+
+
+def insert_of(
     runtime: Runtime,
     portal: Portal | CachedPortal,
     side: str,
@@ -127,13 +129,10 @@ def store(
     call: payloads.RunCall,
     *,
     is_refused: bool = False,
-    patience_s: float = 0.0,
-) -> bool:
-    """Store a run. False if a run with this event token was stored before: the call is a repetition.
+) -> Insert:
+    """The run of a call, to be stored.
 
     is_refused: the portal is over its quota. The run is stored without its fields; planning ends it as `limit_reached`.
-    patience_s: how long to wait while the database is away.
-    Raises StaleSnapshot if the portal is no longer as it was recognised, Unavailable if the database stays away.
     """
     now = runtime.clock()
     row: dict[str, Any] = {
@@ -155,12 +154,15 @@ def store(
         "plan_at": now,
         "deadline_at": now + timedelta(minutes=_wait_minutes(call.properties)),
     }
-    snapshot = (portal.id, portal.status, portal.token_version)
-    stored = runtime.intake.store(INSERT, row, snapshot, row["shard"], patience_s)
+    return Insert(INSERT, row, (portal.id, portal.status, portal.token_version), row["shard"])
+
+
+def tell(runtime: Runtime, insert: Insert, stored: int | None) -> None:
+    """Count and log what became of a run. stored: its id; None: the call is a repetition."""
+    row = insert.values
     if stored:
-        runtime.counters.add("runs_received", side, action.name, portal=portal.id)
-    log.info("run stored" if stored else "run repeated", trace=row["trace"], run=stored, action=action.name)
-    return stored is not None
+        runtime.counters.add("runs_received", row["side"], row["action"], portal=row["portal_id"])
+    log.info("run stored" if stored else "run repeated", trace=row["trace"], run=stored, action=row["action"])
 
 
 def _kept_auth(portal: Portal | CachedPortal, auth: payloads.Auth) -> dict[str, Any] | None:

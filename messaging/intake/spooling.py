@@ -14,30 +14,20 @@ from messaging.queue.spool import Source, SpoolFull
 from messaging.runtime import Runtime
 from messaging.store.database import is_away, is_disk_full
 
-#: Seconds for which a call or a webhook waits for a database that is away. With a spool it is short: the first ones wait
-#: to see whether it comes back, all others are spooled at once. Without a spool a robot call waits longer than a webhook, for
-#: Bitrix24 calls once, while Gupshup repeats what is refused.
-PATIENCE_S = 2.0
-UNSPOOLED_CALL_PATIENCE_S = 10.0
+#: Seconds for which a call or a webhook waits to see whether the database comes back, before it opens the spool.
+PATIENCE_S = 1.0
+#: The same without a spool, by kind: Bitrix24 calls once, while Gupshup repeats what is refused.
+UNSPOOLED_PATIENCE_S = {"call": 10.0, "webhook": 2.0}
 #: The table that an entry will be stored in.
 _TABLES = {"call": "run", "webhook": "inbound_event"}
 log = structlog.get_logger(__name__)
 
 
-def call_patience_s(runtime: Runtime) -> float:
-    """How long a robot call waits for the database."""
-    return _patience_s(runtime, UNSPOOLED_CALL_PATIENCE_S)
-
-
-def webhook_patience_s(runtime: Runtime) -> float:
-    """How long a webhook waits for the database."""
-    return _patience_s(runtime, PATIENCE_S)
-
-
-def _patience_s(runtime: Runtime, unspooled_s: float) -> float:
-    if runtime.spool.is_open:  # and has no room: whoever comes knows that the database was away a moment ago
+def patience_s(runtime: Runtime, kind: str) -> float:
+    """How long an entry of this kind waits for the database."""
+    if runtime.spool.is_open:  # and has no room: the database was away a moment ago
         return 0.0
-    return PATIENCE_S if runtime.spool.is_enabled else unspooled_s
+    return PATIENCE_S if runtime.spool.is_enabled else UNSPOOLED_PATIENCE_S[kind]
 
 
 def is_spoolable(error: Exception) -> bool:

@@ -7,9 +7,10 @@ from typing import Any
 from sqlalchemy.exc import SQLAlchemyError
 
 from gupshup import webhooks
+from gupshup.events import Event
 from messaging.intake import known_callers, spooling
 from messaging.lines import lines
-from messaging.queue.group_commit import CachedLine, Unavailable
+from messaging.queue.group_commit import CachedLine, Insert, Unavailable
 from messaging.queue.group_insert import InsertSpec, StaleSnapshot
 from messaging.queue.spool import Source
 from messaging.runtime import Runtime
@@ -49,27 +50,27 @@ def take(runtime: Runtime, to: Addressee, body: bytes) -> bool:
     if runtime.spool.is_open and _is_spooled(runtime, to, body, opens=False):
         return True
     try:
-        return recognise_and_store(runtime, to, body, spooling.webhook_patience_s(runtime))
+        return _recognise_and_store(runtime, to, body, spooling.patience_s(runtime, "webhook"))
     except (Unavailable, SQLAlchemyError) as error:
         if not spooling.is_spoolable(error):
             raise
     return _is_spooled(runtime, to, body, opens=True)
 
 
-def recognise_and_store(
-    runtime: Runtime, to: Addressee, body: bytes, patience_s: float, received_at: datetime | None = None
-) -> bool:
+def _recognise_and_store(runtime: Runtime, to: Addressee, body: bytes, patience_s: float) -> bool:
     """Store a webhook; if the cached line is out of date, read the line again. False: there is no such line.
 
-    received_at: None: now. Raises Unavailable if the database stays away, SQLAlchemyError if it does while the line is read.
+    Raises Unavailable if the database stays away, SQLAlchemyError if it goes away while the line is read.
     """
     line = to.line or lines.by_secret(runtime, to.secret)
     while line is not None:
+        insert, event = insert_of(runtime, line, body)
         try:
-            store(runtime, line, body, patience_s, received_at)
+            runtime.intake.store(*insert, patience_s)
         except StaleSnapshot:
             lines.forget(runtime, line)
         else:
+            tell(runtime, line, event)
             return True
         line = lines.by_secret(runtime, to.secret)
     return False
@@ -82,20 +83,14 @@ def _is_spooled(runtime: Runtime, to: Addressee, body: bytes, *, opens: bool) ->
     return spooling.append(runtime, source, {"secret": to.secret}, body, opens=opens)
 
 
-def store(
-    runtime: Runtime,
-    line: Line | CachedLine,
-    body: bytes,
-    patience_s: float = 0.0,
-    received_at: datetime | None = None,
-) -> bool:
-    """Store one webhook. False if the same event was stored before. A body that is too long to be read is stored unhandled.
+def insert_of(
+    runtime: Runtime, line: CachedLine, body: bytes, received_at: datetime | None = None
+) -> tuple[Insert, Event]:
+    """A webhook to be stored, and its first event. A body that is too long to be read is stored unhandled.
 
-    patience_s: how long to wait while the database is away. received_at: None: now.
-    Raises StaleSnapshot if the line is gone, Unavailable if the database stays away.
+    received_at: None: now.
     """
-    events = webhooks.parse(body)
-    first = events[0]
+    first = webhooks.parse(body)[0]
     now = runtime.clock()
     row: dict[str, Any] = {
         "line_id": line.id,
@@ -108,8 +103,11 @@ def store(
         "due_at": now,
         "state": (EventState.UNHANDLED if webhooks.is_too_long(body) else EventState.STORED).value,
     }
-    stored = runtime.intake.store(INSERT, row, (line.id, line.secret_digest), row["shard"], patience_s)
-    runtime.counters.add("webhooks", first.type_label, portal=line.portal_id)
-    if isinstance(first, webhooks.Unknown):
+    return Insert(INSERT, row, (line.id, line.secret_digest), row["shard"]), first
+
+
+def tell(runtime: Runtime, line: CachedLine, event: Event) -> None:
+    """Count a webhook that is stored, or was before. event: its first."""
+    runtime.counters.add("webhooks", event.type_label, portal=line.portal_id)
+    if isinstance(event, webhooks.Unknown):
         runtime.counters.add("webhooks_unknown", portal=line.portal_id)
-    return stored is not None

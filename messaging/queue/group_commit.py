@@ -6,9 +6,9 @@ to the first row that came meanwhile. No thread is started for this, and a row t
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import structlog
 from sqlalchemy import Engine
@@ -110,6 +110,15 @@ class PendingRow:
     wake: threading.Event = field(default_factory=threading.Event)
 
 
+class Insert(NamedTuple):
+    """A row to be inserted, with the snapshot of its owner. values: not yet encrypted."""
+
+    spec: InsertSpec
+    values: Mapping[str, Any]
+    snapshot: Snapshot
+    shard: int
+
+
 class Intake:
     """Commits the rows of one process.
 
@@ -179,6 +188,22 @@ class Intake:
             if isinstance(pending.outcome, StaleSnapshot):
                 raise pending.outcome
         return pending.outcome
+
+    def store_in_order(self, inserts: Sequence[Insert]) -> list[int | None]:
+        """Commit rows in one transaction, one after the other, so that their ids follow their order; all or none.
+
+        Returns their ids, None for a row whose key was stored before. Raises StaleSnapshot, SQLAlchemyError.
+        """
+        rows = [self._prepared(one.spec, one.values, one.snapshot, one.shard) for one in inserts]
+        outcomes: list[int | None] = []
+        with self.engine.begin() as connection:
+            for pending in rows:
+                (outcome,) = self._inserts[pending.spec].execute(connection, [pending.row], wait=True)
+                if isinstance(outcome, StaleSnapshot):
+                    raise outcome
+                outcomes.append(outcome)
+        self._stored({one.shard for one, outcome in zip(inserts, outcomes, strict=True) if outcome is not None})
+        return outcomes
 
     def note_disk_full(self, table: str) -> None:
         """A row of this table could not be kept for want of room."""

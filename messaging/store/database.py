@@ -14,7 +14,7 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -108,9 +108,12 @@ def is_disk_full(error: SQLAlchemyError) -> bool:
 
 
 def is_away(error: SQLAlchemyError) -> bool:
-    """Whether the database does not answer, or cannot write now: the same may work later. Of a full disk, too."""
+    """Whether the database does not answer, or cannot write now: the same may work later.
+
+    So it may when the disk has room again, or when the schema is as new as this code.
+    """
     reads_only = getattr(getattr(error, "orig", None), "sqlstate", None) == POSTGRESQL_READS_ONLY
-    return reads_only or isinstance(error, OperationalError | InterfaceError | PoolTimeout)
+    return reads_only or isinstance(error, OperationalError | InterfaceError | PoolTimeout | ProgrammingError)
 
 
 def ask(session: Session, statement: Executable, values: Mapping[str, Any]) -> CursorResult[Any]:

@@ -13,17 +13,18 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
-from sqlalchemy import event
+from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 
 from app import create_app
-from messaging.intake import spooling
+from messaging.intake import robot_calls, spooling
 from messaging.intake.replay import Keeper
 from messaging.limits import bounds
+from messaging.portals import portals
 from messaging.runtime import Runtime
 from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
-from messaging.store.models import InboundEvent, Run
+from messaging.store.models import InboundEvent, Portal, Run
 from tests.flows.scenes import OLGA, ONE_DATABASE, webhook_path
 from tests.support.world import World
 from tests.web.inside import Frame, seen
@@ -287,7 +288,7 @@ def test_without_a_spool_calls_wait_longer_and_are_refused(known: World) -> None
     with away(known.runtime):
         assert (call(known, "a"), notify(known, "a")) == (503, 503)
         assert call(known, "a", application_token="0" * 32) == 503
-    assert known.runtime.intake.now() >= spooling.UNSPOOLED_CALL_PATIENCE_S
+    assert known.runtime.intake.now() >= spooling.UNSPOOLED_PATIENCE_S["call"]
     assert files(known) == []
 
 
@@ -398,24 +399,63 @@ def test_calls_over_the_quota_when_they_came_are_refused_and_a_rush_at_the_repla
 
 
 @ONE_DATABASE
-def test_a_replay_that_is_broken_off_goes_on_where_it_was(known: World) -> None:
+def test_a_replay_that_is_broken_off_goes_on_where_it_was(known: World, monkeypatch: pytest.MonkeyPatch) -> None:
     with away(known.runtime):
         for token in ("a", "b", "c"):
             call(known, token)
-    store, stored = known.runtime.intake.store, []
+    store, stored = known.runtime.intake.store_in_order, []
 
-    def breaks_off(*args: Any) -> int | None:
-        if len(stored) == 2:
+    def breaks_off(inserts: Any) -> list[int | None]:
+        if len(stored) == 1:
             raise OperationalError("INSERT", {}, Exception("server closed the connection"))
-        stored.append(args)
-        return store(*args)
+        stored.append(inserts)
+        return store(inserts)
 
-    known.runtime.intake.store = breaks_off  # type: ignore[method-assign]
-    tick(known)
+    monkeypatch.setattr("messaging.intake.replay.TOGETHER", 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(known.runtime.intake, "store_in_order", breaks_off)
+        tick(known)
+    assert tokens(known) == ["known", "a", "b"]
     assert known.app.get("/readyz").json["spool"]["entries"] == 1
-    del known.runtime.intake.store
     tick(known)
     assert tokens(known) == ["known", "a", "b", "c"]
+
+
+def test_a_portal_and_a_line_that_changed_meanwhile_are_read_again(known: World) -> None:
+    with away(known.runtime):
+        assert (call(known, "a"), notify(known, "a")) == (200, 200)
+    with known.runtime.db.write() as session:
+        session.execute(update(Portal).values(token_version=Portal.token_version + 1))
+    tick(known)
+    assert (tokens(known), events(known)) == (["known", "a"], ["known", "a"])
+
+    with away(known.runtime):
+        assert (call(known, "b"), notify(known, "b")) == (200, 200)
+    portals.uninstall(known.runtime, 1, clean=True)
+    tick(known)
+    assert (tokens(known), events(known), files(known)) == ([], [], []), "nobody is there any more"
+
+
+def test_a_row_that_the_database_refuses_is_set_aside_alone(known: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with away(known.runtime):
+        for token in ("a", "bad", "c"):
+            call(known, token)
+    insert_of = robot_calls.insert_of
+
+    def spoiled(*args: Any, **more: Any) -> Any:
+        insert = insert_of(*args, **more)
+        is_bad = insert.values["event_token"] == "bad"
+        return insert._replace(values={**insert.values, "waits": None}) if is_bad else insert
+
+    monkeypatch.setattr(robot_calls, "insert_of", spoiled)
+    tick(known)
+    assert (tokens(known), files(known)) == (["known", "a", "c"], [])
+    assert figures(known, "spool_replayed_total")['{kind="unknown",outcome="set aside"}'] == 1.0
+    aside = known.runtime.config.data_dir / "spool" / "set-aside"
+    aside.rename(aside.with_name("repaired.spool"))
+    monkeypatch.undo()
+    tick(known)
+    assert tokens(known) == ["known", "a", "c", "bad"]
 
 
 @ONE_DATABASE

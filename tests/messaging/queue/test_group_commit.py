@@ -119,7 +119,7 @@ def test_a_call_waits_for_a_database_that_is_away_for_a_moment(shop: World) -> N
     assert (post(shop, "known"), notify(shop, path, "known")) == (200, 200)
     intake, waited = shop.runtime.intake, [0.0]
     intake.now = lambda: waited[0]
-    back_after = [1.5]
+    back_after = [0.8]
 
     def pause(seconds: float) -> None:
         waited[0] += seconds
