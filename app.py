@@ -7,6 +7,7 @@ from pathlib import Path
 from flask import Flask
 
 import web
+from messaging.intake.replay import Keeper
 from messaging.runtime import Runtime, open_runtime
 from messaging.system import config, logs
 from web.warm import warm
@@ -25,5 +26,6 @@ def serving() -> Flask:
     """The app of a web process, ready for its first page."""
     app = create_app()
     warm(app)
+    Keeper(app.extensions["waba24"]).start()
     gc.freeze()  # what was imported stays: the collector need not look through it again
     return app

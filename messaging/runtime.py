@@ -17,12 +17,14 @@ import bx24.client
 import gupshup.client
 from bx24.oauth import AuthServers
 from gupshup import spellings
+from messaging.limits.bounds import MB
 from messaging.limits.pace import Paces
 from messaging.limits.quotas import CallQuota, FrameQuota
 from messaging.limits.refused_tokens import RefusedTokens
 from messaging.limits.slow_portals import SlowPortals
-from messaging.queue import leases
+from messaging.queue import leases, spool
 from messaging.queue.group_commit import Intake
+from messaging.queue.spool import Spool
 from messaging.queue.wakeups import PendingWakeups, Wakeups
 from messaging.store import crypto
 from messaging.store.crypto import Cipher
@@ -74,7 +76,15 @@ class Runtime:
     def intake(self) -> Intake:
         """How what comes in reaches the database."""
         no_room = partial(self.counters.add, "rows_without_room")
-        return Intake(self.db.engine, self.pending_wakeups.add, no_room=no_room)
+        return Intake(self.db.engine, self.pending_wakeups.add, no_room=no_room, is_hopeless=self._is_spooling)
+
+    def _is_spooling(self) -> bool:
+        return self.spool.is_open
+
+    @cached_property
+    def spool(self) -> Spool:
+        """Where what comes in waits while the database is away."""
+        return Spool(self.config.data_dir / spool.FOLDER, self.config.spool_mb * MB, lambda: self.clock())
 
     @cached_property
     def counters(self) -> Counters:

@@ -33,8 +33,14 @@ def caller_address() -> str:
 
 def form(most: int) -> dict[str, Any]:
     """The body as Bitrix24 encodes it. Raises PayloadError, and as `body`."""
+    return form_and_body(most)[0]
+
+
+def form_and_body(most: int) -> tuple[dict[str, Any], bytes]:
+    """`form`, and the body as it came."""
     with _place_for_body(most):
-        return parse_form(request.get_data(cache=False))
+        received = request.get_data(cache=False)
+        return parse_form(received), received
 
 
 def body(most: int) -> bytes:
@@ -100,4 +106,4 @@ def refuse(status: int, error: PayloadError | str, reason: Reason | None = None)
 def refuse_unstored(error: Unavailable) -> Response:
     """503 for what could not be stored."""
     reason = Reason.DISK_FULL if isinstance(error, DiskFull) else Reason.UNAVAILABLE
-    return refuse(503, f"the database is away: {error}", reason)
+    return refuse(503, f"neither stored nor spooled: {error}", reason)

@@ -1,5 +1,7 @@
 """For orchestrators and Prometheus."""
 
+from typing import Any
+
 from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
@@ -30,10 +32,23 @@ def alive() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> tuple[Response, int]:
-    """200 if database and queue can be reached and the database has the schema of this code; else 503."""
+    """200 if database and queue can be reached and the database has the schema of this code; else 503.
+
+    What waits in the spool is told beside it; as long as it is stored in the end, it is no reason for 503.
+    """
     checks = {"database": _database(), "queue": _queue()}
     good = all(check == "ok" for check in checks.values())
-    return jsonify(status="ok" if good else "unready", **checks), 200 if good else 503
+    waiting = _spool()
+    return jsonify(status="ok" if good else "unready", **checks, **waiting), 200 if good else 503
+
+
+def _spool() -> dict[str, Any]:
+    """What waits in the spool; nothing if it is empty."""
+    waiting = runtime().spool.waiting()
+    if waiting.since is None:
+        return {}
+    age_s = (runtime().clock() - waiting.since).total_seconds()
+    return {"spool": {"entries": waiting.entries, "bytes": waiting.size, "oldest_seconds": round(age_s, 1)}}
 
 
 def _database() -> str:
@@ -74,7 +89,9 @@ def metrics() -> Response:
         return empty(403)
     runtime().counters.flush(runtime().redis)
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(Figures(runtime().db, runtime().redis, runtime().clock(), runtime().config.data_dir))
+    registry.register(
+        Figures(runtime().db, runtime().redis, runtime().clock(), runtime().config.data_dir, runtime().spool)
+    )
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 

@@ -1,6 +1,6 @@
 """POST /gupshup/<secret>: statuses and replies.
 
-Every payload is answered 2xx with an EMPTY body once it is stored: Gupshup might relay a text to the client, and delays
+Every payload is answered 2xx with an EMPTY body once it is kept: Gupshup might relay a text to the client, and delays
 all events of an app whose endpoint is slow or fails (Gupshup docs: subscriptions and notifications).
 """
 
@@ -9,9 +9,7 @@ from flask import Blueprint, Response, request
 from gupshup.webhooks import READ_BYTES
 from messaging.intake import webhooks
 from messaging.limits import bounds
-from messaging.lines import lines
-from messaging.queue.group_commit import CachedLine, Unavailable
-from messaging.queue.group_insert import StaleSnapshot
+from messaging.queue.group_commit import Unavailable
 from web.context import empty, place_for, refuse, refuse_unstored, runtime
 
 blueprint = Blueprint("webhooks", __name__)
@@ -27,13 +25,13 @@ def probe(secret: str) -> Response:
 @blueprint.post("/gupshup/<secret>")
 def receive(secret: str) -> Response:
     """Of an unknown secret nothing is read; of a long body no more than what tells that it is long, until it has a place."""
-    line = lines.by_secret(runtime(), secret)
-    if line is None:
+    to = webhooks.addressee(runtime(), secret)
+    if to is None:
         return refuse(404, "unknown webhook secret")
     request.max_content_length = bounds.WEBHOOK_BYTES
     head = _read(READ_BYTES + 1)
     with place_for(len(head)):
-        return _stored(secret, line, head + _read(bounds.WEBHOOK_BYTES + 1 - len(head)))
+        return _kept(to, head + _read(bounds.WEBHOOK_BYTES + 1 - len(head)))
 
 
 def _read(most: int) -> bytes:
@@ -44,15 +42,9 @@ def _read(most: int) -> bytes:
     return bytes(body)
 
 
-def _stored(secret: str, line: CachedLine | None, body: bytes) -> Response:
-    while line is not None:
-        try:
-            webhooks.store(runtime(), line, body)
-        except StaleSnapshot:
-            lines.forget(runtime(), line)  # the cached line is out of date
-        except Unavailable as error:
-            return refuse_unstored(error)
-        else:
-            return empty()
-        line = lines.by_secret(runtime(), secret)
-    return refuse(404, "unknown webhook secret")
+def _kept(to: webhooks.Addressee, body: bytes) -> Response:
+    try:
+        is_kept = webhooks.take(runtime(), to, body)
+    except Unavailable as error:
+        return refuse_unstored(error)
+    return empty() if is_kept else refuse(404, "unknown webhook secret")

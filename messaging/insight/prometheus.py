@@ -10,24 +10,29 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
+import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis import Redis
 from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
 
 from messaging.insight.queue_depth import queues
 from messaging.limits.pace import effective, share_at
+from messaging.queue.spool import Spool
 from messaging.store.database import Database
 from messaging.store.models import Line, Tally
 from messaging.system import disk
 from messaging.system.counters import BUCKETS_S, HASH, HELP, SLOWED
 
+log = structlog.get_logger(__name__)
+
 
 class Figures(Collector):
     """Collects at the moment of the scrape, from Redis and the database."""
 
-    def __init__(self, db: Database, redis: Redis, now: datetime, folder: Path) -> None:
-        self.db, self.redis, self.now, self.folder = db, redis, now, folder
+    def __init__(self, db: Database, redis: Redis, now: datetime, folder: Path, spool: Spool) -> None:
+        self.db, self.redis, self.now, self.folder, self.spool = db, redis, now, folder, spool
 
     def collect(self) -> Iterator[Metric]:
         kept: dict[bytes, bytes] = self.redis.hgetall(HASH)  # type: ignore[assignment]  # bytes: nothing is decoded
@@ -41,7 +46,19 @@ class Figures(Collector):
         yield _histogram(counts)
         free = disk.free_bytes(self.folder)
         yield GaugeMetricFamily("waba24_disk_free_bytes", "Room on the disk of DATA_DIR", value=free)
-        yield from self._from_database()
+        yield from self._of_spool()
+        try:
+            yield from self._from_database()
+        except SQLAlchemyError as error:
+            log.warning("figures without those of the database, which is away", error=type(error).__name__)
+
+    def _of_spool(self) -> Iterator[Metric]:
+        waiting = self.spool.waiting()
+        text = "Calls and webhooks that wait in the spool until the database is back"
+        yield GaugeMetricFamily("waba24_spool_entries", text, value=waiting.entries)
+        yield GaugeMetricFamily("waba24_spool_bytes", "Bytes they take in DATA_DIR", value=waiting.size)
+        age_s = (self.now - waiting.since).total_seconds() if waiting.since else 0.0
+        yield GaugeMetricFamily("waba24_spool_oldest_seconds", "Age of the oldest of them", value=age_s)
 
     def _from_database(self) -> Iterator[Metric]:
         text = "Messages planned today (UTC) by how far they have come, counted every five minutes"

@@ -1,30 +1,127 @@
-"""A robot call is stored before it is answered: Bitrix24 never repeats a call."""
+"""A robot call is kept before it is answered: Bitrix24 never repeats a call.
+
+In the database; while that is away, in the spool, from which it is stored later (messaging.intake.replay).
+"""
 
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import timedelta
+from enum import Enum, auto
 from typing import Any
 
 import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action, within_limit
 from bx24 import payloads
-from messaging.queue.group_commit import CachedPortal
-from messaging.queue.group_insert import InsertSpec
+from messaging.intake import known_callers, spooling
+from messaging.portals import portals
+from messaging.queue.group_commit import CachedPortal, Insert, Unavailable
+from messaging.queue.group_insert import InsertSpec, StaleSnapshot
+from messaging.queue.spool import Source
 from messaging.runtime import Runtime
 from messaging.store import crypto
 from messaging.store.models import Portal, Run, shard_of
+from robots import lookup
 
 log = structlog.get_logger(__name__)
 
 INSERT = InsertSpec(
     Run, key=("portal_id", "token_digest"), snapshot=(Portal.id, Portal.status, Portal.token_version), order=1
 )
-#: Seconds for which a call waits while the database is away. It is long, because Bitrix24 calls once and ignores our answer.
-RETRY_FOR_S = 10.0
+#: A portal that changes while its call is stored is read again at most this many times.
+RECOGNISED_ANEW = 5
 
 
-def store(
+class Taken(Enum):
+    """What became of a call. KEPT: stored or spooled, now or when it came for the first time."""
+
+    KEPT = auto()
+    UNKNOWN_CALLER = auto()
+    WRONG_CODE = auto()
+    #: Its portal changed again and again while it was to be stored.
+    BUSY = auto()
+
+
+@dataclass(frozen=True)
+class Received:
+    """A call as it came. side, name: of its address. body: the form it was read from."""
+
+    side: str
+    name: str
+    action: Action
+    call: payloads.RunCall
+    body: bytes
+
+    @property
+    def has_right_code(self) -> bool:
+        return self.call.code == lookup.code_of(self.side, self.name)
+
+
+def take(runtime: Runtime, received: Received) -> Taken:
+    """Keep a call, so that it may be answered 200.
+
+    Raises OverQuota if its portal sends far too many; Unavailable, DiskFull if it cannot be kept.
+    """
+    if runtime.spool.is_open and (taken := _spooled(runtime, received, opens=False)):
+        return taken
+    try:
+        return _recognise_and_store(runtime, received, spooling.patience_s(runtime, "call"))
+    except (Unavailable, SQLAlchemyError) as error:
+        if not spooling.is_spoolable(error):
+            raise
+    return _spooled(runtime, received, opens=True) or Taken.BUSY
+
+
+def _recognise_and_store(runtime: Runtime, received: Received, patience_s: float) -> Taken:
+    """Store a call; if the cached portal is out of date, read the portal again and retry.
+
+    Raises OverQuota, Unavailable if the database stays away, SQLAlchemyError if it goes away while the portal is looked up.
+    """
+    is_refused = None
+    for _ in range(RECOGNISED_ANEW):
+        portal = portals.caller(runtime, received.call.auth)
+        if portal is None:
+            return Taken.UNKNOWN_CALLER
+        if not received.has_right_code:
+            return Taken.WRONG_CODE
+        if is_refused is None:
+            is_refused = not runtime.call_quota.allows(portal.id)
+        insert = insert_of(runtime, portal, received.side, received.action, received.call, is_refused=is_refused)
+        try:
+            tell(runtime, insert, runtime.intake.store(*insert, patience_s))
+        except StaleSnapshot:
+            portals.forget(runtime, received.call.auth)
+        else:
+            return Taken.KEPT
+    return Taken.BUSY
+
+
+def _spooled(runtime: Runtime, received: Received, *, opens: bool) -> Taken | None:
+    """Append the call to the spool. None: ask the database. Raises OverQuota, and as `spooling.append`."""
+    if not received.has_right_code:
+        return Taken.WRONG_CODE
+    auth = received.call.auth
+    source = Source("call", auth.member_id, known_callers.knows_portal(runtime, auth))
+    told: dict[str, Any] = {"side": received.side, "name": received.name}
+    if source.is_known:
+        told["is_refused"] = not runtime.call_quota.allows(auth.member_id)
+    return Taken.KEPT if spooling.append(runtime, source, told, received.body, opens=opens) else None
+
+
+def store(runtime: Runtime, portal: Portal | CachedPortal, side: str, action: Action, call: payloads.RunCall) -> bool:
+    """Store a run. False if a run with this event token was stored before: the call is a repetition.
+
+    Raises StaleSnapshot if the portal is no longer as it was recognised, Unavailable if the database is away.
+    """
+    insert = insert_of(runtime, portal, side, action, call)
+    stored = runtime.intake.store(*insert, 0.0)
+    tell(runtime, insert, stored)
+    return stored is not None
+
+
+def insert_of(
     runtime: Runtime,
     portal: Portal | CachedPortal,
     side: str,
@@ -32,11 +129,10 @@ def store(
     call: payloads.RunCall,
     *,
     is_refused: bool = False,
-) -> bool:
-    """Store a run. False if a run with this event token was stored before: the call is a repetition.
+) -> Insert:
+    """The run of a call, to be stored.
 
     is_refused: the portal is over its quota. The run is stored without its fields; planning ends it as `limit_reached`.
-    Raises StaleSnapshot if the portal is no longer as it was recognised, Unavailable if the database stays away.
     """
     now = runtime.clock()
     row: dict[str, Any] = {
@@ -58,12 +154,15 @@ def store(
         "plan_at": now,
         "deadline_at": now + timedelta(minutes=_wait_minutes(call.properties)),
     }
-    snapshot = (portal.id, portal.status, portal.token_version)
-    stored = runtime.intake.store(INSERT, row, snapshot, row["shard"], RETRY_FOR_S)
+    return Insert(INSERT, row, (portal.id, portal.status, portal.token_version), row["shard"])
+
+
+def tell(runtime: Runtime, insert: Insert, stored: int | None) -> None:
+    """Count and log what became of a run. stored: its id; None: the call is a repetition."""
+    row = insert.values
     if stored:
-        runtime.counters.add("runs_received", side, action.name, portal=portal.id)
-    log.info("run stored" if stored else "run repeated", trace=row["trace"], run=stored, action=action.name)
-    return stored is not None
+        runtime.counters.add("runs_received", row["side"], row["action"], portal=row["portal_id"])
+    log.info("run stored" if stored else "run repeated", trace=row["trace"], run=stored, action=row["action"])
 
 
 def _kept_auth(portal: Portal | CachedPortal, auth: payloads.Auth) -> dict[str, Any] | None:

@@ -1,30 +1,98 @@
-"""A webhook is stored as it came, and only then answered."""
+"""A webhook is kept as it came, and only then answered: in the database or, while that is away, in the spool."""
 
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from gupshup import webhooks
+from gupshup.events import Event
+from messaging.intake import known_callers, spooling
 from messaging.limits import bounds
-from messaging.queue.group_commit import CachedLine
-from messaging.queue.group_insert import InsertSpec
+from messaging.lines import lines
+from messaging.queue.group_commit import CachedLine, Insert, Unavailable
+from messaging.queue.group_insert import InsertSpec, StaleSnapshot
+from messaging.queue.spool import Source
 from messaging.runtime import Runtime
+from messaging.store import crypto
 from messaging.store.models import InboundEvent, Line, shard_of
 from messaging.store.states import EventState
 
 INSERT = InsertSpec(InboundEvent, key=("line_id", "key"), snapshot=(Line.id, Line.secret_digest), order=2)
-#: Seconds for which a webhook waits while the database is away. Gupshup waits 10 s at most, and repeats what is refused.
-RETRY_FOR_S = 2.0
 
 
-def store(runtime: Runtime, line: Line | CachedLine, body: bytes) -> bool:
-    """Store one webhook. False if the same event was stored before.
+@dataclass(frozen=True)
+class Addressee:
+    """Whose webhook it is. line: None if that cannot be told while the database is away."""
+
+    secret: str
+    line: CachedLine | None
+
+
+def addressee(runtime: Runtime, secret: str) -> Addressee | None:
+    """The line with this secret in its webhook's address; None: there is none."""
+    if runtime.spool.is_open:
+        return Addressee(secret, runtime.intake.lines.get(crypto.digest(secret)))
+    try:
+        line = lines.by_secret(runtime, secret)
+    except SQLAlchemyError as error:
+        if not spooling.is_spoolable(error):
+            raise
+        return Addressee(secret, None)
+    return Addressee(secret, line) if line is not None else None
+
+
+def take(runtime: Runtime, to: Addressee, body: bytes) -> bool:
+    """Keep a webhook, so that it may be answered 200. False: its line is gone.
+
+    Raises Unavailable, DiskFull if it cannot be kept.
+    """
+    if runtime.spool.is_open and _is_spooled(runtime, to, body, opens=False):
+        return True
+    try:
+        return _recognise_and_store(runtime, to, body, spooling.patience_s(runtime, "webhook"))
+    except (Unavailable, SQLAlchemyError) as error:
+        if not spooling.is_spoolable(error):
+            raise
+    return _is_spooled(runtime, to, body, opens=True)
+
+
+def _recognise_and_store(runtime: Runtime, to: Addressee, body: bytes, patience_s: float) -> bool:
+    """Store a webhook; if the cached line is out of date, read the line again. False: there is no such line.
+
+    Raises Unavailable if the database stays away, SQLAlchemyError if it goes away while the line is read.
+    """
+    line = to.line or lines.by_secret(runtime, to.secret)
+    while line is not None:
+        insert, event = insert_of(runtime, line, body)
+        try:
+            runtime.intake.store(*insert, patience_s)
+        except StaleSnapshot:
+            lines.forget(runtime, line)
+        else:
+            tell(runtime, line, event)
+            return True
+        line = lines.by_secret(runtime, to.secret)
+    return False
+
+
+def _is_spooled(runtime: Runtime, to: Addressee, body: bytes, *, opens: bool) -> bool:
+    """Append the webhook to the spool. False: ask the database. Raises as `spooling.append`."""
+    name = crypto.digest(to.secret)
+    source = Source("webhook", name, to.line is not None or known_callers.knows_line(runtime, name))
+    return spooling.append(runtime, source, {"secret": to.secret}, body, opens=opens)
+
+
+def insert_of(
+    runtime: Runtime, line: CachedLine, body: bytes, received_at: datetime | None = None
+) -> tuple[Insert, Event]:
+    """A webhook to be stored, and its first event.
 
     A body that is too long to be read is stored unhandled, and only its beginning: nobody will read it, and its bytes would
-    wait for the disk before everybody's calls.
-
-    Raises StaleSnapshot if the line is gone, Unavailable if the database stays away.
+    wait for the disk before everybody's calls. received_at: None: now.
     """
-    events = webhooks.parse(body)
-    first = events[0]
+    first = webhooks.parse(body)[0]
     is_too_long = webhooks.is_too_long(body)
     now = runtime.clock()
     row: dict[str, Any] = {
@@ -34,12 +102,15 @@ def store(runtime: Runtime, line: Line | CachedLine, body: bytes) -> bool:
         "body": body[: bounds.UNREAD_WEBHOOK_BYTES if is_too_long else None].decode("utf-8", "replace"),
         "label": first.type_label[:60],
         "ref": first.ref[:200] or None if isinstance(first, webhooks.Status) else None,
-        "received_at": now,
+        "received_at": received_at or now,
         "due_at": now,
         "state": (EventState.UNHANDLED if is_too_long else EventState.STORED).value,
     }
-    stored = runtime.intake.store(INSERT, row, (line.id, line.secret_digest), row["shard"], RETRY_FOR_S)
-    runtime.counters.add("webhooks", first.type_label, portal=line.portal_id)
-    if isinstance(first, webhooks.Unknown):
+    return Insert(INSERT, row, (line.id, line.secret_digest), row["shard"]), first
+
+
+def tell(runtime: Runtime, line: CachedLine, event: Event) -> None:
+    """Count a webhook that is stored, or was before. event: its first."""
+    runtime.counters.add("webhooks", event.type_label, portal=line.portal_id)
+    if isinstance(event, webhooks.Unknown):
         runtime.counters.add("webhooks_unknown", portal=line.portal_id)
-    return stored is not None

@@ -35,6 +35,12 @@ FILES_OF_PORTAL = 200_000  # kept at the same time, however small
 FREE_FOR_FILES_BYTES = 1024 * MB  # with less room on the disk of DATA_DIR no file is fetched
 FREE_TO_BE_READY_BYTES = 64 * MB  # on the disk of DATA_DIR; with less, /readyz says that it is full
 
+# The spool, bytes. All of it: SPOOL_MB; of one known portal or line: half of that.
+SPOOL_OF_UNKNOWN_BYTES = 256 * KB  # of one portal or line that this machine does not know, in one process
+SPOOL_OF_ALL_UNKNOWN_BYTES = 8 * MB  # of all their calls, and of all their webhooks, in one process
+FREE_FOR_SPOOL_BYTES = 16 * MB  # on the disk of DATA_DIR; with less, nothing is spooled
+KNOWN_CALLERS = 20_000  # digests of portals and lines that the machine remembers
+
 # Times, seconds.
 PAGE_TOTAL_S = 8.0  # one question of a page to a portal, from connecting to the last byte
 REST_TOTAL_S = 60.0  # the same of a worker
@@ -42,6 +48,7 @@ CONFIRMED_TOKEN_S = 3600.0  # so long a token that the auth server confirmed sha
 SLOW_REST_S = 5.0  # an exchange that takes longer makes its portal pause, for so long at first
 SLOW_REST_PAUSE_S = 60.0  # and for so long at most
 REFUSED_TOKEN_S = 60.0  # so long a token that the auth server refused is refused without asking again
+SPOOL_ORDER_S = 120.0  # so long after the database is back, nobody need wait behind the spool any more
 DISK_FULL_SHOWN_S = 60  # so long after a row could not be stored for want of room, /readyz says so
 AGAIN_S = 30  # `Retry-After` of a 429 or 503, by its reason: anything not named below
 AGAIN_BUSY_S = 5

@@ -56,11 +56,14 @@ class CallQuota:
         self._usual = Buckets(per_minute, now)
         self._most = Buckets(per_minute * bounds.CALLS_AT_MOST, now)
 
-    def allows(self, portal_id: int) -> bool:
-        """Count a call. Whether the portal is within its quota; raises OverQuota if it is far beyond."""
-        if again_s := self._most.take(str(portal_id)):
+    def allows(self, portal: int | str) -> bool:
+        """Count a call. Whether the portal is within its quota; raises OverQuota if it is far beyond.
+
+        portal: its id; its member_id while the database is away.
+        """
+        if again_s := self._most.take(str(portal)):
             raise OverQuota("calls of a portal", again_s)
-        return not self._usual.take(str(portal_id))
+        return not self._usual.take(str(portal))
 
 
 class FrameQuota:

@@ -6,14 +6,13 @@ to the first row that came meanwhile. No thread is started for this, and a row t
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import structlog
 from sqlalchemy import Engine
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import SQLAlchemyError
 
 from messaging.queue.group_insert import (
     GroupInsert,
@@ -24,13 +23,15 @@ from messaging.queue.group_insert import (
     group_insert,
     takes_arrays,
 )
-from messaging.store.database import is_disk_full
+from messaging.store.database import is_away, is_disk_full
 
 T = TypeVar("T")
 #: Most rows of one transaction. A process has fewer threads.
 MAX_GROUP = 128
 #: Seconds between two attempts while the database is away.
 RETRY_S = 0.25
+#: Seconds that a row waits for its leader. Longer, and the database has stalled: the other threads of the process stay free.
+STALLED_S = 2.0
 #: While rows come together, a leader waits for as many as there were last time, at most this many seconds. Without it, every
 #: second group would be a single row.
 GATHER_S = 0.004
@@ -73,6 +74,8 @@ class RecognitionCache(Generic[T]):
     def __init__(self, most: int = 10_000) -> None:
         self._most = most
         self._known: dict[str, T] = {}
+        #: How often something was put in: whoever has seen this number has seen everything.
+        self.version = 0
 
     def get(self, name: str) -> T | None:
         return self._known.get(name)
@@ -81,6 +84,10 @@ class RecognitionCache(Generic[T]):
         if len(self._known) >= self._most:
             self._known.clear()
         self._known[name] = value
+        self.version += 1
+
+    def items(self) -> list[tuple[str, T]]:
+        return list(self._known.copy().items())
 
     def forget(self, name: str) -> None:
         self._known.pop(name, None)
@@ -103,11 +110,21 @@ class PendingRow:
     wake: threading.Event = field(default_factory=threading.Event)
 
 
+class Insert(NamedTuple):
+    """A row to be inserted, with the snapshot of its owner. values: not yet encrypted."""
+
+    spec: InsertSpec
+    values: Mapping[str, Any]
+    snapshot: Snapshot
+    shard: int
+
+
 class Intake:
     """Commits the rows of one process.
 
     stored: called with the shards of the new rows after each commit. no_room: called with the table of each row that was not
-    stored because the disk is full.
+    stored because the disk is full. is_hopeless: whether others have found that the database stays away, so that nobody need
+    wait to find it again.
     """
 
     def __init__(
@@ -117,6 +134,7 @@ class Intake:
         pause: Callable[[float], None] = time.sleep,
         now: Callable[[], float] = time.monotonic,
         no_room: Callable[[str], None] = lambda table: None,
+        is_hopeless: Callable[[], bool] = lambda: False,
     ) -> None:
         self.engine = engine
         self.portals: RecognitionCache[CachedPortal] = RecognitionCache()
@@ -129,6 +147,7 @@ class Intake:
         self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT") if takes_arrays(engine) else None
         self._stored = stored
         self._no_room = no_room
+        self._is_hopeless = is_hopeless
         self._inserts: dict[InsertSpec, GroupInsert] = {}
         self._mutex = threading.Lock()
         self._waiting: list[PendingRow] = []
@@ -156,18 +175,40 @@ class Intake:
         while isinstance(pending.outcome, Exception):
             try:
                 self._commit([pending], wait=True)
-            except (OperationalError, InterfaceError, PoolTimeout) as error:
+            except SQLAlchemyError as error:
+                if not is_away(error):
+                    raise
                 if is_disk_full(error):
-                    self.disk_full_at = self.now()
-                    self._no_room(spec.model.__tablename__)
+                    self.note_disk_full(spec.model.__tablename__)
                     raise DiskFull("the disk is full") from error
-                if self.now() + RETRY_S > until:
+                if self.now() + RETRY_S > until or self._is_hopeless():
                     raise Unavailable(type(error).__name__) from error
                 self.pause(RETRY_S)
                 continue
             if isinstance(pending.outcome, StaleSnapshot):
                 raise pending.outcome
         return pending.outcome
+
+    def store_in_order(self, inserts: Sequence[Insert]) -> list[int | None]:
+        """Commit rows in one transaction, one after the other, so that their ids follow their order; all or none.
+
+        Returns their ids, None for a row whose key was stored before. Raises StaleSnapshot, SQLAlchemyError.
+        """
+        rows = [self._prepared(one.spec, one.values, one.snapshot, one.shard) for one in inserts]
+        outcomes: list[int | None] = []
+        with self.engine.begin() as connection:
+            for pending in rows:
+                (outcome,) = self._inserts[pending.spec].execute(connection, [pending.row], wait=True)
+                if isinstance(outcome, StaleSnapshot):
+                    raise outcome
+                outcomes.append(outcome)
+        self._stored({one.shard for one, outcome in zip(inserts, outcomes, strict=True) if outcome is not None})
+        return outcomes
+
+    def note_disk_full(self, table: str) -> None:
+        """A row of this table could not be kept for want of room."""
+        self.disk_full_at = self.now()
+        self._no_room(table)
 
     def _prepared(self, spec: InsertSpec, values: Mapping[str, Any], snapshot: Snapshot, shard: int) -> PendingRow:
         insert = self._inserts.get(spec)
@@ -183,10 +224,22 @@ class Intake:
                 self._gathered.set()
             leads = not self._has_leader
             self._has_leader = True
-        if not leads:
-            pending.wake.wait()
+        if not leads and not pending.wake.wait(STALLED_S) and self._leaves(pending):
+            raise Unavailable("the database does not answer")
         if not pending.tried:
             self._lead()
+
+    def _leaves(self, pending: PendingRow) -> bool:
+        """Wait no longer. False if the row was tried or its thread made leader a moment ago.
+
+        If the leader commits the row after all, it is stored: whoever stores it again is told that it is a repetition.
+        """
+        with self._mutex:
+            if pending.tried or pending.wake.is_set():
+                return False
+            if pending in self._waiting:
+                self._waiting.remove(pending)
+            return True
 
     def _lead(self) -> None:
         """Commit the rows that wait, this thread's own among them."""
@@ -210,7 +263,9 @@ class Intake:
             next_leader = self._waiting[:1]
             self._has_leader = bool(next_leader)
             self._expected = len(group) + len(self._waiting)
-        for pending in (*group, *next_leader):
+            for pending in next_leader:
+                pending.wake.set()
+        for pending in group:
             pending.wake.set()
 
     def _commit(self, group: list[PendingRow], wait: bool = False) -> None:

@@ -33,8 +33,16 @@ class Cipher:
 
     def decrypt(self, token: str) -> str:
         """Token to text. Raises Undecryptable."""
+        return self.decrypt_bytes(token.encode()).decode()
+
+    def encrypt_bytes(self, content: bytes) -> bytes:
+        """As `encrypt`, of anything."""
+        return self._fernet.encrypt(content)
+
+    def decrypt_bytes(self, token: bytes) -> bytes:
+        """What `encrypt_bytes` was given. Raises Undecryptable."""
         try:
-            return self._fernet.decrypt(token.encode()).decode()
+            return self._fernet.decrypt(token)
         except InvalidToken:
             raise Undecryptable("a stored value cannot be read: SECRET_KEY lacks the key it was written with") from None
 

@@ -14,7 +14,8 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DisconnectionError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError, ProgrammingError, SQLAlchemyError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -22,19 +23,20 @@ from messaging.store.crypto import Cipher
 
 T = TypeVar("T")
 SQLITE_FULL, POSTGRESQL_FULL = 13, "53100"
+#: What PostgreSQL says when it only reads: after a failover we may still be connected to the former primary.
+POSTGRESQL_READS_ONLY = "25006"
 FROZEN_MS = 30_000
 #: PostgreSQL's own is 4.0, for disks that turn; 1.1 is its manual's advice where reading anywhere costs about the same.
 RANDOM_PAGE_COST = 1.1
 PING_AFTER_S = 1.0
-#: libpq by itself waits two minutes for a host that does not answer, and a quarter of an hour for a connection that nobody
-#: closed: a firewall dropped it, or a machine lost its network. DATABASE_URL may say otherwise.
-#: PostgreSQL docs: "Database Connection Control Functions", parameter key words; seconds, tcp_user_timeout milliseconds.
-PATIENCE = {
-    "connect_timeout": "5",
-    "keepalives_idle": "10",
-    "keepalives_interval": "5",
-    "keepalives_count": "3",
-    "tcp_user_timeout": "20000",
+#: So that a server that has vanished without a word is noticed within seconds, and not by TCP after a quarter of an hour:
+#: settings of libpq in seconds, and in milliseconds. A DATABASE_URL may set others.
+_NOTICED = {
+    "connect_timeout": 3,
+    "tcp_user_timeout": 5000,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
 }
 
 
@@ -46,10 +48,10 @@ def open_engine(url: str, cipher: Cipher, pool: int = 8, ping: bool = True) -> E
     parsed = make_url(url)
     if parsed.drivername in ("postgresql", "postgres"):
         parsed = parsed.set(drivername="postgresql+psycopg")
-    if parsed.get_backend_name() == "postgresql":
-        parsed = parsed.set(query={**PATIENCE, **parsed.query})
+    noticed = {name: value for name, value in _NOTICED.items() if name not in parsed.query}
     engine = create_engine(
         parsed,
+        connect_args=noticed if parsed.get_driver_name() == "psycopg" else {},
         pool_size=pool,
         max_overflow=8,
         pool_use_lifo=True,
@@ -103,6 +105,15 @@ def is_disk_full(error: SQLAlchemyError) -> bool:
         or getattr(cause, "sqlstate", None) == POSTGRESQL_FULL
         or getattr(cause, "errno", None) == errno.ENOSPC
     )
+
+
+def is_away(error: SQLAlchemyError) -> bool:
+    """Whether the database does not answer, or cannot write now: the same may work later.
+
+    So it may when the disk has room again, or when the schema is as new as this code.
+    """
+    reads_only = getattr(getattr(error, "orig", None), "sqlstate", None) == POSTGRESQL_READS_ONLY
+    return reads_only or isinstance(error, OperationalError | InterfaceError | PoolTimeout | ProgrammingError)
 
 
 def ask(session: Session, statement: Executable, values: Mapping[str, Any]) -> CursorResult[Any]:

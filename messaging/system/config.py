@@ -171,6 +171,13 @@ class Config:
         "5120",
         _whole(100, 100_000_000),
     )
+    spool_mb: int = _setting(
+        "SPOOL_MB",
+        "megabytes of calls and webhooks that are kept in DATA_DIR while the database is away; "
+        "0: none, they are refused",
+        "1024",
+        _whole(0, 1_000_000),
+    )
     trusted_proxies: int = _setting(
         "TRUSTED_PROXIES",
         "reverse proxies before the app, each of which adds the caller's address to X-Forwarded-For; "

@@ -25,6 +25,9 @@ HELP = {
     "rest_calls": ("REST calls to Bitrix24", ("method",)),
     "refusals": ("Messages refused, by code", ("line", "code")),
     "rows_without_room": ("Calls and webhooks not stored because the disk is full, by their table", ("table",)),
+    "spooled": ("Calls and webhooks kept in the spool because the database was away", ("kind",)),
+    "spool_refused": ("Calls and webhooks that the spool did not take", ("kind", "reason")),
+    "spool_replayed": ("Calls and webhooks of the spool, by what became of them", ("kind", "outcome")),
     "requests_refused": ("Requests refused, by where they came and why", ("door", "reason")),
 }
 

@@ -39,6 +39,14 @@ def make_database(database: str) -> None:
         tighten(Path(f"{database}{ending}"))
 
 
+def replace(path: Path, content: bytes) -> None:
+    """Write a file with mode 600 in place of the one that is there; readers see the former or the new one. Raises OSError."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}.new")
+    with os.fdopen(os.open(draft, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC, FILE), "wb") as file:
+        file.write(content)
+    draft.replace(path)
+
+
 def tighten(path: Path) -> None:
     """Close a file or folder to other users, if it is there. Links stay as they are, and folders that all users share."""
     try:

@@ -17,7 +17,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psycopg
 from psycopg import sql
@@ -51,6 +51,15 @@ def postgres(
 
     Raises ServerUnavailable.
     """
+    with postgres_server(settings, wait=wait, limit_s=limit_s) as server:
+        yield server.url
+
+
+@contextmanager
+def postgres_server(
+    settings: Mapping[str, str] = FORGETFUL, *, wait: Callable[[float], None] = time.sleep, limit_s: float = LIMIT_S
+) -> Iterator["Server"]:
+    """`postgres`, which can be stopped and started again meanwhile."""
     account = _account()
     with ExitStack() as cleanup:
         folder = cleanup.enter_context(_folder(account))
@@ -59,21 +68,51 @@ def postgres(
         log = cleanup.enter_context((folder / "postgres.log").open("w+"))
         chosen = {**settings, "listen_addresses": "", "unix_socket_directories": str(folder)}
         options = [part for name, value in chosen.items() for part in ("-c", f"{name}={value}")]
-        server = subprocess.Popen(
-            ["/bin/sh", "-c", GUARD, "sh", str(binaries / "postgres"), "-D", str(folder / "data"), *options],
+        command = ["/bin/sh", "-c", GUARD, "sh", str(binaries / "postgres"), "-D", str(folder / "data"), *options]
+        server = Server(folder, command, log, account, wait, limit_s)
+        cleanup.callback(server.stop)
+        server.start()
+        yield server
+
+
+class Server:
+    """A server on its data folder."""
+
+    def __init__(
+        self,
+        folder: Path,
+        command: list[str],
+        log: IO[str],
+        account: pwd.struct_passwd | None,
+        wait: Callable[[float], None],
+        limit_s: float,
+    ) -> None:
+        self._folder, self._command, self._log, self._account = folder, command, log, account
+        self._wait, self._limit_s = wait, limit_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._url = URL.create("postgresql+psycopg", username=USER, database="postgres", query={"host": str(folder)})
+        self.url = self._url.render_as_string(hide_password=False)
+
+    def start(self) -> None:
+        """Start the server and wait until it can be connected to. Raises ServerUnavailable."""
+        self._process = subprocess.Popen(
+            self._command,
             stdin=subprocess.PIPE,
-            stdout=log,
+            stdout=self._log,
             stderr=subprocess.STDOUT,
-            cwd=folder,
+            cwd=self._folder,
             env=_environment(),
             # Ctrl-C is for pytest: the server is stopped after the fixtures that still need it.
             start_new_session=True,
-            **_as(account),
+            **_as(self._account),
         )
-        cleanup.callback(_stop, server)
-        url = URL.create("postgresql+psycopg", username=USER, database="postgres", query={"host": str(folder)})
-        _until_ready(url, folder / "postgres.log", wait, limit_s)
-        yield url.render_as_string(hide_password=False)
+        _until_ready(self._url, self._folder / "postgres.log", self._wait, self._limit_s)
+
+    def stop(self) -> None:
+        """Stop it, whoever is connected. Its data stays."""
+        if self._process is not None:
+            _stop(self._process)
+            self._process = None
 
 
 def create_database(url: str, template: str = "template1") -> str:

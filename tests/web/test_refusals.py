@@ -95,6 +95,7 @@ def test_what_cannot_be_stored_says_when_to_come_back(
         raise error
 
     monkeypatch.setattr(Intake, "store", store)
+    shop.runtime.spool.most_bytes = 0
     answers = [shop.app.post(ROBOT, data=robot_call(shop)), shop.app.post(webhook_path(shop, shop.line), data=b"{}")]
     assert [(one.status_code, one.headers["Retry-After"]) for one in answers] == [(503, str(again_s))] * 2
     assert counted(shop) == {("runs", reason): 1, ("webhooks", reason): 1}

@@ -55,7 +55,7 @@ def health(viewer: Viewer, portal: Portal) -> Response:
         viewer,
         section="health",
         smalls=_smalls(found, names, viewer.language),
-        queues=[(_queue_name(queue), queue, _age(queue)) for queue in found.queues],
+        queues=[*_spooled(), *((_queue_name(queue), queue, _age(queue)) for queue in found.queues)],
         norm_s=NORM_S,
         refusals=[
             (code, names.get(line_id, ""), count, _meaning(code, viewer.language))
@@ -161,6 +161,16 @@ def _webhook(label: str) -> str:
         "message": Text("reply: {rest}", "ответ: {rest}"),
     }.get(kind)
     return known.format(rest=rest).to(g.get("language")) if known and rest else label
+
+
+def _spooled() -> list[tuple[str, Queue, str]]:
+    """What came in while the database was away; nothing if nothing waits. How much it is concerns other portals, too."""
+    waiting = runtime().spool.waiting()
+    if waiting.since is None:
+        return []
+    age_s = (runtime().clock() - waiting.since).total_seconds()
+    words = _("the oldest for %(age)s s", age=texts.number(round(age_s, 1)))
+    return [(_("Came while the database was away"), Queue("spool", waiting.entries, age_s), words)]
 
 
 def _queue_name(queue: Queue) -> str:

@@ -1,19 +1,11 @@
-"""Connections and sessions of the database: how long they wait, and that what only reads leaves nothing behind."""
+"""Sessions of the database: what only reads leaves nothing behind, on either database."""
 
-import pytest
-from cryptography.fernet import Fernet
 from sqlalchemy import bindparam, select
 
-from messaging.store.crypto import Cipher
-from messaging.store.database import ask, open_engine
+from messaging.store.database import ask
 from messaging.store.models import Line
 from tests.support.world import World
 
-URLS = [
-    ("postgresql://h/d", "5", "20000"),
-    ("postgres://h/d?sslmode=require", "5", "20000"),
-    ("postgresql+psycopg://h/d?connect_timeout=2&tcp_user_timeout=0", "2", "0"),
-]
 _NAME = select(Line.name).where(Line.id == bindparam("line"))
 
 
@@ -37,12 +29,3 @@ def test_what_is_changed_in_a_session_that_writes_is_written_before_the_next_que
         assert ask(session, _NAME, {"line": line}).scalar_one() == "written"
     with shop.runtime.db.read() as session:
         assert session.scalar(_NAME, {"line": line}) == "written"
-
-
-@pytest.mark.parametrize(("url", "connect_s", "lost_ms"), URLS)
-def test_a_server_that_vanishes_is_not_waited_for_long(url: str, connect_s: str, lost_ms: str) -> None:
-    """libpq's own patience is two minutes for a connection and a quarter of an hour for an answer."""
-    engine = open_engine(url, Cipher((Fernet.generate_key().decode(),)))
-    _, given = engine.dialect.create_connect_args(engine.url)
-    assert (given["connect_timeout"], given["tcp_user_timeout"]) == (connect_s, lost_ms)
-    assert given.get("sslmode") == ("require" if "sslmode" in url else None)
