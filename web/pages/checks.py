@@ -28,6 +28,7 @@ _BADGES: dict[str, tuple[str, str, LazyString]] = {
     "wrong": ("bad", "cross", _l("Needs fixing")),
     "blocked": ("", "clock", _l("Cannot start yet")),
     "open": ("", "minus", _l("Optional")),
+    "next": ("info", "clock", _l("Next step")),
     "unknown": ("warn", "warning", _l("No answer")),
     "busy": ("", "refresh", _l("Checking…")),
 }
@@ -55,7 +56,8 @@ class Row:
 
     @property
     def badge(self) -> Markup:
-        return badge(*_BADGES[self.state])
+        is_next = (self.name, self.state) == ("first", "open")
+        return badge(*_BADGES["next" if is_next else self.state])
 
     @property
     def detail(self) -> Markup:
