@@ -18,8 +18,8 @@ from messaging.store.states import MessageStatus, Origin, OutcomeKind, RunState
 
 DAYS = 14
 CLIENTS = 24
-#: Messages of a weekday, Monday first; each week a tenth more than the one before.
-BUSY = (46, 52, 49, 55, 60, 18, 9)
+#: Messages of a day, today first; a week later a tenth more.
+BUSY = (52, 46, 58, 49, 55, 34, 41)
 #: Of twenty messages so many have come so far; the client of a REPLIED one has answered.
 FATES = (
     *("read",) * 8,
@@ -71,7 +71,7 @@ class Past:
             token_digest=f"past-{nth}",
             document=["crm", "CCrmDocumentDeal", "DEAL", f"DEAL_{nth % 40 + 10}"],
             item=f"DEAL_{nth % 40 + 10}",
-            properties={"text": GREETING.to(self.language)},
+            properties={"template": TEMPLATE} if action == "send_template" else {"text": GREETING.to(self.language)},
             stored_at=at,
             deadline_at=at + timedelta(hours=1),
             state=RunState.ENDED,
@@ -139,6 +139,6 @@ def _moments(now: datetime) -> Iterator[datetime]:
     """When robots ran, in order: over the ten hours before this time of day, on each of the days."""
     for back in reversed(range(DAYS)):
         end = now - timedelta(days=back, minutes=5)
-        count = round(BUSY[end.weekday()] * (1.1 if back < DAYS / 2 else 1))
+        count = round(BUSY[back % len(BUSY)] * (1.1 if back < len(BUSY) else 1))
         for nth in range(count):
             yield end - timedelta(hours=10) * (count - 1 - nth) / count

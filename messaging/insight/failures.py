@@ -40,6 +40,6 @@ def by_reason(session: Session, portal_id: int, since: datetime) -> Counter[tupl
     found: Counter[tuple[int | None, str]] = Counter()
     for line_id, code, number in session.execute(failed.group_by(Message.line_id, Message.error_code)):
         found[line_id, code] += number
-    for _hour, line_id, code, number in refused(session, portal_id, since):
-        found[line_id, code] += number
+    for _hour, refusing, code, number in refused(session, portal_id, since):
+        found[refusing, code] += number
     return found

@@ -92,7 +92,8 @@ def _paused(problem: Problem, language: str) -> Item:
         "%(num)s messages wait for the end of the pause.",
         problem.count,
     )
-    text = Markup("{} {}").format(_since(problem, _("Since %(since)s.")), waiting)
+    since = _since(problem, _("Since %(since)s."))
+    text = Markup("{} {}").format(since, waiting) if problem.count else since
     return _of_line(problem, "warn", _("The line %(line)s is on pause", line=_name(problem)), text)
 
 

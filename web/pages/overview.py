@@ -74,12 +74,12 @@ def _shown(period: Period, heading: str, compared: str, filtered: str, language:
 
 def _trend(now: int, before: int) -> str:
     """The change in per cent, with the figure it is counted from."""
-    was = _("was %(count)s", count=number(before))
+    was = str(_("was %(count)s", count=number(before)))
     if not before:
         return was
     change = round(100 * (now - before) / before)
     sign = "+" if change > 0 else "−" if change < 0 else ""
-    return _("%(change)s %%, %(was)s", change=f"{sign}{number(abs(change))}", was=was)
+    return str(_("%(change)s %%, %(was)s", change=f"{sign}{number(abs(change))}", was=was))
 
 
 def _chart(period: Period, heading: str, language: str) -> Markup:
@@ -99,7 +99,10 @@ def _chart(period: Period, heading: str, language: str) -> Markup:
         delivered=number(period.now.delivered),
     )
     labels = [_label(at, language) for at, _one in period.parts]
-    replies = Series(_("Replies"), [one.replies for one in counts], "warn")
+    now = runtime().clock()
+    is_ahead = [isinstance(at, datetime) and at > now for at, _one in period.parts]
+    answered = [None if ahead else one.replies for one, ahead in zip(counts, is_ahead, strict=True)]
+    replies = Series(_("Replies"), answered, "warn")
     return bars(drawn, labels, title, line=replies)
 
 

@@ -12,10 +12,10 @@ from messaging.insight import attention, line_checks, search
 from messaging.insight.line_checks import Result
 from messaging.insight.query import Query
 from messaging.store.models import Line, Portal
-from web.context import ZONE, runtime
+from web.context import runtime
 from web.frames import Viewer, page
 from web.pages import messages, needs, overview
-from web.pages.checks import Row, all_done, progress
+from web.pages.checks import Row, all_done, has_fault, progress
 from web.pages.shell import blueprint, reads, show
 
 #: Messages that are listed.
@@ -39,9 +39,8 @@ def draw(viewer: Viewer, portal: Portal) -> Response:
         lines=lines,
         line=line,
         steps=found,
-        is_done=all_done(found),
-        progress=progress(found),
-        periods=_periods(viewer, portal) if recent else None,
+        is_folded=all_done(found) or (bool(recent) and not has_fault(found)),
+        progress=progress(found, is_stopped=line is not None and line.stopped_at is not None),
         rows=recent,
         found=search.Page([]),  # no button for further rows
         signs=messages.SIGNS,
@@ -66,13 +65,8 @@ def start_needs(viewer: Viewer, portal: Portal) -> Response:
 @blueprint.get("/start/figures", endpoint="start_figures")
 @reads
 def start_figures(viewer: Viewer, portal: Portal) -> Response:
-    """The figures, for a page that was drawn before the browser could say its time zone."""
+    """The figures. The page asks for them by itself: the first request of a frame is Bitrix24's and names no time zone."""
     return page("pages/start_figures.html", viewer, periods=overview.periods(portal, viewer.language))
-
-
-def _periods(viewer: Viewer, portal: Portal) -> list[overview.Shown] | None:
-    """None if the browser has not said its time zone yet: Bitrix24 itself posts the first request of a frame."""
-    return overview.periods(portal, viewer.language) if ZONE in request.headers else None
 
 
 def _needs(viewer: Viewer, portal: Portal, lines: list[Line]) -> dict[str, Any]:
