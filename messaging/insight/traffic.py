@@ -25,8 +25,8 @@ LIVE = 2_000
 #: Stands among the statuses: runs that failed before their message did.
 REFUSED = "refused"
 TAKEN = (MessageStatus.ACCEPTED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
-#: Line and hour → status, REPLY or REFUSED → how many.
-Hours = dict[tuple[int | None, datetime], Counter[str]]
+#: Hour → status, REPLY or REFUSED → how many.
+Hours = dict[datetime, Counter[str]]
 
 
 @dataclass(frozen=True)
@@ -51,39 +51,52 @@ class Period:
 
 def hours(session: Session, portal_id: int, line_ids: Sequence[int], since: datetime) -> Hours:
     """All hours of a portal from `since` on (the beginning of an hour) in which anything happened. line_ids: all its lines."""
-    found = of_lines(session, line_ids, since)
-    for at, line_id, _code, number in refused(session, portal_id, since):
-        found.setdefault((line_id, at), Counter())[REFUSED] += number
+    found: Hours = {}
+    for at, name, number in (
+        *_counted(session, line_ids, since, Message.created_at, "hour", "status"),
+        *_counted(session, line_ids, since, Reply.received_at, "hour"),
+        *((at, REFUSED, number) for at, _line_id, _code, number in refused(session, portal_id, since)),
+    ):
+        found.setdefault(read_hour(at), Counter())[name] += number
     return found
 
 
-def of_lines(session: Session, line_ids: Sequence[int], since: datetime) -> Hours:
-    """The same for lines, without the runs that were refused."""
-    found: Hours = {}
-    for line_id, at, name, number in (
-        *_counted(session, line_ids, since, Message.created_at, Message.status),
-        *_counted(session, line_ids, since, Reply.received_at),
-    ):
-        found.setdefault((line_id, at), Counter())[name] += number
+def by_status(session: Session, line_ids: Sequence[int], since: datetime) -> Counter[str]:
+    """Messages of these lines planned since `since`, by status."""
+    found = Counter[str]()
+    for name, number in _counted(session, line_ids, since, Message.created_at, "status"):
+        found[name] += number
+    return found
+
+
+def taken_by_line(session: Session, line_ids: Sequence[int], since: datetime) -> Counter[int]:
+    """Line → messages planned since `since` that Gupshup took."""
+    found = Counter[int]()
+    for line_id, name, number in _counted(session, line_ids, since, Message.created_at, "line_id", "status"):
+        if name in TAKEN:
+            found[line_id] += number
     return found
 
 
 def _counted(
-    session: Session, line_ids: Sequence[int], since: datetime, at: InstrumentedAttribute[datetime], *status: Any
-) -> Iterator[tuple[int, datetime, str, int]]:
-    """Line, hour, status, how many. at: the column with a row's time; status: that with its status, if it has one."""
+    session: Session, line_ids: Sequence[int], since: datetime, at: InstrumentedAttribute[datetime], *by: str
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of `by` (line_id, hour, status) and how many, several times for the same. at: the column with a row's time.
+
+    Of replies, which have no status, each row says REPLY before the number.
+    """
     table = at.class_
     first_id, live_from = _live(session, at, since)
-    kept = select(HourTally.line_id, HourTally.hour, HourTally.status, HourTally.count).where(
-        HourTally.line_id.in_(line_ids), HourTally.hour >= since, HourTally.hour < live_from
-    )
+    in_hours = (HourTally.line_id.in_(line_ids), HourTally.hour >= since, HourTally.hour < live_from)
     is_reply = HourTally.status == REPLY
-    yield from session.execute(kept.where(is_reply if table is Reply else ~is_reply))  # type: ignore[misc]  # rows are tuples
-    hour = hour_column(session, at)
-    columns = (table.line_id, hour, *status)
-    live = select(*columns, func.count()).where(table.id >= first_id, table.line_id.in_(line_ids), at >= live_from)
-    for line_id, found, *name, number in session.execute(live.group_by(*columns)):
-        yield line_id, read_hour(found), name[0] if name else REPLY, number
+    kept = [getattr(HourTally, name) for name in by]
+    whole = select(*kept, func.sum(HourTally.count)).where(*in_hours, is_reply if table is Reply else ~is_reply)
+    live = [hour_column(session, at) if name == "hour" else getattr(table, name) for name in by]
+    rows = select(*live, func.count()).where(table.id >= first_id, table.line_id.in_(line_ids), at >= live_from)
+    word = (REPLY,) if table is Reply else ()
+    for query in (whole.group_by(*kept), rows.group_by(*live)):
+        for *key, number in session.execute(query):
+            yield (*key, *word, number)
 
 
 def _live(session: Session, at: InstrumentedAttribute[datetime], since: datetime) -> tuple[int, datetime]:
@@ -106,39 +119,28 @@ def begin(now: datetime, zone: tzinfo) -> datetime:
 def today(found: Hours, now: datetime, zone: tzinfo) -> Period:
     """The day by hours, beside the day before up to the same time."""
     start = first_hour(now.astimezone(zone).date(), zone)
-    by_hour = _by_hour(found)
-    parts = [(at, _counts(by_hour.get(at, {}))) for at in (start + nth * HOUR for nth in range(24))]
-    return Period(_between(by_hour, start, now), _between(by_hour, start, now, timedelta(days=1)), [*parts])
+    parts = [(at, _counts(found.get(at, {}))) for at in (start + nth * HOUR for nth in range(24))]
+    return Period(_between(found, start, now), _between(found, start, now, timedelta(days=1)), [*parts])
 
 
 def week(found: Hours, now: datetime, zone: tzinfo) -> Period:
     """Seven days with today, beside the seven before up to the same time."""
     days = [now.astimezone(zone).date() - timedelta(days=back) for back in reversed(range(WEEK))]
-    by_hour = _by_hour(found)
     by_day = {day: Counter[str]() for day in days}
-    for at, counts in by_hour.items():
+    for at, counts in found.items():
         day = (at + HOUR / 2).astimezone(zone).date()
         if day in by_day:
             by_day[day].update(counts)
     start = first_hour(days[0], zone)
     parts = [(day, _counts(counts)) for day, counts in by_day.items()]
-    return Period(_between(by_hour, start, now), _between(by_hour, start, now, timedelta(days=WEEK)), [*parts])
+    return Period(_between(found, start, now), _between(found, start, now, timedelta(days=WEEK)), [*parts])
 
 
-def _by_hour(found: Hours) -> dict[datetime, Counter[str]]:
-    summed: dict[datetime, Counter[str]] = {}
-    for (_line_id, at), counts in found.items():
-        summed.setdefault(at, Counter()).update(counts)
-    return summed
-
-
-def _between(
-    by_hour: Mapping[datetime, Counter[str]], start: datetime, now: datetime, earlier: timedelta = timedelta()
-) -> Counts:
+def _between(found: Hours, start: datetime, now: datetime, earlier: timedelta = timedelta()) -> Counts:
     """From `start` until `now`, or the same time so much earlier: of its last hour as much as has passed of this one."""
     last = hour_of(now)
     whole, part = Counter[str](), Counter[str]()
-    for at, counts in by_hour.items():
+    for at, counts in found.items():
         if start - earlier <= at < last - earlier:
             whole.update(counts)
         elif at == last - earlier:
@@ -159,21 +161,3 @@ def _counts(by_status: Mapping[str, int]) -> Counts:
         replies=of(REPLY),
         failed=of(MessageStatus.FAILED, REFUSED),
     )
-
-
-def by_status(found: Hours, since: datetime) -> Counter[str]:
-    """Messages planned since `since`, by status."""
-    summed = Counter[str]()
-    for (_line_id, at), counts in found.items():
-        if at >= since:
-            summed.update({name: number for name, number in counts.items() if name not in (REPLY, REFUSED)})
-    return summed
-
-
-def taken_by_line(found: Hours, since: datetime) -> Counter[int | None]:
-    """Line → messages planned since `since` that Gupshup took."""
-    summed = Counter[int | None]()
-    for (line_id, at), counts in found.items():
-        if at >= since:
-            summed[line_id] += sum(counts[name] for name in TAKEN)
-    return summed

@@ -47,7 +47,7 @@ def health(viewer: Viewer, portal: Portal) -> Response:
     with runtime().db.read() as session:
         found = hourly.figures(session, runtime(), portal)
         lines = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.id)).all()
-        today = traffic.by_status(traffic.of_lines(session, [line.id for line in lines], midnight), midnight)
+        today = traffic.by_status(session, [line.id for line in lines], midnight)
     names: dict[int | None, str] = {line.id: line.name or line.app_name for line in lines}
     return show(
         "pages/health.html",

@@ -118,7 +118,7 @@ def test_each_fault_is_named(shop: World, happens: Callable[[World], None], expe
 def test_what_stopped_a_line_is_told_once(shop: World) -> None:
     shop.set_gupshup_faults(wallet_empty=True)
     start_each(shop, template_robot())
-    jump_clock(shop, 2)
+    jump_clock(shop, 2, 1)
     assert _found(shop) == [(Kind.LINE_STOPPED,)]
 
 

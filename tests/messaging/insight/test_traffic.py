@@ -30,7 +30,7 @@ NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 
 def _read(hours: dict[int, int]) -> Hours:
     """{-3: 5}: five messages were read that were planned in the third hour before this one."""
-    return {(1, NOW.replace(minute=0) + timedelta(hours=ago)): Counter(read=count) for ago, count in hours.items()}
+    return {NOW.replace(minute=0) + timedelta(hours=ago): Counter(read=count) for ago, count in hours.items()}
 
 
 @pytest.mark.parametrize(
@@ -57,9 +57,9 @@ def test_a_day_is_the_readers_and_ends_now(minutes: int, sent: dict[int, int], t
 def test_a_week_is_seven_of_the_readers_days() -> None:
     zone = timezone(timedelta(hours=10))
     at_midnight = datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
-    hours: Hours = {(None, at_midnight - timedelta(hours=1)): Counter(refused=2), (1, at_midnight): Counter(sent=1)}
-    hours[1, at_midnight - timedelta(days=7)] = Counter(delivered=4)
-    hours[1, at_midnight - timedelta(days=14)] = Counter(delivered=8)
+    hours: Hours = {at_midnight - timedelta(hours=1): Counter(refused=2), at_midnight: Counter(sent=1)}
+    hours[at_midnight - timedelta(days=7)] = Counter(delivered=4)
+    hours[at_midnight - timedelta(days=14)] = Counter(delivered=8)
     found = traffic.week(hours, NOW, zone)
     assert [(at, counts) for at, counts in found.parts if counts != Counts()] == [
         (date(2026, 11, 22), Counts(failed=2)),

@@ -63,7 +63,7 @@ def listed_lines(session: Session, viewer: Viewer, portal: Portal, lines: Sequen
     silent = line_activity.silent_since(session, runtime().clock(), ids)
     zone = reader_zone()
     midnight = periods.first_hour(runtime().clock().astimezone(zone).date(), zone)
-    taken = traffic.taken_by_line(traffic.of_lines(session, ids, midnight), midnight)
+    taken = traffic.taken_by_line(session, ids, midnight)
     return [
         Listed(
             line,
