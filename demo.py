@@ -22,13 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from sqlalchemy import select
+from sqlalchemy import Select, select
 
 from bx24.i18n import Text
-from demo_story import Step, steps, template
+from demo_past import Past
+from demo_story import Step, steps, templates
 from messaging.runtime import Runtime, open_runtime
 from messaging.store import schema
-from messaging.store.models import Message, Run
+from messaging.store.models import Line, Message, Run
 from messaging.system import config, embedded_redis, logs
 from messaging.system.supervisor import Supervisor
 from web.serve import halves
@@ -121,6 +122,8 @@ class Demo:
         bind = f"fd://{self.listener.fileno()}"
         self.supervisor = Supervisor(halves(bind, self.env, (self.listener.fileno(),)), stop_s=20)
         self.seen: set[str] = set()
+        #: The last run of the made-up past.
+        self.past = 0
         self.steps = steps(LANGUAGE)
 
     def close(self) -> None:
@@ -217,7 +220,7 @@ class Demo:
     def _connect(self) -> None:
         made = self.gupshup(
             "apps",
-            {"app_name": APP_NAME, "phone": BUSINESS_PHONE, "templates": [template(LANGUAGE)], "allow_http": True},
+            {"app_name": APP_NAME, "phone": BUSINESS_PHONE, "templates": templates(LANGUAGE), "allow_http": True},
         )
         line = json.loads(
             subprocess.run(
@@ -233,12 +236,15 @@ class Demo:
             ).stdout
         )
         self.gupshup(f"apps/{APP_NAME}/webhook", {"url": line["webhook_url"]})
+        with self.runtime.db.read() as session:
+            connected = session.get_one(Line, line["id"])
+        self.past = Past(self.runtime, connected, LANGUAGE).store()
         say(Text("A line is connected: ", "Линия подключена: ").to(LANGUAGE) + f"+{line['phone']}", "✓")
 
     def _run(self, number: int) -> Any:
         """The run of the so-and-so-many-th robot, None before it was called."""
         with self.runtime.db.read() as session:
-            return session.scalars(select(Run).order_by(Run.id).offset(number - 1).limit(1)).first()
+            return session.scalars(_played(self.past).offset(number - 1).limit(1)).first()
 
     def _message(self, number: int, status: str) -> str:
         """Gupshup's id of that robot's message once it has this status, else ""."""
@@ -256,7 +262,7 @@ class Demo:
     def show_hops(self) -> None:
         """Print what has happened since the last look."""
         with self.runtime.db.read() as session:
-            for run in session.scalars(select(Run).order_by(Run.id)):
+            for run in session.scalars(_played(self.past)):
                 self._show(run, run.message)
 
     def _show(self, run: Run, message: Message | None) -> None:
@@ -279,6 +285,11 @@ class Demo:
                 # Gupshup tells its times in whole seconds; ours have milliseconds.
                 when = at.strftime("%H:%M:%S") + (f".{at.microsecond // 1000:03d}" if at.microsecond else "    ")
                 say(f"{run.trace}  {when}  {text.to(LANGUAGE)}  {detail}", "·")
+
+
+def _played(past: int) -> Select[Run]:
+    """The demo's own runs, in order. past: the last one before them."""
+    return select(Run).where(Run.id > past).order_by(Run.id)
 
 
 def _json(url: str, body: dict[str, Any] | None) -> Any:

@@ -26,13 +26,17 @@ class Step:
         return {"code": self.code, "name": name, "values": {**self.values, **until, **ending}}
 
 
-def template(lang: str) -> dict[str, Any]:
-    """The approved template the conversation begins with."""
+def templates(lang: str) -> list[dict[str, Any]]:
+    """The approved template the conversation begins with, and a paused one: what to do about it stands on the first page."""
     body = Text(
         "Hello, {{1}}! It is time to measure for “{{2}}”. When would it suit you?",
         "Здравствуйте, {{1}}! По заказу «{{2}}» пора назначить замер. Когда вам удобно?",
     )
-    return {"name": "measuring_visit", "language": lang, "category": "UTILITY", "body": body.to(lang)}
+    sale = Text("Only this week: kitchens 15% off!", "Только на этой неделе: кухни со скидкой 15 %!")
+    return [
+        {"name": "measuring_visit", "language": lang, "category": "UTILITY", "body": body.to(lang)},
+        {"name": "week_sale", "language": lang, "category": "MARKETING", "body": sale.to(lang), "status": "PAUSED"},
+    ]
 
 
 def steps(lang: str) -> list[Step]:

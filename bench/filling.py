@@ -273,8 +273,8 @@ class _Shop:
 
 
 def _figures(runtime: Runtime, portal_id: int, line_ids: list[int], now: datetime) -> None:
-    """The day's tallies, and what Redis keeps by hour."""
-    for back in range(2):
+    """What the worker has counted by day and by hour, and what Redis keeps by hour."""
+    for back in range(daily.SETTLED.days + 1):
         for _ in daily.count(runtime, (now - timedelta(days=back)).date()):
             pass
     for back in range(24):

@@ -28,6 +28,7 @@ from bench.ground import Ground, say
 from bx24.oauth import AppInfo
 from messaging.runtime import open_runtime
 from messaging.system import config
+from web.context import ZONE
 from web.frames import HEADER, Viewer, issue
 from web.warm import warm
 
@@ -95,6 +96,8 @@ def calls(run_id: int, line_id: int) -> list[Call]:
     """Every page and fragment that reads. line_id: the portal's first line; run_id: some run's."""
     paths = {
         "start": "/app/start",
+        "start, figures": "/app/start/figures",
+        "start, needs": "/app/start/needs",
         "lines": "/app/lines",
         "lines/new": "/app/lines/new",
         "line": f"/app/lines/{line_id}",
@@ -175,7 +178,7 @@ def _time(env: dict[str, str], call: Call) -> Timed:
 def frame_headers(flask: Flask) -> dict[str, str]:
     """What a page of the filled portal sends along: an administrator's frame token."""
     with flask.test_request_context():
-        return {HEADER: issue(Viewer(MEMBER, 1, True, ORIGIN, "ru", "0f")), "HX-Request": "true"}
+        return {HEADER: issue(Viewer(MEMBER, 1, True, ORIGIN, "ru", "0f")), "HX-Request": "true", ZONE: "180"}
 
 
 def ask(client: FlaskClient, call: Call, headers: Mapping[str, str]) -> TestResponse:

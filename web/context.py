@@ -1,8 +1,10 @@
 """What every view needs: the runtime, the parsed form, what was typed, an empty answer."""
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta, timezone
 from typing import Any
 
 import structlog
@@ -16,6 +18,8 @@ from messaging.queue.group_commit import DiskFull, Unavailable
 from messaging.runtime import Runtime
 from web.refusals import Reason, because
 
+#: The header with the reader's time zone, in minutes ahead of UTC (static/session.js).
+ZONE = "X-Waba24-Minutes"
 _long_bodies = ConcurrencyLimit(bounds.LONG_BODIES_AT_ONCE, patience_s=0)
 log = structlog.get_logger(__name__)
 
@@ -79,6 +83,13 @@ def clean(text: str) -> str:
 def typed(name: str) -> str:
     """A field of our form as it was typed; "" if the form has no such field."""
     return clean(request.form.get(name, ""))
+
+
+def reader_zone() -> timezone:
+    """The reader's time zone, as the browser names it; UTC if it does not."""
+    minutes = request.headers.get(ZONE, "")
+    known = re.fullmatch(r"-?[0-9]{1,3}", minutes) is not None and abs(int(minutes)) < 24 * 60
+    return timezone(timedelta(minutes=int(minutes) if known else 0))
 
 
 def json_map() -> dict[str, Any]:

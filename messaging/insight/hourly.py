@@ -1,8 +1,7 @@
 """The figures of contract section 6 for one portal, over the last 24 hours by hour.
 
-Queues are counted in their indexes, messages come from the daily tallies, all the rest from the hourly counts in Redis: no row
-is opened, and the cost does not rise with the traffic. Without Redis the rest is empty; a killed process takes along what it
-counted in its last second.
+Queues are counted in their indexes, all the rest comes from the hourly counts in Redis: no row is opened, and the cost does not
+rise with the traffic. Without Redis the rest is empty; a killed process takes along what it counted in its last second.
 """
 
 from collections import Counter, defaultdict
@@ -18,7 +17,7 @@ from sqlalchemy.orm import Session
 from messaging.insight.periods import HOURS, last_hours
 from messaging.insight.queue_depth import Queue, queues_of
 from messaging.runtime import Runtime
-from messaging.store.models import Line, Portal, Tally
+from messaging.store.models import Line, Portal
 from messaging.system.counters import BUCKETS_S, hour_key
 from messaging.system.embedded_redis import QueueServerError
 
@@ -46,7 +45,6 @@ class Figures:
     outcomes: dict[str, list[int]] = field(default_factory=dict)
     ended: dict[int | None, list[int]] = field(default_factory=dict)
     refusals: Counter[tuple[int | None, str]] = field(default_factory=Counter)
-    today: dict[str, int] = field(default_factory=dict)
     waits: dict[int, list[Waits | None]] = field(default_factory=dict)
     queues: list[Queue] = field(default_factory=list)
     webhooks: dict[str, list[int]] = field(default_factory=dict)
@@ -59,8 +57,6 @@ def figures(session: Session, runtime: Runtime, portal: Portal) -> Figures:
     now = runtime.clock()
     found = Figures(last_hours(now))
     line_ids = list(session.scalars(select(Line.id).where(Line.portal_id == portal.id)))
-    for tally in session.scalars(select(Tally).where(Tally.day == now.date(), Tally.line_id.in_(line_ids))):
-        found.today[tally.status] = found.today.get(tally.status, 0) + tally.count
     found.queues = queues_of(session, now, portal.id, line_ids)
     _counted(runtime, portal.id, found)
     return found

@@ -6,13 +6,13 @@ questions look at the newest rows of all lines only: some milliseconds, however 
 
 from collections import Counter
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, String, func, select, type_coerce
+from sqlalchemy import func, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from messaging.insight.periods import HOURS, last_hours
+from messaging.insight.periods import HOURS, hour_column, last_hours, read_hour
 from messaging.runtime import Runtime
 from messaging.store.id_search import first_since
 from messaging.store.models import InboundEvent, Message
@@ -28,23 +28,15 @@ def day(runtime: Runtime, line_id: int) -> list[tuple[datetime, Counter[str]]]:
     hours = {at: Counter[str]() for at in last_hours(runtime.clock())}
     begin = min(hours)
     with runtime.db.read() as session:
-        hour = _hour(session, Message.created_at)
+        hour = hour_column(session, Message.created_at)
         first = first_since(session, Message.id, Message.created_at, begin)
         query = select(hour, Message.status, func.count()).where(
             Message.id >= first, Message.created_at >= begin, Message.line_id == line_id
         )
         for found, status, number in session.execute(query.group_by(hour, Message.status)):
-            at = datetime.strptime(found, "%Y-%m-%d %H").replace(tzinfo=UTC) if isinstance(found, str) else found
-            if at in hours:
+            if (at := read_hour(found)) in hours:
                 hours[at][status] += number
     return list(hours.items())
-
-
-def _hour(session: Session, at: InstrumentedAttribute[datetime]) -> ColumnElement[Any]:
-    """The hour of a moment, as the database says it quickest: SQLite as UTC text (`2026-11-23 09`)."""
-    if session.get_bind().dialect.name == "sqlite":
-        return func.substr(type_coerce(at, String), 1, 13)
-    return func.date_trunc("hour", at, "UTC")
 
 
 def silent_since(session: Session, now: datetime, line_ids: Sequence[int]) -> dict[int, datetime]:

@@ -28,7 +28,8 @@ from messaging.limits.concurrency import PAGE_TIMEOUT, ConcurrencyLimit
 from messaging.lines import lines
 from messaging.runs.statuses import RANK
 from messaging.runtime import Runtime
-from messaging.store.models import Line, Tally, Template
+from messaging.store.models import Line, Template
+from messaging.store.tallies import Tally
 from messaging.system.embedded_redis import QueueServerError
 from messaging.templates import catalogue
 

@@ -21,7 +21,8 @@ from messaging.insight.queue_depth import queues
 from messaging.limits.pace import effective, share_at
 from messaging.queue.spool import Spool
 from messaging.store.database import Database
-from messaging.store.models import Line, Tally
+from messaging.store.models import Line
+from messaging.store.tallies import Tally
 from messaging.system import disk
 from messaging.system.counters import BUCKETS_S, HASH, HELP, SLOWED
 

@@ -123,13 +123,23 @@ def short(text: Text) -> Text:
     return Text(*(first_sentence(side) for side in (text.en, text.ru)))
 
 
+def remedy(text: Text) -> Text:
+    """What stands behind the first sentence: mostly what to do."""
+    return Text(*(_sentences(side)[1] for side in (text.en, text.ru)))
+
+
 def first_sentence(text: str) -> str:
     """The first sentence without its full stop, and without a short headline such as “Not sent: ”."""
+    return _sentences(text)[0].rstrip(".")
+
+
+def _sentences(text: str) -> tuple[str, str]:
+    """The first sentence without a short headline, and the others."""
     head, colon, rest = text.partition(": ")
     if colon and len(head) <= 16 and "«" not in head:
         text = rest[:1].upper() + rest[1:]
-    sentence = re.split(r"(?<=[.!?])\s", text, maxsplit=1)[0]
-    return sentence.rstrip(".")
+    first, *others = re.split(r"(?<=[.!?])\s", text, maxsplit=1)
+    return first, "".join(others)
 
 
 def language_of(session: Session, run: Run) -> str:

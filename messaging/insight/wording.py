@@ -19,6 +19,44 @@ STATUS: dict[str, Text] = {
     OutcomeKind.TIMEOUT: Text("timeout", "время вышло"),
     OutcomeKind.OK: Text("done", "готово"),
 }
+#: Types of webhooks behind their dot; a type of Gupshup's that is not here is shown as it came.
+_STATUS_EVENTS: dict[str, Text] = {
+    **{name: STATUS[name] for name in (OutcomeKind.SENT, OutcomeKind.DELIVERED, OutcomeKind.READ, OutcomeKind.FAILED)},
+    "enqueued": Text("taken by Gupshup", "принято Gupshup"),
+    "mismatch": Text("number spelled otherwise", "номер записан иначе"),
+    "deleted": Text("deleted by the client", "удалено клиентом"),
+}
+_REPLY_EVENTS: dict[str, Text] = {
+    "text": Text("text", "текст"),
+    "button": Text("button", "кнопка"),
+    "list": Text("row of a list", "строка списка"),
+    "image": Text("image", "изображение"),
+    "video": Text("video", "видео"),
+    "audio": Text("audio", "аудио"),
+    "file": Text("file", "файл"),
+    "sticker": Text("sticker", "стикер"),
+    "location": Text("location", "геопозиция"),
+    "contact": Text("contact", "контакт"),
+    "reaction": Text("reaction", "реакция"),
+    "form": Text("form", "форма"),
+}
+_WHOLE_EVENTS: dict[str, Text] = {
+    "template-event": Text("change of a template", "изменение шаблона"),
+    "account-event": Text("news of the account", "событие аккаунта"),
+    "billing-event": Text("cost of a message", "стоимость сообщения"),
+    "other": Text("other", "прочее"),
+    "unknown": Text("not understood", "не распознано"),
+}
+
+
+def webhook(label: str) -> Text:
+    """The name of a type of webhooks (gupshup.events, `type_label`): `message-event.read` is “status: read”."""
+    kind, _dot, rest = label.partition(".")
+    if kind == "message-event" and rest in _STATUS_EVENTS:
+        return Text("status: {name}", "статус: {name}").format(name=_STATUS_EVENTS[rest])
+    if kind == "message" and rest in _REPLY_EVENTS:
+        return Text("reply: {name}", "ответ: {name}").format(name=_REPLY_EVENTS[rest])
+    return _WHOLE_EVENTS.get(label, Text(label, label))
 
 
 def title(side: str, action: str) -> Text:

@@ -34,10 +34,10 @@ from messaging.store.models import (
     Portal,
     Reply,
     Run,
-    Tally,
     Template,
     shard_of,
 )
+from messaging.store.tallies import HourTally, Tally
 from messaging.system.public_http import within
 
 #: Who waits for the auth server; who waits for `user.admin` of a portal.
@@ -294,7 +294,7 @@ def _uninstalled(session: Session, runtime: Runtime, portal_id: int, clean: bool
 def _wipe(session: Session, portal: Portal) -> None:
     lines = select(Line.id).where(Line.portal_id == portal.id)
     portal.default_line_id = None
-    for model in (Reply, Message, InboundEvent, Template, Tally):
+    for model in (Reply, Message, InboundEvent, Template, Tally, HourTally):
         session.execute(delete(model).where(model.line_id.in_(lines)))
     session.execute(delete(Run).where(Run.portal_id == portal.id))
     session.execute(delete(Conversation).where(Conversation.line_id.in_(lines)))

@@ -10,7 +10,7 @@ Never deleted: a run that is open, unanswered, or whose answer is still to be re
 
 import secrets
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -21,8 +21,9 @@ from sqlalchemy.orm import Session
 from messaging.insight.daily import Tallies
 from messaging.runtime import Runtime
 from messaging.store.id_search import first_since
-from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run, Tally
+from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run
 from messaging.store.states import EventState, RunState
+from messaging.store.tallies import HourTally, Tally
 from messaging.store.types import WIPED
 
 #: Rows of one transaction, not counting the message and the reply of each run.
@@ -35,6 +36,7 @@ PAUSE = timedelta(minutes=1)
 LOCK = "waba24:housekeeping"
 LOCK_S = 150
 TALLIES_KEPT = timedelta(days=3 * 366)
+HOURS_KEPT = timedelta(days=20)
 log = structlog.get_logger(__name__)
 
 #: Deletes or wipes at most so many rows of one kind; returns how many.
@@ -179,17 +181,26 @@ def replies(session: Session, runtime: Runtime, limit: int) -> int:
 
 def old_tallies(session: Session, runtime: Runtime, limit: int) -> int:
     """Delete daily figures after TALLIES_KEPT."""
-    before = (runtime.clock() - TALLIES_KEPT).date()
-    key = (Tally.day, Tally.line_id, Tally.status)
-    rows = session.execute(select(*key).where(Tally.day < before).order_by(*key).limit(limit))
+    return _delete_before(session, Tally, Tally.day, (runtime.clock() - TALLIES_KEPT).date(), limit)
+
+
+def old_hours(session: Session, runtime: Runtime, limit: int) -> int:
+    """Delete hourly figures after HOURS_KEPT."""
+    return _delete_before(session, HourTally, HourTally.hour, runtime.clock() - HOURS_KEPT, limit)
+
+
+def _delete_before(session: Session, table: type[Tally | HourTally], at: Any, before: date, limit: int) -> int:
+    """Delete figures of a time before `before`, the oldest first. at: the column with their time."""
+    key = (at, table.line_id, table.status)
+    rows = session.execute(select(*key).where(at < before).order_by(*key).limit(limit))
     old = [tuple(row) for row in rows]
     if old:
-        session.execute(delete(Tally).where(tuple_(*key).in_(old)).execution_options(synchronize_session=False))
+        session.execute(delete(table).where(tuple_(*key).in_(old)).execution_options(synchronize_session=False))
     return len(old)
 
 
 #: In this order: what is deleted needs no wiping.
-DUTIES: tuple[Duty, ...] = (runs, replies, run_texts, reply_texts, events, old_tallies)
+DUTIES: tuple[Duty, ...] = (runs, replies, run_texts, reply_texts, events, old_tallies, old_hours)
 
 
 def _answered() -> Any:

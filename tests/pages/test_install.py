@@ -56,7 +56,7 @@ def test_the_install_page_registers_the_robots_and_finishes_by_itself(demo: Demo
     frame = page.frame_locator("iframe")
 
     # The parent reloads with the main page once setInstallFinish has arrived.
-    expect(frame.get_by_role("heading", name="Начало")).to_be_visible(timeout=20_000)
+    expect(frame.get_by_role("heading", name="Начало", exact=True)).to_be_visible(timeout=20_000)
     expect(frame.get_by_text("Приложение установлено")).to_be_visible()
     assert demo.portal("state")["installed"] is True
     assert {robot["code"] for robot in demo.portal("robots")["robots"]} >= {"robot.send_text", "activity.send_text"}

@@ -17,6 +17,8 @@ from tests.web.inside import Frame
 PAGES = (
     *(
         "start",
+        "start/figures",
+        "start/needs",
         "lines",
         "lines/new",
         "lines/1",

@@ -23,6 +23,7 @@ def test_after_the_install_everything_is_registered(shop: World) -> None:
     assert page.status_code == 200
     assert f"Зарегистрировано {ALL} из {ALL}." in seen(page)
     assert "Не зарегистрирован" not in seen(page)
+    assert "btn-primary" not in page.text, "nothing needs repairing"
 
 
 def test_what_somebody_deleted_is_found_by_the_check_and_put_back_by_one_click(shop: World) -> None:
@@ -30,6 +31,7 @@ def test_what_somebody_deleted_is_found_by_the_check_and_put_back_by_one_click(s
 
     checked = Frame(shop).post("/app/robots/check")
     assert f"Зарегистрировано {ALL - 1} из {ALL}." in seen(checked)
+    assert "btn-primary" in checked.text
     assert 'hx-vals=\'{"code": "robot.send_list"}\'' in checked.text
 
     repaired = Frame(shop).post("/app/robots/repair", code="robot.send_list")

@@ -1,7 +1,8 @@
-"""First steps: each check against what really goes wrong at Gupshup, and what the page says then (ui.md 3.3)."""
+"""The start page: figures, what needs a person, and each check against what really goes wrong at Gupshup (ui.md 3.3)."""
 
 from __future__ import annotations
 
+import re
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -15,10 +16,20 @@ from werkzeug.test import Client as WsgiClient
 from messaging.insight import line_checks
 from messaging.limits import concurrency
 from messaging.lines import lines
-from messaging.store.models import Line, Message, Portal, Tally
-from tests.flows.scenes import OLGA, ONE_DATABASE, jump_clock, template_robot
+from messaging.store.models import Line, Message, Portal
+from messaging.store.tallies import Tally
+from tests.flows.scenes import (
+    OLGA,
+    ONE_DATABASE,
+    PHONES,
+    jump_clock,
+    open_windows,
+    start_each,
+    template_robot,
+    text_robot,
+)
 from tests.support.world import APP, GUPSHUP, World
-from tests.web.inside import EMPLOYEE, Frame, opened
+from tests.web.inside import EMPLOYEE, Frame, opened, seen
 
 pytestmark = ONE_DATABASE
 
@@ -66,8 +77,9 @@ def test_the_page_comes_at_once_and_asks_nobody(shop: World) -> None:
 def test_without_a_line_it_says_what_to_do_first(world: World) -> None:
     world.install_app()
     page = Frame(world).page("start")
-    assert "Подключить линию" in page
-    assert page.count("Пока нельзя") == 6
+    assert page.count("Подключить линию") == 1
+    assert "Следующий шаг: подключите номер WhatsApp" in page
+    assert "Пока нельзя" not in page
     assert 'hx-trigger="load"' not in page
     reader = Frame(world, EMPLOYEE).page("start")
     assert "Подключить линию" not in reader
@@ -133,13 +145,14 @@ def test_a_wrong_setting_is_named_where_it_is_wrong(
 def test_another_line_that_is_broken_is_named_on_the_first_page(shop: World) -> None:
     shop.connect_line("second", "79001112244")
     frame = Frame(shop)
-    assert "нужно исправить" not in frame.page("start")
+    assert "Нужно исправить: линия" not in frame.page("start")
     with shop.runtime.db.write() as session:
         session.execute(update(Line).where(Line.id == 2).values(api_key="not-the-key"))
     frame.page("lines/2/checks/key")
     page = frame.page("start")
-    assert "Линию second нужно исправить" in page
-    assert "acmeshop нужно исправить" not in page
+    assert "Нужно исправить: линия second, 1 проверка" in seen(page)
+    assert "линия acmeshop" not in page
+    assert "Всё подключено и работает" not in page
 
 
 def test_gupshup_that_does_not_answer_is_waited_for_briefly_and_said(shop: World) -> None:
@@ -180,6 +193,76 @@ def test_the_first_message_is_remembered_when_its_row_is_gone(shop: World) -> No
     with shop.runtime.db.write() as session:
         session.add(Tally(day=shop.now.date(), line_id=1, status="read", count=1))
     assert (_ask(shop, "first").state, _ask(shop, "first").code) == ("done", "earlier")
+
+
+# --- every morning ------------------------------------------------------------------------------------------------------
+
+
+def _busy(shop: World) -> None:
+    """Two messages arrive, one run fails; two clients had written."""
+    open_windows(shop, OLGA, PHONES[0])
+    start_each(shop, template_robot(until="delivered"), text_robot(PHONES[0]), text_robot(PHONES[1]))
+    jump_clock(shop, 2, 1)
+
+
+def _at_home(shop: World, lang: str = "ru", user_id: int = 1, minutes: int = 180) -> str:
+    """The page with the figures that it fetches. minutes: how far the reader's clock is ahead of UTC."""
+    frame = Frame(shop, user_id, lang)
+    headers = {**frame.headers, "X-Waba24-Minutes": str(minutes)}
+    pages = [shop.app.get(f"/app/{path}", headers=headers).text for path in ("start", "start/figures")]
+    return "".join(pages)
+
+
+def test_every_morning_it_tells_what_was_sent_and_what_needs_a_person(shop: World) -> None:
+    _busy(shop)
+    plain = seen(_at_home(shop))
+    for words in (
+        "Отправлено 2 Отправлено, Сегодня: Показать сообщения было 0",
+        "Не доставлено 1 Не доставлено, 7 дней: Показать сообщения было 0",
+        "Ответы 2 было 0",
+        "Сегодня: отправлено 2, из них доставлено 2",
+        "Окно WhatsApp закрыто: клиент не писал последние 24 часа (1 за 24 часа)",
+        "Отправьте шаблон (робот «WhatsApp: шаблон клиенту») или дождитесь сообщения клиента.",
+        "Последние сообщения",
+        "+7 916 222-33-01",
+    ):
+        assert words in plain, words
+    english = _at_home(shop, "en")
+    assert not re.search(r"[А-Яа-я]", seen(english).replace("Добрый день", ""))
+    assert "style=" not in english
+    assert "+7 916 ***-**-01" in seen(_at_home(shop, user_id=EMPLOYEE))
+
+
+def test_a_day_begins_at_the_readers_midnight(shop: World) -> None:
+    _busy(shop)
+    jump_clock(shop, 13 * 3600)  # 22:00 UTC, 01:00 in Moscow
+    assert "Сегодня Отправлено 0 было 0" in seen(_at_home(shop))
+    assert "Сегодня Отправлено 2" in seen(_at_home(shop, minutes=0))
+
+
+def test_what_was_sent_counts_at_once_on_every_page(shop: World) -> None:
+    _busy(shop)
+    frame = Frame(shop)
+    assert "Работает 2 0 10" in seen(frame.get("/app/lines"))
+    assert "Сообщения за сегодня по статусам доставлено 2" in seen(frame.get("/app/health"))
+
+
+def test_what_needs_a_person_is_asked_again_once_the_checks_have_run(shop: World) -> None:
+    frame = Frame(shop)
+    shop.set_gupshup_faults(key_revoked=True)
+    page = frame.page("start")
+    assert "Требует внимания" not in page
+    assert 'hx-trigger="waba24-checked from:body delay:500ms"' in page
+    answer = frame.get("/app/lines/1/checks/key?counted=1")
+    assert "waba24-checked" in answer.headers["HX-Trigger"]
+    assert "Нужно исправить: линия acmeshop, 1 проверка" in seen(frame.get("/app/start/needs"))
+
+
+def test_a_stopped_line_is_told_once_with_what_to_do(shop: World) -> None:
+    _line(shop, stopped_at=shop.now, stop_code="1003")
+    page = opened(shop).text
+    assert page.count("<strong>Линия «acmeshop» остановлена</strong>") == 1
+    assert "Пополните" in page
 
 
 # --- webhook ------------------------------------------------------------------------------------------------------------

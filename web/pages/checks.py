@@ -28,6 +28,7 @@ _BADGES: dict[str, tuple[str, str, LazyString]] = {
     "wrong": ("bad", "cross", _l("Needs fixing")),
     "blocked": ("", "clock", _l("Cannot start yet")),
     "open": ("", "minus", _l("Optional")),
+    "next": ("info", "clock", _l("Next step")),
     "unknown": ("warn", "warning", _l("No answer")),
     "busy": ("", "refresh", _l("Checking…")),
 }
@@ -55,7 +56,8 @@ class Row:
 
     @property
     def badge(self) -> Markup:
-        return badge(*_BADGES[self.state])
+        is_next = (self.name, self.state) == ("first", "open")
+        return badge(*_BADGES["next" if is_next else self.state])
 
     @property
     def detail(self) -> Markup:
@@ -70,8 +72,15 @@ def all_done(rows: list[Row]) -> bool:
     return all(row.state == "done" for row in rows)
 
 
-def progress(rows: list[Row]) -> str:
-    """How many checks are done, in a sentence."""
+def has_fault(rows: list[Row]) -> bool:
+    """Whether something is wrong, or waits for what is."""
+    return any(row.state in ("wrong", "blocked", "unknown") for row in rows)
+
+
+def progress(rows: list[Row], *, is_stopped: bool = False) -> str:
+    """How many checks are done, in a sentence. is_stopped: whether the line sends nothing all the same."""
+    if all_done(rows) and is_stopped:
+        return str(_("All checks pass, but the line is stopped."))
     if all_done(rows):
         return str(_("Everything is connected."))
     return str(_("Done: %(done)s of %(all)s", done=sum(row.state == "done" for row in rows), all=len(rows)))

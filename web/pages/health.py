@@ -2,29 +2,25 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeVar
 
-from flask import Response, g
+from flask import Response
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from markupsafe import Markup
 from sqlalchemy import select
 
-from bx24.i18n import Text
-from messaging.insight import hourly, periods, reasons, wording
+from messaging.insight import hourly, periods, reasons, traffic, wording
 from messaging.insight.hourly import Figures
 from messaging.insight.queue_depth import Queue
 from messaging.store.models import Line, Portal
 from web import texts
-from web.context import runtime
+from web.context import reader_zone, runtime
 from web.frames import Viewer
 from web.pages import charts
 from web.pages.shell import blueprint, reads, show
 
-K = TypeVar("K")
 #: Seconds that the oldest entry of a queue usually waits at most; longer is shown as a problem.
 NORM_S = 2
-_KINDS = ("info", "warn", "bad", "ok", "grey")
 _OUTCOMES = {
     "ok": ("replied", "read", "delivered", "ok"),
     "info": ("accepted", "sent"),
@@ -46,9 +42,12 @@ class Small:
 @reads
 def health(viewer: Viewer, portal: Portal) -> Response:
     """The last 24 hours of the viewer's portal."""
+    zone = reader_zone()
+    midnight = periods.first_hour(runtime().clock().astimezone(zone).date(), zone)
     with runtime().db.read() as session:
         found = hourly.figures(session, runtime(), portal)
         lines = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.id)).all()
+        today = traffic.by_status(session, [line.id for line in lines], midnight)
     names: dict[int | None, str] = {line.id: line.name or line.app_name for line in lines}
     return show(
         "pages/health.html",
@@ -61,24 +60,14 @@ def health(viewer: Viewer, portal: Portal) -> Response:
             (code, names.get(line_id, ""), count, _meaning(code, viewer.language))
             for (line_id, code), count in found.refusals.most_common(20)
         ],
-        today=[
-            (wording.STATUS[name].to(viewer.language), found.today[name])
-            for name in wording.STATUS
-            if found.today.get(name)
-        ],
+        today=[(wording.STATUS[name].to(viewer.language), today[name]) for name in wording.STATUS if today[name]],
     )
 
 
 def _smalls(found: Figures, names: dict[int | None, str], language: str) -> list[Small]:
-    labels = [texts.moment(at, "full") for at in found.hours]
-    runs = [
-        charts.Series(wording.title("robots", name).to(language), found.runs[name], _KINDS[min(at, 4)])
-        for at, name in enumerate(_most(found.runs))
-    ]
-    ended = [
-        charts.Series(names.get(line_id, _("no line found")), found.ended[line_id], _KINDS[min(at, 4)])
-        for at, line_id in enumerate(_most(found.ended))
-    ]
+    labels = [texts.moment(at, "time") for at in found.hours]
+    runs = charts.ranked([(wording.title("robots", name).to(language), found.runs[name]) for name in found.runs])
+    ended = charts.ranked([(names.get(line_id, _("no line found")), found.ended[line_id]) for line_id in found.ended])
     titles = {
         "ok": _("Delivered, read, replied"),
         "info": _("Accepted, sent"),
@@ -90,10 +79,7 @@ def _smalls(found: Figures, names: dict[int | None, str], language: str) -> list
         for kind, names_of in _OUTCOMES.items()
         if any(name in found.outcomes for name in names_of)
     ]
-    webhooks = [
-        charts.Series(_webhook(name), found.webhooks[name], _KINDS[min(at, 4)])
-        for at, name in enumerate(_most(found.webhooks))
-    ]
+    webhooks = charts.ranked([(wording.webhook(name).to(language), found.webhooks[name]) for name in found.webhooks])
     return [
         _counted(_("Runs received"), runs, labels),
         _counted(_("How runs ended"), outcomes, labels),
@@ -109,7 +95,13 @@ def _counted(heading: str, drawn: Sequence[charts.Series], labels: Sequence[obje
     total = sum(int(value or 0) for one in drawn for value in one.values)
     last = sum(int(one.values[-1] or 0) for one in drawn if one.values)
     words = _("%(total)s in 24 hours, %(last)s in this hour", total=texts.number(total), last=texts.number(last))
-    return Small(heading, words, charts.bars(drawn, labels, f"{heading}: {words}") if total else Markup(""))
+    if not total:
+        return Small(heading, words, Markup(""))
+    hours = sum(any(one.values[at] for one in drawn) for at in range(len(labels)))
+    # One column among 23 empty places shows less than its parts side by side.
+    return Small(
+        heading, words, charts.shares(drawn) if hours == 1 else charts.bars(drawn, labels, f"{heading}: {words}")
+    )
 
 
 def _answers(found: Figures, labels: Sequence[object]) -> Small:
@@ -147,20 +139,6 @@ def _seconds(found: Figures, line_id: int, names: dict[int | None, str], labels:
 
 def _sum(rows: dict[str, list[int]], names: Sequence[str]) -> list[int]:
     return [sum(rows[name][at] for name in names if name in rows) for at in range(periods.HOURS)]
-
-
-def _most(rows: dict[K, list[int]]) -> list[K]:
-    """The keys, those with the most events first."""
-    return sorted(rows, key=lambda key: -sum(rows[key]))
-
-
-def _webhook(label: str) -> str:
-    kind, _dot, rest = label.partition(".")
-    known = {
-        "message-event": Text("status: {rest}", "статус: {rest}"),
-        "message": Text("reply: {rest}", "ответ: {rest}"),
-    }.get(kind)
-    return known.format(rest=rest).to(g.get("language")) if known and rest else label
 
 
 def _spooled() -> list[tuple[str, Queue, str]]:

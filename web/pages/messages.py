@@ -27,12 +27,10 @@ from messaging.store.crypto import Undecryptable
 from messaging.store.models import Line, Portal, Run
 from robots import ROBOTS
 from web import texts
-from web.context import runtime, typed
+from web.context import reader_zone, runtime, typed
 from web.frames import Viewer, page
 from web.pages.shell import blueprint, reads, show
 
-#: The header with the reader's time zone, in minutes ahead of UTC (static/session.js).
-ZONE = "X-Waba24-Minutes"
 PERIODS = ("today", "7", "30", "all", "own")
 #: Status → mood and icon of ui.md 1.4.
 SIGNS = {
@@ -119,13 +117,6 @@ def _midnight(day: date | None, zone: timezone) -> datetime | None:
     return None if day is None else datetime.combine(day, time(), zone)
 
 
-def _zone() -> timezone:
-    """The reader's time zone, as the browser names it; UTC if it does not."""
-    minutes = request.headers.get(ZONE, "")
-    known = re.fullmatch(r"-?[0-9]{1,3}", minutes) is not None and abs(int(minutes)) < 24 * 60
-    return timezone(timedelta(minutes=int(minutes) if known else 0))
-
-
 def _asked() -> Asked:
     period = typed("period")
     return Asked(
@@ -149,7 +140,7 @@ def _before() -> int | None:
 def messages(viewer: Viewer, portal: Portal) -> Response:
     """The whole page, the list alone after a change of the filters, or the next rows."""
     asked = _asked()
-    query = asked.query(runtime().clock(), _zone(), viewer)
+    query = asked.query(runtime().clock(), reader_zone(), viewer)
     with runtime().db.read() as session:
         found = search.find(session, runtime(), portal, query, _before())
         lines = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.status, Line.id)).all()
@@ -296,7 +287,7 @@ def _capital(text: str) -> str:
 @reads
 def messages_csv(viewer: Viewer, portal: Portal) -> Response:
     """The filtered messages, newest first, at most 10,000 rows; static/download.js fetches this."""
-    zone = _zone()
+    zone = reader_zone()
     query = _asked().query(runtime().clock(), zone, viewer)
     answer = Response(stream_with_context(_csv(viewer, portal, query, zone)), content_type="text/csv; charset=utf-8")
     answer.headers["Content-Disposition"] = 'attachment; filename="messages.csv"'

@@ -21,7 +21,7 @@ blueprint = Blueprint("pages", __name__, url_prefix="/app")
 
 #: Section → its name in the navigation; the endpoint is `pages.<section>`.
 SECTIONS: dict[str, LazyString] = {
-    "start": _l("First steps"),
+    "start": _l("Home"),
     "lines": _l("Lines"),
     "robots": _l("Robots"),
     "templates": _l("Templates"),
@@ -56,17 +56,22 @@ def changes(view: View) -> View:
     return reads(checked)
 
 
-def show(template: str, viewer: Viewer, *, status: int = 200, section: str = "", **values: Any) -> Response:
-    """A page of the app: the whole document, or only what goes into <main> if htmx asks."""
+def show(
+    template: str, viewer: Viewer, *, status: int = 200, section: str = "", has_banner: bool = True, **values: Any
+) -> Response:
+    """A page of the app: the whole document, or only what goes into <main> if htmx asks.
+
+    has_banner: whether the worst problem of all lines stands above it.
+    """
     base = "pages/fragment.html" if request.headers.get("HX-Request") else "pages/shell.html"
-    worst = None if "problem" in values else banner.worst(viewer)
+    worst = banner.worst(viewer) if has_banner and "problem" not in values else None
     return page(template, viewer, status, base=base, section=section, sections=SECTIONS, banner=worst, **values)
 
 
-def fill(response: Response, places: dict[str, str]) -> Response:
-    """Let the page replace the text of other elements. places: element id → text.
+def fill(response: Response, places: dict[str, str], *events: str) -> Response:
+    """Let the page replace the text of other elements. places: element id → text; events: what else elements listen to.
 
     This is an event and no out-of-band swap: if the reader has left the page meanwhile, htmx would report an error.
     """
-    response.headers["HX-Trigger"] = json.dumps({"waba24:fill": places})
+    response.headers["HX-Trigger"] = json.dumps({"waba24:fill": places, **dict.fromkeys(events, "")})
     return response

@@ -7,11 +7,15 @@ import { localise } from './times.js';
 
 const main = byId('main');
 const said = byId('said');
+let pressedAt = 0;
+document.addEventListener('pointerdown', (event) => { pressedAt = event.clientY + 24; }, true);
 
 /** Say something to screen readers and show it for a while. @param {string} text */
 export function say(text) {
   said.textContent = text;
   const toast = make('div', { class: 'toast', text });
+  // In a frame higher than the window around it, the lower edge may be out of sight: beside what was pressed it is not.
+  if (window.innerHeight > 1200 && pressedAt) Object.assign(toast.style, { top: `${pressedAt}px`, bottom: 'auto' });
   document.body.append(toast);
   setTimeout(() => toast.remove(), 5000);
 }

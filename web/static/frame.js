@@ -5,6 +5,8 @@ import { AppFrame, AuthManager, MessageManager, ParentManager } from './vendor/b
 const ANSWER_MS = 3000;
 const LOWEST = 350;
 const HIGHEST = 1200;
+/** For a page without dialogs that one reads to its end: a scrolling frame in a scrolling page cuts it in the middle. */
+const HIGHEST_WHOLE = 6000;
 const STEP = 8;
 const PAUSE_MS = 200;
 
@@ -30,8 +32,8 @@ function originOf(url) {
   }
 }
 
-/** @param {number} height */
-const inBounds = (height) => Math.round(Math.min(HIGHEST, Math.max(LOWEST, height)));
+/** @param {number} height @param {number} [highest] */
+const inBounds = (height, highest = HIGHEST) => Math.round(Math.min(highest, Math.max(LOWEST, height)));
 
 /** The SDK's managers, bound to one portal. @param {string} origin @param {string} sid */
 function connect(origin, sid) {
@@ -82,10 +84,13 @@ export function openFrame({ origin, sid }) {
   const ready = portal ? hello(portal) : Promise.resolve(null);
   let canResize = isTrusted;
 
-  /** @param {number} height @returns {Promise<boolean>} whether the parent did it; after one refusal it is not asked again */
-  async function resize(height) {
+  /**
+   * @param {number} height @param {number} [highest]
+   * @returns {Promise<boolean>} whether the parent did it; after one refusal it is not asked again
+   */
+  async function resize(height, highest) {
     const isAsked = await ready && canResize;
-    const answer = isAsked && await portal?.send('resizeWindow', { width: '100%', height: inBounds(height) });
+    const answer = isAsked && await portal?.send('resizeWindow', { width: '100%', height: inBounds(height, highest) });
     canResize &&= Boolean(answer);
     return canResize;
   }
@@ -106,7 +111,11 @@ export function openFrame({ origin, sid }) {
 
     resize,
 
-    /** Keep the frame as high as `element`'s lower edge, until refused. Returns what stops it. @param {Element} element */
+    /**
+     * Keep the frame as high as `element`'s lower edge, until refused; within bounds, unless something in it is marked
+     * data-whole. Returns what stops it.
+     * @param {Element} element
+     */
     followHeight: (element) => followHeight(element, resize),
 
     /** @returns {Promise<{accessToken: string, expiresAt: number} | null>} until when in unix seconds; null after 10 s */
@@ -141,7 +150,7 @@ export function openFrame({ origin, sid }) {
 
 /**
  * At most five requests a second, and only for a change that can be seen.
- * @param {Element} element @param {(height: number) => Promise<boolean>} resize
+ * @param {Element} element @param {(height: number, highest?: number) => Promise<boolean>} resize
  */
 function followHeight(element, resize) {
   let asked = window.innerHeight;
@@ -154,10 +163,11 @@ function followHeight(element, resize) {
   };
   async function follow() {
     timer = 0;
-    const height = inBounds(element.getBoundingClientRect().bottom + window.scrollY);
+    const highest = element.querySelector('[data-whole]') ? HIGHEST_WHOLE : HIGHEST;
+    const height = inBounds(element.getBoundingClientRect().bottom + window.scrollY, highest);
     if (Math.abs(height - asked) <= STEP) return;
     asked = height;
-    if (!await resize(height)) stop();
+    if (!await resize(height, highest)) stop();
   }
   observer.observe(element);
   return stop;

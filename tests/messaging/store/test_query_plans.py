@@ -197,7 +197,18 @@ def test_no_page_reads_a_large_table_through(shop: World) -> None:
 def every_page(shop: World) -> None:
     """Each page, each check, and the list of messages by everything it can be asked for."""
     frame, line = Frame(shop), f"/app/lines/{shop.line.id}"
-    paths = ["start", "lines", "robots", "robots/week", "templates", "health", "messages", "messages/1"]
+    paths = [
+        "start",
+        "start/figures",
+        "start/needs",
+        "lines",
+        "robots",
+        "robots/week",
+        "templates",
+        "health",
+        "messages",
+        "messages/1",
+    ]
     asked = [*(f"/app/{path}" for path in paths), line, f"{line}/hours", f"{line}/robots"]
     for path in [*asked, *(f"{line}/checks/{name}" for name in CHECKS)]:
         assert frame.get(path).status_code == 200, path

@@ -12,7 +12,8 @@ from sqlalchemy import event, func, select, text, update
 
 from messaging.insight.timeline import facts
 from messaging.store import key_rotation
-from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run, Tally
+from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run
+from messaging.store.tallies import Tally
 from messaging.worker import retention
 from messaging.worker.retention import BATCH, LOCK, Retention
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, ending, jump_clock, open_windows, start_each, template_robot

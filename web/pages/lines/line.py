@@ -155,7 +155,9 @@ def _row(viewer: Viewer, portal: Portal, line: Line, name: str, refused: str = "
     address = _webhook_address(viewer, line, row)
     drawn = page("pages/lines_check.html", viewer, row=row, line=line, address=address, refused=refused)
     if row.counted:
-        return fill(drawn, {"progress": str(progress(steps(portal, line)))})
+        return fill(
+            drawn, {"progress": progress(steps(portal, line), is_stopped=line.stopped_at is not None)}, "waba24-checked"
+        )
     drawn.headers["HX-Trigger"] = "waba24-checked"  # the badge of the line draws itself anew
     return drawn
 

@@ -11,18 +11,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from activities import phones
-from messaging.insight import line_activity, line_checks
+from messaging.insight import line_activity, line_checks, periods, traffic
 from messaging.lines import circuit_breaker
 from messaging.portals import portals
-from messaging.store.models import Line, Message, Portal, Tally
-from web.context import runtime
+from messaging.store.models import Line, Message, Portal
+from web.context import reader_zone, runtime
 from web.frames import Viewer
 from web.pages.shell import blueprint, reads, show
 from web.texts import badge, moment
 
 #: A removed line stays in the table for this time.
 REMOVED_SHOWN = timedelta(days=30)
-_TAKEN = ("accepted", "sent", "delivered", "read")
 
 
 @dataclass(frozen=True)
@@ -60,22 +59,21 @@ def table(viewer: Viewer, portal: Portal, said: str = "") -> Response:
 def listed_lines(session: Session, viewer: Viewer, portal: Portal, lines: Sequence[Line]) -> list[Listed]:
     """The lines of a portal with what is known about each."""
     default = session.get_one(Portal, portal.id).default_line_id
-    silent = line_activity.silent_since(session, runtime().clock(), [line.id for line in lines])
+    ids = [line.id for line in lines]
+    silent = line_activity.silent_since(session, runtime().clock(), ids)
+    zone = reader_zone()
+    midnight = periods.first_hour(runtime().clock().astimezone(zone).date(), zone)
+    taken = traffic.taken_by_line(session, ids, midnight)
     return [
         Listed(
             line,
             is_default=line.id == default,
             state=_state(line, viewer, is_silent=line.id in silent),
-            today=_taken_today(session, line),
+            today=taken[line.id],
             queued=_queued(session, line),
         )
         for line in lines
     ]
-
-
-def _taken_today(session: Session, line: Line) -> int:
-    is_today = (Tally.day == runtime().clock().date()) & (Tally.line_id == line.id)
-    return session.scalar(select(func.sum(Tally.count)).where(is_today, Tally.status.in_(_TAKEN))) or 0
 
 
 def _queued(session: Session, line: Line) -> int:

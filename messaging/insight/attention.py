@@ -1,0 +1,140 @@
+"""What of a portal needs a person: the worst first. What is said about it, and where it leads, pages know."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from messaging.insight import failures, line_activity, line_checks
+from messaging.insight.line_checks import Result
+from messaging.insight.queue_depth import Queue, queues_of
+from messaging.runtime import Runtime
+from messaging.store.models import Line, Message, Portal, Template
+from messaging.store.states import LineStatus, MessageStatus
+
+#: Failures older than that are past.
+RECENT = timedelta(hours=24)
+#: Seconds after which a queue waits for somebody, not for its turn.
+WAITS_LONG_S = 60
+#: Reasons named one by one.
+REASONS = 5
+#: Statuses of templates that robots cannot send though they could once, or should have been able to.
+UNUSABLE = ("REJECTED", "PAUSED", "DISABLED", "DEACTIVATED", "FAILED")
+
+
+class Kind(StrEnum):
+    """Each with what it fills in of a Problem besides `line`."""
+
+    LINE_STOPPED = "line_stopped"  # since
+    LINE_BROKEN = "line_broken"  # count: checks that found something wrong
+    LINE_SILENT = "line_silent"  # since
+    LINE_PAUSED = "line_paused"  # since, count: messages that wait
+    GUPSHUP_SILENT = "gupshup_silent"  # since: of the last question
+    ROBOTS = "robots"  # count: not registered, 0: nobody could be asked; code: what Bitrix24 said
+    TEMPLATES = "templates"  # count, names, code: their status
+    WAITING = "waiting"  # count, since
+    REASON = "reason"  # code, count
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that needs a person. line: None if it concerns none, or all of them."""
+
+    kind: Kind
+    line: Line | None = None
+    count: int = 0
+    since: datetime | None = None
+    code: str = ""
+    names: tuple[str, ...] = ()
+
+
+def problems(session: Session, runtime: Runtime, portal: Portal) -> list[Problem]:
+    """Everything that needs a person on this portal."""
+    mine = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.id)).all()
+    lines = [line for line in mine if line.status == LineStatus.CONNECTED]
+    if not lines:
+        return _robots(portal)
+    queues = queues_of(session, runtime.clock(), portal.id, [line.id for line in mine])
+    return [
+        *_lines(session, runtime, lines),
+        *_robots(portal),
+        *_templates(session, lines),
+        *_waiting(runtime.clock(), queues),
+        *_reasons(session, runtime, portal, {line.id: line for line in mine}),
+    ]
+
+
+def is_broken(line: Line, results: Mapping[str, Result]) -> bool:
+    """Whether a line cannot work: it is stopped, or a check found something wrong."""
+    return line.stopped_at is not None or line_checks.worst(results) in ("key", "wrong")
+
+
+def _lines(session: Session, runtime: Runtime, lines: Sequence[Line]) -> list[Problem]:
+    silent = line_activity.silent_since(session, runtime.clock(), [line.id for line in lines])
+    found = [_line(session, line, line_checks.last(runtime, line.id), silent.get(line.id)) for line in lines]
+    order = list(Kind)
+    return sorted((problem for problem in found if problem is not None), key=lambda one: order.index(one.kind))
+
+
+def _line(session: Session, line: Line, results: Mapping[str, Result], silent: datetime | None) -> Problem | None:
+    """The worst of what is wrong with a line."""
+    if line.stopped_at is not None:
+        return Problem(Kind.LINE_STOPPED, line, since=line.stopped_at)
+    wrong = [result for result in results.values() if result.state == "wrong"]
+    if wrong and not (silent is not None and all(result.code == "silent" for result in wrong)):
+        return Problem(Kind.LINE_BROKEN, line, count=len(wrong))
+    if silent is not None:
+        return Problem(Kind.LINE_SILENT, line, since=silent)
+    if line.paused_at is not None:
+        held = (Message.line_id == line.id) & (Message.status == MessageStatus.QUEUED)
+        waiting = session.scalar(select(func.count()).where(held)) or 0
+        return Problem(Kind.LINE_PAUSED, line, count=waiting, since=line.paused_at)
+    down = [result.at for result in results.values() if (result.state, result.code) == ("unknown", "down")]
+    return Problem(Kind.GUPSHUP_SILENT, line, since=max(down)) if down else None
+
+
+def _robots(portal: Portal) -> list[Problem]:
+    if portal.registration_due_at is not None:
+        return []  # being registered
+    known = portal.registration or {}
+    refused = known.get("failed", {})
+    if refused:
+        return [Problem(Kind.ROBOTS, count=len(refused), code=str(next(iter(refused.values()))))]
+    return [Problem(Kind.ROBOTS, code=str(known["error"]))] if known.get("error") else []
+
+
+def _templates(session: Session, lines: Sequence[Line]) -> list[Problem]:
+    stored = select(Template.line_id, Template.status, Template.name).where(
+        Template.line_id.in_([line.id for line in lines]), Template.status.in_(UNUSABLE)
+    )
+    names: dict[tuple[str, int], list[str]] = {}
+    for line_id, status, name in session.execute(stored.order_by(Template.line_id, Template.name)):
+        names.setdefault((status, line_id), []).append(name)
+    by_id = {line.id: line for line in lines}
+    order = {status: nth for nth, status in enumerate(UNUSABLE)}
+    return [
+        Problem(Kind.TEMPLATES, by_id[line_id], count=len(found), code=status, names=tuple(dict.fromkeys(found)))
+        for (status, line_id), found in sorted(names.items(), key=lambda one: (order[one[0][0]], one[0][1]))
+    ]
+
+
+def _waiting(now: datetime, queues: Sequence[Queue]) -> list[Problem]:
+    """Messages that wait though their line is not paused."""
+    waiting = next(queue for queue in queues if queue.name == "messages")
+    if not waiting.depth or waiting.oldest_s < WAITS_LONG_S:
+        return []
+    return [Problem(Kind.WAITING, count=waiting.depth, since=now - timedelta(seconds=waiting.oldest_s))]
+
+
+def _reasons(session: Session, runtime: Runtime, portal: Portal, lines: Mapping[int, Line]) -> list[Problem]:
+    found = failures.by_reason(session, portal.id, runtime.clock() - RECENT)
+    for line in lines.values():
+        if line.stopped_at is not None:
+            del found[line.id, line.stop_code]  # told with the line
+    return [
+        Problem(Kind.REASON, lines.get(line_id or 0), count=number, code=code)
+        for (line_id, code), number in found.most_common(REASONS)
+    ]
