@@ -73,13 +73,17 @@ def params(commands: Mapping[str, Command], halt: bool) -> dict[str, Any]:
 
 
 def reply(result: Mapping[str, Any], commands: Mapping[str, Command]) -> BatchReply:
-    """The result of the method `batch`, by the keys of the commands."""
-    times = {key: Operating.parse(time) for key, time in _keyed(result.get("result_time")).items()}
+    """The result of the method `batch`, by the keys of the commands; what belongs to no command is left out."""
+
+    def by_command(name: str) -> dict[str, Any]:
+        return {key: value for key, value in _keyed(result.get(name)).items() if key in commands}
+
+    times = {key: Operating.parse(time) for key, time in by_command("result_time").items()}
     errors = {
-        key: _error(error, commands[key][0] if key in commands else "", times.get(key, Operating()))
-        for key, error in _keyed(result.get("result_error")).items()
+        key: _error(error, commands[key][0], times.get(key, Operating()))
+        for key, error in by_command("result_error").items()
     }
-    results = {key: value for key, value in _keyed(result.get("result")).items() if key not in errors}
+    results = {key: value for key, value in by_command("result").items() if key not in errors}
     return BatchReply(results, errors, times)
 
 

@@ -99,3 +99,9 @@ def test_php_empties_and_lists_are_maps() -> None:
 @pytest.mark.parametrize("time", [None, [], "x", {"operating": True, "operating_reset_at": "soon"}])
 def test_a_portal_without_a_time_budget(time: Any) -> None:
     assert Operating.parse(time) == Operating(None, None)
+
+
+def test_an_answer_to_no_command_is_left_out() -> None:
+    said = {"result": {"who": {"ID": 1}, "0": 7}, "result_error": {"1": {"error": "X"}}, "result_time": {"2": {}}}
+    given = batch.reply(said, {"who": ("profile", {})})
+    assert (given.results, given.errors, given.times) == ({"who": {"ID": 1}}, {}, {})
