@@ -30,10 +30,17 @@ def alive() -> Response:
 
 @blueprint.get("/readyz")
 def ready() -> tuple[Response, int]:
-    """200 if database and queue can be reached and the database has the schema of this code; else 503."""
+    """200 if database and queue can be reached and the database has the schema of this code; else 503.
+
+    A bucket for files that is away is named, but with 200: calls are still taken, and Bitrix24 never repeats one.
+    """
     checks = {"database": _database(), "queue": _queue()}
-    good = all(check == "ok" for check in checks.values())
-    return jsonify(status="ok" if good else "unready", **checks), 200 if good else 503
+    if any(check != "ok" for check in checks.values()):
+        return jsonify(status="unready", **checks), 503
+    if not runtime().config.files_url:
+        return jsonify(status="ok", **checks), 200
+    files = runtime().files.problem() or "ok"
+    return jsonify(status="ok" if files == "ok" else "degraded", **checks, files=files), 200
 
 
 def _database() -> str:
