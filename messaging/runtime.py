@@ -34,10 +34,12 @@ from messaging.system import embedded_redis, private_files
 from messaging.system.clock import Clock, utc_now
 from messaging.system.config import Config
 from messaging.system.counters import Counters
+from messaging.system.file_store import FileStore
+from messaging.system.folder_store import Folder
 from messaging.system.public_http import file_session, guard
 
 INDEX_KEY = "phone_index_key"
-#: The subfolder of DATA_DIR in which files on their way are kept.
+#: The subfolder of DATA_DIR in which files are kept; with FILES_URL only while they are fetched.
 FILES = "files"
 
 
@@ -85,6 +87,15 @@ class Runtime:
     def spool(self) -> Spool:
         """Where what comes in waits while the database is away."""
         return Spool(self.config.data_dir / spool.FOLDER, self.config.spool_mb * MB, lambda: self.clock())
+
+    @cached_property
+    def files(self) -> FileStore:
+        """Where files are kept."""
+        if not self.config.files_url:
+            return Folder(self.config.data_dir / FILES)
+        from messaging.system.bucket_store import Bucket  # 10 MB of memory, which only this needs
+
+        return Bucket(self.config, crypto.keyed_digest(self.index_key, "files"), self.clock)
 
     @cached_property
     def counters(self) -> Counters:

@@ -18,10 +18,11 @@ from messaging.store import schema
 from messaging.store.crypto import Cipher
 from messaging.store.database import open_engine
 from messaging.system import embedded_redis, logs
+from tests.support.s3 import bucket, s3_url
 from tests.support.servers import create_database, drop_database, postgres_database_url, postgres_url
 from tests.support.world import KEY, World
 
-__all__ = ["postgres_database_url", "postgres_url"]
+__all__ = ["bucket", "postgres_database_url", "postgres_url", "s3_url"]
 
 settings.register_profile("waba24", deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 settings.load_profile("waba24")
@@ -109,10 +110,18 @@ def tables_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
 
 
 @pytest.fixture
-def world(tables_url: str, redis_url: str, redis: Redis, tmp_path: Path) -> Iterator[World]:
+def file_settings(request: pytest.FixtureRequest) -> dict[str, str] | None:
+    """Where files are kept: in a folder, unless a test asks for "bucket" (`BOTH_STORES` of tests/support/s3.py)."""
+    return request.getfixturevalue("bucket") if getattr(request, "param", "folder") == "bucket" else None
+
+
+@pytest.fixture
+def world(
+    tables_url: str, redis_url: str, redis: Redis, tmp_path: Path, file_settings: dict[str, str] | None
+) -> Iterator[World]:
     """The whole world, on each database; nothing is installed yet."""
     logs.configure("text", os.environ.get("LOG_LEVEL", "info"))
-    made = World(tables_url, redis_url, tmp_path)
+    made = World(tables_url, redis_url, tmp_path, files=file_settings)
     yield made
     made.close()
 

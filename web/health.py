@@ -34,12 +34,19 @@ def alive() -> Response:
 def ready() -> tuple[Response, int]:
     """200 if database and queue can be reached and the database has the schema of this code; else 503.
 
-    What waits in the spool is told beside it; as long as it is stored in the end, it is no reason for 503.
+    What waits in the spool is told beside it; as long as it is stored in the end, it is no reason for 503. Neither is a bucket
+    for files that is away: calls are still taken, and Bitrix24 never repeats one.
     """
     checks = {"database": _database(), "queue": _queue()}
-    good = all(check == "ok" for check in checks.values())
-    waiting = _spool()
-    return jsonify(status="ok" if good else "unready", **checks, **waiting), 200 if good else 503
+    told = {**checks, **_files(), **_spool()}
+    if any(check != "ok" for check in checks.values()):
+        return jsonify(status="unready", **told), 503
+    return jsonify(status="ok" if told.get("files", "ok") == "ok" else "degraded", **told), 200
+
+
+def _files() -> dict[str, str]:
+    """Whether the bucket for files can be used; nothing without one."""
+    return {"files": runtime().files.problem() or "ok"} if runtime().config.files_url else {}
 
 
 def _spool() -> dict[str, Any]:

@@ -52,6 +52,8 @@ def main() -> int:
     runtime = open_runtime(settings)
     schema.upgrade(runtime.db.engine)
     runtime.prepare()
+    if problem := runtime.files.prepare():
+        log.error("files cannot be kept", problem=problem)  # everything else works, and calls must not be lost
     runtime.redis.ping()  # the embedded one is started here, before two processes would race for it
     runtime.close()
     # We open the socket, not gunicorn: workers of a killed master keep its socket for a while, and the next master

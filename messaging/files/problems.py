@@ -46,6 +46,10 @@ REASONS: dict[str, Text] = {
         "there is no room for files on our server; {again}, and tell whoever runs the server",
         "на нашем сервере нет места для файлов; {again} и сообщите тому, кто отвечает за сервер",
     ),
+    "store": Text(
+        "our file store cannot be reached; {again}, and tell whoever runs the server",
+        "наше хранилище файлов недоступно; {again} и сообщите тому, кто отвечает за сервер",
+    ),
     "empty": Text("the file is empty; choose another one", "файл пустой; выберите другой"),
     "page": Text(
         "the link opens a web page, not the file itself; give the direct download link, or put the file on Bitrix24 "

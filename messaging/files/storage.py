@@ -1,4 +1,6 @@
-"""Files on their way: fetched, checked by content, kept below DATA_DIR/files, served under an expiring link of ours.
+"""Files on their way: fetched, checked by content, kept in the file store, served under an expiring link of ours.
+
+They are fetched into a folder of this machine, always; the store is a folder or a bucket (`messaging.system.file_store`).
 
 Only the link's digest is stored: whoever reads the database can open no file. What many robots send within minutes
 (one price list to a thousand clients) is fetched once and shares one link.
@@ -9,8 +11,10 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import structlog
@@ -31,7 +35,8 @@ from messaging.runtime import FILES, Runtime
 from messaging.store import crypto
 from messaging.store.crypto import Undecryptable
 from messaging.store.models import File
-from messaging.system import disk
+from messaging.system import file_store, folder_store
+from messaging.system.file_store import StoreAway
 
 INBOUND_KEPT = timedelta(days=30)
 #: A link typed in tells no version: two robots within a minute take the same content. WhatsApp itself waits ten.
@@ -91,7 +96,8 @@ class Files:
         check_room(self.runtime, _label(reference))
         source = sources.locate(self.rest, self.endpoint, document, reference, _label(reference))
         key = _memo_key(self.runtime, self.portal_id, source, media, name)
-        known = self._remembered(key, keep_until)
+        with _reached_store(source.label):
+            known = self._remembered(key, keep_until)
         if known is not None:
             return known
         quota.check(self.runtime, self.portal_id, source.label)
@@ -146,9 +152,14 @@ class Files:
             return None
         if not isinstance(memo, dict):
             return None
+        file_id = memo.pop("file_id")
+        with self.runtime.db.read() as session:
+            row = session.get(File, file_id)
+        if row is None or row.expires_at <= self.runtime.clock() or not self.runtime.files.has(row.path):
+            return None
         with self.runtime.db.write() as session:
-            row = session.get(File, memo.pop("file_id"))
-            if row is None or row.expires_at <= self.runtime.clock() or not (folder(self.runtime) / row.path).is_file():
+            row = session.get(File, file_id)
+            if row is None:  # deleted a moment ago
                 return None
             row.expires_at = max(row.expires_at, keep_until)
         return Shared(**memo)
@@ -162,9 +173,20 @@ class Files:
             log.warning("link not remembered", file=file_id)
 
 
+@contextmanager
+def _reached_store(label: str) -> Iterator[None]:
+    """Raises Unfetched, which is worth another try, instead of StoreAway."""
+    try:
+        yield
+    except StoreAway as error:
+        log.error("file store away", problem=str(error))
+        raise unreachable(label, "store", passing=True) from None
+
+
 def check_room(runtime: Runtime, label: str) -> None:
     """Raises Unfetched where little room is left: the last of it belongs to the database, which is often on the same disk."""
-    if (free := disk.free_bytes(folder(runtime))) < bounds.FREE_FOR_FILES_BYTES:
+    free = runtime.files.free_bytes()
+    if free is not None and free < bounds.FREE_FOR_FILES_BYTES:
         log.error("no room for files", free=free)
         raise unreachable(label, "room", passing=True)
 
@@ -226,15 +248,14 @@ def keep(
     name: str,
     until: datetime,
 ) -> tuple[str, int]:
-    """Move a fetched file to its place and write its row; our link to it and the row's id.
+    """Put a fetched file into the store and write its row; our link to it and the row's id.
 
     The file comes first: a row never points to nothing, and a file without a row is swept away a day later.
+    Raises Unfetched when the store is away.
     """
-    stored, token = secrets.token_hex(16), secrets.token_urlsafe(32)
-    path = Path(stored[:2]) / stored
-    place = folder(runtime) / path
-    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    got.path.replace(place)
+    key, token = file_store.new_key(), secrets.token_urlsafe(32)
+    with _reached_store(name):
+        runtime.files.add(got.path, key)
     row = File(
         portal_id=portal_id,
         direction=direction,
@@ -242,7 +263,7 @@ def keep(
         name=name,
         content_type=media_types.described(content, name),
         size=got.size,
-        path=path.as_posix(),
+        path=key,
         created_at=runtime.clock(),
         expires_at=until,
     )
@@ -251,40 +272,53 @@ def keep(
     return f"{runtime.config.public_url}/files/{token}", row.id
 
 
-def find(runtime: Runtime, token: str) -> tuple[File, Path] | None:
-    """The file behind a link of ours; None when there is none (any more)."""
+def find(runtime: Runtime, token: str) -> tuple[File, BinaryIO] | None:
+    """The file behind a link of ours, opened; None when there is none (any more). Raises StoreAway."""
     with runtime.db.read() as session:
         row = session.scalar(select(File).where(File.token_digest == crypto.digest(token)))
     if row is None or row.expires_at <= runtime.clock():
         return None
-    path = folder(runtime) / row.path
-    return (row, path) if path.is_file() else None
+    try:
+        return row, runtime.files.open(row.path)
+    except FileNotFoundError:
+        return None
 
 
 def purge(runtime: Runtime) -> int:
-    """Delete what has expired, and what a crash left behind a day ago; how many files are gone. Call it daily."""
+    """Delete what has expired, and what a crash left behind a day ago; how many files are gone. Call it hourly.
+
+    Raises StoreAway.
+    """
     gone = 0
-    while paths := _expired(runtime):
-        for path in paths:
-            (folder(runtime) / path).unlink(missing_ok=True)
-        gone += len(paths)
-    limit = (runtime.clock() - STALE).timestamp()
-    for orphan in _left_behind(runtime, limit):
-        orphan.unlink(missing_ok=True)
+    while keys := _expired(runtime):
+        runtime.files.remove(keys)
+        gone += len(keys)
+    limit = runtime.clock() - STALE
+    for left in folder_store.older_files(temporary(runtime), limit):
+        left.unlink(missing_ok=True)
         gone += 1
+    for keys in runtime.files.older(limit):
+        orphans = _without_row(runtime, keys)
+        runtime.files.remove(orphans)
+        gone += len(orphans)
     if gone:
         log.info("files deleted", count=gone)
     return gone
 
 
 def forget(runtime: Runtime, portal_id: int) -> int:
-    """Delete all files of a portal: it was removed with everything."""
+    """Delete all files of a portal: it was removed with everything.
+
+    What cannot be deleted because the store is away is swept away a day later, as files without a row.
+    """
     with runtime.db.write() as session:
         rows = delete(File).where(File.portal_id == portal_id).returning(File.path)
-        paths = list(session.scalars(rows))
-    for path in paths:
-        (folder(runtime) / path).unlink(missing_ok=True)
-    return len(paths)
+        keys = list(session.scalars(rows))
+    try:
+        runtime.files.remove(keys)
+    except StoreAway as error:
+        log.error("file store away", problem=str(error))
+    return len(keys)
 
 
 def _expired(runtime: Runtime) -> list[str]:
@@ -295,33 +329,16 @@ def _expired(runtime: Runtime) -> list[str]:
         return list(session.scalars(delete(File).where(File.id.in_(ids)).returning(File.path))) if ids else []
 
 
-def _left_behind(runtime: Runtime, before: float) -> Iterator[Path]:
-    """Files older than a day that no row knows: temporary ones, and moved ones whose process died before the row."""
-    root = folder(runtime)
-    for place in sorted(root.iterdir()) if root.is_dir() else ():
-        old = [path for path in place.iterdir() if _changed(path) < before] if place.is_dir() else []
-        if not old:
-            continue
-        with runtime.db.read() as session:
-            known = set(session.scalars(select(File.path).where(File.path.startswith(f"{place.name}/"))))
-        yield from (path for path in old if f"{place.name}/{path.name}" not in known)
-
-
-def _changed(path: Path) -> float:
-    try:
-        return path.stat().st_mtime
-    except FileNotFoundError:
-        return float("inf")
-
-
-def folder(runtime: Runtime) -> Path:
-    """Where files are kept. Web and worker on several machines must share it."""
-    return runtime.config.data_dir / FILES
+def _without_row(runtime: Runtime, keys: list[str]) -> list[str]:
+    """Of these keys, which begin alike, those no row knows: their process died before it wrote the row."""
+    with runtime.db.read() as session:
+        known = set(session.scalars(select(File.path).where(File.path.startswith(keys[0][:3]))))
+    return [key for key in keys if key not in known]
 
 
 def temporary(runtime: Runtime) -> Path:
-    """Where files are while they are fetched: on the same disk, so that moving them is one step."""
-    return folder(runtime) / "tmp"
+    """Where files are while they are fetched: on the same disk as the folder, so that moving them is one step."""
+    return runtime.config.data_dir / FILES / "tmp"
 
 
-__all__ = ["Files", "Unfetched", "find", "folder", "forget", "keep_inbound", "prepare", "purge"]
+__all__ = ["Files", "Unfetched", "find", "forget", "keep_inbound", "prepare", "purge"]

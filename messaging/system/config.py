@@ -4,8 +4,10 @@ Each setting is one field of `Config`, declared with its variable, its help, its
 them and collects every problem. `.env.example` is written from the same declarations, and a test compares the two.
 """
 
+import re
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -76,6 +78,14 @@ def _fernet_keys(text: str) -> tuple[str, ...]:
     return keys
 
 
+def _bucket(text: str) -> str:
+    """s3://bucket or s3://bucket/prefix, without the slash at its end; "" stays "". Raises ValidationError."""
+    url = text.strip().rstrip("/")
+    if url and not re.fullmatch(r"s3://[\w.-]{3,63}(/[\w-][\w.-]*)*", url, re.ASCII):
+        raise ValidationError("is not s3://bucket or s3://bucket/prefix; endpoint and keys are settings of their own")
+    return url
+
+
 def _folder(text: str) -> Path:
     """A folder, as an absolute path."""
     return Path(text).absolute()
@@ -83,6 +93,7 @@ def _folder(text: str) -> Path:
 
 _ADDRESS, _ADDRESSES = Function(deserialize=_address), Function(deserialize=_addresses)
 _FERNET_KEYS, _FOLDER = Function(deserialize=_fernet_keys), Function(deserialize=_folder)
+_BUCKET = Function(deserialize=_bucket)
 
 
 def _whole(least: int, most: int) -> Integer:
@@ -178,6 +189,31 @@ class Config:
         "1024",
         _whole(0, 1_000_000),
     )
+    files_url: str = _setting(
+        "FILES_URL",
+        "s3://bucket/prefix where files are kept, if web and workers share no disk; empty: a folder in DATA_DIR",
+        kind=_BUCKET,
+        example="s3://waba24/files",
+    )
+    files_endpoint: str = _setting(
+        "FILES_ENDPOINT",
+        "address of the S3 service of FILES_URL; empty: Amazon's",
+        kind=_ADDRESS,
+        example="https://storage.yandexcloud.net",
+    )
+    files_region: str = _setting(
+        "FILES_REGION",
+        "region of the bucket",
+        "us-east-1",
+        String(validate=Regexp(r"^[\w-]+$", error="is not the name of a region")),
+        example="ru-central1",
+    )
+    files_access_key: str = _setting(
+        "FILES_ACCESS_KEY", "key for the bucket of FILES_URL", example="the service's key id", secret=True
+    )
+    files_secret_key: str = _setting(
+        "FILES_SECRET_KEY", "secret of that key", example="what the service showed once", secret=True
+    )
     trusted_proxies: int = _setting(
         "TRUSTED_PROXIES",
         "reverse proxies before the app, each of which adds the caller's address to X-Forwarded-For; "
@@ -263,6 +299,14 @@ def _conflicts(config: Config, wrong: Collection[str]) -> Iterator[tuple[str, st
     for variable, urls in addresses.items():
         if not config.allow_http and any(urlsplit(url).scheme == "http" for url in urls):
             yield variable, "must begin with https:// (http:// only with ALLOW_HTTP=1, for emulators)."
+    keys = {"FILES_ACCESS_KEY": config.files_access_key, "FILES_SECRET_KEY": config.files_secret_key}
+    for variable in [name for name, key in keys.items() if config.files_url and not key]:
+        yield variable, "is missing; FILES_URL names a bucket."
+    if config.files_url and find_spec("obstore") is None:
+        yield (
+            "FILES_URL",
+            "needs the Python package obstore, which is not installed: pip install 'obstore>=0.12.1,<0.13'.",
+        )
     if "KEEP_TEXTS_DAYS" not in wrong and config.keep_days < config.keep_texts_days:
         texts_days = config.keep_texts_days
         yield "KEEP_DAYS", f"is less than KEEP_TEXTS_DAYS ({texts_days}): a run's texts cannot outlive the run."

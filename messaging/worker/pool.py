@@ -22,6 +22,7 @@ from messaging.queue import leases
 from messaging.queue.wakeups import DRAIN_JOB, QUEUE
 from messaging.runtime import Runtime
 from messaging.system import config, embedded_redis, logs
+from messaging.system.file_store import StoreAway
 from messaging.system.supervisor import Child, Supervisor
 from messaging.worker import drain, due_work, jobs
 from messaging.worker.retention import Retention
@@ -109,6 +110,8 @@ def supervise() -> int:
         return 2
     logs.configure(runtime.config.log_format, runtime.config.log_level)
     runtime.prepare()
+    if problem := runtime.files.prepare():
+        log.error("files cannot be kept", problem=problem)
 
     # The workers are given our pid: one that called getppid() only after its start might be an orphan already.
     argv = [sys.executable, "worker.py", "child", str(os.getpid())]
@@ -144,6 +147,8 @@ class Upkeep:
             due_work.notify_drains(self.runtime)
             self._purge()
             self._retention.step()
+        except StoreAway as error:
+            log.error("files not deleted, again in an hour", problem=str(error))
         except (RedisError, SQLAlchemyError, OSError, embedded_redis.QueueServerError) as error:
             log.error("upkeep failed, again in a moment", error=type(error).__name__)
 

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = (
     *("alembic", "mako", "psycopg", "phonenumbers.geocoder", "phonenumbers.carrier", "bx24.emulator"),
-    *("gupshup.emulator", "playwright", "b24pysdk", "pygal", "celery"),
+    *("gupshup.emulator", "obstore", "playwright", "b24pysdk", "pygal", "celery"),
 )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -112,7 +112,10 @@ class Net(BaseAdapter):
 class World:
     """All parts, connected. `app` is a client of our Flask app, `bx` the emulated Bitrix24, `gs` the emulated Gupshup."""
 
-    def __init__(self, database_url: str, redis_url: str, folder: Path, lang: str = "ru") -> None:
+    def __init__(
+        self, database_url: str, redis_url: str, folder: Path, lang: str = "ru", files: Mapping[str, str] | None = None
+    ) -> None:
+        """files: the settings of the bucket for files; None: they are kept in `folder`."""
         self.now = START
         self.net = Net()
         post = self._poster()
@@ -132,7 +135,7 @@ class World:
             pause=lambda _: None,
         )
         self.gs = gupshup.emulator.emulator_of(self.gs_app)
-        self.runtime = self._runtime(database_url, redis_url, folder)
+        self.runtime = self._runtime(database_url, redis_url, folder, files or {})
         self.flask = create_app(self.runtime)
         self.app = self.flask.test_client()
         self.net.apps = {
@@ -154,7 +157,7 @@ class World:
 
         return post
 
-    def _runtime(self, database_url: str, redis_url: str, folder: Path) -> Runtime:
+    def _runtime(self, database_url: str, redis_url: str, folder: Path, files: Mapping[str, str]) -> Runtime:
         config = Config(
             public_url=APP,
             client_id=self.bx.client_id,
@@ -165,6 +168,7 @@ class World:
             redis_url=redis_url,
             data_dir=folder,
             secret_keys=(KEY,),
+            **files,  # type: ignore[arg-type]  # texts all of them
         )
         cipher = Cipher(config.secret_keys)
         sessions = [bx24.client.session(4), gupshup.client.session(4)]

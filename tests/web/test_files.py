@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -16,6 +15,7 @@ from messaging.files.media_types import Content
 from messaging.store.models import File
 from messaging.system import logs
 from tests.support import samples
+from tests.support.s3 import BOTH_STORES
 from tests.support.world import World
 
 pytestmark = pytest.mark.parametrize("tables_url", ["sqlite"], indirect=True)
@@ -32,6 +32,7 @@ def put(shop: World, content: bytes = samples.PDF, name: str = "Счёт №5.pd
     return url.removeprefix(shop.runtime.config.public_url)
 
 
+@BOTH_STORES
 def test_a_file_comes_whole_without_a_redirect(shop: World) -> None:
     answer = shop.app.get(put(shop))
     assert answer.status_code == 200
@@ -46,6 +47,7 @@ def test_a_file_comes_whole_without_a_redirect(shop: World) -> None:
     assert "Set-Cookie" not in headers
 
 
+@BOTH_STORES
 def test_head_tells_the_same_without_the_body(shop: World) -> None:
     path = put(shop)
     answer = shop.app.head(path)
@@ -55,6 +57,7 @@ def test_head_tells_the_same_without_the_body(shop: World) -> None:
         assert answer.headers[name] == whole.headers[name]
 
 
+@BOTH_STORES
 @pytest.mark.parametrize(
     ("wanted", "status", "part"),
     [
@@ -73,6 +76,7 @@ def test_parts(shop: World, wanted: str, status: int, part: bytes | None) -> Non
     assert answer.headers.get("X-Content-Type-Options", "nosniff") == "nosniff"
 
 
+@BOTH_STORES
 def test_what_the_reader_has_is_not_sent_again(shop: World) -> None:
     path = put(shop)
     tag = shop.app.get(path).headers["ETag"]
@@ -113,11 +117,12 @@ def test_unknown_and_expired_links_are_404(shop: World, method: str) -> None:
     assert ask(path).status_code == 404
 
 
-def test_a_file_that_is_gone_from_disk_is_404(shop: World) -> None:
+@BOTH_STORES
+def test_a_file_that_is_gone_from_the_store_is_404(shop: World) -> None:
     path = put(shop)
     with shop.runtime.db.read() as session:
         row = session.scalars(select(File)).one()
-    Path(storage.folder(shop.runtime) / row.path).unlink()
+    shop.runtime.files.remove([row.path])
     assert shop.app.get(path).status_code == 404
 
 

@@ -56,6 +56,7 @@ def health(viewer: Viewer, portal: Portal) -> Response:
         smalls=_smalls(found, names, viewer.language),
         queues=[*_spooled(), *((_queue_name(queue), queue, _age(queue)) for queue in found.queues)],
         norm_s=NORM_S,
+        files_away=bool(runtime().files.problem()) if runtime().config.files_url else None,
         refusals=[
             (code, names.get(line_id, ""), count, _meaning(code, viewer.language))
             for (line_id, code), count in found.refusals.most_common(20)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
-from pathlib import Path
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -15,6 +14,7 @@ from activities.errors import Refused
 from messaging.files import storage
 from messaging.portals import tokens
 from messaging.store.models import File
+from messaging.system.folder_store import older_files
 from tests.support.world import World
 
 DEAL = ["crm", "CCrmDocumentDeal", "DEAL", "DEAL_1"]
@@ -58,11 +58,13 @@ def refusal(shop: World, reference: str, *args: Any, kept_before: int = 0, **mor
     return caught.value
 
 
-def kept(shop: World) -> tuple[list[Path], int]:
-    """The files on disk, temporary ones included, and the number of rows."""
+def kept(shop: World) -> tuple[list[str], int]:
+    """The files in the store and those that are being fetched, and the number of rows."""
     with shop.runtime.db.read() as session:
         rows = session.scalar(select(func.count()).select_from(File)) or 0
-    return [path for path in storage.folder(shop.runtime).rglob("*") if path.is_file()], rows
+    later = datetime.now(UTC) + timedelta(days=9)
+    keys = [key for group in shop.runtime.files.older(later) for key in group]
+    return keys + [str(path) for path in older_files(storage.temporary(shop.runtime), later)], rows
 
 
 def served(shop: World, url: str) -> Any:

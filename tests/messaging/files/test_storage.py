@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +18,7 @@ from messaging.store.models import File
 from tests.flows.scenes import ONE_DATABASE
 from tests.messaging.files.shared import FOREIGN, Site, kept, refusal, served, share
 from tests.support import samples
+from tests.support.s3 import BOTH_STORES
 from tests.support.world import World
 
 HEVC = samples.mp4(video=("hvc1",))
@@ -105,6 +106,7 @@ def _downloads(shop: World) -> int:
     return sum("download.json" in str(sent.url) for sent in shop.net.seen)
 
 
+@BOTH_STORES
 def test_one_disk_file_for_many_robots_is_fetched_once(shop: World) -> None:
     first = share(shop, "601", keep_until=shop.now + timedelta(hours=1))
     second = share(shop, "DISK_601", keep_until=shop.now + timedelta(hours=9))
@@ -138,10 +140,10 @@ def test_a_link_is_remembered_without_being_readable(shop: World, site: Site) ->
     assert share(shop, f"https://{FOREIGN}/a.pdf").url != first.url
 
 
+@BOTH_STORES
 def test_what_is_remembered_but_gone_is_fetched_again(shop: World) -> None:
     first = share(shop, "601")
-    for path in kept(shop)[0]:
-        path.unlink()
+    shop.runtime.files.remove(kept(shop)[0])
     second = share(shop, "601")
     assert second.url != first.url
     assert served(shop, second.url).status_code == 200
@@ -160,23 +162,27 @@ def test_only_the_digest_of_a_link_is_stored(shop: World) -> None:
     assert (row.direction, row.portal_id, row.size) == ("out", 1, made.size)
 
 
+@BOTH_STORES
 def test_purge_deletes_what_has_expired_and_what_a_crash_left(shop: World) -> None:
-    runtime, root = shop.runtime, storage.folder(shop.runtime)
+    runtime, root = shop.runtime, storage.temporary(shop.runtime)
+    shop.now = datetime.now(UTC)  # as the stores' own clocks
     old = share(shop, "601", keep_until=shop.now + timedelta(hours=1))
     new = share(shop, "602", keep_until=shop.now + timedelta(days=3))
-    left, fresh, orphan = root / "tmp" / "fetch-old", root / "tmp" / "fetch-new", root / "ab" / ("ab" * 16)
-    orphan.parent.mkdir(exist_ok=True)
-    for path in (left, fresh, orphan):
+    left, fresh, orphan = root / "fetch-old", root / "fetch-new", "ab/" + "ab" * 16
+    for path in (left, fresh):
         path.write_bytes(b"x")
-    shop.now += timedelta(days=2)
-    day_ago = (shop.now - timedelta(days=1, minutes=1)).timestamp()
-    for path in (left, orphan):
-        os.utime(path, (day_ago, day_ago))
+    (root / "moved").write_bytes(b"x")
+    runtime.files.add(root / "moved", orphan)
+    (root / "moved").unlink(missing_ok=True)
+    shop.now += timedelta(hours=23)
+    assert storage.purge(runtime) == 1
+    assert (served(shop, old.url).status_code, runtime.files.has(orphan)) == (404, True)
+    shop.now += timedelta(hours=2)
     os.utime(fresh, (shop.now.timestamp(), shop.now.timestamp()))
-    assert storage.purge(runtime) == 3
+    assert storage.purge(runtime) == 2
     assert storage.purge(runtime) == 0
-    assert (left.exists(), orphan.exists(), fresh.exists()) == (False, False, True)
-    assert (served(shop, old.url).status_code, served(shop, new.url).status_code) == (404, 200)
+    assert (left.exists(), runtime.files.has(orphan), fresh.exists()) == (False, False, True)
+    assert served(shop, new.url).status_code == 200
     assert kept(shop)[1] == 1
 
 
@@ -199,6 +205,7 @@ def test_purge_takes_any_number(shop: World) -> None:
     assert storage.purge(shop.runtime) == 1100
 
 
+@BOTH_STORES
 def test_a_portal_can_be_forgotten(shop: World) -> None:
     share(shop, "601")
     share(shop, "602")

@@ -48,6 +48,9 @@ WRONG = {
     "UNKNOWN_AFTER_S": "-1",
     "CALLS_PER_MINUTE": "59",
     "FILES_QUOTA_MB": "5 GB",
+    "FILES_URL": "s3://key:secret@bucket",
+    "FILES_ENDPOINT": "storage.example",
+    "FILES_REGION": "https://storage.example",
     "TRUSTED_PROXIES": "10.0.0.1",
     "KEEP_EVENTS_DAYS": "0",
     "KEEP_TEXTS_DAYS": "29",
@@ -83,6 +86,34 @@ def test_http_is_for_emulators_only(name: str) -> None:
 def test_without_the_embedded_redis_a_key_must_be_given() -> None:
     assert problems({"REDIS_URL": "redis://localhost"})[0].startswith("SECRET_KEY: ")
     assert config.load({"REDIS_URL": "redis://localhost", "SECRET_KEY": KEY}).secret_keys == (KEY,)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_one"),
+    [
+        ("s3://files", True),
+        ("s3://my.files-1/waba24/files/", True),
+        ("s3://files?endpoint=https://storage.example", False),
+        ("s3://files/a//b", False),
+        ("s3://files/../others", False),
+        ("https://files.storage.example", False),
+        ("s3://", False),
+    ],
+)
+def test_what_names_a_bucket(url: str, is_one: bool) -> None:
+    keys = {"FILES_ACCESS_KEY": "key", "FILES_SECRET_KEY": "s3cret"}
+    if is_one:
+        assert config.load({"FILES_URL": url, **keys}).files_url == url.rstrip("/")
+    else:
+        assert "is not s3://bucket" in problems({"FILES_URL": url, **keys})[0]
+
+
+def test_a_bucket_needs_keys_and_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config, "find_spec", lambda name: None)
+    said = problems({"FILES_URL": "s3://files"})
+    assert [problem.partition(":")[0] for problem in said] == ["FILES_URL", "FILES_ACCESS_KEY", "FILES_SECRET_KEY"]
+    assert "pip install 'obstore" in said[0]
+    assert "s3cret" not in repr(Config(files_access_key="s3cret", files_secret_key="s3cret"))
 
 
 def test_what_a_real_portal_needs_is_asked_for_when_serving_only() -> None:
