@@ -6,17 +6,12 @@ import pytest
 from cryptography.fernet import Fernet
 
 from messaging.system import config
-from messaging.system.config import SETTINGS, Config, ConfigError
+from messaging.system.config import SETTINGS, ConfigError
 
 KEY = Fernet.generate_key().decode()
-SECRETS = ["BX24_CLIENT_SECRET", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "METRICS_TOKEN"]
-VALUES = {
-    "client_secret": "s3cret",
-    "database_url": "postgresql+psycopg://waba24:pw@database/waba24",
-    "redis_url": "redis://:pw@queue:6379/0",
-    "secret_keys": KEY,
-    "metrics_token": "t0ken",
-}
+SECRETS = {name: setting.variable for name, setting in SETTINGS.items() if setting.secret}
+#: Those that not every text will do for.
+VALUES = {"redis_url": "redis://:pw@queue:6379/0", "secret_keys": KEY}
 
 
 def kept(folder: Path, variable: str, text: "str | bytes") -> dict[str, str]:
@@ -35,11 +30,12 @@ def problem(environ: dict[str, str], env_file: Path | None = None) -> str:
 
 def test_every_secret_can_be_given_as_a_file(tmp_path: Path) -> None:
     environ: dict[str, str] = {}
-    for name, text in VALUES.items():
-        environ |= kept(tmp_path, SETTINGS[name].variable, f"{text}\n")
+    texts = {name: VALUES.get(name, "s3cret") for name in SECRETS}
+    for name, text in texts.items():
+        environ |= kept(tmp_path, SECRETS[name], f"{text}\n")
     loaded = config.load(environ)
-    assert {name: getattr(loaded, name) for name in VALUES} == {**VALUES, "secret_keys": (KEY,)}
-    assert [one.variable for one in SETTINGS.values() if one.secret] == SECRETS
+    assert {name: getattr(loaded, name) for name in SECRETS} == {**texts, "secret_keys": (KEY,)}
+    assert {"client_secret", "database_url", "redis_url", "secret_keys", "metrics_token"} <= SECRETS.keys()
 
 
 def test_what_is_no_secret_has_no_file(tmp_path: Path) -> None:
@@ -105,6 +101,5 @@ def test_the_environment_wins_over_the_env_file_whichever_way_it_gives_the_secre
 def test_the_example_names_the_file_of_each_secret() -> None:
     lines = config.example_file().splitlines()
     assert [line.split()[2].partition("=")[0] for line in lines if line.startswith("# or ")] == [
-        f"{variable}_FILE" for variable in SECRETS
+        f"{variable}_FILE" for variable in SECRETS.values()
     ]
-    assert "t0ken" not in repr(Config(metrics_token="t0ken"))
