@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    URL,
     CursorResult,
     Engine,
     Executable,
@@ -33,11 +34,10 @@ def open_engine(url: str, cipher: Cipher, pool: int = 8, ping: bool = True) -> E
 
     ping: ask a connection that lay unused whether it is alive. Who repeats what a dead one breaks off, saves that.
     """
-    parsed = make_url(url)
-    if parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
+    parsed, options = _taken_apart(url)
     engine = create_engine(
         parsed,
+        connect_args=options,
         pool_size=pool,
         max_overflow=8,
         pool_use_lifo=True,
@@ -54,6 +54,21 @@ def open_engine(url: str, cipher: Cipher, pool: int = 8, ping: bool = True) -> E
             event.listen(engine, "checkin", _laid_down)
             event.listen(engine, "checkout", _ping_if_it_lay)
     return engine
+
+
+def _taken_apart(url: str) -> tuple[URL, dict[str, Any]]:
+    """The address, with psycopg for PostgreSQL, and the options of psycopg that are no part of an address.
+
+    `?prepare_threshold=none`: nothing is prepared. A PgBouncer older than 1.22 that pools transactions needs it.
+    """
+    parsed = make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    threshold = parsed.query.get("prepare_threshold")
+    if threshold is None:
+        return parsed, {}
+    number = None if threshold == "none" else int(str(threshold))
+    return parsed.difference_update_query(["prepare_threshold"]), {"prepare_threshold": number}
 
 
 def _tune_postgresql(connection: Any, _: ConnectionPoolEntry) -> None:
