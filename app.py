@@ -13,10 +13,13 @@ from messaging.system import config, logs
 from web.warm import warm
 
 
-def create_app(runtime: Runtime | None = None) -> Flask:
-    """The app over an opened runtime; without a runtime, over the environment and `.env`."""
+def create_app(runtime: Runtime | None = None, serving: bool = False) -> Flask:
+    """The app over an opened runtime; without a runtime, over the environment and `.env`.
+
+    serving: what a real portal needs must be set, see `config.load`.
+    """
     if runtime is None:
-        settings = config.load(os.environ, Path(".env"))
+        settings = config.load(os.environ, Path(".env"), serving)
         logs.configure(settings.log_format, settings.log_level)
         runtime = open_runtime(settings)
     return web.build(runtime)
@@ -24,7 +27,7 @@ def create_app(runtime: Runtime | None = None) -> Flask:
 
 def serving() -> Flask:
     """The app of a web process, ready for its first page."""
-    app = create_app()
+    app = create_app(serving=True)
     warm(app)
     Keeper(app.extensions["waba24"]).start()
     gc.freeze()  # what was imported stays: the collector need not look through it again

@@ -109,6 +109,12 @@ UNKNOWN = Text(
     "Неизвестно, ушло ли сообщение: связь оборвалась во время передачи. Само оно не повторяется. "
     "Загляните в чат с клиентом, прежде чем отправлять ещё раз.",
 )
+RESTORED = Text(
+    "Nobody can tell whether the message left: the app's database was restored from a backup made before the last sends. "
+    "It is not sent again by itself. Look into the chat with the client before you send again.",
+    "Неизвестно, ушло ли сообщение: базу данных приложения восстановили из копии, в которой нет последних отправок. "
+    "Само оно не повторяется. Загляните в чат с клиентом, прежде чем отправлять ещё раз.",
+)
 LINE_STOPPED = Text(
     "Nothing was sent: the line “{line}” is stopped. {why}",
     "Не отправлено: линия «{line}» остановлена. {why}",

@@ -17,10 +17,9 @@ from messaging.runtime import open_runtime
 from messaging.store import schema
 from messaging.system import config, logs
 from messaging.system.supervisor import Child, Supervisor
+from web import gunicorn_settings
 
-WEB_PROCESSES, WEB_THREADS = 2, 8
-BACKLOG = 1024
-#: Seconds to wait for the address to become free; longer than gunicorn's --graceful-timeout.
+#: Seconds to wait for the address to become free; longer than gunicorn's `graceful_timeout`.
 PATIENCE_S = 25.0
 log = structlog.get_logger(__name__)
 
@@ -28,10 +27,8 @@ log = structlog.get_logger(__name__)
 def halves(bind: str, env: Mapping[str, str] | None = None, pass_fds: tuple[int, ...] = ()) -> list[Child]:
     """The two processes of the app: gunicorn on `bind` (host:port, or fd://N with N in pass_fds), and the worker pool."""
     gunicorn = [
-        *(sys.executable, "-m", "gunicorn", "--bind", bind, "--worker-class", "web.gunicorn_worker.Worker"),
-        *("--workers", str(WEB_PROCESSES), "--threads", str(WEB_THREADS)),
-        *("--keep-alive", "75", "--graceful-timeout", "20"),
-        *("--no-control-socket", "--log-level", "warning", "app:serving()"),
+        *(sys.executable, "-m", "gunicorn", "--config", "python:web.gunicorn_settings", "--bind", bind),
+        gunicorn_settings.wsgi_app,
     ]
     return [Child("web", gunicorn, env, pass_fds), Child("worker", [sys.executable, "worker.py"], env)]
 
@@ -75,7 +72,7 @@ def _listen(bind: str) -> socket.socket:
     until = time.monotonic() + PATIENCE_S
     while True:
         try:
-            return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=BACKLOG)
+            return socket.create_server((host.strip("[]"), int(port)), family=family, backlog=gunicorn_settings.backlog)
         except OSError as error:
             if error.errno != errno.EADDRINUSE or time.monotonic() > until:
                 raise

@@ -20,6 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from messaging.insight.queue_depth import queues
 from messaging.limits.pace import effective, share_at
 from messaging.queue.spool import Spool
+from messaging.queue.wakeups import living_workers
 from messaging.store.database import Database
 from messaging.store.models import Line
 from messaging.store.tallies import Tally
@@ -45,6 +46,8 @@ class Figures(Collector):
                     family.add_metric(key[1:], value)
             yield family
         yield _histogram(counts)
+        text = "Worker processes that live, at least so many"
+        yield GaugeMetricFamily("waba24_workers", text, value=living_workers(self.redis))
         free = disk.free_bytes(self.folder)
         yield GaugeMetricFamily("waba24_disk_free_bytes", "Room on the disk of DATA_DIR", value=free)
         yield from self._of_spool()

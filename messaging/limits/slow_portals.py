@@ -21,20 +21,21 @@ class SlowPortals:
         #: Portal → slow exchanges in a row, and when its pause ends.
         self._slow: dict[int, tuple[int, datetime]] = {}
 
-    def took(self, portal_id: int, seconds: float) -> None:
-        """An exchange with this portal is over, answered or not."""
+    def took(self, portal_id: int, seconds: float) -> bool:
+        """An exchange with this portal is over, answered or not. Returns whether a pause begins."""
         if seconds <= SLOW_REST_S and portal_id not in self._slow:
-            return
+            return False
         now = self._clock()
         with self._lock:
             times, until = self._slow.get(portal_id, (0, now))
             if until > now:
-                return
+                return False
             if seconds <= SLOW_REST_S:
                 self._slow.pop(portal_id, None)
-            else:
-                pause_s = backoff_s(times + 1, SLOW_REST_PAUSE_S, SLOW_REST_S)
-                self._slow[portal_id] = times + 1, now + timedelta(seconds=pause_s)
+                return False
+            pause_s = backoff_s(times + 1, SLOW_REST_PAUSE_S, SLOW_REST_S)
+            self._slow[portal_id] = times + 1, now + timedelta(seconds=pause_s)
+            return True
 
     def pause_s(self, portal_id: int) -> float:
         """Seconds until this portal is asked again; 0.0: now."""

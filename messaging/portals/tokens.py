@@ -189,7 +189,8 @@ def _timed(runtime: Runtime, portal_id: int) -> Iterator[None]:
         with within(REST_TOTAL_S):
             yield
     finally:
-        runtime.slow_portals.took(portal_id, (runtime.clock() - begun).total_seconds())
+        if runtime.slow_portals.took(portal_id, (runtime.clock() - begun).total_seconds()):
+            runtime.counters.add("portal_pauses", portal_id, portal=portal_id)
 
 
 def portal_client(runtime: Runtime, portal_id: int) -> PortalClient:

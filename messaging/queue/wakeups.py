@@ -48,6 +48,18 @@ return 0
 """ % (LIST_CAP, SUMMON_S)  # noqa: UP031  # braces belong to Lua here
 
 
+def living_workers(redis: Redis) -> int:
+    """How many worker processes live, at least. A killed one may count for two minutes more.
+
+    An idle worker keeps its record at RQ fresh, a busy one its place among the drains; RQ keeps the names of dead ones.
+    """
+    told: Any = redis.time()
+    drains: Any = redis.zcount("waba24:drains", told[0], "+inf")
+    names = Worker.all_keys(queue=Queue(QUEUE, connection=redis))
+    records: Any = redis.exists(*names) if names else 0
+    return max(int(drains), int(records))
+
+
 @contextmanager
 def _best_effort() -> Iterator[None]:
     """Go on without Redis: drains and `due_work` look into the database by themselves."""

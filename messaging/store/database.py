@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import (
+    URL,
     CursorResult,
     Engine,
     Executable,
@@ -45,13 +46,10 @@ def open_engine(url: str, cipher: Cipher, pool: int = 8, ping: bool = True) -> E
 
     ping: ask a connection that lay unused whether it is alive. Who repeats what a dead one breaks off, saves that.
     """
-    parsed = make_url(url)
-    if parsed.drivername in ("postgresql", "postgres"):
-        parsed = parsed.set(drivername="postgresql+psycopg")
-    noticed = {name: value for name, value in _NOTICED.items() if name not in parsed.query}
+    parsed, options = _taken_apart(url)
     engine = create_engine(
         parsed,
-        connect_args=noticed if parsed.get_driver_name() == "psycopg" else {},
+        connect_args=options,
         pool_size=pool,
         max_overflow=8,
         pool_use_lifo=True,
@@ -68,6 +66,23 @@ def open_engine(url: str, cipher: Cipher, pool: int = 8, ping: bool = True) -> E
             event.listen(engine, "checkin", _laid_down)
             event.listen(engine, "checkout", _ping_if_it_lay)
     return engine
+
+
+def _taken_apart(url: str) -> tuple[URL, dict[str, Any]]:
+    """The address, with psycopg for PostgreSQL, and the options of psycopg: its patience, unless the address tells another.
+
+    `?prepare_threshold=none`: nothing is prepared. A PgBouncer older than 1.22 that pools transactions needs it.
+    """
+    parsed = make_url(url)
+    if parsed.drivername in ("postgresql", "postgres"):
+        parsed = parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_driver_name() != "psycopg":
+        return parsed, {}
+    options: dict[str, Any] = {name: value for name, value in _NOTICED.items() if name not in parsed.query}
+    threshold = parsed.query.get("prepare_threshold")
+    if threshold is not None:
+        options["prepare_threshold"] = None if threshold == "none" else int(str(threshold))
+    return parsed.difference_update_query(["prepare_threshold"]), options
 
 
 def _tune_postgresql(connection: Any, _: ConnectionPoolEntry) -> None:

@@ -18,6 +18,9 @@ from marshmallow import Schema, ValidationError
 from marshmallow.fields import Boolean, Field, Function, Integer, String
 from marshmallow.validate import OneOf, Range, Regexp
 
+from messaging.system import secret_files
+from messaging.system.secret_files import SecretFiles
+
 KEY_FILE = "secret.key"
 
 
@@ -31,20 +34,24 @@ class ConfigError(Exception):
 
 @dataclass(frozen=True)
 class Setting:
-    """How a field of `Config` is read. default: as it would be written in `.env`; kind: converts the text and checks it."""
+    """How a field of `Config` is read. default: as it would be written in `.env`; kind: converts the text and checks it.
+
+    secret: no printed `Config` shows it, and a file may hold it (`messaging.system.secret_files`).
+    """
 
     variable: str
     help: str
     default: str
     kind: Field[Any]
     example: str
+    secret: bool
 
 
 def _setting(
     variable: str, help: str, default: str = "", kind: Field[Any] | None = None, example: str = "", secret: bool = False
 ) -> Any:
-    """A field of `Config`. example: by default the default; secret: `repr` leaves the value out."""
-    read = Setting(variable, help, default, kind or String(), example or default)
+    """A field of `Config`. example: by default the default."""
+    read = Setting(variable, help, default, kind or String(), example or default, secret)
     return field(default=read.kind.deserialize(default), repr=not secret, metadata={"setting": read})
 
 
@@ -268,14 +275,19 @@ def load(environ: Mapping[str, str], env_file: Path | None = None, serving: bool
     Raises ConfigError with every problem at once.
     """
     texts = {one.variable: one.default for one in SETTINGS.values()}
+    secrets = SecretFiles(one.variable for one in SETTINGS.values() if one.secret)
     for source in (dotenv_values(env_file) if env_file else {}, environ):
-        texts |= {variable: text for variable, text in source.items() if variable in texts and text and text.strip()}
+        given = {variable: text for variable, text in source.items() if text and text.strip()}
+        texts |= {variable: text for variable, text in given.items() if variable in texts}
+        secrets.find(given)
+    texts |= secrets.read()
     wrong = {variable: " ".join(said) for variable, said in Environment().validate(texts).items()}
     values = Environment().load({variable: text for variable, text in texts.items() if variable not in wrong})
     config = Config(**{name: values[one.variable] for name, one in SETTINGS.items() if one.variable in values})
-    wrong = {**dict(_conflicts(config, wrong)), **dict(_missing(texts, serving)), **wrong}
+    wrong = {**dict(_conflicts(config, wrong)), **dict(_missing(texts, serving)), **wrong, **secrets.problems}
     if wrong:
-        raise ConfigError([_sentence(one, wrong[one.variable]) for one in SETTINGS.values() if one.variable in wrong])
+        named = [one for one in SETTINGS.values() if one.variable in wrong]
+        raise ConfigError([_sentence(one, wrong[one.variable], secrets) for one in named])
     return replace(config, database_url=config.database_url or f"sqlite:///{config.data_dir / 'waba24.db'}")
 
 
@@ -312,14 +324,22 @@ def _conflicts(config: Config, wrong: Collection[str]) -> Iterator[tuple[str, st
         yield "KEEP_DAYS", f"is less than KEEP_TEXTS_DAYS ({texts_days}): a run's texts cannot outlive the run."
 
 
-def _sentence(setting: Setting, problem: str) -> str:
+def _sentence(setting: Setting, problem: str, secrets: SecretFiles) -> str:
+    """The problem of a setting, or of the file that holds it."""
+    name, example = setting.variable, setting.example
+    if name in secrets.files:
+        problem = secrets.problems.get(name) or f"the text of {secrets.files[name]} {problem}"
+        name, example = secret_files.variable_of(name), secret_files.example_of(name)
     said = problem if problem.endswith(".") else f"{problem}."
-    return f"{setting.variable}: {said} For example: {setting.variable}={setting.example}"
+    return f"{name}: {said} For example: {name}={example}"
 
 
 def example_file() -> str:
     """The text of `.env.example`."""
     lines = ["# Settings of waba24. Copy to .env and fill in; an empty value means the default.", ""]
     for one in SETTINGS.values():
-        lines += [f"# {one.help}", f"# example: {one.example}", f"{one.variable}={one.default}", ""]
+        lines += [f"# {one.help}", f"# example: {one.example}"]
+        if one.secret:
+            lines.append(f"# or {secret_files.variable_of(one.variable)}=, the path of a file that holds it")
+        lines += [f"{one.variable}={one.default}", ""]
     return "\n".join(lines)

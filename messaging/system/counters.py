@@ -23,6 +23,7 @@ HELP = {
     "webhooks_unknown": ("Webhooks that were kept but not understood", ()),
     "answers": ("Answers handed to Bitrix24", ("outcome",)),
     "rest_calls": ("REST calls to Bitrix24", ("method",)),
+    "portal_pauses": ("Pauses after a portal answered slowly: 5 to 60 s in which it is not asked", ("portal",)),
     "refusals": ("Messages refused, by code", ("line", "code")),
     "rows_without_room": ("Calls and webhooks not stored because the disk is full, by their table", ("table",)),
     "spooled": ("Calls and webhooks kept in the spool because the database was away", ("kind",)),

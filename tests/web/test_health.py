@@ -13,6 +13,7 @@ from messaging.insight import daily
 from messaging.limits.bounds import DISK_FULL_SHOWN_S
 from messaging.lines import lines
 from messaging.store.models import Run
+from messaging.worker.pool import make_worker
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
@@ -168,3 +169,20 @@ def test_the_figures_are_those_of_what_happened(shop: World) -> None:
     before = len(shop.net.seen)
     assert _figures(shop) == figures, "looking changes nothing"
     assert len(shop.net.seen) == before
+
+
+@ONE_DATABASE
+def test_workers_are_counted_while_they_live(world: World) -> None:
+    def workers() -> float:
+        return _of(_figures(world), "waba24_workers")
+
+    assert workers() == 0
+    idle = make_worker(world.runtime.redis)
+    idle.register_birth()
+    assert workers() == 1
+    world.runtime.redis.delete(
+        idle.key
+    )  # as it expires: RQ keeps the name of a killed worker, and of one that is long busy
+    assert workers() == 0
+    world.runtime.wakeups.alive("a drain")
+    assert workers() == 1

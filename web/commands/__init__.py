@@ -2,10 +2,20 @@
 
 from flask import Flask
 
-from web.commands import database, files, keys, lines, messages, portals, robots
+from web.commands import database, files, keys, lines, messages, portals, robots, unsent
 
 
 def attach(app: Flask) -> None:
     """Put the commands on the app."""
-    for command in (database.group, portals.show, lines.group, robots.group, messages.group, files.group, keys.group):
+    groups = (
+        database.group,
+        portals.show,
+        lines.group,
+        robots.group,
+        messages.group,
+        files.group,
+        keys.group,
+        unsent.group,
+    )
+    for command in groups:
         app.cli.add_command(command)

@@ -48,8 +48,8 @@ def test_the_pause_grows_until_the_portal_is_quick_again(exchanges: list[float],
 def test_what_was_asked_before_the_pause_neither_ends_nor_lengthens_it() -> None:
     clock = Clock()
     portals = SlowPortals(clock)
-    portals.took(SLOW, HANGS)
+    assert portals.took(SLOW, HANGS)
     clock.wait(1)
-    portals.took(SLOW, HANGS)
-    portals.took(SLOW, 0.1)
+    assert not portals.took(SLOW, HANGS)
+    assert not portals.took(SLOW, 0.1)
     assert portals.pause_s(SLOW) == SLOW_REST_S - 1

@@ -49,6 +49,16 @@ def test_two_processes_may_upgrade_at_once(database_url: str) -> None:
         engine.dispose()
 
 
+def test_a_database_that_a_newer_release_has_upgraded_stays_as_it_is(tables_url: str) -> None:
+    """While a release is rolled out, processes of the former one go on beside the new schema, and may be started again."""
+    engine = open_engine(tables_url, Cipher((KEY,)))
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    assert schema.is_current(engine)
+    assert schema.upgrade(engine) == ("9999", "9999")
+    engine.dispose()
+
+
 def test_every_string_of_ours_fits_its_column(tables_url: str) -> None:
     """SQLite takes any length, PostgreSQL refuses a longer one: the words we write must fit both."""
     widths = {

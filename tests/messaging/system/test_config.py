@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from cryptography.fernet import Fernet
 
+import app
 from messaging.store.crypto import Cipher, Undecryptable, cipher_for
 from messaging.system import config
 from messaging.system.config import SETTINGS, Config, ConfigError
@@ -193,6 +194,15 @@ def test_serve_refuses_to_start_with_the_whole_list(
     assert serve.main() == 2
     shown = capsys.readouterr().err
     assert [name for name in (*GOOD, "WORKER_THREADS") if f"{name}: " not in shown] == []
+
+
+def test_a_web_process_alone_refuses_to_start_as_well(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    for setting in SETTINGS.values():
+        monkeypatch.delenv(setting.variable, raising=False)
+    with pytest.raises(ConfigError) as caught:
+        app.serving()
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == list(GOOD)
 
 
 def test_the_embedded_default_makes_its_key_once_and_for_its_owner_only(tmp_path: Path) -> None:

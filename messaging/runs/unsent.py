@@ -1,0 +1,80 @@
+"""What a database says has not been sent yet. After an older dump was restored, that may be wrong.
+
+Between the dump and the loss the database that is gone may have sent it: the dump does not know. Nothing of it may go out
+again by itself, so a person looks and decides, before a worker starts: docs/operators/backup.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from activities.errors import RESTORED
+from messaging.runs.outcomes import Outcome, finish_run
+from messaging.runtime import Runtime
+from messaging.store import rows
+from messaging.store.changes import Changes
+from messaging.store.models import Message, Run
+from messaging.store.rows import RunRow
+from messaging.store.states import MessageStatus, OutcomeKind, RunState
+
+#: Runs that are ended in one transaction.
+GROUP = 200
+#: `error_code` of a message that was given up so.
+GIVEN_UP = "restored"
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """A run that would still send. is_planned: its message is ready; otherwise the call has only been stored."""
+
+    run_id: int
+    portal_id: int
+    line_id: int | None
+    action: str
+    item: str
+    stored_at: datetime
+    is_planned: bool
+
+
+def find(session: Session, stored_before: datetime) -> list[Unsent]:
+    """Runs whose message has not been handed over, oldest first; those that could never be sent are not among them."""
+    found = session.execute(
+        select(Run.id, Run.portal_id, Run.line_id, Run.action, Run.item, Run.stored_at, Message.id.is_not(None))
+        .outerjoin(Message, Message.run_id == Run.id)
+        .where(
+            Run.state != RunState.ENDED,
+            Run.action.startswith("send_"),
+            Run.error_code == "",
+            Run.stored_at <= stored_before,
+            or_(Message.id.is_(None), Message.status == MessageStatus.QUEUED),
+        )
+        .order_by(Run.id)
+    )
+    return [Unsent(*row) for row in found]
+
+
+def give_up(runtime: Runtime, run_ids: Sequence[int]) -> int:
+    """End these runs as `unknown`: nothing more is sent, and their workflows go on. Returns how many were still unsent."""
+    groups = [run_ids[start : start + GROUP] for start in range(0, len(run_ids), GROUP)]
+    return sum(runtime.db.write_again(partial(_give_up, runtime, group)) for group in groups)
+
+
+def _give_up(runtime: Runtime, run_ids: Sequence[int], session: Session) -> int:
+    changes = Changes(session)
+    outcome = Outcome(OutcomeKind.UNKNOWN, text=RESTORED)
+    given_up = 0
+    for run in rows.runs_with_messages(session, run_ids):
+        if _is_unsent(run):
+            if run.message is not None:
+                changes.set(run.message, status=MessageStatus.UNKNOWN, error_code=GIVEN_UP)
+            given_up += finish_run(changes, runtime, run, outcome)
+    changes.write()
+    return given_up
+
+
+def _is_unsent(run: RunRow) -> bool:
+    return run.action.startswith("send_") and (run.message is None or run.message.status == MessageStatus.QUEUED)
