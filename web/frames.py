@@ -18,6 +18,7 @@ from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 
+from bx24 import open_points
 from bx24.errors import Bx24Error
 from bx24.i18n import language
 from bx24.oauth import AppInfo
@@ -25,7 +26,7 @@ from bx24.payloads import Auth, FrameCall, PayloadError, parse_query
 from messaging.limits import bounds
 from messaging.portals import portals
 from messaging.store.models import Portal
-from web.context import caller_address, clean, empty, form, json_map, refuse, runtime
+from web.context import caller_address, clean, empty, form, json_map, keep_shape, observe, refuse, runtime
 from web.refusals import Reason, because
 
 HEADER = "X-Waba24-Frame"
@@ -77,11 +78,13 @@ def opens_frame(view: Callable[..., Response]) -> Callable[..., Response]:
         try:
             speak(language(call.lang))
             viewer, info = _identify(call.auth, call.lang, call.app_sid)
+            observe(open_points.of_frame(call))
             return view(OpenedFrame(call, viewer, info), *args, **kwargs)
         except PayloadError as error:
             return refuse(400, error)  # the options, which are not read before the user is known
         except portals.Unverified as error:
             log.warning("frame refused", path=request.path, reason=str(error), member_id=call.member_id)
+            keep_shape("403")
             return refused("unverified", call.lang)
         except Bx24Error as error:
             log.warning("frame not verified", path=request.path, code=error.code)

@@ -9,6 +9,7 @@ import structlog
 
 from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action, within_limit
 from bx24 import payloads
+from messaging.intake import traffic
 from messaging.queue.group_commit import CachedPortal
 from messaging.queue.group_insert import InsertSpec
 from messaging.runtime import Runtime
@@ -62,6 +63,7 @@ def store(
     stored = runtime.intake.store(INSERT, row, snapshot, row["shard"], RETRY_FOR_S)
     if stored:
         runtime.counters.add("runs_received", side, action.name, portal=portal.id)
+        traffic.saw_call(runtime, portal.id, call)
     log.info("run stored" if stored else "run repeated", trace=row["trace"], run=stored, action=action.name)
     return stored is not None
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from gupshup import webhooks
+from messaging.intake import traffic
 from messaging.queue.group_commit import CachedLine
 from messaging.queue.group_insert import InsertSpec
 from messaging.runtime import Runtime
@@ -37,4 +38,5 @@ def store(runtime: Runtime, line: Line | CachedLine, body: bytes) -> bool:
     runtime.counters.add("webhooks", first.type_label, portal=line.portal_id)
     if isinstance(first, webhooks.Unknown):
         runtime.counters.add("webhooks_unknown", portal=line.portal_id)
+    traffic.saw_webhook(runtime, line.portal_id, events, body, is_new=stored is not None)
     return stored is not None
