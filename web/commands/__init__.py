@@ -2,10 +2,10 @@
 
 from flask import Flask
 
-from web.commands import database, keys, lines, messages, portals, robots
+from web.commands import database, doctor, keys, lines, messages, portals, robots
 
 
 def attach(app: Flask) -> None:
     """Put the commands on the app."""
-    for command in (database.group, portals.show, lines.group, robots.group, messages.group, keys.group):
+    for command in (database.group, portals.group, lines.group, robots.group, messages.group, keys.group, doctor.group):
         app.cli.add_command(command)

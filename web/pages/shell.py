@@ -17,6 +17,8 @@ from messaging.store.models import Portal
 from web.frames import Viewer, page, portal_of, require_frame
 from web.pages import banner
 
+#: Sections that only administrators see.
+FOR_ADMINISTRATORS = frozenset({"doctor"})
 blueprint = Blueprint("pages", __name__, url_prefix="/app")
 
 #: Section → its name in the navigation; the endpoint is `pages.<section>`.
@@ -27,6 +29,7 @@ SECTIONS: dict[str, LazyString] = {
     "templates": _l("Templates"),
     "messages": _l("Messages"),
     "health": _l("Health"),
+    "doctor": _l("Doctor"),
 }
 View = Callable[..., Response]
 
@@ -60,7 +63,8 @@ def show(template: str, viewer: Viewer, *, status: int = 200, section: str = "",
     """A page of the app: the whole document, or only what goes into <main> if htmx asks."""
     base = "pages/fragment.html" if request.headers.get("HX-Request") else "pages/shell.html"
     worst = None if "problem" in values else banner.worst(viewer)
-    return page(template, viewer, status, base=base, section=section, sections=SECTIONS, banner=worst, **values)
+    sections = {name: title for name, title in SECTIONS.items() if viewer.is_admin or name not in FOR_ADMINISTRATORS}
+    return page(template, viewer, status, base=base, section=section, sections=sections, banner=worst, **values)
 
 
 def fill(response: Response, places: dict[str, str]) -> Response:
