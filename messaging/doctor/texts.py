@@ -13,7 +13,7 @@ from messaging.doctor.texts_of_portals import PORTALS
 from messaging.doctor.texts_of_servers import SERVER
 
 STATES: dict[State, Text] = {
-    State.OK: Text("ok", "в порядке"),
+    State.OK: Text("in order", "в порядке"),
     State.WARNING: Text("warning", "предупреждение"),
     State.FAILED: Text("failed", "ошибка"),
     State.UNCHECKED: Text("not checked", "не проверено"),
@@ -35,7 +35,7 @@ TITLES: dict[str, Text] = {
     "events": Text("Events of Bitrix24", "События Битрикс24"),
     "placements": Text("Placements", "Места встраивания"),
     "portal_clock": Text("Clock of Bitrix24", "Часы Битрикс24"),
-    "echo": Text("Bitrix24 reaches us", "Битрикс24 достучался до нас"),
+    "echo": Text("Calls from Bitrix24", "Вызовы от Битрикс24"),
     "trial": Text("Trial run of a robot", "Пробный запуск робота"),
     "line": Text("The line works", "Линия работает"),
     "key": Text("Gupshup key", "Ключ Gupshup"),

@@ -75,9 +75,9 @@ class _Room:
 
     def __init__(self, session: Session) -> None:
         counted = select(Observation.portal_id, func.count()).where(Observation.kind != POINT)
-        self._kept: Counter[int] = Counter(
-            dict(session.execute(counted.group_by(Observation.portal_id)).tuples().all())
-        )
+        self._kept: Counter[int] = Counter()
+        for portal, number in session.execute(counted.group_by(Observation.portal_id)):
+            self._kept[portal] = number
 
     def take(self, portal: int) -> bool:
         if self._kept[portal] >= PER_PORTAL or self._kept.total() >= IN_ALL:

@@ -36,7 +36,7 @@ def _run(world: World, *args: str) -> Any:
 def test_the_whole_round_is_printed_and_nothing_failed(live: World) -> None:
     done = _run(live, "--lang", "ru")
     assert done.exit_code == 0, done.output
-    for words in ("Сервер", "Портал 1", "Линия 1", "+ Битрикс24 достучался до нас", "ошибок 0"):
+    for words in ("Сервер", "Портал 1", "Линия 1", "+ Вызовы от Битрикс24", "ошибок 0"):
         assert words in done.output
     assert "→ Укажите элемент CRM" in done.output
 
@@ -46,7 +46,7 @@ def test_what_failed_is_an_exit_code_and_says_what_to_do(live: World) -> None:
     live.set_gupshup_faults(key_revoked=True)
     done = _run(live, "--lang", "en", "--portal", live.portal.member_id)
     assert done.exit_code == 1
-    assert "x Bitrix24 reaches us" in done.output
+    assert "x Calls from Bitrix24" in done.output
     assert "x Gupshup key" in done.output
     assert "→ Copy the App API Key again" in done.output
     assert "Traceback" not in done.output
