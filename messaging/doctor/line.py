@@ -5,7 +5,7 @@ import secrets
 from dataclasses import replace
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from gupshup import webhooks
@@ -93,11 +93,18 @@ def _arrival(runtime: Runtime, line: Line, key: str, begun: datetime) -> Finding
         with runtime.db.read() as session:
             state = _state_of(session, line, key)
         if state not in (None, EventState.STORED):
+            _forget(runtime, line, key)
             return Finding("round_trip", facts={"seconds": round((runtime.clock() - begun).total_seconds(), 1)})
         runtime.sleep(LOOK_S)
     if state is None:
         return Finding("round_trip", State.FAILED, "not_stored")
     return Finding("round_trip", State.FAILED, "not_applied", {"seconds": APPLIED_S})
+
+
+def _forget(runtime: Runtime, line: Line, key: str) -> None:
+    """What we posted ourselves must not count as heard from Gupshup."""
+    with runtime.db.write() as session:
+        session.execute(delete(InboundEvent).where(InboundEvent.line_id == line.id, InboundEvent.key == key))
 
 
 def _state_of(session: Session, line: Line, key: str) -> str | None:

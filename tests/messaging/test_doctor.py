@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
 from rq import Queue, Worker
-from sqlalchemy import inspect, select, update
+from sqlalchemy import delete, inspect, select, update
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import Client as WsgiClient
 
@@ -25,7 +25,7 @@ from messaging.insight import line_checks
 from messaging.lines import lines
 from messaging.queue.wakeups import QUEUE
 from messaging.store import schema
-from messaging.store.models import Line, Portal
+from messaging.store.models import InboundEvent, Line, Portal
 from messaging.system import disk
 from messaging.worker.pool import make_worker
 from tests.flows.scenes import OLGA, ONE_DATABASE, host, jump_clock, set_portal_faults, template_robot
@@ -73,6 +73,7 @@ class Clinic:
         self.shop.net.broken.clear()
         self.shop.net.apps[host(APP)] = self.shop.flask
         with self.runtime.db.write() as session:
+            session.execute(delete(InboundEvent))
             for model, columns in self._rows.items():
                 session.execute(update(model).values(columns))
         if not Worker.count(connection=self.runtime.redis):
@@ -531,6 +532,15 @@ def test_the_report_holds_nothing_of_a_person(clinic: Clinic) -> None:
     made = json.dumps(report.build(clinic.runtime, [*found, *named]), ensure_ascii=False)
     assert not [word for word in (*PERSONAL, "Анна", clinic.shop.portal.member_id) if word in made]
     assert len(json.loads(made)["points"]) == 37
+
+
+@ONE_DATABASE
+def test_the_doctors_own_webhook_does_not_count_as_heard(clinic: Clinic) -> None:
+    _line_row(app_id="")(clinic, pytest.MonkeyPatch())
+    for _ in range(2):
+        found = {finding.name: finding for finding in clinic.of_line()}
+        assert (found["round_trip"].state, found["webhook"].code) == (State.OK, "paste")
+        clinic.shop.now += timedelta(seconds=20)
 
 
 @ONE_DATABASE
