@@ -28,6 +28,7 @@ __all__ = [
     "Triple",
     "document",
     "entity_type_id",
+    "frame_form",
     "item_id",
     "parse_form",
     "parse_query",
@@ -156,6 +157,14 @@ class EventCall:
         )
 
 
+def frame_form(body: bytes) -> tuple[Form, bytes]:
+    """The fields of a POST that opens a frame, and its PLACEMENT_OPTIONS as they came. Raises PayloadError."""
+    rest, options = take_out(body, OPTIONS.encode())
+    if len(rest) > FRAME_REST_BYTES:
+        raise PayloadError("body", f"has more than {FRAME_REST_BYTES} bytes beside {OPTIONS}")
+    return parse_form(rest), options
+
+
 @dataclass(frozen=True)
 class FrameCall:
     """The POST by which a portal's page opens ours in its iframe: install page, main page, settings of a robot.
@@ -174,18 +183,10 @@ class FrameCall:
     options_json: bytes = field(repr=False)
 
     @classmethod
-    def read(cls, body: bytes, query: bytes) -> Self:
-        """From the body of the POST and the query of its address. Raises PayloadError without portal or host."""
-        rest, options = take_out(body, OPTIONS.encode())
-        if len(rest) > FRAME_REST_BYTES:
-            raise PayloadError("body", f"has more than {FRAME_REST_BYTES} bytes beside {OPTIONS}")
-        return cls.parse(parse_form(rest), parse_query(query), options)
-
-    @classmethod
     def parse(cls, form: Mapping[str, Any], query: Mapping[str, Any] | None = None, options: bytes = b"") -> Self:
-        """From parse_form() of the body, parse_query() of the address. Raises PayloadError without portal or host.
+        """From frame_form() of the body, parse_query() of the address. Raises PayloadError without portal or host.
 
-        options: as take_out() gives them.
+        options: as frame_form() gives them.
         """
         given = _upper_keys(query or {}) | _upper_keys(form)
         domain = _text(given, "DOMAIN").lower()

@@ -26,12 +26,16 @@ MAX_ENTRIES = 500_000
 
 @dataclass(frozen=True)
 class Answer:
-    """data: the JSON object, None if the body is anything else. location: of a redirect, "" otherwise. retry_after: s."""
+    """data: the JSON object, None if the body is anything else. location: of a redirect, "" otherwise. retry_after: s.
+
+    date: the header, as it came.
+    """
 
     status: int
     data: dict[str, Any] | None = field(repr=False)
     location: str = field(default="", repr=False)
     retry_after: float | None = None
+    date: str = ""
 
     def json(self, server: str) -> dict[str, Any]:
         """The JSON object. Raises Unavailable for anything else and for a redirect. server: its name in the error."""
@@ -89,6 +93,7 @@ def _answer(response: requests.Response, max_bytes: int) -> Answer:
         data=_object(content),
         location=response.headers.get("Location", "") if 300 <= response.status_code < 400 else "",
         retry_after=float(wait) if wait.isascii() and wait.isdigit() and len(wait) < 6 else None,
+        date=response.headers.get("Date", ""),
     )
 
 

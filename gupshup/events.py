@@ -93,7 +93,8 @@ class Reply(Event):
     person would read: the caption of a file, the title of a click, the emoji of a reaction, the place of a location, the
     answers of a form, each in its line.
     Clicks: title; index, from 1, if told; postback: our own id as it came back, "" if it did not; reply_id: the
-    postback, else the index; msgid: ours, of the message clicked (buttons and lists of a session).
+    postback, else the index; msgid: ours, of the message clicked (buttons and lists of a session); click: Gupshup's word for
+    it, or `text_button` for a text that is marked as a button; it says nothing about what the client chose.
     context_gs_id, context_id: the message quoted, clicked or reacted to, by Gupshup's and by WhatsApp's id.
     file_url lives 7 days. renews_window: whether it opens the 24-hour window (a reaction does not).
     """
@@ -109,6 +110,7 @@ class Reply(Event):
     title: str = ""
     index: int | None = None
     msgid: str = ""
+    click: str = field(default="", compare=False)
     file_url: str = ""
     file_name: str = ""
     content_type: str = ""

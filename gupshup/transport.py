@@ -15,6 +15,7 @@ from urllib3.exceptions import HTTPError
 #: Bytes of an answer: a list of a thousand templates is a megabyte. Seconds for all of it.
 MAX_ANSWER_BYTES, TOTAL_S = 8 * 1024 * 1024, 60.0
 _FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+_JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True)
@@ -72,15 +73,17 @@ def exchange(
     headers: Mapping[str, str],
     *,
     form: Mapping[str, str] | None = None,
+    text: str | None = None,
     params: Mapping[str, str] | None = None,
     timeout: tuple[float, float],
 ) -> Answer:
-    """Send one request and read the whole answer. Raises Broken.
+    """Send one request and read the whole answer. Raises Broken. text: a body of JSON, instead of a form.
 
     The adapter is called directly: Session.send would keep cookies, use the environment's proxies and prepare redirects.
     """
-    body = _Body(urlencode(form).encode()) if form is not None else None
-    sent = {**http.headers, **headers, **(_FORM if body else {})}
+    content = urlencode(form) if form is not None else text
+    body = _Body(content.encode()) if content is not None else None
+    sent = {**http.headers, **headers, **({} if body is None else _JSON if form is None else _FORM)}
     try:
         request = requests.Request(method, url, sent, data=body, params=params).prepare()
         until = monotonic() + TOTAL_S

@@ -195,6 +195,7 @@ def _reply(payload: dict[str, Any], common: dict[str, Any]) -> Reply:
         "user_id": as_id(sender.get("userId")) or user_id(sender.get("phone")) or user_id(payload.get("source")),
         "name": as_id(sender.get("name")),
         "type": reply_type,
+        "click": _click_word(payload) if reply_type in (ReplyType.BUTTON, ReplyType.LIST) else "",
         "context_gs_id": as_id(context.get("gsId")),
         "context_id": as_id(context.get("id")),
         **common,
@@ -208,6 +209,11 @@ def _type(said: str, inner: dict[str, Any]) -> ReplyType:
         is_list = said == "list_reply" or (said != "button_reply" and "description" in inner)
         return ReplyType.LIST if is_list else ReplyType.BUTTON
     return ReplyType(said) if said in _REPLY_TYPES else ReplyType.UNKNOWN
+
+
+def _click_word(payload: dict[str, Any]) -> str:
+    said = as_id(payload.get("type")).lower()
+    return said if said in _CLICKS else "text_button" if said == ReplyType.TEXT else "other"
 
 
 def _content(reply_type: ReplyType, inner: dict[str, Any]) -> dict[str, Any]:

@@ -31,12 +31,14 @@ from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
 from messaging.store.models import Setting
 from messaging.system import embedded_redis, private_files
+from messaging.system.arrivals import Arrivals
 from messaging.system.clock import Clock, utc_now
 from messaging.system.config import Config
 from messaging.system.counters import Counters
 from messaging.system.file_store import FileStore
 from messaging.system.folder_store import Folder
 from messaging.system.public_http import file_session, guard
+from messaging.system.shapes import ShapeReports
 
 INDEX_KEY = "phone_index_key"
 #: The subfolder of DATA_DIR in which files are kept; with FILES_URL only while they are fetched.
@@ -100,6 +102,16 @@ class Runtime:
     @cached_property
     def counters(self) -> Counters:
         return Counters(self.clock)
+
+    @cached_property
+    def shape_reports(self) -> ShapeReports:
+        """Shapes of payloads that this process did not understand or refused."""
+        return ShapeReports(self.counters, self.clock)
+
+    @cached_property
+    def arrivals(self) -> Arrivals:
+        """When robot calls reached this process."""
+        return Arrivals()
 
     @cached_property
     def refused_tokens(self) -> RefusedTokens:

@@ -2,24 +2,28 @@
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta, timezone
 from typing import Any
 
 import structlog
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 from werkzeug.exceptions import ServiceUnavailable
 
 from bx24.payloads import PayloadError, parse_form
+from messaging.intake import traffic
 from messaging.limits import bounds
 from messaging.limits.concurrency import ConcurrencyLimit
 from messaging.queue.group_commit import DiskFull, Unavailable
 from messaging.runtime import Runtime
+from messaging.system.counters import POINT
 from web.refusals import Reason, because
 
 #: The header with the reader's time zone, in minutes ahead of UTC (static/session.js).
 ZONE = "X-Waba24-Minutes"
+#: Endpoint → what came there; all others open frames.
+_DOORS = {"runs.run": traffic.CALL, "bx24.events": traffic.EVENT}
 _long_bodies = ConcurrencyLimit(bounds.LONG_BODIES_AT_ONCE, patience_s=0)
 log = structlog.get_logger(__name__)
 
@@ -44,7 +48,8 @@ def form_and_body(most: int) -> tuple[dict[str, Any], bytes]:
     """`form`, and the body as it came."""
     with _place_for_body(most):
         received = request.get_data(cache=False)
-        return parse_form(received), received
+        parsed = g.form = parse_form(received)
+        return parsed, received
 
 
 def body(most: int) -> bytes:
@@ -111,7 +116,21 @@ def refuse(status: int, error: PayloadError | str, reason: Reason | None = None)
     log.warning("refused", path=request.path, status=status, reason=str(error))
     if reason is not None:
         because(reason)
+    if isinstance(error, PayloadError) or status == 403:
+        keep_shape(f"{status} {error}" if isinstance(error, PayloadError) else str(status))
     return Response(status=status)
+
+
+def keep_shape(why: str) -> None:
+    """Keep the shape of the form that this request brought and that is refused. why: words of ours."""
+    if (given := g.get("form")) is not None:
+        runtime().shape_reports.keep(_DOORS.get(request.endpoint or "", traffic.FRAME), why, given)
+
+
+def observe(answers: Iterable[tuple[str, str]]) -> None:
+    """Count what a frame says about open points of Bitrix24's documentation: pairs (point, word of an answer)."""
+    for point, answer in answers:
+        runtime().counters.seen(POINT, point, answer)
 
 
 def refuse_unstored(error: Unavailable) -> Response:

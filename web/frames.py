@@ -20,15 +20,16 @@ from sqlalchemy import select
 from sqlalchemy.orm import selectinload
 from werkzeug.exceptions import ServiceUnavailable
 
+from bx24 import open_points
 from bx24.errors import Bx24Error
 from bx24.i18n import language
 from bx24.oauth import AppInfo
-from bx24.payloads import Auth, FrameCall, PayloadError
+from bx24.payloads import Auth, FrameCall, PayloadError, frame_form, parse_query
 from messaging.limits import bounds
 from messaging.limits.concurrency import ConcurrencyLimit
 from messaging.portals import portals
 from messaging.store.models import Portal
-from web.context import body, caller_address, clean, empty, json_map, refuse, runtime
+from web.context import body, caller_address, clean, empty, json_map, keep_shape, observe, refuse, runtime
 from web.refusals import Reason, because
 
 HEADER = "X-Waba24-Frame"
@@ -75,17 +76,21 @@ def opens_frame(view: Callable[..., Response]) -> Callable[..., Response]:
     @wraps(view)
     def verified(*args: Any, **kwargs: Any) -> Response:
         try:
-            call = FrameCall.read(body(bounds.FRAME_BYTES), request.query_string)
+            form, options = frame_form(body(bounds.FRAME_BYTES))
+            g.form = form
+            call = FrameCall.parse(form, parse_query(request.query_string), options)
         except PayloadError as error:
             return refuse(400, error)
         try:
             speak(language(call.lang))
             viewer, info = _identify(call.auth, call.lang, call.app_sid)
+            observe(open_points.of_frame(call))
             return view(OpenedFrame(call, viewer, info), *args, **kwargs)
         except PayloadError as error:
             return refuse(400, error)  # the options, which are not read before the user is known
         except portals.Unverified as error:
             log.warning("frame refused", path=request.path, reason=str(error), member_id=call.member_id)
+            keep_shape("403")
             return refused("unverified", call.lang)
         except Bx24Error as error:
             log.warning("frame not verified", path=request.path, code=error.code)

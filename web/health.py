@@ -5,16 +5,10 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
-from redis.exceptions import RedisError
-from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
 
+from messaging.insight import readiness
 from messaging.insight.prometheus import Figures
-from messaging.limits import bounds
-from messaging.store import schema
 from messaging.store.crypto import same
-from messaging.system import disk
-from messaging.system.embedded_redis import QueueServerError
 from web.context import empty, runtime
 from web.refusals import Reason, because
 
@@ -59,35 +53,14 @@ def _spool() -> dict[str, Any]:
 
 
 def _database() -> str:
-    try:
-        with runtime().db.read() as session:
-            session.execute(text("SELECT 1"))
-        if full := _full():
-            return full
-        return "ok" if schema.is_current(runtime().db.engine) else "schema is old: run flask --app app db upgrade"
-    except SQLAlchemyError as error:
-        return f"unreachable: {type(error).__name__}"
-
-
-def _full() -> str:
-    """What to say of a full disk, ours or the database's; "" if there is room."""
-    free = disk.free_bytes(runtime().config.data_dir)
-    intake = runtime().intake
-    failed = intake.disk_full_at is not None and intake.now() - intake.disk_full_at < bounds.DISK_FULL_SHOWN_S
-    if free >= bounds.FREE_TO_BE_READY_BYTES and not failed:
-        return ""
-    because(Reason.DISK_FULL)
-    if free < bounds.FREE_TO_BE_READY_BYTES:
-        return f"the disk is full: {free // bounds.MB} MB are free in DATA_DIR"
-    return "the disk is full: a call could not be stored"
+    said = readiness.database(runtime())
+    if said.startswith(readiness.FULL):
+        because(Reason.DISK_FULL)
+    return said
 
 
 def _queue() -> str:
-    try:
-        runtime().redis.ping()
-    except (RedisError, QueueServerError) as error:
-        return f"unreachable: {type(error).__name__}"
-    return "ok"
+    return readiness.queue(runtime())
 
 
 @blueprint.get("/metrics")

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from bx24.errors import Bx24Error
 from bx24.payloads import EventCall, PayloadError
+from messaging.doctor import echo
 from messaging.limits import bounds
 from messaging.portals import portals
 from messaging.store.models import Portal, shard_of
@@ -84,6 +85,8 @@ def events() -> Response:
         portals.uninstall(runtime(), portal.id, clean=str(call.data.get("CLEAN", "")) == "1")
     elif call.event == "ONAPPPAYMENT":
         portals.updated(runtime(), portal.id, call.auth)
+    elif call.event == echo.EVENT:
+        echo.heard(runtime(), portal.id, call.data)
     runtime().wakeups.notify([shard_of(portal.id)])
     return empty()
 

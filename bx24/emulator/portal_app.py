@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Flask
+from flask import Flask, Response
+from werkzeug.http import http_date
 
 from bx24.emulator.control import api as control_api
 from bx24.emulator.formats.http_basics import read_body
@@ -32,4 +33,10 @@ def create_portal_app(portal: Portal, portals: Portals) -> Flask:
     control_api.register(app, portal, portals)
     for page in (layout, board, workflow_log, app_frame, robot_designer, robot_panel, switches, authorize, downloads):
         page.register(app, portal)
+
+    @app.after_request
+    def dated(response: Response) -> Response:
+        response.headers["Date"] = http_date(portal.shown_time())
+        return response
+
     return app

@@ -52,7 +52,9 @@ class KeepAliveHandler(WSGIRequestHandler):
 
     def _answer(self, status: str, headers: list[tuple[str, str]], body: bytes, with_body: bool) -> None:
         code, _, reason = status.partition(" ")
-        self.send_response(int(code), reason)
+        # Not send_response, which adds the machine's Date: the applications send that of their portal's clock.
+        self.log_request(int(code))
+        self.send_response_only(int(code), reason)
         for name, value in headers:
             if name.lower() != "content-length":
                 self.send_header(name, value)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import requests
-from flask import Flask
+from flask import Flask, Response
+from werkzeug.http import http_date
 
 from gupshup.emulator import control_api, vendor_api
-from gupshup.emulator.context import attach
+from gupshup.emulator.context import attach, current
 from gupshup.emulator.emulator import Emulator, random_id
 from gupshup.emulator.pages import phone
 from gupshup.emulator.state.json_types import JsonObject
@@ -63,4 +64,11 @@ def create_emulator(
     app.register_blueprint(vendor_api.blueprint)
     app.register_blueprint(control_api.blueprint)
     app.register_blueprint(phone.blueprint)
+
+    @app.after_request
+    def dated(response: Response) -> Response:
+        ahead = timedelta(seconds=current().faults.number("*", "clock_ahead_s"))
+        response.headers["Date"] = http_date(current().clock() + ahead)
+        return response
+
     return app

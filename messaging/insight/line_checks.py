@@ -21,7 +21,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gupshup.client import MODES, Account
-from gupshup.errors import GupshupError, Misconfigured, Throttled, Unavailable, Unclear
+from gupshup.errors import GupshupError, Misconfigured, Rejected, Throttled, Unavailable, Unclear
+from gupshup.open_points import SUBSCRIPTIONS
 from gupshup.transport import Broken, exchange
 from messaging.insight import line_activity
 from messaging.limits.concurrency import PAGE_TIMEOUT, ConcurrencyLimit
@@ -30,6 +31,7 @@ from messaging.runs.statuses import RANK
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Template
 from messaging.store.tallies import Tally
+from messaging.system.counters import POINT
 from messaging.system.embedded_redis import QueueServerError
 from messaging.templates import catalogue
 
@@ -220,9 +222,11 @@ def _subscribed(runtime: Runtime, line: Line, heard: datetime | None) -> tuple[s
         return ("done", "heard") if came else ("wrong", "paste")
     try:
         known = catalogue.hasty(runtime).subscriptions(lines.account(line))
+        runtime.counters.seen(POINT, SUBSCRIPTIONS, "listed", line.portal_id)
     except Throttled:
         return ("done", "heard") if came else ("unknown", "busy")
-    except Misconfigured:
+    except Misconfigured as error:
+        runtime.counters.seen(POINT, SUBSCRIPTIONS, _refusal("list", error), line.portal_id)
         key = last(runtime, line.id).get("key")
         if key is not None and key.code == "key_refused":
             return "blocked", "key"
@@ -239,7 +243,21 @@ def _subscribed(runtime: Runtime, line: Line, heard: datetime | None) -> tuple[s
 
 def subscribe(runtime: Runtime, line: Line) -> None:
     """Have Gupshup post this line's events to our address. Raises GupshupError."""
-    catalogue.hasty(runtime).subscribe(lines.account(line), lines.webhook_url(runtime, line), TAG, MODES)
+    try:
+        catalogue.hasty(runtime).subscribe(lines.account(line), lines.webhook_url(runtime, line), TAG, MODES)
+    except (Misconfigured, Rejected) as error:
+        runtime.counters.seen(POINT, SUBSCRIPTIONS, _refusal("set", error), line.portal_id)
+        raise
+    runtime.counters.seen(POINT, SUBSCRIPTIONS, "set", line.portal_id)
+
+
+def _refusal(what: str, error: GupshupError) -> str:
+    """A word for it: Gupshup's own codes are as long as it likes."""
+    return (
+        f"{what}_refused_{error.code}"
+        if error.code in ("gupshup_401", "gupshup_403", "gupshup_404")
+        else f"{what}_refused"
+    )
 
 
 # --- what the database knows ------------------------------------------------------------------------------------------------

@@ -206,8 +206,9 @@ def _webhook(runtime: Runtime, entry: Entry, told: dict[str, Any], body: bytes) 
     line = lines.by_secret(runtime, told["secret"])
     if line is None:
         raise _Refused("unknown webhook secret")
-    insert, event = webhooks.insert_of(runtime, line, body, entry.at)
-    return _Recognised(insert, lambda stored: webhooks.tell(runtime, line, event), partial(lines.forget, runtime, line))
+    insert, events = webhooks.insert_of(runtime, line, body, entry.at)
+    tell = partial(webhooks.tell, runtime, line, events, body)
+    return _Recognised(insert, tell, partial(lines.forget, runtime, line))
 
 
 _RECOGNISE: dict[str, Callable[[Runtime, Entry, dict[str, Any], bytes], _Recognised]] = {

@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action, within_limit
 from bx24 import payloads
-from messaging.intake import known_callers, spooling
+from messaging.intake import known_callers, spooling, traffic
 from messaging.portals import portals
 from messaging.queue.group_commit import CachedPortal, Insert, Unavailable
 from messaging.queue.group_insert import InsertSpec, StaleSnapshot
@@ -90,10 +90,13 @@ def _recognise_and_store(runtime: Runtime, received: Received, patience_s: float
             is_refused = not runtime.call_quota.allows(portal.id)
         insert = insert_of(runtime, portal, received.side, received.action, received.call, is_refused=is_refused)
         try:
-            tell(runtime, insert, runtime.intake.store(*insert, patience_s))
+            stored = runtime.intake.store(*insert, patience_s)
         except StaleSnapshot:
             portals.forget(runtime, received.call.auth)
         else:
+            tell(runtime, insert, stored)
+            if stored:
+                traffic.saw_call(runtime, portal.id, received.call)
             return Taken.KEPT
     return Taken.BUSY
 

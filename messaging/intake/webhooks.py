@@ -8,7 +8,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from gupshup import webhooks
 from gupshup.events import Event
-from messaging.intake import known_callers, spooling
+from messaging.intake import known_callers, spooling, traffic
 from messaging.limits import bounds
 from messaging.lines import lines
 from messaging.queue.group_commit import CachedLine, Insert, Unavailable
@@ -65,13 +65,13 @@ def _recognise_and_store(runtime: Runtime, to: Addressee, body: bytes, patience_
     """
     line = to.line or lines.by_secret(runtime, to.secret)
     while line is not None:
-        insert, event = insert_of(runtime, line, body)
+        insert, events = insert_of(runtime, line, body)
         try:
-            runtime.intake.store(*insert, patience_s)
+            stored = runtime.intake.store(*insert, patience_s)
         except StaleSnapshot:
             lines.forget(runtime, line)
         else:
-            tell(runtime, line, event)
+            tell(runtime, line, events, body, stored)
             return True
         line = lines.by_secret(runtime, to.secret)
     return False
@@ -86,13 +86,14 @@ def _is_spooled(runtime: Runtime, to: Addressee, body: bytes, *, opens: bool) ->
 
 def insert_of(
     runtime: Runtime, line: CachedLine, body: bytes, received_at: datetime | None = None
-) -> tuple[Insert, Event]:
-    """A webhook to be stored, and its first event.
+) -> tuple[Insert, list[Event]]:
+    """A webhook to be stored, and its events.
 
     A body that is too long to be read is stored unhandled, and only its beginning: nobody will read it, and its bytes would
     wait for the disk before everybody's calls. received_at: None: now.
     """
-    first = webhooks.parse(body)[0]
+    events = webhooks.parse(body)
+    first = events[0]
     is_too_long = webhooks.is_too_long(body)
     now = runtime.clock()
     row: dict[str, Any] = {
@@ -106,11 +107,12 @@ def insert_of(
         "due_at": now,
         "state": (EventState.UNHANDLED if is_too_long else EventState.STORED).value,
     }
-    return Insert(INSERT, row, (line.id, line.secret_digest), row["shard"]), first
+    return Insert(INSERT, row, (line.id, line.secret_digest), row["shard"]), events
 
 
-def tell(runtime: Runtime, line: CachedLine, event: Event) -> None:
-    """Count a webhook that is stored, or was before. event: its first."""
-    runtime.counters.add("webhooks", event.type_label, portal=line.portal_id)
-    if isinstance(event, webhooks.Unknown):
+def tell(runtime: Runtime, line: CachedLine, events: list[Event], body: bytes, stored: int | None) -> None:
+    """Count a webhook. stored: its id; None: it was stored before."""
+    runtime.counters.add("webhooks", events[0].type_label, portal=line.portal_id)
+    if isinstance(events[0], webhooks.Unknown):
         runtime.counters.add("webhooks_unknown", portal=line.portal_id)
+    traffic.saw_webhook(runtime, line.portal_id, events, body, is_new=stored is not None)

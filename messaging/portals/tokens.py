@@ -21,10 +21,12 @@ from sqlalchemy.orm import Session
 from bx24.client import Client, Reply
 from bx24.errors import AuthDead, PortalInactive, Unauthorized, Unavailable
 from bx24.oauth import Grant
+from bx24.open_points import REPLACED_TOKEN
 from messaging.limits.bounds import REST_TOTAL_S
 from messaging.limits.portal_rate import Gate
 from messaging.runtime import Runtime
 from messaging.store.models import Portal
+from messaging.system.counters import POINT
 from messaging.system.public_http import within
 
 LOCK_S = 90
@@ -124,6 +126,7 @@ class PortalTokens:
         """The auth server refuses: read once more, another process may have won; else close the portal."""
         current = self._portal()
         if current.token_version != seen.token_version and current.access_token:
+            self.runtime.counters.seen(POINT, REPLACED_TOKEN, "refused", self.portal_id)
             return current.access_token
         status = "reauth" if isinstance(error, AuthDead) else "inactive"
         with self.runtime.db.write() as session:

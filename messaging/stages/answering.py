@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 
 from bx24.client import MAX_BATCH, BatchReply
 from bx24.errors import AuthDead, Bx24Error, PortalInactive, Postponed, Rejected, Throttled
+from bx24.open_points import LOCKED
 from messaging.limits.backoff import backoff_s
 from messaging.limits.portal_rate import BURST, RATE_PER_S
 from messaging.portals import tokens
@@ -32,12 +33,15 @@ from messaging.store.rows import RunRow
 from messaging.store.sql import among, not_among
 from messaging.store.states import PortalStatus
 from messaging.store.types import UTCDateTime
+from messaging.system.counters import POINT
 
 REPEAT_S = 30
 #: How long to wait for a locked workflow: LOCKED_S for the first LOCKED_TRIES, then LONG_LOCKED_S.
 LOCKED_S = 20
 LOCKED_TRIES = 10
 LONG_LOCKED_S = 300
+#: Runs with a locked workflow that a process remembers, to see what becomes of them.
+LOCKED_REMEMBERED = 1000
 REAUTH_S = 60
 BACKOFF_MAX_S = 60.0
 #: Seconds between two calls to a portal, while its bucket of requests is nearly empty, and while it fills.
@@ -109,6 +113,8 @@ class Answers:
         #: Seconds until the next pause of a portal ends; None if no portal is paused.
         self.again_in: float | None = None
         self._pauses: dict[int, PortalPause] = {}
+        #: Runs whose workflow was locked when they were answered last.
+        self._locked: set[int] = set()
 
     @staticmethod
     def slots(threads: int) -> int:
@@ -212,9 +218,15 @@ class Answers:
         if code == "423":
             # The workflow was locked, so this answer is probably lost: it does not count, and it is sent again.
             tries += 1
+            if len(self._locked) < LOCKED_REMEMBERED:
+                self._locked.add(run.id)
             again_in_s = LOCKED_S if tries < LOCKED_TRIES else LONG_LOCKED_S
             again = timedelta(seconds=again_in_s) if tries < 10 * LOCKED_TRIES else None
         else:
+            if run.id in self._locked:
+                self._locked.discard(run.id)
+                after = "workflow_ended" if code == "404" else "workflow_went_on"
+                self.runtime.counters.seen(POINT, LOCKED, after, run.portal_id)
             sent += 1
             again = None if sent >= 2 or code == "404" else timedelta(seconds=REPEAT_S)
         if sent == 1:

@@ -2,6 +2,9 @@
 
 What no table knows of one portal's last hours is counted by hour as well, in a hash per portal and hour that Redis forgets
 after two days (shown by messaging.insight.hourly).
+
+What is seen in the traffic and worth remembering goes the same way: a worker's supervisor moves it into the database once a
+minute (messaging.insight.observations).
 """
 
 import threading
@@ -33,6 +36,11 @@ HELP = {
 }
 
 
+#: Kind of what answers an open point of the vendors' documentation; all other kinds are shapes of payloads.
+POINT = "point"
+#: What was seen: "portal|kind|name|what", separated by SEPARATOR → how often since it was last moved into the database.
+SEEN = "waba24:seen"
+SEPARATOR = "\x1f"
 #: Lines that were made slower: id → "share of the set pace|since when" (messaging.limits.pace).
 SLOWED = "waba24:slowed"
 HOURS_KEPT_S = 48 * 3600
@@ -51,6 +59,7 @@ class Counters:
         self._lock = threading.Lock()
         self._counts: dict[str, float] = defaultdict(float)
         self._hours: dict[tuple[str, str], float] = defaultdict(float)
+        self._seen: dict[str, int] = defaultdict(int)
         self._slowed: dict[str, str] = {}
         self._flushed_at: datetime | None = None
 
@@ -61,6 +70,12 @@ class Counters:
             self._counts[key] += by
             if portal is not None:
                 self._hours[hour_key(portal, self._clock()), key] += by
+
+    def seen(self, kind: str, name: str, what: str, portal: int = 0) -> None:
+        """Remember that this was seen once more; kind, name and what are those of the table `observation`."""
+        key = SEPARATOR.join((str(portal), kind, name, what))
+        with self._lock:
+            self._seen[key] += 1
 
     def seconds_to_provider(self, line: object, seconds: float, portal: int | None = None) -> None:
         """One message reached Gupshup so many seconds after its robot call."""
@@ -84,8 +99,9 @@ class Counters:
         with self._lock:
             counts, self._counts = self._counts, defaultdict(float)
             hours, self._hours = self._hours, defaultdict(float)
+            seen, self._seen = self._seen, defaultdict(int)
             slowed, self._slowed = self._slowed, {}
-        if not counts and not slowed:
+        if not counts and not slowed and not seen:
             return
         try:
             pipe = redis.pipeline(transaction=False)
@@ -95,6 +111,8 @@ class Counters:
                 pipe.hincrbyfloat(hour, key, value)
             for hour in {hour for hour, _ in hours}:
                 pipe.expire(hour, HOURS_KEPT_S)
+            for key, times in seen.items():
+                pipe.hincrby(SEEN, key, times)
             for line, share in slowed.items():
                 pipe.hset(SLOWED, line, share)
             pipe.execute()
@@ -104,4 +122,6 @@ class Counters:
                     self._counts[key] += value
                 for place, value in hours.items():
                     self._hours[place] += value
+                for key, times in seen.items():
+                    self._seen[key] += times
                 self._slowed = {**slowed, **self._slowed}

@@ -18,6 +18,7 @@ from rq.serializers import JSONSerializer
 from sqlalchemy.exc import SQLAlchemyError
 
 from messaging.files import storage
+from messaging.insight import observations
 from messaging.queue import leases
 from messaging.queue.wakeups import DRAIN_JOB, QUEUE
 from messaging.runtime import Runtime
@@ -29,6 +30,7 @@ from messaging.worker.retention import Retention
 
 UPKEEP_S = 1.0
 PURGE_EVERY = timedelta(hours=1)
+GATHER_EVERY = timedelta(minutes=1)
 #: How often a worker checks that its supervisor is alive.
 PARENT_CHECK_S = 1.0
 #: An idle RQ worker cleans up abandoned jobs when its blocking pop returns: by default only after 405 s.
@@ -133,11 +135,15 @@ def release_dead(runtime: Runtime, place: str, pid: int) -> None:
 
 
 class Upkeep:
-    """What the supervisor does each second: keep the embedded Redis running, notify drains of due work, delete what is old."""
+    """What the supervisor does each second: keep the embedded Redis running, notify drains of due work, delete what is old.
+
+    Once a minute it stores what was seen in the traffic.
+    """
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self._purged_at: datetime | None = None
+        self._gathered_at: datetime | None = None
         self._retention = Retention(runtime)
 
     def __call__(self) -> None:
@@ -146,6 +152,7 @@ class Upkeep:
                 embedded_redis.ensure(self.runtime.config.data_dir)
             due_work.notify_drains(self.runtime)
             self._purge()
+            self._gather()
             self._retention.step()
         except StoreAway as error:
             log.error("files not deleted, again in an hour", problem=str(error))
@@ -157,3 +164,9 @@ class Upkeep:
         if self._purged_at is None or now - self._purged_at >= PURGE_EVERY:
             self._purged_at = now
             storage.purge(self.runtime)
+
+    def _gather(self) -> None:
+        now = self.runtime.clock()
+        if self._gathered_at is None or now - self._gathered_at >= GATHER_EVERY:
+            self._gathered_at = now
+            observations.gather(self.runtime)

@@ -22,9 +22,11 @@ from messaging.insight.daily import Tallies
 from messaging.runtime import Runtime
 from messaging.store.id_search import first_since
 from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run
+from messaging.store.observations import Observation
 from messaging.store.states import EventState, RunState
 from messaging.store.tallies import HourTally, Tally
 from messaging.store.types import WIPED
+from messaging.system.counters import POINT
 
 #: Rows of one transaction, not counting the message and the reply of each run.
 BATCH = 100
@@ -199,8 +201,19 @@ def _delete_before(session: Session, table: type[Tally | HourTally], at: Any, be
     return len(old)
 
 
+def shapes(session: Session, runtime: Runtime, limit: int) -> int:
+    """Delete shapes of payloads KEEP_TEXTS_DAYS after one like it came last. Answers to open points stay."""
+    before = runtime.clock() - timedelta(days=runtime.config.keep_texts_days)
+    key = (Observation.portal_id, Observation.kind, Observation.digest)
+    old = select(*key).where(Observation.last_seen < before, Observation.kind != POINT)
+    rows = [tuple(row) for row in session.execute(old.order_by(Observation.last_seen).limit(limit))]
+    if rows:
+        session.execute(delete(Observation).where(tuple_(*key).in_(rows)).execution_options(synchronize_session=False))
+    return len(rows)
+
+
 #: In this order: what is deleted needs no wiping.
-DUTIES: tuple[Duty, ...] = (runs, replies, run_texts, reply_texts, events, old_tallies, old_hours)
+DUTIES: tuple[Duty, ...] = (runs, replies, run_texts, reply_texts, events, old_tallies, old_hours, shapes)
 
 
 def _answered() -> Any:

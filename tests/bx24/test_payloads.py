@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bx24.forms import PayloadError, build_query, parse_form
-from bx24.payloads import Auth, Document, EventCall, FrameCall, RunCall, Triple, document
+from bx24.forms import PayloadError, build_query, parse_form, parse_query
+from bx24.payloads import Auth, Document, EventCall, FrameCall, RunCall, Triple, document, frame_form
 
 Body = Callable[[str], bytes]
 MEMBER = "0c3f5d8a9b1e47d2a6c4e8f01b2d3a4c"
@@ -128,13 +128,18 @@ def test_an_event_name_is_compared_in_upper_case() -> None:
     assert (call.event, call.data) == ("ONAPPINSTALL", {})
 
 
+def opened(form: bytes, query: bytes = b"") -> FrameCall:
+    fields, options = frame_form(form)
+    return FrameCall.parse(fields, parse_query(query), options)
+
+
 def frame(body: Body, name: str) -> FrameCall:
-    return FrameCall.read(body(f"{name}.form"), body(f"{name}.query"))
+    return opened(body(f"{name}.form"), body(f"{name}.query"))
 
 
 def posted(options: str) -> FrameCall:
     form = {"member_id": MEMBER, "DOMAIN": "a.example", "PLACEMENT_OPTIONS": options, "PLACEMENT": "DEFAULT"}
-    return FrameCall.read(build_query(form).encode(), b"")
+    return opened(build_query(form).encode())
 
 
 def test_the_install_frame(body: Body) -> None:
@@ -192,13 +197,13 @@ ORDERS = [
 
 @pytest.mark.parametrize("sent", [*ORDERS, b"member_id=a1&DOMAIN=a.example&PLACEMENT_OPTIONS=%7B%7D"])
 def test_options_are_taken_out_wherever_they_stand(sent: bytes) -> None:
-    call = FrameCall.read(sent, b"")
+    call = opened(sent)
     assert (call.member_id, call.domain, call.options_json) == ("a1", "a.example", b"%7B%7D")
 
 
 def test_beside_its_options_a_frame_is_short() -> None:
     with pytest.raises(PayloadError, match="more than 65536 bytes beside PLACEMENT_OPTIONS"):
-        FrameCall.read(b"member_id=a1&DOMAIN=a.example&a=" + b"%41" * 30_000, b"")
+        opened(b"member_id=a1&DOMAIN=a.example&a=" + b"%41" * 30_000)
 
 
 def test_half_an_emoji_in_the_options_can_be_written_again() -> None:

@@ -176,6 +176,19 @@ def test_the_sdk_takes_a_robot_call_and_answers_it(emulator: Emulator, token: Bi
     assert list(log["returned"].values()) == [{"IsTimeout": 0, "status": "sent"}]
 
 
+def test_the_sdk_starts_a_workflow(emulator: Emulator, token: BitrixToken) -> None:
+    made = {"name": "Probe", "robots": []}
+    number = requests.post(f"{emulator.portal.base_url}/emulator/templates", json=made, timeout=10).json()["id"]
+    workflow = Client(token).bizproc.workflow
+    listed = workflow.template.list(select=["ID", "NAME", "DOCUMENT_TYPE"], filter={"MODULE_ID": "crm"}).result
+    assert listed == [{"ID": str(number), "NAME": "Probe", "DOCUMENT_TYPE": "DEAL"}]
+    deal = ["crm", "CCrmDocumentDeal", "DEAL_1"]
+    assert workflow.start(template_id=number, document_id=deal).result in emulator.portal.workflows
+    with pytest.raises(BitrixAPIError) as refused:
+        _ = workflow.start(template_id=number + 1, document_id=deal).response
+    assert refused.value.error == "ERROR_WRONG_WORKFLOW_ID"
+
+
 def test_the_sdk_refreshes_an_expired_token_by_itself(emulator: Emulator, token: BitrixToken) -> None:
     old = token.auth_token
     requests.post(f"{emulator.portal.base_url}/emulator/faults", json={"expire_tokens": True}, timeout=10)

@@ -17,6 +17,8 @@ from messaging.store.models import Portal
 from web.frames import Viewer, page, portal_of, require_frame
 from web.pages import banner
 
+#: Sections that only administrators see.
+FOR_ADMINISTRATORS = frozenset({"doctor"})
 blueprint = Blueprint("pages", __name__, url_prefix="/app")
 
 #: Section → its name in the navigation; the endpoint is `pages.<section>`.
@@ -27,6 +29,7 @@ SECTIONS: dict[str, LazyString] = {
     "templates": _l("Templates"),
     "messages": _l("Messages"),
     "health": _l("Health"),
+    "doctor": _l("Doctor"),
 }
 View = Callable[..., Response]
 
@@ -65,7 +68,8 @@ def show(
     """
     base = "pages/fragment.html" if request.headers.get("HX-Request") else "pages/shell.html"
     worst = banner.worst(viewer) if has_banner and "problem" not in values else None
-    return page(template, viewer, status, base=base, section=section, sections=SECTIONS, banner=worst, **values)
+    sections = {name: title for name, title in SECTIONS.items() if viewer.is_admin or name not in FOR_ADMINISTRATORS}
+    return page(template, viewer, status, base=base, section=section, sections=sections, banner=worst, **values)
 
 
 def fill(response: Response, places: dict[str, str], *events: str) -> Response:

@@ -15,11 +15,12 @@ from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
 from activities.base import STATUS_RESULTS, Action
+from bx24 import open_points
 from bx24.fields_catalogue import groups
 from messaging.portals import portals
 from messaging.store.models import Portal
 from robots import ROBOTS, lookup
-from web.context import empty, json_map, refuse, runtime
+from web.context import empty, json_map, observe, refuse, runtime
 from web.frames import OpenedFrame, Viewer, opens_frame, page, portal_of, refused, require_frame
 from web.settings import check, fields, listing, texts
 from web.texts import spaced
@@ -51,6 +52,7 @@ def _opened(frame: OpenedFrame, side: str, action: Action) -> Response:
     portal = portal_of(frame.viewer, with_lines=True)
     if portal is None:
         return refused("not_installed", frame.call.lang, viewer=frame.viewer)
+    observe(open_points.of_settings(frame.call))
     return _drawn(frame.viewer, portal, side, action, frame.call.options)
 
 

@@ -22,6 +22,7 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "uninstall": (installation.uninstall, "POST"),
     "update": (installation.update, "POST"),
     "stage-robots": (workflows.set_stage_robots, "POST"),
+    "templates": (workflows.add_template, "POST"),
     "deals": (workflows.add_item, "POST"),
     "deals/<int:deal_id>/move": (workflows.move_deal, "POST"),
     "run": (workflows.run, "POST"),

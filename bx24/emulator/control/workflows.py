@@ -10,7 +10,7 @@ from bx24.emulator.rules.workflow_engine import Engine
 from bx24.emulator.state import crm
 from bx24.emulator.state.crm import Triple
 from bx24.emulator.state.portal import Portal
-from bx24.emulator.state.workflow import PlacedRobot, Workflow
+from bx24.emulator.state.workflow import PlacedRobot, Template, Workflow
 
 _OF_ONE_ROBOT = ("code", "values", "title", "timeout_s", "use_subscription")
 
@@ -30,6 +30,15 @@ def _placed_robot(entry: dict[str, Any]) -> PlacedRobot:
     Raises TypeError for other keys.
     """
     return PlacedRobot(**entry)
+
+
+def add_template(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
+    """{"name", "entityTypeId"?: 2, "robots": […]}: a workflow that somebody designed for a CRM type; answers its id."""
+    kind = crm.document_type(int(data.get("entityTypeId", crm.DEAL)))
+    steps = [_placed_robot(entry) for entry in data.get("robots", [])]
+    template = Template(portal.new_id(), str(data["name"]), kind, steps)
+    portal.templates[template.id] = template
+    return {"id": template.id}
 
 
 def add_item(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:

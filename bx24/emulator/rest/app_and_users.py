@@ -19,12 +19,12 @@ def app_info(call: Call) -> dict[str, Any]:
         "VERSION": row.version,
         "STATUS": row.status,
         "INSTALLED": row.installed,
-        "PAYMENT_EXPIRED": "N",
+        "PAYMENT_EXPIRED": "Y" if call.portal.faults.payment_expired else "N",
         "DAYS": None,
         "LANGUAGE_ID": call.portal.lang,
-        "LICENSE": f"{call.portal.lang}_std",
-        "LICENSE_TYPE": "std",
-        "LICENSE_FAMILY": "std",
+        "LICENSE": f"{call.portal.lang}_{call.portal.faults.plan}",
+        "LICENSE_TYPE": call.portal.faults.plan,
+        "LICENSE_FAMILY": call.portal.faults.plan,
     }
 
 
@@ -62,7 +62,7 @@ def feature_get(call: Call) -> dict[str, str]:
 
 @rest("server.time")
 def server_time(call: Call) -> str:
-    return datetime.fromtimestamp(int(call.portal.clock()), TIME_ZONE).isoformat()
+    return datetime.fromtimestamp(int(call.portal.shown_time()), TIME_ZONE).isoformat()
 
 
 @rest("profile")

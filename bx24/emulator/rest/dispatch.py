@@ -22,6 +22,7 @@ from bx24.emulator.rest import (
     placements,
     robots,
     workflow_answers,
+    workflow_templates,
 )
 from bx24.emulator.rest.base import METHODS, RestError
 from bx24.emulator.rest.execution import authorize, execute
@@ -39,6 +40,7 @@ MODULES = (
     placements,
     robots,
     workflow_answers,
+    workflow_templates,
 )
 """Importing them fills METHODS."""
 

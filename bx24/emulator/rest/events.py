@@ -1,4 +1,4 @@
-"""`event.bind`, `event.unbind`, `event.get`, `events`. Source: rest/lib/api/event.php, docs api-reference/events."""
+"""`event.bind`, `event.unbind`, `event.get`, `event.test`, `events`. Source: rest/lib/api/event.php, api-reference/events."""
 
 from __future__ import annotations
 
@@ -93,3 +93,11 @@ def get(call: Call) -> list[dict[str, Any]]:
         {"event": row.event, "handler": row.handler, "auth_type": row.auth_type, "offline": int(row.offline)}
         for row in rows
     ]
+
+
+@rest("event.test")
+def test(call: Call) -> bool:
+    """Send ONAPPTEST with whatever was passed. Source: docs, api-reference/events/test-handler."""
+    data = {"QUERY": dict(call.params), "LANGUAGE_ID": call.portal.lang}
+    call.portal.raise_event("ONAPPTEST", data, user_id=call.user.id, with_refresh=True)
+    return True

@@ -7,6 +7,7 @@ from typing import Any
 
 from bx24.emulator.formats.http_basics import timing
 from bx24.emulator.rest.base import METHODS, Call, Page, RestError
+from bx24.emulator.state.faults import FREE_PLAN
 from bx24.emulator.state.portal import Portal
 
 
@@ -25,6 +26,9 @@ def authorize(portal: Portal, name: str, token: str, params: dict[str, Any]) -> 
     if user is None:
         raise RestError("authorization_error", "Unable to authorize user", 401)
     scope = METHODS[name].scope
+    if scope == "bizproc" and portal.faults.plan == FREE_PLAN:
+        # "On cloud the methods exist only when the plan has workflows": docs, api-reference/bizproc.
+        raise RestError("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)
     if scope and scope not in portal.installation.scope:
         raise RestError(
             "insufficient_scope", "The request requires higher privileges than provided by the access token", 401

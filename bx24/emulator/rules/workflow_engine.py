@@ -92,6 +92,9 @@ class Engine:
         if flow.held is not None:
             flow.held.append((record.handler, php.encode(form)))
             return
+        if portal.faults.undelivered:
+            self._called(flow, step, 0, "the queue cannot reach the app")
+            return
         portal.cloud.queue.send(
             record.handler,
             form,

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 SLOW_FRAME_S = 3.0
+FREE_PLAN = "project"
 
 
 @dataclass
@@ -50,6 +51,14 @@ class Faults:
     """`refreshAuth` fails: the host page says so and never answers the frame."""
     many_fields: bool = False
     """A deal has 300 additional fields."""
+    undelivered: bool = False
+    """The queue cannot reach the app: events and robot calls are lost."""
+    plan: str = "std"
+    """The plan that `app.info` names; "project", the free one, knows no workflows: their methods do not exist."""
+    payment_expired: bool = False
+    """`app.info` says that the app is not paid for any more."""
+    clock_ahead_s: float = 0.0
+    """The portal's clock is so many seconds ahead of ours, in its `Date` and in `server.time`."""
     retry_until_200: bool = False
     """Robot calls are repeated with the SAME event_token until 200. Bitrix24 never does; crash tests need it."""
     delay_s: float = 0.05

@@ -23,7 +23,7 @@ from bx24.emulator.state.records import (
     User,
 )
 from bx24.emulator.state.sample_crm import sample_crm
-from bx24.emulator.state.workflow import PlacedRobot, Workflow
+from bx24.emulator.state.workflow import PlacedRobot, Template, Workflow
 
 STAGES = ("NEW", "PREPARATION", "EXECUTING", "WON", "LOSE")
 TIME_ZONE = timezone(timedelta(hours=3))
@@ -63,6 +63,7 @@ class Portal:
         self.notices: list[Notice] = []
         self.stages = [Stage(name) for name in STAGES]
         self.workflows: dict[str, Workflow] = {}
+        self.templates: dict[int, Template] = {}
         self.signing_key = secrets.token_bytes(32)
         """Signs the event tokens of the workflows."""
         self._next_id = 100
@@ -78,6 +79,10 @@ class Portal:
     @property
     def is_https(self) -> bool:
         return self.base_url.startswith("https://")
+
+    def shown_time(self) -> float:
+        """The unix time that the portal's own clock shows."""
+        return self.clock() + self.faults.clock_ahead_s
 
     def new_id(self) -> int:
         self._next_id += 1
@@ -153,6 +158,8 @@ class Portal:
         if not (self.installation.active and self.installation.installed):
             return 0
         bound = [binding for binding in self.events if binding.event == event and not binding.offline]
+        if self.faults.undelivered:
+            return len(bound)
         for binding in bound:
             token_owner = (binding.auth_type or user_id) if send_auth else None
             form = {

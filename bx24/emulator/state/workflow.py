@@ -40,6 +40,16 @@ class PlacedRobot:
 
 
 @dataclass
+class Template:
+    """A workflow that somebody designed for one kind of documents, and its robots and activities in order."""
+
+    id: int
+    name: str
+    document_type: Triple
+    steps: list[PlacedRobot]
+
+
+@dataclass
 class LogLine:
     """One line of a workflow's log. kind: names its text, `log_<kind>`, and its colour."""
 

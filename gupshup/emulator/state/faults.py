@@ -53,6 +53,7 @@ _SETTINGS: Mapping[str, type | tuple[type, ...]] = {
     "destinations": dict,
     "webhook_lanes": int,
     "retries": int,
+    "clock_ahead_s": int,
 }
 _ALLOWED: Mapping[str, tuple[object, ...]] = {
     "order": ("normal", "reversed"),
@@ -80,6 +81,7 @@ _DEFAULTS: Mapping[str, object] = {
     "destinations": {},
     "webhook_lanes": 1,
     "retries": 5,
+    "clock_ahead_s": 0,
 }
 
 

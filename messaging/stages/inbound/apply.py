@@ -11,6 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
 from gupshup import webhooks
+from gupshup.open_points import TEMPLATE_CLICKS
 from gupshup.spellings import alike, todays
 from messaging.conversations import replies
 from messaging.conversations.lookup import conversations_of, new_conversation, unite
@@ -22,6 +23,7 @@ from messaging.store.models import Conversation, InboundEvent, Line, Message, Re
 from messaging.store.rows import MessageRow
 from messaging.store.sql import among
 from messaging.store.states import EventState, MessageStatus
+from messaging.system.counters import POINT
 
 #: How long an event waits for a message that is not known yet.
 PARK = timedelta(minutes=10)
@@ -241,6 +243,9 @@ class Applying:
             return EventState.DONE
         theirs = conversations_of(self.session, self.runtime, line.id, event.phone, event.user_id)
         message = replies.tapped(self.session, line, [conversation.id for conversation in theirs], event)
+        if message is not None and message.kind == "template" and event.click == "quick_reply":
+            answer = "came_back" if event.postback else "did_not_come_back"
+            self.runtime.counters.seen(POINT, TEMPLATE_CLICKS, answer, line.portal_id)
         theirs = self._connected(theirs, event, message) or self._first_words(line, event)
         if not theirs:
             return EventState.UNHANDLED  # who wrote is known by an id alone, which no event has connected with a phone

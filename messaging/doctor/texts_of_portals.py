@@ -1,0 +1,229 @@
+"""Findings about a portal, in words: (check, code) → (what was seen, what to do)."""
+
+from bx24.i18n import Text
+
+_NOTHING = Text("", "")
+_OPEN_AGAIN = Text(
+    "Let an administrator of the portal open the app once: that brings a new token.",
+    "Пусть администратор портала один раз откроет приложение: так появится новый токен.",
+)
+_REGISTER = Text(
+    "Press Repair all on the page Robots, or run `flask --app app robots sync --portal …`.",
+    "Нажмите «Восстановить всё» на странице «Роботы» или выполните `flask --app app robots sync --portal …`.",
+)
+_CLOCK = Text(
+    "Compare this server's clock with a public one (`timedatectl`, NTP) and correct it.",
+    "Сверьте часы этого сервера с точным временем (`timedatectl`, NTP) и поправьте.",
+)
+
+PORTALS: dict[tuple[str, str], tuple[Text, Text]] = {
+    ("", "portal"): (Text("Bitrix24 could not be asked", "Битрикс24 не удалось спросить"), _NOTHING),
+    ("token", ""): (Text("{portal} answers to our token", "{portal} отвечает на наш токен"), _NOTHING),
+    ("token", "reauth"): (
+        Text("our token for {portal} is dead: {said}", "наш токен для {portal} больше не действует: {said}"),
+        _OPEN_AGAIN,
+    ),
+    ("token", "inactive"): (
+        Text("the app does not live on {portal} any more: {said}", "приложения на {portal} больше нет: {said}"),
+        Text("Install the app again.", "Установите приложение заново."),
+    ),
+    ("token", "no_answer"): (
+        Text("{portal} does not answer ({error}): {said}", "{portal} не отвечает ({error}): {said}"),
+        Text(
+            "Try again in a minute. If it stays so, look whether this server may call out on port 443.",
+            "Повторите через минуту. Если не помогло, проверьте, может ли этот сервер обращаться наружу по порту 443.",
+        ),
+    ),
+    ("token", "refused"): (
+        Text("{portal} refuses: {error} {said}", "{portal} отказывает: {error} {said}"),
+        _OPEN_AGAIN,
+    ),
+    ("installed", ""): (Text("finished", "завершена"), _NOTHING),
+    ("installed", "not_finished"): (
+        Text(
+            "Bitrix24 says that it was not finished: no event comes",
+            "Битрикс24 считает её незавершённой: события не приходят",
+        ),
+        Text(
+            "Open the app as an administrator and let the install page end.",
+            "Откройте приложение администратором и дождитесь конца установки.",
+        ),
+    ),
+    ("plan", ""): (Text("{plan}, with workflows", "{plan}, бизнес-процессы есть"), _NOTHING),
+    ("plan", "payment_expired"): (
+        Text("the app is not paid for any more", "оплата приложения закончилась"),
+        Text("Pay for it in Bitrix24's market.", "Оплатите его в Маркете Битрикс24."),
+    ),
+    ("plan", "no_workflows"): (
+        Text("this plan ({plan}) has no robots and workflows", "в этом тарифе ({plan}) нет роботов и бизнес-процессов"),
+        Text("Choose a plan with CRM automation.", "Выберите тариф с автоматизацией CRM."),
+    ),
+    ("administrator", ""): (Text("the token is an administrator's", "токен принадлежит администратору"), _NOTHING),
+    ("administrator", "not_admin"): (
+        Text("the token's user is no administrator", "владелец токена не администратор"),
+        Text(
+            "Let an administrator open the app, then repair the robots.",
+            "Пусть приложение откроет администратор, затем восстановите роботов.",
+        ),
+    ),
+    ("scopes", ""): (Text("{scopes}", "{scopes}"), _NOTHING),
+    ("scopes", "missing"): (
+        Text("missing: {scopes}", "не хватает: {scopes}"),
+        Text(
+            "Tick them in the app's card under Permissions, save, and install the app again.",
+            "Отметьте их в карточке приложения в разделе прав, сохраните и установите приложение заново.",
+        ),
+    ),
+    ("scopes", "useful"): (
+        Text("missing, and not needed by robots: {scopes}", "не хватает, роботам не нужно: {scopes}"),
+        Text(
+            "With `im` the administrator is told when a line stops. Tick it if you want that.",
+            "С правом `im` администратор узнаёт об остановке линии. Отметьте, если это нужно.",
+        ),
+    ),
+    ("robots", ""): (
+        Text("{present} of {expected} are registered", "зарегистрировано {present} из {expected}"),
+        _NOTHING,
+    ),
+    ("robots", "missing"): (
+        Text(
+            "{present} of {expected} are registered; missing: {codes} {said}",
+            "зарегистрировано {present} из {expected}, нет: {codes} {said}",
+        ),
+        _REGISTER,
+    ),
+    ("robots", "pending"): (
+        Text("{present} of {expected}: they are being registered", "{present} из {expected}: регистрация идёт"),
+        Text(
+            "Look again in a minute; a worker must be running.", "Проверьте через минуту, воркер должен быть запущен."
+        ),
+    ),
+    ("robots", "refused"): (
+        Text("Bitrix24 does not list them: {error} {said}", "Битрикс24 не даёт их список: {error} {said}"),
+        Text(
+            "See the permissions, the plan and the administrator above.", "Смотрите права, тариф и администратора выше."
+        ),
+    ),
+    ("events", ""): (Text("all {count} are bound to our address", "все {count} привязаны к нашему адресу"), _NOTHING),
+    ("events", "missing"): (Text("not bound: {events}", "не привязаны: {events}"), _REGISTER),
+    ("events", "elsewhere"): (
+        Text("bound to another address: {events}", "привязаны к другому адресу: {events}"),
+        _REGISTER,
+    ),
+    ("placements", ""): (
+        Text(
+            "none is left over; robots' settings pages belong to the robots, Bitrix24 does not list them",
+            "лишних нет; страницы настроек роботов входят в самих роботов, в списке Битрикс24 их нет",
+        ),
+        _NOTHING,
+    ),
+    ("placements", "elsewhere"): (
+        Text("{count} lead to another address: {addresses}", "{count} ведут на другой адрес: {addresses}"),
+        Text(
+            "They are of an older installation: install the app again.",
+            "Они от прежней установки: установите приложение заново.",
+        ),
+    ),
+    ("portal_clock", ""): (Text("it agrees with ours", "сходятся с нашими"), _NOTHING),
+    ("portal_clock", "skewed"): (Text("{seconds} s ahead of ours", "впереди наших на {seconds} с"), _CLOCK),
+    ("gupshup_clock", ""): (Text("it agrees with ours", "сходятся с нашими"), _NOTHING),
+    ("gupshup_clock", "skewed"): (Text("{seconds} s ahead of ours", "впереди наших на {seconds} с"), _CLOCK),
+    ("", "no_date"): (Text("nobody told the time", "время никто не сообщил"), _NOTHING),
+    ("echo", ""): (Text("an event came after {seconds} s", "событие пришло через {seconds} с"), _NOTHING),
+    ("echo", "lost"): (
+        Text(
+            "Bitrix24 sent an event, and nothing came within {seconds} s",
+            "Битрикс24 отправил событие, но за {seconds} с оно не пришло",
+        ),
+        Text(
+            "Robot calls come the same way, so none will come. Look at the address and certificate above; let "
+            "the firewall pass all "
+            "source addresses. If the log says 403 at /bx24/events, the request came and its token is wrong: "
+            "install the app again.",
+            "Вызовы роботов идут тем же путём, не придут и они. Смотрите адрес и сертификат выше, брандмауэр "
+            "должен пускать с любых "
+            "адресов. Если в журнале 403 на /bx24/events, запрос дошёл, но токен не тот: установите приложение заново.",
+        ),
+    ),
+    ("echo", "not_sent"): (
+        Text(
+            "Bitrix24 does not send the test event: {error} {said}",
+            "Битрикс24 не отправляет проверочное событие: {error} {said}",
+        ),
+        Text("Go by the trial run of a robot instead.", "Тогда судите по пробному запуску робота."),
+    ),
+    ("echo", "not_asked"): (Text("no event was asked for", "событие не запрашивали"), _NOTHING),
+    ("trial", ""): (
+        Text(
+            "the call came after {came_s} s, Bitrix24 took the answer {answered_s} s later",
+            "вызов пришёл через {came_s} с, ещё через {answered_s} с Битрикс24 принял ответ",
+        ),
+        _NOTHING,
+    ),
+    ("trial", "ended_failed"): (
+        Text(
+            "the call came after {came_s} s and was answered {answered_s} s later, with the error {error}",
+            "вызов пришёл через {came_s} с, ответ принят ещё через {answered_s} с, но с ошибкой {error}",
+        ),
+        Text(
+            "The way there and back works. Choose an item whose client has a phone, and look at the lines.",
+            "Путь туда и обратно работает. Выберите элемент, у клиента которого есть телефон, и проверьте линии.",
+        ),
+    ),
+    ("trial", "not_started"): (
+        Text(
+            "Bitrix24 does not start the workflow on {item}: {error} {said}",
+            "Битрикс24 не запускает процесс на {item}: {error} {said}",
+        ),
+        Text(
+            "Choose a workflow made for this kind of item, and an item that exists.",
+            "Выберите процесс для этого вида элементов и существующий элемент.",
+        ),
+    ),
+    ("trial", "not_called"): (
+        Text(
+            "the workflow runs on {item}, but within {seconds} s no robot called us",
+            "процесс на {item} запущен, но за {seconds} с робот нас не вызвал",
+        ),
+        Text(
+            "Is “WhatsApp: is the window open” in that workflow? If it is, Bitrix24 cannot reach us: see the check before.",
+            "Есть ли в этом процессе «WhatsApp: открыто ли окно»? Если есть, Битрикс24 не может до нас "
+            "достучаться: см. проверку выше.",
+        ),
+    ),
+    ("trial", "not_seen"): (
+        Text("no call came for {item} within {seconds} s", "за {seconds} с вызова для {item} не было"),
+        Text(
+            "Was the robot “WhatsApp: is the window open” started on this item? If it was, Bitrix24 cannot "
+            "reach us: see the check before.",
+            "Запускался ли на этом элементе робот «WhatsApp: открыто ли окно»? Если да, Битрикс24 не может до "
+            "нас достучаться: см. "
+            "проверку выше.",
+        ),
+    ),
+    ("trial", "not_worked"): (
+        Text("the call came, and nobody worked on it", "вызов пришёл, но его никто не обработал"),
+        Text("See the worker and the queues above.", "Смотрите воркер и очереди выше."),
+    ),
+    ("trial", "not_answered"): (
+        Text(
+            "the call was worked on, and Bitrix24 does not take the answer",
+            "вызов обработан, но Битрикс24 не принимает ответ",
+        ),
+        Text(
+            "See the access to Bitrix24 above, and the message's story on the page Messages.",
+            "Смотрите доступ к Битрикс24 выше и историю на странице «Сообщения».",
+        ),
+    ),
+    ("trial", "not_asked"): (
+        Text("no item was named", "элемент не указан"),
+        Text(
+            "Name a CRM item for a trial (it sends nothing to anybody). By hand: open a deal, Robots, add "
+            "“WhatsApp: is the window open” "
+            "to a stage, move the deal there.",
+            "Укажите элемент CRM для пробы (клиенту ничего не отправится). Вручную: откройте сделку, «Роботы», "
+            "добавьте на стадию "
+            "«WhatsApp: открыто ли окно» и переведите сделку на неё.",
+        ),
+    ),
+}

@@ -1,0 +1,145 @@
+"""Findings about the installation, in words: (check, code) → (what was seen, what to do)."""
+
+from bx24.i18n import Text
+
+_NOTHING = Text("", "")
+_PROXY = Text(
+    "Look whether the web process runs, whether the reverse proxy passes requests on to it, and whether the "
+    "firewall lets port "
+    "443 in from everywhere.",
+    "Проверьте, работает ли веб-процесс, передаёт ли ему запросы обратный прокси и пускает ли брандмауэр на "
+    "порт 443 отовсюду.",
+)
+
+SERVER: dict[tuple[str, str], tuple[Text, Text]] = {
+    ("address", ""): (Text("{address} answers", "{address} отвечает"), _NOTHING),
+    ("address", "missing"): (
+        Text("PUBLIC_URL is not set", "PUBLIC_URL не задан"),
+        Text(
+            "Set PUBLIC_URL to the https address under which Bitrix24 and Gupshup reach this server, and start it again.",
+            "Укажите в PUBLIC_URL адрес https, по которому этот сервер видят Битрикс24 и Gupshup, и запустите его снова.",
+        ),
+    ),
+    ("address", "no_dot"): (
+        Text("{address} has no dot in its name", "в имени {address} нет точки"),
+        Text(
+            "Bitrix24 takes only full domain names. Set PUBLIC_URL to one.",
+            "Битрикс24 принимает только полные доменные имена. Укажите такое в PUBLIC_URL.",
+        ),
+    ),
+    ("address", "no_such_name"): (
+        Text("the name in {address} is not known to DNS", "имени из {address} нет в DNS"),
+        Text("Add an A record for it, or correct PUBLIC_URL.", "Добавьте для него запись A или исправьте PUBLIC_URL."),
+    ),
+    ("address", "private"): (
+        Text("{address} leads to a private address", "{address} ведёт на внутренний адрес"),
+        Text(
+            "Bitrix24 and Gupshup call from the internet. The name must lead to a public address there; if it "
+            "does and only this "
+            "machine sees another one, go by the checks of the portal instead.",
+            "Битрикс24 и Gupshup обращаются из интернета, имя должно вести на публичный адрес. Если снаружи "
+            "это так, а другой "
+            "адрес видит только эта машина, верьте проверкам портала.",
+        ),
+    ),
+    ("address", "no_answer"): (Text("{address} does not answer: {said}", "{address} не отвечает: {said}"), _PROXY),
+    ("address", "other_site"): (
+        Text(
+            "{address}/healthz answers {status}, not as we do",
+            "{address}/healthz отвечает {status}, и это не наш ответ",
+        ),
+        Text(
+            "Something else stands at this address. Let the reverse proxy pass all paths on to the web process, unchanged.",
+            "По этому адресу отвечает что-то другое. Прокси должен передавать веб-процессу все пути без изменений.",
+        ),
+    ),
+    ("certificate", ""): (
+        Text("trusted, valid for {days} more days", "доверенный, действует ещё {days} дн."),
+        _NOTHING,
+    ),
+    ("certificate", "no_https"): (
+        Text("the address is not https", "адрес не https"),
+        Text("Only emulators may be without it.", "Без него можно только с эмуляторами."),
+    ),
+    ("certificate", "not_trusted"): (
+        Text("it is not trusted: {said}", "ему нельзя доверять: {said}"),
+        Text(
+            "Use a certificate of a public authority, for this very name, and let the server send the whole "
+            "chain (fullchain.pem).",
+            "Нужен сертификат публичного центра именно на это имя, и сервер должен отдавать всю цепочку (fullchain.pem).",
+        ),
+    ),
+    ("certificate", "expired"): (
+        Text("it expired {days} days ago", "он истёк: {days} дн."),
+        Text("Renew it and reload the reverse proxy.", "Обновите его и перечитайте настройки прокси."),
+    ),
+    ("certificate", "expires_soon"): (
+        Text("it expires in {days} days", "истекает через {days} дн."),
+        Text(
+            "It should have been renewed by now: look at the renewal (certbot, Caddy).",
+            "Он уже должен был обновиться: посмотрите, что с обновлением (certbot, Caddy).",
+        ),
+    ),
+    ("certificate", "no_answer"): (Text("nobody answered: {said}", "никто не ответил: {said}"), _PROXY),
+    ("database", ""): (Text("{kind} answers, its schema is current", "{kind} отвечает, схема актуальна"), _NOTHING),
+    ("database", "unreachable"): (
+        Text("{kind} cannot be reached: {said}", "{kind} недоступна: {said}"),
+        Text(
+            "Look whether it runs, and whether DATABASE_URL is right.",
+            "Проверьте, работает ли она и верен ли DATABASE_URL.",
+        ),
+    ),
+    ("database", "old"): (
+        Text("its schema is older than this version", "её схема старее этой версии"),
+        Text("Run `flask --app app db upgrade`.", "Выполните `flask --app app db upgrade`."),
+    ),
+    ("database", "full"): (
+        Text("its disk is full: {said}", "на её диске нет места: {said}"),
+        Text("Make room; calls are refused until then.", "Освободите место: до этого вызовы не принимаются."),
+    ),
+    ("redis", ""): (Text("it answers", "отвечает"), _NOTHING),
+    ("redis", "unreachable"): (
+        Text("it cannot be reached: {said}", "он недоступен: {said}"),
+        Text(
+            "Look whether it runs, and whether REDIS_URL is right. Nothing is lost meanwhile, but tokens cannot be renewed.",
+            "Проверьте, работает ли он и верен ли REDIS_URL. Ничего не теряется, но токены не обновляются.",
+        ),
+    ),
+    ("redis", "evicts"): (
+        Text("it throws keys away when it is full ({policy})", "при нехватке памяти он выбрасывает ключи ({policy})"),
+        Text("Set `maxmemory-policy noeviction`.", "Задайте `maxmemory-policy noeviction`."),
+    ),
+    ("worker", ""): (Text("{count} running", "работает: {count}"), _NOTHING),
+    ("worker", "none"): (
+        Text("none is running", "ни один не запущен"),
+        Text(
+            "Start `python worker.py`: calls are stored, but nothing is sent without it.",
+            "Запустите `python worker.py`: вызовы сохраняются, но без него ничего не отправляется.",
+        ),
+    ),
+    ("disk", ""): (Text("{free_mb} MB are free", "свободно {free_mb} МБ"), _NOTHING),
+    ("disk", "low"): (
+        Text("only {free_mb} MB are free", "свободно только {free_mb} МБ"),
+        Text("Make room: files are not fetched any more.", "Освободите место: файлы уже не скачиваются."),
+    ),
+    ("disk", "full"): (
+        Text("{free_mb} MB are free", "свободно {free_mb} МБ"),
+        Text("Make room: soon nothing can be stored.", "Освободите место: скоро вызовы некуда будет сохранять."),
+    ),
+    ("queues", ""): (
+        Text("{waiting} entries wait, the oldest for {seconds} s", "ждут {waiting}, дольше всех — {seconds} с"),
+        _NOTHING,
+    ),
+    ("queues", "slow"): (
+        Text(
+            "the oldest entry ({queue}) has waited for {seconds} s",
+            "дольше всех ждёт запись в очереди {queue}: {seconds} с",
+        ),
+        Text(
+            "If no worker runs, start one. If a line is stopped, its messages wait for it. Else add worker processes.",
+            "Если воркер не запущен, запустите. Если остановлена линия, её сообщения ждут. Иначе добавьте процессов.",
+        ),
+    ),
+    ("", "redis"): (Text("Redis is away", "Redis недоступен"), _NOTHING),
+    ("", "database"): (Text("the database is away", "база данных недоступна"), _NOTHING),
+}

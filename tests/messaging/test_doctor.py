@@ -1,0 +1,554 @@
+"""The doctor: each thing is broken on purpose, and he finds it and says in both languages what to do."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from redis.exceptions import ConnectionError as RedisAway
+from rq import Queue, Worker
+from sqlalchemy import delete, inspect, select, update
+from sqlalchemy.exc import OperationalError
+from werkzeug.test import Client as WsgiClient
+
+from bx24.emulator.state.records import PlacementBinding
+from messaging.doctor import echo, line, portal, report, server, texts, trial
+from messaging.doctor.certificate import Certificate, NotTrusted
+from messaging.doctor.finding import Finding, State, worst
+from messaging.doctor.server import Outside
+from messaging.insight import line_checks
+from messaging.lines import lines
+from messaging.queue.wakeups import QUEUE
+from messaging.store import schema
+from messaging.store.models import InboundEvent, Line, Portal
+from messaging.system import disk
+from messaging.worker.pool import make_worker
+from tests.flows.scenes import OLGA, ONE_DATABASE, host, jump_clock, set_portal_faults, template_robot
+from tests.support.world import APP, GUPSHUP, PORTAL, World
+
+PERSONAL = ("79001112233", OLGA, "acmeshop", "acme.example", "waba.example", "Ольга", "Соколова")
+
+
+class Clinic:
+    """A world and the doctor in it; whatever the doctor waits for, the world goes on."""
+
+    def __init__(self, shop: World) -> None:
+        self.shop = shop
+        shop.runtime.sleep = shop.advance_clock
+        self.expires = shop.now + timedelta(days=60)
+        self.outside = Outside(lambda host, port: ["93.184.216.34"], lambda host, port: Certificate(self.expires))
+        self.worker = make_worker(shop.runtime.redis)
+        self.worker.register_birth()
+        self._healthy = self._state()
+        with self.runtime.db.read() as session:
+            self._rows = {
+                model: {
+                    column.key: getattr(session.scalars(select(model)).one(), column.key)
+                    for column in inspect(model).columns
+                }
+                for model in (Portal, Line)
+            }
+
+    def _state(self) -> dict[str, Any]:
+        """What the breaks of the table change in the vendors, except their faults."""
+        app, portal = self.app(), self.shop.portal
+        kept = {name: getattr(portal, name) for name in ("robots", "events", "placements", "users", "installation")}
+        return copy.deepcopy({**kept, "subscriptions": app.subscriptions, "templates": app.templates})
+
+    def app(self) -> Any:
+        return self.shop.gs.accounts.of_id(self.shop.gupshup_app["app_id"])
+
+    def heal(self) -> None:
+        """Undo what a break did; a while later, so that no last answer counts any more."""
+        self.shop.runtime.sleep = self.shop.advance_clock
+        for name, value in copy.deepcopy(self._healthy).items():
+            setattr(self.app() if name in ("subscriptions", "templates") else self.shop.portal, name, value)
+        set_portal_faults(self.shop, reset=True)
+        self.shop.gs.faults.reset()
+        self.shop.net.broken.clear()
+        self.shop.net.apps[host(APP)] = self.shop.flask
+        with self.runtime.db.write() as session:
+            session.execute(delete(InboundEvent))
+            for model, columns in self._rows.items():
+                session.execute(update(model).values(columns))
+        if not Worker.count(connection=self.runtime.redis):
+            self.worker.register_birth()
+        line_checks.forget(self.runtime, 1)
+        self.shop.now += timedelta(seconds=20)
+        self.expires = self.shop.now + timedelta(days=60)
+        self.outside = Outside(lambda host, port: ["93.184.216.34"], lambda host, port: Certificate(self.expires))
+
+    @property
+    def runtime(self) -> Any:
+        return self.shop.runtime
+
+    def portal(self) -> Portal:
+        with self.runtime.db.read() as session:
+            return session.scalars(select(Portal)).one()
+
+    def line(self) -> Line:
+        with self.runtime.db.read() as session:
+            return session.scalars(select(Line).where(Line.status == "connected")).one()
+
+    def awaited(self, result: Callable[..., Finding | None]) -> Finding:
+        while (found := result(self.runtime, self.portal().id)) is None:
+            self.runtime.sleep(5)
+        return found
+
+    def echo(self) -> list[Finding]:
+        return [echo.send(self.runtime, self.portal().id) or self.awaited(echo.result)]
+
+    def trial(self, item: str = "DEAL_1", template: int | None = None) -> list[Finding]:
+        begun = trial.start(self.runtime, self.portal().id, trial.item_of(item), template)
+        return [begun or self.awaited(trial.result)]
+
+    def server(self) -> list[Finding]:
+        return server.check(self.runtime, self.outside)
+
+    def of_portal(self) -> list[Finding]:
+        return portal.check(self.runtime, self.portal())
+
+    def of_line(self) -> list[Finding]:
+        return line.check(self.runtime, self.line())
+
+    def template(self, *robots: dict[str, Any], **more: Any) -> int:
+        made = self.shop.control.post(
+            "/emulator/templates", json={"name": "Проба", "robots": list(robots), **more}, base_url=PORTAL
+        )
+        assert made.status_code == 200, made.json
+        return int(made.json["id"])
+
+
+@pytest.fixture
+def clinic(shop: World) -> Clinic:
+    return Clinic(shop)
+
+
+CHECK_WINDOW = {"code": "activity.check_window", "values": {"phone": OLGA}}
+
+
+@ONE_DATABASE
+def test_a_healthy_world_has_nothing_to_do(clinic: Clinic) -> None:
+    clinic.shop.robots_start(template_robot(until="delivered"))
+    jump_clock(clinic.shop, 5)
+    found = [*clinic.server(), *clinic.of_portal(), *clinic.echo(), *clinic.of_line()]
+    found += clinic.trial(template=clinic.template(CHECK_WINDOW))
+    assert {finding.name: (str(finding.state), finding.code) for finding in found} == dict.fromkeys(
+        texts.TITLES, ("ok", "")
+    ), [finding for finding in found if finding.state is not State.OK]
+    assert not [binding for binding in clinic.shop.portal.events if binding.event == echo.EVENT], (
+        "nothing is left behind"
+    )
+
+
+# --- what can be broken, and how --------------------------------------------------------------------------------------------
+
+
+def _config(**changes: Any) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    def change(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+        patch.setattr(clinic.runtime, "config", replace(clinic.runtime.config, **changes))
+
+    return change
+
+
+def _portal_faults(**faults: Any) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    return lambda clinic, patch: set_portal_faults(clinic.shop, **faults)
+
+
+def _gupshup_faults(**faults: Any) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    return lambda clinic, patch: clinic.shop.set_gupshup_faults(**faults)
+
+
+def _raises(error: Exception) -> Callable[..., Any]:
+    def fail(*args: Any, **kwargs: Any) -> Any:
+        raise error
+
+    return fail
+
+
+def _our_address_says(status: int, body: bytes) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    def answer(environ: Any, start_response: Any) -> list[bytes]:
+        start_response(f"{status} Whatever", [("Content-Type", "text/html")])
+        return [body]
+
+    return lambda clinic, patch: clinic.shop.net.apps.update({host(APP): answer})
+
+
+def _breaks_net(*urls: str) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    return lambda clinic, patch: clinic.shop.net.broken.update({host(url): ConnectionError("refused") for url in urls})
+
+
+def _portal_row(**columns: Any) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    def change(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+        with clinic.runtime.db.write() as session:
+            for name, value in columns.items():
+                setattr(session.scalars(select(Portal)).one(), name, value)
+
+    return change
+
+
+def _line_row(**columns: Any) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    def change(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+        with clinic.runtime.db.write() as session:
+            for name, value in columns.items():
+                setattr(session.scalars(select(Line)).one(), name, value)
+
+    return change
+
+
+def _no_address(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    clinic.outside = Outside(_raises(OSError("unknown")), clinic.outside.certificate)
+
+
+def _private_address(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    clinic.outside = Outside(lambda host, port: ["10.0.0.7", "fe80::1"], clinic.outside.certificate)
+
+
+def _untrusted(error: Exception) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    return lambda clinic, patch: setattr(clinic, "outside", Outside(clinic.outside.addresses, _raises(error)))
+
+
+def _expires_in(days: int) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    return lambda clinic, patch: setattr(clinic, "expires", clinic.shop.now + timedelta(days=days, hours=1))
+
+
+def _old_schema(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(schema, "newest", lambda: "9999")
+
+
+def _no_database(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(schema, "is_current", _raises(OperationalError("SELECT 1", {}, Exception("away"))))
+
+
+def _free_mb(free: int) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    return lambda clinic, patch: patch.setattr(disk, "free_bytes", lambda folder: free * 1024 * 1024)
+
+
+def _redis_away(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(clinic.runtime.redis, "execute_command", _raises(RedisAway()))
+
+
+def _evicting(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(clinic.runtime.redis, "info", lambda section: {"maxmemory_policy": "allkeys-lru"})
+
+
+def _no_worker(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    clinic.worker.register_death()
+
+
+def _waits(seconds: int) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    def wait(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+        clinic.shop.robots_start(template_robot())
+        clinic.shop.bx.deliver_due()
+        clinic.shop.now += timedelta(seconds=1)
+        clinic.shop.bx.deliver_due()
+        clinic.shop.now += timedelta(seconds=seconds)
+
+    return wait
+
+
+def _scope(*scope: str) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    return lambda clinic, patch: setattr(clinic.shop.portal.installation, "scope", scope)
+
+
+def _not_finished(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    clinic.shop.portal.installation.installed = False
+
+
+def _demoted(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    users = clinic.shop.portal.users
+    users[1] = replace(users[1], is_admin=False)
+
+
+def _robot_deleted(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    del clinic.shop.portal.robots["robot.send_list"]
+
+
+def _robot_deleted_and_due(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    _robot_deleted(clinic, patch)
+    _portal_row(registration_due_at=clinic.shop.now + timedelta(minutes=5))(clinic, patch)
+
+
+def _events_unbound(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    clinic.shop.portal.events.clear()
+
+
+def _events_elsewhere(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    for binding in clinic.shop.portal.events:
+        binding.handler = "https://old.example/bx24/events"
+
+
+def _placement_elsewhere(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    left = PlacementBinding(1, "CRM_DEAL_DETAIL_TAB", "https://old.example/tab", "", "", "", {}, {})
+    clinic.shop.portal.placements.append(left)
+
+
+def _wrong_token(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    _portal_row(application_token="another")(clinic, patch)
+
+
+def _subscription(**fields: str) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    def change(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+        app, made = clinic.shop.gupshup_app, clinic.shop.gs.accounts.of_id(clinic.shop.gupshup_app["app_id"])
+        assert made is not None
+        headers, path = {"apikey": app["api_key"]}, f"/wa/app/{app['app_id']}/subscription"
+        client = WsgiClient(clinic.shop.gs_app)
+        for known in list(made.subscriptions):
+            answer = (
+                client.put(f"{path}/{known}", data=fields, headers=headers, base_url=GUPSHUP)
+                if fields
+                else client.delete(f"{path}/{known}", headers=headers, base_url=GUPSHUP)
+            )
+            assert answer.status_code == 200, answer.json
+
+    return change
+
+
+def _templates(*statuses: str) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    def change(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+        app = clinic.shop.gs.accounts.of_id(clinic.shop.gupshup_app["app_id"])
+        assert app is not None
+        for template in app.templates.values():
+            template.raw["status"] = statuses[0]
+
+    return change
+
+
+def _other_secret(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(lines, "webhook_url", lambda runtime, line: f"{APP}/gupshup/nobody")
+
+
+def _no_drain(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    clinic.runtime.sleep = lambda seconds: None
+
+
+def _swallowed(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    _our_address_says(200, b"")(clinic, patch)
+
+
+NO_HTTPS = _config(allow_http=True, public_url="http://waba.example")
+#: check, code of what must be found, its state, how it is broken; where it is looked for.
+BROKEN: list[tuple[str, str, str, Any, str]] = [
+    ("address", "missing", "failed", _config(public_url=""), "server"),
+    ("address", "no_dot", "failed", _config(public_url="https://waba"), "server"),
+    ("address", "no_such_name", "failed", _no_address, "server"),
+    ("address", "private", "failed", _private_address, "server"),
+    ("address", "no_answer", "failed", _breaks_net(APP), "server"),
+    ("address", "other_site", "failed", _our_address_says(200, b"<h1>It works!</h1>"), "server"),
+    ("address", "other_site", "failed", _our_address_says(404, b""), "server"),
+    ("certificate", "no_https", "unchecked", NO_HTTPS, "server"),
+    ("certificate", "not_trusted", "failed", _untrusted(NotTrusted("self-signed certificate")), "server"),
+    ("certificate", "no_answer", "unchecked", _untrusted(TimeoutError()), "server"),
+    ("certificate", "expired", "failed", _expires_in(-1), "server"),
+    ("certificate", "expires_soon", "warning", _expires_in(6), "server"),
+    ("database", "old", "failed", _old_schema, "server"),
+    ("database", "full", "failed", _free_mb(3), "server"),
+    ("database", "unreachable", "failed", _no_database, "server"),
+    ("redis", "unreachable", "failed", _redis_away, "server"),
+    ("redis", "evicts", "warning", _evicting, "server"),
+    ("worker", "none", "failed", _no_worker, "server"),
+    ("worker", "redis", "unchecked", _redis_away, "server"),
+    ("disk", "low", "warning", _free_mb(300), "server"),
+    ("disk", "full", "failed", _free_mb(3), "server"),
+    ("queues", "slow", "warning", _waits(90), "server"),
+    ("queues", "slow", "failed", _waits(900), "server"),
+    ("token", "reauth", "failed", _portal_row(status="reauth"), "of_portal"),
+    ("token", "inactive", "failed", _portal_row(status="inactive", status_reason="PAYMENT_REQUIRED"), "of_portal"),
+    ("token", "no_answer", "failed", _portal_faults(html_502=9), "of_portal"),
+    ("token", "no_answer", "failed", _breaks_net(PORTAL), "of_portal"),
+    ("token", "refused", "failed", _portal_faults(dismissed=[1]), "of_portal"),
+    ("token", "refused", "failed", _portal_faults(deleted=True), "of_portal"),
+    ("scopes", "portal", "unchecked", _portal_faults(deleted=True), "of_portal"),
+    ("installed", "not_finished", "failed", _not_finished, "of_portal"),
+    ("plan", "payment_expired", "failed", _portal_faults(payment_expired=True), "of_portal"),
+    ("plan", "no_workflows", "failed", _portal_faults(plan="project"), "of_portal"),
+    ("robots", "refused", "failed", _portal_faults(plan="project"), "of_portal"),
+    ("administrator", "not_admin", "failed", _demoted, "of_portal"),
+    ("scopes", "missing", "failed", _scope("bizproc", "crm", "placement"), "of_portal"),
+    ("scopes", "useful", "warning", _scope("bizproc", "crm", "disk", "placement"), "of_portal"),
+    ("robots", "refused", "failed", _scope("crm", "disk", "im", "placement"), "of_portal"),
+    ("robots", "missing", "failed", _robot_deleted, "of_portal"),
+    ("robots", "pending", "warning", _robot_deleted_and_due, "of_portal"),
+    ("events", "missing", "failed", _events_unbound, "of_portal"),
+    ("events", "elsewhere", "failed", _events_elsewhere, "of_portal"),
+    ("placements", "elsewhere", "warning", _placement_elsewhere, "of_portal"),
+    ("portal_clock", "skewed", "warning", _portal_faults(clock_ahead_s=45), "of_portal"),
+    ("portal_clock", "skewed", "failed", _portal_faults(clock_ahead_s=-3600), "of_portal"),
+    (
+        "portal_clock",
+        "no_date",
+        "unchecked",
+        lambda clinic, patch: patch.setattr(portal, "_ahead_s", lambda *_: None),
+        "of_portal",
+    ),
+    ("echo", "lost", "failed", _portal_faults(undelivered=True), "echo"),
+    ("echo", "lost", "failed", _wrong_token, "echo"),
+    ("echo", "lost", "failed", _not_finished, "echo"),
+    ("echo", "not_sent", "failed", _portal_faults(deleted=True), "echo"),
+    ("line", "stopped", "failed", lambda c, p: _line_row(stopped_at=c.shop.now, stop_code="1003")(c, p), "of_line"),
+    ("line", "paused", "warning", lambda c, p: _line_row(paused_at=c.shop.now)(c, p), "of_line"),
+    ("key", "key_refused", "failed", _gupshup_faults(key_revoked=True), "of_line"),
+    ("key", "name_unknown", "failed", _line_row(app_name="Acmeshop"), "of_line"),
+    ("key", "down", "unchecked", _breaks_net(GUPSHUP), "of_line"),
+    ("number", "other_number", "failed", _line_row(phone="79009998877"), "of_line"),
+    ("number", "key", "unchecked", _gupshup_faults(key_revoked=True), "of_line"),
+    ("webhook", "not_set", "failed", _subscription(), "of_line"),
+    ("webhook", "inactive", "failed", _subscription(active="false"), "of_line"),
+    ("webhook", "modes", "failed", _subscription(modes="MESSAGE"), "of_line"),
+    ("webhook", "unreachable", "failed", _breaks_net(APP), "of_line"),
+    ("webhook", "paste", "failed", _line_row(app_id=""), "of_line"),
+    ("templates", "none_approved", "failed", _templates("REJECTED"), "of_line"),
+    ("templates", "no_app_id", "unchecked", _line_row(app_id=""), "of_line"),
+    ("templates", "app_unknown", "failed", _line_row(app_id="0" * 36), "of_line"),
+    ("balance", "empty", "failed", lambda c, p: _line_row(stopped_at=c.shop.now, stop_code="1003")(c, p), "of_line"),
+    ("balance", "untold", "unchecked", lambda clinic, patch: None, "of_line"),
+    ("round_trip", "no_answer", "failed", _breaks_net(APP), "of_line"),
+    ("round_trip", "refused", "failed", _our_address_says(403, b"robots?"), "of_line"),
+    ("round_trip", "refused", "failed", _other_secret, "of_line"),
+    ("round_trip", "not_empty", "failed", _our_address_says(200, b"<p>ok</p>"), "of_line"),
+    ("round_trip", "not_stored", "failed", _swallowed, "of_line"),
+    ("round_trip", "not_applied", "failed", _no_drain, "of_line"),
+    ("gupshup_clock", "skewed", "warning", _gupshup_faults(clock_ahead_s=-100), "of_line"),
+    ("gupshup_clock", "no_date", "unchecked", _breaks_net(GUPSHUP), "of_line"),
+]
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("where", ["server", "of_portal", "echo", "of_line"])
+def test_what_is_broken_is_found(clinic: Clinic, monkeypatch: pytest.MonkeyPatch, where: str) -> None:
+    for name, code, state, break_it, place in BROKEN:
+        if place != where:
+            continue
+        with monkeypatch.context() as patch:
+            break_it(clinic, patch)
+            found = {finding.name: finding for finding in getattr(clinic, where)()}
+        assert (found[name].code, str(found[name].state)) == (code, state), (name, found[name])
+        said = texts.words(found[name])
+        assert "" not in (said.seen.en, said.seen.ru)
+        assert (said.todo.en != "") == (said.todo.ru != "")
+        assert said.todo.en or state == "unchecked", "what is wrong can be repaired"
+        assert "{" not in str(said)
+        clinic.heal()
+
+
+TRIALS: list[tuple[str, str, str, Any]] = [
+    ("not_asked", "unchecked", "", None),
+    ("not_started", "failed", "DEAL_1", lambda clinic: 999),
+    ("not_started", "failed", "LEAD_1", lambda clinic: clinic.template(CHECK_WINDOW)),
+    (
+        "not_called",
+        "failed",
+        "DEAL_1",
+        lambda clinic: clinic.template({"code": "activity.send_text", "values": {"text": "a"}}),
+    ),
+    ("not_seen", "failed", "DEAL_2", lambda clinic: None),
+    (
+        "ended_failed",
+        "warning",
+        "deal 1",
+        lambda clinic: clinic.template({**CHECK_WINDOW, "values": {"phone": "none"}}),
+    ),
+    ("", "ok", "DEAL_1", lambda clinic: clinic.template(CHECK_WINDOW)),
+]
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(("code", "state", "item", "template"), TRIALS, ids=[one[0] or "ok" for one in TRIALS])
+def test_a_trial_run_tells_how_far_it_came(clinic: Clinic, code: str, state: str, item: str, template: Any) -> None:
+    found = clinic.trial(item, template(clinic))[0] if item else clinic.awaited(trial.result)
+    assert (found.code, str(found.state)) == (code, state), found
+    assert clinic.shop.sent == [], "nothing is sent to a client"
+    assert texts.words(found).seen.ru
+
+
+@ONE_DATABASE
+def test_a_robot_started_by_hand_is_seen(clinic: Clinic) -> None:
+    assert trial.start(clinic.runtime, clinic.portal().id, "DEAL_1") is None
+    assert trial.result(clinic.runtime, clinic.portal().id) is None
+    clinic.shop.robot_runs("robot.check_window")
+    found = clinic.awaited(trial.result)
+    assert (found.state, found.facts["side"]) == (State.OK, "robots")
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    ("code", "break_it"),
+    [("not_worked", lambda c: setattr(c.runtime, "sleep", lambda s: None)), ("not_answered", lambda c: None)],
+)
+def test_a_run_that_hangs_with_us_or_with_bitrix24_is_told_apart(
+    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, code: str, break_it: Any
+) -> None:
+    """The drain stands still; or Bitrix24 takes no answer."""
+    assert trial.start(clinic.runtime, clinic.portal().id, "DEAL_1") is None
+    clinic.shop.robots_start(("robot.check_window", {"phone": OLGA}))
+    clinic.shop.now += timedelta(seconds=1)
+    clinic.shop.bx.deliver_due()
+    if code == "not_answered":
+        set_portal_faults(clinic.shop, html_502=1000)
+        clinic.shop.advance_clock(trial.ANSWERED_S + 1)
+    else:
+        clinic.shop.now += timedelta(seconds=trial.ANSWERED_S + 1)
+    found = trial.result(clinic.runtime, clinic.portal().id)
+    assert found is not None
+    assert (found.code, found.state) == (code, State.FAILED)
+
+
+@pytest.mark.parametrize("typed", ["", "deal", "DEAL_", "DEAL_1; x", "CAR_1", "DEAL_" + "9" * 30, "сделка 1"])
+def test_what_is_no_item_is_refused(typed: str) -> None:
+    with pytest.raises(ValueError, match="is no item"):
+        trial.item_of(typed)
+
+
+def test_every_check_and_code_has_words_in_both_languages() -> None:
+    for place, (seen, todo) in texts.WORDS.items():
+        assert "" not in (seen.en, seen.ru), place
+        assert bool(todo.en) == bool(todo.ru), place
+        assert place[0] in texts.TITLES or not place[0], place
+    unmet = {place for place in texts.WORDS if place[0] and place[1]} - {(b[0], b[1]) for b in BROKEN}
+    assert unmet <= {
+        *(("trial", code) for code in ("not_asked", "not_started", "not_called", "not_seen", "ended_failed")),
+        *(("trial", code) for code in ("not_worked", "not_answered")),
+        ("echo", "not_asked"),
+        ("webhook", "silent"),
+    }, "each failure that the doctor names can be played"
+
+
+@ONE_DATABASE
+def test_the_report_holds_nothing_of_a_person(clinic: Clinic) -> None:
+    _gupshup_faults(key_revoked=True)(clinic, pytest.MonkeyPatch())
+    clinic.shop.app.post(
+        lines.webhook_url(clinic.runtime, clinic.line()).removeprefix(APP), data=b'{"Olga": "79123456789"}'
+    )
+    found = [*clinic.server(), *clinic.of_portal(), *clinic.of_line(), *clinic.trial("DEAL_1", 999)]
+    assert worst(found) is State.FAILED
+    named = [
+        Finding("token", State.FAILED, "refused", {"error": "79123456789", "x": "Анна"}, {"said": "Анна"}, portal_id=1)
+    ]
+    made = json.dumps(report.build(clinic.runtime, [*found, *named]), ensure_ascii=False)
+    assert not [word for word in (*PERSONAL, "Анна", clinic.shop.portal.member_id) if word in made]
+    assert len(json.loads(made)["points"]) == 37
+
+
+@ONE_DATABASE
+def test_the_doctors_own_webhook_does_not_count_as_heard(clinic: Clinic) -> None:
+    _line_row(app_id="")(clinic, pytest.MonkeyPatch())
+    for _ in range(2):
+        found = {finding.name: finding for finding in clinic.of_line()}
+        assert (found["round_trip"].state, found["webhook"].code) == (State.OK, "paste")
+        clinic.shop.now += timedelta(seconds=20)
+
+
+@ONE_DATABASE
+def test_only_a_queue_of_ours_counts_as_a_worker(clinic: Clinic) -> None:
+    clinic.worker.register_death()
+    stranger = make_worker(clinic.runtime.redis)
+    stranger.queues = [Queue("other", connection=clinic.runtime.redis)]
+    stranger.register_birth()
+    assert QUEUE not in stranger.queue_names()
+    assert next(one for one in clinic.server() if one.name == "worker").code == "none"
+    stranger.register_death()
