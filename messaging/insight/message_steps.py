@@ -86,7 +86,7 @@ def _arrived(message: Message, arrival: _Arrival, bodies: Mapping[StatusKind, st
     details: tuple[tuple[Text, str], ...] = ()
     if arrival.event == StatusKind.ENQUEUED:
         details = (
-            (Text("Id at Gupshup", "Id в Gupshup"), message.gupshup_id or ""),
+            (Text("Gupshup ID", "ID в Gupshup"), message.gupshup_id or ""),
             (Text("Id at WhatsApp", "Id в WhatsApp"), message.whatsapp_id or ""),
         )
     at: datetime | None = getattr(message, arrival.column)
