@@ -49,10 +49,8 @@ CATALOGUE: dict[str, Text] = {
         "Шаблона «{value}» на этой линии нет. Проверьте название и язык в консоли Gupshup и указан ли у линии App ID.",
     ),
     "template_not_approved": Text(
-        "The template “{value}” cannot be sent: its status is {status}. Wait for WhatsApp's approval "
-        "or choose another template.",
-        "Шаблон «{value}» нельзя отправить: его статус — {status}. Дождитесь одобрения WhatsApp "
-        "или выберите другой шаблон.",
+        "The template “{value}” cannot be sent: {status}. Wait for WhatsApp's approval or choose another template.",
+        "Шаблон «{value}» нельзя отправить: {status}. Дождитесь одобрения WhatsApp или выберите другой шаблон.",
     ),
     "template_ambiguous": Text(
         "The template “{value}” exists in several languages: {languages}. Fill in the field “Template language”.",
@@ -105,7 +103,7 @@ TIMEOUT_UNSENT = Text(
 )
 UNKNOWN = Text(
     "It is not known whether the message left: the connection broke while it was being handed over. "
-    "It is not sent again by itself. Ask the client before you send it again.",
+    "It is not sent again automatically. Ask the client before you send it again.",
     "Неизвестно, ушло ли сообщение: связь оборвалась во время передачи. Само оно не отправится ещё раз. "
     "Уточните у клиента, прежде чем отправлять снова.",
 )
