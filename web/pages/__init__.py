@@ -1,9 +1,9 @@
-"""The app's own pages: first steps, lines, robots, templates, messages, health. Each module draws one section.
+"""The app's own pages: first steps, lines, robots, templates, messages, health, help. Each module draws one section.
 
 All pages are read inside a frame of Bitrix24 (web.frames) and share one shell (web.pages.shell).
 """
 
-from web.pages import health, lines, messages, robots, start, templates
+from web.pages import health, help_page, lines, messages, robots, start, templates
 from web.pages.shell import blueprint
 
-__all__ = ["blueprint", "health", "lines", "messages", "robots", "start", "templates"]
+__all__ = ["blueprint", "health", "help_page", "lines", "messages", "robots", "start", "templates"]

@@ -27,6 +27,7 @@ SECTIONS: dict[str, LazyString] = {
     "templates": _l("Templates"),
     "messages": _l("Messages"),
     "health": _l("Health"),
+    "help": _l("Help"),
 }
 View = Callable[..., Response]
 
