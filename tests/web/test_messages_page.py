@@ -297,7 +297,7 @@ def test_the_timeline_of_a_message_that_was_read_and_answered(shop: World, frame
     assert places == sorted(places), page
     assert "10 мин: клиент не открывал чат" in page
     assert "Придёте?" in page, "as the client sees it"
-    assert "Ответил : Да" in page, "what was answered stands beside the status"
+    assert "Ответил: Да" in page, "what was answered stands beside the status"
     assert "message-event" in page, "what the provider said"
     assert OLGA not in page
     drawn = frame.get(f"/app/messages/{shop.stored_rows(Run)[0].id}").text
