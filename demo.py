@@ -8,6 +8,7 @@ the workflow answered.
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -37,7 +38,10 @@ from web.serve import halves
 CLIENT_ID, CLIENT_SECRET = "local.demo0123456789.01234567", "demo-secret-of-an-emulated-app"
 APP_NAME, BUSINESS_PHONE, CLIENT_PHONE = "DemoShop", "79001112233", "79123456789"
 PATIENCE_S = 60.0
-LANGUAGE = "ru" if os.environ.get("LANG", "").startswith("ru") else "en"
+#: The language that LANG names, as in en_GB.UTF-8; "", "C" and "POSIX" name none.
+NAMED = re.split("[_.@]", os.environ.get("LANG", ""))[0]
+#: Russian, as on most portals, unless another language is named.
+LANGUAGE = "ru" if NAMED in ("", "C", "POSIX", "ru") else "en"
 
 
 def say(text: Text | str, mark: str = " ") -> None:

@@ -40,8 +40,8 @@ def line_field() -> fields.String:
         metadata={
             "title": Text("Line", "Линия"),
             "hint": Text(
-                "Empty: the line of the last conversation with the client, else the default line",
-                "Пусто: линия последней переписки с клиентом, иначе линия по умолчанию",
+                "Empty: the line of the last conversation with the client, or the default line if there is none",
+                "Пусто: линия последней переписки с клиентом, а если её нет — основная",
             ),
             "type": "select",
         },
@@ -57,8 +57,8 @@ class Person(Properties):
         metadata={
             "title": Text("Phone", "Телефон"),
             "hint": Text(
-                "With the country code; several may be given, separated by commas",
-                "С кодом страны; можно несколько через запятую",
+                "With the country code. Separate several phones by commas",
+                "С кодом страны. Можно несколько через запятую",
             ),
         },
     )

@@ -42,7 +42,7 @@ STATUS_RESULTS: dict[str, Text] = {
     "error_text": Text("Error text", "Текст ошибки"),
 }
 SEND_RESULTS: dict[str, Text] = {
-    "message_id": Text("Message id", "Номер сообщения"),
+    "message_id": Text("Message ID", "ID сообщения"),
     "sent_to": Text("Sent to (phone)", "Кому отправлено (телефон)"),
     "sent_at": Text("Sent at", "Время отправки"),
     "delivered_at": Text("Delivered at", "Время доставки"),
@@ -51,7 +51,7 @@ SEND_RESULTS: dict[str, Text] = {
 REPLY_RESULTS: dict[str, Text] = {
     "reply_type": Text("Reply: kind", "Ответ: вид"),
     "reply_text": Text("Reply: text", "Ответ: текст"),
-    "reply_id": Text("Reply: id of the button or row", "Ответ: код кнопки или строки"),
+    "reply_id": Text("Reply: ID of the button or row", "Ответ: код кнопки или строки"),
     "reply_file": Text("Reply: file", "Ответ: файл"),
     "reply_from": Text("Reply: from (phone)", "Ответ: от кого (телефон)"),
 }
@@ -157,7 +157,9 @@ class Sending(Properties):
         validate=validate.OneOf(list(UNTIL), labels=list(UNTIL.values())),  # type: ignore[arg-type]  # labels are Texts
         metadata={
             "title": Text("Continue when", "Продолжить, когда"),
-            "hint": Text("The workflow waits for it and gets the result", "Процесс дождётся и получит результат"),
+            "hint": Text(
+                "The workflow waits until then and gets the result", "Процесс дождётся этого и получит результат"
+            ),
         },
     )
     wait_minutes = wait_minutes_field()

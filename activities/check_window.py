@@ -10,10 +10,10 @@ from bx24.i18n import Text
 
 class CheckWindow(Action):
     name = "check_window"
-    title = Text("WhatsApp: is the window open", "WhatsApp: открыто ли окно")
+    title = Text("WhatsApp: is the 24-hour window open?", "WhatsApp: окно 24 часа открыто?")
     description = Text(
-        "Tells whether the 24-hour window is open, until when, and how many minutes are left; sends nothing",
-        "Сообщает, открыто ли 24-часовое окно, до какого времени и сколько минут осталось; ничего не отправляет",
+        "Tells whether the 24-hour window is open, until when, and how many minutes are left. Sends nothing",
+        "Узнаёт, открыто ли окно 24 часа, до какого времени и сколько минут осталось. Ничего не отправляет",
     )
     Content = Nothing
     Ending = Nothing

@@ -9,51 +9,48 @@ from gupshup.errors import InvalidMessage
 CATALOGUE: dict[str, Text] = {
     "no_phone": Text(
         "No phone was found: neither the item nor its contact or company has one. Fill in a phone in the card, "
-        "or set the robot's Phone field.",
-        "Телефон не найден: его нет ни в карточке, ни у контакта, ни у компании. Заполните телефон в карточке "
-        "или поле «Телефон» в роботе.",
+        "or in the robot's field “Phone”.",
+        "Телефон не найден: его нет ни в карточке, ни у контакта, ни у компании. Укажите телефон в карточке "
+        "или в поле «Телефон» в роботе.",
     ),
     "invalid_phone": Text(
-        "The phone “{value}” is not a valid number. Write it with the country code, for example +79161234567.",
-        "Телефон «{value}» — не существующий номер. Запишите его с кодом страны, например +79161234567.",
+        "“{value}” is not a valid phone number. Write it with the country code, for example +7 916 123-45-67.",
+        "Телефона «{value}» не бывает. Запишите номер с кодом страны, например +7 916 123-45-67.",
     ),
     "line_not_found": Text(
         "There is no line “{value}”. Choose another line in the robot, or leave the field empty.",
         "Линии «{value}» нет. Выберите в роботе другую линию или оставьте поле пустым.",
     ),
     "line_not_connected": Text(
-        "No WhatsApp line is connected for this. Connect a line, then run the robot again.",
+        "No WhatsApp line is connected. Connect a line, then run the robot again.",
         "Линия WhatsApp не подключена. Подключите линию и запустите робота снова.",
     ),
     "window_closed": Text(
-        "WhatsApp's 24-hour window is closed: the client has not written within the last day. "
-        "Use the template robot, or wait until the client writes.",
-        "Окно WhatsApp закрыто: клиент не писал последние 24 часа. "
+        "The 24-hour window is closed: the client has not written for more than a day. "
+        "Send a template (robot “WhatsApp: template to the client”), or wait until the client writes.",
+        "Окно 24 часа закрыто: клиент не писал больше суток. "
         "Отправьте шаблон (робот «WhatsApp: шаблон клиенту») или дождитесь сообщения клиента.",
     ),
     "value_missing": Text(
-        "The field “{field}” is empty. Fill it in; if it holds a variable, check that the card has a value.",
-        "Поле «{field}» пустое. Заполните его; если там переменная, проверьте, что в карточке есть значение.",
+        "The field “{field}” is empty. Fill it in. If it takes its value from the card, check that the card has one.",
+        "Поле «{field}» пустое. Заполните его. Если значение берётся из карточки, проверьте, что оно там есть.",
     ),
     "value_invalid": Text(
         "The field “{field}” has a wrong value: “{value}”. {remedy}",
         "В поле «{field}» неверное значение: «{value}». {remedy}",
     ),
     "text_too_long": Text(
-        "The field “{field}” has {actual} characters, at most {limit} are allowed. Shorten the text.",
+        "The field “{field}” has {actual} characters, but at most {limit} are allowed. Shorten the text.",
         "В поле «{field}» {actual} символов, можно не больше {limit}. Сократите текст.",
     ),
     "template_not_found": Text(
-        "There is no template “{value}” on this line. Check its name and language in Gupshup's console, "
-        "and that the line has its app id.",
-        "Шаблона «{value}» на этой линии нет. Проверьте название и язык в кабинете Gupshup "
-        "и указан ли у линии идентификатор приложения (app id).",
+        "There is no template “{value}” on this line. Check its name and language in the Gupshup console, "
+        "and that the line has its App ID.",
+        "Шаблона «{value}» на этой линии нет. Проверьте название и язык в консоли Gupshup и указан ли у линии App ID.",
     ),
     "template_not_approved": Text(
-        "The template “{value}” cannot be sent: its status is {status}. Wait for WhatsApp's approval "
-        "or choose another template.",
-        "Шаблон «{value}» нельзя отправить: его статус — {status}. Дождитесь одобрения WhatsApp "
-        "или выберите другой шаблон.",
+        "The template “{value}” cannot be sent: {status}. Wait for WhatsApp's approval or choose another template.",
+        "Шаблон «{value}» нельзя отправить: {status}. Дождитесь одобрения WhatsApp или выберите другой шаблон.",
     ),
     "template_ambiguous": Text(
         "The template “{value}” exists in several languages: {languages}. Fill in the field “Template language”.",
@@ -79,8 +76,8 @@ CATALOGUE: dict[str, Text] = {
     "buttons_invalid": Text("{problem}", "{problem}"),
     "list_invalid": Text("{problem}", "{problem}"),
     "portal_inactive": Text(
-        "The app is not active on this portal. Open the app in Bitrix24 or install it again.",
-        "Приложение на этом портале не активно. Откройте приложение в Битрикс24 или установите его снова.",
+        "The app is switched off on this portal. Open it in Bitrix24 or install it again.",
+        "Приложение на этом портале отключено. Откройте его в Битрикс24 или установите снова.",
     ),
     "limit_reached": Text(
         "Nothing was sent: this portal started more robots at once than the server takes ({limit} a minute). "
@@ -89,25 +86,26 @@ CATALOGUE: dict[str, Text] = {
         "Запускайте меньше роботов за раз; предел может поднять тот, кто отвечает за сервер (CALLS_PER_MINUTE).",
     ),
     "internal": Text(
-        "An error on our side; nothing was sent. Run the robot again; if it repeats, quote the number {trace} to support.",
-        "Ошибка на нашей стороне, ничего не отправлено. Запустите робота снова; если повторится, "
+        "Nothing was sent because of an error on our side. Run the robot again. If it happens again, "
+        "tell support this number: {trace}.",
+        "Ничего не отправлено: ошибка на нашей стороне. Запустите робота снова. Если повторится, "
         "назовите поддержке номер {trace}.",
     ),
 }
 
 TIMEOUT = Text(
-    "The wait is over: the state “{until}” was not reached in {minutes} min.",
-    "Время ожидания вышло: состояние «{until}» не наступило за {minutes} мин.",
+    "Time ran out: “{until}” did not happen within {minutes} min.",
+    "Время вышло: за {minutes} мин не наступило «{until}».",
 )
 TIMEOUT_UNSENT = Text(
-    "The wait is over before the message could be handed to WhatsApp; it will not be sent.",
-    "Время ожидания вышло раньше, чем сообщение удалось передать в WhatsApp; оно не будет отправлено.",
+    "Time ran out before the message could be handed to WhatsApp. It will not be sent.",
+    "Время вышло раньше, чем сообщение удалось передать в WhatsApp. Оно не будет отправлено.",
 )
 UNKNOWN = Text(
-    "Nobody can tell whether the message left: the connection broke while it was being handed over. "
-    "It is not repeated by itself. Look into the chat with the client before you send again.",
-    "Неизвестно, ушло ли сообщение: связь оборвалась во время передачи. Само оно не повторяется. "
-    "Загляните в чат с клиентом, прежде чем отправлять ещё раз.",
+    "It is not known whether the message left: the connection broke while it was being handed over. "
+    "It is not sent again automatically. Ask the client before you send it again.",
+    "Неизвестно, ушло ли сообщение: связь оборвалась во время передачи. Само оно не отправится ещё раз. "
+    "Уточните у клиента, прежде чем отправлять снова.",
 )
 RESTORED = Text(
     "Nobody can tell whether the message left: the app's database was restored from a backup made before the last sends. "
@@ -120,13 +118,13 @@ LINE_STOPPED = Text(
     "Не отправлено: линия «{line}» остановлена. {why}",
 )
 FIELD_TOO_LONG = Text(
-    "The field “{field}” is longer than {limit} characters, so nothing was sent. Shorten it; if it holds a variable, check "
-    "what the variable brings.",
-    "Поле «{field}» длиннее {limit} символов, поэтому ничего не отправлено. Сократите его; если там переменная, проверьте, "
-    "что в неё попадает.",
+    "The field “{field}” is longer than {limit} characters, so nothing was sent. Shorten it. If it takes its value from "
+    "the card, check what stands there.",
+    "Поле «{field}» длиннее {limit} символов, поэтому ничего не отправлено. Сократите его. Если значение берётся "
+    "из карточки, проверьте, что там записано.",
 )
 FILES_FULL = Text(
-    "The file “{value}” was not fetched: the files of this portal fill their place on our server ({limit}). A sent file is "
+    "The file “{value}” was not fetched: the files of this portal fill their space on our server ({limit}). A sent file is "
     "deleted a day after its robot's wait, a client's file after 30 days. Send fewer or smaller files, or ask whoever runs the "
     "server to raise the limit (FILES_QUOTA_MB).",
     "Файл «{value}» не загружен: файлы этого портала заняли всё своё место на нашем сервере ({limit}). Отправленный файл "
@@ -137,7 +135,7 @@ CARD_CLOSED = Text(
     "Bitrix24 did not let the app read the card, so the phone is unknown ({code}). Give the app the CRM permission, "
     "or have an administrator with access to this card open the app.",
     "Битрикс24 не дал приложению прочитать карточку, поэтому телефон неизвестен ({code}). Дайте приложению право «CRM» "
-    "или пусть приложение откроет администратор, которому эта карточка доступна.",
+    "или пусть его откроет администратор, которому эта карточка доступна.",
 )
 
 

@@ -49,8 +49,8 @@ class SendButtons(SendAction):
     name = "send_buttons"
     title = Text("WhatsApp: buttons", "WhatsApp: кнопки")
     description = Text(
-        "Sends a text with up to three buttons while the 24-hour window is open; can wait for the client's choice",
-        "Отправляет текст с кнопками (до трёх), пока открыто 24-часовое окно; может дождаться выбора клиента",
+        "Sends a text with up to three buttons while the 24-hour window is open. Can wait for the client's choice",
+        "Отправляет текст с кнопками (до трёх), пока открыто окно 24 часа. Может дождаться выбора клиента",
     )
 
     class Content(Properties):
@@ -63,7 +63,7 @@ class SendButtons(SendAction):
             metadata={
                 "title": Text("Buttons", "Кнопки"),
                 "hint": Text(
-                    "From 1 to 3, up to 20 characters each. With an id for conditions: Yes|yes",
+                    "1 to 3, up to 20 characters each. With an ID for conditions: Yes|yes",
                     "От 1 до 3, до 20 символов каждая. С кодом для условий: Да|yes",
                 ),
             },
@@ -85,7 +85,7 @@ def _button(line: str, position: int) -> messages.Button:
     title, *ids = (part.strip() for part in line.split("|"))
     if len(ids) > 1:
         problem = Text(
-            "Not sent: button {n} has more than one “|”. Write the title, “|” and the id: Yes|yes.",
+            "Not sent: button {n} has more than one “|”. Write the title, “|” and the ID: Yes|yes.",
             "Не отправили: у кнопки {n} больше одной черты «|». Напишите название, черту и код: Да|yes.",
         )
         raise refused("buttons_invalid", at="buttons", position=position, problem=problem.format(n=position))

@@ -23,8 +23,8 @@ class SendContact(SendAction):
     name = "send_contact"
     title = Text("WhatsApp: contact", "WhatsApp: контакт")
     description = Text(
-        "Sends a card with name and phones that the client saves with one tap, while the 24-hour window is open",
-        "Отправляет карточку с именем и телефонами, которую клиент сохранит одним нажатием, пока открыто 24-часовое окно",
+        "Sends a contact card that the client can save with one tap, while the 24-hour window is open",
+        "Отправляет карточку контакта, которую клиент сохранит одним нажатием, пока открыто окно 24 часа",
     )
 
     class Content(Properties):
@@ -33,8 +33,8 @@ class SendContact(SendAction):
             metadata={
                 "title": _CONTACT,
                 "hint": Text(
-                    "Id of a CRM contact. Empty: the card is made of the fields below",
-                    "ID контакта в CRM. Пусто: карточка составляется из полей ниже",
+                    "ID of a CRM contact. Empty: the card is made of the fields below",
+                    "ID контакта в CRM. Пусто: карточка составится из полей ниже",
                 ),
             },
         )

@@ -13,7 +13,7 @@ from bx24.properties import Properties
 from gupshup import messages
 
 KINDS: dict[str, Text] = {
-    "auto": Text("by its content", "по содержимому"),
+    "auto": Text("detect automatically", "определить автоматически"),
     "image": Text("image", "изображение"),
     "video": Text("video", "видео"),
     "audio": Text("audio", "аудио"),
@@ -21,8 +21,8 @@ KINDS: dict[str, Text] = {
 }
 
 CAPTION_DROPPED = Text(
-    "WhatsApp shows no caption under an audio: it was left out.",
-    "У аудио в WhatsApp подписи не бывает: она не отправлена.",
+    "WhatsApp shows no caption under audio, so the caption was left out.",
+    "У аудио в WhatsApp подписи не бывает, поэтому она не отправлена.",
 )
 
 
@@ -30,8 +30,8 @@ class SendFile(SendAction):
     name = "send_file"
     title = Text("WhatsApp: file", "WhatsApp: файл")
     description = Text(
-        "Sends an image, a video, an audio or a document while the 24-hour window is open",
-        "Отправляет изображение, видео, аудио или документ, пока открыто 24-часовое окно",
+        "Sends an image, a video, an audio file or a document while the 24-hour window is open",
+        "Отправляет изображение, видео, аудио или документ, пока открыто окно 24 часа",
     )
 
     class Content(Properties):
@@ -40,7 +40,7 @@ class SendFile(SendAction):
             metadata={
                 "title": Text("File", "Файл"),
                 "hint": Text(
-                    "An https link, the id of a file on Drive, the code of a CRM field, or a public Drive link",
+                    "An https link, the ID of a file on Drive, the code of a CRM field, or a public Drive link",
                     "Ссылка https, ID файла на Диске, код поля CRM или публичная ссылка Диска",
                 ),
             },
@@ -54,7 +54,9 @@ class SendFile(SendAction):
             load_default="",
             metadata={
                 "title": Text("Caption", "Подпись"),
-                "hint": Text("Up to 1024 characters; an audio has none", "До 1024 символов; у аудио подписи не бывает"),
+                "hint": Text(
+                    "Up to 1024 characters. Audio has no caption", "До 1024 символов. У аудио подписи не бывает"
+                ),
                 "type": "text",
             },
         )
@@ -62,7 +64,10 @@ class SendFile(SendAction):
             load_default="",
             metadata={
                 "title": Text("File name", "Имя файла"),
-                "hint": Text("As the client sees it; empty: its own", "Как его увидит клиент; пусто: исходное"),
+                "hint": Text(
+                    "As the client sees it. Empty: the name of the original file",
+                    "Каким его увидит клиент. Пусто: имя исходного файла",
+                ),
             },
         )
 

@@ -17,8 +17,8 @@ class SendList(SendAction):
     name = "send_list"
     title = Text("WhatsApp: list", "WhatsApp: список")
     description = Text(
-        "Sends a text with a list of up to ten rows while the 24-hour window is open; can wait for the client's choice",
-        "Отправляет текст со списком (до десяти строк), пока открыто 24-часовое окно; может дождаться выбора клиента",
+        "Sends a text with a list of up to ten rows while the 24-hour window is open. Can wait for the client's choice",
+        "Отправляет текст со списком (до десяти строк), пока открыто окно 24 часа. Может дождаться выбора клиента",
     )
 
     class Content(Properties):

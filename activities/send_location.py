@@ -16,8 +16,8 @@ from gupshup import messages
 _FIELDS = ("latitude", "longitude")
 _TITLES = {"latitude": Text("Latitude", "Широта"), "longitude": Text("Longitude", "Долгота")}
 _TWICE = Text(
-    "One of the two fields holds a pair, the other something else. Leave the pair in both, or one number in each.",
-    "В одном из двух полей пара координат, а в другом — что-то другое. Оставьте в обоих пару или в каждом одно число.",
+    "One of the fields holds a pair of coordinates, the other something else. Put the pair into both or a number into each.",
+    "В одном из двух полей пара координат, а в другом — что-то другое. Укажите пару в обоих полях или число в каждом.",
 )
 _NUMBER = "([+-]?[0-9]{1,3}(?:[.,][0-9]+)?)"
 _WHOLE, _DOTTED, _COMMAED = "[+-]?[0-9]{1,3}", r"[+-]?[0-9]{1,3}\.[0-9]+", "[+-]?[0-9]{1,3},[0-9]+"
@@ -34,7 +34,10 @@ _AS_TYPED = str.maketrans({"−": "-", "–": "-", "°": None})
 class SendLocation(SendAction):
     name = "send_location"
     title = Text("WhatsApp: location", "WhatsApp: геолокация")
-    description = Text("Sends a point on the map", "Отправляет точку на карте")
+    description = Text(
+        "Sends a point on the map while the 24-hour window is open",
+        "Отправляет точку на карте, пока открыто окно 24 часа",
+    )
 
     class Content(Properties):
         latitude = DecimalFloat(
@@ -44,8 +47,8 @@ class SendLocation(SendAction):
             metadata={
                 "title": _TITLES["latitude"],
                 "hint": Text(
-                    "Degrees, north is positive; a pair like “54.9885, 73.3686” is understood in either field",
-                    "Градусы, север — со знаком плюс; можно вставить пару «54.9885, 73.3686» в любое из двух полей",
+                    "In degrees, north is positive. A pair like “54.9885, 73.3686” is understood in either field",
+                    "В градусах, север — со знаком плюс. Пару «54.9885, 73.3686» можно вставить в любое из двух полей",
                 ),
             },
         )
@@ -55,7 +58,7 @@ class SendLocation(SendAction):
             validate=Range(-180, 180),
             metadata={
                 "title": _TITLES["longitude"],
-                "hint": Text("Degrees, east is positive", "Градусы, восток — со знаком плюс"),
+                "hint": Text("In degrees, east is positive", "В градусах, восток — со знаком плюс"),
             },
         )
         place = fields.String(load_default="", metadata={"title": Text("Name of the place", "Название места")})

@@ -46,8 +46,8 @@ class SendTemplate(SendAction):
     name = "send_template"
     title = Text("WhatsApp: template", "WhatsApp: шаблон")
     description = Text(
-        "Sends an approved template with variables; works at any time, also as the first message",
-        "Отправляет одобренный шаблон с переменными; работает в любое время, в том числе первым сообщением",
+        "Sends an approved template with variables, at any time, also as the first message",
+        "Отправляет одобренный шаблон с переменными в любое время, в том числе первым сообщением",
     )
 
     class Content(Properties):
@@ -55,7 +55,7 @@ class SendTemplate(SendAction):
             required=True,
             metadata={
                 "title": Text("Template", "Шаблон"),
-                "hint": Text("Its Gupshup id or its name", "Идентификатор Gupshup или название"),
+                "hint": Text("Its name or its Gupshup ID", "Название шаблона или его ID в Gupshup"),
             },
         )
         language = fields.String(
@@ -63,7 +63,7 @@ class SendTemplate(SendAction):
             metadata={
                 "title": Text("Template language", "Язык шаблона"),
                 "hint": Text(
-                    "Needed if one name exists in several languages", "Нужен, если название есть на нескольких"
+                    "Needed if the template exists in several languages", "Нужен, если шаблон есть на нескольких языках"
                 ),
             },
         )
@@ -73,8 +73,8 @@ class SendTemplate(SendAction):
             metadata={
                 "title": _PARAMS,
                 "hint": Text(
-                    "In order: the header's, then the body's. May be numbered: [1] Anna, [2] 512",
-                    "По порядку: заголовка, затем текста. Можно с номерами: [1] Анна, [2] 512",
+                    "In order: the header's, then the text's. May be numbered: [1] Anna, [2] 512",
+                    "По порядку: сначала заголовка, затем текста. Можно с номерами: [1] Анна, [2] 512",
                 ),
             },
         )
@@ -83,7 +83,7 @@ class SendTemplate(SendAction):
             metadata={
                 "title": _HEADER,
                 "hint": Text(
-                    "For templates with media: an https link, the id of a file on Drive or the code of a CRM field",
+                    "For templates with media: an https link, the ID of a file on Drive or the code of a CRM field",
                     "Для шаблонов с медиа: ссылка https, ID файла на Диске или код поля CRM",
                 ),
             },
@@ -94,8 +94,8 @@ class SendTemplate(SendAction):
             metadata={
                 "title": _BUTTONS,
                 "hint": Text(
-                    "In button order: the tail of a link, the code to copy",
-                    "По порядку кнопок: хвост ссылки, код для копирования",
+                    "In the order of the buttons: the end of a link, or the code to copy",
+                    "По порядку кнопок: конец ссылки или код для копирования",
                 ),
             },
         )

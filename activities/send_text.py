@@ -26,8 +26,8 @@ class SendText(SendAction):
     name = "send_text"
     title = Text("WhatsApp: text", "WhatsApp: текст")
     description = Text(
-        "Sends a text while the 24-hour window is open, and waits as long as you choose",
-        "Отправляет текст, пока открыто 24-часовое окно, и ждёт столько, сколько вы выберете",
+        "Sends a text while the 24-hour window is open. Can wait until it is delivered, read or answered",
+        "Отправляет текст, пока открыто окно 24 часа. Может дождаться доставки, прочтения или ответа",
     )
 
     class Content(Properties):

@@ -16,8 +16,8 @@ class WaitReply(Action):
     name = "wait_reply"
     title = Text("WhatsApp: wait for a reply", "WhatsApp: ждать ответ")
     description = Text(
-        "Waits until the client writes or taps a button; also takes an answer to the message this workflow sent last",
-        "Ждёт, пока клиент напишет или нажмёт кнопку; учитывает и ответ на последнее сообщение этого процесса",
+        "Waits until the client writes or taps a button. Also takes an answer to the last message of this workflow",
+        "Ждёт, пока клиент напишет или нажмёт кнопку. Учитывает и ответ на последнее сообщение этого процесса",
     )
     results: ClassVar[Results] = {**STATUS_RESULTS, **REPLY_RESULTS}
 
@@ -28,8 +28,8 @@ class WaitReply(Action):
             metadata={
                 "title": Text("Answers that count", "Какие ответы подходят"),
                 "hint": Text(
-                    "Text or id of a button, in capitals or not; empty: any answer",
-                    "Текст или код кнопки, регистр не важен; пусто — любой ответ",
+                    "The text of an answer, or the ID of a button. Capitals do not matter. Empty: any answer",
+                    "Текст ответа или код кнопки, регистр не важен. Пусто: любой ответ",
                 ),
             },
         )

@@ -77,10 +77,10 @@ _TABLE = (
         "Not delivered: Gupshup could not reach WhatsApp. Run it again in a few minutes.",
         "Не доставлено: Gupshup не смог связаться с WhatsApp. Повторите через несколько минут."),
     _rows("1001", _C, _ACCOUNT,
-        "Not delivered: Gupshup does not connect this number with your app ({reason}). Check the app name of the "
-        "line; in a sandbox the recipient first writes PROXY and the app name.",
-        "Не доставлено: Gupshup не связал номер с вашим приложением ({reason}). Проверьте имя приложения у линии; в "
-        "песочнице получатель сначала пишет PROXY и имя приложения."),
+        "Not delivered: Gupshup does not connect this number with your app ({reason}). Check the line's app name. In "
+        "a sandbox, the recipient first has to write PROXY and the app name.",
+        "Не доставлено: Gupshup не связал номер с вашим приложением ({reason}). Проверьте имя приложения у линии. В "
+        "песочнице получатель сначала должен написать PROXY и имя приложения."),
     _rows("1002", _P, _MESSAGE,
         "Not delivered: this number is not on WhatsApp. Check it or use another channel.",
         "Не доставлено: у номера нет WhatsApp. Проверьте номер или выберите другой канал."),
@@ -96,8 +96,8 @@ _TABLE = (
         "Not delivered: the 24-hour window is closed. Send a template.",
         "Не доставлено: окно 24 часа закрыто. Отправьте шаблон."),
     _rows("1009", _P, _MESSAGE,
-        "Not delivered: Gupshup misses a required value ({reason}). Check that no field of the robot is empty.",
-        "Не доставлено: Gupshup не хватает обязательного значения ({reason}). Проверьте, что поля робота заполнены."),
+        "Not delivered: a value that Gupshup requires is missing ({reason}). Check that no field of the robot is empty.",
+        "Не доставлено: не хватает обязательного значения ({reason}). Проверьте, что поля робота заполнены."),
     _rows("1010", _P, _MESSAGE,
         "Not delivered: WhatsApp could not open the file's link. Give a public https link; a sandbox app takes only "
         "Gupshup's own samples.",
@@ -144,12 +144,12 @@ _TABLE = (
         "Не доставлено: WhatsApp ограничил номер из-за жалоб на спам. Остановите рекламу с него и проверьте качество "
         "номера в консоли Gupshup."),
     _rows("472 130472", _D, _MESSAGE,
-        "Not delivered: Meta shows this client no marketing for the time of an experiment. Use another channel, or "
+        "Not delivered: this client gets no marketing for now, because Meta runs an experiment. Use another channel, or "
         "send a utility template.",
         "Не доставлено: Meta на время эксперимента не показывает этому клиенту рекламу. Выберите другой канал или "
         "отправьте сервисный шаблон."),
     _rows("480 1021", _P, _MESSAGE,
-        "Not delivered: WhatsApp's check of the number or its limits refused it ({reason}). Check the number.",
+        "Not delivered: WhatsApp refused it after checking the number or its limits ({reason}). Check the number.",
         "Не доставлено: сообщение не прошло проверку номера или лимитов WhatsApp ({reason}). Проверьте номер."),
     _rows("492 131050", _P, _MESSAGE,
         "Not delivered: the client stopped your marketing. Send this client no more marketing templates.",
@@ -219,8 +219,8 @@ _TABLE = (
         "Not delivered: your number is not registered with WhatsApp. Register it again in the Gupshup console.",
         "Не доставлено: ваш номер не зарегистрирован в WhatsApp. Зарегистрируйте его заново в консоли Gupshup."),
     _rows("131049", _D, _MESSAGE,
-        "Not delivered: the client got much advertising lately, and WhatsApp held yours back. Try again after 24 "
-        "hours at the earliest.",
+        "Not delivered: the client got much advertising lately, and WhatsApp held yours back. Wait at least 24 hours "
+        "before you try again.",
         "Не доставлено: клиент получил много рекламы, и WhatsApp не пропустил вашу. Повторите не раньше чем через "
         "сутки."),
     _rows("131051", _P, _MESSAGE,
@@ -259,7 +259,7 @@ _TABLE = (
         "choose another.",
         "Не доставлено: шаблона на этом языке нет, или он не одобрен. Обновите шаблоны и выберите другой."),
     _rows("132005", _P, _MESSAGE,
-        "Not delivered: the template became too long with these values. Shorten the values.",
+        "Not delivered: the template is too long with these values. Shorten the values.",
         "Не доставлено: с этими значениями шаблон стал слишком длинным. Сократите значения."),
     _rows("132007", _P, _TEMPLATE,
         "Not delivered: the template breaks WhatsApp's content rules. Choose another template.",
@@ -298,8 +298,8 @@ _TABLE = (
         "Not sent: Gupshup does not accept the API key of the line. Copy the current key from the Gupshup console.",
         "Не отправлено: Gupshup не принял ключ API этой линии. Скопируйте действующий ключ из консоли Gupshup."),
     _rows("gupshup_404", _C, _ACCOUNT,
-        "Not sent: Gupshup does not know this app. Check the app id of the line.",
-        "Не отправлено: Gupshup не знает такого приложения. Проверьте id приложения у линии."),
+        "Not sent: Gupshup does not know this app. Check the line's App ID.",
+        "Не отправлено: Gupshup не знает такого приложения. Проверьте App ID линии."),
     _rows("gupshup_413", _P, _MESSAGE,
         "Not sent: the message is too large for Gupshup. Shorten it.",
         "Не отправлено: сообщение слишком большое для Gupshup. Сократите его."),
@@ -316,11 +316,11 @@ _TABLE = (
         "Неизвестно: связь с Gupshup оборвалась после запроса, поэтому сообщение могло уйти. Уточните у клиента, "
         "прежде чем отправлять ещё раз."),
     _rows("gupshup_unreachable", _R, _MESSAGE,
-        "Not sent: no connection to Gupshup. It is tried again by itself; check the server's network if it lasts.",
+        "Not sent: no connection to Gupshup. We will try again automatically; check the server's network if it lasts.",
         "Не отправлено: нет связи с Gupshup. Отправка повторится сама; если это надолго, проверьте сеть сервера."),
     _rows("gupshup_app_id", _C, _ACCOUNT,
-        "Not possible: the line has no app id. Copy it from the app's settings in the Gupshup console.",
-        "Не получилось: у линии не указан id приложения. Скопируйте его из настроек приложения в консоли Gupshup."),
+        "Not possible: the line has no App ID. Copy it from the app's settings in the Gupshup console.",
+        "Не получилось: у линии не указан App ID. Скопируйте его из настроек приложения в консоли Gupshup."),
 )  # fmt: skip
 
 # A 400 is about the message, unless Gupshup's words name the line's settings (Gupshup docs: reference/msg).
@@ -335,7 +335,7 @@ _BAD_DESTINATION = "invalid destination"
 _DESTINATION = _Row(
     _P,
     _MESSAGE,
-    "Not sent: Gupshup does not take the client's phone. Write it with the country code.",
+    "Not sent: Gupshup does not accept the client's phone. Write it with the country code.",
     "Не отправлено: Gupshup не принял телефон клиента. Укажите его с кодом страны.",
 )
 _UNKNOWN = _Row(
@@ -348,6 +348,14 @@ _UNKNOWN = _Row(
 
 _ROWS = {code: row for rows in _TABLE for code, row in rows.items()}
 KNOWN_CODES = frozenset(_ROWS)
+
+
+def meanings() -> list[tuple[str, ...]]:
+    """The known codes in the table's order; those that mean the same are together."""
+    together: dict[_Row, list[str]] = {}
+    for code, row in _ROWS.items():
+        together.setdefault(row, []).append(code)
+    return [tuple(codes) for codes in together.values()]
 
 
 def names_bad_settings(reason: str) -> bool:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
+from itertools import zip_longest
 from typing import Any, Self
 from urllib.parse import quote
 
@@ -136,6 +137,15 @@ class TemplateInfo:
             raise problems.missing_header(wanted)
         if given != wanted:
             raise problems.unwanted_header()
+
+    def with_samples(self) -> tuple[str, str]:
+        """Header and text with the samples in place of their variables; a variable without a sample stays as it is."""
+        given = [
+            sample or f"{{{{{name}}}}}"
+            for name, sample in zip_longest(self.header_vars + self.body_vars, self.samples, fillvalue="")
+        ]
+        header = _filled_in(self.header, self.header_vars, given)
+        return header, _filled_in(self.body, self.body_vars, given[len(self.header_vars) :])
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -17,7 +17,7 @@ class Client(Properties):
         metadata={
             "title": Text("Phone", "Телефон"),
             "hint": Text(
-                "Empty: the phone of the item's contact or company",
+                "Empty: the phone of the item's client, a contact or a company",
                 "Пусто: телефон контакта или компании из карточки",
             ),
         },
@@ -36,6 +36,9 @@ ROBOTS: dict[str, tuple[Action, Text]] = {
         ("send_contact", Text("WhatsApp: contact to the client", "WhatsApp: контакт клиенту")),
         ("send_location", Text("WhatsApp: location to the client", "WhatsApp: геолокация клиенту")),
         ("wait_reply", Text("WhatsApp: wait for the client's reply", "WhatsApp: ждать ответ клиента")),
-        ("check_window", Text("WhatsApp: is the client's window open", "WhatsApp: можно ли написать клиенту")),
+        (
+            "check_window",
+            Text("WhatsApp: is the client's 24-hour window open?", "WhatsApp: окно 24 часа с клиентом открыто?"),
+        ),
     )
 }

@@ -8,7 +8,21 @@ from werkzeug.routing import IntegerConverter
 from messaging.limits import bounds
 from messaging.runtime import Runtime
 from messaging.system.embedded_redis import QueueServerError
-from web import commands, failures, files, frames, health, install, pages, refusals, runs, settings, texts, webhooks
+from web import (
+    commands,
+    failures,
+    files,
+    frames,
+    front,
+    health,
+    install,
+    pages,
+    refusals,
+    runs,
+    settings,
+    texts,
+    webhooks,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +45,7 @@ def build(runtime: Runtime) -> Flask:
     texts.attach(app)
     failures.attach(app)
     refusals.attach(app, runtime)
-    for module in (frames, install, pages, settings, runs, webhooks, files, health):
+    for module in (front, frames, install, pages, settings, runs, webhooks, files, health):
         app.register_blueprint(module.blueprint)
     commands.attach(app)
 

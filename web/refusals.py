@@ -12,7 +12,7 @@ from messaging.limits import bounds
 from messaging.runtime import Runtime
 
 #: Blueprints, by their names; what belongs to none of them, a wrong address for example, came to OTHER.
-DOORS = frozenset({"runs", "webhooks", "bx24", "settings", "frames", "pages", "files", "health"})
+DOORS = frozenset({"runs", "webhooks", "bx24", "settings", "frames", "pages", "front", "files", "health"})
 OTHER = "other"
 
 

@@ -9,9 +9,9 @@ from messaging.store.models import Line, Message, Run
 from messaging.store.states import OutcomeKind
 
 _NO_REPLY = Text("the client did not answer", "клиент не отвечал")
-_VALUES_MISSING = Text("we asked for what was missing, {n} times", "не хватало данных, спрашивали {n} раз")
+_VALUES_MISSING = Text("data was missing, we asked for it {n} times", "не хватало данных, запросов {n}")
 _TRIED_AGAIN = Text(
-    "Gupshup was not reachable or asked us to slow down; tried {n} times",
+    "Gupshup did not answer or asked us to slow down, attempts: {n}",
     "Gupshup не отвечал или просил подождать, попыток {n}",
 )
 _EARLIER_MESSAGE = Text(
@@ -19,17 +19,17 @@ _EARLIER_MESSAGE = Text(
 )
 _LINE_STOPPED = Text("the line was stopped", "линия была остановлена")
 _LINE_BUSY = Text(
-    "the line was paused or sent other messages first, at its pace",
+    "the line was paused, or sent other messages first at its own pace",
     "линия была на паузе или отправляла другие сообщения в своём темпе",
 )
 _PHONE_OFF = Text("the phone was off or without internet", "телефон был выключен или не в сети")
 _CHAT_NOT_OPENED = Text("the client had not opened the chat", "клиент не открывал чат")
-_QUEUE_OF_GUPSHUP = Text("Gupshup had it in its own queue", "сообщение стояло в очереди Gupshup")
-_ANSWER_REFUSED = Text("Bitrix24 did not take the answer, tried {n} times", "Битрикс24 не принимал ответ, попыток {n}")
+_QUEUE_OF_GUPSHUP = Text("the message was in Gupshup's queue", "сообщение стояло в очереди Gupshup")
+_ANSWER_REFUSED = Text("Bitrix24 did not take the answer, attempts: {n}", "Битрикс24 не принимал ответ, попыток {n}")
 #: Outcome of the run → what it waited for before it ended.
 _BEFORE_THE_END: dict[str, Text] = {
     OutcomeKind.UNKNOWN: Text("we waited for news from Gupshup", "ждали вестей от Gupshup"),
-    OutcomeKind.TIMEOUT: Text("the wait ran to its end", "время ожидания шло до конца"),
+    OutcomeKind.TIMEOUT: Text("it was waited until the time ran out", "ждали до конца отведённого времени"),
 }
 
 

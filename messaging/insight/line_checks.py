@@ -87,16 +87,35 @@ def _asked(runtime: Runtime, line: Line, name: str) -> Result:
             found = CHECKS[name](runtime, line)
         except GupshupError as error:
             found = {name: _no_answer(error)}
-        results = {key: Result(*answer[:2], runtime.clock(), answer[2]) for key, answer in found.items()}
+        before = last(runtime, line.id)
+        results = {key: _result(answer, runtime.clock(), before.get(key)) for key, answer in found.items()}
         _keep(runtime, line.id, results)
         return results[name]
+
+
+def _result(answer: Answer, at: datetime, before: Result | None) -> Result:
+    """What a check found. Without an answer of Gupshup's, `facts` say since when, and what was known before (`known`)."""
+    state, code, facts = answer
+    if state != "unknown":
+        return Result(state, code, at, facts)
+    if before is None:
+        return Result(state, code, at, {**facts, "since": at.isoformat()})
+    if before.state == "unknown":
+        return Result(state, code, at, {**before.facts, **facts})
+    return Result(state, code, at, {**facts, "since": at.isoformat(), "known": _dumped(before)})
+
+
+def known_before(result: Result) -> Result | None:
+    """What was found before Gupshup stopped answering; None if it answers, or nothing was known."""
+    known = result.facts.get("known") if result.state == "unknown" else None
+    return _loaded(known) if known else None
 
 
 def last(runtime: Runtime, line_id: int) -> dict[str, Result]:
     """What the checks of a line found last, by name; those that never ran are missing."""
     try:
         kept: dict[bytes, bytes] = runtime.redis.hgetall(_key(line_id))  # type: ignore[assignment]  # nothing is decoded
-        return {name.decode(): _loaded(raw) for name, raw in kept.items() if name.decode() in CHECKS}
+        return {name.decode(): _loaded(json.loads(raw)) for name, raw in kept.items() if name.decode() in CHECKS}
     except (RedisError, QueueServerError, ValueError, TypeError, KeyError) as error:
         log.warning("checks are not remembered", line=line_id, error=type(error).__name__)
         return {}
@@ -115,9 +134,7 @@ def _key(line_id: int) -> str:
 
 
 def _keep(runtime: Runtime, line_id: int, results: dict[str, Result]) -> None:
-    rows: dict[Any, Any] = {
-        name: json.dumps({**asdict(one), "at": one.at.isoformat()}) for name, one in results.items()
-    }
+    rows: dict[Any, Any] = {name: json.dumps(_dumped(one)) for name, one in results.items()}
     try:
         runtime.redis.hset(_key(line_id), mapping=rows)
         runtime.redis.expire(_key(line_id), KEPT_S)
@@ -125,8 +142,11 @@ def _keep(runtime: Runtime, line_id: int, results: dict[str, Result]) -> None:
         log.warning("checks are not remembered", line=line_id, error=type(error).__name__)
 
 
-def _loaded(raw: bytes) -> Result:
-    row = json.loads(raw)
+def _dumped(result: Result) -> dict[str, Any]:
+    return {**asdict(result), "at": result.at.isoformat()}
+
+
+def _loaded(row: Mapping[str, Any]) -> Result:
     return Result(row["state"], row["code"], datetime.fromisoformat(row["at"]), row["facts"])
 
 
@@ -185,9 +205,11 @@ def refusals(runtime: Runtime, new: lines.NewLine) -> dict[str, str]:
 
 def worst(results: Mapping[str, Result]) -> str:
     """What a badge of the line says: `key`, `wrong`, `unknown` or "", by the worst of these results."""
-    if any(result.code == "key_refused" for result in results.values()):
+    # What was wrong before Gupshup stopped answering is not right because nobody can ask.
+    found = [one for result in results.values() for one in (result, known_before(result)) if one is not None]
+    if any(result.code == "key_refused" for result in found):
         return "key"
-    states = {result.state for result in results.values()}
+    states = {result.state for result in found}
     return "wrong" if "wrong" in states else "unknown" if "unknown" in states else ""
 
 

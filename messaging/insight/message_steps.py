@@ -29,7 +29,7 @@ _ARRIVALS = (
     _Arrival(
         "accepted_at",
         StatusKind.ENQUEUED,
-        Text("Gupshup accepted it · id {id}", "Gupshup принял · id {id}"),
+        Text("Gupshup accepted it", "Gupshup принял сообщение"),
         "tick",
     ),
     _Arrival("sent_at", StatusKind.SENT, Text("Sent to WhatsApp", "Отправлено в WhatsApp"), "tick"),
@@ -39,11 +39,11 @@ _ARRIVALS = (
     _Arrival("read_at", StatusKind.READ, Text("Read", "Прочитано"), "double-tick", "info"),
 )
 _CONNECTION_BROKE = Text(
-    "The connection broke after the request was written. It may have been sent, so we do not repeat it.",
-    "Связь оборвалась после отправки. Сообщение могло уйти, поэтому мы не повторяем его сами.",
+    "The connection broke after the request was written. The message may have left, so we do not send it again.",
+    "Связь оборвалась после отправки. Сообщение могло уйти, поэтому сами мы его не повторяем.",
 )
 _REFUSED_TOO_LATE = Text(
-    "A refusal came after the delivery; it changes nothing", "После доставки пришёл отказ; он ничего не меняет"
+    "A refusal came after the delivery. It changes nothing", "После доставки пришёл отказ. Он ничего не меняет"
 )
 
 
@@ -68,7 +68,7 @@ def _queued(message: Message, line: Line | None) -> Step:
 def _handed_over(message: Message) -> Step | None:
     if message.status == MessageStatus.QUEUED:
         return None
-    words = Text("Handed over to Gupshup", "Передаём в Gupshup")
+    words = Text("Handed over to Gupshup", "Передано в Gupshup")
     if message.attempts > 1:
         words = Text(f"{words.en}, attempt {message.attempts}", f"{words.ru}, попытка {message.attempts}")
     return Step(message.claimed_at, words, "up")
@@ -86,12 +86,11 @@ def _arrived(message: Message, arrival: _Arrival, bodies: Mapping[StatusKind, st
     details: tuple[tuple[Text, str], ...] = ()
     if arrival.event == StatusKind.ENQUEUED:
         details = (
-            (Text("Id at Gupshup", "Id в Gupshup"), message.gupshup_id or ""),
-            (Text("Id at WhatsApp", "Id в WhatsApp"), message.whatsapp_id or ""),
+            (Text("Gupshup ID", "ID в Gupshup"), message.gupshup_id or ""),
+            (Text("WhatsApp ID", "ID в WhatsApp"), message.whatsapp_id or ""),
         )
     at: datetime | None = getattr(message, arrival.column)
-    words = arrival.words.format(id=_shortened(message.gupshup_id or ""))
-    return Step(at, words, arrival.sign, arrival.mood, details=details, raw=bodies.get(arrival.event, ""))
+    return Step(at, arrival.words, arrival.sign, arrival.mood, details=details, raw=bodies.get(arrival.event, ""))
 
 
 def _failed(message: Message, bodies: Mapping[StatusKind, str]) -> Step | None:
@@ -106,10 +105,6 @@ def _trouble(
 ) -> Step:
     details = (
         (Text("Code", "Код"), message.error_code),
-        (Text("The provider's words", "Слова провайдера"), logs.scrub(message.error_reason)),
+        (Text("In the provider's words", "Дословно от провайдера"), logs.scrub(message.error_reason)),
     )
     return Step(at, words, sign, mood, details=details, raw=bodies.get(StatusKind.FAILED, ""))
-
-
-def _shortened(name: str) -> str:
-    return name if len(name) <= 12 else f"{name[:4]}…{name[-4:]}"

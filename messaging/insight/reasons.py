@@ -15,11 +15,61 @@ from messaging.insight.search_rows import status_of
 from messaging.store.models import Line, Message, Portal, Run
 from messaging.store.states import MessageStatus, OutcomeKind
 
-#: Code → what to do, where the catalogue's text is nothing but a problem that was put into it, or one of two.
-_PROBLEM = {
+#: Code → its text without the values that a run puts into it. Codes whose text has no values are missing.
+_WITHOUT_VALUES = {
+    "invalid_phone": Text(
+        "The phone is not a valid number. Write it with the country code, for example +7 916 123-45-67.",
+        "Такого телефона не бывает. Запишите номер с кодом страны, например +7 916 123-45-67.",
+    ),
+    "line_not_found": Text(
+        "There is no such line. Choose another line in the robot, or leave the field empty.",
+        "Такой линии нет. Выберите в роботе другую линию или оставьте поле пустым.",
+    ),
+    "value_missing": Text(
+        "A field of the robot is empty. Fill it in. If it takes its value from the card, check that the card has one.",
+        "Поле робота пустое. Заполните его. Если значение берётся из карточки, проверьте, что оно там есть.",
+    ),
+    "value_invalid": Text(
+        "A field of the robot has a wrong value. Correct it in the robot.",
+        "В поле робота неверное значение. Исправьте его в роботе.",
+    ),
+    "text_too_long": Text(
+        "A text has more characters than WhatsApp takes. Shorten it, or the field of the card that is put into it.",
+        "В тексте больше символов, чем принимает WhatsApp. Сократите его или поле карточки, которое в него подставляется.",
+    ),
+    "template_not_found": Text(
+        "There is no such template on the line. Check its name and language in the Gupshup console, and that the line has "
+        "its App ID.",
+        "Такого шаблона на линии нет. Проверьте название и язык в консоли Gupshup и указан ли у линии App ID.",
+    ),
+    "template_not_approved": Text(
+        "WhatsApp has not approved the template, or has paused it. Wait for its approval or choose another template.",
+        "WhatsApp не одобрил шаблон или приостановил его. Дождитесь одобрения или выберите другой шаблон.",
+    ),
+    "template_ambiguous": Text(
+        "The template exists in several languages. Fill in the field “Template language”.",
+        "Шаблон есть на нескольких языках. Заполните поле «Язык шаблона».",
+    ),
     "template_params": Text(
         "The values do not fit the template. Open the robot and fill in its variables.",
         "Значения не подошли к шаблону. Откройте робота и заполните переменные.",
+    ),
+    "file_unreachable": Text(
+        "The file could not be fetched. Check its link in a private window of the browser, or put the file on Drive.",
+        "Не удалось получить файл. Проверьте ссылку в окне инкогнито или положите файл на Диск.",
+    ),
+    "file_too_large": Text(
+        "The file is too large. WhatsApp takes images of up to 5 MB, video and audio of up to 16 MB, documents of up to "
+        "100 MB.",
+        "Файл слишком большой. WhatsApp принимает изображения до 5 МБ, видео и аудио до 16 МБ, документы до 100 МБ.",
+    ),
+    "file_type": Text(
+        "WhatsApp does not take this type of file as what the robot sends. Choose another kind of file, or “document”.",
+        "WhatsApp не принимает файл такого типа. Выберите в роботе другой вид файла или «документ».",
+    ),
+    "contact_not_found": Text(
+        "The contact cannot be sent: it is not in CRM, or it has no phone. Check the field “Contact” of the robot.",
+        "Контакт нельзя отправить: его нет в CRM или у него нет телефона. Проверьте поле «Контакт» в роботе.",
     ),
     "buttons_invalid": Text(
         "The buttons cannot be sent like this. Correct their titles in the robot.",
@@ -30,27 +80,16 @@ _PROBLEM = {
         "Такой список отправить нельзя. Исправьте его строки в роботе.",
     ),
     "limit_reached": Text(
-        "The portal started too many robots at once, or its files fill their room. Start fewer robots at a time, or send "
+        "The portal started too many robots at once, or its files fill their space. Start fewer robots at a time, or send "
         "fewer files.",
-        "Портал запустил слишком много роботов сразу, или его файлы заняли всё место. Запускайте меньше роботов за раз, "
-        "отправляйте меньше файлов.",
+        "Портал запустил слишком много роботов сразу, или его файлы заняли всё место. Запускайте меньше роботов за раз "
+        "или отправляйте меньше файлов.",
+    ),
+    "internal": Text(
+        "Nothing was sent because of an error on our side. Run the robot again. If it happens again, write to support.",
+        "Ничего не отправлено: ошибка на нашей стороне. Запустите робота снова. Если повторится, напишите в поддержку.",
     ),
 }
-#: Every name that stands in a text of the catalogue.
-_PLACES = (
-    "value",
-    "field",
-    "remedy",
-    "actual",
-    "limit",
-    "status",
-    "languages",
-    "problem",
-    "reason",
-    "size",
-    "media",
-    "trace",
-)
 
 
 def reason_of(run: Run, message: Message | None, line: Line | None, language: str) -> Text | None:
@@ -85,7 +124,7 @@ def explained(code: str, error_text: str, language: str, line: str = "", reason:
         values = _values_in(error_text, text.to(language))
         if values is not None:
             return text.format(**values) if values else text
-    generic = _PROBLEM.get(code) or CATALOGUE[code].format(**dict.fromkeys(_PLACES, "…"))
+    generic = _WITHOUT_VALUES.get(code) or CATALOGUE[code]
     if not error_text:
         return generic
     return Text(generic.en, error_text) if language == "ru" else Text(error_text, generic.ru)

@@ -19,7 +19,7 @@ from messaging.insight.reasons import language_of, reason_of
 from messaging.insight.search_rows import status_of
 from messaging.insight.sent_message import client_view
 from messaging.insight.steps import Step, in_order, with_gaps
-from messaging.insight.wording import STATUS, duration, title
+from messaging.insight.wording import duration, status, title
 from messaging.runs.outcomes import iso
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line, Message, Reply, Run
@@ -42,6 +42,11 @@ class Timeline:
     reason: Text | None
     steps: list[Step]
     sent: dict[str, Any] | None = None
+
+    @property
+    def replies(self) -> list[Step]:
+        """The steps in which the client replied; `quote` is what was written or tapped."""
+        return [step for step in self.steps if step.sign == "reply"]
 
     @property
     def is_wiped(self) -> bool:
@@ -174,7 +179,9 @@ class TimelineBuilder:
         is_told_by_message = self.message is not None and self.message.status == MessageStatus.FAILED
         if run.outcome not in (OutcomeKind.FAILED, OutcomeKind.TIMEOUT) or is_told_by_message:
             return []
-        words = reason_of(run, self.message, self.line, language_of(self.session, run)) or STATUS[run.outcome]
+        words = reason_of(run, self.message, self.line, language_of(self.session, run)) or status(
+            run.outcome, run.action
+        )
         sign, mood = ("cross", "bad") if run.outcome == OutcomeKind.FAILED else ("hourglass", "warn")
         return [Step(run.ended_at, words, sign, mood, details=((Text("Code", "Код"), run.error_code),))]
 
@@ -186,7 +193,7 @@ class TimelineBuilder:
         if message is not None and message.status in (MessageStatus.QUEUED, MessageStatus.SENDING):
             words = self._place_in_queue(message)
         elif run.state == RunState.STORED:
-            words = Text("We prepare the message", "Готовим сообщение")
+            words = Text("The message is being prepared", "Готовим сообщение")
         else:
             until = UNTIL[run.until if message else OutcomeKind.REPLIED]
             words = Text("Waits until {until}", "Ждёт: {until}").format(until=until)
@@ -202,7 +209,7 @@ class TimelineBuilder:
             Message.status == MessageStatus.QUEUED,
             Message.run_id < message.run_id,
         )
-        words = Text("Waits for its turn, {n} before it", "Ждёт своей очереди, перед ним {n}")
+        words = Text("Waits for its turn, {n} ahead of it", "Ждёт своей очереди, перед ним {n}")
         return words.format(n=self.session.scalar(ahead) or 0)
 
 
@@ -215,17 +222,17 @@ def _replied(reply: Reply) -> Step:
 
 def _answer(run: Run) -> Step:
     """Whether Bitrix24 has the result of an ended run, waits for it, or never will."""
-    result = STATUS.get(run.outcome, Text(run.outcome, run.outcome))
+    result = status(run.outcome, run.action)
     if run.answered_at is not None:
         words = Text("Bitrix24 got the result: {word}", "Битрикс24 получил результат: {word}").format(word=result)
-        sent = (Text("Times sent, always the same", "Отправлен раз, всегда один и тот же"), str(run.answers_sent))
+        sent = (Text("Times it was sent", "Сколько раз отправлен"), str(run.answers_sent))
         return Step(run.answered_at, words, "check", "ok", details=(sent,))
     if not run.waits:
         words = Text("The workflow did not wait for a result", "Бизнес-процесс не ждал результата")
         return Step(run.ended_at, words, "check")
     if run.answer_at is not None:
         words = Text("The result for Bitrix24 is ready: {word}", "Результат для Битрикс24 готов: {word}")
-        tries = (Text("Tries", "Попыток"), str(run.answer_tries))
+        tries = (Text("Attempts", "Попыток"), str(run.answer_tries))
         return Step(run.ended_at, words.format(word=result), "clock", details=(tries,))
     words = Text("Bitrix24 no longer waits for the result", "Битрикс24 больше не ждёт результата")
     return Step(run.ended_at, words, "warning", "warn")

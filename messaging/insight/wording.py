@@ -17,8 +17,19 @@ STATUS: dict[str, Text] = {
     OutcomeKind.FAILED: Text("failed", "не доставлено"),
     OutcomeKind.UNKNOWN: Text("unknown", "неизвестно"),
     OutcomeKind.TIMEOUT: Text("timeout", "время вышло"),
-    OutcomeKind.OK: Text("done", "готово"),
+    OutcomeKind.OK: Text("done", "выполнено"),
 }
+#: A failure of an action that sends nothing, so that nothing was to be delivered.
+DID_NOT_RUN = Text("did not run", "не выполнено")
+
+
+def status(name: str, action: str) -> Text:
+    """The status of a run of this action; a name that no status has as it is."""
+    if name == OutcomeKind.FAILED and not action.startswith("send_"):
+        return DID_NOT_RUN
+    return STATUS.get(name, Text(name, name))
+
+
 #: Types of webhooks behind their dot; a type of Gupshup's that is not here is shown as it came.
 _STATUS_EVENTS: dict[str, Text] = {
     **{name: STATUS[name] for name in (OutcomeKind.SENT, OutcomeKind.DELIVERED, OutcomeKind.READ, OutcomeKind.FAILED)},

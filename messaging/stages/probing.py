@@ -27,14 +27,14 @@ from messaging.store.states import LineStatus
 NOTICE_TRIES = 6
 NOTICE_BACKOFF_S, NOTICE_BACKOFF_MAX_S = 60.0, 3600.0
 STOPPED = Text(
-    "WhatsApp: the line “{line}” (+{phone}) is stopped, nothing is sent from it. {why} Code {code}. "
-    "Robots on this line end with this error meanwhile. The line goes on by itself when it works again.",
-    "WhatsApp: линия «{line}» (+{phone}) остановлена, с неё ничего не отправляется. {why} Код {code}. "
-    "Роботы на этой линии пока завершаются с этой ошибкой. Когда всё заработает, линия включится сама.",
+    "WhatsApp: the line “{line}” (+{phone}) is stopped and sends nothing. {why} Code {code}. "
+    "Until then, its robots fail with this error. It goes on automatically when it works again.",
+    "WhatsApp: линия «{line}» (+{phone}) остановлена и ничего не отправляет. {why} Код {code}. "
+    "Её роботы пока завершаются с этой ошибкой. Когда всё заработает, линия включится сама.",
 )
 RESUMED = Text(
-    "WhatsApp: the line “{line}” (+{phone}) works again. What was refused meanwhile is not sent again by itself.",
-    "WhatsApp: линия «{line}» (+{phone}) снова работает. То, что за это время не ушло, само не отправится.",
+    "WhatsApp: the line “{line}” (+{phone}) works again. Messages refused meanwhile are not sent again automatically.",
+    "WhatsApp: линия «{line}» (+{phone}) снова работает. Сообщения, которые за это время не ушли, сами не отправятся.",
 )
 log = structlog.get_logger(__name__)
 

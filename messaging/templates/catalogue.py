@@ -10,9 +10,10 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from activities.errors import refused
+from bx24.i18n import Text
 from gupshup.client import Client
 from gupshup.errors import GupshupError
-from gupshup.templates import TemplateInfo
+from gupshup.templates import TemplateInfo, TemplateStatus
 from messaging.limits.concurrency import PAGE_TIMEOUT
 from messaging.lines import circuit_breaker, lines
 from messaging.runtime import Runtime
@@ -21,6 +22,16 @@ from messaging.store.models import Line, Template
 FRESH = timedelta(minutes=30)
 #: A miss asks Gupshup again at most so often; its limit is 10 lists a minute (reference section 5.7).
 ASK_EVERY = timedelta(seconds=15)
+#: Status → why a template cannot be sent.
+_NOT_SENDABLE: dict[str, Text] = {
+    TemplateStatus.PENDING: Text("WhatsApp is still reviewing it", "он ещё на проверке в WhatsApp"),
+    TemplateStatus.IN_APPEAL: Text("its rejection is being appealed", "отказ по нему обжалуется"),
+    TemplateStatus.REJECTED: Text("WhatsApp rejected it", "WhatsApp его отклонил"),
+    TemplateStatus.FAILED: Text("it was not submitted to Meta", "он не отправлен в Meta"),
+    TemplateStatus.PAUSED: Text("WhatsApp paused it", "WhatsApp его приостановил"),
+    TemplateStatus.DISABLED: Text("WhatsApp disabled it", "WhatsApp его отключил"),
+    TemplateStatus.DELETED: Text("it was deleted", "он удалён"),
+}
 log = structlog.get_logger(__name__)
 
 
@@ -160,11 +171,16 @@ def the_one(reference: str, language: str, found: list[TemplateInfo]) -> Templat
         raise refused("template_not_found", at="template", value=f"{reference} ({language})" if language else reference)
     sendable = [info for info in found if info.sendable]
     if not sendable:
-        raise refused("template_not_approved", at="template", value=reference, status=found[0].status)
+        raise refused("template_not_approved", at="template", value=reference, status=_why_not(found[0].status))
     if len({info.language for info in sendable}) > 1:
         languages = ", ".join(sorted(info.language for info in sendable))
         raise refused("template_ambiguous", at="language", value=reference, languages=languages)
     return sendable[0]
+
+
+def _why_not(status: str) -> Text:
+    """Why a template of this status cannot be sent; a status we do not know is named as Gupshup has it."""
+    return _NOT_SENDABLE.get(status, Text(f"its status is {status}", f"его статус — {status}"))
 
 
 def sync(runtime: Runtime, line: Line, door: Client | None = None) -> Any:

@@ -22,14 +22,14 @@ ACTIVITY_TITLES = {
     "send_text": "WhatsApp: текст", "send_template": "WhatsApp: шаблон", "send_buttons": "WhatsApp: кнопки",
     "send_list": "WhatsApp: список", "send_file": "WhatsApp: файл", "send_contact": "WhatsApp: контакт",
     "send_location": "WhatsApp: геолокация", "wait_reply": "WhatsApp: ждать ответ",
-    "check_window": "WhatsApp: открыто ли окно",
+    "check_window": "WhatsApp: окно 24 часа открыто?",
 }  # fmt: skip
 ROBOT_TITLES = {
     "send_template": "WhatsApp: шаблон клиенту", "send_text": "WhatsApp: текст клиенту",
     "send_buttons": "WhatsApp: кнопки клиенту", "send_list": "WhatsApp: список клиенту",
     "send_file": "WhatsApp: файл клиенту", "send_contact": "WhatsApp: контакт клиенту",
     "send_location": "WhatsApp: геолокация клиенту", "wait_reply": "WhatsApp: ждать ответ клиента",
-    "check_window": "WhatsApp: можно ли написать клиенту",
+    "check_window": "WhatsApp: окно 24 часа с клиентом открыто?",
 }  # fmt: skip
 
 
@@ -64,7 +64,8 @@ def test_ending_and_results_of_what_sends(name: str) -> None:
 def test_options_and_defaults() -> None:
     described = describe(ACTIVITIES["send_file"].schema(Person), lang="ru", options={"line": {}})
     assert described["kind"]["Options"] == {
-        "auto": "по содержимому", "image": "изображение", "video": "видео", "audio": "аудио", "document": "документ",
+        "auto": "определить автоматически", "image": "изображение", "video": "видео", "audio": "аудио",
+        "document": "документ",
     }  # fmt: skip
     assert described["kind"]["Default"] == "auto"
     assert list(described["until"]["Options"]) == ["accepted", "sent", "delivered", "read", "replied"]

@@ -99,7 +99,7 @@ def test_which_template_is_meant_and_with_which_values(gallery: World) -> None:
     assert languages == ["ru", "ru", "en_US"]
     ambiguous = returned(flows[6])["error_text"]
     assert "en_US, ru" in ambiguous
-    assert "PENDING" in returned(flows[9])["error_text"]
+    assert "ещё на проверке" in returned(flows[9])["error_text"]
 
 
 def test_a_template_made_or_changed_a_moment_ago_is_known(gallery: World) -> None:

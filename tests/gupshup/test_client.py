@@ -265,7 +265,7 @@ def test_without_an_app_id_there_is_nothing_to_ask(
     with serving(answer(200, "{}")) as server, pytest.raises(Misconfigured) as caught:
         ask(make(server.url), Account(KEY, "shopbot", "79001234567"))
     assert caught.value.code == "gupshup_app_id"
-    assert "app id" in str(caught.value)
+    assert "App ID" in str(caught.value)
     assert server.connections == 0
 
 

@@ -28,7 +28,7 @@ AXE = (Path(__file__).parent.parent / "vendor" / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 #: Language and width of a look; the other width is tried, too.
 LOOKS = (("ru", 1280), ("en", 600))
-SECTIONS = ("start", "lines", "robots", "templates", "messages", "health")
+SECTIONS = ("start", "lines", "robots", "templates", "messages", "health", "help")
 #: htmx is at work as long as one of these stands on an element.
 BUSY = ".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added"
 TEMPLATES = [
@@ -272,8 +272,8 @@ def messages(reader: Reader) -> None:
     for at, name in ((0, "the timeline of a failure"), (1, "the timeline of a message")):
         reader.go("messages")
         reader.go(frame.locator("tbody tr td:first-child a").nth(at))
-        for details in frame.locator(".timeline summary").all():
-            details.click()
+        frame.get_by_role("checkbox").check()
+        expect(frame.locator(".technical").first).to_be_visible()
         reader.look(name)
     reader.go("messages")
     frame.locator("#words").fill("0000")

@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from messaging.store.models import Line
 from tests.flows.scenes import ONE_DATABASE, ending, gupshup_control, jump_clock
 from tests.support.world import World
-from tests.web.inside import EMPLOYEE, NEW_LINE, Frame
+from tests.web.inside import EMPLOYEE, NEW_LINE, Frame, seen
 
 
 def _line(world: World, line_id: int = 1) -> Line:
@@ -51,7 +51,7 @@ def test_a_line_is_connected_by_what_was_pasted(shop: World) -> None:
     ("wrong", "field", "words"),
     [
         ({"api_key": "k" * 32}, "api_key", "Gupshup не принял этот ключ"),
-        ({"app_name": "NewShop"}, "app_name", "нет приложения с таким названием"),
+        ({"app_name": "NewShop"}, "app_name", "нет приложения с таким именем"),
         ({"phone": "+7 900 555-66-78"}, "phone", "У этого приложения другой номер"),
     ],
 )
@@ -91,6 +91,11 @@ def test_the_badge_of_a_line_shows_the_worst_of_its_checks(shop: World) -> None:
     shop.net.broken["api.gupshup.example"] = requests.exceptions.ReadTimeout("silence")
     assert frame.get("/app/lines/1/checks/key").headers["HX-Trigger"] == "waba24-checked"
     assert "Не удалось проверить" in frame.page("lines/1/state")
+    silent_since = shop.now
+    jump_clock(shop, 60)
+    row = seen(frame.page("lines/1/checks/key"))
+    assert f"Gupshup не отвечает с {silent_since:%d.%m.%Y %H:%M} UTC" in row, "not since the last try"
+    assert "Готово приложение acmeshop" in row, "what was known before"
     shop.net.broken.clear()
     jump_clock(shop, 20)
     shop.set_gupshup_faults(key_revoked=True)
@@ -98,6 +103,10 @@ def test_the_badge_of_a_line_shows_the_worst_of_its_checks(shop: World) -> None:
     for path in ("lines", "lines/1", "lines/1/state"):
         assert "Ключ не подходит" in frame.page(path), path
         assert "Работает" not in frame.page(path), path
+    jump_clock(shop, 20)
+    shop.net.broken["api.gupshup.example"] = requests.exceptions.ReadTimeout("silence")
+    frame.page("lines/1/checks/key")
+    assert "Ключ не подходит" in frame.page("lines"), "a key that was refused is not better when nobody can ask"
 
 
 @ONE_DATABASE

@@ -28,7 +28,7 @@ PAGES = (
         "robots/week",
         "templates",
     ),
-    *("messages", "messages/1", "messages/2", "health", *(f"lines/1/checks/{name}" for name in CHECKS)),
+    *("messages", "messages/1", "messages/2", "health", "help", *(f"lines/1/checks/{name}" for name in CHECKS)),
 )
 load = localedata.load
 STATUSES = ("queued", "accepted", "sent", "delivered", "read", "replied", "failed", "unknown", "timeout", "ok")
@@ -49,7 +49,7 @@ def test_every_page_answers(shop: World, monkeypatch: pytest.MonkeyPatch) -> Non
     for path in PAGES:
         frame.page(path)
     told = json.loads(frame.get("/app/robots/week").headers["HX-Trigger"])["waba24:fill"]
-    assert told["week-send_template"] == "2, 1 не отправлен"
+    assert told["week-send_template"] == "2, 1 с ошибкой"
     for status in STATUSES:
         asked = {"status": status, "line": "1", "action": "send_template", "words": "9161", "period": "30"}
         assert shop.app.post("/app/messages", headers=frame.headers, data=asked).status_code == 200, status

@@ -81,5 +81,5 @@ def test_a_script_gets_an_empty_413(shop: World) -> None:
 
 def test_an_address_that_is_none_is_explained_too(shop: World) -> None:
     frame = Frame(shop)
-    _is_explained(shop.app.get("/app/nothing", headers=frame.headers), 404, "There is no such thing here")
+    _is_explained(shop.app.get("/app/nothing", headers=frame.headers), 404, "This is no longer here")
     _is_explained(shop.app.get("/app/nothing?LANG=ru"), 404, "Этого здесь больше нет")

@@ -64,7 +64,7 @@ def test_a_code_that_is_not_ours_registers_nothing(shop: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("lang", "words"), [("ru", "Не удалось спросить Битрикс24"), ("en", "Bitrix24 could not be asked")]
+    ("lang", "words"), [("ru", "Запрос к Битрикс24 не удался"), ("en", "The request to Bitrix24 failed")]
 )
 def test_a_portal_that_does_not_answer_says_what_to_do(shop: World, lang: str, words: str) -> None:
     set_portal_faults(shop, html_502=20)
@@ -77,7 +77,7 @@ def test_the_week_counts_runs_and_those_that_failed(shop: World) -> None:
     shop.robot_runs("robot.send_template", template="order_ready", phone=OLGA, params=["Анна", "512"])
     shop.robot_runs("robot.send_template", template="nowhere", phone=OLGA)
     told = json.loads(Frame(shop).get("/app/robots/week").headers["HX-Trigger"])["waba24:fill"]
-    assert told["week-send_template"] == "2, 1 не отправлен"
+    assert told["week-send_template"] == "2, 1 с ошибкой"
     assert told["week-send_text"] == "0"
 
 

@@ -93,7 +93,7 @@ def test_all_green_folds_into_one_line(shop: World) -> None:
     shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
     for name in line_checks.CHECKS:
         row = frame.page(f"lines/1/checks/{name}")
-        assert "Готово" in row, name
+        assert ("Не знаем" if name == "balance" else "Готово") in row, name
         assert "tick" not in row, "what is right is not asked again by itself"
     page = frame.page("start")
     assert "Всё подключено." in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import requests
 from werkzeug.test import Client
 
 from messaging.store.models import Line
@@ -22,7 +23,8 @@ def listed(shop: World) -> World:
         json={
             "name": "promo_may",
             "language": "ru",
-            "body": "Скидка {{1}}",
+            "body": "Скидка {{1}} на {{2}}",
+            "samples": {"1": "15 %", "2": ""},
             "category": "MARKETING",
             "status": "PAUSED",
         },
@@ -70,7 +72,7 @@ def test_one_template_is_shown_as_the_client_sees_it_and_a_paused_one_says_so(li
         part.split('"')[0] for part in page.text.split('hx-get="')[1:] if part.split("</a>")[0].endswith(">promo_may")
     )
     shown = seen(Frame(listed).get(address))
-    assert "Скидка {{1}}" in shown
+    assert "Скидка 15 % на {{2}}" in shown, "samples stand in place of the variables"
     assert "WhatsApp приостановил его" in shown
 
 
@@ -79,7 +81,19 @@ def test_a_key_that_is_refused_keeps_the_old_list_and_names_the_line(listed: Wor
         session.get_one(Line, listed.line.id).api_key = "not the key"
     listed.now += ASK_EVERY * 2
     page = seen(Frame(listed).post("/app/templates/refresh"))
-    assert "не обновлён" in page
+    assert "не обновлены" in page
+    assert "Gupshup не принял ключ API этой линии" in page, "in words, none of Gupshup's English"
+    assert "order_ready" in page
+
+
+def test_a_gupshup_that_does_not_answer_leaves_the_list_and_says_of_when_it_is(listed: World) -> None:
+    listed.net.broken["api.gupshup.example"] = requests.exceptions.ReadTimeout("silence")
+    told = listed.now
+    listed.now += ASK_EVERY * 2
+    page = seen(Frame(listed).post("/app/templates/refresh"))
+    assert "Ключ менять не нужно" in page
+    assert f"прислал в последний раз: {told:%d.%m.%Y %H:%M} UTC" in page
+    assert "timed out" not in page
     assert "order_ready" in page
 
 

@@ -63,7 +63,8 @@ def _silent(line: Line, at: datetime) -> Banner:
         _("No webhooks on the line %(line)s", line=line.name or line.app_name),
         Markup(
             _(
-                "Gupshup has told nothing of its messages since %(since)s. Robots that wait for statuses or replies wait on."
+                "Gupshup has sent no news of its messages since %(since)s. "
+                "Robots that wait for statuses or replies keep waiting."
             )
         )
         % {"since": moment(at, "full")},
@@ -77,7 +78,7 @@ def _paused(line: Line) -> Banner:
         f"paused-{line.id}",
         _("The line %(line)s is on pause", line=line.name or line.app_name),
         Markup("{} {}").format(
-            _("It sends nothing; its queue waits and leaves after the pause."), since(line.paused_at)
+            _("It sends nothing. Its queue waits and will leave after the pause."), since(line.paused_at)
         ),
         line.id,
     )

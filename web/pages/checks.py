@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from markupsafe import Markup
 
-from messaging.insight.line_checks import Result
+from messaging.insight.line_checks import Result, known_before
 from web.texts import badge, moment, phone
 
 #: The rows' names; `installed` is the portal's, the others are `messaging.insight.line_checks.CHECKS`.
@@ -32,6 +32,10 @@ _BADGES: dict[str, tuple[str, str, LazyString]] = {
     "unknown": ("warn", "warning", _l("No answer")),
     "busy": ("", "refresh", _l("Checking…")),
 }
+
+
+#: Where Gupshup shows what only it knows.
+CONSOLE = "https://www.gupshup.io/whatsapp/dashboard"
 
 
 @dataclass(frozen=True)
@@ -56,15 +60,26 @@ class Row:
 
     @property
     def badge(self) -> Markup:
+        if self.name == "balance" and self.state in ("done", "open"):
+            return badge("", "question", _("Not known"))
         is_next = (self.name, self.state) == ("first", "open")
         return badge(*_BADGES["next" if is_next else self.state])
+
+    @property
+    def console(self) -> str:
+        """The address of the Gupshup console, where a look there tells more; else ""."""
+        return CONSOLE if self.name == "balance" else ""
 
     @property
     def detail(self) -> Markup:
         """The result in words: what happened, why, what to do."""
         if self.result is None:
             return Markup("")
-        return said(self.name, self.result)
+        words, known = said(self.name, self.result), known_before(self.result)
+        if known is None:
+            return words
+        before = Markup(_("Before that, %(at)s:")) % {"at": moment(known.at)}
+        return Markup("{} {} {} {}").format(words, before, badge(*_BADGES[known.state]), said(self.name, known))
 
 
 def all_done(rows: list[Row]) -> bool:
@@ -124,7 +139,7 @@ def _templates(facts: Mapping[str, Any]) -> Markup:
     if facts["approved"]:
         return words
     return Markup("{}. {}").format(
-        words, _("Robots may write first by an approved template only: create one in Gupshup's console.")
+        words, _("Robots can write first only by an approved template. Create one in the Gupshup console.")
     )
 
 
@@ -141,41 +156,48 @@ _SENTENCES: dict[tuple[str, str], LazyString] = {
         "Bitrix24 has not finished the installation. Open the app's card and install it again."
     ),
     ("key", ""): _l("app %(app)s"),
-    ("key", "key_refused"): _l("Gupshup refused the key. Check that it is the App API Key of %(app)s, copied whole."),
-    ("key", "name_unknown"): _l("This account has no app called %(app)s; the name is case-sensitive."),
-    ("number", "other_number"): _l(
-        "The app %(app)s has another number than %(phone)s. Copy the number from the app's settings at Gupshup."
+    ("key", "key_refused"): _l(
+        "Gupshup refused the key. Check that it is the App API Key of %(app)s and that you copied all of it."
     ),
-    ("webhook", ""): _l("Gupshup knows our address, and it answers"),
+    ("key", "name_unknown"): _l("This account has no app called %(app)s. Capital letters matter."),
+    ("number", "other_number"): _l(
+        "The app %(app)s has a number other than %(phone)s. Copy the number from the app's settings in the Gupshup console."
+    ),
+    ("webhook", ""): _l("Gupshup knows our address, and the address answers"),
     ("webhook", "heard"): _l("last notification: %(heard)s"),
     ("webhook", "silent"): _l(
-        "No webhooks since %(since)s, though messages were handed over. Look whether the address stands in Gupshup's console."
+        "No webhooks since %(since)s, although messages were sent. Check that our address is set in the Gupshup console."
     ),
     ("webhook", "unreachable"): _l(
-        "Our own address could not be opened from outside (%(answer)s). Gupshup cannot open it either: look at the server's "
-        "address, certificate and firewall."
+        "Our address could not be opened from outside (%(answer)s), so Gupshup cannot open it either. "
+        "Check the server's address, certificate and firewall."
     ),
-    ("webhook", "not_set"): _l("Gupshup does not know our address yet, so no status and no reply will come."),
+    ("webhook", "not_set"): _l("Gupshup does not know our address yet, so no statuses and no replies will come."),
     ("webhook", "paste"): _l(
-        "Put our address into Gupshup's console: no notification has come from it yet. "
-        "The check passes when the first one arrives."
+        "Enter our address in the Gupshup console: no notification has come yet. The check passes when the first one arrives."
     ),
     ("webhook", "inactive"): _l("Our address is switched off at Gupshup."),
-    ("webhook", "modes"): _l("Gupshup does not send all the events that robots wait for."),
+    ("webhook", "modes"): _l("Gupshup does not send us all the events that robots wait for."),
     ("balance", "paid"): _l(
         "Gupshup accepted the last message %(paid)s. Your balance is shown only in the Gupshup console."
     ),
-    ("balance", "empty"): _l("The Gupshup wallet is empty since %(since)s. Top it up in Gupshup's console: Wallet."),
-    ("balance", "untold"): _l(
-        "Your balance is shown only in the Gupshup console. If a message is refused for lack of funds, it says so here."
+    ("balance", "empty"): _l(
+        "The Gupshup wallet has been empty since %(since)s. Top it up in the Gupshup console, under Wallet."
     ),
-    ("templates", "no_app_id"): _l("Enter the App ID of the line, and its templates will be shown here."),
-    ("templates", "app_unknown"): _l("Gupshup does not know this App ID. Copy it from the app's settings at Gupshup."),
-    ("first", ""): _l("the last one: %(last)s"),
-    ("first", "earlier"): _l("they were sent some time ago"),
-    ("first", "none"): _l("nothing was sent yet"),
-    ("", "key"): _l("Waits for a key that Gupshup accepts."),
-    ("", "busy"): _l("Gupshup asks us to wait: too many questions in a minute."),
-    ("", "down"): _l("Gupshup does not answer. We ask again by ourselves; you need not change anything."),
+    ("balance", "untold"): _l(
+        "Your balance is shown only in the Gupshup console. If a message is refused for lack of money, it will say so here."
+    ),
+    ("templates", "no_app_id"): _l("Enter the line's App ID, and its templates will be shown here."),
+    ("templates", "app_unknown"): _l(
+        "Gupshup does not know this App ID. Copy it from the app's settings in the Gupshup console."
+    ),
+    ("first", ""): _l("last one: %(last)s"),
+    ("first", "earlier"): _l("sent some time ago"),
+    ("first", "none"): _l("nothing has been sent yet"),
+    ("", "key"): _l("Waits until Gupshup accepts the key."),
+    ("", "busy"): _l("Gupshup asks us to wait: too many questions in a minute. We will ask again automatically."),
+    ("", "down"): _l(
+        "Gupshup has not answered since %(since)s. We will ask again automatically; you need not change the key."
+    ),
     ("", "refused"): _l("Gupshup refused: %(said)s (%(code)s)."),
 }

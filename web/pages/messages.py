@@ -95,7 +95,7 @@ class Asked:
         if self.period == "own":
             first, last = self._day("first"), self._day("last")
             if first and last and first > last:
-                self.errors["last"] = _("The last day is before the first one. Swap them.")
+                self.errors["last"] = _("The last day is before the first day. Swap them.")
             return _midnight(first, zone), _midnight(last + timedelta(days=1), zone) if last else None
         today = now.astimezone(zone).date()
         days = int(self.period) - 1 if self.period.isdecimal() else 0
@@ -151,7 +151,7 @@ def messages(viewer: Viewer, portal: Portal) -> Response:
         "rows": [Row(row, viewer, portal) for row in found.rows],
         "lines": lines,
         "robots": {name: title.to(viewer.language) for name, (_action, title) in ROBOTS.items()},
-        "statuses": {name: _capital(wording.STATUS[name].to(viewer.language)) for name in search_rows.STATUSES},
+        "statuses": {name: _status(name, viewer.language) for name in search_rows.STATUSES},
         "signs": SIGNS,
         "is_new": is_new,
     }
@@ -161,6 +161,12 @@ def messages(viewer: Viewer, portal: Portal) -> Response:
     if part:
         return page(part, viewer, **shown)
     return show("pages/messages.html", viewer, section="messages", **shown)
+
+
+def _status(name: str, language: str) -> str:
+    """A status as its filter names it, which finds runs of every action."""
+    words = _capital(wording.STATUS[name].to(language))
+    return f"{words}, {wording.DID_NOT_RUN.to(language)}" if name == "failed" else words
 
 
 def _any_run(portal: Portal) -> Any:
@@ -227,7 +233,7 @@ class Row:
 
     @property
     def status(self) -> str:
-        return _capital(wording.STATUS[self.found.status].to(self._language))
+        return _capital(wording.status(self.found.status, self.found.action).to(self._language))
 
     @property
     def reason(self) -> str:
@@ -299,7 +305,7 @@ def _csv(viewer: Viewer, portal: Portal, query: Query, zone: timezone) -> Iterat
     """CSV with the byte order mark by which spreadsheets recognise UTF-8, and the separator of the viewer's language."""
     heads = (
         *(_("Time"), _("Phone"), _("Object"), _("Robot"), _("Line"), _("Template or text"), _("Status")),
-        *(_("Status since"), _("Code"), _("Reason"), _("Message id")),
+        *(_("Status since"), _("Code"), _("Reason"), _("Gupshup ID")),
     )
     written = io.StringIO()
     sheet = csv.writer(written, delimiter=";" if viewer.language == "ru" else ",")

@@ -30,6 +30,7 @@ SECTIONS: dict[str, LazyString] = {
     "messages": _l("Messages"),
     "health": _l("Health"),
     "doctor": _l("Doctor"),
+    "help": _l("Help"),
 }
 View = Callable[..., Response]
 

@@ -8,6 +8,8 @@ from flask import Response, request
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
 
+from bx24.i18n import Text
+from gupshup import consequences
 from gupshup.errors import GupshupError, Throttled, Unavailable, Unclear
 from gupshup.templates import TemplateInfo
 from messaging.store.models import Line, Portal
@@ -88,7 +90,17 @@ def template(viewer: Viewer, portal: Portal, line_id: int, template_id: str) -> 
     found = [info for _, info in _stored([line]) if info.id == template_id] if line is not None else []
     if not found:
         return show("pages/problem.html", viewer, status=404, problem="not_found")
-    return show("pages/template.html", viewer, section="templates", info=found[0], line=line, **_words())
+    header, body = found[0].with_samples()
+    return show(
+        "pages/template.html",
+        viewer,
+        section="templates",
+        info=found[0],
+        line=line,
+        header=header,
+        body=body,
+        **_words(),
+    )
 
 
 def _draw(viewer: Viewer, portal: Portal, problems: dict[int, GupshupError]) -> Response:
@@ -108,7 +120,7 @@ def _draw(viewer: Viewer, portal: Portal, problems: dict[int, GupshupError]) -> 
         statuses_in_use=_in_use(
             {info.status for _, info in stored}, {name: words for name, (words, *_) in STATUSES.items()}
         ),
-        problems=problems,
+        problems={line_id: _explained(problem, viewer.language) for line_id, problem in problems.items()},
         silent={
             line_id for line_id, problem in problems.items() if isinstance(problem, Unavailable | Unclear | Throttled)
         },
@@ -116,6 +128,11 @@ def _draw(viewer: Viewer, portal: Portal, problems: dict[int, GupshupError]) -> 
         synced_at=min((line.templates_synced_at for line in lines if line.templates_synced_at), default=None),
         **_words(),
     )
+
+
+def _explained(problem: GupshupError, language: str) -> str:
+    """Why Gupshup did not hand out the list, and what to do."""
+    return Text(*consequences.why(problem.refusal)).to(language)
 
 
 def _in_use(values: set[str], words: Mapping[str, LazyString]) -> list[tuple[str, Any]]:

@@ -69,7 +69,8 @@ document.body.addEventListener('htmx:afterSwap', (event) => {
     if (link.dataset.section === section) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }
-  const place = /** @type {HTMLElement | null} */ (main.querySelector('[data-focus], [role=alert], h1'));
+  const place = /** @type {HTMLElement | null} */ (
+    main.querySelector('[data-focus]') ?? main.querySelector('[role=alert], h1'));
   place?.setAttribute('tabindex', '-1');
   place?.focus();
   window.scrollTo(0, 0);

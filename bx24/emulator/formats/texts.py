@@ -100,7 +100,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "frame_loading": ("Открываем страницу приложения…", "Opening the app's page…"),
     "switches": ("Настройки портала", "Portal switches"),
     "switches_title": ("Настройки портала", "Portal switches"),
-    "troubles": ("Помехи", "Troubles"),
+    "troubles": ("Помехи", "Simulate problems"),
     "switch_refuse_resize": ("Запретить resizeWindow", "Refuse resizeWindow"),
     "hint_refuse_resize": (
         "Портал не отвечает на просьбу изменить высоту",
@@ -113,7 +113,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "switch_many_fields": ("300 дополнительных полей", "300 custom fields"),
     "hint_many_fields": ("Сделка давно живущего портала", "The deal of a portal used for years"),
     "portal_language": ("Язык портала", "Language of the portal"),
-    "viewer": ("Кто смотрит", "Who looks"),
+    "viewer": ("Кто смотрит", "View as"),
     "administrator": ("администратор", "administrator"),
     "employee": ("обычный сотрудник", "ordinary employee"),
     "apply": ("Применить", "Apply"),

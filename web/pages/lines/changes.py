@@ -22,14 +22,14 @@ from web.pages.shell import blueprint, changes, show
 from web.texts import number
 
 _PROBLEMS = {
-    "missing": _l("Enter it: the app's settings in Gupshup's console show it"),
+    "missing": _l("Enter it. The app's settings in the Gupshup console show it"),
     "too_long": _l("Too long: at most %(most)s characters"),
     "not_a_phone": _l("This is not a phone number. Write it with the country code, for example +7 912 345-67-89"),
-    "not_a_key": _l("Only Latin letters, digits and signs can stand in a key. Copy it once more"),
+    "not_a_key": _l("A key consists of Latin letters, digits and punctuation only. Copy it once more"),
     "key_refused": _l("Gupshup refused this key. Copy the App API Key of this app once more"),
-    "name_unknown": _l("The account of this key has no app called so; capital letters matter"),
-    "other_number": _l("This app has another number. Copy the number from the app's settings in Gupshup's console"),
-    "taken": _l("Another line is called so. Choose another name"),
+    "name_unknown": _l("The account of this key has no app with this name. Capital letters matter"),
+    "other_number": _l("This app has another number. Copy the number from the app's settings in the Gupshup console"),
+    "taken": _l("Another line already has this name. Choose another one"),
     "not_a_number": _l("Enter a number, for example 10"),
     "out_of_range": _l("Enter a number from %(least)s to %(most)s"),
 }
@@ -117,7 +117,7 @@ def connect(viewer: Viewer, portal: Portal) -> Response:
     except GupshupError:
         return _form(viewer, given, {}, is_silent=True)
     _renew(line)
-    return line_page(viewer, portal, line.id, said=_("The line is connected. Now it is being checked."))
+    return line_page(viewer, portal, line.id, said=_("The line is connected. We are checking it now."))
 
 
 def _form(viewer: Viewer, given: NewLine, problems: dict[str, str], *, is_silent: bool = False) -> Response:
@@ -176,7 +176,7 @@ def new_key(viewer: Viewer, portal: Portal, line: Line) -> str:
     if given["api_key"]:
         _try_key(new)
     lines.add(runtime(), portal.member_id, new)
-    return str(_("Saved. Now the line is being checked."))
+    return str(_("Saved. We are checking the line now."))
 
 
 def _try_key(new: NewLine) -> None:
@@ -190,7 +190,7 @@ def _try_key(new: NewLine) -> None:
 @line_change("/default", "default_line", affects_checks=False)
 def make_default(viewer: Viewer, portal: Portal, line: Line) -> str:
     lines.make_default(runtime(), line.id)
-    return str(_("This line is the default one now."))
+    return str(_("This is the default line now."))
 
 
 @line_change("/pause", "pause_line")
@@ -202,14 +202,14 @@ def pause(viewer: Viewer, portal: Portal, line: Line) -> str:
 @line_change("/unpause", "unpause_line")
 def unpause(viewer: Viewer, portal: Portal, line: Line) -> str:
     lines.unpause(runtime(), line.id)
-    return str(_("The line goes on."))
+    return str(_("The line is sending again."))
 
 
 @line_change("/resume", "resume_line")
 def resume(viewer: Viewer, portal: Portal, line: Line) -> str:
     """Let a stopped line go on without waiting for its next probe."""
     lines.resume(runtime(), line.id, "by an administrator")
-    return str(_("The line goes on. If the cause is still there, it stops again."))
+    return str(_("The line is sending again. If the cause is still there, it will stop again."))
 
 
 @line_view("/remove", "remove_line", "POST")
@@ -217,4 +217,4 @@ def remove(viewer: Viewer, portal: Portal, line: Line) -> Response:
     ended = lines.remove(runtime(), line.id)
     _renew(line)
     name = line.name or line.app_name
-    return table(said=_("The line %(name)s is removed. Runs that were ended: %(ended)s.", name=name, ended=ended))
+    return table(said=_("The line %(name)s is removed. Runs ended: %(ended)s.", name=name, ended=ended))

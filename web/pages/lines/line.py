@@ -145,7 +145,9 @@ def subscribe(viewer: Viewer, portal: Portal, line: Line) -> Response:
     try:
         line_checks.subscribe(runtime(), line)
     except GupshupError as error:
-        refused = _("Gupshup did not take it: %(said)s. Put the address into its console by hand.", said=error.reason)
+        refused = _(
+            "Gupshup did not take the address: %(said)s. Enter it in the Gupshup console by hand.", said=error.reason
+        )
     line_checks.forget(runtime(), line.id)
     return _row(viewer, portal, line, "webhook", refused)
 
