@@ -32,7 +32,14 @@ def template(lang: str) -> dict[str, Any]:
         "Hello, {{1}}! It is time to measure for “{{2}}”. When would it suit you?",
         "Здравствуйте, {{1}}! По заказу «{{2}}» пора назначить замер. Когда вам удобно?",
     )
-    return {"name": "measuring_visit", "language": lang, "category": "UTILITY", "body": body.to(lang)}
+    samples = {"1": Text("Anna", "Анна").to(lang), "2": Text("Kitchen", "Кухня").to(lang)}
+    return {
+        "name": "measuring_visit",
+        "language": lang,
+        "category": "UTILITY",
+        "body": body.to(lang),
+        "samples": samples,
+    }
 
 
 def steps(lang: str) -> list[Step]:

@@ -62,7 +62,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "copy_code": ("Copy code", "Скопировать код"),
     "you": ("You", "Вы"),
     "phone_settings": ("The phone", "Телефон"),
-    "online": ("On the network", "В сети"),
+    "online": ("Online", "В сети"),
     "online_hint": ("Off: messages are sent but not delivered", "Выключено: отправлено, но не доставлено"),
     "receipts": ("Read receipts", "Отчёты о прочтении"),
     "receipts_hint": ("Off: «read» never comes", "Выключено: «прочитано» не приходит"),
