@@ -14,10 +14,10 @@ import { say } from './texts.js';
 /** @param {Form} form @returns {Content} */
 function sendButtons(form) {
   const { page: { sizes }, store, texts } = form;
-  const { title, hint } = property(form, 'buttons');
+  const { title, hint, required } = property(form, 'buttons');
   const editor = buttonsEditor({
-    id: 'f-buttons', label: title, value: store.entries('buttons'), titleLimit: sizes.button_title, max: sizes.buttons,
-    texts, onInput: (entries) => store.set('buttons', entries),
+    id: 'f-buttons', label: title, required, value: store.entries('buttons'), titleLimit: sizes.button_title,
+    max: sizes.buttons, texts, onInput: (entries) => store.set('buttons', entries),
   });
   const text = textField(form, 'text', { multiline: true, placeholder: say(texts, 'text.placeholder') });
   return {
@@ -49,12 +49,13 @@ function edited(form, code, editor, hint) {
 /** @param {Form} form @returns {Content} */
 function sendList(form) {
   const { page: { sizes }, store, texts } = form;
-  const { title } = property(form, 'items');
+  const { title, required } = property(form, 'items');
   const limits = {
     rows: sizes.rows, title: sizes.row_title, description: sizes.row_description, section: sizes.section_title,
   };
   const editor = listEditor({
-    id: 'f-items', label: title, value: store.text('items'), limits, texts, onInput: (value) => store.set('items', value),
+    id: 'f-items', label: title, required, value: store.text('items'), limits, texts,
+    onInput: (value) => store.set('items', value),
   });
   const text = textField(form, 'text', { multiline: true, placeholder: say(texts, 'text.placeholder') });
   return {
