@@ -188,7 +188,11 @@ function frame({ texts }, checks, fields, screen) {
 function tellOfMore(box, fields) {
   const end = make('div', { class: 'end' });
   fields.append(end);
-  new IntersectionObserver(([{ isIntersecting }]) => box.classList.toggle('goes-on', !isIntersecting)).observe(end);
+  // The document as root: without one, what the portal's window cuts off would count as cut off by the frame.
+  const observer = new IntersectionObserver(([{ isIntersecting }]) => box.classList.toggle('goes-on', !isIntersecting), {
+    root: document,
+  });
+  observer.observe(end);
 }
 
 start();

@@ -149,7 +149,8 @@ class TemplatePart {
     /** @type {Control} */
     const control = { focus, setProblem: (text) => this.setProblem(text) };
     this.form.controls.set('template', control);
-    this.form.controls.set('language', control);
+    // The same line tells both problems: that there is none with the language must not erase the template's.
+    this.form.controls.set('language', { focus, setProblem: (text) => { if (text) this.setProblem(text); } });
   }
 
   /** @param {string} text */
