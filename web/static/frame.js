@@ -137,7 +137,7 @@ export function openFrame({ origin, sid }) {
 
     /** Open a section of the app in a slider beside this page. @param {string} section */
     openApplication(section) {
-      portal?.send('openApplication', { section }, 0);
+      portal?.send('openApplication', { section, bx24_title: 'waba24', bx24_width: 900 }, 0);
     },
 
     /** Ends the install: Bitrix24 reloads the whole page, so it is the last thing done. False: not in install mode. */

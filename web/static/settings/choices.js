@@ -3,6 +3,7 @@ import { make, write } from '../dom.js';
 import { buttonsEditor } from './buttons.js';
 import { counted, textField } from './controls.js';
 import { property } from './form.js';
+import { icon } from './icon.js';
 import { listEditor } from './list.js';
 import * as preview from './preview.js';
 import { say } from './texts.js';
@@ -33,13 +34,14 @@ function sendButtons(form) {
  * @param {Form} form @param {string} code @param {Editor} editor @param {string} hint
  */
 function edited(form, code, editor, hint) {
-  const line = make('p', { class: 'error', hidden: true });
+  const words = make('span');
+  const line = make('p', { class: 'error', hidden: true }, icon('alert'), words);
   const element = make('div', { class: 'field' }, editor.element, line,
     hint ? make('p', { class: 'hint', text: hint }) : null);
   form.controls.set(code, {
     setProblem(text) {
-      write(line, editor.problems().length ? '' : text);
-      line.hidden = !line.textContent;
+      write(words, editor.problems().length ? '' : text);
+      line.hidden = !words.textContent;
     },
     focus: () => editor.focus(),
   });

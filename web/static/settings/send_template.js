@@ -4,6 +4,7 @@ import { make, write } from '../dom.js';
 import { notice, textField } from './controls.js';
 import { split } from './expressions.js';
 import { property } from './form.js';
+import { icon } from './icon.js';
 import { ofTemplate } from './preview.js';
 import { chosen, similar } from './template_choice.js';
 import { TemplateFields } from './template_fields.js';
@@ -55,7 +56,8 @@ class TemplatePart {
     this.fields = new TemplateFields(form, () => this.current(), () => this.focusChoice());
     this.place = make('div', { class: 'template-place' });
     this.warning = make('div');
-    this.line = make('p', { class: 'error', id: 'f-template-error', hidden: true });
+    this.lineWords = make('span');
+    this.line = make('p', { class: 'error', id: 'f-template-error', hidden: true }, icon('alert'), this.lineWords);
     this.note = make('div');
     this.element = make('div', {}, this.warning, this.place, this.fields.element);
     this.drawLoading();
@@ -156,8 +158,8 @@ class TemplatePart {
   /** @param {string} text */
   setProblem(text) {
     // The yellow notice and the language's select say it already, with what to do.
-    write(this.line, this.warning.childElementCount || this.isAmbiguous() ? '' : text);
-    this.line.hidden = !this.line.textContent;
+    write(this.lineWords, this.warning.childElementCount || this.isAmbiguous() ? '' : text);
+    this.line.hidden = !this.lineWords.textContent;
     this.picker?.setProblem(text, this.line.id);
   }
 
