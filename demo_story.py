@@ -33,8 +33,15 @@ def templates(lang: str) -> list[dict[str, Any]]:
         "Здравствуйте, {{1}}! По заказу «{{2}}» пора назначить замер. Когда вам удобно?",
     )
     sale = Text("Only this week: kitchens 15% off!", "Только на этой неделе: кухни со скидкой 15 %!")
+    samples = {"1": Text("Anna", "Анна").to(lang), "2": Text("Kitchen", "Кухня").to(lang)}
     return [
-        {"name": "measuring_visit", "language": lang, "category": "UTILITY", "body": body.to(lang)},
+        {
+            "name": "measuring_visit",
+            "language": lang,
+            "category": "UTILITY",
+            "body": body.to(lang),
+            "samples": samples,
+        },
         {"name": "week_sale", "language": lang, "category": "MARKETING", "body": sale.to(lang), "status": "PAUSED"},
     ]
 

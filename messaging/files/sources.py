@@ -80,6 +80,15 @@ def understood(endpoint: str, reference: str) -> bool:
     return any(pattern.fullmatch(text) for pattern in (_LINK, _DISK, _OTHER, _FIELD))
 
 
+def disk_id(endpoint: str, reference: str) -> int | None:
+    """The id of the Drive file that is named by its id, or by the portal's link to it; None for everything else."""
+    text = _unwrapped(reference, endpoint)
+    if origin_of(text) == origin_of(endpoint) and (linked := _DISK_LINK.search(urlsplit(text).path)):
+        return int(linked[1])
+    found = _DISK.fullmatch(text)
+    return int(found[1]) if found else None
+
+
 def not_understood(label: str) -> Refused:
     """What a reference that is none of these is answered."""
     return refused("value_invalid", at="file", field=FIELD, value=label, remedy=_HOW)

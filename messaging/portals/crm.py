@@ -49,7 +49,7 @@ class Cards:
             if error is not None and error.code.upper() not in ("NOT_FOUND", "ERROR_NOT_FOUND", "100"):
                 self._closed[kind, number] = error
             else:
-                self._found[kind, number] = dict(_item(reply.results.get(f"{kind}_{number}")))
+                self._found[kind, number] = dict(item(reply.results.get(f"{kind}_{number}")))
 
 
 # --- a contact as a card
@@ -83,19 +83,19 @@ def contact_card(runtime: Runtime, portal_id: int, reference: str) -> Card:
         raise _refusal(reference, _GONE)
     if failure is not None:
         raise failure
-    item, company = _item(reply.results.get("contact")), _item(reply.results.get("company"))
-    if not item:
+    person, company = item(reply.results.get("contact")), item(reply.results.get("company"))
+    if not person:
         raise _refusal(reference, _GONE)
-    phones = _values(item, "PHONE")
+    phones = values(person, "PHONE")
     if not phones:
         raise _refusal(reference, _NO_PHONE)
     return Card(
-        first_name=_text(item, "name"),
-        last_name=_text(item, "lastName"),
+        first_name=text(person, "name"),
+        last_name=text(person, "lastName"),
         phones=phones,
-        emails=_values(item, "EMAIL"),
-        company=_text(company, "title"),
-        position=_text(item, "post"),
+        emails=values(person, "EMAIL"),
+        company=text(company, "title"),
+        position=text(person, "post"),
     )
 
 
@@ -111,18 +111,18 @@ def _refusal(reference: str, reason: Text) -> Refused:
     return refused("contact_not_found", at="contact", value=reference.strip()[:60], reason=reason)
 
 
-def _item(answer: Any) -> Mapping[str, Any]:
+def item(answer: Any) -> Mapping[str, Any]:
     item = answer.get("item") if isinstance(answer, Mapping) else None
     return item if isinstance(item, Mapping) else {}
 
 
-def _text(item: Mapping[str, Any], key: str) -> str:
+def text(item: Mapping[str, Any], key: str) -> str:
     return str(item.get(key) or "").strip()
 
 
-def _values(item: Mapping[str, Any], kind: str) -> tuple[str, ...]:
+def values(item: Mapping[str, Any], kind: str) -> tuple[str, ...]:
     """Phones or e-mails, without repetitions, in CRM's order."""
     rows = item.get("fm")
     entries = list(rows.values()) if isinstance(rows, Mapping) else rows if isinstance(rows, list) else []
-    texts = [_text(row, "value") for row in entries if isinstance(row, Mapping) and row.get("typeId") == kind]
+    texts = [text(row, "value") for row in entries if isinstance(row, Mapping) and row.get("typeId") == kind]
     return tuple(dict.fromkeys(text for text in texts if text))

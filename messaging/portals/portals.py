@@ -5,6 +5,8 @@ anything. Until `app.info` on an allow-listed host has confirmed the pair (clien
 address of the request is contacted (Bitrix24 docs: api-reference/events/safe-event-handlers).
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
 from urllib.parse import urlsplit
@@ -124,14 +126,31 @@ def verify(runtime: Runtime, auth: Auth) -> AppInfo:
 
 def is_admin(runtime: Runtime, info: AppInfo, access_token: str) -> bool:
     """Whether the token's user is an administrator; asks the portal at its verified address."""
-    client = Client(
+    return bool(_client(runtime, info.client_endpoint, access_token).call("user.admin").result)
+
+
+@contextmanager
+def client_of(runtime: Runtime, portal: Portal, access_token: str, person: str) -> Iterator[Client]:
+    """The REST of the portal with the token of somebody who looks at a page. person: who that is.
+
+    Raises OverQuota; Unavailable if too many wait for this portal already. The client raises Bx24Error, and Unverified if
+    the token has expired.
+    """
+    runtime.frame_quota.check_person(person)
+    with _page_threads.acquire(portal.member_id) as is_free:
+        if not is_free:
+            raise Unavailable("busy", "too many wait for their portal")
+        yield _client(runtime, portal.client_endpoint, access_token)
+
+
+def _client(runtime: Runtime, endpoint: str, access_token: str) -> Client:
+    return Client(
         runtime.bx_session,
-        _Given(info.client_endpoint, access_token),
+        _Given(endpoint, access_token),
         timeout=PAGE_TIMEOUT,
         max_bytes=PAGE_ANSWER_BYTES,
         within=partial(within, PAGE_TOTAL_S),
     )
-    return bool(client.call("user.admin").result)
 
 
 def install(runtime: Runtime, auth: Auth, info: AppInfo, language: str, *, is_new: bool = True) -> Portal:

@@ -160,6 +160,20 @@ def test_a_robot_is_added_edited_moved_and_deleted(emulator: Emulator, page: Pag
     assert [robot["title"] for robot in placed_robots(emulator)] == ["Второй"]
 
 
+def test_a_card_says_what_its_robot_sends(driver: PortalDriver) -> None:
+    driver.result("bizproc.robot.add", NATIVE)
+    says = {
+        "text": "Здравствуйте, {=Document:CONTACT.NAME}! {=A1:answer}",
+        "params": ["раз", "", "два"],
+        "until": "read",
+    }
+    robots = [{"code": "robot.plain", "values": says}, {"code": "robot.plain", "values": {"minutes": "5"}}]
+    driver.control("stage-robots", {"stage": "NEW", "robots": robots})
+    page = driver.http("GET", "/designer?lang=ru").text
+    assert page.count('class="says"') == 1, "what is counted or chosen is not told"
+    assert "Текст: Здравствуйте, {{Контакт: Имя}}! {{answer}}\nParams: раз, два<" in page
+
+
 def test_a_refused_save_opens_again_with_what_was_typed(emulator: Emulator, page: Page) -> None:
     page.goto(f"{emulator.portal.base_url}/designer/PREPARATION/new/robot.say")
     set_properties(page, params=["{=Document:TITLE}"], once="perhaps")
@@ -211,7 +225,7 @@ def test_the_switches(emulator: Emulator, page: Page, monkeypatch: pytest.Monkey
     page.goto(f"{url}/switches")
     for name in ("Запретить resizeWindow", "Завершить сеанс", "300 дополнительных полей"):
         page.get_by_role("checkbox", name=name).check()
-    page.get_by_label("Кто смотрит").select_option("Пётр Иванов, обычный сотрудник")
+    page.get_by_label("Смотреть как").select_option("Пётр Иванов, обычный сотрудник")
     page.get_by_role("button", name="Применить").click()
     expect(page.get_by_role("status")).to_have_text("Сохранено")
     expect(page.get_by_role("checkbox", name="Завершить сеанс")).to_be_checked()

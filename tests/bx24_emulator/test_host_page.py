@@ -131,6 +131,19 @@ def test_paths_and_sliders(emulator: Emulator, page: Page) -> None:
     page.locator("#slider").wait_for(state="hidden")
 
 
+def test_a_crm_item_is_chosen_in_the_dialog_of_the_portal(emulator: Emulator, page: Page) -> None:
+    frame = open_app_frame(page, f"{emulator.portal.base_url}/app")
+    ask = "() => { window.chosen = window.call('selectCRM', { entityType: ['contact', 'company', 'x'] }, { wait: 9e4 }); }"
+    frame.evaluate(ask)
+    page.get_by_role("button", name="OK").click()
+    frame.evaluate(ask)
+    page.get_by_role("button", name="Дмитрий Павлов").click()
+    chosen = frame.evaluate("() => window.chosen")
+    assert (chosen["company"], len(chosen["contact"])) == ([], 1), "closing the first dialog gave no answer"
+    (contact,) = chosen["contact"]
+    assert (contact["id"], contact["title"], contact["url"]) == ("C_2", "Дмитрий Павлов", "/crm/contact/show/2/")
+
+
 def test_settings_are_written_into_the_robots_form_and_saved(emulator: Emulator, app_url: str, page: Page) -> None:
     url = emulator.portal.base_url
     token = requests.get(f"{url}/emulator/token", timeout=10).json()["access_token"]

@@ -83,17 +83,26 @@ test('a location shows the coordinates that are there', () => {
   assert.deepEqual(preview.ofLocation(form({ latitude: '1' })).header.point, [{ text: '1' }]);
 });
 
-test('variables are values, samples of fields, a text for empty ones, or themselves', () => {
-  const variables = [1, 2, 3].map((n) => ({ n, part: 'body', name: String(n), sample: n === 2 ? 'Ann' : '' }));
-  const made = template({ body: 'A {{1}}, {{ 02 }}: {{3}}{{9}}', variables });
+test('an id is shown by the name of what it stands for', () => {
+  const contact = form({ contact: '2' });
+  assert.deepEqual(preview.ofContact(contact).header.name, [{ field: 'ID 2' }]);
+  const { header } = preview.ofContact(contact, { name: 'Ann Lee', about: '+44 20 7946 0958' });
+  assert.deepEqual([header.name, header.parts], [[{ text: 'Ann Lee' }], [{ text: '+44 20 7946 0958' }]]);
+  const file = preview.ofFile(form({ file: '601' }), { name: 'plan.png', about: '12 kB' });
+  assert.deepEqual(file.header, { type: 'image', name: [{ text: 'plan.png' }], size: '12 kB' });
+});
+
+test('variables are values, samples, a text for empty ones, or themselves', () => {
+  const variables = [1, 2, 3, 4].map((n) => ({ n, part: 'body', name: String(n), sample: n % 2 ? '' : 'Ann' }));
+  const made = template({ body: 'A {{1}}, {{ 02 }}: {{3}}{{4}}{{9}}', variables });
   const values = ['one', NAME];
   const { body } = preview.ofTemplate(form(), made, given({ values }));
   assert.deepEqual(body, [
     { text: 'A ' }, { text: 'one', n: 1 }, { text: ', ' }, { field: 'Client', n: 2, sample: 'Ann' }, { text: ': ' },
-    { missing: '{{3}}', n: 3 }, { missing: '{{9}}' },
+    { missing: '{{3}}', n: 3 }, { missing: 'Ann', n: 4 }, { missing: '{{9}}' },
   ]);
   const filled = preview.ofTemplate(form(), made, given({ values, fallback: '-' })).body;
-  assert.deepEqual(filled.slice(-2), [{ fallback: '-', n: 3 }, { fallback: '-' }]);
+  assert.deepEqual(filled.slice(-2), [{ fallback: '-', n: 4 }, { fallback: '-' }]);
 });
 
 test('a header with a file is the file, and a moving picture is a video', () => {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -161,6 +162,20 @@ def test_install_finishes_only_in_install_mode(emulator: Emulator, page: Page) -
     assert commands(page) == ["getInitData"]
 
 
+def test_the_token_of_the_person_a_contact_and_a_section_of_the_app(emulator: Emulator, page: Page) -> None:
+    origin = emulator.portal.base_url
+    frame = opened(page, f"{origin}/app", origin)
+    token = frame.evaluate("() => portal.accessToken()")
+    assert requests.post(f"{origin}/rest/profile", json={"auth": token}, timeout=10).json()["result"]["ID"] == "1"
+    frame.evaluate("() => { window.contact = portal.pickContact(); }")
+    page.get_by_role("button", name="Ольга Никитина").click()
+    assert frame.evaluate("() => window.contact") == {"id": "1", "name": "Ольга Никитина"}
+    assert commands(page).count("refreshAuth") == 0, "the token of the first answer is still good"
+    frame.evaluate("() => portal.openApplication('templates')")
+    slider = page.frame_locator("#slider iframe").locator("#app-form [name=PLACEMENT_OPTIONS]")
+    expect(slider).to_have_value(re.compile('"section": ?"templates"'))
+
+
 def test_the_frame_follows_its_content(emulator: Emulator, app_url: str, page: Page) -> None:
     origin = settings(emulator, app_url)
     frame = opened(page, f"{origin}/robots/NEW/0", origin)
@@ -231,6 +246,9 @@ def test_another_portal_than_the_verified_one_is_not_talked_to(emulator: Emulato
     assert frame.evaluate("() => portal.installFinish()") is False
     assert frame.evaluate("() => portal.openPath('/crm/deal/details/1/')") is False
     assert frame.evaluate("() => portal.refreshAuth()") is None
+    assert frame.evaluate("() => portal.accessToken()") is None
+    assert frame.evaluate("() => portal.pickContact()") is None
+    frame.evaluate("() => portal.openApplication('templates')")
     frame.evaluate("() => portal.closeApplication()")
     assert sent(page) == []
 

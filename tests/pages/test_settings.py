@@ -29,6 +29,7 @@ TEMPLATES: list[dict[str, Any]] = [
     },
     {"name": "visit_changed", "language": "ru", "body": "{{1}}, ваш визит перенесён на {{2}}, адрес {{3}}."},
     {"name": "promo_may", "language": "ru", "category": "MARKETING", "body": "Скидка {{1}}!", "status": "PAUSED"},
+    {"name": "promo_cards", "language": "ru", "body": "{{1}} {{2}} {{3}} {{4}} {{5}} {{6}}", "status": "REJECTED"},
     {"name": "welcome", "language": "ru", "body": "Здравствуйте!"},
     {"name": "welcome", "language": "en_US", "body": "Hello!"},
 ]  # fmt: skip
@@ -129,7 +130,8 @@ def test_a_template_with_three_variables_is_set_up_saved_and_opened_again(demo: 
     insert(frame, "{{1}} «Ольга»", "контакт имя")
     frame.get_by_role("textbox", name="{{2}} «23 ноября»").fill("завтра в 9:00")
     phone = frame.get_by_role("region", name="Как увидит клиент")
-    expect(phone).to_contain_text("Здравствуйте, Ольга! Ждём вас завтра в 9:00 по адресу {{3}}. Нажмите кнопку.")
+    expect(phone).to_contain_text("Здравствуйте, Ольга! Ждём вас завтра в 9:00 по адресу Мира, 5. Нажмите кнопку.")
+    expect(phone.locator(".missing")).to_have_text("Мира, 5")
     expect(frame.get_by_role("paragraph").filter(has_text="У переменной 3 шаблона")).to_be_visible()
     insert(frame, "{{3}} «Мира, 5»", "название")
     frame.get_by_role("textbox", name="Кнопка «Карта»").fill("7")
@@ -162,7 +164,7 @@ def test_a_template_with_three_variables_is_set_up_saved_and_opened_again(demo: 
 def test_a_template_that_is_gone_or_paused_keeps_its_values_until_another_is_chosen(demo: Demo, page: Page) -> None:
     gone = {"template": "visit_old", "params": ["a", "b", "c"], "until": "accepted"}
     stage = place(demo, ("send_template", gone), ("send_template", {"template": "promo_may", "params": ["5 %"]}),
-                  ("send_template", {"template": "welcome"}))  # fmt: skip
+                  ("send_template", {"template": "welcome"}), ("send_template", {"template": "promo_cards"}))  # fmt: skip
     frame = show(page, demo, stage)
     warning = frame.get_by_text("Шаблона больше нет в Gupshup. Сохранены его имя и 3 значения.")
     expect(warning).to_be_visible()
@@ -174,10 +176,41 @@ def test_a_template_that_is_gone_or_paused_keeps_its_values_until_another_is_cho
     expect(frame.get_by_role("textbox", name="{{3}}")).to_have_text("c")
 
     frame = show(page, demo, stage, 1)
-    expect(frame.get_by_text("Шаблон promo_may: Приостановлен. Робот завершится с ошибкой")).to_be_visible()
+    expect(frame.get_by_text("Шаблон promo_may приостановлен WhatsApp. Робот будет завершаться")).to_be_visible()
     frame = show(page, demo, stage, 2)
     frame.get_by_role("combobox", name="Есть на языках: en_US, ru. Выберите один").select_option("en_US")
     expect(frame.get_by_role("region", name="Как увидит клиент")).to_contain_text("Hello!")
+
+    frame = show(page, demo, stage, 3)
+    expect(frame.get_by_text("Похожего шаблона на этой линии нет")).to_be_visible()
+    frame.get_by_role("button", name="Открыть шаблоны").click()
+    slider = page.frame_locator("#slider iframe").frame_locator("#app-frame")
+    expect(slider.get_by_role("heading", name="Шаблоны", level=1)).to_be_visible()
+
+
+def test_a_save_that_the_portal_refused_marks_the_field_itself(demo: Demo, page: Page) -> None:
+    frame = show(page, demo, place(demo, ("send_template", {"until": "sent"})))
+    search = frame.get_by_role("combobox", name="Шаблон")
+    expect(search).to_have_attribute("aria-invalid", "true")
+    expect(search).to_have_accessible_description("Поле «Шаблон» пустое. Заполните его.")
+
+
+def test_a_contact_and_a_file_are_shown_by_their_names(demo: Demo, page: Page) -> None:
+    stage = place(demo, ("send_contact", {}), ("send_file", {"file": "601"}))
+    frame = show(page, demo, stage)
+    frame.get_by_role("button", name="Выбрать контакт").click()
+    page.get_by_role("button", name="Дмитрий Павлов").click()
+    phone = frame.get_by_role("region", name="Как увидит клиент")
+    expect(phone).to_contain_text("Дмитрий Павлов")
+    expect(phone).to_contain_text("+7 495 123-45-67")
+    frame.get_by_role("textbox", name="Контакт").fill("404")
+    expect(frame.get_by_text("Такого контакта в CRM нет")).to_be_visible()
+    frame.get_by_role("textbox", name="Контакт").fill("1")
+    expect(frame.get_by_text("Ольга Никитина · +7 912 345-67-89")).to_be_visible()
+    save(page)
+    assert saved(demo)["contact"] == "1"
+    frame = show(page, demo, stage, 1)
+    expect(frame.get_by_role("region", name="Как увидит клиент")).to_contain_text("Прайс-лист.pdf")
 
 
 def test_every_action_opens_in_a_low_frame_and_saving_untouched_changes_nothing(demo: Demo, page: Page) -> None:
@@ -205,7 +238,7 @@ def test_the_smaller_pages_write_what_is_typed(demo: Demo, page: Page) -> None:
     frame = show(page, demo, stage)
     frame.get_by_role("textbox", name="Широта").fill("55.75, 37.61")
     expect(frame.get_by_role("textbox", name="Долгота")).to_have_text("37.61")
-    frame.get_by_role("radio", name="клиент ответил").check()
+    frame.get_by_label("Когда идти дальше").select_option("клиент ответил")
     frame.get_by_label("Ждать не дольше").fill("3")
     save(page)
     assert [saved(demo)[code] for code in ("latitude", "longitude", "until", "wait_minutes")] == [
@@ -238,7 +271,8 @@ def test_an_action_that_the_page_does_not_know_has_a_form_that_works(demo: Demo,
     frame.get_by_role("textbox", name="Файл", exact=True).fill("4512")
     frame.get_by_label("Вид файла").select_option("изображение")
     insert(frame, "Подпись", "название")
-    frame.get_by_role("radio", name="сообщение прочитано").check()
+    frame.get_by_label("Когда идти дальше").select_option("сообщение прочитано")
+    expect(frame.get_by_text("клиент мог отключить отметки о прочтении")).to_be_visible()
     expect(frame.get_by_text("Готово к сохранению")).to_be_visible()
     save(page)
     wanted = {"file": "4512", "kind": "image", "caption": TITLE, "until": "read"}

@@ -134,7 +134,7 @@ def set_up(demo: Demo, page: Page) -> list[str]:
     for place, field in (("{{1}}", "Контакт: Имя"), ("{{2}}", "Название"), ("{{3}}", "Сумма")):
         settings.get_by_role("button", name=f"Вставить поле в {place}").click()
         settings.get_by_role("option", name=field).first.click()
-    settings.get_by_role("radio", name="клиент ответил").check()
+    settings.get_by_label("Когда идти дальше").select_option("клиент ответил")
     expect(settings.get_by_text("Готово к сохранению")).to_be_visible()
     page.evaluate("scrollTo(0, 0)")
     shot(page, "4-settings")

@@ -156,6 +156,7 @@ def test_the_helpers_want_the_token_of_this_portal(shop: World) -> None:
     for given in ({}, {"X-Waba24-Frame": "x"}):
         assert shop.app.get("/settings/templates", headers=given).status_code == 401
         assert shop.app.post("/settings/check", json=body, headers=given).status_code == 401
+        assert shop.app.post("/settings/name", json={}, headers=given).status_code == 401
     for wrong in (
         {},
         {"side": "robots"},
@@ -197,6 +198,48 @@ def test_templates_come_from_the_cache_and_anew_when_asked(shop: World) -> None:
     stale = ask()
     assert len(stale["templates"]) == 3
     assert stale["problem"]
+
+
+def named(world: World, page: Any, given: str, value: str, user_id: int = 1) -> Any:
+    token = world.bx.tokens.issue(world.portal, user_id).access_token
+    body = {"property": given, "value": value, "access_token": token}
+    return world.app.post("/settings/name", json=body, headers=headers(page)).json
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    ("given", "value", "name", "phone"),
+    [
+        ("contact", "2", "Дмитрий Павлов", "+7 495 123-45-67"),
+        ("contact", "C_3", "Ирина Тихая", ""),
+        ("file", "601", "Прайс-лист.pdf", ""),
+        ("file", f"{PORTAL}/disk/downloadFile/601/", "Прайс-лист.pdf", ""),
+    ],
+)
+def test_an_id_is_named_with_the_token_of_the_person_who_looks(
+    shop: World, given: str, value: str, name: str, phone: str
+) -> None:
+    found = named(shop, opened(shop), given, value, 2)
+    assert (found["name"], found["phone"], found["problem"]) == (name, phone, "")
+    assert (found["size"] > 0) == (given == "file")
+
+
+@ONE_DATABASE
+def test_an_id_without_a_name_says_so_and_other_texts_are_not_asked_about(shop: World) -> None:
+    page = opened(shop)
+    assert named(shop, page, "contact", "404")["problem"] == "Такого контакта в CRM нет или у вас нет к нему доступа"
+    assert named(shop, page, "file", "404")["problem"].startswith("Такого файла на Диске нет")
+    nothing = {"name": "", "phone": "", "size": 0, "problem": ""}
+    asked = len(shop.net.seen)
+    for given, value in (("contact", "Анна"), ("file", "https://elsewhere.example/disk/downloadFile/601/")):
+        assert named(shop, page, given, value) == nothing
+    assert len(shop.net.seen) == asked
+    stale = {"property": "contact", "value": "2", "access_token": "stale"}
+    assert shop.app.post("/settings/name", json=stale, headers=headers(page)).json == nothing
+    shop.net.broken[urlsplit(PORTAL).netloc] = ConnectionError
+    assert named(shop, page, "contact", "2") == nothing
+    for wrong in ({}, {"property": "phone", "value": "2", "access_token": "x"}, {**stale, "value": 2}):
+        assert shop.app.post("/settings/name", json=wrong, headers=headers(page)).status_code == 400
 
 
 GOOD: dict[str, dict[str, Any]] = {

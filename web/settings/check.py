@@ -59,6 +59,7 @@ _WHOLE = frozenset(
     | {"contact_email", "latitude", "longitude"}
 )
 _STANDS_IN = 0x4E00  # a letter of its own per expression: two buttons with different expressions must not look equal
+_EMPTY = Text("The field “{field}” is empty. Fill it in.", "Поле «{field}» пустое. Заполните его.")
 _NOT_SENT = re.compile(r"^(?:Not sent: |Не отправили: )")
 MOST = 30
 
@@ -236,7 +237,10 @@ def _placed(schema: Properties, refusal: Refused) -> Problem:
     codes = schema.codes()
     own = [code for code in codes if code not in ("line", "phone")]
     at = refusal.at if refusal.at in codes else "text" if "text" in codes else [*own, *codes][0]
-    return Problem(at, refusal.code, refusal.text, refusal.position if at == refusal.at else None)
+    # The page knows that nothing was typed: a run cannot tell that from a variable without a value.
+    is_empty = refusal.code == "value_missing" and at == refusal.at
+    text = _EMPTY.format(field=Text(**_described(schema)[at]["Name"])) if is_empty else refusal.text
+    return Problem(at, refusal.code, text, refusal.position if at == refusal.at else None)
 
 
 def _value(value: Any) -> Value | None:

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from flask_babel import LazyString
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 
 from activities.errors import Refused
 from activities.send_template import unsupported
@@ -13,6 +15,19 @@ from messaging.runtime import Runtime
 from messaging.store.models import Line, Portal
 from messaging.templates.catalogue import Templates
 from web.pages.templates import CATEGORIES, STATUSES
+
+#: Status of a template → what is said of a robot's template that has it.
+TROUBLES: dict[str, LazyString] = {
+    "PENDING": _l("WhatsApp is still reviewing the template {name}."),
+    "IN_APPEAL": _l("WhatsApp is still reviewing the template {name}."),
+    "REJECTED": _l("WhatsApp rejected the template {name}."),
+    "FAILED": _l("The template {name} was not submitted to Meta."),
+    "PAUSED": _l("WhatsApp paused the template {name}."),
+    "DISABLED": _l("WhatsApp disabled the template {name}."),
+    "DEACTIVATED": _l("WhatsApp disabled the template {name}."),
+    "DELETED": _l("The template {name} was deleted at Gupshup."),
+    "DRAFT": _l("The template {name} is a draft: it was not submitted for review."),
+}
 
 
 def of_lines(portal: Portal, lang: str) -> list[dict[str, Any]]:
@@ -68,6 +83,7 @@ def _template(info: TemplateInfo, lang: str) -> dict[str, Any]:
         "category_text": _category(info.category),
         "usable": info.sendable and why is None,
         "why": why.to(lang) if why else "" if info.sendable else info.reason or _status(info.status),
+        "trouble": "" if info.sendable and why is None else why.to(lang) if why else _trouble(info),
         "kind": info.kind.lower(),
         "media": info.is_media,
         "header": info.header,
@@ -76,6 +92,13 @@ def _template(info: TemplateInfo, lang: str) -> dict[str, Any]:
         "variables": _variables(info),
         "buttons": _buttons(info),
     }
+
+
+def _trouble(info: TemplateInfo) -> str:
+    """About a template that cannot be sent: what happened to it, the reason if one is known, and what follows."""
+    what = str(TROUBLES[info.status]) if info.status in TROUBLES else "{name}: {status}."
+    happened = what.format(name=info.name, status=info.status)
+    return " ".join(filter(None, (happened, info.reason, str(_("The robot will fail until you choose another one.")))))
 
 
 def _variables(info: TemplateInfo) -> list[dict[str, Any]]:

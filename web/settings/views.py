@@ -8,27 +8,39 @@ import json
 from functools import partial
 from typing import Any
 
+import structlog
 from flask import Blueprint, Response, jsonify, request
+from flask_babel import LazyString, ngettext
 from flask_babel import gettext as _
-from flask_babel import ngettext
+from flask_babel import lazy_gettext as _l
 from jinja2.utils import htmlsafe_json_dumps
 from markupsafe import Markup
 
+from activities import phones
 from activities.base import STATUS_RESULTS, Action
+from activities.errors import Refused
 from bx24 import open_points
+from bx24.client import Client
+from bx24.errors import Bx24Error
 from bx24.fields_catalogue import groups
-from messaging.portals import portals
+from messaging.portals import names, portals
 from messaging.store.models import Portal
 from robots import ROBOTS, lookup
-from web.context import empty, json_map, observe, refuse, runtime
+from web.context import clean, empty, json_map, observe, refuse, runtime
 from web.frames import OpenedFrame, Viewer, opens_frame, page, portal_of, refused, require_frame
 from web.settings import check, fields, listing, texts
 from web.texts import spaced
 
+#: Property → what is said when the person sees nothing under its id.
+_NAMED: dict[str, LazyString] = {
+    "contact": _l("There is no such contact in CRM, or you may not see it"),
+    "file": _l("There is no such file on Drive, or you may not see it"),
+}
 #: Codes of refusals for a field that is still empty.
 MISSING = frozenset({"value_missing", "template_params"})
 blueprint = Blueprint("settings", __name__)
 _SIDES = ("robots", "activities")
+log = structlog.get_logger(__name__)
 _compact = partial(json.dumps, ensure_ascii=False, separators=(",", ":"))
 
 
@@ -119,6 +131,44 @@ def checked(viewer: Viewer) -> Response:
         recipient=_recipient(portal, values),
         country=portals.phone_region(portal),
     )
+
+
+@blueprint.post("/settings/name")
+@require_frame
+def name(viewer: Viewer) -> Response:
+    """JSON {access_token, property: "contact" or "file", value} → {name, phone, size, problem}: what an id stands for.
+
+    Bitrix24 is asked with the access token of the person who looks. name: "" if the value is no id, if this person sees
+    nothing under it, which `problem` then says, or if the portal does not answer. size: in bytes, 0 if unknown.
+    """
+    given = json_map()
+    wanted, value, access = (given.get(key) for key in ("property", "value", "access_token"))
+    if wanted not in _NAMED or not isinstance(value, str) or not isinstance(access, str):
+        return empty(400)
+    portal = portal_of(viewer)
+    if portal is None:
+        return empty(403)
+    found, problem = None, ""
+    try:
+        with portals.client_of(runtime(), portal, clean(access), f"{viewer.member_id} {viewer.user_id}") as client:
+            found = _named(client, portal, wanted, clean(value))
+            problem = "" if found else str(_NAMED[wanted])
+    except (Refused, portals.Unverified, Bx24Error) as error:
+        log.info("nothing named", portal=portal.id, property=wanted, reason=type(error).__name__)
+    found = found or names.Named("")
+    return jsonify(name=found.name, phone=_as_dialled(portal, found.phone), size=found.size, problem=problem)
+
+
+def _named(client: Client, portal: Portal, wanted: str, value: str) -> names.Named | None:
+    if wanted == "contact":
+        return names.contact(client, value)
+    return names.file(client, portal.client_endpoint, value)
+
+
+def _as_dialled(portal: Portal, phone: str) -> str:
+    """As the client's phone will show it; one that is no number as CRM has it."""
+    digits = phones.digits(phone, portals.phone_region(portal)) if phone else None
+    return spaced(digits) if digits else phone
 
 
 def _recipient(portal: Portal, values: dict[str, Any]) -> str:

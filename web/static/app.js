@@ -108,11 +108,18 @@ function remembered() {
   }
 }
 
-const beforeReload = /** @type {HTMLAnchorElement | null} */ (
-  document.querySelector(`.top a[data-section="${CSS.escape(remembered())}"]:not([aria-current])`));
+/**
+ * Not a click: htmx binds the links only when the document is ready, and the browser itself would follow the address.
+ * @param {string} section
+ */
+function open(section) {
+  const link = /** @type {HTMLAnchorElement | null} */ (
+    document.querySelector(`.top a[data-section="${CSS.escape(section)}"]:not([aria-current])`));
+  if (link) window.htmx.ajax('GET', link.pathname, { source: link, target: main });
+}
 
 localise();
 nameCountries();
 parent.followHeight(main);
-// Not a click: htmx binds the links only when the document is ready, and the browser itself would follow the address.
-if (beforeReload) window.htmx.ajax('GET', beforeReload.pathname, { source: beforeReload, target: main });
+// Whoever opens the app in a slider may say which section is wanted (frame.js, openApplication).
+parent.ready.then((init) => open(/** @type {{section?: string}} */ (init?.options ?? {}).section ?? remembered()));

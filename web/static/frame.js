@@ -1,6 +1,6 @@
 // The only door of a page to Bitrix24's parent window. Bitrix24's official SDK does the talking (format of messages,
 // callback ids, origin check); here are the limits, and who may be talked to at all: the portal our server verified.
-import { AppFrame, AuthManager, MessageManager, ParentManager } from './vendor/b24jssdk-frame.js';
+import { AppFrame, AuthManager, DialogManager, MessageManager, ParentManager } from './vendor/b24jssdk-frame.js';
 
 const ANSWER_MS = 3000;
 const LOWEST = 350;
@@ -42,6 +42,7 @@ function connect(origin, sid) {
   messages.subscribe();
   return {
     auth: new AuthManager(app, messages),
+    dialogs: new DialogManager(messages),
     parent: new ParentManager(messages),
     /**
      * @param {string} command @param {object} [params] @param {number} [limitMs] 0: never give up
@@ -62,6 +63,7 @@ function connect(origin, sid) {
 async function hello(portal) {
   const data = await portal.send('getInitData', {}, ANSWER_MS);
   if (!data) return null;
+  portal.auth.initData(data);
   if (data.FIRST_RUN) portal.send('setInstall', { install: true });
   return {
     install: Boolean(data.INSTALL),
@@ -122,6 +124,29 @@ export function openFrame({ origin, sid }) {
     async refreshAuth() {
       const fresh = portal && await portal.auth.refreshAuth().catch(() => null);
       return fresh ? { accessToken: fresh.access_token, expiresAt: fresh.expires } : null;
+    },
+
+    /** The access token of the person who looks, renewed when it has ended; null: Bitrix24 gives none. @returns {Promise<string | null>} */
+    async accessToken() {
+      await ready;
+      const known = portal?.auth.getAuthData();
+      return known ? known.access_token : ((await this.refreshAuth())?.accessToken ?? null);
+    },
+
+    /**
+     * Bitrix24's own dialog for a contact of CRM. Never resolves when it is closed without a choice; null: no dialog.
+     * @returns {Promise<{id: string, name: string} | null>}
+     */
+    async pickContact() {
+      const chosen = portal && await portal.dialogs.selectCRM({ entityType: ['contact'], multiple: false, value: [] });
+      const [contact] = chosen?.contact ?? [];
+      const id = /^C_(\d+)$/.exec(contact?.id ?? '')?.[1];
+      return contact && id ? { id, name: contact.title } : null;
+    },
+
+    /** Open a section of the app in a slider beside this page. @param {string} section */
+    openApplication(section) {
+      portal?.send('openApplication', { section, bx24_title: 'waba24', bx24_width: 900 }, 0);
     },
 
     /** Ends the install: Bitrix24 reloads the whole page, so it is the last thing done. False: not in install mode. */

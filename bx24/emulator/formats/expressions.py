@@ -38,6 +38,11 @@ def _found(match: re.Match[str], resolve: Resolver) -> Any:
     return printable(resolve(source, name.removesuffix("_PRINTABLE") + "_PRINTABLE" if source == "Document" else name))
 
 
+def shown(text: str, name_of: Callable[[str, str], str]) -> str:
+    """The text as the editor of the portal shows it: `{{name}}` in the place of each expression."""
+    return _EXPRESSION.sub(lambda match: "{{" + name_of(match[1], match[2]) + "}}", text)
+
+
 def is_expression(value: str) -> bool:
     return _EXPRESSION.search(value) is not None
 

@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from bx24.emulator.pages.layout import base_values, language, viewer
 from bx24.emulator.rules import frames, lifecycle
+from bx24.emulator.state import crm
 from bx24.emulator.state.faults import SLOW_FRAME_S
 from bx24.emulator.state.portal import Portal
 
@@ -123,7 +124,34 @@ def _set_app_option(portal: Portal, user_id: int, data: dict[str, Any]) -> Respo
     return jsonify(portal.installation.options)
 
 
+def _crm_items(portal: Portal, user_id: int, data: dict[str, Any]) -> ResponseReturnValue:
+    """What the dialog of `selectCRM` offers. Source: docs, sdk/bx24-js-sdk/system-dialogues/bx24-select-crm."""
+    wanted = [name for name in data.get("types") or [] if name in _CRM_TYPES]
+    return jsonify({name: [_crm_item(name, item) for item in portal.crm.of(_CRM_TYPES[name][0])] for name in wanted})
+
+
+def _crm_item(name: str, item: dict[str, Any]) -> dict[str, Any]:
+    phones = [row["value"] for row in item.get("fm", []) if row["typeId"] == "PHONE"]
+    return {
+        "id": f"{_CRM_TYPES[name][1]}_{item['id']}",
+        "type": name,
+        "place": name,
+        "title": crm.title(item),
+        "desc": phones[0] if phones else "",
+        "url": f"/crm/{name}/show/{item['id']}/",
+    }
+
+
+_CRM_TYPES = {
+    "lead": (crm.LEAD, "L"),
+    "contact": (crm.CONTACT, "C"),
+    "company": (crm.COMPANY, "CO"),
+    "deal": (crm.DEAL, "D"),
+    "quote": (crm.QUOTE, "Q"),
+}
+"""Type of item in `selectCRM` → its entity type, and what stands before the number in its id."""
 _ACTIONS: dict[str, Callable[[Portal, int, dict[str, Any]], ResponseReturnValue]] = {
+    "crm": _crm_items,
     "refresh": _refresh_auth,
     "finish": _finish_install,
     "install": _set_install,

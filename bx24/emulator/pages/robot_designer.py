@@ -9,6 +9,7 @@ from flask import Flask, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from bx24.emulator.formats.texts import text_of
+from bx24.emulator.pages import robot_form
 from bx24.emulator.pages.layout import base_values, language
 from bx24.emulator.rules.robot_filter import robots_for
 from bx24.emulator.state import crm
@@ -64,9 +65,11 @@ def _robots(portal: Portal, stage: Stage, lang: str) -> list[dict[str, Any]]:
             "name": robot.name,
             "title": portal.robot_title(robot, lang),
             "code": robot.code,
-            "record": portal.robots.get(robot.code),
+            "record": record,
+            "says": robot_form.summary(portal, record, robot.values, lang) if record else "",
         }
         for robot in stage.robots
+        for record in [portal.robots.get(robot.code)]
     ]
 
 

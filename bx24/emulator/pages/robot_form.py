@@ -13,9 +13,11 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from bx24.emulator.formats import php
-from bx24.emulator.formats.expressions import is_expression
+from bx24.emulator.formats.expressions import is_expression, shown
 from bx24.emulator.formats.texts import text_of
 from bx24.emulator.formats.values import RESERVED, is_yes
+from bx24.emulator.rules import deal_fields
+from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.records import RobotRecord, localized
 
 Descriptors = dict[str, dict[str, Any]]
@@ -56,6 +58,25 @@ def hidden_inputs(record: RobotRecord, values: dict[str, Any]) -> list[tuple[str
         elif value is not None:
             rows.append((f"property_{code.lower()}", str(value)))
     return rows
+
+
+def summary(portal: Portal, record: RobotRecord, values: dict[str, Any], lang: str) -> str:
+    """The texts of a robot, a line for each property; what is only chosen or counted is left out."""
+
+    def name_of(source: str, name: str) -> str:
+        title = deal_fields.fields(portal).get(name, {}).get("Name") if source == "Document" else results.get(name)
+        return str(title or name)
+
+    results = {code: localized(item.get("NAME"), lang) for code, item in record.returns().items()}
+    known = {code.lower(): value for code, value in values.items()}
+    lines = []
+    for code, item in properties(record).items():
+        value = known.get(code.lower())
+        entries = value if isinstance(value, list) else [value]
+        text = ", ".join(shown(str(entry), name_of) for entry in entries if entry)
+        if text and _kind(item) in ("string", "text"):
+            lines.append(f"{_label(code, item, lang)}: {text}")
+    return "\n".join(lines)
 
 
 def controls(record: RobotRecord, values: dict[str, Any], problems: dict[str, str], lang: str) -> list[Control]:

@@ -108,6 +108,31 @@ function openPath(params, reply) {
   openSlider(path, text, reply, { result: "close" });
 }
 
+/**
+ * The dialog in which CRM items are chosen. Closed without a choice it gives no answer.
+ * @param {Params} params entityType: lead, contact, company, deal, quote @param {Reply} reply
+ */
+async function selectCRM(params, reply) {
+  /** @type {Record<string, {id: string, title: string, desc: string}[]>} */
+  const found = await ask("crm", { types: params?.entityType ?? [] }) ?? {};
+  const list = document.createElement("ul");
+  list.className = "choices";
+  for (const item of Object.values(found).flat()) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = item.desc ? `${item.title} · ${item.desc}` : item.title;
+    button.addEventListener("click", () => {
+      slider.close();
+      reply(Object.fromEntries(Object.entries(found).map(([type, items]) => [type, items.filter((one) => one === item)])));
+    });
+    list.append(document.createElement("li"));
+    list.lastElementChild?.append(button);
+  }
+  byId("slider-title").textContent = slider.dataset.choose ?? "";
+  byId("slider-body").replaceChildren(list);
+  slider.showModal();
+}
+
 async function finish() {
   const answer = await ask("finish");
   const page = new URL(location.href);
@@ -154,6 +179,7 @@ const commands = {
   openApplication,
   closeApplication: () => (data.slider ? window.parent.postMessage("emulator:close", location.origin) : history.back()),
   openPath,
+  selectCRM,
   setPropertyValue,
   reloadData: () => location.reload(),
 };

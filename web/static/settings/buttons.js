@@ -1,6 +1,7 @@
 // Up to three buttons, stored as entries `Title` or `Title|id`.
 import { make, write } from '../dom.js';
 import { answerOf, buttonProblems, entryOf, isFilled, readButton, readButtons } from './button_rows.js';
+import { star } from './controls.js';
 import {
   announcePlace, countedField, freeId, idField, moveByKeys, plainField, quietButton, rowTools, showProblem,
 } from './entries.js';
@@ -19,6 +20,7 @@ import { say } from './texts.js';
  * @property {number} [max]
  * @property {Texts} texts
  * @property {MakeField} [makeField]
+ * @property {boolean} [required]
  * @property {(entries: string[]) => void} [onInput]
  *
  * @typedef {object} View the fields of a row
@@ -32,9 +34,9 @@ import { say } from './texts.js';
 
 /** @param {ButtonsOptions} options */
 export function buttonsEditor(options) {
-  const { id, label } = options;
+  const { id, label, required = false } = options;
   const editor = new Buttons(options);
-  const heading = make('span', { id: `${id}-label`, class: 'field-label', text: label });
+  const heading = make('span', { id: `${id}-label`, class: 'field-label' }, label, star(required));
   const element = make('div', { class: 'entries', role: 'group', 'aria-labelledby': `${id}-label`, id }, heading,
     editor.list, make('div', { class: 'entries-foot' }, editor.add, editor.count));
   return {

@@ -3,6 +3,7 @@ import { make, write } from '../dom.js';
 import { buttonsEditor } from './buttons.js';
 import { counted, textField } from './controls.js';
 import { property } from './form.js';
+import { icon } from './icon.js';
 import { listEditor } from './list.js';
 import * as preview from './preview.js';
 import { say } from './texts.js';
@@ -14,10 +15,10 @@ import { say } from './texts.js';
 /** @param {Form} form @returns {Content} */
 function sendButtons(form) {
   const { page: { sizes }, store, texts } = form;
-  const { title, hint } = property(form, 'buttons');
+  const { title, hint, required } = property(form, 'buttons');
   const editor = buttonsEditor({
-    id: 'f-buttons', label: title, value: store.entries('buttons'), titleLimit: sizes.button_title, max: sizes.buttons,
-    texts, onInput: (entries) => store.set('buttons', entries),
+    id: 'f-buttons', label: title, required, value: store.entries('buttons'), titleLimit: sizes.button_title,
+    max: sizes.buttons, texts, onInput: (entries) => store.set('buttons', entries),
   });
   const text = textField(form, 'text', { multiline: true, placeholder: say(texts, 'text.placeholder') });
   return {
@@ -33,13 +34,14 @@ function sendButtons(form) {
  * @param {Form} form @param {string} code @param {Editor} editor @param {string} hint
  */
 function edited(form, code, editor, hint) {
-  const line = make('p', { class: 'error', hidden: true });
+  const words = make('span');
+  const line = make('p', { class: 'error', hidden: true }, icon('alert'), words);
   const element = make('div', { class: 'field' }, editor.element, line,
     hint ? make('p', { class: 'hint', text: hint }) : null);
   form.controls.set(code, {
     setProblem(text) {
-      write(line, editor.problems().length ? '' : text);
-      line.hidden = !line.textContent;
+      write(words, editor.problems().length ? '' : text);
+      line.hidden = !words.textContent;
     },
     focus: () => editor.focus(),
   });
@@ -49,12 +51,13 @@ function edited(form, code, editor, hint) {
 /** @param {Form} form @returns {Content} */
 function sendList(form) {
   const { page: { sizes }, store, texts } = form;
-  const { title } = property(form, 'items');
+  const { title, required } = property(form, 'items');
   const limits = {
     rows: sizes.rows, title: sizes.row_title, description: sizes.row_description, section: sizes.section_title,
   };
   const editor = listEditor({
-    id: 'f-items', label: title, value: store.text('items'), limits, texts, onInput: (value) => store.set('items', value),
+    id: 'f-items', label: title, required, value: store.text('items'), limits, texts,
+    onInput: (value) => store.set('items', value),
   });
   const text = textField(form, 'text', { multiline: true, placeholder: say(texts, 'text.placeholder') });
   return {

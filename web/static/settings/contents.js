@@ -3,6 +3,7 @@ import { make } from '../dom.js';
 import { chipsField } from './chips.js';
 import { counted, notice, optionsOf, radios, selectField, textField } from './controls.js';
 import { property } from './form.js';
+import { nameLine } from './names.js';
 import * as preview from './preview.js';
 import { say } from './texts.js';
 
@@ -35,30 +36,44 @@ const FILE_SOURCES = ['link', 'disk', 'field'];
  * @param {Form} form @returns {Content}
  */
 function sendFile(form) {
-  const { texts, store } = form;
-  const place = make('div');
-  /** @param {FileSource} source */
-  const draw = (source) => {
-    const { title } = property(form, 'file');
-    const field = textField(form, 'file', {
-      label: `${title}: ${say(texts, `file.${source}`)}`, fit: 'file', placeholder: say(texts, `file.${source}_example`),
-      hint: say(texts, 'file.sizes'),
-    });
-    place.replaceChildren(field.element);
-  };
-  const source = sourceOf(store.text('file').trim());
-  draw(source);
+  const file = fileField(form);
+  const source = sourceOf(form.store.text('file').trim());
+  file.draw(source);
   const choice = radios({
-    legend: say(texts, 'file.source'), inline: true, value: source, onChange: draw,
-    options: FILE_SOURCES.map((value) => ({ value, words: say(texts, `file.${value}`) })),
+    legend: say(form.texts, 'file.source'), inline: true, value: source, onChange: file.draw,
+    options: FILE_SOURCES.map((value) => ({ value, words: say(form.texts, `file.${value}`) })),
   });
   const kind = property(form, 'kind');
   const kinds = selectField(form, { code: 'kind', label: kind.title, hint: kind.hint, options: optionsOf(form, kind) });
   return {
-    elements: [choice.element, place, kinds.element, textField(form, 'caption', { multiline: true }).element,
+    elements: [choice.element, file.element, kinds.element, textField(form, 'caption', { multiline: true }).element,
       textField(form, 'file_name').element],
-    model: () => preview.ofFile(form),
+    model: () => preview.ofFile(form, file.known()),
     summary: () => counted(form, 'caption'),
+  };
+}
+
+/** The field of the file, as its source asks for it; below it what an id on Drive stands for. @param {Form} form */
+function fileField(form) {
+  const { texts, store } = form;
+  const element = make('div');
+  const named = nameLine(form, 'file', (value) => sourceOf(value) === 'disk');
+  named.look();
+  return {
+    element,
+    known: named.known,
+    /** @param {FileSource} source */
+    draw(source) {
+      const field = textField(form, 'file', {
+        label: `${property(form, 'file').title}: ${say(texts, `file.${source}`)}`, fit: 'file',
+        placeholder: say(texts, `file.${source}_example`), hint: say(texts, source === 'disk' ? 'file.disk_hint' : 'file.sizes'),
+        onInput: (value) => {
+          store.set('file', value);
+          named.soon();
+        },
+      });
+      element.replaceChildren(field.element, named.element);
+    },
   };
 }
 
@@ -81,7 +96,7 @@ const FITS = { contact_phone: 'phone' };
 /** @param {Form} form @returns {Content} */
 function sendContact(form) {
   const { texts, store, catalogue } = form;
-  const crm = textField(form, 'contact', { fit: 'number' });
+  const crm = crmContact(form);
   const typed = make('div', {}, ...TYPED.map((code) => textField(form, code, { fit: FITS[code] ?? 'text' }).element),
     make('p', { class: 'hint', text: say(texts, 'contact.no_phone') }));
   const mode = modeOf(store);
@@ -94,9 +109,7 @@ function sendContact(form) {
   /** @param {ContactMode} chosen */
   const choose = (chosen) => {
     if (store.text('contact') !== CLIENT && store.text('contact')) kept = store.text('contact');
-    const value = { client: CLIENT, crm: kept, typed: '' }[chosen];
-    store.set('contact', value);
-    crm.setValue(value);
+    crm.setValue({ client: CLIENT, crm: kept, typed: '' }[chosen]);
     show(chosen);
   };
   const known = catalogue.item(CLIENT) || mode === 'client';
@@ -107,7 +120,35 @@ function sendContact(form) {
     options: options.map((value) => ({ value, words: say(texts, `contact.${value}`) })),
   });
   show(mode);
-  return { elements: [choice.element, crm.element, typed], model: () => preview.ofContact(form) };
+  return { elements: [choice.element, crm.element, typed], model: () => preview.ofContact(form, crm.known()) };
+}
+
+/** As messaging/portals/crm.py reads the id of a contact. */
+const CONTACT_ID = /^(?:contact[_|:\s]*|c_)?\d{1,12}$/i;
+
+/** The field for the id of a CRM contact; below it whose it is, and Bitrix24's dialog to choose one. @param {Form} form */
+function crmContact(form) {
+  const { texts, store, host } = form;
+  const named = nameLine(form, 'contact', (value) => CONTACT_ID.test(value));
+  const field = textField(form, 'contact', { fit: 'number', hint: say(texts, 'contact.crm_hint'), onInput: (value) => {
+    store.set('contact', value);
+    named.soon();
+  } });
+  /** @param {string} value @param {string} [name] if it is known already */
+  const setValue = (value, name) => {
+    store.set('contact', value);
+    field.setValue(value);
+    named.look(name ? { name, about: '' } : null);
+  };
+  const choose = async () => {
+    const chosen = await host.pickContact();
+    if (!chosen) return;
+    setValue(chosen.id, chosen.name);
+    field.focus();
+  };
+  const button = make('button', { type: 'button', class: 'btn btn-s', text: say(texts, 'contact.pick'), on: { click: choose } });
+  named.look();
+  return { element: make('div', { class: 'of-crm' }, field.element, named.element, button), setValue, known: named.known };
 }
 
 /** @param {Store} store @returns {ContactMode} */

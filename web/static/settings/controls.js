@@ -93,7 +93,7 @@ let groups = 0;
  * @template {string} Value
  * @param {object} how
  * @param {string} how.legend
- * @param {{value: Value, words: string, consequence?: string}[]} how.options
+ * @param {{value: Value, words: string}[]} how.options
  * @param {Value} how.value
  * @param {(value: Value) => void} how.onChange
  * @param {boolean} [how.inline]
@@ -108,9 +108,7 @@ export function radios({ legend, options, value, onChange, inline = false }) {
     const input = make('input', { type: 'radio', name, value: option.value });
     input.checked = option.value === value;
     input.addEventListener('change', () => onChange(option.value));
-    const words = make('span', {}, option.words);
-    if (option.consequence) words.append(make('small', { class: 'consequence', text: option.consequence }));
-    box.append(make('label', { class: 'choice' }, input, words));
+    box.append(make('label', { class: 'choice' }, input, make('span', { text: option.words })));
     return input;
   });
   box.append(problem.element);

@@ -1,6 +1,6 @@
 // The ending of every action: when the workflow goes on, and for how long it waits at most.
 import { make, write } from '../dom.js';
-import { problemLine, radios } from './controls.js';
+import { optionsOf, problemLine } from './controls.js';
 import { hasProperty, property } from './form.js';
 import { say } from './texts.js';
 
@@ -15,25 +15,42 @@ export const CODES = ['until', 'wait_minutes'];
 
 /** @param {Form} form @returns {HTMLElement[]} */
 export function ending(form) {
-  return [
+  const fields = [
     ...(hasProperty(form, 'until') ? [until(form)] : []), ...(hasProperty(form, 'wait_minutes') ? [wait(form)] : []),
   ];
+  return fields.length ? [make('div', { class: 'ending' }, ...fields)] : [];
 }
 
-/** @param {Form} form */
+/**
+ * The status to wait for, and what the chosen one means. A value written by hand, or an expression, is an option, too.
+ * @param {Form} form
+ */
 function until(form) {
-  const { options, default: usual } = property(form, 'until');
-  const { texts, store } = form;
-  const value = store.text('until').trim() || usual;
-  const choices = options.map(([given, words]) => ({ value: given, words, consequence: say(texts, `until.${given}`) }));
-  const known = choices.some((choice) => choice.value === value);
-  // Written by hand, or an expression: it stays until something else is chosen.
-  if (!known) choices.push({ value, words: form.catalogue.name(value) || value, consequence: '' });
-  const field = radios({
-    legend: say(texts, 'ending.until'), options: choices, value, onChange: (chosen) => store.set('until', chosen),
+  const { texts, store, catalogue } = form;
+  const options = optionsOf(form, property(form, 'until'));
+  const stored = store.text('until');
+  const value = options.find(([given]) => given === stored.trim())?.[0] ?? stored;
+  if (!options.some(([given]) => given === value)) options.push([value, catalogue.name(value) || value]);
+  const select = make('select', { id: 'f-until', 'aria-describedby': 'f-until-hint' },
+    ...options.map(([given, words]) => make('option', { value: given, text: words })));
+  select.value = value;
+  const hint = make('p', { class: 'hint', id: 'f-until-hint' });
+  const problem = problemLine('f-until-error');
+  const tell = () => write(hint, consequenceOf(form, select.value));
+  select.addEventListener('change', () => {
+    store.set('until', select.value);
+    tell();
   });
-  form.controls.set('until', field);
-  return field.element;
+  tell();
+  form.controls.set('until', { setProblem: (text) => problem.show(select, text), focus: () => select.focus() });
+  return make('div', { class: 'field' }, make('label', { for: select.id, text: say(texts, 'ending.until') }), select, hint,
+    problem.element);
+}
+
+/** What waiting for this status brings, '' for a value that is no status. @param {Form} form @param {string} value */
+function consequenceOf(form, value) {
+  const key = `until.${value || property(form, 'until').default}`;
+  return key in form.texts ? say(form.texts, key) : '';
 }
 
 /** Minutes as a number and a unit; whatever else is stored stands there as it is. @param {Form} form */

@@ -51,6 +51,7 @@
  * @property {Catalogue} catalogue
  * @property {Store} store
  * @property {Map<string, Control>} controls by property
+ * @property {Host} host Bitrix24's window around the page
  * @property {() => string} sender the name of the line that sends
  * @property {() => void} redraw the phone shows something else now
  * @property {() => void} recheck the server knows more than before
@@ -69,6 +70,8 @@
  * @property {() => string} [name] what the summary on top calls the content
  * @property {(n: string | null) => void} [pointed] the variable under the pointer in the phone
  */
+
+/** @typedef {Pick<ReturnType<typeof import('../frame.js').openFrame>, 'accessToken' | 'pickContact' | 'openApplication'>} Host */
 
 /** @import { Catalogue } from './expressions.js' */
 /** @import { Model, Summary } from './phone_model.js' */

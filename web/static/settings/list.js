@@ -1,5 +1,6 @@
 // The editor of a list: up to ten rows in sections.
 import { make, write } from '../dom.js';
+import { star } from './controls.js';
 import {
   announcePlace, countedField, freeId, idField, moveByKeys, plainField, quietButton, rowTools, showProblem,
 } from './entries.js';
@@ -18,6 +19,7 @@ const LIMITS = { rows: 10, sections: 10, section: 24, title: 24, description: 72
  * @property {string} id
  * @property {string} label
  * @property {string} value as stored
+ * @property {boolean} [required]
  * @property {Partial<Limits>} [limits]
  * @property {Texts} texts
  * @property {MakeField} [makeField]
@@ -31,9 +33,9 @@ const LIMITS = { rows: 10, sections: 10, section: 24, title: 24, description: 72
 
 /** @param {ListOptions} options */
 export function listEditor(options) {
-  const { id, label } = options;
+  const { id, label, required = false } = options;
   const editor = new List(options);
-  const heading = make('span', { id: `${id}-label`, class: 'field-label', text: label });
+  const heading = make('span', { id: `${id}-label`, class: 'field-label' }, label, star(required));
   const foot = make('div', { class: 'entries-foot' }, editor.addSection, editor.count);
   const attributes = { class: 'entries', role: 'group', 'aria-labelledby': `${id}-label`, id };
   return {

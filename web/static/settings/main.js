@@ -64,7 +64,7 @@ function makeForm(page, catalogue, makeContent) {
   });
   /** @type {Form} */
   const form = {
-    page, texts, catalogue, store, controls: new Map(), announce, ask, sender: () => senderOf(form),
+    page, texts, catalogue, store, host: parent, controls: new Map(), announce, ask, sender: () => senderOf(form),
     recheck: () => checks.now(), redraw: () => screen.draw(), point: (n) => screen.point(n),
   };
   /** @type {Checks} */
@@ -166,6 +166,7 @@ function frame({ texts }, checks, fields, screen) {
   const bar = make('div', { class: 'bar' }, checks.element);
   const columns = make('div', { class: 'settings-columns' }, fields, screen.element);
   const element = make('div', { class: 'settings-box' }, bar, columns);
+  tellOfMore(element, fields);
   if (!screen.element) return element;
   const toggle = () => {
     const isOpen = element.classList.toggle('is-previewed');
@@ -178,6 +179,20 @@ function frame({ texts }, checks, fields, screen) {
   });
   bar.append(button);
   return element;
+}
+
+/**
+ * A shade at the lower edge says that the form goes on below it.
+ * @param {HTMLElement} box @param {HTMLElement} fields
+ */
+function tellOfMore(box, fields) {
+  const end = make('div', { class: 'end' });
+  fields.append(end);
+  // The document as root: without one, what the portal's window cuts off would count as cut off by the frame.
+  const observer = new IntersectionObserver(([{ isIntersecting }]) => box.classList.toggle('goes-on', !isIntersecting), {
+    root: document,
+  });
+  observer.observe(end);
 }
 
 start();

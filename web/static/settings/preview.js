@@ -4,6 +4,7 @@ import { parse as parseExpression, split } from './expressions.js';
 
 /** @import { Form } from './form.js' */
 /** @import { FileHeader, Header, ListSection, LocationHeader, Model, Part } from './phone_model.js' */
+/** @import { Named } from './names.js' */
 /** @import { Template } from './template_choice.js' */
 
 /** @typedef {Pick<Form, 'store' | 'catalogue' | 'sender'>} Source what a preview is made from */
@@ -85,14 +86,14 @@ export function ofList(form, sections) {
   return { ...framed(form), list: { button: parts(form, form.store.text('button')), sections: drawn } };
 }
 
-/** @param {Source} form @returns {Model} */
-export function ofFile(form) {
+/** @param {Source} form @param {Named | null} [named] what the file's id stands for @returns {Model} */
+export function ofFile(form, named = null) {
   const { store } = form;
   const [file, kind] = [store.text('file').trim(), store.text('kind')];
-  const type = /** @type {FileHeader['type']} */ (kind && kind !== 'auto' ? kind : guessed(file));
-  const name = store.text('file_name').trim() || (isLink(file) ? last(file) : file);
+  const type = /** @type {FileHeader['type']} */ (kind && kind !== 'auto' ? kind : guessed(named?.name ?? file));
+  const name = store.text('file_name').trim() || named?.name || (isLink(file) ? last(file) : file);
   /** @type {FileHeader} */
-  const header = { type, name: parts(form, name), size: '' };
+  const header = { type, name: parts(form, name), size: named?.about ?? '' };
   return { ...base(form), header, body: type === 'audio' ? [] : parts(form, store.text('caption')) };
 }
 
@@ -115,13 +116,13 @@ function last(link) {
   }
 }
 
-/** @param {Source} form @returns {Model} */
-export function ofContact(form) {
+/** @param {Source} form @param {Named | null} [named] what the contact's id stands for @returns {Model} */
+export function ofContact(form, named = null) {
   const { store } = form;
   const crm = store.text('contact').trim();
   const ofCrm = /^\d+$/.test(crm) ? [{ field: `ID ${crm}` }] : parts(form, crm);
-  const name = crm ? ofCrm : parts(form, store.text('contact_name'));
-  const about = crm ? '' : store.text('contact_company') || store.text('contact_phone');
+  const name = named ? [{ text: named.name }] : crm ? ofCrm : parts(form, store.text('contact_name'));
+  const about = named ? named.about : crm ? '' : store.text('contact_company') || store.text('contact_phone');
   return { ...base(form), header: { type: 'contact', name, parts: parts(form, about) } };
 }
 
@@ -191,19 +192,19 @@ function cut(text, draw) {
 }
 
 /**
- * What stands for a variable: its value, what replaces an empty one, or the variable itself as it is written.
+ * What stands for a variable: its value, what replaces an empty one, or its sample; without a sample the variable as it is written.
  * @param {Source} form @param {Template['variables'][number]} variable @param {Given} given @param {string} whole
  * @returns {Part[]}
  */
 function valueOf(form, { n, sample }, given, whole) {
   const value = (given.values[n - 1] ?? '').trim();
-  if (!value) return [{ ...withoutValue(given, whole), n }];
+  if (!value) return [{ ...withoutValue(given, sample || whole), n }];
   const drawn = parts(form, value).map((part) => ({ ...part, n }));
   const [first] = drawn;
   return drawn.length === 1 && 'field' in first && sample ? [{ ...first, sample }] : drawn;
 }
 
-/** @param {Given} given @param {string} whole @returns {Part} */
-function withoutValue({ fallback }, whole) {
-  return fallback.trim() ? { fallback } : { missing: whole };
+/** @param {Given} given @param {string} missing what to show in place of the value @returns {Part} */
+function withoutValue({ fallback }, missing) {
+  return fallback.trim() ? { fallback } : { missing };
 }

@@ -4,6 +4,7 @@ import { make, write } from '../dom.js';
 import { notice, textField } from './controls.js';
 import { split } from './expressions.js';
 import { property } from './form.js';
+import { icon } from './icon.js';
 import { ofTemplate } from './preview.js';
 import { chosen, similar } from './template_choice.js';
 import { TemplateFields } from './template_fields.js';
@@ -55,7 +56,8 @@ class TemplatePart {
     this.fields = new TemplateFields(form, () => this.current(), () => this.focusChoice());
     this.place = make('div', { class: 'template-place' });
     this.warning = make('div');
-    this.line = make('p', { class: 'error', hidden: true });
+    this.lineWords = make('span');
+    this.line = make('p', { class: 'error', id: 'f-template-error', hidden: true }, icon('alert'), this.lineWords);
     this.note = make('div');
     this.element = make('div', {}, this.warning, this.place, this.fields.element);
     this.drawLoading();
@@ -126,8 +128,9 @@ class TemplatePart {
 
   /** @param {Listed[]} templates */
   makePicker(templates) {
+    const { title, required } = property(this.form, 'template');
     const picker = templatePicker({
-      id: 'f-template', label: property(this.form, 'template').title, templates, value: this.saved(), texts: this.texts,
+      id: 'f-template', label: title, required, templates, value: this.saved(), texts: this.texts,
       onPick: ({ id }) => {
         const template = this.byId(id);
         if (template) this.pick(template);
@@ -148,14 +151,16 @@ class TemplatePart {
     /** @type {Control} */
     const control = { focus, setProblem: (text) => this.setProblem(text) };
     this.form.controls.set('template', control);
-    this.form.controls.set('language', control);
+    // The same line tells both problems: that there is none with the language must not erase the template's.
+    this.form.controls.set('language', { focus, setProblem: (text) => { if (text) this.setProblem(text); } });
   }
 
   /** @param {string} text */
   setProblem(text) {
     // The yellow notice and the language's select say it already, with what to do.
-    write(this.line, this.warning.childElementCount || this.isAmbiguous() ? '' : text);
-    this.line.hidden = !this.line.textContent;
+    write(this.lineWords, this.warning.childElementCount || this.isAmbiguous() ? '' : text);
+    this.line.hidden = !this.lineWords.textContent;
+    this.picker?.setProblem(text, this.line.id);
   }
 
   /** @param {Template | null} template */
@@ -216,7 +221,10 @@ class TemplatePart {
           this.picker?.focus();
         },
       } })
-      : make('span', { class: 'muted', text: say(this.texts, 'template.no_similar') });
+      : make('p', {}, say(this.texts, 'template.no_similar'), ' ', make('button', {
+        type: 'button', class: 'btn btn-s', text: say(this.texts, 'template.open_list'),
+        on: { click: () => this.form.host.openApplication('templates') },
+      }));
     this.warning.replaceChildren(notice('warn', make('p', { text: words }), remedy));
   }
 
@@ -224,10 +232,7 @@ class TemplatePart {
   wrong() {
     const { template } = this.saved();
     const found = this.current();
-    if (found) {
-      const status = found.why || found.status_text;
-      return found.usable ? '' : say(this.texts, 'template.unusable', { name: found.name, status });
-    }
+    if (found) return found.trouble;
     const mayBeThere = this.isAmbiguous() || !template.trim() || template.includes('{=') || !this.picker;
     return mayBeThere ? '' : say(this.texts, 'template.deleted', { n: this.fields.filled() });
   }

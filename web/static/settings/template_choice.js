@@ -12,6 +12,7 @@
  * @property {string} status_text
  * @property {boolean} usable
  * @property {string} why why it is not usable
+ * @property {string} trouble the same as sentences, '' when it is usable
  * @property {string} kind text, image, video …
  * @property {boolean} media whether its header is a file
  * @property {string} header

@@ -105,8 +105,9 @@ export class TemplateFields {
   _variableField({ n, part, name, sample }) {
     const { texts, catalogue, announce, point } = this._form;
     const place = part === 'header' ? `${say(texts, 'template.header_variable')} ` : '';
+    const title = say(texts, sample ? 'template.variable' : 'template.variable_only', { name, sample });
     return expressionField({
-      id: `f-params-${n}`, label: `${place}{{${name}}}${sample ? ` «${sample}»` : ''}`, value: this.values[n - 1] ?? '',
+      id: `f-params-${n}`, label: `${place}${title}`, value: this.values[n - 1] ?? '',
       catalogue, texts, announce,
       onInput: (value) => {
         this.values[n - 1] = value;

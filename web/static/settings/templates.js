@@ -1,5 +1,6 @@
 // Choosing one of the line's templates: a combobox over a list that shows what each template says.
-import { around, holdPress, make, write } from '../dom.js';
+import { around, holdPress, make, setAttribute, write } from '../dom.js';
+import { star } from './controls.js';
 import { icon } from './icon.js';
 import { chosen } from './template_choice.js';
 import { announce, say } from './texts.js';
@@ -8,12 +9,13 @@ import { announce, say } from './texts.js';
 /** @import { Texts } from './texts.js' */
 
 /**
- * @typedef {Omit<Template, 'variables' | 'buttons' | 'kind' | 'media' | 'header' | 'body' | 'footer'>
+ * @typedef {Omit<Template, 'trouble' | 'variables' | 'buttons' | 'kind' | 'media' | 'header' | 'body' | 'footer'>
  *   & {text: string, variables: number, buttons: number}} Listed a template as the list shows it; text: its body
  *
  * @typedef {object} TemplatePickerOptions
  * @property {string} id
  * @property {string} label
+ * @property {boolean} [required]
  * @property {Listed[]} templates
  * @property {Stored} value
  * @property {Texts} texts
@@ -37,12 +39,17 @@ export function templatePicker(options) {
     /** @param {Stored} given */
     setValue: (given) => picker.setValue(given),
     focus: () => picker.focus(),
+    /**
+     * Marks the field as wrong.
+     * @param {string} problem '' when nothing is wrong @param {string} id of the line that says it
+     */
+    setProblem: (problem, id) => picker.setProblem(problem, id),
   };
 }
 
 class Picker {
   /** @param {TemplatePickerOptions} options */
-  constructor({ id, label, templates, value, texts, onPick, onPreview = () => {}, onRefresh }) {
+  constructor({ id, label, required = false, templates, value, texts, onPick, onPreview = () => {}, onRefresh }) {
     this._id = id;
     this._texts = texts;
     this._onPick = onPick;
@@ -55,7 +62,7 @@ class Picker {
     this._active = -1;
     this._closed = make('div', { class: 'template-chosen' });
     this._opened = make('div', { class: 'template-search' });
-    this._search = this._makeSearch();
+    this._search = this._makeSearch(required);
     this._language = this._makeSelect('templates.language', 'templates.all_languages');
     this._category = this._makeSelect('templates.category', 'templates.all_categories');
     this._list = make('ul', {
@@ -65,7 +72,7 @@ class Picker {
     this._change = make('button', {
       type: 'button', class: 'quiet', text: say(texts, 'templates.change'), on: { click: () => this._reopen() },
     });
-    const heading = make('span', { class: 'field-label', id: `${id}-label`, text: label });
+    const heading = make('span', { class: 'field-label', id: `${id}-label` }, label, star(required));
     this.element = make('div', { class: 'templates', role: 'group', 'aria-labelledby': `${id}-label` }, heading,
       this._closed, this._opened);
     const tools = [this._search, this._language, this._category, this._refreshButton()];
@@ -76,6 +83,13 @@ class Picker {
 
   focus() {
     (this._closed.hidden ? this._search : this._change).focus();
+  }
+
+  /** @param {string} problem @param {string} id */
+  setProblem(problem, id) {
+    setAttribute(this._search, 'aria-invalid', problem ? 'true' : null);
+    setAttribute(this._search, 'aria-describedby', problem ? id : null);
+    this._closed.classList.toggle('is-bad', Boolean(problem));
   }
 
   _listen() {
@@ -94,11 +108,12 @@ class Picker {
     });
   }
 
-  _makeSearch() {
+  /** @param {boolean} required */
+  _makeSearch(required) {
     return make('input', {
       type: 'text', class: 'input', id: `${this._id}-search`, role: 'combobox', autocomplete: 'off',
       'aria-autocomplete': 'list', 'aria-expanded': 'false', 'aria-controls': `${this._id}-list`,
-      'aria-labelledby': `${this._id}-label`, placeholder: say(this._texts, 'templates.search'),
+      'aria-labelledby': `${this._id}-label`, 'aria-required': required ? 'true' : null, placeholder: say(this._texts, 'templates.search'),
       on: {
         input: () => this._filter(),
         focus: () => this._open(),

@@ -13,8 +13,17 @@ export class MessageManager {
 
 export class AuthManager {
   constructor(app: AppFrame, messages: MessageManager);
+  /** Takes the tokens out of the answer to getInitData. */
+  initData(data: { AUTH_ID?: string; REFRESH_ID?: string; AUTH_EXPIRES?: string }): this;
+  /** false when the token has expired, or was never known. */
+  getAuthData(): false | { access_token: string };
   /** `expires` in unix seconds. */
   refreshAuth(): Promise<false | { access_token: string; expires: number }>;
+}
+
+export class DialogManager {
+  constructor(messages: MessageManager);
+  selectCRM(what: { entityType: string[]; multiple: boolean; value: unknown[] }): Promise<{ contact?: { id: string; title: string }[] }>;
 }
 
 export class ParentManager {
