@@ -1,22 +1,21 @@
-"""The table of what /metrics shows, read from an installation without portals."""
+"""The table of what /metrics shows, asked of a small installation that is made for it."""
 
 import tempfile
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
-from typing import cast
 
-from cryptography.fernet import Fernet
-from prometheus_client.core import CounterMetricFamily, Metric
-from redis import Redis
+from prometheus_client import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
+from app import create_app
 from bx24.i18n import Text
 from docs.tables.words import code, heads, table, translated
-from messaging.insight.prometheus import Figures
-from messaging.store.crypto import Cipher
-from messaging.store.database import Database, open_engine
-from messaging.store.models import Base, Line, Portal, Tally
+from messaging.runtime import Runtime, open_runtime
+from messaging.store import schema
+from messaging.store.models import Line, Portal
+from messaging.system import config, embedded_redis
 from messaging.system.counters import HASH, HELP
 
 #: Metric → its help in Russian; the English one is what /metrics says.
@@ -30,6 +29,14 @@ RUSSIAN: Mapping[str, str] = {
     "waba24_refusals_total": "отклонённые сообщения, по кодам",
     "waba24_rows_without_room_total": "вызовы и уведомления, которые не записаны, потому что диск полон, по таблицам",
     "waba24_requests_refused_total": "отклонённые запросы: куда пришли и почему, см. «Пределы»",
+    "waba24_portal_pauses_total": "паузы после медленного ответа портала: от 5 до 60 с его не спрашивают",
+    "waba24_spooled_total": "вызовы и уведомления, отложенные, пока недоступна база",
+    "waba24_spool_replayed_total": "отложенные вызовы и уведомления: что с ними стало",
+    "waba24_spool_refused_total": "вызовы и уведомления, которым не нашлось места среди отложенных: потеряны",
+    "waba24_spool_entries": "вызовы и уведомления, которые ждут, пока вернётся база",
+    "waba24_spool_bytes": "сколько байт они занимают в DATA_DIR",
+    "waba24_spool_oldest_seconds": "возраст самого старого из них",
+    "waba24_workers": "сколько процессов воркера живы, не меньше",
     "waba24_seconds_to_provider": "секунды от вызова робота до приёма в Gupshup",
     "waba24_disk_free_bytes": "свободное место на диске с DATA_DIR",
     "waba24_messages": "сообщения за сегодня (по UTC) по статусам, пересчёт каждые пять минут",
@@ -46,55 +53,54 @@ _KINDS = {
 }
 
 
-_NOW = datetime(2026, 1, 1, tzinfo=UTC)
-
-
-class _Counted:
-    """What the figures ask of Redis: one message has reached its provider."""
-
-    def hgetall(self, name: str) -> dict[bytes, bytes]:
-        return {b"to_provider|1|1": b"1"} if name == HASH else {}
+_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
+#: Labels of what has no sample before a message was sent.
+_LABELS: Mapping[str, Sequence[str]] = {"waba24_messages": ("line", "status")}
 
 
 @cache
 def collected() -> tuple[Metric, ...]:
-    """The families of /metrics of one line that is stopped and paused and has sent a message: each gauge has a sample."""
+    """The families of /metrics, as an installation shows them whose only line is stopped and paused."""
     with tempfile.TemporaryDirectory() as folder:
-        database = Database(open_engine(f"sqlite:///{folder}/one.db", Cipher((Fernet.generate_key().decode(),))))
-        Base.metadata.create_all(database.engine)
-        with database.write() as session:
-            portal = Portal(member_id="one", client_endpoint="https://one.example/rest/", installed_at=_NOW)
-            line = _line(portal)
-            session.add_all([portal, line])
-            session.flush()
-            session.add(Tally(day=_NOW.date(), line_id=line.id, status="read", count=1))
-        families = tuple(Figures(database, cast(Redis, _Counted()), _NOW, Path(folder)).collect())
-        database.engine.dispose()
-    return families
+        runtime = open_runtime(config.load({"DATA_DIR": folder}))
+        try:
+            schema.upgrade(runtime.db.engine)
+            _add_line(runtime)
+            answer = create_app(runtime).test_client().get("/metrics", base_url="http://localhost")
+        finally:
+            runtime.close()
+            embedded_redis.stop(Path(folder))
+    return tuple(text_string_to_metric_families(answer.get_data(as_text=True)))
 
 
-def _line(portal: Portal) -> Line:
-    return Line(
+def _add_line(runtime: Runtime) -> None:
+    portal = Portal(member_id="one", client_endpoint="https://one.example/rest/", installed_at=_SINCE)
+    line = Line(
         portal=portal,
         phone="79001112233",
         app_name="one",
         secret_digest="0",
-        connected_at=_NOW,
-        stopped_at=_NOW,
+        connected_at=_SINCE,
+        stopped_at=_SINCE,
         stop_code="1003",
-        paused_at=_NOW,
+        paused_at=_SINCE,
     )
+    with runtime.db.write() as session:
+        session.add_all([portal, line])
+    runtime.redis.hset(HASH, "to_provider|1|1", 1)
 
 
 def shown_name(family: Metric) -> str:
     """As Prometheus stores it: the name of a counter ends in _total."""
-    return f"{family.name}_total" if isinstance(family, CounterMetricFamily) else family.name
+    return f"{family.name}_total" if family.type == "counter" else family.name
 
 
 def _labels(family: Metric) -> Sequence[str]:
     counted = HELP.get(family.name.removeprefix("waba24_"))
     if counted is not None:
         return counted[1]
+    if not family.samples:
+        return _LABELS[family.name]
     return [label for label in family.samples[0].labels if label != "le"]
 
 
