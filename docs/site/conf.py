@@ -26,6 +26,8 @@ html_last_updated_fmt = None
 html_static_path = ["static"]
 html_css_files = ["site.css"]
 templates_path = ["templates"]
+# Light or dark, as the reader's system is.
+html_context = {"default_mode": "auto"}
 html_theme_options = {
     "navbar_start": ["navbar-logo"],
     "navbar_center": ["navbar-nav"],
@@ -36,6 +38,4 @@ html_theme_options = {
     "secondary_sidebar_items": ["page-toc"],
     "header_links_before_dropdown": 6,
     "navigation_with_keys": False,
-    # No icons of other hosts' services, so the fonts of icons stay unused where they can.
-    "icon_links": [],
 }

@@ -18,7 +18,7 @@ LANGUAGES = (DOCS, DOCS / "ru")
 TRANSLATED = ("sales", "integrators")
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
+@pytest.mark.parametrize("page", list(pages()), ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_tables_are_those_of_the_code(page: Path) -> None:
     assert page.read_text() == rewritten(page), "stale: run `make tables`"
 
