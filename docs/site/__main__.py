@@ -21,7 +21,8 @@ def build(language: str) -> int:
     # A cache of its own for each language, outside of what is published.
     cache = DOCS.parent / "build" / "site-cache" / language
     options = ["-q", "--fail-on-warning", "--keep-going", "-b", "html", "-c", str(DOCS / "site"), "-d", str(cache)]
-    return sphinx([*options, "-D", f"language={language}", str(DOCS / folder), str(SITE / folder)])
+    result: int = sphinx([*options, "-D", f"language={language}", str(DOCS / folder), str(SITE / folder)])
+    return result
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from sphinx.transforms import SphinxTransform
 DOCS = Path(__file__).resolve().parents[1]
 
 
-class LinksOutside(SphinxTransform):
+class LinksOutside(SphinxTransform):  # type: ignore[misc]  # Sphinx is not read by mypy
     """Turns what MyST takes for downloads, or for pages it cannot find, into what the site has instead."""
 
     default_priority = 5
