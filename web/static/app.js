@@ -112,14 +112,16 @@ function remembered() {
  * Not a click: htmx binds the links only when the document is ready, and the browser itself would follow the address.
  * @param {string} section
  */
-function open(section) {
+async function open(section) {
   const link = /** @type {HTMLAnchorElement | null} */ (
     document.querySelector(`.top a[data-section="${CSS.escape(section)}"]:not([aria-current])`));
-  if (link) window.htmx.ajax('GET', link.pathname, { source: link, target: main });
+  if (link) await window.htmx.ajax('GET', link.pathname, { source: link, target: main }).catch(() => {});
 }
 
 localise();
 nameCountries();
 parent.followHeight(main);
+// At once: after somebody has pressed a link it would take them away from there.
+const reopened = open(remembered());
 // Whoever opens the app in a slider may say which section is wanted (frame.js, openApplication).
-parent.ready.then((init) => open(/** @type {{section?: string}} */ (init?.options ?? {}).section ?? remembered()));
+Promise.all([parent.ready, reopened]).then(([init]) => open(/** @type {{section?: string}} */ (init?.options ?? {}).section ?? ''));
