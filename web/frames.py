@@ -6,7 +6,6 @@ and another site cannot forge a header. When the token has expired, the page get
 exchanges it for a new token of ours (`renew`).
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import wraps
@@ -18,7 +17,6 @@ from flask import Blueprint, Response, g, jsonify, make_response, render_templat
 from itsdangerous import BadData, SignatureExpired, URLSafeTimedSerializer
 from sqlalchemy import select
 from sqlalchemy.orm import selectinload
-from werkzeug.exceptions import ServiceUnavailable
 
 from bx24 import open_points
 from bx24.errors import Bx24Error
@@ -26,7 +24,6 @@ from bx24.i18n import language
 from bx24.oauth import AppInfo
 from bx24.payloads import Auth, FrameCall, PayloadError, frame_form, parse_query
 from messaging.limits import bounds
-from messaging.limits.concurrency import ConcurrencyLimit
 from messaging.portals import portals
 from messaging.store.models import Portal
 from web.context import body, caller_address, clean, empty, json_map, keep_shape, observe, refuse, runtime
@@ -37,7 +34,6 @@ LIFETIME_S = 3600
 #: For this time an expired token still names its portal, so that the page can get a new token.
 RENEWABLE_S = 24 * 3600
 
-_pages = ConcurrencyLimit(bounds.PAGES_AT_ONCE, per_portal=bounds.PAGES_OF_PORTAL_AT_ONCE, slow_s=math.inf)
 blueprint = Blueprint("frames", __name__, url_prefix="/frame")
 log = structlog.get_logger(__name__)
 
@@ -136,10 +132,7 @@ def read(token: str, max_age: int = LIFETIME_S) -> Viewer:
 
 
 def require_frame(view: Callable[..., Response]) -> Callable[..., Response]:
-    """Answer 401 without a valid frame token; the view gets the token's Viewer as its first argument.
-
-    503 while too many pages of the viewer's portal are being made: the other threads are for everybody else.
-    """
+    """Answer 401 without a valid frame token; the view gets the token's Viewer as its first argument."""
 
     @wraps(view)
     def checked(*args: Any, **kwargs: Any) -> Response:
@@ -150,12 +143,7 @@ def require_frame(view: Callable[..., Response]) -> Callable[..., Response]:
             return _outside()
         g.frame_token = token
         speak(viewer.language)
-        with _pages.acquire(viewer.member_id) as has_place:
-            if not has_place:
-                log.warning("refused", path=request.path, status=503, reason="too many pages of one portal at once")
-                because(Reason.BUSY)
-                raise ServiceUnavailable
-            return view(viewer, *args, **kwargs)
+        return view(viewer, *args, **kwargs)
 
     return checked
 

@@ -59,8 +59,6 @@ AGAIN_QUOTA_S = 10  # unless the quota knows
 PAGE_ANSWER_BYTES = 2 * MB  # an answer of a portal to a page; for others see bx24.wire.MAX_ANSWER_BYTES
 
 # Places and slots: per process, per portal. None free: 503, or 429 with Retry-After.
-PAGES_OF_PORTAL_AT_ONCE = 3  # that are being made for the users of one portal; two more wait for a place
-PAGES_AT_ONCE = 6  # for all portals; calls and webhooks keep the other threads
 LONG_BODIES_AT_ONCE = 2  # longer than LONG_BODY_BYTES, that one process receives and decodes at the same time
 
 

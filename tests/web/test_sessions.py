@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import math
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from messaging.limits import bounds
-from messaging.limits.concurrency import ConcurrencyLimit
-from messaging.store.models import Portal
 from tests.flows.scenes import ONE_DATABASE
 from tests.support.world import World
 from tests.web.inside import Frame
 from tests.web.test_settings import holds
 from web import frames
-from web.pages import shell
 
 
 @ONE_DATABASE
@@ -44,32 +37,6 @@ def test_a_session_is_renewed_for_its_own_user_of_its_own_portal_only(shop: Worl
     stranger = Frame(shop, member_id="f" * 32)
     assert _renewed(shop, stranger, shop.bx.tokens.issue(shop.portal, 1).access_token).status_code == 401
     assert _renewed(shop, Frame(shop), "forged").status_code == 401
-
-
-@ONE_DATABASE
-def test_pages_of_one_portal_leave_places_to_everybody_else(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    most = bounds.PAGES_OF_PORTAL_AT_ONCE
-    limit = ConcurrencyLimit(bounds.PAGES_AT_ONCE, patience_s=0, per_portal=most, slow_s=math.inf)
-    monkeypatch.setattr(frames, "_pages", limit)
-    own, other = Frame(shop), Frame(shop, member_id="f" * 32)
-    made, go_on, portal_of = threading.Semaphore(0), threading.Event(), frames.portal_of
-
-    def slowly(viewer: frames.Viewer) -> Portal | None:
-        if viewer.member_id == shop.portal.member_id:
-            made.release()
-            go_on.wait(30)
-        return portal_of(viewer)
-
-    monkeypatch.setattr(shell, "portal_of", slowly)
-    with ThreadPoolExecutor(most) as people:
-        opened = [people.submit(own.get, "/app/messages") for _ in range(most)]
-        assert all(made.acquire(timeout=10) for _ in opened)
-        refused = own.get("/app/messages")
-        assert (refused.status_code, refused.headers["Retry-After"]) == (503, str(bounds.AGAIN_BUSY_S))
-        assert other.get("/app/messages").status_code == 403, "made, though the app is not installed there"
-        go_on.set()
-    assert {page.result().status_code for page in opened} == {200}
-    assert own.get("/app/messages").status_code == 200, "the places were given back"
 
 
 def _renewed(shop: World, frame: Frame, access: str) -> Any:
