@@ -9,7 +9,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any
 
 import structlog
@@ -33,6 +32,8 @@ from robots import lookup
 TICK_S = 1.0
 #: Most entries of one transaction.
 TOGETHER = 100
+#: A group ends when its entries have so many bytes: all of them are in memory at once, several times over.
+TOGETHER_BYTES = 4 * 1024 * 1024
 #: An owner that changes while its entry is stored is read again at most this many times in one look.
 RECOGNISED_ANEW = 5
 log = structlog.get_logger(__name__)
@@ -120,7 +121,15 @@ class _Refused(Exception):
 
 
 def _in_groups(entries: Iterator[Entry]) -> Iterator[list[Entry]]:
-    while group := list(islice(entries, TOGETHER)):
+    group: list[Entry] = []
+    size = 0
+    for entry in entries:
+        group.append(entry)
+        size += len(entry.content)
+        if len(group) >= TOGETHER or size >= TOGETHER_BYTES:
+            yield group
+            group, size = [], 0
+    if group:
         yield group
 
 
@@ -195,9 +204,10 @@ def _call(runtime: Runtime, entry: Entry, told: dict[str, Any], body: bytes) -> 
         portal = portals.caller(runtime, call.auth)
         if portal is None:
             raise _Refused("unknown portal or wrong application_token")
-        is_refused = told["is_refused"] if "is_refused" in told else not runtime.call_quota.allows(portal.id)
     except OverQuota as error:
         raise _Refused(str(error)) from None
+    # What an unknown caller could spool is bounded by bytes. Counted here, each try of a replay would cost its quota again.
+    is_refused = told.get("is_refused", False)
     insert = robot_calls.insert_of(runtime, portal, side, action, call, is_refused=is_refused)
     return _Recognised(insert, partial(robot_calls.tell, runtime, insert), partial(portals.forget, runtime, call.auth))
 

@@ -150,7 +150,7 @@ class Spool:
         if taken + size > self.most_bytes:
             raise SpoolFull("the spool is full")
         share = self.most_bytes // 2 if source.is_known else bounds.SPOOL_OF_UNKNOWN_BYTES
-        if self._of_source[source.kind, source.name] + size > share:
+        if self._of_source.get((source.kind, source.name), 0) + size > share:
             raise SpoolFull(f"the spool is full for this {source.kind}'s sender")
         if not source.is_known and self._unknown[source.kind] + size > bounds.SPOOL_OF_ALL_UNKNOWN_BYTES:
             raise SpoolFull(f"the spool is full for {source.kind}s of unknown senders")
