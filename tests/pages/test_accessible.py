@@ -9,12 +9,13 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Frame, Locator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Error, Frame, Locator, Page, Route, expect, sync_playwright
 from sqlalchemy import update
 
 from demo import APP_NAME, BUSINESS_PHONE, Demo
@@ -221,6 +222,24 @@ def test_robots_while_they_are_being_registered(demo: Demo, readers: list[Reader
     due_in(demo, None)
     expect(being).to_have_count(0)
     reader.look("robots registered")
+
+
+def test_the_remembered_section_does_not_replace_the_one_that_was_pressed(readers: list[Reader]) -> None:
+    reader = readers[0]
+    reader.open("app")
+    reader.go("lines")
+    held: list[Route] = []
+    reader.page.route("**/app/lines", lambda route: held.append(route))  # Playwright looks at its signature
+    frame = reader.open("app")
+    expect(frame.get_by_role("link", name="Роботы", exact=True)).to_be_visible()
+    reader.go("robots")
+    reader.page.unroute("**/app/lines")
+    for route in held:
+        with suppress(Error):  # the page no longer waits for it
+            route.continue_()
+    reader.idle()
+    expect(frame.locator("nav a[aria-current]")).to_have_text("Роботы")
+    reader.complaints.clear()  # htmx tells the console that a request was given up
 
 
 def due_in(demo: Demo, wait: timedelta | None) -> None:
