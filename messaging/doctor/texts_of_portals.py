@@ -186,17 +186,18 @@ PORTALS: dict[tuple[str, str], tuple[Text, Text]] = {
             "процесс на {item} запущен, но за {seconds} с робот нас не вызвал",
         ),
         Text(
-            "Is “WhatsApp: is the window open” in that workflow? If it is, Bitrix24 cannot reach us: see the check before.",
-            "Есть ли в этом процессе «WhatsApp: открыто ли окно»? Если есть, Битрикс24 не может до нас "
+            "Is “WhatsApp: is the 24-hour window open?” in that workflow? If it is, Bitrix24 cannot reach us: "
+            "see the check before.",
+            "Есть ли в этом процессе «WhatsApp: окно 24 часа открыто?»? Если есть, Битрикс24 не может до нас "
             "достучаться: см. проверку выше.",
         ),
     ),
     ("trial", "not_seen"): (
         Text("no call came for {item} within {seconds} s", "за {seconds} с вызова для {item} не было"),
         Text(
-            "Was the robot “WhatsApp: is the window open” started on this item? If it was, Bitrix24 cannot "
+            "Was the robot “WhatsApp: is the client's 24-hour window open?” started on this item? If it was, Bitrix24 cannot "
             "reach us: see the check before.",
-            "Запускался ли на этом элементе робот «WhatsApp: открыто ли окно»? Если да, Битрикс24 не может до "
+            "Запускался ли на этом элементе робот «WhatsApp: окно 24 часа с клиентом открыто?»? Если да, Битрикс24 не может до "
             "нас достучаться: см. "
             "проверку выше.",
         ),
@@ -219,11 +220,11 @@ PORTALS: dict[tuple[str, str], tuple[Text, Text]] = {
         Text("no item was named", "элемент не указан"),
         Text(
             "Name a CRM item for a trial (it sends nothing to anybody). By hand: open a deal, Robots, add "
-            "“WhatsApp: is the window open” "
+            "“WhatsApp: is the client's 24-hour window open?” "
             "to a stage, move the deal there.",
             "Укажите элемент CRM для пробы (клиенту ничего не отправится). Вручную: откройте сделку, «Роботы», "
             "добавьте на стадию "
-            "«WhatsApp: открыто ли окно» и переведите сделку на неё.",
+            "«WhatsApp: окно 24 часа с клиентом открыто?» и переведите сделку на неё.",
         ),
     ),
 }

@@ -28,8 +28,8 @@ LOOK_S = 1.0
 _SIGNS = {State.OK: "+", State.WARNING: "!", State.FAILED: "x", State.UNCHECKED: "?"}
 _SERVER, _PORTAL, _LINE = Text("Server", "Сервер"), Text("Portal {id}", "Портал {id}"), Text("Line {id}", "Линия {id}")
 _BY_HAND = Text(
-    "Now start the robot “WhatsApp: is the window open” on {item}; waiting for {seconds} s …",
-    "Теперь запустите на {item} робота «WhatsApp: открыто ли окно», ждём {seconds} с …",
+    "Now start the robot “WhatsApp: is the client's 24-hour window open?” on {item}; waiting for {seconds} s …",
+    "Теперь запустите на {item} робота «WhatsApp: окно 24 часа с клиентом открыто?», ждём {seconds} с …",
 )
 _SUM = Text(
     "{failed} failed, {warning} warnings, {unchecked} not checked",
