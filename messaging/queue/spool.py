@@ -276,11 +276,16 @@ class Replaying:
     def set_aside(self, entry: Entry) -> None:
         """Keep an entry that cannot be replayed. Raises OSError."""
         descriptor = os.open(self._folder / SET_ASIDE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        size = os.fstat(descriptor).st_size
         try:
-            if os.fstat(descriptor).st_size == 0:
+            if size == 0:
                 _write_all(descriptor, spool_files.MAGIC)
             _write_all(descriptor, spool_files.encoded(entry.at, entry.content))
             os.fsync(descriptor)
+        except OSError:
+            with suppress(OSError):  # or what is appended behind half an entry could not be read
+                os.ftruncate(descriptor, size)
+            raise
         finally:
             os.close(descriptor)
 
@@ -289,9 +294,10 @@ class Replaying:
         with _locked(self._folder / GATE, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_alone:
             if not is_alone or next(self.entries(), None) is not None:
                 return False
+            # First: a `since` that outlives the files would let the next outage begin as overdue.
+            (self._folder / PROGRESS).unlink(missing_ok=True)
             for path in spool_files.files_in(self._folder):
                 self._delete(path, self._progress.files.get(path.name, (0, 0))[0])
-            (self._folder / PROGRESS).unlink(missing_ok=True)
             self._progress = _Progress({})
             return True
 
