@@ -161,6 +161,8 @@ def _store(runtime: Runtime, entries: Sequence[Entry]) -> list[tuple[str, str]]:
     outcomes: list[tuple[str, str]] = []
     found: list[_Recognised] = []
     for entry in entries:
+        if not entry.is_intact:
+            raise ValueError("its checksum does not fit")
         told, body = spooling.opened(runtime, entry.content)
         try:
             found.append(_RECOGNISE[told["kind"]](runtime, entry, told, body))

@@ -2,8 +2,8 @@
 
     b"W24SPL1\\n", then for each entry:  arrival (8 bytes, microseconds since 1970)  length (4)  CRC-32 (4)  content, encrypted
 
-A process that dies while it writes leaves part of an entry at the end of its file. The length and the checksum tell it from
-a whole one, so it harms none of those before it.
+A process that dies while it writes leaves part of an entry at the end of its file. Its length tells it from a whole one, so it
+harms none of those before it. The checksum tells what the disk has damaged since.
 """
 
 import struct
@@ -20,6 +20,7 @@ _ARRIVAL = struct.Struct(">Q")
 #: Bytes of one entry's content; no body that our doors take is as long when it is encrypted. A greater length is damage.
 MAX_CONTENT = 16 * 1024 * 1024
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def _walk(path: Path, start: int, *, with_content: bool) -> Iterator[tuple[datet
             content = file.read(length) if with_content else b""
             if not with_content:
                 file.seek(end)
-            yield _EPOCH + timedelta(microseconds=arrival), end, arrival, checksum, content
+            at = _EPOCH + timedelta(microseconds=arrival if arrival <= _LATEST else 0)  # later is damage
+            yield at, end, arrival, checksum, content
 
 
 def _checksum(arrival: int, content: bytes) -> int:

@@ -370,6 +370,23 @@ def test_a_file_whose_lengths_make_no_sense_is_kept(known: World) -> None:
 
 
 @ONE_DATABASE
+@pytest.mark.parametrize("bit", [0, 7], ids=["after the year 9999", "microseconds"])
+def test_an_arrival_that_the_disk_has_damaged_stops_no_other_entry(known: World, bit: int) -> None:
+    with away(known.runtime):
+        call(known, "a")
+        size = files(known)[0].stat().st_size
+        call(known, "b")
+        (path,) = files(known)
+        damaged = bytearray(path.read_bytes())
+        damaged[size + bit] ^= 0x80
+        path.write_bytes(damaged)
+        assert known.app.get("/readyz").status_code == 503
+    tick(known)
+    assert (tokens(known), files(known)) == (["known", "a"], [])
+    assert (path.parent / "set-aside").stat().st_size > 100
+
+
+@ONE_DATABASE
 def test_nothing_in_the_spool_can_be_read_by_others(known: World) -> None:
     secret = webhook_path(known, known.line).rpartition("/")[2]
     with away(known.runtime):
