@@ -4,8 +4,8 @@ from bx24.i18n import Text
 
 _NOTHING = Text("", "")
 _CONSOLE = Text(
-    "Open the line's page and press Set at Gupshup, or put the webhook's address into Gupshup's console.",
-    "Откройте страницу линии и подключите вебхук к Gupshup или вставьте его адрес в консоли Gupshup.",
+    "Open the line's page and press “Set the address in Gupshup”, or put the webhook's address into Gupshup's console.",
+    "Откройте страницу линии и нажмите «Настроить адрес в Gupshup» или вставьте его адрес в консоли Gupshup.",
 )
 
 LINES: dict[tuple[str, str], tuple[Text, Text]] = {
