@@ -7,6 +7,7 @@ from sqlalchemy import select
 from bx24.errors import Bx24Error
 from bx24.payloads import EventCall, PayloadError
 from messaging.doctor import echo
+from messaging.intake import portal_events
 from messaging.limits import bounds
 from messaging.portals import portals
 from messaging.store.models import Portal, shard_of
@@ -87,6 +88,8 @@ def events() -> Response:
         portals.updated(runtime(), portal.id, call.auth)
     elif call.event == echo.EVENT:
         echo.heard(runtime(), portal.id, call.data)
+    elif call.event in portal_events.EVENTS:
+        portal_events.EVENTS[call.event].handle(runtime(), portal, call)
     runtime().wakeups.notify([shard_of(portal.id)])
     return empty()
 

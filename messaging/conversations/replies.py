@@ -159,7 +159,9 @@ def early(changes: Changes, runtime: Runtime, run: RunRow) -> None:
             Run.workflow_id == run.workflow_id,
             Run.id < run.id,
             Message.conversation_id == run.conversation_id,
-            Message.status.not_in((MessageStatus.QUEUED, MessageStatus.DROPPED, MessageStatus.FAILED)),
+            Message.status.not_in(
+                (MessageStatus.HELD, MessageStatus.QUEUED, MessageStatus.DROPPED, MessageStatus.FAILED)
+            ),
         )
     )
     since = min(last_sent, run.stored_at) if last_sent else run.stored_at

@@ -94,10 +94,10 @@ def iso(moment: datetime | None) -> str:
 
 
 def finish_run(changes: Changes, runtime: Runtime, run: RunRow, outcome: Outcome) -> bool:
-    """End a locked run; False if it had ended before. Its message, if still queued, is dropped and will never be sent."""
+    """End a locked run; False if it had ended before. Its message, if it has not left, is dropped and will never be sent."""
     if run.state == RunState.ENDED:
         return False
-    if run.message is not None and run.message.status == MessageStatus.QUEUED:
+    if run.message is not None and run.message.status in (MessageStatus.HELD, MessageStatus.QUEUED):
         changes.set(run.message, status=MessageStatus.DROPPED)
     changes.set(run, **finish(run, outcome, runtime.clock()))
     runtime.counters.add("runs_ended", run.line_id or "", outcome.kind, portal=run.portal_id)
@@ -200,7 +200,10 @@ def _outcome_of_late(session: Session, run: RunRow) -> Outcome | None:
 def _timeout(run: RunRow) -> Outcome:
     """The outcome of a run that waited in vain: its message was never sent, or what it waited for did not happen."""
     message = run.message
-    is_unsent = run.action.startswith("send_") if message is None else message.status == MessageStatus.QUEUED
+    if message is None:
+        is_unsent = run.action.startswith("send_")
+    else:
+        is_unsent = message.status in (MessageStatus.HELD, MessageStatus.QUEUED)
     if is_unsent:
         return Outcome(OutcomeKind.TIMEOUT, text=TIMEOUT_UNSENT)
     until = run.until if message is not None else "replied"

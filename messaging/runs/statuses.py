@@ -1,7 +1,8 @@
 """How a message's status may move: it only rises.
 
-queued → sending → accepted → sent → delivered → read
-              \\→ unknown (whether it was sent is unclear; any later event clears it up)
+held → queued → sending → accepted → sent → delivered → read
+                     \\→ unknown (whether it was sent is unclear; any later event clears it up)
+held     waits for the client to write, for a time of day, or for somebody to let it go (`hold`, `held_until`)
 failed   replaces every status below delivered (reference section 7.3)
 dropped  never sent; no status replaces it
 """
@@ -13,13 +14,14 @@ from messaging.store.rows import MessageRow
 from messaging.store.states import MessageStatus
 
 RANK: dict[str, int] = {
-    MessageStatus.QUEUED: 0,
-    MessageStatus.SENDING: 1,
-    MessageStatus.UNKNOWN: 2,
-    MessageStatus.ACCEPTED: 3,
-    MessageStatus.SENT: 4,
-    MessageStatus.DELIVERED: 5,
-    MessageStatus.READ: 6,
+    MessageStatus.HELD: 0,
+    MessageStatus.QUEUED: 1,
+    MessageStatus.SENDING: 2,
+    MessageStatus.UNKNOWN: 3,
+    MessageStatus.ACCEPTED: 4,
+    MessageStatus.SENT: 5,
+    MessageStatus.DELIVERED: 6,
+    MessageStatus.READ: 7,
 }
 FINAL = frozenset({MessageStatus.FAILED, MessageStatus.DROPPED})
 #: The rank each `until` of the contract needs. `replied` is above all statuses: only a reply satisfies it.
@@ -28,7 +30,7 @@ UNTIL = {
         str(status): RANK[status]
         for status in (MessageStatus.ACCEPTED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
     },
-    "replied": 7,
+    "replied": 8,
 }
 #: Statuses whose time is kept, in the column `<status>_at`.
 TIMED = frozenset(

@@ -4,6 +4,7 @@ The database says which portal is due (`registration_due_at`). All of it is idem
 same.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,19 +13,26 @@ import structlog
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bx24.client import Client
 from bx24.errors import AuthDead, Bx24Error, PortalInactive
 from bx24.registration import Report, bind_events, sync
+from messaging.intake import portal_events
 from messaging.limits.backoff import backoff_s
-from messaging.portals import tokens
+from messaging.portals import scopes, tokens
 from messaging.portals.robots import line_options, offers
 from messaging.runtime import Runtime
 from messaging.store.models import Portal, shard_of
 from messaging.store.states import PortalStatus
 
 EVENTS = ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL", "ONAPPPAYMENT")
+#: What else is registered where the portal has granted the scope: (scope, function). An error of one code is reported.
+EXTRAS: tuple[tuple[str, "Extra"], ...] = ()
 TRIES = 8
 BACKOFF_S, BACKOFF_MAX_S = 10.0, 600.0
 log = structlog.get_logger(__name__)
+
+#: Client, PUBLIC_URL, the portal's language → what was done.
+Extra = Callable[[Client, str, str], Report]
 
 
 @dataclass(frozen=True)
@@ -40,11 +48,12 @@ class Due:
 
 @dataclass(frozen=True)
 class Done:
-    """app: what the portal said of itself; report, events: what became of each robot or activity, and of each event."""
+    """app: what the portal said of itself; granted: its scopes; reports: what became of each robot or activity (the first),
+    of each event, and of what else was registered."""
 
     app: dict[str, Any]
-    report: Report
-    events: Report
+    granted: list[str]
+    reports: tuple[Report, ...]
 
 
 Result = Done | Bx24Error
@@ -93,8 +102,11 @@ class Registry:
             app = client.call("app.info").mapping()
             language = str(app.get("LANGUAGE_ID") or due.language)
             self_hosted = "selfhosted" in str(app.get("LICENSE") or "")
-            report = sync(client, offers(url, language, due.lines, self_hosted), user_id=due.user_id)
-            return Done(app, report, bind_events(client, f"{url}/bx24/events", EVENTS))
+            robots = sync(client, offers(url, language, due.lines, self_hosted), user_id=due.user_id)
+            granted = scopes.asked(client)
+            extras = [register(client, url, language) for scope, register in EXTRAS if scope in granted]
+            events = bind_events(client, f"{url}/bx24/events", (*EVENTS, *portal_events.wanted(granted)))
+            return Done(app, granted, (robots, events, *extras))
         except Bx24Error as error:
             return error
 
@@ -111,20 +123,22 @@ class Registry:
             portal.registration = {**(portal.registration or {}), "error": str(result)[:300]}
             self._again(portal, due, retry=result.retryable or isinstance(result, AuthDead | PortalInactive))
             return
-        failed = {code: str(error)[:300] for code, error in {**result.report.failed, **result.events.failed}.items()}
+        robots = result.reports[0]
+        failed = {code: str(error)[:300] for report in result.reports for code, error in report.failed.items()}
         licence = str(result.app.get("LICENSE") or "")
         portal.language = str(result.app.get("LANGUAGE_ID") or portal.language).lower()[:8]
         portal.region = licence.split("_")[0].lower()[:8]
         portal.registration = {
             "licence": licence,
-            "added": result.report.added,
-            "updated": result.report.updated,
-            "deleted": result.report.deleted,
+            "scopes": result.granted,
+            "added": robots.added,
+            "updated": robots.updated,
+            "deleted": robots.deleted,
             "failed": failed,
         }
         portal.registered_at = self.runtime.clock()
         self._again(portal, due, retry=bool(failed))
-        log.info("robots registered", portal=portal.id, failed=len(failed), added=len(result.report.added))
+        log.info("robots registered", portal=portal.id, failed=len(failed), added=len(robots.added))
 
     def _again(self, portal: Portal, due: Due, retry: bool) -> None:
         if portal.registration_due_at != due.due_at:

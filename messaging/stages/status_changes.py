@@ -2,7 +2,7 @@
 
 A message has one listener, by its origin: a robot's run may end, a campaign counts, a chat shows a tick. A new origin is one
 more line in LISTENERS. After the listener, in this order: the line's circuit breaker, for a refusal may speak of the whole
-line; and the replies, for a client may have answered before Gupshup told that it had taken the message.
+line; the replies, for a client may have answered before Gupshup told that it had taken the message; and the observers.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ from messaging.lines import circuit_breaker
 from messaging.runs import outcomes
 from messaging.runs.statuses import RANK, raised
 from messaging.runtime import Runtime
+from messaging.stages import observers
 from messaging.store.changes import Changes
 from messaging.store.rows import MessageRow
 from messaging.store.states import MessageStatus, Origin
@@ -40,4 +41,6 @@ def advance(
     circuit_breaker.on_status(changes, runtime, message, misconfigured)
     if RANK[was] < RANK[MessageStatus.ACCEPTED] <= RANK.get(message.status, -1):
         replies.overtaken(changes, runtime, message)
+    for observer in observers.STATUS:
+        observer(changes, runtime, message)
     return True

@@ -45,6 +45,7 @@ class Setting(Base):
 class Portal(Base):
     """One Bitrix24 account. Identity is `member_id`; the domain can be renamed at any time.
 
+    policy: what its administrator has set about sending (messaging.policy.settings).
     status: `active`, `inactive` (uninstalled, unpaid, deleted) or `reauth` (its token is dead, a new one is awaited).
     """
 
@@ -73,6 +74,7 @@ class Portal(Base):
     registration_tries: Mapped[int] = mapped_column(Integer, default=0)
     registration: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     registered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    policy: Mapped[dict[str, Any] | None] = mapped_column(JSON)
 
     lines: Mapped[list["Line"]] = relationship(back_populates="portal", order_by="Line.id")
 
@@ -234,9 +236,10 @@ class Message(Base):
 
     origin: a robot, an activity, a campaign … (states.Origin); origin_id: the run, the campaign's recipient …;
     run_id: the run, of robots and activities alone.
-    status: queued → sending → accepted → sent → delivered → read, or failed, unknown (nobody can tell), dropped
+    status: held → queued → sending → accepted → sent → delivered → read, or failed, unknown (nobody can tell), dropped
     (never handed over). It only rises (messaging.runs.statuses).
-    send_at: not to leave before; None while the line is paused.
+    send_at: not to leave before; None while the line is paused. hold: why a held message is held (states.Hold); held_until:
+    until when at most.
     Messages of a line, and of a client, leave in the order of (priority, position, id): priority 0 robots and people,
     1 campaigns; position: the id of the run, for a message without a run that of the newest run when it was asked for.
     action, template, category, country, item: what reports ask for and cannot find later, when texts are wiped.
@@ -256,6 +259,8 @@ class Message(Base):
         partial("ix_message_flight", "shard", "status", "claimed_at", where="status = 'sending' OR status = 'unknown'"),
         partial("ix_message_gupshup", "gupshup_id", where="gupshup_id IS NOT NULL"),
         partial("ix_message_whatsapp", "whatsapp_id", where="whatsapp_id IS NOT NULL"),
+        partial("ix_message_held", "shard", "held_until", where="status = 'held'"),
+        partial("ix_message_held_client", "conversation_id", where="status = 'held'"),
         Index("ix_message_conversation", "conversation_id", "id"),
         partial("ix_message_failed", "portal_id", "run_id", "error_code", "line_id", where="status = 'failed'"),
     )
@@ -277,6 +282,8 @@ class Message(Base):
     status: Mapped[str] = mapped_column(LiteralString(10), default="queued")
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     send_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    hold: Mapped[str] = mapped_column(String(10), default="", server_default=text("''"))
+    held_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     fence: Mapped[int] = mapped_column(Integer, default=0)
     claimed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -6,6 +6,7 @@ from enum import StrEnum
 class MessageStatus(StrEnum):
     """How far a message has come; how it may move: messaging.runs.statuses."""
 
+    HELD = "held"
     QUEUED = "queued"
     SENDING = "sending"
     UNKNOWN = "unknown"
@@ -15,6 +16,13 @@ class MessageStatus(StrEnum):
     READ = "read"
     FAILED = "failed"
     DROPPED = "dropped"
+
+
+class Hold(StrEnum):
+    """Why a message is held. window: until the client writes; quiet: until the quiet hours end."""
+
+    WINDOW = "window"
+    QUIET = "quiet"
 
 
 class RunState(StrEnum):

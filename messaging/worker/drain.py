@@ -21,6 +21,7 @@ from messaging.queue import leases
 from messaging.runtime import Runtime
 from messaging.stages.base import Finished, Stage, Submit
 from messaging.stages.inbound.stage import BATCH
+from messaging.stages.portal_writes import stage as portal_writes
 from messaging.stages.sending import ready
 from messaging.worker import due_work, waiting
 from messaging.worker.round import Rounds
@@ -66,9 +67,12 @@ class Drain(Rounds):
         if not wanted:
             return
         with self.runtime.db.write() as session:
-            taken = leases.take(session, self.name, wanted, self.runtime.clock())
+            now = self.runtime.clock()
+            taken = leases.take(session, self.name, wanted, now)
             if taken and (lost := ready.orphaned(session, taken)):
                 log.warning("sends of a dead worker are unclear", count=lost)
+            if taken:
+                portal_writes.orphaned(session, taken, now)
         self.held |= taken
         self.runtime.wakeups.holds(self.name, taken)
 

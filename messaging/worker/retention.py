@@ -23,6 +23,7 @@ from messaging.runtime import Runtime
 from messaging.store.id_search import first_since
 from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run
 from messaging.store.observations import Observation
+from messaging.store.portal_tasks import PortalTask
 from messaging.store.states import EventState, RunState
 from messaging.store.tallies import HourTally, Tally
 from messaging.store.types import WIPED
@@ -212,8 +213,15 @@ def shapes(session: Session, runtime: Runtime, limit: int) -> int:
     return len(rows)
 
 
+def portal_tasks(session: Session, runtime: Runtime, limit: int) -> int:
+    """Delete what was written to portals KEEP_TEXTS_DAYS after it was done or given up."""
+    before = runtime.clock() - timedelta(days=runtime.config.keep_texts_days)
+    old = select(PortalTask.id).where(PortalTask.done_at.is_not(None), PortalTask.done_at < before)
+    return _delete(session, PortalTask, _ids(session, old.order_by(PortalTask.done_at), limit))
+
+
 #: In this order: what is deleted needs no wiping.
-DUTIES: tuple[Duty, ...] = (runs, replies, run_texts, reply_texts, events, old_tallies, old_hours, shapes)
+DUTIES: tuple[Duty, ...] = (runs, replies, run_texts, reply_texts, events, old_tallies, old_hours, shapes, portal_tasks)
 
 
 def _answered() -> Any:

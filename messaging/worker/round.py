@@ -8,6 +8,7 @@ plan        stored runs                     CRM, templates            message or
 send        queued messages                 Gupshup                   accepted, failed, unknown, again
 probe       stopped lines that are due      Gupshup, or the portal    goes on, still stopped; told
 answer      ended runs, by portal           one REST batch            answered, again
+write       portal tasks, by portal, kind   REST                      done, again, unclear, given up
 """
 
 from collections import Counter, defaultdict
@@ -29,6 +30,8 @@ from messaging.stages.answering import Answers
 from messaging.stages.base import Finished, Stage, Submit
 from messaging.stages.inbound.stage import BATCH, Inbound
 from messaging.stages.planning.stage import Planning
+from messaging.stages.portal_writes import stage as portal_writes
+from messaging.stages.portal_writes.writer import Writer
 from messaging.stages.probing import Probing
 from messaging.stages.registration import Registry
 from messaging.stages.reply_files import Fetching
@@ -38,6 +41,8 @@ from messaging.store.models import shard_of
 from messaging.system import logs
 from messaging.worker.rebalancing import Rebalancing
 
+#: What is written to portals besides answers, by kind.
+WRITERS: tuple[Callable[[Runtime], Writer], ...] = ()
 #: Batches of arrived events per round; then the sends get their turn.
 MOST_BATCHES = 4
 log = structlog.get_logger(__name__)
@@ -63,6 +68,7 @@ class Rounds:
             Registry(runtime, self.name),
             Fetching(runtime, self.name),
             Probing(runtime, self.name),
+            portal_writes.PortalWrites(runtime, self.name, [writer(runtime) for writer in WRITERS]),
         ]
         self.stages: list[Stage] = [*self.rare, *self.quick]
         self.rebalancing = Rebalancing(self)
@@ -172,7 +178,9 @@ class Rounds:
     def _end_overdue(self, session: Session, held: dict[int, int]) -> int:
         if self.inbound.applied >= BATCH:
             return 0  # what arrived in time is not known yet
-        ready.lost_in_flight(session, held, self.runtime.clock())
+        now = self.runtime.clock()
+        ready.lost_in_flight(session, held, now)
+        portal_writes.orphaned(session, held, now, portal_writes.LOST_AFTER)
         late = outcomes.end_overdue(session, self.runtime, set(held))
         return late + circuit_breaker.answer_queued(session, self.runtime, held)
 

@@ -16,6 +16,7 @@ from gupshup.spellings import alike, todays
 from messaging.conversations import replies
 from messaging.conversations.lookup import conversations_of, new_conversation, unite
 from messaging.runtime import Runtime
+from messaging.stages import observers
 from messaging.stages.status_changes import advance
 from messaging.store import rows
 from messaging.store.changes import Changes
@@ -269,6 +270,9 @@ class Applying:
         run = replies.waiting_for(self.session, ids, message, values, row.received_at)
         if run is not None:
             replies.give(self.changes, self.runtime, reply, run)
+        heard = observers.Heard(line, theirs, reply, message, run, values, is_words=event.renews_window)
+        for observer in observers.REPLY:
+            observer(self.changes, self.runtime, heard)
         log.info("reply", trace=run.trace if run else "", line=line.id, type=event.type, sender=event.phone)
         return EventState.DONE
 

@@ -38,7 +38,7 @@ from tests.support.world import APP, PORTAL, World
 from tests.web.inside import Frame
 
 MANY = 6_000
-LARGE = "run|message|inbound_event|reply|conversation"
+LARGE = "run|message|inbound_event|reply|conversation|portal_task"
 #: The first row, the last row: one step into the primary key, whatever a plan calls it.
 END_OF_TABLE = re.compile(r"FROM (\w+) ORDER BY \1\.id( DESC)?\s+LIMIT", re.DOTALL)
 #: A stretch of the primary key: as long as a day, or a piece of it (in these small tables perhaps all of it).
@@ -47,6 +47,7 @@ STRETCH = re.compile(r"WHERE (\w+)\.id >= ")
 QUEUES = {
     *("ix_run_stored", "ix_run_deadline", "ix_run_answer", "ix_run_replied", "ix_reply_fetch", "ix_inbound_due"),
     *("ix_message_queued", "ix_message_turn", "ix_message_lane", "ix_inbound_ref"),
+    *("ix_message_held", "ix_portal_task_due", "ix_portal_task_doing", "ix_portal_task_lane"),
 }
 
 

@@ -1,0 +1,42 @@
+"""Who else is told what became of a message, and what a client wrote: the CRM's timeline, triggers, operators' chats …
+
+A message has one listener by its origin (messaging.stages.status_changes); these hear of all messages and replies. They run
+in the transaction that learned it, ask nobody, and mostly store a portal task (messaging.store.portal_tasks), so what they
+cause happens once for each cause, however often the event comes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from messaging.runtime import Runtime
+from messaging.store.changes import Changes
+from messaging.store.models import Conversation, Line, Message, Reply
+from messaging.store.rows import MessageRow, RunRow
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a client wrote or tapped, stored a moment ago, for the first time.
+
+    conversations: of this client on this line, the reply's own first. message: ours that was quoted or tapped, if any.
+    run: the run the reply ends, if any. values: as messaging.conversations.replies.values_of gives them. is_words: the client
+    has written or tapped something himself; a reaction is not.
+    """
+
+    line: Line
+    conversations: list[Conversation]
+    reply: Reply
+    message: Message | None
+    run: RunRow | None
+    values: dict[str, Any]
+    is_words: bool
+
+
+StatusObserver = Callable[[Changes, Runtime, MessageRow], None]
+ReplyObserver = Callable[[Changes, Runtime, Heard], None]
+
+#: Told that a message's status has risen, after its listener.
+STATUS: tuple[StatusObserver, ...] = ()
+#: Told of a reply, after the run that it ends.
+REPLY: tuple[ReplyObserver, ...] = ()

@@ -1,0 +1,267 @@
+"""The stage that does portal tasks: claim, write, record.
+
+A task is claimed (`doing`) before anything leaves. If the process dies, or the connection breaks after the request was
+written, it becomes `unclear`, and its writer looks at the portal before it repeats it.
+
+Workflows come first: these writes use only half of the portal's bucket of requests, so that an answer always finds room.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from bx24.errors import (
+    AuthDead,
+    Bx24Error,
+    Expired,
+    PortalInactive,
+    Postponed,
+    Rejected,
+    Throttled,
+    Unauthorized,
+)
+from messaging.limits.backoff import backoff_s
+from messaging.limits.bounds import share_of_portal
+from messaging.limits.portal_rate import BURST, RATE_PER_S
+from messaging.portals import tokens
+from messaging.runtime import Runtime
+from messaging.stages.portal_writes.writer import Again, Done, GivenUp, Job, Unclear, Writer, Written
+from messaging.store.models import Portal
+from messaging.store.portal_tasks import PortalTask, TaskState
+from messaging.store.sql import among, there_is
+from messaging.store.states import PortalStatus
+from messaging.store.types import UTCDateTime
+
+#: Tasks looked at in one round, of which some are begun.
+LOOKED_AT = 400
+#: A task that failed so often, or is so old, is given up.
+TRIES = 12
+TOO_OLD = timedelta(days=2)
+BACKOFF_S, BACKOFF_MAX_S = 2.0, 900.0
+REAUTH_S = 300.0
+#: No write takes this long: a claim that is older is in nobody's hands.
+LOST_AFTER = timedelta(minutes=15)
+#: So much of a portal's bucket these writes may fill.
+ROOM = BURST // 2
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Tasks of one kind and one portal, done by one thread."""
+
+    portal_id: int
+    writer: Writer
+    jobs: tuple[Job, ...]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What became of a batch. level: how many requests the portal's bucket held then."""
+
+    written: Sequence[Written]
+    level: int
+
+
+class PortalWrites:
+    """Writes to portals; one call in flight for each portal and kind."""
+
+    name = "write"
+
+    def __init__(self, runtime: Runtime, owner: str, writers: Iterable[Writer]) -> None:
+        self.runtime = runtime
+        self.writers: dict[str, Writer] = {writer.kind: writer for writer in writers}
+        self.busy: set[tuple[int, str]] = set()
+        self._pauses: dict[int, datetime] = {}
+        self._share = 1
+
+    def slots(self, threads: int) -> int:
+        slots = max(4, threads // 8)
+        self._share = share_of_portal(slots)
+        return slots
+
+    def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Batch]:
+        """Claim due tasks: from now on they may have happened."""
+        now = self.runtime.clock()
+        self._pauses = {portal_id: until for portal_id, until in self._pauses.items() if until > now}
+        groups = self._groups(session.scalars(_DUE, {"shards": list(held), "now": now, "limit": LOOKED_AT}).all())
+        batches: list[Batch] = []
+        taken = Counter(portal_id for portal_id, _ in self.busy)
+        for (portal_id, kind), tasks in groups.items():
+            is_free = (portal_id, kind) not in self.busy and taken[portal_id] < self._share
+            if len(batches) < free_slots and is_free and not self._rests(portal_id):
+                taken[portal_id] += 1
+                batch = self._begin(session, self.writers[kind], tasks, now)
+                batches += [batch] if batch.jobs else []
+        self.busy |= {(batch.portal_id, batch.writer.kind) for batch in batches}
+        return batches
+
+    def _rests(self, portal_id: int) -> bool:
+        return portal_id in self._pauses or self.runtime.slow_portals.pause_s(portal_id) > 0
+
+    def _groups(self, due: Sequence[PortalTask]) -> Mapping[tuple[int, str], list[PortalTask]]:
+        groups: defaultdict[tuple[int, str], list[PortalTask]] = defaultdict(list)
+        for task in due:
+            group = groups[task.portal_id, task.kind]
+            if task.kind in self.writers and len(group) < self.writers[task.kind].batch:
+                group.append(task)
+        return {pair: group for pair, group in groups.items() if group}
+
+    @staticmethod
+    def _begin(session: Session, writer: Writer, tasks: Sequence[PortalTask], now: datetime) -> Batch:
+        needs = writer.load(session, tasks)
+        jobs = []
+        for task in tasks:
+            if task.id not in needs:
+                _over(task, TaskState.DONE, now)
+                continue
+            job = Job(
+                task_id=task.id,
+                claim=task.claims + 1,
+                key=task.key,
+                look_first=task.state == TaskState.UNCLEAR,
+                result=dict(task.result or {}),
+                needs=needs[task.id],
+            )
+            jobs.append(job)
+            task.state, task.claims, task.claimed_at = TaskState.DOING, job.claim, now
+        session.flush()
+        return Batch(tasks[0].portal_id, writer, tuple(jobs))
+
+    def work(self, batch: Batch) -> Result | Bx24Error:
+        """Write one batch; on a thread."""
+        try:
+            client = tokens.portal_client(self.runtime, batch.portal_id)
+            return Result(batch.writer.write(client, batch.jobs), client.limit.level)
+        except Bx24Error as error:
+            return error
+
+    def record(self, session: Session, done: list[tuple[Batch, Result | Bx24Error]]) -> None:
+        for batch, result in done:
+            self._free(batch)
+            now = self.runtime.clock()
+            if isinstance(result, Bx24Error):
+                written: Sequence[Written] = [after(result, now)] * len(batch.jobs)
+            else:
+                written = result.written
+                if result.level > ROOM:
+                    self._pauses[batch.portal_id] = now + timedelta(seconds=(result.level - ROOM) / RATE_PER_S)
+            for job, one in zip(batch.jobs, written, strict=True):
+                self._record(session, batch, job, one)
+
+    def _record(self, session: Session, batch: Batch, job: Job, written: Written) -> None:
+        task = session.get(PortalTask, job.task_id, with_for_update=True, populate_existing=True)
+        if task is None or task.state != TaskState.DOING or task.claims != job.claim:
+            return  # wiped with its portal, or claimed by another process since
+        now = self.runtime.clock()
+        match written:
+            case Done(result):
+                task.result = {**(task.result or {}), **result} or None
+                _over(task, TaskState.DONE, now)
+            case GivenUp(reason):
+                task.error = reason[:300]
+                _over(task, TaskState.FAILED, now)
+            case Again(reason, after_s):
+                self._again(task, TaskState.DUE, reason, after_s)
+            case Unclear(reason):
+                self._again(task, TaskState.UNCLEAR, reason, None)
+        if task.again and task.done_at is not None:
+            task.state, task.due_at, task.done_at = TaskState.DUE, now, None
+        task.again = 0
+        self.runtime.counters.add("portal_writes", task.kind, task.state, portal=task.portal_id)
+        log.info("portal task", portal=task.portal_id, kind=task.kind, task=task.id, state=task.state, why=task.error)
+        batch.writer.written(session, self.runtime, task, written)
+
+    def _again(self, task: PortalTask, state: TaskState, reason: str, after_s: float | None) -> None:
+        now = self.runtime.clock()
+        task.tries += 1
+        task.error = reason[:300]
+        if task.tries >= TRIES or now - task.created_at > TOO_OLD:
+            _over(task, TaskState.FAILED, now)
+            return
+        wait_s = backoff_s(task.tries, BACKOFF_MAX_S, BACKOFF_S)
+        task.state, task.due_at = state, now + timedelta(seconds=max(wait_s, after_s or 0.0))
+
+    def lost(self, session: Session, batch: Batch) -> None:
+        """A fault of ours, perhaps after the request was written."""
+        self._free(batch)
+        for job in batch.jobs:
+            task = session.get(PortalTask, job.task_id, with_for_update=True, populate_existing=True)
+            if task is not None and task.state == TaskState.DOING and task.claims == job.claim:
+                self._again(task, TaskState.UNCLEAR, "internal", None)
+
+    def _free(self, batch: Batch) -> None:
+        self.busy.discard((batch.portal_id, batch.writer.kind))
+
+
+def after(error: Bx24Error, now: datetime) -> Written:
+    """What the failure of a request as a whole means for each task in it."""
+    match error:
+        case Throttled():
+            return Again(error.code, error.retry_after)
+        case Postponed():
+            reset = error.operating_reset_at
+            return Again(error.code, (reset - now).total_seconds() if reset else 60.0)
+        case AuthDead() | Expired() | Unauthorized() | PortalInactive():
+            return Again(error.code, REAUTH_S)
+        case Rejected():
+            return GivenUp(str(error))
+    return Unclear(str(error))
+
+
+def _over(task: PortalTask, state: TaskState, now: datetime) -> None:
+    """A task ends; what only it needed is forgotten."""
+    task.state, task.done_at, task.payload = state, now, None
+    if state == TaskState.DONE:
+        task.error, task.tries = "", 0
+
+
+# Statements are made once: building a statement takes longer than running it.
+_NOW = bindparam("now", type_=UTCDateTime)
+_EARLIER = aliased(PortalTask)
+#: In front of a task stand the earlier ones of its lane that are being done, or wait for a later moment.
+_IN_FRONT = there_is(
+    _EARLIER,
+    _EARLIER.id,
+    _EARLIER.portal_id == PortalTask.portal_id,
+    _EARLIER.lane == PortalTask.lane,
+    or_(_EARLIER.state == "due", _EARLIER.state == "doing", _EARLIER.state == "unclear"),
+    _EARLIER.id < PortalTask.id,
+    or_(_EARLIER.state == "doing", _EARLIER.due_at > _NOW),
+)
+_ACTIVE = select(Portal.id).where(Portal.id == PortalTask.portal_id, Portal.status == PortalStatus.ACTIVE).exists()
+_DUE = (
+    select(PortalTask)
+    .where(
+        among(PortalTask.shard, "shards"),
+        or_(PortalTask.state == "due", PortalTask.state == "unclear"),
+        PortalTask.due_at <= _NOW,
+        _ACTIVE,
+        or_(PortalTask.lane == "", ~_IN_FRONT),
+    )
+    .order_by(PortalTask.id)
+    .limit(bindparam("limit"))
+    .execution_options(populate_existing=True)
+)
+_ORPHANED = (
+    update(PortalTask)
+    .where(
+        among(PortalTask.shard, "shards"),
+        PortalTask.state == "doing",
+        PortalTask.claimed_at < bindparam("before", type_=UTCDateTime),
+    )
+    .values(state="unclear", due_at=_NOW)
+    .execution_options(synchronize_session=False)
+)
+
+
+def orphaned(session: Session, shards: Iterable[int], now: datetime, older_than: timedelta = timedelta(0)) -> None:
+    """What was being done on these shards, claimed longer ago than that, is unclear: its process died or lost the shard."""
+    # A claim of this very moment counts too: the clock may stand still between a death and its discovery.
+    before = now - older_than + timedelta(microseconds=1)
+    session.execute(_ORPHANED, {"shards": list(shards), "before": before, "now": now})

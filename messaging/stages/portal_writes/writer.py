@@ -1,0 +1,76 @@
+"""What a kind of portal task must know how to do (messaging.store.portal_tasks)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from sqlalchemy.orm import Session
+
+from bx24.client import Client
+from messaging.runtime import Runtime
+from messaging.store.portal_tasks import PortalTask
+
+
+@dataclass(frozen=True)
+class Job:
+    """One claimed task, for a thread.
+
+    look_first: it may have been done before; the writer looks, and repeats only what is not there. needs: what `load` found.
+    """
+
+    task_id: int
+    claim: int
+    key: str
+    look_first: bool
+    result: dict[str, Any]
+    needs: Any
+
+
+@dataclass(frozen=True)
+class Done:
+    """It is done. result: what later tasks need; it is merged into the task's former result."""
+
+    result: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Again:
+    """It was certainly not done; after so many seconds again. None: by the usual back-off."""
+
+    reason: str
+    after_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Unclear:
+    """Nobody knows whether it was done: the connection broke after the request was written."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class GivenUp:
+    """It will never be done; `reason` is shown to people."""
+
+    reason: str
+
+
+Written = Done | Again | Unclear | GivenUp
+
+
+class Writer(Protocol):
+    """One kind of task. `load` and `written` run in the drain's transactions, `write` on a thread without one."""
+
+    kind: str
+    #: Tasks of one portal that `write` gets at most at once.
+    batch: int
+
+    def load(self, session: Session, tasks: Sequence[PortalTask]) -> dict[int, Any]:
+        """What each task needs, by its id. A task that is left out has nothing to do any more and counts as done."""
+
+    def write(self, client: Client, jobs: Sequence[Job]) -> list[Written]:
+        """Do these tasks of one portal, in their order; one result for each. May raise Bx24Error for all of them: what came
+        of the request then is told by its class."""
+
+    def written(self, session: Session, runtime: Runtime, task: PortalTask, result: Written) -> None:
+        """A task has come to this result; the stage writes the task's own row."""

@@ -1,0 +1,225 @@
+"""The stage that writes to portals: each task once, in the order of its lane, whatever dies in between."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bx24.client import Client
+from messaging.runtime import Runtime
+from messaging.stages.portal_writes.stage import LOST_AFTER, ROOM, TRIES, PortalWrites, orphaned
+from messaging.stages.portal_writes.writer import Again, Done, GivenUp, Job, Unclear, Written
+from messaging.store.models import shard_of
+from messaging.store.portal_tasks import PortalTask, change, put
+from tests.support.world import World
+
+
+class Notices:
+    """A writer for tests: each task is one call of the portal, and ends as `results` says."""
+
+    kind = "notice"
+    batch = 3
+
+    def __init__(self) -> None:
+        self.calls: list[list[tuple[str, bool]]] = []
+        self.results: dict[str, Written] = {}
+        self.heard: list[tuple[str, str]] = []
+        self.nothing_to_do: set[str] = set()
+
+    def load(self, session: Session, tasks: Sequence[PortalTask]) -> dict[int, Any]:
+        return {task.id: task.payload for task in tasks if task.key not in self.nothing_to_do}
+
+    def write(self, client: Client, jobs: Sequence[Job]) -> list[Written]:
+        self.calls.append([(job.key, job.look_first) for job in jobs])
+        client.call("profile")
+        return [self.results.get(job.key, Done({"id": 7})) for job in jobs]
+
+    def written(self, session: Session, runtime: Runtime, task: PortalTask, result: Written) -> None:
+        self.heard.append((task.key, task.state))
+
+
+class Portal:
+    """A portal with the stage alone, driven step by step."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.writer = Notices()
+        self.stage = self.started()
+        self.id = 1
+        self.held = {shard_of(self.id): 1}
+
+    def started(self) -> PortalWrites:
+        """A process of its own."""
+        stage = PortalWrites(self.world.runtime, "test", [self.writer])
+        stage.slots(64)
+        return stage
+
+    def put(self, *keys: str, lane: str = "") -> list[int]:
+        with self.world.runtime.db.write() as session:
+            tasks = [{"kind": "notice", "key": key, "lane": lane, "payload": {"text": key}} for key in keys]
+            return put(session, self.id, self.world.now, tasks)
+
+    def later(self, seconds: float) -> None:
+        """Let time pass, without the drain."""
+        self.world.now += timedelta(seconds=seconds)
+
+    def claim(self, stage: PortalWrites | None = None) -> list[Any]:
+        with self.world.runtime.db.write() as session:
+            return (stage or self.stage).claim(session, self.held, 4)
+
+    def step(self) -> int:
+        """Claim, write, record; how many batches there were."""
+        batches = self.claim()
+        done = [(batch, self.stage.work(batch)) for batch in batches]
+        with self.world.runtime.db.write() as session:
+            self.stage.record(session, done)
+        return len(batches)
+
+    def tasks(self) -> dict[str, PortalTask]:
+        with self.world.runtime.db.read() as session:
+            return {task.key: task for task in session.scalars(select(PortalTask))}
+
+    def states(self) -> dict[str, str]:
+        return {key: task.state for key, task in self.tasks().items()}
+
+
+@pytest.fixture
+def portal(world: World) -> Portal:
+    world.install_app()
+    return Portal(world)
+
+
+def test_a_cause_that_comes_twice_makes_one_task(portal: Portal) -> None:
+    assert len(portal.put("reply 5")) == 1
+    assert portal.put("reply 5") == []
+    portal.step()
+    assert portal.put("reply 5") == []
+    assert portal.step() == 0
+    assert portal.writer.calls == [[("reply 5", False)]]
+    task = portal.tasks()["reply 5"]
+    assert (task.state, task.payload, task.result) == ("done", None, {"id": 7})
+
+
+def test_a_lane_keeps_its_order_and_waits_behind_what_failed(portal: Portal) -> None:
+    portal.writer.results["a1"] = Again("busy", 60.0)
+    portal.put("a1", "a2", "a3", "a4", lane="chat 1")
+    portal.put("b1", lane="chat 2")
+    portal.step()
+    assert portal.writer.calls == [[("a1", False), ("a2", False), ("a3", False)]]
+    portal.step()
+    assert portal.writer.calls[1:] == [[("b1", False)]]  # a4 waits behind a1
+    portal.writer.results.clear()
+    portal.later(61)
+    portal.step()
+    assert portal.writer.calls[2:] == [[("a1", False), ("a4", False)]]
+
+
+@pytest.mark.parametrize("death", ["taken over", "long ago"])
+def test_a_process_that_died_leaves_an_unclear_task_that_is_looked_at_first(portal: Portal, death: str) -> None:
+    portal.put("trigger 1")
+    assert portal.claim()  # and then the process is killed
+    assert portal.claim(portal.started()) == []
+    if death == "long ago":
+        portal.later(LOST_AFTER.total_seconds() + 1)
+    with portal.world.runtime.db.write() as session:
+        orphaned(session, portal.held, portal.world.now, LOST_AFTER if death == "long ago" else timedelta(0))
+    portal.stage = portal.started()
+    portal.step()
+    assert portal.writer.calls == [[("trigger 1", True)]]
+    assert portal.states() == {"trigger 1": "done"}
+
+
+def test_a_late_result_of_a_lost_process_changes_nothing(portal: Portal) -> None:
+    portal.put("card 1")
+    (batch,) = portal.claim()
+    late = portal.stage.work(batch)
+    with portal.world.runtime.db.write() as session:
+        orphaned(session, portal.held, portal.world.now)
+    other = portal.started()
+    assert portal.claim(other)
+    with portal.world.runtime.db.write() as session:
+        portal.stage.record(session, [(batch, late)])
+    assert portal.states() == {"card 1": "doing"}
+
+
+@pytest.mark.parametrize(
+    ("broken", "state", "look_first"),
+    [
+        pytest.param(requests.exceptions.ReadTimeout("late"), "unclear", True, id="no answer: nobody knows"),
+        pytest.param(None, "due", False, id="told: again"),
+    ],
+)
+def test_what_was_perhaps_done_is_looked_at_before_it_is_repeated(
+    portal: Portal, broken: Exception | None, state: str, look_first: bool
+) -> None:
+    portal.put("note 1")
+    if broken is None:
+        portal.writer.results["note 1"] = Again("busy")
+    else:
+        portal.world.net.broken["acme.example"] = broken
+    portal.step()
+    assert portal.states() == {"note 1": state}
+    portal.world.net.broken.clear()
+    portal.writer.results.clear()
+    portal.later(3)
+    portal.step()
+    assert portal.writer.calls[1:] == [[("note 1", look_first)]]
+
+
+def test_a_task_that_never_succeeds_is_given_up_and_says_why(portal: Portal) -> None:
+    portal.writer.results["note 1"] = Unclear("no answer")
+    portal.put("note 1", "note 2", lane="chat")
+    for _ in range(TRIES):
+        portal.step()
+        portal.later(901)
+    task = portal.tasks()["note 1"]
+    assert (task.state, task.error, task.tries) == ("failed", "no answer", TRIES)
+    assert portal.states()["note 2"] == "done"
+
+
+def test_what_changes_while_it_is_written_is_written_again(portal: Portal) -> None:
+    portal.put("card 1")
+    (batch,) = portal.claim()
+    with portal.world.runtime.db.write() as session:
+        change(session, portal.id, ["card 1"], portal.world.now)
+    result = portal.stage.work(batch)
+    with portal.world.runtime.db.write() as session:
+        portal.stage.record(session, [(batch, result)])
+    assert portal.states() == {"card 1": "due"}
+    portal.step()
+    assert portal.states() == {"card 1": "done"}
+    with portal.world.runtime.db.write() as session:
+        change(session, portal.id, ["card 1"], portal.world.now + timedelta(seconds=5))
+    assert portal.step() == 0
+    portal.later(5)
+    assert portal.step() == 1
+
+
+def test_what_has_nothing_to_do_any_more_is_done(portal: Portal) -> None:
+    portal.writer.nothing_to_do.add("card 1")
+    portal.put("card 1")
+    assert portal.step() == 0
+    assert portal.states() == {"card 1": "done"}
+
+
+def test_a_refusal_is_final_for_its_task_alone(portal: Portal) -> None:
+    portal.writer.results["card 1"] = GivenUp("ACCESS_DENIED")
+    portal.put("card 1", "card 2")
+    portal.step()
+    assert portal.states() == {"card 1": "failed", "card 2": "done"}
+    assert portal.writer.heard == [("card 1", "failed"), ("card 2", "done")]
+
+
+def test_answers_keep_half_of_the_portals_bucket(portal: Portal) -> None:
+    portal.put(*(f"card {number}" for number in range(100)))
+    steps = 0
+    while portal.step():
+        steps += 1
+    assert 10 < steps <= ROOM + 1  # each is one request of three tasks
+    assert list(portal.states().values()).count("due") >= 100 - 3 * (ROOM + 1)
+    portal.later(2)
+    assert portal.step() == 1
