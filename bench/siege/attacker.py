@@ -43,7 +43,8 @@ def besiege(target: Target, rows: Sequence[str], begin_at: float, seconds: float
 async def _besiege(target: Target, rows: Sequence[str], begin_at: float, seconds: float) -> dict[str, Tally]:
     tallies = {row: Tally() for row in rows}
     await asyncio.sleep(max(0.0, begin_at - time.time()))
-    tasks = [asyncio.create_task(_again_and_again(target, row, tallies[row])) for row in rows]
+    until = time.time() + seconds
+    tasks = [asyncio.create_task(_again_and_again(target, row, tallies[row], until)) for row in rows]
     await asyncio.sleep(seconds)
     for task in tasks:
         task.cancel()
@@ -51,13 +52,15 @@ async def _besiege(target: Target, rows: Sequence[str], begin_at: float, seconds
     return tallies
 
 
-async def _again_and_again(target: Target, row: str, tally: Tally) -> None:
+async def _again_and_again(target: Target, row: str, tally: Tally, until: float) -> None:
+    """Play a row until this moment (unix time): an answer that comes with the cancellation may swallow it."""
+
     async def fire(pieces: Iterable[bytes]) -> Reply:
         reply = await ask(target.url, pieces)
         tally.note(reply)
         return reply
 
-    while True:
+    while time.time() < until:
         with suppress(OSError):
             try:
                 await ROWS[row](target, fire)

@@ -50,7 +50,8 @@ async def ask(url: str, pieces: Iterable[bytes], limit_s: float = LIMIT_S) -> Re
     begun = time.perf_counter()
     answer = b""
     with suppress(OSError, asyncio.TimeoutError, asyncio.IncompleteReadError):
-        answer = await asyncio.wait_for(_exchange(url, pieces), limit_s)
+        async with asyncio.timeout(limit_s):
+            answer = await _exchange(url, pieces)
     head_, _, body = answer.partition(b"\r\n\r\n")
     status = int(head_[9:12]) if head_.startswith(b"HTTP/1.") and head_[9:12].isdigit() else 0
     return Reply(status, time.perf_counter() - begun, body)
