@@ -131,6 +131,12 @@ FILES_FULL = Text(
     "удаляется через день после ожидания робота, файл клиента — через 30 дней. Отправляйте меньше файлов или файлы поменьше "
     "либо попросите того, кто отвечает за сервер, поднять предел (FILES_QUOTA_MB).",
 )
+TIER_FULL = Text(
+    "WhatsApp lets this line write first to {limit} clients in 24 hours, and it has written to as many. "
+    "Send again tomorrow, or write to clients who have written to you today: they do not count.",
+    "WhatsApp разрешает этой линии за 24 часа написать первой {limit} клиентам, и столько уже написано. "
+    "Отправьте завтра. Тем, кто сегодня писал вам сам, отправлять можно: они в этот предел не входят.",
+)
 CARD_CLOSED = Text(
     "Bitrix24 did not let the app read the card, so the phone is unknown ({code}). Give the app the CRM permission, "
     "or have an administrator with access to this card open the app.",

@@ -21,6 +21,7 @@ from messaging.limits.bounds import MB
 from messaging.limits.pace import Paces
 from messaging.limits.quotas import CallQuota, FrameQuota
 from messaging.limits.refused_tokens import RefusedTokens
+from messaging.limits.remembered_counts import RememberedCounts
 from messaging.limits.slow_portals import SlowPortals
 from messaging.queue import leases, spool
 from messaging.queue.group_commit import Intake
@@ -132,6 +133,11 @@ class Runtime:
     def slow_portals(self) -> SlowPortals:
         """Portals that need long for an answer."""
         return SlowPortals(self.clock)
+
+    @cached_property
+    def clients_written(self) -> RememberedCounts:
+        """Clients each line has written to first in 24 hours."""
+        return RememberedCounts(self.clock)
 
     @cached_property
     def paces(self) -> Paces:

@@ -4,15 +4,15 @@ import re
 from collections.abc import Sequence
 from itertools import groupby
 
-from activities.errors import CARD_CLOSED, CATALOGUE, FIELD_TOO_LONG, FILES_FULL
+from activities.errors import CARD_CLOSED, CATALOGUE, FIELD_TOO_LONG, FILES_FULL, TIER_FULL
 from bx24.i18n import Text
 from docs.tables.words import codes, heads, table
 from gupshup.consequences import Probe, Stop, stop_of, why
 from gupshup.refusals import KNOWN_CODES, Kind, Refusal, refusal
 
 _CODE = Text("Code", "Код")
-#: Texts that another part of the product gives under the same code.
-_ALSO = {"no_phone": CARD_CLOSED, "text_too_long": FIELD_TOO_LONG, "limit_reached": FILES_FULL}
+#: Texts that other parts of the product give under the same code.
+_ALSO = {"no_phone": [CARD_CLOSED], "text_too_long": [FIELD_TOO_LONG], "limit_reached": [FILES_FULL, TIER_FULL]}
 #: Codes whose text is made on the spot, of the very value that is wrong.
 _ON_THE_SPOT = {
     "template_params": Text(
@@ -48,7 +48,7 @@ def catalogue(lang: str) -> str:
 def _said(name: str, text: Text) -> Text:
     if name in _ON_THE_SPOT:
         return _ON_THE_SPOT[name]
-    parts = [text, _ALSO[name]] if name in _ALSO else [text]
+    parts = [text, *_ALSO.get(name, ())]
     return Text(
         *(" *Or:* ".join(_open(one.to("en")) for one in parts), " *Или:* ".join(_open(one.to("ru")) for one in parts))
     )

@@ -7,7 +7,7 @@ from activities.errors import FILES_FULL, Refused
 from messaging.files.problems import megabytes
 from messaging.limits import bounds
 from messaging.runtime import Runtime
-from messaging.store.models import File
+from messaging.store.kept_files import File
 
 log = structlog.get_logger(__name__)
 

@@ -34,7 +34,7 @@ from messaging.limits import bounds
 from messaging.runtime import FILES, Runtime
 from messaging.store import crypto
 from messaging.store.crypto import Undecryptable
-from messaging.store.models import File
+from messaging.store.kept_files import File
 from messaging.system import file_store, folder_store
 from messaging.system.file_store import StoreAway
 

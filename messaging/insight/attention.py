@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from messaging.insight import failures, line_activity, line_checks
 from messaging.insight.line_checks import Result
 from messaging.insight.queue_depth import Queue, queues_of
+from messaging.policy import tier
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Message, Portal, Template
 from messaging.store.states import LineStatus, MessageStatus
@@ -34,6 +35,7 @@ class Kind(StrEnum):
     LINE_PAUSED = "line_paused"  # since, count: messages that wait
     GUPSHUP_SILENT = "gupshup_silent"  # since: of the last question
     ROBOTS = "robots"  # count: not registered, 0: nobody could be asked; code: what Bitrix24 said
+    TIER = "tier"  # count: clients written to first in 24 hours; code: the limit
     TEMPLATES = "templates"  # count, names, code: their status
     WAITING = "waiting"  # count, since
     REASON = "reason"  # code, count
@@ -61,6 +63,7 @@ def problems(session: Session, runtime: Runtime, portal: Portal) -> list[Problem
     return [
         *_lines(session, runtime, lines),
         *_robots(portal),
+        *_tiers(session, runtime.clock(), lines),
         *_templates(session, lines),
         *_waiting(runtime.clock(), queues),
         *_reasons(session, runtime, portal, {line.id: line for line in mine}),
@@ -104,6 +107,12 @@ def _robots(portal: Portal) -> list[Problem]:
     if refused:
         return [Problem(Kind.ROBOTS, count=len(refused), code=str(next(iter(refused.values()))))]
     return [Problem(Kind.ROBOTS, code=str(known["error"]))] if known.get("error") else []
+
+
+def _tiers(session: Session, now: datetime, lines: Sequence[Line]) -> list[Problem]:
+    """Lines that have nearly written to as many new clients as WhatsApp allows in 24 hours."""
+    used = [(line, tier.use(session, line, now)) for line in lines if line.stopped_at is None]
+    return [Problem(Kind.TIER, line, count=one.written, code=str(one.limit)) for line, one in used if one.is_high]
 
 
 def _templates(session: Session, lines: Sequence[Line]) -> list[Problem]:

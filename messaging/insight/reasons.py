@@ -80,10 +80,11 @@ _WITHOUT_VALUES = {
         "Такой список отправить нельзя. Исправьте его строки в роботе.",
     ),
     "limit_reached": Text(
-        "The portal started too many robots at once, or its files fill their space. Start fewer robots at a time, or send "
-        "fewer files.",
-        "Портал запустил слишком много роботов сразу, или его файлы заняли всё место. Запускайте меньше роботов за раз "
-        "или отправляйте меньше файлов.",
+        "A limit is reached: of robots started at once, of the space for files, or of clients the line may write to first in "
+        "24 hours. The message's page says which. Start fewer robots at a time, send fewer files, or wait until tomorrow.",
+        "Достигнут предел: роботов, запущенных сразу, места для файлов или клиентов, которым линия может написать первой за "
+        "24 часа. Какой именно, написано на странице сообщения. Запускайте меньше роботов за раз, отправляйте меньше "
+        "файлов или подождите до завтра.",
     ),
     "internal": Text(
         "Nothing was sent because of an error on our side. Run the robot again. If it happens again, write to support.",

@@ -86,6 +86,7 @@ class Line(Base):
     probe_at: when a drain asks or looks again. trial_at: from when on one message may leave to try it; trial_run_id: that one.
     news: what the portal's administrator is still to be told at `news_at`, `stopped` or `resumed`; news_error: why nobody was.
     It may be paused by hand (messaging.lines.lines): `paused_at`, and the portal's user who did it, None: an operator.
+    tier: clients it may write to first in 24 hours, 0: any number, None: nobody has told; tier_by: `whatsapp` or `admin`.
     """
 
     __tablename__ = "line"
@@ -125,6 +126,8 @@ class Line(Base):
     news_error: Mapped[str] = mapped_column(String(200), default="", server_default=text("''"))
     paused_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     paused_by: Mapped[int | None] = mapped_column(Key)
+    tier: Mapped[int | None] = mapped_column(Integer)
+    tier_by: Mapped[str] = mapped_column(String(8), default="", server_default=text("''"))
 
     portal: Mapped[Portal] = relationship(back_populates="lines")
 
@@ -148,13 +151,15 @@ class Conversation(Base):
     """One client on one line. `last_inbound_at` is the provider's time of the client's last message.
 
     alias_key: the same number as WhatsApp spells it, where that differs (Mexico, Brazil, Argentina). user_key: the client's
-    WhatsApp id ("US.13491208655302741918"), where an event has told it.
+    WhatsApp id ("US.13491208655302741918"), where an event has told it. opened_at: when a template last opened the
+    conversation, its window being closed: what WhatsApp's limit of new conversations counts.
     """
 
     __tablename__ = "conversation"
     __table_args__ = (
         UniqueConstraint("line_id", "phone_key"),
         partial("ix_conversation_alias", "line_id", "alias_key", where="alias_key IS NOT NULL"),
+        partial("ix_conversation_opened", "line_id", "opened_at", where="opened_at IS NOT NULL"),
         partial("ix_conversation_user", "line_id", "user_key", where="user_key IS NOT NULL"),
     )
 
@@ -166,6 +171,7 @@ class Conversation(Base):
     user_key: Mapped[str | None] = mapped_column(String(32))
     last_inbound_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     last_activity_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    opened_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
 
 class Run(Base):
@@ -330,32 +336,6 @@ class InboundEvent(Base):
     received_at: Mapped[datetime] = mapped_column(UTCDateTime)
     due_at: Mapped[datetime] = mapped_column(UTCDateTime)
     state: Mapped[str] = mapped_column(LiteralString(8), default="stored")
-
-
-class File(Base):
-    """A file we keep under an unguessable link (`/files/<token>`) until it expires; the token's digest is stored only.
-
-    path: below DATA_DIR/files. `direction`: `out` (to a client), `in` (from one).
-    """
-
-    __tablename__ = "file"
-    __table_args__ = (
-        UniqueConstraint("token_digest"),
-        Index("ix_file_expires", "expires_at"),
-        # What a portal's files take together is counted from the index alone.
-        Index("ix_file_portal", "portal_id", "size"),
-    )
-
-    id: Mapped[int] = mapped_column(Key, primary_key=True)
-    portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"))
-    direction: Mapped[str] = mapped_column(String(3))
-    token_digest: Mapped[str] = mapped_column(String(64))
-    name: Mapped[str] = mapped_column(EncryptedText)
-    content_type: Mapped[str] = mapped_column(String(100))
-    size: Mapped[int] = mapped_column(Key)
-    path: Mapped[str] = mapped_column(String(200))
-    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
-    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
 
 class Reply(Base):

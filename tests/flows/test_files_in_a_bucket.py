@@ -10,7 +10,7 @@ import pytest
 
 from bx24.emulator.rest import disk
 from messaging.files import storage
-from messaging.store.models import File
+from messaging.store.kept_files import File
 from messaging.system.bucket_store import Bucket
 from messaging.system.folder_store import Folder
 from tests.flows.scenes import ONE_DATABASE, ending, open_windows, returned

@@ -12,7 +12,7 @@ from sqlalchemy import select, update
 from messaging.files import storage
 from messaging.files.downloads import Downloaded
 from messaging.files.media_types import Content
-from messaging.store.models import File
+from messaging.store.kept_files import File
 from messaging.system import logs
 from tests.support import samples
 from tests.support.s3 import BOTH_STORES

@@ -9,6 +9,7 @@ from sqlalchemy import select
 
 from gupshup.errors import GupshupError
 from messaging.lines import circuit_breaker, lines
+from messaging.policy import tier
 from messaging.runs import outcomes
 from messaging.store.models import Line, Portal, shard_of
 from web.commands.printing import json_option, print_rows, refusals
@@ -68,12 +69,19 @@ def make_default(line_id: int) -> None:
 
 @group.command("set")
 @click.argument("line_id", type=int)
-@click.option("--pace", type=click.FloatRange(*lines.PACES), required=True, help="messages a second")
-def set_pace(line_id: int, pace: float) -> None:
-    """Set a line's pace."""
+@click.option("--pace", type=click.FloatRange(*lines.PACES), help="messages a second")
+@click.option("--tier", "limit", type=click.IntRange(0), help="clients to write to first in 24 hours; 0: any number")
+def change(line_id: int, pace: float | None, limit: int | None) -> None:
+    """Set a line's pace, or WhatsApp's limit of new conversations."""
+    if pace is None and limit is None:
+        raise click.UsageError("say what to set: --pace N or --tier N")
     with refusals():
-        lines.set_pace(runtime(), line_id, pace)
-    click.echo(f"line {line_id}: {pace:g} messages a second")
+        if pace is not None:
+            lines.set_pace(runtime(), line_id, pace)
+            click.echo(f"line {line_id}: {pace:g} messages a second")
+        if limit is not None:
+            tier.set_by_admin(runtime(), line_id, limit)
+            click.echo(f"line {line_id}: {limit or 'any number of'} new clients in 24 hours")
 
 
 @group.command()
@@ -144,6 +152,7 @@ def _row(line: Line) -> dict[str, Any]:
         "status": line.status,
         "default": "yes" if line.portal.default_line_id == line.id else "",
         "pace": line.pace,
+        "tier": line.tier if line.tier is not None else "",
         "paused": outcomes.iso(line.paused_at),
         **circuit_breaker.shown(line),
         "webhook_url": lines.webhook_url(runtime(), line),

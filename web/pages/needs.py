@@ -14,7 +14,7 @@ from messaging.lines import circuit_breaker
 from messaging.store.models import Line
 from web.context import runtime
 from web.pages import checks
-from web.texts import moment
+from web.texts import moment, number
 
 #: Names of templates told one by one.
 NAMES = 3
@@ -113,6 +113,17 @@ def _robots(problem: Problem, language: str) -> Item:
     return Item("bad", title, text, _("Open Robots"), url_for("pages.robots"), problem.code)
 
 
+def _tier(problem: Problem, language: str) -> Item:
+    title = _(
+        "The line %(line)s: %(count)s of %(limit)s new clients in 24 hours",
+        line=_name(problem),
+        count=number(problem.count),
+        limit=number(int(problem.code)),
+    )
+    words = _("WhatsApp lets a line write first to so many clients a day. Those who have written to you do not count.")
+    return _of_line(problem, "warn", title, Markup("{}").format(words))
+
+
 def _templates(problem: Problem, language: str) -> Item:
     count = problem.count
     title, remedy = {
@@ -173,6 +184,7 @@ _WORDS = {
     Kind.LINE_PAUSED: _paused,
     Kind.GUPSHUP_SILENT: _gupshup,
     Kind.ROBOTS: _robots,
+    Kind.TIER: _tier,
     Kind.TEMPLATES: _templates,
     Kind.WAITING: _waiting,
     Kind.REASON: _reason,

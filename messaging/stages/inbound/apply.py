@@ -15,6 +15,7 @@ from gupshup.open_points import TEMPLATE_CLICKS
 from gupshup.spellings import alike, todays
 from messaging.conversations import replies
 from messaging.conversations.lookup import conversations_of, new_conversation, unite
+from messaging.policy import tier
 from messaging.runtime import Runtime
 from messaging.stages import observers
 from messaging.stages.status_changes import advance
@@ -152,6 +153,10 @@ class Applying:
                 return state
             case webhooks.TemplateEvent():
                 line.templates_synced_at = None
+                return EventState.DONE
+            case webhooks.AccountEvent():
+                if tier.learn(line, event):
+                    log.info("the limit of new conversations", line=line.id, clients=line.tier)
                 return EventState.DONE
             case webhooks.Unknown():
                 return EventState.UNHANDLED

@@ -7,6 +7,7 @@ from activities.base import Card, Shared
 from gupshup.templates import TemplateInfo
 from messaging.conversations.window import window_until
 from messaging.files.storage import Files
+from messaging.policy import tier
 from messaging.portals import tokens
 from messaging.portals.crm import contact_card
 from messaging.runtime import Runtime
@@ -38,6 +39,15 @@ class RunDesk:
 
     def window_until(self) -> datetime | None:
         return window_until(self.conversation, self.line, self.now())
+
+    def open_conversation(self) -> None:
+        """A template opens this conversation. Raises Refused limit_reached."""
+        if not self.line.tier:
+            return
+        with self.runtime.db.read() as session:
+            why = tier.refusal(session, self.runtime, self.line, self.conversation)
+        if why is not None:
+            raise why
 
     def contact(self, reference: str) -> Card:
         return contact_card(self.runtime, self.run.portal_id, reference)

@@ -151,6 +151,8 @@ class Draft:
         plan = self.action.plan(self.values, desk)
         if plan.message is not None and plan.message.is_session and desk.window_until() is None:
             raise refused("window_closed")
+        if plan.message is not None and not plan.message.is_session and desk.window_until() is None:
+            desk.open_conversation()
         phone = self._phone(conversation)
         return Planned(
             line_id=line.id,

@@ -17,6 +17,7 @@ from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
 from messaging.limits.backoff import backoff_s
 from messaging.lines import lines
+from messaging.policy import tier
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
 from messaging.stages.sending.ready import CLAIM, CONTENTS, LINES_WITH_MORE, OVERTAKING, TALKED, times
@@ -168,6 +169,7 @@ class Outbox:
             return
         now = self.runtime.clock()
         ask(session, TALKED, {"ids": [message.conversation_id for message in accepted], "now": now})
+        tier.opened(session, [message.conversation_id for message in accepted if not message.is_session], now)
         # Events that overtook this record wait for it.
         overtook = ask(session, OVERTAKING, {"refs": [message.gupshup_id for message in accepted], "now": now})
         self.overtaken = self.overtaken or bool(overtook.rowcount)

@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from activities.errors import Refused
 from messaging.files import storage
 from messaging.portals import tokens
-from messaging.store.models import File
+from messaging.store.kept_files import File
 from messaging.system.folder_store import older_files
 from tests.support.world import World
 

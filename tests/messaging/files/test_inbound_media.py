@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from messaging.files import storage
 from messaging.files.problems import Unfetched
-from messaging.store.models import File
+from messaging.store.kept_files import File
 from tests.flows.scenes import ONE_DATABASE
 from tests.messaging.files.shared import kept, served
 from tests.support import samples

@@ -13,7 +13,8 @@ from sqlalchemy import event, insert, select, text
 from activities.errors import Refused
 from messaging.files import quota
 from messaging.limits import bounds
-from messaging.store.models import File, Portal, Reply, Run
+from messaging.store.kept_files import File
+from messaging.store.models import Portal, Reply, Run
 from tests.flows.scenes import OLGA, ONE_DATABASE, ending, open_windows
 from tests.messaging.files.shared import FOREIGN, Site, share
 from tests.support import samples

@@ -14,7 +14,7 @@ from sqlalchemy import select
 from activities.errors import Refused
 from bx24.emulator.rest import disk
 from messaging.files import storage
-from messaging.store.models import File
+from messaging.store.kept_files import File
 from tests.flows.scenes import ONE_DATABASE
 from tests.messaging.files.shared import FOREIGN, Site, kept, refusal, served, share
 from tests.support import samples

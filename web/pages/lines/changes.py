@@ -12,6 +12,7 @@ from gupshup.errors import GupshupError
 from messaging.insight import line_checks
 from messaging.lines import lines
 from messaging.lines.lines import LIMITS, PACES, NewLine
+from messaging.policy import tier
 from messaging.portals import portals
 from messaging.store.models import Line, Portal, shard_of
 from web.context import runtime, typed
@@ -162,6 +163,18 @@ def set_pace(viewer: Viewer, portal: Portal, line: Line) -> str:
         raise Refused("pace", given, "out_of_range")
     lines.set_pace(runtime(), line.id, pace)
     return str(_("The pace is saved."))
+
+
+@line_change("/tier", "tier_line", affects_checks=False)
+def set_tier(viewer: Viewer, portal: Portal, line: Line) -> str:
+    """WhatsApp's limit of clients the line may write to first in 24 hours."""
+    given = typed("tier")
+    if given == str(line.tier):
+        return str(_("The limit is saved."))  # WhatsApp has told one that is not among the choices
+    if given not in ("", *map(str, tier.CHOICES)):
+        raise Refused("tier", given, "not_a_number")
+    tier.set_by_admin(runtime(), line.id, int(given) if given else None)
+    return str(_("The limit is saved."))
 
 
 @line_change("/key", "key_line")

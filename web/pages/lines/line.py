@@ -15,6 +15,7 @@ from gupshup.errors import GupshupError
 from messaging.insight import line_activity, line_checks, wording
 from messaging.insight.line_checks import CHECKS
 from messaging.lines import circuit_breaker, lines
+from messaging.policy import tier
 from messaging.store.id_search import first_since
 from messaging.store.models import Line, Portal, Run, shard_of
 from web.context import runtime
@@ -39,6 +40,7 @@ LABELS: dict[str, str | LazyString] = {
     "app_id": "App ID",
     "name": _l("Name of the line"),
     "pace": _l("Messages a second"),
+    "tier": _l("New clients in 24 hours"),
 }
 LineView = Callable[..., Response]
 
@@ -99,6 +101,7 @@ def line_page(
         [listed] = listed_lines(session, viewer, portal, [line])
         is_open = (Run.shard == shard_of(portal.id)) & (Run.line_id == line.id) & (Run.state != "ended")
         waiting = session.scalar(select(func.count()).where(is_open)) or 0
+        new_clients = tier.use(session, line, runtime().clock())
     known = line_checks.last(runtime(), line.id)
     return show(
         "pages/lines_line.html",
@@ -111,6 +114,8 @@ def line_page(
         why=circuit_breaker.why(line).to(viewer.language) if line.stopped_at is not None else "",
         key_end=(line.api_key or "")[-4:],
         usual_pace=USUAL_PACE,
+        new_clients=new_clients,
+        tiers=tier.CHOICES,
         labels=LABELS,
         said=said,
         typed=typed or {},
