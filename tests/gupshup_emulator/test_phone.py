@@ -196,3 +196,28 @@ def test_without_apps_the_phone_says_so():
     answer = create_emulator().test_client().get(PAGE)
     assert answer.status_code == 404
     assert "Такого чата нет" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("kind", "type_", "said"),
+    [
+        ("quote", "text", {"text": "Когда?"}),
+        ("voice", "audio", {"contentType": "audio/ogg; codecs=opus"}),
+        ("sticker", "sticker", {"contentType": "image/webp"}),
+        ("contact", "contact", {}),
+        ("location", "location", {"latitude": "54.9885"}),
+        ("reaction", "reaction", {"emoji": "👍"}),
+        ("no_reaction", "reaction", {"emoji": ""}),
+    ],
+)
+def test_a_client_can_send_anything_and_quote_a_message(world, kind, type_, said):
+    message = world.send_template()
+    world.advance_clock(seconds=1)
+    form = {"kind": kind, "gs_id": message["messageId"] if isinstance(message, dict) else message, "text": "Когда?"}
+    assert world.http.post(f"/phone/{CLIENT}/more?app=shopbot", data=form).status_code == 303
+    world.advance_clock(seconds=1)
+    sent = world.event_payloads("message")[0]
+    assert sent["type"] == type_
+    assert said.items() <= sent["payload"].items()
+    if type_ != "reaction":
+        assert sent["context"]["gsId"] == form["gs_id"]

@@ -31,6 +31,18 @@ _CHATS_SHOWN = 100
 _REFUSALS = (1002, 1012, 131026, 131047, 131049, 131050, 131056, 470)
 
 
+#: What the form "What else" can send, as the control API describes it; each may quote a message.
+_MORE: dict[str, JsonObject] = {
+    "quote": {"type": "text"},
+    "voice": {"type": "audio", "content_base64": base64.b64encode(b"OggS").decode()},
+    "sticker": {"type": "sticker", "content_base64": base64.b64encode(b"RIFF\x04\x00\x00\x00WEBP").decode()},
+    "contact": {"type": "contact", "contact_name": "Пётр Орлов", "contact_phone": "79161234567"},
+    "location": {"type": "location", "latitude": "54.9885", "longitude": "73.3686"},
+    "reaction": {"type": "reaction", "emoji": "👍"},
+    "no_reaction": {"type": "reaction", "emoji": ""},
+}
+
+
 def _texts() -> Texts:
     return choose(request.args.get("lang"), request.headers.get("Accept-Language"))
 
@@ -133,6 +145,7 @@ def _page(number: str, template: str) -> str:
             others=[c.app for c in emulator.chats(number) if c.app is not app],
             window=chat.window_until() if chat.is_open(emulator.clock()) else None,
             refusals=_REFUSALS,
+            more=list(_MORE),
             reasons=REASONS,
             refused=fault.get("code") if fault else None,
         )
@@ -214,6 +227,17 @@ def location(number: int) -> ResponseReturnValue:
             "context_gs_id": request.form.get("gs_id", ""),
         },
     )
+
+
+@blueprint.post("/phone/<int:number>/more")
+def more(number: int) -> ResponseReturnValue:
+    """What the composer has no button for: a quote, a voice message, a sticker, a contact, a reaction."""
+    spec = dict(_MORE.get(request.form.get("kind", ""), _MORE["quote"]))
+    if spec["type"] == "text":
+        spec["text"] = request.form.get("text", "").strip() or "👌"
+    if request.form.get("gs_id"):
+        spec["context_gs_id"] = request.form["gs_id"]
+    return _say(number, spec)
 
 
 @blueprint.post("/phone/<int:number>/settings")
