@@ -3,7 +3,7 @@ import js from '@eslint/js';
 import globals from 'globals';
 
 export default [
-  { ignores: ['.venv/', 'var/', '**/vendor/'] },
+  { ignores: ['.venv/', 'build/', 'var/', '**/vendor/'] },
   js.configs.recommended,
   {
     linterOptions: { reportUnusedDisableDirectives: 'error' },
