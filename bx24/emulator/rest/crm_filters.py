@@ -11,7 +11,7 @@ from typing import Any
 from bx24.emulator.formats import php
 
 _PREFIX = re.compile(r"(!=%|!%=|>=|<=|!@|!%|!=|=%|%=|>|<|@|%|!|=)?(.*)", re.DOTALL)
-_ABSENT = (None, "", [], {})
+_ABSENT: tuple[Any, ...] = (None, "", [], {})
 
 
 def split_key(key: str) -> tuple[str, str]:

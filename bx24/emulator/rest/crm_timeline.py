@@ -9,24 +9,8 @@ from bx24.emulator.rest.base import Call, Page, RestError, access_denied, rest
 from bx24.emulator.rest.crm_access import item_to_change, may_see, required, whole
 from bx24.emulator.rest.crm_activities import moment
 from bx24.emulator.state import crm
-from bx24.emulator.state.timeline import Note
+from bx24.emulator.state.timeline import ICONS, LOGOS, Note
 
-LOGOS = (
-    *("call-play-record", "call-default", "call-incoming", "call-outgoing", "document", "document-print"),
-    *("document-signed", "document-draft", "channel-chat", "channel-avito", "channel-apple"),
-    *("channel-fb", "channel-fb-chat", "channel-instagram-direct", "channel-bitrix", "channel-ok"),
-    *("channel-telegram", "channel-viber", "channel-vk", "channel-vk-order", "channel-whatsapp-bitrix"),
-    *("channel-edna", "channel-whatsapp", "mail-outcome", "list-check", "shop", "notification"),
-    *("comment", "sms", "shop-eye", "bank-card", "calendar-share", "unread-comment", "task-activity"),
-    *("ai-copilot", "zoom", "bizproc", "bizproc-task"),
-)
-"""Source: crm/lib/service/timeline/layout/common/logo.php."""
-ICONS = (
-    *("arrow-up", "arrow-down", "attention", "bank-card", "bizproc", "call", "call-completed", "call-incoming"),
-    *("call-outgoing", "camera", "check", "circle-check", "clock", "comment", "complete", "document", "IM", "info"),
-    *("list-check", "mail", "mail-outcome", "notification", "pipeline", "relation", "restart", "sms", "store", "task"),
-    *("view", "wallet"),
-)
 _COMMENT_TYPES = {"lead": crm.LEAD, "deal": crm.DEAL, "contact": crm.CONTACT, "company": crm.COMPANY}
 
 

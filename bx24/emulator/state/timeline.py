@@ -13,6 +13,23 @@ CONFIGURABLE, TODO = "CONFIGURABLE_REST_APP", "CRM_TODO"
 DEFAULT_TYPES = {CONFIGURABLE: "CONFIGURABLE", TODO: "TODO"}
 """PROVIDER_TYPE_ID of an activity that names none."""
 
+LOGOS = (
+    *("call-play-record", "call-default", "call-incoming", "call-outgoing", "document", "document-print"),
+    *("document-signed", "document-draft", "channel-chat", "channel-avito", "channel-apple"),
+    *("channel-fb", "channel-fb-chat", "channel-instagram-direct", "channel-bitrix", "channel-ok"),
+    *("channel-telegram", "channel-viber", "channel-vk", "channel-vk-order", "channel-whatsapp-bitrix"),
+    *("channel-edna", "channel-whatsapp", "mail-outcome", "list-check", "shop", "notification"),
+    *("comment", "sms", "shop-eye", "bank-card", "calendar-share", "unread-comment", "task-activity"),
+    *("ai-copilot", "zoom", "bizproc", "bizproc-task"),
+)
+ICONS = (
+    *("arrow-up", "arrow-down", "attention", "bank-card", "bizproc", "call", "call-completed", "call-incoming"),
+    *("call-outgoing", "camera", "check", "circle-check", "clock", "comment", "complete", "document", "IM", "info"),
+    *("list-check", "mail", "mail-outcome", "notification", "pipeline", "relation", "restart", "sms", "store", "task"),
+    *("view", "wallet"),
+)
+"""Codes of the system's icons and logos. Source: crm/lib/service/timeline/layout/common/{icon,logo}.php."""
+
 
 @dataclass
 class Activity:
