@@ -290,16 +290,16 @@ def test_a_click_sends_an_event_in_which_the_context_wins(driver: PortalDriver) 
 
 
 def test_a_method_can_be_spoiled(driver: PortalDriver) -> None:
-    token = driver.access_token()
-    driver.control("faults", {"spoiled": {ADD.lower(): {"times": 2, "error": "INTERNAL_SERVER_ERROR"}}})
+    token, method = driver.access_token(), ADD
+    driver.control("faults", {"errors": {method: ["INTERNAL_SERVER_ERROR", "", "ACCESS_DENIED"]}})
     params = {"ownerTypeId": 2, "ownerId": 1, "fields": {}, "layout": LAYOUT}
     assert driver.error(ADD, params, token=token) == (500, "INTERNAL_SERVER_ERROR")
     assert driver.result("profile", token=token)["ID"] == "1", "other methods work"
-    command = {"cmd": {"a": "crm.activity.configurable.add?ownerTypeId=2"}}
-    inner = driver.result("batch", command, token=token)
-    assert inner["result_error"]["a"]["error"] == "INTERNAL_SERVER_ERROR"
-    driver.control("faults", {"spoiled": {ADD: {"drop_after": True}}})
+    assert driver.result(ADD, params, token=token)
+    inner = driver.result("batch", {"cmd": {"a": f"{method}?ownerTypeId=2"}}, token=token)
+    assert inner["result_error"]["a"]["error"] == "ACCESS_DENIED"
+    driver.control("faults", {"spoiled": {method: ["drop_after"]}})
     with pytest.raises(ConnectionAbortedError):
         driver.rest(ADD, params, token=token)
-    assert len(timeline(driver)["activities"]) == 1, "done, but nobody was told"
+    assert len(timeline(driver)["activities"]) == 2, "done, but nobody was told"
     assert driver.result(ADD, params, token=token)

@@ -12,6 +12,8 @@ CRM_TEXTS: dict[str, tuple[str, str]] = {
     "kind_31": ("Счета", "Invoices"),
     "kind_183": ("Доставка", "Deliveries"),
     "kinds": ("Разделы CRM", "CRM sections"),
+    "department_1": ("Мебельная мастерская", "Furniture workshop"),
+    "department_2": ("Отдел продаж", "Sales"),
     "item_name": ("Название", "Name"),
     "item_phone": ("Телефон", "Phone"),
     "responsible": ("Ответственный", "Responsible"),

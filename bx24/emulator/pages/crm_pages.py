@@ -11,7 +11,7 @@ from bx24.emulator.formats.texts import TEXTS, text_of
 from bx24.emulator.pages.app_frame import frame_data, uri_option
 from bx24.emulator.pages.layout import base_values, language, viewer
 from bx24.emulator.pages.timeline_cards import CardReader
-from bx24.emulator.rules import frames, placements, timeline_clicks
+from bx24.emulator.rules import crm_rights, frames, placements, timeline_clicks
 from bx24.emulator.state import crm
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.records import PlacementBinding
@@ -85,8 +85,8 @@ def kind_title(entity: int, lang: str) -> str:
 
 
 def may_see(portal: Portal, item: dict[str, Any]) -> bool:
-    """Whether the viewer may: some users see only the items they are responsible for."""
-    return viewer(portal) not in portal.faults.own_items or item.get("assignedById") == viewer(portal)
+    """Whether the viewer may."""
+    return crm_rights.may_see(portal, viewer(portal), item)
 
 
 def _list_page(portal: Portal, entity: int) -> str:
@@ -104,8 +104,8 @@ def _list_page(portal: Portal, entity: int) -> str:
 
 def _row(portal: Portal, item: dict[str, Any], lang: str) -> dict[str, Any]:
     entity, number = item["entityTypeId"], item["id"]
-    client = portal.crm.client(item)
-    phones = [row["value"] for row in (client or {}).get("fm", []) if row["typeId"] == "PHONE"]
+    with_phones = item if item.get("fm") is not None else portal.crm.client(item) or {}
+    phones = [row["value"] for row in with_phones.get("fm", []) if row["typeId"] == "PHONE"]
     user = portal.users.get(item.get("assignedById", 0))
     return {
         "id": number,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from bx24.emulator.rest.base import Call, RestError, access_denied
-from bx24.emulator.state.timeline import Item
+from bx24.emulator.rules import crm_rights
+from bx24.emulator.state.timeline import Activity, Item
 
 
 def required(call: Call, name: str, params: dict[str, Any] | None = None) -> Any:
@@ -28,8 +29,7 @@ def whole(call: Call, name: str, params: dict[str, Any] | None = None) -> int:
 
 
 def may_see(call: Call, item: dict[str, Any]) -> bool:
-    """False for an item of somebody else, if the user has only the right to see his own."""
-    return call.user.id not in call.portal.faults.own_items or item.get("assignedById") == call.user.id
+    return crm_rights.may_see(call.portal, call.user.id, item)
 
 
 def item_to_change(call: Call, item: Item) -> dict[str, Any]:
@@ -40,3 +40,8 @@ def item_to_change(call: Call, item: Item) -> dict[str, Any]:
     if not may_see(call, found):
         raise access_denied()
     return found
+
+
+def raise_activity_event(call: Call, what: str, activity: Activity) -> None:
+    """what: ADD, UPDATE or DELETE."""
+    call.portal.raise_event(f"ONCRMACTIVITY{what}", {"FIELDS": {"ID": activity.id}}, user_id=call.user.id)

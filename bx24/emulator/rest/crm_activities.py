@@ -10,8 +10,8 @@ from typing import Any
 
 from bx24.emulator.formats import php
 from bx24.emulator.rest.base import Call, Page, RestError, access_denied, rest
-from bx24.emulator.rest.crm_access import item_to_change, may_see, required, whole
-from bx24.emulator.rest.crm_filters import matches, split_key
+from bx24.emulator.rest.crm_access import item_to_change, may_see, raise_activity_event, required, whole
+from bx24.emulator.rest.crm_filters import matches, order, split_key
 from bx24.emulator.rest.layout_checks import TAG_TYPES
 from bx24.emulator.state.portal import TIME_ZONE
 from bx24.emulator.state.timeline import DEFAULT_TYPES, TODO, Activity, Badge
@@ -63,9 +63,7 @@ def activity_list(call: Call) -> Page:
         for activity, row in rows
         if matches(row, _known(criteria, row)) and (bindings is None or _is_bound(activity, bindings))
     ]
-    for name, direction in reversed(php.items(call.params.get("order"))):
-        found.sort(key=lambda row: _sortable(row.get(name)), reverse=str(direction).lower() == "desc")
-    shown = [_selected(row, call.params.get("select")) for row in found]
+    shown = [_selected(row, call.params.get("select")) for row in order(found, call.params.get("order"))]
     offset = max(0, call.start)
     following = offset + PAGE if call.start >= 0 and offset + PAGE < len(shown) else None
     return Page(shown[offset : offset + PAGE], len(shown) if call.start >= 0 else 0, following)
@@ -73,11 +71,6 @@ def activity_list(call: Call) -> Page:
 
 def _known(criteria: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in criteria.items() if split_key(key)[1] in row}
-
-
-def _sortable(value: Any) -> tuple[int, str]:
-    text = "" if value is None else str(value)
-    return (int(text), "") if text.isdecimal() else (0, text)
 
 
 def _selected(row: dict[str, Any], select: Any) -> dict[str, Any]:
@@ -119,6 +112,7 @@ def activity_get(call: Call) -> dict[str, Any]:
 def activity_delete(call: Call) -> bool:
     activity = _find(call, call.params.get("id", call.params.get("ID")))
     del call.portal.timeline.activities[activity.id]
+    raise_activity_event(call, "DELETE", activity)
     return True
 
 
@@ -216,4 +210,5 @@ def todo_add(call: Call) -> dict[str, int]:
     activity.title, activity.description = str(params.get("title") or ""), str(params.get("description") or "")
     activity.ping_offsets = [php.to_int(offset) for offset in php.values(params.get("pingOffsets"))]
     portal.timeline.activities[activity.id] = activity
+    raise_activity_event(call, "ADD", activity)
     return {"id": activity.id}

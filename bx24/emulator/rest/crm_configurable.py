@@ -11,7 +11,7 @@ from typing import Any
 
 from bx24.emulator.formats import php
 from bx24.emulator.rest.base import Call, RestError, rest
-from bx24.emulator.rest.crm_access import item_to_change, may_see, required, whole
+from bx24.emulator.rest.crm_access import item_to_change, may_see, raise_activity_event, required, whole
 from bx24.emulator.rest.layout_checks import check_layout
 from bx24.emulator.state.timeline import CONFIGURABLE, DEFAULT_TYPES, Activity
 
@@ -37,6 +37,7 @@ def configurable_add(call: Call) -> dict[str, Any]:
     activity.layout = layout
     _write(activity, fields)
     call.portal.timeline.activities[activity.id] = activity
+    raise_activity_event(call, "ADD", activity)
     return {"activity": {"id": activity.id}}
 
 
@@ -141,6 +142,7 @@ def configurable_update(call: Call) -> dict[str, Any]:
     _write(activity, fields)
     activity.updated = call.portal.clock()
     activity.updates += 1
+    raise_activity_event(call, "UPDATE", activity)
     return {"activity": {"id": activity.id}}
 
 

@@ -94,3 +94,15 @@ def names_of(criteria: Any) -> list[str]:
         elif key != "logic":
             names.append(split_key(key)[1])
     return names
+
+
+def order(rows: list[dict[str, Any]], by: Any) -> list[dict[str, Any]]:
+    """The rows in an order such as {"title": "ASC", "id": "desc"}. Empty values come first, numbers before texts."""
+    for name, direction in reversed(php.items(by)):
+        rows = sorted(rows, key=lambda row: _sort_key(row.get(name)), reverse=str(direction).lower() == "desc")
+    return rows
+
+
+def _sort_key(value: Any) -> tuple[bool, float, str]:
+    number = _number(value)
+    return number is None and value is not None, number or 0.0, "" if number is not None else _text(value)

@@ -7,15 +7,15 @@ const live = byId("live");
 /** @param {HTMLButtonElement} button @param {HTMLElement} card @param {string} animation until the app changes the card */
 function animate(button, card, animation) {
   button.disabled = animation !== "";
+  if (animation) say(card, live.dataset.waits ?? "", "status");
   if (animation === "loader") card.setAttribute("aria-busy", "true");
-  byId("status").textContent = live.dataset.waits ?? "";
 }
 
-/** @param {HTMLElement} card @param {string} text */
-function complain(card, text) {
+/** Add a line to a card. @param {HTMLElement} card @param {string} text @param {"alert" | "status"} role */
+function say(card, text, role) {
   const line = document.createElement("p");
-  line.className = "bad";
-  line.setAttribute("role", "alert");
+  line.className = role === "alert" ? "bad" : "muted";
+  line.setAttribute("role", role);
   line.textContent = text;
   card.append(line);
 }
@@ -38,7 +38,7 @@ async function click(button) {
   if (done.type === "openRestApp") {
     const title = done.slider.title || button.textContent?.trim() || "";
     openApp(title, `/app?params=${encodeURIComponent(JSON.stringify(done.params))}`, Number(done.slider.width));
-  } else if (!done.sent) complain(card, live.dataset.failed ?? "");
+  } else if (!done.sent) say(card, live.dataset.failed ?? "", "alert");
   else animate(button, card, done.animation);
 }
 
