@@ -207,6 +207,15 @@ def test_some_see_only_their_own_items(crm: PortalDriver) -> None:
     assert ("Ремонт офиса" in shown, "Шкаф-купе" in shown) == (True, False)
 
 
+def test_who_may_not_change_an_item_does_not_see_what_changes_it(crm: PortalDriver) -> None:
+    add(crm, changed("footer/buttons/resend/hideIfReadonly", True), completed="Y")
+    crm.control("faults", {"read_only": [2]})
+    shown = page(crm, f"{DEAL}?user=2")
+    assert ("Отправить ещё раз" in shown, "История" in shown) == (False, True)
+    params = {"ownerTypeId": 2, "ownerId": 1, "fields": {}, "layout": LAYOUT}
+    assert crm.error("crm.activity.configurable.add", params, user=2) == (403, "ACCESS_DENIED")
+
+
 @pytest.mark.parametrize("path", ["/crm/deal/details/99/", "/crm/x/list/", "/crm/type/999/list/"])
 def test_no_such_page(crm: PortalDriver, path: str) -> None:
     assert crm.http("GET", path).status_code == 404

@@ -18,6 +18,7 @@ from bx24.emulator.rules import deals, placements, triggers
 from bx24.emulator.state import crm
 from bx24.emulator.state.portal import Portal, Stage
 from bx24.emulator.state.records import localized
+from bx24.emulator.state.timeline import Badge
 from bx24.emulator.state.workflow import Workflow
 
 
@@ -68,11 +69,12 @@ def _values(portal: Portal) -> dict[str, Any]:
 
 def _columns(portal: Portal) -> list[dict[str, Any]]:
     lang = language(portal)
+    badges = portal.timeline.shown_badges()
     latest = {flow.document_id[2]: flow for flow in portal.workflows.values()}
     columns = []
     for stage in portal.stages:
         cards = [
-            _card(portal, deal, latest.get(f"DEAL_{deal['id']}"), lang)
+            _card(portal, deal, latest.get(f"DEAL_{deal['id']}"), badges.get((crm.DEAL, deal["id"])), lang)
             for deal in portal.crm.of(crm.DEAL)
             if deal["stageId"] == stage.id and may_see(portal, deal)
         ]
@@ -106,13 +108,15 @@ def _robots(portal: Portal, stage: Stage, lang: str) -> list[dict[str, Any]]:
     ]
 
 
-def _card(portal: Portal, deal: dict[str, Any], flow: Workflow | None, lang: str) -> dict[str, Any]:
+def _card(
+    portal: Portal, deal: dict[str, Any], flow: Workflow | None, badge: Badge | None, lang: str
+) -> dict[str, Any]:
     client = portal.crm.client(deal)
     phones = [row["value"] for row in (client or {}).get("fm", []) if row["typeId"] == "PHONE"]
     step = flow.step if flow else None
     return {
         "places": row_places(portal, (crm.DEAL, deal["id"]), lang),
-        "badge": _badge(portal, deal["id"], lang),
+        "badge": _badge(badge, lang),
         "id": deal["id"],
         "title": deal["title"],
         "client": crm.title(client) if client else "",
@@ -125,9 +129,7 @@ def _card(portal: Portal, deal: dict[str, Any], flow: Workflow | None, lang: str
     }
 
 
-def _badge(portal: Portal, deal_id: int, lang: str) -> dict[str, str] | None:
-    """What the newest open activity of a deal puts on its card."""
-    badge = portal.timeline.badge_of((crm.DEAL, deal_id))
+def _badge(badge: Badge | None, lang: str) -> dict[str, str] | None:
     if badge is None:
         return None
     title, value = (php.upper_keys(text) if isinstance(text, dict) else text for text in (badge.title, badge.value))

@@ -129,7 +129,8 @@ def _find(portal: Portal, entity: int, number: int) -> dict[str, Any]:
 
 def _reader(portal: Portal, item: dict[str, Any]) -> CardReader:
     key = item["entityTypeId"], item["id"]
-    return CardReader(portal, key, language(portal), readonly=not may_see(portal, item))
+    readonly = not crm_rights.may_change(portal, viewer(portal), item)
+    return CardReader(portal, key, language(portal), readonly=readonly)
 
 
 def _entries(portal: Portal, entity: int, number: int) -> str:

@@ -37,7 +37,7 @@ def item_to_change(call: Call, item: Item) -> dict[str, Any]:
     found = call.portal.crm.get(*item)
     if found is None:
         raise RestError("OWNER_NOT_FOUND", "Owner not found", 400)
-    if not may_see(call, found):
+    if not crm_rights.may_change(call.portal, call.user.id, found):
         raise access_denied()
     return found
 

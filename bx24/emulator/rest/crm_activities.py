@@ -51,22 +51,24 @@ def moment(at: float) -> str:
 @rest("crm.activity.list", "crm")
 def activity_list(call: Call) -> Page:
     """By default in the order of making. Unknown names in `filter` are ignored: the list is then longer than wanted."""
-    rows = [
-        (activity, _shown(call, activity))
-        for activity in call.portal.timeline.activities.values()
-        if _sees(call, activity)
-    ]
-    criteria = {str(key): value for key, value in php.items(call.params.get("filter"))}
-    bindings = criteria.pop("BINDINGS", None)
-    found = [
-        row
-        for activity, row in rows
-        if matches(row, _known(criteria, row)) and (bindings is None or _is_bound(activity, bindings))
-    ]
+    found = _matching(call, {str(key): value for key, value in php.items(call.params.get("filter"))})
     shown = [_selected(row, call.params.get("select")) for row in order(found, call.params.get("order"))]
     offset = max(0, call.start)
     following = offset + PAGE if call.start >= 0 and offset + PAGE < len(shown) else None
     return Page(shown[offset : offset + PAGE], len(shown) if call.start >= 0 else 0, following)
+
+
+def _matching(call: Call, criteria: dict[str, Any]) -> list[dict[str, Any]]:
+    """The rows that meet the criteria. Rows are made only of activities with the wanted ORIGIN_ID, if one is named."""
+    bindings, origin = criteria.pop("BINDINGS", None), criteria.get("ORIGIN_ID", criteria.get("=ORIGIN_ID"))
+    any_origin = php.is_empty(origin) or php.is_array(origin)
+    found = []
+    for activity in call.portal.timeline.activities.values():
+        if (any_origin or activity.origin_id == str(origin)) and _sees(call, activity):
+            row = _shown(call, activity)
+            if matches(row, _known(criteria, row)) and (bindings is None or _is_bound(activity, bindings)):
+                found.append(row)
+    return found
 
 
 def _known(criteria: dict[str, Any], row: dict[str, Any]) -> dict[str, Any]:

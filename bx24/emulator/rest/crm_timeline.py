@@ -6,8 +6,9 @@ from typing import Any
 
 from bx24.emulator.formats import php
 from bx24.emulator.rest.base import Call, Page, RestError, access_denied, rest
-from bx24.emulator.rest.crm_access import item_to_change, may_see, required, whole
+from bx24.emulator.rest.crm_access import item_to_change, required, whole
 from bx24.emulator.rest.crm_activities import moment
+from bx24.emulator.rules import crm_rights
 from bx24.emulator.state import crm
 from bx24.emulator.state.timeline import ICONS, LOGOS, Note
 
@@ -57,7 +58,7 @@ def comment_add(call: Call) -> int:
     if not text.strip() and not files:
         raise RestError("", "Empty comment message.")
     found = call.portal.crm.get(entity, number)
-    if found is None or not may_see(call, found):
+    if found is None or not crm_rights.may_change(call.portal, call.user.id, found):
         raise access_denied()
     author = php.to_int(fields.get("AUTHOR_ID")) or call.user.id
     note = Note(call.portal.new_id(), "comment", (entity, number), call.portal.clock(), author, text)

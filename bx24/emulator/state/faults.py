@@ -42,7 +42,9 @@ class Faults:
     event_send_lost: int = 0
     """`bizproc.event.send` answers true and nothing happens."""
     own_items: list[int] = field(default_factory=list)
-    """Users who see and change only the CRM items they are responsible for."""
+    """Users who see only the CRM items they are responsible for."""
+    read_only: list[int] = field(default_factory=list)
+    """Users who may not change CRM items."""
     errors: dict[str, list[str]] = field(default_factory=dict)
     """Method → error codes of its next calls, alone or in a batch; nothing is done then. "" for a call that works."""
     oauth_502: int = 0

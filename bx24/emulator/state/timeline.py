@@ -115,10 +115,11 @@ class Timeline:
         notes = [note for note in self.notes.values() if note.item == item]
         return sorted([*self.activities_of(item), *notes], key=lambda entry: (entry.created, entry.id), reverse=True)
 
-    def badge_of(self, item: Item) -> Badge | None:
-        """The badge on the item's card: of its newest open activity that has one."""
-        with_badge = [
-            activity for activity in self.activities_of(item) if activity.badge_code and not activity.completed
-        ]
-        newest = max(with_badge, key=lambda activity: activity.id, default=None)
-        return self.badges.get(newest.badge_code) if newest else None
+    def shown_badges(self) -> dict[Item, Badge]:
+        """The badge on the card of each item that has one: of its newest open activity with a badge."""
+        shown = {}
+        for activity in self.activities.values():
+            badge = self.badges.get(activity.badge_code)
+            if badge and not activity.completed:
+                shown.update(dict.fromkeys(activity.bindings, badge))
+        return shown
