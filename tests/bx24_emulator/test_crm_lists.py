@@ -26,7 +26,7 @@ def ids(driver: PortalDriver, entity: int = 2, user: int = 1, **params: Any) -> 
         ({"id": ["2", "3"]}, [2, 3]),
         ({"%title": "лофт"}, [2]),
         ({"=%title": "%офиса"}, [3]),
-        ({"!%title": "е"}, [2]),
+        ({"!%title": "е"}, [2, 4]),
         ({"!contactId": 1}, [2, 3, 4, 5]),
         ({"!=stageId": "NEW"}, []),
         ({"contactIds": 4}, [2]),
