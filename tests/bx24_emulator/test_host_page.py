@@ -13,6 +13,7 @@ from playwright.sync_api import Frame, Page, expect, sync_playwright
 from bx24.emulator import Emulator, create_emulator
 from bx24.emulator.server import Server
 from tests.bx24_emulator.conftest import ROBOT
+from tests.bx24_emulator.layouts import LAYOUT, changed
 from tests.support.browser import launch, wait_in
 
 
@@ -183,3 +184,56 @@ def test_the_board_by_keyboard(emulator: Emulator, page: Page) -> None:
     column.get_by_role("heading", name="Шкаф-купе на заказ").wait_for()
     assert emulator.portal.crm.items[2, 1]["stageId"] == "EXECUTING"
     expect(page.get_by_text("Шкаф-купе на заказ: В работе")).to_have_count(1)
+
+
+def rest(emulator: Emulator, method: str, **params: Any) -> Any:
+    """The result of a REST call of the administrator."""
+    url = emulator.portal.base_url
+    token = requests.get(f"{url}/emulator/token", timeout=10).json()["access_token"]
+    body = requests.post(f"{url}/rest/{method}", json={**params, "auth": token}, timeout=10).json()
+    assert "result" in body, body
+    return body["result"]
+
+
+def test_a_click_in_the_timeline_waits_for_the_app(emulator: Emulator, app_url: str, page: Page) -> None:
+    requests.post(f"{emulator.portal.base_url}/emulator/finish", json={}, timeout=10)
+    add = {"ownerTypeId": 2, "ownerId": 1, "fields": {}, "layout": LAYOUT}
+    made = rest(emulator, "crm.activity.configurable.add", **add)["activity"]["id"]
+    page.goto(emulator.portal.base_url)
+    page.get_by_role("link", name="Шкаф-купе на заказ").click()
+    card = page.get_by_role("article")
+    resend = card.get_by_role("button", name="Отправить ещё раз")
+    resend.click()
+    expect(card.get_by_role("alert")).to_contain_text("нет обработчика")
+    rest(emulator, "event.bind", event="onCrmTimelineItemAction", handler=f"{app_url}/events")
+    resend.click()
+    expect(resend).to_be_disabled()
+    expect(card).to_have_attribute("aria-busy", "true")
+    read = changed("header/tags/status", {"title": "Прочитано", "type": "success"})
+    rest(emulator, "crm.activity.configurable.update", id=made, layout=read)
+    expect(card).to_contain_text("Прочитано")
+    expect(resend).to_be_enabled()
+    card.get_by_role("button", name="История").click()
+    handle = page.frame_locator("#app-dialog iframe").locator("#app-frame").element_handle()
+    frame = handle.content_frame()
+    assert frame
+    wait_in(frame, "typeof window.call === 'function'")
+    options = call_host(frame, "getInitData")["PLACEMENT_OPTIONS"]
+    assert options.items() >= {"message": "15", "activityId": str(made), "entityId": "1"}.items()
+    call_host(frame, "closeApplication", wait=50)
+    expect(page.locator("#app-dialog")).to_be_hidden()
+
+
+def test_a_trigger_is_placed_with_the_mouse(emulator: Emulator, page: Page) -> None:
+    rest(emulator, "crm.automation.trigger.add", CODE="wa_reply", NAME="Клиент ответил")
+    page.goto(emulator.portal.base_url)
+    stage = page.get_by_role("region", name="В работе")
+    stage.locator("summary").click()
+    stage.get_by_label("Можно возвращать назад").check()
+    stage.get_by_role("button", name="Поставить").click()
+    expect(stage.get_by_role("listitem")).to_contain_text("Клиент ответил")
+    (placed,) = emulator.portal.triggers.placed
+    assert (placed.stage, placed.allow_back) == ("EXECUTING", True)
+    stage.get_by_role("button", name="Убрать триггер: Клиент ответил").click()
+    expect(stage.get_by_role("listitem")).to_have_count(0)
+    assert emulator.portal.triggers.placed == []

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from bx24.emulator.formats import php
+from bx24.emulator.formats.texts import text_of
 from bx24.emulator.rest.base import METHODS, Call, Page, RestError, rest
+from bx24.emulator.rest.crm_filters import matches, order, split_key
 from bx24.emulator.state.portal import TIME_ZONE
 from bx24.emulator.state.records import User
 
@@ -90,12 +93,35 @@ def user_current(call: Call) -> dict[str, Any]:
 
 @rest("user.get", "user_brief")
 def user_get(call: Call) -> Page:
+    """Pages of 50. The criteria stand in FILTER or beside it; unknown names are ignored."""
     params = call.upper()
-    criteria = params.get("FILTER")
-    wanted = params.get("ID") or (criteria.get("ID") if isinstance(criteria, dict) else None)
-    ids = {str(item) for item in wanted} if isinstance(wanted, list) else {str(wanted)} if wanted else None
-    rows = [_user(call, user) for user in call.portal.users.values() if ids is None or str(user.id) in ids]
-    return Page(rows, len(rows), None)
+    nested = params.get("FILTER") if isinstance(params.get("FILTER"), dict) else {}
+    rows = [_user(call, user) for user in call.portal.users.values()]
+    criteria = {
+        key: value for key, value in {**params, **php.upper_keys(nested or {})}.items() if split_key(key)[1] in rows[0]
+    }
+    if criteria.get("ACTIVE") in ("Y", "N"):
+        criteria["ACTIVE"] = criteria["ACTIVE"] == "Y"
+    found = order([row for row in rows if matches(row, criteria)], {"ID": params.get("ORDER") or "ASC"})
+    offset = max(0, call.start)
+    following = offset + PAGE if offset + PAGE < len(found) else None
+    return Page(found[offset : offset + PAGE], len(found), following)
+
+
+@rest("department.get", "department")
+def department_get(call: Call) -> Page:
+    """Two departments; the criteria are the names of a row's fields."""
+    rows = [
+        {"ID": str(number), "NAME": text_of(f"department_{number}", call.portal.lang), "SORT": 500, **more}
+        for number, more in _DEPARTMENTS.items()
+    ]
+    criteria = {key: value for key, value in call.upper().items() if key in ("ID", "NAME", "PARENT", "UF_HEAD")}
+    found = [row for row in rows if matches(row, criteria)]
+    return Page(found, len(found), None)
+
+
+PAGE = 50
+_DEPARTMENTS: dict[int, dict[str, str]] = {1: {"UF_HEAD": "1"}, 2: {"PARENT": "1", "UF_HEAD": "3"}}
 
 
 def _user(call: Call, user: User) -> dict[str, Any]:
@@ -107,6 +133,7 @@ def _user(call: Call, user: User) -> dict[str, Any]:
         "SECOND_NAME": "",
         "TIME_ZONE": "Europe/Moscow",
         "USER_TYPE": "employee",
+        "UF_DEPARTMENT": [user.department],
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from bx24.emulator.formats import php
 from bx24.emulator.formats.texts import text_of
 from bx24.emulator.rest.base import Call, Page, RestError, rest
+from bx24.emulator.rest.crm_access import may_see
 from bx24.emulator.state import crm
 
 SHOW_FILE = "/bitrix/components/bitrix/crm.deal.show/show_file.php"
@@ -20,6 +21,8 @@ def _find_item(call: Call, entity: int) -> dict[str, Any]:
     item = call.portal.crm.get(entity, int(str(item_id)))
     if item is None:
         raise RestError("", "Not found")
+    if not may_see(call, item):
+        raise RestError("", "Access denied.")
     return _with_file_links(call, crm.classic(item))
 
 
@@ -70,16 +73,36 @@ def contact_companies(call: Call) -> list[dict[str, Any]]:
 
 @rest("crm.duplicate.findbycomm", "crm")
 def find_by_phone(call: Call) -> dict[str, list[int]]:
-    """Ids by type of the items with this phone or e-mail; `[]` if there are none. Phones are compared by digits."""
-    wanted = {_comparable(value) for value in php.values(call.params.get("values")) if _comparable(value)}
-    if call.params.get("type") not in ("PHONE", "EMAIL") or not wanted:
-        raise RestError("", "Communication type or values are not defined.")
+    """Ids by type of the items with one of these phones or e-mails; `[]` if there are none. Phones: by digits.
+
+    Only the first 20 values count. From a type with 20 hits on, other types are not looked into.
+    """
+    kind, only = call.params.get("type"), str(call.params.get("entity_type") or "").upper()
+    if php.is_empty(kind):
+        raise RestError("", "Communication type is not defined.")
+    if kind not in ("PHONE", "EMAIL"):
+        raise RestError("", f"Communication type '{kind}' is not supported in current context.")
+    wanted = {_comparable(value) for value in php.values(call.params.get("values"))[:MAX_VALUES] if _comparable(value)}
+    if not wanted:
+        raise RestError("", "Communication values is not defined.")
+    if only and only not in _DUPLICATE_TYPES:
+        raise RestError("", f"Entity type '{only}' is not supported in current context.")
     found: dict[str, list[int]] = {}
-    for (entity, number), item in sorted(call.portal.crm.items.items()):
-        name = {crm.LEAD: "LEAD", crm.CONTACT: "CONTACT", crm.COMPANY: "COMPANY"}.get(entity)
-        if name and any(_comparable(row["value"]) in wanted for row in item.get("fm", [])):
-            found.setdefault(name, []).append(number)
+    for name, entity in _DUPLICATE_TYPES.items():
+        numbers = [item["id"] for item in call.portal.crm.of(entity) if _has(item, str(kind), wanted)][:MAX_VALUES]
+        if numbers and only in ("", name):
+            found[name] = numbers
+        if len(numbers) == MAX_VALUES and only in ("", name):
+            break
     return found
+
+
+MAX_VALUES = 20
+_DUPLICATE_TYPES = {"LEAD": crm.LEAD, "CONTACT": crm.CONTACT, "COMPANY": crm.COMPANY}
+
+
+def _has(item: dict[str, Any], kind: str, wanted: set[str]) -> bool:
+    return any(row["typeId"] == kind and _comparable(row["value"]) in wanted for row in item.get("fm", []))
 
 
 def _comparable(value: Any) -> str:

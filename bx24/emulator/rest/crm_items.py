@@ -5,10 +5,25 @@ from __future__ import annotations
 from typing import Any
 
 from bx24.emulator.formats import php
-from bx24.emulator.rest.base import Call, Page, RestError, rest
+from bx24.emulator.rest.base import Call, Page, RestError, access_denied, rest
+from bx24.emulator.rest.crm_access import may_see
+from bx24.emulator.rest.crm_filters import matches, names_of
+from bx24.emulator.rest.crm_filters import order as ordered
 from bx24.emulator.state import crm
 
 PAGE = 50
+_FIELDS = frozenset(
+    {
+        *("id", "title", "xmlId", "createdTime", "updatedTime", "movedTime", "createdBy", "updatedBy", "movedBy"),
+        *("assignedById", "opened", "stageId", "previousStageId", "categoryId", "closed", "begindate", "closedate"),
+        *("companyId", "contactId", "contactIds", "observers", "opportunity", "currencyId", "isManualOpportunity"),
+        *("typeId", "probability", "sourceId", "sourceDescription", "comments", "originatorId", "originId"),
+        *("webformId", "mycompanyId", "utmSource", "utmMedium", "utmCampaign", "utmContent", "utmTerm"),
+    }
+)
+_PERSON_FIELDS = ("name", "lastName", "secondName", "post", "birthdate", "hasPhone", "hasEmail", "hasImol")
+_MULTI_FIELDS = {"phone": "PHONE", "email": "EMAIL", "imol": "IM"}
+"""Name in a filter of leads, contacts and companies → type of the multi-field. They compare the stored text."""
 
 
 def _entity(call: Call) -> int:
@@ -29,6 +44,8 @@ def item_get(call: Call) -> dict[str, Any]:
     item = call.portal.crm.get(entity, int(given)) if str(given).isdigit() else None
     if item is None:
         raise RestError("NOT_FOUND", "Item not found", 400)
+    if not may_see(call, item):
+        raise access_denied()
     return {"item": _shown(call, item)}
 
 
@@ -47,28 +64,47 @@ def _shown(call: Call, item: dict[str, Any]) -> dict[str, Any]:
 
 @rest("crm.item.list", "crm")
 def item_list(call: Call) -> Page:
-    """Items in the order of their ids. Only exact filters work: `field`, `=field`, `@field`."""
-    rows = [item for item in call.portal.crm.of(_entity(call)) if _matches(item, call.params.get("filter"))]
-    shown = [_selected(_shown(call, item), call.params.get("select")) for item in rows]
+    """Pages of 50. start -1: nothing is counted, `total` is 0. Items that the caller may not see are left out."""
+    entity, criteria = _entity(call), call.params.get("filter")
+    known = [item for item in call.portal.crm.of(entity) if may_see(call, item)]
+    _check_filter(call, entity, criteria)
+    found = [item for item in known if matches(_filterable(item), criteria)]
+    rows = ordered(found, call.params.get("order") or {"id": "ASC"})
     offset = max(0, call.start)
-    following = offset + PAGE if offset + PAGE < len(shown) else None
-    return Page({"items": shown[offset : offset + PAGE]}, len(shown), following)
+    shown = [_selected(_shown(call, item), call.params.get("select")) for item in rows[offset : offset + PAGE]]
+    if call.start < 0:
+        return Page({"items": shown}, 0, None)
+    return Page({"items": shown}, len(rows), offset + PAGE if offset + PAGE < len(rows) else None)
 
 
-def _matches(item: dict[str, Any], wanted: Any) -> bool:
-    for key, value in php.items(wanted):
-        name = key.lstrip("=@")
-        allowed = {str(entry) for entry in php.values(value)} if php.is_array(value) else {str(value)}
-        if str(item.get(name)) not in allowed:
-            return False
-    return True
+def _check_filter(call: Call, entity: int, criteria: Any) -> None:
+    """Raises RestError for a field that this type does not have."""
+    person = (*_PERSON_FIELDS, *_MULTI_FIELDS) if entity in crm.WITH_PHONES else ()
+    own = {name for item in call.portal.crm.of(entity) for name in _filterable(item)} - {"fm", "entityTypeId"}
+    for name in names_of(criteria):
+        if name not in _FIELDS and name not in person and name not in own and not name.startswith("parentId"):
+            raise RestError("INVALID_ARG_VALUE", f"Invalid filter: field '{name}' is not allowed in filter", 400)
+
+
+def _filterable(item: dict[str, Any]) -> dict[str, Any]:
+    """The item's values by the names that a filter may use: custom fields by both of theirs, phones and e-mails."""
+    multi = {
+        name: [row["value"] for row in item["fm"] if row["typeId"] == kind]
+        for name, kind in _MULTI_FIELDS.items()
+        if "fm" in item
+    }
+    return {**crm.modern(item, original_uf=True), **item, **multi}
 
 
 def _selected(item: dict[str, Any], select: Any) -> dict[str, Any]:
+    """The selected fields and the id. Unknown names are dropped. `fm` comes only with `*`."""
     wanted = [str(name) for name in php.values(select)]
-    if not wanted or "*" in wanted:
+    if "*" in wanted:
         return item
-    return {"id": item["id"], **{name: item[name] for name in wanted if name in item}}
+    without_fm = {name: value for name, value in item.items() if name != "fm"}
+    if not wanted:
+        return without_fm
+    return {"id": item["id"], **{name: without_fm[name] for name in wanted if name in without_fm}}
 
 
 @rest("crm.category.list", "crm")

@@ -46,6 +46,9 @@ def execute(call: Call, started: float) -> dict[str, Any]:
     blocked_until = portal.faults.time_limit.get(call.method, 0)
     if blocked_until > now:
         raise RestError("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
+    code = portal.faults.error_of(call.method)
+    if code:
+        raise RestError(code, "Injected by a test", 500 if code == "INTERNAL_SERVER_ERROR" else 400)
     result = METHODS[call.method].handler(call)
     spent = time.perf_counter() - started
     portal.operating.add(call.method, spent)

@@ -8,18 +8,27 @@ from bx24.emulator.formats import php
 from bx24.emulator.rest.base import Call, RestError, argument, check_url, rest
 from bx24.emulator.state.records import PlacementBinding
 
-_ENTITIES = ("LEAD", "DEAL", "CONTACT", "COMPANY", "QUOTE", "SMART_INVOICE", "DYNAMIC_183")
+_WITH_STAGES = ("LEAD", "DEAL", "QUOTE", "SMART_INVOICE", "DYNAMIC_183")
+_ENTITIES = (*_WITH_STAGES, "CONTACT", "COMPANY")
 _PLACES = (
     "DETAIL_TAB",
     "DETAIL_ACTIVITY",
     "DETAIL_TOOLBAR",
-    "ACTIVITY_TIMELINE_MENU",
     "LIST_MENU",
     "LIST_TOOLBAR",
-    "ROBOT_DESIGNER_TOOLBAR",
+    "DOCUMENTGENERATOR_BUTTON",
 )
-CRM_PLACEMENTS = tuple(f"CRM_{entity}_{place}" for entity in _ENTITIES for place in _PLACES)
-IM_PLACEMENTS = ("IM_TEXTAREA", "IM_SIDEBAR", "IM_CONTEXT_MENU", "IM_NAVIGATION")
+_PLACES_OF_STAGES = ("ACTIVITY_TIMELINE_MENU", "ROBOT_DESIGNER_TOOLBAR")
+CRM_PLACEMENTS = (
+    *(f"CRM_{entity}_{place}" for entity in _ENTITIES for place in _PLACES),
+    *(f"CRM_{entity}_{place}" for entity in _WITH_STAGES for place in _PLACES_OF_STAGES),
+    "CRM_ACTIVITY_LIST_MENU",
+    "CRM_FUNNELS_TOOLBAR",
+)
+IM_PLACEMENTS = (
+    *("IM_TEXTAREA", "IM_SIDEBAR", "IM_CONTEXT_MENU", "IM_NAVIGATION"),
+    *("IM_SMILES_SELECTOR", "IMMOBILE_CONTEXT_MENU"),
+)
 ICONIC = ("IM_TEXTAREA", "IM_SIDEBAR", "IM_NAVIGATION")
 SINGLE = ("REST_APP_URI", "PAGE_BACKGROUND_WORKER")
 
@@ -55,6 +64,8 @@ def bind(call: Call) -> bool:
     options = params.get("OPTIONS") if isinstance(params.get("OPTIONS"), dict) else {}
     if placement in ICONIC and not (options or {}).get("iconName"):
         raise argument("iconName")
+    if placement == "PAGE_BACKGROUND_WORKER" and not (options or {}).get("errorHandlerUrl"):
+        raise RestError("EMPTY_ERROR_HANDLER_URL", "Error handler URL is empty")
     if any(row.handler == handler for row in rows):
         raise RestError("ERROR_CORE", "Unable to set placement handler: Handler already binded")
     call.portal.placements.append(_row(call, placement, str(handler), params, options or {}))
@@ -62,6 +73,7 @@ def bind(call: Call) -> bool:
 
 
 def _row(call: Call, placement: str, handler: str, params: dict[str, Any], options: dict[str, Any]) -> PlacementBinding:
+    """Placements of the CRM keep no OPTIONS, except the button above the timeline."""
     lang_all = params.get("LANG_ALL") if isinstance(params.get("LANG_ALL"), dict) else {}
     return PlacementBinding(
         call.portal.new_id(),
@@ -71,7 +83,7 @@ def _row(call: Call, placement: str, handler: str, params: dict[str, Any], optio
         str(params.get("DESCRIPTION") or ""),
         str(params.get("GROUP_NAME") or ""),
         lang_all or {},
-        options,
+        {} if placement.startswith("CRM_") and not placement.endswith("_DETAIL_ACTIVITY") else options,
     )
 
 

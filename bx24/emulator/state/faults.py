@@ -25,6 +25,8 @@ class Faults:
     """Users who left: `authorization_error` for their tokens."""
     time_limit: dict[str, float] = field(default_factory=dict)
     """Method -> unix time until which it answers OPERATION_TIME_LIMIT."""
+    spoiled: dict[str, list[str]] = field(default_factory=dict)
+    """Method -> what spoils its next requests, one after another: names of the numbers below, "" for nothing."""
     html_502: int = 0
     """REST answers with the error page of a gateway."""
     connection_error: int = 0
@@ -39,6 +41,12 @@ class Faults:
     """The portal does what was asked; then the connection is closed without an answer."""
     event_send_lost: int = 0
     """`bizproc.event.send` answers true and nothing happens."""
+    own_items: list[int] = field(default_factory=list)
+    """Users who see only the CRM items they are responsible for."""
+    read_only: list[int] = field(default_factory=list)
+    """Users who may not change CRM items."""
+    errors: dict[str, list[str]] = field(default_factory=dict)
+    """Method → error codes of its next calls, alone or in a batch; nothing is done then. "" for a call that works."""
     oauth_502: int = 0
     """The auth server answers with the error page of a gateway."""
     payment_required: bool = False
@@ -75,12 +83,22 @@ class Faults:
                 raise TypeError(f"{name}: {type(current).__name__} expected")
             setattr(self, name, value)
 
+    def next_of(self, method: str) -> str:
+        """What spoils this request of a method by `spoiled`; takes it off the list."""
+        waiting = self.spoiled.get(method, [])
+        return waiting.pop(0) if waiting else ""
+
     def take(self, name: str) -> bool:
         """Whether this request is spoiled; counts down."""
         left = int(getattr(self, name))
         if left > 0:
             setattr(self, name, left - 1)
         return left > 0
+
+    def error_of(self, method: str) -> str:
+        """The error code of this call of a method by `errors`; takes it off the list."""
+        waiting = self.errors.get(method, [])
+        return waiting.pop(0) if waiting else ""
 
     def locks(self, workflow_id: str) -> bool:
         return "*" in self.locked or workflow_id in self.locked

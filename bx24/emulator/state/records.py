@@ -17,6 +17,7 @@ class User:
     name: str
     last_name: str
     is_admin: bool
+    department: int = 1
 
     @property
     def full_name(self) -> str:
@@ -25,8 +26,8 @@ class User:
 
 USERS = (
     User(1, "Анна", "Соколова", True),
-    User(2, "Пётр", "Иванов", False),
-    User(3, "Мария", "Кузнецова", True),
+    User(2, "Пётр", "Иванов", False, 2),
+    User(3, "Мария", "Кузнецова", True, 2),
 )
 
 
