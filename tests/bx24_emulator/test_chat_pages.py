@@ -133,7 +133,7 @@ def test_without_script_an_operator_writes_all_the_same(channel: OpenChannel) ->
 
 @pytest.fixture
 def emulator(app_url: str) -> Iterator[Emulator]:
-    made = create_emulator()
+    made = create_emulator(lang="en")
     running = Server(made)
     running.start()
     install = {"install_url": f"{app_url}/install", "app_url": f"{app_url}/app", "finish": True, "scope": SCOPE}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.bx24_emulator.conftest import PortalDriver
-from tests.bx24_emulator.open_channel import CLIENT, CONNECTOR, LINE, OpenChannel
+from tests.bx24_emulator.open_channel import CLIENT, CONNECTOR, EVENTS, LINE, OpenChannel
 
 OLGA = "8 912 345 67 89"
 
@@ -78,6 +78,31 @@ def test_only_its_operator_finishes_a_dialog(channel: OpenChannel) -> None:
     # Here the product does not change the case of parameters.
     lower = channel.driver.rest("imopenlines.operator.another.finish", {"chat_id": chat}).json or {}
     assert lower["error"] == "CHAT_ID"
+
+
+def test_the_app_is_told_when_a_dialog_begins_and_ends(channel: OpenChannel) -> None:
+    for name in ("DialogStart", "DialogFinish"):
+        channel.driver.result("event.bind", {"event": f"OnImConnector{name}", "handler": EVENTS})
+    chat = channel.say("hi")
+    channel.driver.control(f"chats/{chat}/close", {})
+    session, client = channel.session(chat)["id"], channel.chat(chat)["client"]["id"]
+    for name, closed in (("DialogStart", "N"), ("DialogFinish", "Y")):
+        (told,) = channel.events(name)
+        data = {key.removeprefix("data[DATA][0]"): value for key, value in told.pairs if key.startswith("data[")}
+        assert data == {
+            "data[CONNECTOR]": CONNECTOR,
+            "data[LINE]": "1",
+            "[connector][connector_id]": CONNECTOR,
+            "[connector][line_id]": "1",
+            "[connector][chat_id]": CLIENT,
+            "[connector][user_id]": str(client),
+            "[session][id]": str(session),
+            "[session][closed]": closed,
+            "[session][parent_id]": "0",
+            "[session][close_term]": "1440",
+            "[chat][id]": CLIENT,
+            "[user][id]": str(client),
+        }
 
 
 def test_a_text_brings_a_closing_dialog_back(channel: OpenChannel) -> None:

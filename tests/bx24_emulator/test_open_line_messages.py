@@ -170,6 +170,16 @@ def test_the_name_is_left_out(channel: OpenChannel, flags: dict[str, str], shown
     assert channel.events()[0].form[f"{MESSAGE}[text]"] == "See"
 
 
+def test_events_come_late_and_twice_on_command(channel: OpenChannel) -> None:
+    chat = channel.say("hi")
+    channel.driver.control("faults", {"late_events": 1, "repeated_events": 2})
+    numbers = [channel.write(chat, text)["id"] for text in ("one", "two")]
+    assert channel.events()
+    channel.driver.advance_clock(3)
+    told = [post.form["data[MESSAGES][0][im][message_id]"] for post in channel.events()]
+    assert told == [str(numbers[at]) for at in (1, 1, 0, 0)]
+
+
 def test_the_first_confirmation_counts(channel: OpenChannel) -> None:
     chat = channel.say("hi")
     sent = channel.write(chat, "See")
