@@ -193,7 +193,7 @@ def test_an_operator_answers_in_the_browser(emulator: Emulator, page: Page) -> N
         {"name": "plan.txt", "mimeType": "text/plain", "buffer": b"plan"}
     )
     page.get_by_role("button", name="Send").click()
-    expect(page.get_by_role("link", name="plan.txt")).to_be_visible()
+    expect(page.get_by_role("link", name="plan.txt", exact=True)).to_be_visible()
     rest(
         "imconnector.send.messages", CONNECTOR=CONNECTOR, LINE=2, MESSAGES=[{**element, "message": {"text": "Thanks"}}]
     )
