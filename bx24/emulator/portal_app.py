@@ -11,6 +11,9 @@ from bx24.emulator.pages import (
     app_frame,
     authorize,
     board,
+    chat_files,
+    chats,
+    contact_center,
     crm_pages,
     downloads,
     layout,
@@ -23,6 +26,22 @@ from bx24.emulator.rest import dispatch
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.portals import Portals
 
+PAGES = (
+    layout,
+    board,
+    crm_pages,
+    workflow_log,
+    app_frame,
+    robot_designer,
+    robot_panel,
+    switches,
+    authorize,
+    downloads,
+    chat_files,
+    chats,
+    contact_center,
+)
+
 
 def create_portal_app(portal: Portal, portals: Portals) -> Flask:
     app = Flask(__name__)
@@ -32,18 +51,7 @@ def create_portal_app(portal: Portal, portals: Portals) -> Flask:
     app.before_request(read_body)
     dispatch.register(app, portal)
     control_api.register(app, portal, portals)
-    for page in (
-        layout,
-        board,
-        crm_pages,
-        workflow_log,
-        app_frame,
-        robot_designer,
-        robot_panel,
-        switches,
-        authorize,
-        downloads,
-    ):
+    for page in PAGES:
         page.register(app, portal)
 
     @app.after_request

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bx24.emulator.formats.chat_texts import CHAT_TEXTS
 from bx24.emulator.formats.crm_texts import CRM_TEXTS
 
 TEXTS: dict[str, tuple[str, str]] = {
@@ -161,6 +162,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "stage_WON": ("Сделка успешна", "Won"),
     "stage_LOSE": ("Сделка провалена", "Lost"),
     **CRM_TEXTS,
+    **CHAT_TEXTS,
 }
 
 

@@ -50,6 +50,7 @@ def execute(call: Call, started: float) -> dict[str, Any]:
     if code:
         raise RestError(code, "Injected by a test", 500 if code == "INTERNAL_SERVER_ERROR" else 400)
     result = METHODS[call.method].handler(call)
+    portal.cloud.pause(portal.faults.slow.get(call.method, 0))
     spent = time.perf_counter() - started
     portal.operating.add(call.method, spent)
     body: dict[str, Any] = {"result": result}

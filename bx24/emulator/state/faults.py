@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 SLOW_FRAME_S = 3.0
+LATE_S = 2.0
 FREE_PLAN = "project"
 
 
 @dataclass
 class Faults:
-    """A number n spoils the next n requests. Booleans, lists, maps and `delay_s` stay until they are changed."""
+    """A number n spoils the next n requests or events. Booleans, lists, maps and `delay_s` stay until they are changed."""
 
     limiter: bool = True
     """The limit of 2 requests a second, 50 at once."""
@@ -25,8 +26,12 @@ class Faults:
     """Users who left: `authorization_error` for their tokens."""
     time_limit: dict[str, float] = field(default_factory=dict)
     """Method -> unix time until which it answers OPERATION_TIME_LIMIT."""
+    slow: dict[str, float] = field(default_factory=dict)
+    """Method -> seconds that its answers come late. What was asked for is done before."""
     spoiled: dict[str, list[str]] = field(default_factory=dict)
     """Method -> what spoils its next requests, one after another: names of the numbers below, "" for nothing."""
+    dialog_s: float = 0.0
+    """Seconds that a message of a client keeps its dialog busy; other calls for it wait."""
     html_502: int = 0
     """REST answers with the error page of a gateway."""
     connection_error: int = 0
@@ -39,6 +44,10 @@ class Faults:
     """The connection is closed before the portal has done anything."""
     drop_after: int = 0
     """The portal does what was asked; then the connection is closed without an answer."""
+    late_events: int = 0
+    """Events that reach the app LATE_S after others, which were raised later."""
+    repeated_events: int = 0
+    """Events that reach the app twice, as with two bindings whose addresses differ only in spelling."""
     event_send_lost: int = 0
     """`bizproc.event.send` answers true and nothing happens."""
     own_items: list[int] = field(default_factory=list)

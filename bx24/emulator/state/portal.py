@@ -8,8 +8,10 @@ from datetime import timedelta, timezone
 from typing import Any
 
 from bx24.emulator.formats.addresses import host_of
+from bx24.emulator.state.chats import Chats
 from bx24.emulator.state.cloud import Cloud
-from bx24.emulator.state.faults import Faults
+from bx24.emulator.state.faults import LATE_S, Faults
+from bx24.emulator.state.open_lines import OpenLines
 from bx24.emulator.state.rate_limits import OperatingTime, RequestLimit
 from bx24.emulator.state.records import (
     USERS,
@@ -65,6 +67,8 @@ class Portal:
         self.events: list[EventBinding] = []
         self.placements: list[PlacementBinding] = []
         self.notices: list[Notice] = []
+        self.open_lines = OpenLines()
+        self.chats = Chats()
         self.stages = [Stage(name) for name in STAGES]
         self.workflows: dict[str, Workflow] = {}
         self.templates: dict[int, Template] = {}
@@ -149,7 +153,7 @@ class Portal:
     def raise_event(
         self,
         event: str,
-        data: dict[str, Any],
+        data: Any,
         *,
         user_id: int | None,
         with_refresh: bool = False,
@@ -173,7 +177,9 @@ class Portal:
                 "ts": int(self.clock()),
                 "auth": self.event_auth(token_owner, with_refresh=with_refresh),
             }
-            self.cloud.queue.send(binding.handler, form, delay_s=self.faults.delay_s, label=f"event {event}")
+            delay_s = self.faults.delay_s + (LATE_S if self.faults.take("late_events") else 0)
+            for _ in range(2 if self.faults.take("repeated_events") else 1):
+                self.cloud.queue.send(binding.handler, form, delay_s=delay_s, label=f"event {event}")
         return len(bound)
 
     def drop_app_objects(self) -> None:
