@@ -8,7 +8,8 @@ harms none of those before it. The checksum tells what the disk has damaged sinc
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,6 +44,15 @@ def encoded(at: datetime, content: bytes) -> bytes:
 def files_in(folder: Path) -> list[Path]:
     """The spool's files, the oldest first; none if there is no such folder."""
     return sorted(folder.glob(f"*{ENDING}"))
+
+
+def size_of(files: Iterable[Path]) -> int:
+    """Bytes of these files; those that are gone meanwhile count nothing."""
+    size = 0
+    for path in files:
+        with suppress(FileNotFoundError):
+            size += path.stat().st_size
+    return size
 
 
 def read(path: Path, start: int) -> Iterator[Entry]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import resource
+import errno
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -21,10 +21,12 @@ from messaging.intake import robot_calls, spooling
 from messaging.intake.replay import Keeper
 from messaging.limits import bounds
 from messaging.portals import portals
+from messaging.queue.spool import Spool
 from messaging.runtime import Runtime
 from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
 from messaging.store.models import InboundEvent, Portal, Run
+from messaging.system.disk import Disk
 from tests.flows.scenes import OLGA, ONE_DATABASE, webhook_path
 from tests.support.world import World
 from tests.web.inside import Frame, seen
@@ -292,24 +294,68 @@ def test_without_a_spool_calls_wait_longer_and_are_refused(known: World) -> None
     assert files(known) == []
 
 
+class FailingDisk(Disk):
+    """Breaks a write off after 100 bytes, or lets an fsync fail, while `error` is set. meanwhile: what happens before that."""
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+        self.error: int | None = None
+        self.meanwhile: Callable[[], None] = lambda: None
+
+    def write(self, descriptor: int, content: bytes) -> None:
+        super().write(descriptor, content[: 100 if self._fails("write") else None])
+        self._fail("write")
+
+    def sync(self, descriptor: int) -> None:
+        super().sync(descriptor)
+        self._fail("sync")
+
+    def _fails(self, what: str) -> bool:
+        return self.error is not None and self.where == what
+
+    def _fail(self, what: str) -> None:
+        if self._fails(what):
+            self.meanwhile()
+            raise OSError(self.error, "the disk fails")
+
+
+DISKS: list[tuple[str, int, list[str]]] = [
+    ("write", errno.ENOSPC, ["known", "a", "b"]),
+    ("sync", errno.EIO, ["known", "a", "lost", "b"]),  # its 503 was too cautious: another process had read it already
+]
+
+
 @ONE_DATABASE
-def test_a_disk_that_becomes_full_in_the_middle_of_a_write_leaves_nothing_of_it(known: World) -> None:
+@pytest.mark.parametrize(("where", "error", "stored"), DISKS, ids=[where for where, *_ in DISKS])
+def test_after_a_failure_of_the_disk_a_file_takes_nothing_more(
+    known: World, where: str, error: int, stored: list[str]
+) -> None:
+    spool, disk = known.runtime.spool, FailingDisk(where)
+    known.runtime.spool = Spool(spool.folder, spool.most_bytes, lambda: known.now, disk)
+    other = Keeper(runtime_of(another_process(known)))
     with away(known.runtime):
         assert call(known, "a") == 200
         before = files(known)[0].read_bytes()
-        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, limits[1]))
-        try:
-            assert call(known, "lost") == 503
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        assert files(known)[0].read_bytes() == before
+        disk.error, disk.meanwhile = error, other.tick
+        assert call(known, "lost") == 503
+        assert (where == "write") == (files(known)[0].read_bytes() == before)
+        disk.error = None
         assert call(known, "b") == 200
     tick(known)
-    assert tokens(known) == ["known", "a", "b"]
+    assert (tokens(known), files(known)) == (stored, [])
+
+
+@ONE_DATABASE
+def test_a_full_disk_rings_the_alarm_and_leaves_no_empty_files(known: World) -> None:
+    spool, disk = known.runtime.spool, FailingDisk("write")
+    known.runtime.spool = Spool(spool.folder, spool.most_bytes, lambda: known.now, disk)
+    with away(known.runtime):
+        disk.error = errno.ENOSPC
+        assert [call(known, token) for token in ("a", "b", "c")] == [503] * 3
+        assert files(known) == []
     ready = known.app.get("/readyz")
     assert (ready.status_code, "disk is full" in ready.json["database"]) == (503, True), "the alarm"
-    assert figures(known, "rows_without_room_total") == {'{table="run"}': 1.0}
+    assert figures(known, "rows_without_room_total") == {'{table="run"}': 3.0}
 
 
 @ONE_DATABASE

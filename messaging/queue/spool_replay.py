@@ -1,0 +1,119 @@
+"""What waits in the spool, for the process that replays it: how far it is, and what is set aside.
+
+Only the process that holds `replay.lock` reads entries, sets them aside and deletes drained files (see messaging.queue.spool).
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from heapq import merge
+from pathlib import Path
+
+import structlog
+
+from messaging.queue import spool_files
+from messaging.queue.spool_files import Entry
+from messaging.system import private_files
+from messaging.system.clock import Clock
+from messaging.system.disk import Disk
+from messaging.system.file_lock import locked
+
+PROGRESS, GATE = "progress", "gate.lock"
+#: Entries that cannot be replayed: kept for somebody who finds out why, and can rename the file to replay them.
+SET_ASIDE, DAMAGED = "set-aside", ".damaged"
+log = structlog.get_logger(__name__)
+
+
+@dataclass
+class Progress:
+    """files: name → offset up to which it is replayed, and how many entries that were. replaying_since: unix time at which
+    the database was back; None: it is away."""
+
+    files: dict[str, tuple[int, int]]
+    replaying_since: float | None = None
+
+
+def read_progress(folder: Path) -> Progress:
+    try:
+        kept = json.loads((folder / PROGRESS).read_bytes())
+        return Progress({name: (offset, done) for name, (offset, done) in kept["files"].items()}, kept["since"])
+    except (OSError, ValueError, KeyError, TypeError):  # lost: everything is replayed again, and recognised
+        return Progress({})
+
+
+class Replaying:
+    """The entries of all files of this machine in the order in which they came, for the one process that replays them."""
+
+    def __init__(self, folder: Path, clock: Clock, disk: Disk) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._disk = disk
+        self._progress = read_progress(folder)
+
+    def entries(self) -> Iterator[Entry]:
+        """What waits, the oldest first; without what is appended meanwhile to files that are at their end."""
+        files = [
+            spool_files.read(path, self._progress.files.get(path.name, (0, 0))[0])
+            for path in spool_files.files_in(self._folder)
+        ]
+        return merge(*files, key=lambda entry: entry.at)
+
+    def done(self, entry: Entry) -> None:
+        """This entry is stored, or never will be."""
+        _, done = self._progress.files.get(entry.path.name, (0, 0))
+        self._progress.files[entry.path.name] = entry.end, done + 1
+        if self._progress.replaying_since is None:
+            self._progress.replaying_since = self._clock().timestamp()
+
+    def is_away(self) -> None:
+        """The database is away, still or again."""
+        self._progress.replaying_since = None
+
+    def save(self) -> None:
+        """Tell other processes how far the files are replayed, and one that goes on after a crash where."""
+        told = {"files": self._progress.files, "since": self._progress.replaying_since}
+        if spool_files.files_in(self._folder):
+            with suppress(OSError):
+                private_files.replace(self._folder / PROGRESS, json.dumps(told).encode())
+
+    def set_aside(self, entry: Entry) -> None:
+        """Keep an entry that cannot be replayed. Raises OSError."""
+        descriptor = os.open(self._folder / SET_ASIDE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        size = os.fstat(descriptor).st_size
+        try:
+            if size == 0:
+                self._disk.write(descriptor, spool_files.MAGIC)
+            self._disk.write(descriptor, spool_files.encoded(entry.at, entry.content))
+            self._disk.sync(descriptor)
+        except OSError:
+            with suppress(OSError):  # or what is appended behind half an entry could not be read
+                os.ftruncate(descriptor, size)
+            raise
+        finally:
+            os.close(descriptor)
+
+    def finish(self) -> bool:
+        """Delete the files if all their entries are replayed: the spool is closed. False: more has come meanwhile."""
+        with locked(self._folder / GATE, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_alone:
+            if not is_alone or next(self.entries(), None) is not None:
+                return False
+            # First: a `since` that outlives the files would let the next outage begin as overdue.
+            (self._folder / PROGRESS).unlink(missing_ok=True)
+            for path in spool_files.files_in(self._folder):
+                self._delete(path, self._progress.files.get(path.name, (0, 0))[0])
+            self._progress = Progress({})
+            return True
+
+    def _delete(self, path: Path, offset: int) -> None:
+        """Delete a drained file. An entry that was broken off was never answered 200; anything else is kept to be looked at."""
+        if spool_files.is_damaged(path, offset):
+            log.error("a file of the spool is damaged, what follows is not replayed", path=str(path), offset=offset)
+            path.rename(path.with_suffix(DAMAGED))
+            return
+        torn = path.stat().st_size - max(offset, len(spool_files.MAGIC))
+        if torn > 0:
+            log.warning("an entry of the spool was broken off while it was written", size=torn)
+        path.unlink()
