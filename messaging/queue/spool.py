@@ -178,7 +178,7 @@ class Spool:
             for path in spool_files.files_in(self.folder):
                 offset, done = progress.files.get(path.name, (0, 0))
                 entries += self._count(path) - done
-                size += max(0, path.stat().st_size - max(offset, len(spool_files.MAGIC)))
+                size += max(0, path.stat().st_size - offset)
                 if (first := spool_files.first_arrival(path, offset)) is not None:
                     arrivals.append(first)
         return Waiting(max(0, entries), size, min(arrivals, default=None))

@@ -23,7 +23,7 @@ from messaging.system.file_lock import locked
 
 PROGRESS, GATE = "progress", "gate.lock"
 #: Entries that cannot be replayed: kept for somebody who finds out why, and can rename the file to replay them.
-SET_ASIDE, DAMAGED = "set-aside", ".damaged"
+SET_ASIDE = "set-aside"
 log = structlog.get_logger(__name__)
 
 
@@ -84,8 +84,6 @@ class Replaying:
         descriptor = os.open(self._folder / SET_ASIDE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         size = os.fstat(descriptor).st_size
         try:
-            if size == 0:
-                self._disk.write(descriptor, spool_files.MAGIC)
             self._disk.write(descriptor, spool_files.encoded(entry.at, entry.content))
             self._disk.sync(descriptor)
         except OSError:
@@ -108,12 +106,12 @@ class Replaying:
             return True
 
     def _delete(self, path: Path, offset: int) -> None:
-        """Delete a drained file. An entry that was broken off was never answered 200; anything else is kept to be looked at."""
-        if spool_files.is_damaged(path, offset):
-            log.error("a file of the spool is damaged, what follows is not replayed", path=str(path), offset=offset)
-            path.rename(path.with_suffix(DAMAGED))
-            return
-        torn = path.stat().st_size - max(offset, len(spool_files.MAGIC))
-        if torn > 0:
-            log.warning("an entry of the spool was broken off while it was written", size=torn)
+        """Delete a drained file. An entry that was broken off was never answered 200; anything else is set aside."""
+        size = max(0, path.stat().st_size - offset)
+        if size and spool_files.is_torn(path, offset):
+            log.warning("an entry of the spool was broken off while it was written", size=size)
+        elif size:
+            log.error("the end of a file of the spool is damaged, it is set aside", path=str(path), size=size)
+            for entry in spool_files.rest(path, offset):
+                self.set_aside(entry)
         path.unlink()

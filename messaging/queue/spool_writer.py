@@ -19,12 +19,10 @@ class SpoolWriter:
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self.size = 0
         try:
-            self._append(spool_files.MAGIC)
             _sync_folder(folder, disk)
         except OSError:
             self._give_up(is_whole=False)
             raise
-        self.size = len(spool_files.MAGIC)
 
     def append(self, entry: bytes) -> None:
         """Write an entry so that it survives. After an error the file is closed, and takes nothing more. Raises OSError.
@@ -34,7 +32,7 @@ class SpoolWriter:
         """
         is_whole = False
         try:
-            self._append(entry)
+            self._disk.write(self._descriptor, entry)
             is_whole = True
             self._disk.sync(self._descriptor)
         except OSError:
@@ -42,14 +40,11 @@ class SpoolWriter:
             raise
         self.size += len(entry)
 
-    def _append(self, content: bytes) -> None:
-        self._disk.write(self._descriptor, content)
-
     def _give_up(self, is_whole: bool) -> None:
         with suppress(OSError):
             if not is_whole:
                 os.ftruncate(self._descriptor, self.size)
-            if not is_whole and self.size <= len(spool_files.MAGIC):
+            if not is_whole and self.size == 0:
                 self.path.unlink()
         self.close()
 

@@ -379,9 +379,7 @@ def _another_key(path: Path, world: World) -> None:
 
 
 def _flipped_bit(path: Path, world: World) -> None:
-    content = bytearray(path.read_bytes())
-    content[40] ^= 1  # in the content of the first entry
-    path.write_bytes(content)
+    path.write_bytes(flipped(path.read_bytes(), 40))  # in the content of the first entry
 
 
 @ONE_DATABASE
@@ -404,32 +402,43 @@ def test_what_cannot_be_read_is_set_aside_and_holds_up_nothing(known: World, har
         assert aside.stat().st_size > 100
 
 
-@ONE_DATABASE
-def test_a_file_whose_lengths_make_no_sense_is_kept(known: World) -> None:
-    with away(known.runtime):
-        call(known, "a")
-    (path,) = files(known)
-    path.write_bytes(path.read_bytes() + b"\xff" * 500)
-    tick(known)
-    assert (tokens(known), files(known)) == (["known", "a"], [])
-    assert path.with_suffix(".damaged").stat().st_size > 500
+#: What the disk does to the second entry of three; `at` is where it begins, `end` where the third does.
+DAMAGE: dict[str, Callable[[bytes, int, int], bytes]] = {
+    "mark": lambda kept, at, end: flipped(kept, at),
+    "arrival": lambda kept, at, end: flipped(kept, at + 4),
+    "length": lambda kept, at, end: flipped(kept, at + 14),
+    "a length beyond the file": lambda kept, at, end: flipped(kept, at + 12),
+    "checksum": lambda kept, at, end: flipped(kept, at + 19),
+    "content": lambda kept, at, end: flipped(kept, at + 100),
+    "zeros": lambda kept, at, end: kept[:at] + bytes(end - at) + kept[end:],
+    "a hole": lambda kept, at, end: kept[: at + 10] + kept[end:],
+    "something else": lambda kept, at, end: kept[:at] + b"\xff" * 3_000_000 + kept[end:],
+}
+
+
+def flipped(content: bytes, at: int) -> bytes:
+    return content[:at] + bytes([content[at] ^ 0x80]) + content[at + 1 :]
 
 
 @ONE_DATABASE
-@pytest.mark.parametrize("bit", [0, 7], ids=["after the year 9999", "microseconds"])
-def test_an_arrival_that_the_disk_has_damaged_stops_no_other_entry(known: World, bit: int) -> None:
+@pytest.mark.parametrize("place", ["first", "middle", "last"])
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE.keys())
+def test_what_the_disk_has_damaged_takes_no_other_entry_along(known: World, damage: Any, place: str) -> None:
     with away(known.runtime):
-        call(known, "a")
-        size = files(known)[0].stat().st_size
-        call(known, "b")
+        sizes = [0]
+        for token in ("a", "b", "c"):
+            call(known, token)
+            sizes.append(files(known)[0].stat().st_size)
         (path,) = files(known)
-        damaged = bytearray(path.read_bytes())
-        damaged[size + bit] ^= 0x80
-        path.write_bytes(damaged)
+        number = ["first", "middle", "last"].index(place)
+        path.write_bytes(damage(path.read_bytes(), sizes[number], sizes[number + 1]))
         assert known.app.get("/readyz").status_code == 503
     tick(known)
-    assert (tokens(known), files(known)) == (["known", "a"], [])
-    assert (path.parent / "set-aside").stat().st_size > 100
+    left = [token for token in ("a", "b", "c") if token != "abc"[number]]
+    assert (tokens(known), files(known)) == (["known", *left], [])
+    aside = path.parent / "set-aside"
+    is_short_tail = damage is DAMAGE["a hole"] and place == "last"  # as if it had been broken off
+    assert is_short_tail or aside.stat().st_size > 30
 
 
 @ONE_DATABASE
