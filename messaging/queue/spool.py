@@ -2,7 +2,8 @@
 
     DATA_DIR/spool/*.spool       entries, appended by one web process each (messaging.queue.spool_files)
     DATA_DIR/spool/progress      how far each file is replayed
-    DATA_DIR/spool/gate.lock     held together by those who append, alone by the one who deletes what is drained
+    DATA_DIR/spool/gate.lock     held together by those who append, alone by the one who deletes what is drained; in it
+                                 the number of the last entry
     DATA_DIR/spool/replay.lock   held by the process that replays: one of the machine at a time
     DATA_DIR/spool/set-aside     entries that cannot be replayed
 
@@ -16,6 +17,8 @@ time: what an entry stores is recognised by its key, as any repeated call is.
 
 import errno
 import fcntl
+import os
+import struct
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
@@ -37,6 +40,7 @@ from messaging.system.disk import Disk
 from messaging.system.file_lock import locked
 
 FOLDER, REPLAY = "spool", "replay.lock"
+_ORDER = struct.Struct(">Q")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 log = structlog.get_logger(__name__)
 
@@ -52,6 +56,10 @@ class Waiting:
     entries: int
     size: int
     since: datetime | None
+
+    def age_s(self, now: datetime) -> float:
+        """Of the oldest entry."""
+        return max(0.0, (now - self.since).total_seconds()) if self.since else 0.0
 
 
 @dataclass(frozen=True)
@@ -79,6 +87,7 @@ class Spool:
         #: The file this process appends to, and the former ones, which could not be written any more.
         self._writer: SpoolWriter | None = None
         self._given_up: set[Path] = set()
+        self._last = 0
         #: Bytes of this process since the spool was opened: of each portal or line, and of each kind of unknown callers.
         self._of_source: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._unknown: defaultdict[str, int] = defaultdict(int)
@@ -107,13 +116,14 @@ class Spool:
         if not self.is_enabled:
             raise SpoolFull("SPOOL_MB is 0")
         private_files.make_folder(self.folder)
-        with locked(self.folder / GATE, fcntl.LOCK_SH):
+        with locked(self.folder / GATE, fcntl.LOCK_SH) as gate:
             self._let_go_of_deleted_files()
             files = spool_files.files_in(self.folder)
             if not files and not opens:
                 self.is_open = False
                 return False
-            entry = spool_files.encoded(self._clock(), content)
+            now = self._clock()
+            entry = spool_files.encoded(self._order(gate, now), now, content)
             self._check_room(source, len(entry), spool_files.size_of(files))
             self._write(entry)
         if not self.is_open:
@@ -123,6 +133,21 @@ class Spool:
         if not source.is_known:
             self._unknown[source.kind] += len(entry)
         return True
+
+    def _order(self, gate: int | None, now: datetime) -> int:
+        """A number greater than that of any entry before, of whatever process: the time, unless the clock was set back.
+
+        The gate's file holds the last one. Of two entries that come at the same moment, either may be the first.
+        """
+        assert gate is not None  # waited for
+        kept = os.pread(gate, _ORDER.size, 0)
+        last = _ORDER.unpack(kept)[0] if len(kept) == _ORDER.size else 0
+        if last > spool_files.microseconds(spool_files.LATEST):  # damaged
+            last = 0
+        self._last = max(spool_files.microseconds(now), last + 1, self._last + 1)
+        with suppress(OSError):  # a full disk
+            os.pwrite(gate, _ORDER.pack(self._last), 0)
+        return self._last
 
     def _let_go_of_deleted_files(self) -> None:
         """The entries of this process are stored, and its files were deleted: begin anew."""
@@ -193,8 +218,8 @@ class Spool:
     @contextmanager
     def replaying(self) -> Iterator["Replaying | None"]:
         """Replay what waits; None if another process of this machine does."""
-        with locked(self.folder / REPLAY, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_alone:
-            if not is_alone:
+        with locked(self.folder / REPLAY, fcntl.LOCK_EX | fcntl.LOCK_NB) as lock:
+            if lock is None:
                 yield None
                 return
             replaying = Replaying(self.folder, self._clock, self._disk)

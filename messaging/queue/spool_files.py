@@ -1,7 +1,10 @@
 """The files of a spool: entries one after the other, each of which can be found and checked by itself.
 
-    header:  mark (4 bytes)  arrival (8, microseconds since 1970)  length (4)  CRC-32 of the content (4)  CRC-32 of all this (4)
+    header:  mark (4 bytes)  order (8)  arrival (8, microseconds since 1970)  length (4)  CRC-32 of the content (4)
+             CRC-32 of all this (4)
     content: so many bytes, encrypted
+
+The arrival is what the clock showed. The order tells which of two entries came first, even if the clock was set back meanwhile.
 
 What the disk has damaged is passed over, up to the next whole entry. That is no guesswork: no encrypted content holds the mark,
 and the header's checksum confirms it. A process that dies while it writes leaves a header with too little content, or part of
@@ -21,40 +24,46 @@ from typing import IO, NamedTuple
 ENDING = ".spool"
 #: Encrypted content is of letters, digits, "-", "_" and "=".
 MARK = b"\xffW24"
-_FIELDS = struct.Struct(">4sQII")
+_FIELDS = struct.Struct(">4sQQII")
 _CHECKSUM = struct.Struct(">I")
 _HEADER_BYTES = _FIELDS.size + _CHECKSUM.size
 #: Bytes of a file that are searched at once, and that one damaged entry holds at most.
 _STRETCH = 1024 * 1024
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // timedelta(microseconds=1)
+_EPOCH, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One entry. end: the offset behind it in its file. content: encrypted.
+    """One entry. end: the offset behind it in its file. order: greater than that of each entry before it. content: encrypted.
 
-    is_intact: False if the content is damaged; or if the header is: then `content` is whatever stands there, and `at` is of the
-    entry before.
+    is_intact: False if the content is damaged; or if the header is: then `content` is whatever stands there, and `order` and
+    `at` are those of the entry before.
     """
 
     path: Path
     end: int
+    order: int
     at: datetime
     content: bytes
     is_intact: bool
 
 
 class _Header(NamedTuple):
+    order: int
     at: datetime
     length: int
     checksum: int
 
 
-def encoded(at: datetime, content: bytes) -> bytes:
+def encoded(order: int, at: datetime, content: bytes) -> bytes:
     """The bytes of an entry. at: when it arrived."""
-    fields = _FIELDS.pack(MARK, (at - _EPOCH) // timedelta(microseconds=1), len(content), zlib.crc32(content))
+    fields = _FIELDS.pack(MARK, order, microseconds(at), len(content), zlib.crc32(content))
     return fields + _CHECKSUM.pack(zlib.crc32(fields)) + content
+
+
+def microseconds(at: datetime) -> int:
+    """Since 1970."""
+    return (at - _EPOCH) // timedelta(microseconds=1)
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -73,13 +82,13 @@ def size_of(files: Iterable[Path]) -> int:
 
 def read(path: Path, start: int) -> Iterator[Entry]:
     """The entries of a file from an offset on, up to the last that is whole; damaged ones among them."""
-    at = _EPOCH
+    order, at = 0, _EPOCH
     with path.open("rb") as file:
         for offset, end, header in _pieces(file, start):
             file.seek(offset + (_HEADER_BYTES if header else 0))
             content = file.read(header.length if header else end - offset)
-            at = header.at if header else at
-            yield Entry(path, end, at, content, header is not None and header.checksum == zlib.crc32(content))
+            order, at = (header.order, header.at) if header else (order, at)
+            yield Entry(path, end, order, at, content, header is not None and header.checksum == zlib.crc32(content))
 
 
 def rest(path: Path, start: int) -> Iterator[Entry]:
@@ -87,7 +96,7 @@ def rest(path: Path, start: int) -> Iterator[Entry]:
     with path.open("rb") as file:
         for offset, end in _stretches(start, _size(file)):
             file.seek(offset)
-            yield Entry(path, end, _EPOCH, file.read(end - offset), is_intact=False)
+            yield Entry(path, end, 0, _EPOCH, file.read(end - offset), is_intact=False)
 
 
 def is_torn(path: Path, start: int) -> bool:
@@ -153,11 +162,11 @@ def _next_whole(file: IO[bytes], start: int, size: int) -> int:
 def _parsed(header: bytes) -> _Header | None:
     if len(header) < _HEADER_BYTES:
         return None
-    mark, arrival, length, checksum = _FIELDS.unpack_from(header)
+    mark, order, arrival, length, checksum = _FIELDS.unpack_from(header)
     (expected,) = _CHECKSUM.unpack_from(header, _FIELDS.size)
-    if mark != MARK or expected != zlib.crc32(header[: _FIELDS.size]) or arrival > _LATEST:
+    if mark != MARK or expected != zlib.crc32(header[: _FIELDS.size]) or arrival > microseconds(LATEST):
         return None
-    return _Header(_EPOCH + timedelta(microseconds=arrival), length, checksum)
+    return _Header(order, _EPOCH + timedelta(microseconds=arrival), length, checksum)
 
 
 def _stretches(start: int, end: int) -> Iterator[tuple[int, int]]:

@@ -59,14 +59,15 @@ class Replaying:
             spool_files.read(path, self._progress.files.get(path.name, (0, 0))[0])
             for path in spool_files.files_in(self._folder)
         ]
-        return merge(*files, key=lambda entry: entry.at)
+        return merge(*files, key=lambda entry: entry.order)
 
     def done(self, entry: Entry) -> None:
         """This entry is stored, or never will be."""
         _, done = self._progress.files.get(entry.path.name, (0, 0))
         self._progress.files[entry.path.name] = entry.end, done + 1
-        if self._progress.replaying_since is None:
-            self._progress.replaying_since = self._clock().timestamp()
+        now, since = self._clock().timestamp(), self._progress.replaying_since
+        if since is None or since > now:  # the clock was set back
+            self._progress.replaying_since = now
 
     def is_away(self) -> None:
         """The database is away, still or again."""
@@ -84,7 +85,7 @@ class Replaying:
         descriptor = os.open(self._folder / SET_ASIDE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         size = os.fstat(descriptor).st_size
         try:
-            self._disk.write(descriptor, spool_files.encoded(entry.at, entry.content))
+            self._disk.write(descriptor, spool_files.encoded(entry.order, entry.at, entry.content))
             self._disk.sync(descriptor)
         except OSError:
             with suppress(OSError):  # or what is appended behind half an entry could not be read
@@ -95,8 +96,8 @@ class Replaying:
 
     def finish(self) -> bool:
         """Delete the files if all their entries are replayed: the spool is closed. False: more has come meanwhile."""
-        with locked(self._folder / GATE, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_alone:
-            if not is_alone or next(self.entries(), None) is not None:
+        with locked(self._folder / GATE, fcntl.LOCK_EX | fcntl.LOCK_NB) as gate:
+            if gate is None or next(self.entries(), None) is not None:
                 return False
             # First: a `since` that outlives the files would let the next outage begin as overdue.
             (self._folder / PROGRESS).unlink(missing_ok=True)

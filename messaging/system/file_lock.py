@@ -8,15 +8,15 @@ from pathlib import Path
 
 
 @contextmanager
-def locked(path: Path, how: int) -> Iterator[bool]:
-    """Hold an flock on a file. False if it is taken and `how` says not to wait. Raises OSError."""
+def locked(path: Path, how: int) -> Iterator[int | None]:
+    """Hold an flock on a file: its descriptor. None if it is taken and `how` says not to wait. Raises OSError."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         try:
             fcntl.flock(descriptor, how)
         except BlockingIOError:
-            yield False
+            yield None
         else:
-            yield True
+            yield descriptor
     finally:
         os.close(descriptor)  # gives the lock back

@@ -189,6 +189,25 @@ def test_another_process_replays_and_both_go_back_to_the_database(known: World) 
 
 
 @ONE_DATABASE
+def test_a_clock_that_is_set_back_changes_no_order(known: World) -> None:
+    other, start = another_process(known), known.now
+    with away(known.runtime, runtime_of(other)):
+        for token, client, minutes in [
+            ("a", None, 90),
+            ("b", other, 0),
+            ("c", None, -60),
+            ("d", other, -61),
+            ("e", None, 1),
+        ]:
+            known.now = start + timedelta(minutes=minutes)
+            assert call(known, token, client) == 200
+        known.now = start - timedelta(minutes=61)
+        assert figures(known, "spool_oldest_seconds") == {"": 0.0}
+    tick(known)
+    assert tokens(known) == ["known", "a", "b", "c", "d", "e"]
+
+
+@ONE_DATABASE
 def test_what_a_dead_process_left_is_replayed_by_the_next_one_from_where_it_was(known: World) -> None:
     with away(known.runtime):
         for token in ("a", "b", "c"):
