@@ -5,7 +5,7 @@
     DATA_DIR/spool/gate.lock     held together by those who append, alone by the one who deletes what is drained; in it
                                  the number of the last entry
     DATA_DIR/spool/replay.lock   held by the process that replays: one of the machine at a time
-    DATA_DIR/spool/set-aside     entries that cannot be replayed
+    DATA_DIR/spool/set-aside     entries that cannot be replayed; the older ones in set-aside.before
 
 The spool is open while there is such a file. Calls and webhooks that come meanwhile are appended, even if the database is
 back already, for they must not overtake those before them. The process that replays deletes the files when nothing waits
@@ -32,7 +32,7 @@ import structlog
 from messaging.limits import bounds
 from messaging.queue import spool_files
 from messaging.queue.group_commit import DiskFull, Unavailable
-from messaging.queue.spool_replay import GATE, Replaying, read_progress
+from messaging.queue.spool_replay import GATE, SET_ASIDE, SET_ASIDE_BEFORE, Replaying, read_progress
 from messaging.queue.spool_writer import SpoolWriter
 from messaging.system import private_files
 from messaging.system.clock import Clock
@@ -208,6 +208,10 @@ class Spool:
                     arrivals.append(first)
         return Waiting(max(0, entries), size, min(arrivals, default=None))
 
+    def set_aside_bytes(self) -> int:
+        """How much lies there that could not be replayed."""
+        return spool_files.size_of(self.folder / name for name in (SET_ASIDE, SET_ASIDE_BEFORE))
+
     def _count(self, path: Path) -> int:
         """How many entries a file has, replayed or not. Those that were counted before are not read again."""
         offset, number = self._counted.get(path.name, (0, 0))
@@ -222,7 +226,8 @@ class Spool:
             if lock is None:
                 yield None
                 return
-            replaying = Replaying(self.folder, self._clock, self._disk)
+            most_aside = max(self.most_bytes, bounds.SPOOL_SET_ASIDE_BYTES)
+            replaying = Replaying(self.folder, most_aside, self._clock, self._disk)
             try:
                 yield replaying
             finally:

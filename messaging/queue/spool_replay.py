@@ -22,8 +22,8 @@ from messaging.system.disk import Disk
 from messaging.system.file_lock import locked
 
 PROGRESS, GATE = "progress", "gate.lock"
-#: Entries that cannot be replayed: kept for somebody who finds out why, and can rename the file to replay them.
-SET_ASIDE = "set-aside"
+#: Entries that cannot be replayed: kept for somebody who finds out why, and can rename the files to replay them.
+SET_ASIDE, SET_ASIDE_BEFORE = "set-aside", "set-aside.before"
 log = structlog.get_logger(__name__)
 
 
@@ -45,10 +45,14 @@ def read_progress(folder: Path) -> Progress:
 
 
 class Replaying:
-    """The entries of all files of this machine in the order in which they came, for the one process that replays them."""
+    """The entries of all files of this machine in the order in which they came, for the one process that replays them.
 
-    def __init__(self, folder: Path, clock: Clock, disk: Disk) -> None:
+    most_aside: bytes of entries set aside. At least the newest of so many are kept, at most twice as many.
+    """
+
+    def __init__(self, folder: Path, most_aside: int, clock: Clock, disk: Disk) -> None:
         self._folder = folder
+        self._most_aside = most_aside
         self._clock = clock
         self._disk = disk
         self._progress = read_progress(folder)
@@ -82,13 +86,21 @@ class Replaying:
 
     def set_aside(self, entry: Entry) -> None:
         """Keep an entry that cannot be replayed. Raises OSError."""
-        descriptor = os.open(self._folder / SET_ASIDE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        content = spool_files.encoded(entry.order, entry.at, entry.content)
+        path = self._folder / SET_ASIDE
+        if spool_files.size_of([path]) + len(content) > self._most_aside:
+            log.error("too much of the spool is set aside, the oldest of it is dropped")
+            path.replace(path.with_name(SET_ASIDE_BEFORE))
+        self._append(path, content)
+
+    def _append(self, path: Path, content: bytes) -> None:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         size = os.fstat(descriptor).st_size
         try:
-            self._disk.write(descriptor, spool_files.encoded(entry.order, entry.at, entry.content))
+            self._disk.write(descriptor, content)
             self._disk.sync(descriptor)
         except OSError:
-            with suppress(OSError):  # or what is appended behind half an entry could not be read
+            with suppress(OSError):
                 os.ftruncate(descriptor, size)
             raise
         finally:

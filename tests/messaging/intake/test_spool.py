@@ -421,6 +421,30 @@ def test_what_cannot_be_read_is_set_aside_and_holds_up_nothing(known: World, har
         assert aside.stat().st_size > 100
 
 
+@ONE_DATABASE
+def test_what_is_set_aside_is_bounded_and_the_newest_is_kept(known: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with away(known.runtime):
+        for token in "abcdefg":
+            call(known, token)
+    size = files(known)[0].stat().st_size // 7 + 50
+    former = known.runtime.cipher
+    with monkeypatch.context() as patch:
+        patch.setattr(bounds, "SPOOL_SET_ASIDE_BYTES", 2 * size)
+        patch.setattr(known.runtime.spool, "most_bytes", 1)
+        _another_key(files(known)[0], known)
+        tick(known)
+    folder = known.runtime.config.data_dir / "spool"
+    kept = sum(path.stat().st_size for path in folder.glob("set-aside*"))
+    assert figures(known, "spool_set_aside_bytes") == {"": kept}
+    assert 2 * size < kept <= 4 * size
+    known.runtime.cipher = former
+    for path in folder.glob("set-aside*"):
+        path.rename(path.with_name(f"{path.name}.spool"))
+    tick(known)
+    assert tokens(known) == ["known", "e", "f", "g"]
+    assert figures(known, "spool_set_aside_bytes") == {"": 0.0}
+
+
 #: What the disk does to the second entry of three; `at` is where it begins, `end` where the third does.
 DAMAGE: dict[str, Callable[[bytes, int, int], bytes]] = {
     "mark": lambda kept, at, end: flipped(kept, at),
