@@ -75,12 +75,14 @@ class Spool:
     """The spool as one process sees it. most_bytes: of all files together, 0: nothing is ever spooled.
 
     is_open: whether what comes in is to be appended. Set when this process appends, and by `look`.
+    is_draining: whether it is being replayed, so that the database answers. Set by `look`.
     """
 
     def __init__(self, folder: Path, most_bytes: int, clock: Clock, disk: Disk | None = None) -> None:
         self.folder = folder
         self.most_bytes = most_bytes
         self.is_open = bool(most_bytes and spool_files.files_in(folder))
+        self.is_draining = False
         self._clock = clock
         self._disk = disk or Disk()
         self._lock = threading.Lock()
@@ -187,13 +189,12 @@ class Spool:
         if self._writer is not None and not has_files:
             with self._lock:
                 self._let_go_of_deleted_files()  # its room on the disk is free only when nobody has it open
-        self.is_open = self.is_enabled and has_files and not self._is_overdue()
+        since = read_progress(self.folder).replaying_since if has_files else None
+        # It may take so long to drain that nobody is to wait behind it any longer.
+        is_overdue = since is not None and self._clock().timestamp() - since > bounds.SPOOL_ORDER_S
+        self.is_draining = since is not None
+        self.is_open = self.is_enabled and has_files and not is_overdue
         return has_files
-
-    def _is_overdue(self) -> bool:
-        """Whether it takes so long to drain that nobody is to wait behind it any longer."""
-        since = read_progress(self.folder).replaying_since
-        return since is not None and self._clock().timestamp() - since > bounds.SPOOL_ORDER_S
 
     def waiting(self) -> Waiting:
         """What waits now, on this machine."""

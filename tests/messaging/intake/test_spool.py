@@ -304,6 +304,25 @@ def test_a_full_spool_is_no_obstacle_when_the_database_is_back(known: World, mon
 
 
 @ONE_DATABASE
+def test_an_unknown_caller_asks_the_database_while_the_spool_drains(
+    known: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    born = another_process(known)
+    monkeypatch.setattr(bounds, "SPOOL_OF_UNKNOWN_BYTES", 0)
+    with away(known.runtime, runtime_of(born)):
+        assert (call(known, "a"), call(known, "b"), call(known, "lost", born)) == (200, 200, 503)
+    with known.runtime.spool.replaying() as replaying:
+        assert replaying is not None
+        replaying.done(next(replaying.entries()))
+        replaying.save()
+        runtime_of(born).spool.look()
+        assert (call(known, "new", born), notify(known, "new", born)) == (200, 200)
+        forged = call(known, "forged", born, application_token="0" * 32)
+        assert (forged, notify(known, "forged", born, path="/gupshup/nobody")) == (403, 404)
+    assert (tokens(known), events(known)) == (["known", "new"], ["known", "new"])
+
+
+@ONE_DATABASE
 def test_without_a_spool_calls_wait_longer_and_are_refused(known: World) -> None:
     known.runtime.spool.most_bytes = 0
     with away(known.runtime):
