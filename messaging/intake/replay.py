@@ -46,19 +46,27 @@ class Keeper:
         self._runtime = runtime
         self._known = KnownCallers(runtime)
 
-    def start(self, every_s: float = TICK_S) -> threading.Thread:
-        """A thread that ends with its process."""
-        thread = threading.Thread(target=self._run, args=(threading.Event().wait, every_s), name="spool", daemon=True)
-        thread.start()
-        return thread
+    def start(self, every_s: float = TICK_S) -> None:
+        """Two threads that end with their process: a Redis that does not answer holds up only the one that tells it."""
+        for name, work in (("spool", self.tick), ("spool-wakeups", self.notify)):
+            args = (work, threading.Event().wait, every_s)
+            threading.Thread(target=self._run, args=args, name=name, daemon=True).start()
 
-    def _run(self, wait: Callable[[float], object], every_s: float) -> None:
+    def _run(self, work: Callable[[], None], wait: Callable[[float], object], every_s: float) -> None:
         while True:
             wait(every_s)
             try:
-                self.tick()
+                work()
             except Exception:
                 log.exception("the spool was not looked after, again in a moment")
+
+    def notify(self) -> None:
+        """Let the workers know that there is work. Without Redis they find it themselves."""
+        try:
+            self._runtime.pending_wakeups.notify(lambda: self._runtime.wakeups)
+            self._runtime.counters.flush_sometimes(lambda: self._runtime.redis, self._runtime.clock())
+        except QueueServerError as error:
+            log.warning("Redis is away, the database goes on", error=str(error))
 
     def tick(self) -> None:
         """Remember who was recognised; replay what waits, if the database is there and no other process does.
@@ -93,18 +101,9 @@ class Keeper:
                 replaying.is_away()
                 return None
             number += len(entries)
-            self._tell(replaying)
+            replaying.save()
+            self._runtime.spool.look()
         return number
-
-    def _tell(self, replaying: Replaying) -> None:
-        """Let other processes know how far it is, and the workers that there is work."""
-        replaying.save()
-        self._runtime.spool.look()
-        try:
-            self._runtime.pending_wakeups.notify(lambda: self._runtime.wakeups)
-            self._runtime.counters.flush_sometimes(lambda: self._runtime.redis, self._runtime.clock())
-        except QueueServerError as error:
-            log.warning("Redis is away, the database goes on", error=str(error))
 
 
 @dataclass(frozen=True)

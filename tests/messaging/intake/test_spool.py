@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from cryptography.fernet import Fernet
+from redis.exceptions import TimeoutError as RedisTimeout
 from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 
@@ -25,7 +26,7 @@ from messaging.queue.spool import Spool
 from messaging.runtime import Runtime
 from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
-from messaging.store.models import InboundEvent, Portal, Run
+from messaging.store.models import InboundEvent, Portal, Run, shard_of
 from messaging.system.disk import Disk
 from tests.flows.scenes import OLGA, ONE_DATABASE, webhook_path
 from tests.support.world import World
@@ -553,6 +554,31 @@ def test_a_replay_that_is_broken_off_goes_on_where_it_was(known: World, monkeypa
     assert known.app.get("/readyz").json["spool"]["entries"] == 1
     tick(known)
     assert tokens(known) == ["known", "a", "b", "c"]
+
+
+@ONE_DATABASE
+def test_a_vanished_redis_does_not_slow_the_replay(known: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    with away(known.runtime):
+        for token in ("a", "b", "c"):
+            call(known, token)
+    asked: list[str] = []
+
+    class Vanished:
+        def __getattr__(self, name: str) -> Any:
+            asked.append(name)
+            raise RedisTimeout("after 5 s")
+
+    monkeypatch.setattr("messaging.intake.replay.TOGETHER", 1)
+    keeper = Keeper(known.runtime)
+    with monkeypatch.context() as patch:
+        for name in ("redis", "wakeups"):
+            patch.setitem(known.runtime.__dict__, name, Vanished())
+        keeper.tick()
+    assert (tokens(known), files(known), asked) == (["known", "a", "b", "c"], [], [])
+    told: list[set[int]] = []
+    monkeypatch.setattr(known.runtime.wakeups, "notify", told.append)
+    keeper.notify()
+    assert told == [{shard_of(1)}], "afterwards"
 
 
 def test_a_portal_and_a_line_that_changed_meanwhile_are_read_again(known: World) -> None:
