@@ -63,6 +63,8 @@ class Figures(Collector):
         yield GaugeMetricFamily("waba24_spool_bytes", "Bytes they take in DATA_DIR", value=waiting.size)
         text = "Age of the oldest of them"
         yield GaugeMetricFamily("waba24_spool_oldest_seconds", text, value=waiting.age_s(self.now))
+        text = "Bytes of calls that wait until the auth server vouches for their portal"
+        yield GaugeMetricFamily("waba24_spool_held_bytes", text, value=self.spool.held_bytes())
         text = "Bytes of calls and webhooks that could not be replayed"
         yield GaugeMetricFamily("waba24_spool_set_aside_bytes", text, value=self.spool.set_aside_bytes())
 

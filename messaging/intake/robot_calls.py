@@ -155,7 +155,7 @@ def insert_of(
         "waits": call.waits,
         "stored_at": now,
         "plan_at": now,
-        "deadline_at": now + timedelta(minutes=_wait_minutes(call.properties)),
+        "deadline_at": now + timedelta(minutes=wait_minutes(call.properties)),
     }
     return Insert(INSERT, row, (portal.id, portal.status, portal.token_version), row["shard"])
 
@@ -181,7 +181,7 @@ def _kept_auth(portal: Portal | CachedPortal, auth: payloads.Auth) -> dict[str, 
     }
 
 
-def _wait_minutes(properties: Mapping[str, Any]) -> int:
+def wait_minutes(properties: Mapping[str, Any]) -> int:
     """How long the robot waits, read before its fields are validated; planning refuses a wrong value."""
     text = next((str(value) for key, value in properties.items() if key.lower() == "wait_minutes"), "")
     return min(max(int(text), 1), MAX_WAIT_MINUTES) if text.isdecimal() and len(text) < 7 else DEFAULT_WAIT_MINUTES

@@ -40,6 +40,7 @@ SPOOL_OF_UNKNOWN_BYTES = 256 * KB  # of one portal or line that this machine doe
 SPOOL_OF_ALL_UNKNOWN_BYTES = 8 * MB  # of all their calls, and of all their webhooks, in one process
 FREE_FOR_SPOOL_BYTES = 16 * MB  # on the disk of DATA_DIR; with less, nothing is spooled
 SPOOL_SET_ASIDE_BYTES = 64 * MB  # that could not be replayed; SPOOL_MB, if that is more: it may be all of the spool
+SPOOL_HELD_BYTES = 8 * MB  # of calls whose portal the auth server must vouch for; over it they are refused
 KNOWN_CALLERS = 20_000  # digests of portals and lines that the machine remembers
 
 # Times, seconds.

@@ -5,6 +5,7 @@
     DATA_DIR/spool/gate.lock     held together by those who append, alone by the one who deletes what is drained; in it
                                  the number of the last entry
     DATA_DIR/spool/replay.lock   held by the process that replays: one of the machine at a time
+    DATA_DIR/spool/held          calls that nobody can judge yet, and that are tried again
     DATA_DIR/spool/set-aside     entries that cannot be replayed; the older ones in set-aside.before
 
 The spool is open while there is such a file. Calls and webhooks that come meanwhile are appended, even if the database is
@@ -32,7 +33,7 @@ import structlog
 from messaging.limits import bounds
 from messaging.queue import spool_files
 from messaging.queue.group_commit import DiskFull, Unavailable
-from messaging.queue.spool_replay import GATE, SET_ASIDE, SET_ASIDE_BEFORE, Replaying, read_progress
+from messaging.queue.spool_replay import GATE, HELD, SET_ASIDE, SET_ASIDE_BEFORE, Replaying, read_progress
 from messaging.queue.spool_writer import SpoolWriter
 from messaging.system import private_files
 from messaging.system.clock import Clock
@@ -208,6 +209,14 @@ class Spool:
                 if (first := spool_files.first_arrival(path, offset)) is not None:
                     arrivals.append(first)
         return Waiting(max(0, entries), size, min(arrivals, default=None))
+
+    def has_held(self) -> bool:
+        """Whether there are calls that nobody could judge yet."""
+        return (self.folder / HELD).exists()
+
+    def held_bytes(self) -> int:
+        """How much they take."""
+        return spool_files.size_of([self.folder / HELD])
 
     def set_aside_bytes(self) -> int:
         """How much lies there that could not be replayed."""

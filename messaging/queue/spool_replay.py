@@ -6,7 +6,7 @@ Only the process that holds `replay.lock` reads entries, sets them aside and del
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from heapq import merge
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import structlog
 
+from messaging.limits import bounds
 from messaging.queue import spool_files
 from messaging.queue.spool_files import Entry
 from messaging.system import private_files
@@ -24,6 +25,8 @@ from messaging.system.file_lock import locked
 PROGRESS, GATE = "progress", "gate.lock"
 #: Entries that cannot be replayed: kept for somebody who finds out why, and can rename the files to replay them.
 SET_ASIDE, SET_ASIDE_BEFORE = "set-aside", "set-aside.before"
+#: Calls that nobody can judge yet.
+HELD = "held"
 log = structlog.get_logger(__name__)
 
 
@@ -93,12 +96,42 @@ class Replaying:
             path.replace(path.with_name(SET_ASIDE_BEFORE))
         self._append(path, content)
 
+    def hold(self, entry: Entry) -> bool:
+        """Keep an entry to try it again later. False: there is no room for it. Raises OSError."""
+        content = spool_files.encoded(entry.order, entry.at, entry.content)
+        path = self._folder / HELD
+        if spool_files.size_of([path]) + len(content) > bounds.SPOOL_HELD_BYTES:
+            return False
+        self._append(path, content)
+        return True
+
+    def held(self) -> list[Entry]:
+        """What `hold` has kept, damaged entries among it."""
+        path = self._folder / HELD
+        if not path.exists():
+            return []
+        entries = list(spool_files.read(path, 0))
+        end = entries[-1].end if entries else 0
+        return entries if spool_files.is_torn(path, end) else [*entries, *spool_files.rest(path, end)]
+
+    def keep_held(self, entries: Sequence[Entry]) -> None:
+        """Hold only these any longer. Raises OSError."""
+        path, draft = self._folder / HELD, self._folder / f"{HELD}.new"
+        if not entries:
+            path.unlink()
+            return
+        draft.unlink(missing_ok=True)
+        self._append(draft, b"".join(spool_files.encoded(one.order, one.at, one.content) for one in entries))
+        draft.replace(path)
+
     def _append(self, path: Path, content: bytes) -> None:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         size = os.fstat(descriptor).st_size
         try:
             self._disk.write(descriptor, content)
             self._disk.sync(descriptor)
+            if size == 0:
+                self._disk.sync_folder(path.parent)
         except OSError:
             with suppress(OSError):
                 os.ftruncate(descriptor, size)

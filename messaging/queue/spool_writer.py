@@ -19,7 +19,7 @@ class SpoolWriter:
         self._descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self.size = 0
         try:
-            _sync_folder(folder, disk)
+            disk.sync_folder(folder)
         except OSError:
             self._give_up(is_whole=False)
             raise
@@ -50,11 +50,3 @@ class SpoolWriter:
 
     def close(self) -> None:
         os.close(self._descriptor)
-
-
-def _sync_folder(folder: Path, disk: Disk) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        disk.sync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -25,6 +25,14 @@ class Disk:
         while view:
             view = view[os.write(descriptor, view) :]
 
+    def sync_folder(self, folder: Path) -> None:
+        """The same for the names of the files in a folder."""
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            self.sync(descriptor)
+        finally:
+            os.close(descriptor)
+
     def sync(self, descriptor: int) -> None:
         """Wait until what was written survives a power failure."""
         os.fsync(descriptor)

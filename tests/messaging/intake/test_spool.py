@@ -10,17 +10,21 @@ from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
+import requests
 from cryptography.fernet import Fernet
 from redis.exceptions import TimeoutError as RedisTimeout
 from sqlalchemy import event, update
 from sqlalchemy.exc import OperationalError
 
+from activities.base import DEFAULT_WAIT_MINUTES
 from app import create_app
 from messaging.intake import robot_calls, spooling
-from messaging.intake.replay import Keeper
+from messaging.intake.replay import HELD_EVERY, Keeper
 from messaging.limits import bounds
+from messaging.limits.quotas import OverQuota
 from messaging.portals import portals
 from messaging.queue.spool import Spool
 from messaging.runtime import Runtime
@@ -29,7 +33,7 @@ from messaging.store.database import Database, open_engine
 from messaging.store.models import InboundEvent, Portal, Run, shard_of
 from messaging.system.disk import Disk
 from tests.flows.scenes import OLGA, ONE_DATABASE, webhook_path
-from tests.support.world import World
+from tests.support.world import AUTH, World
 from tests.web.inside import Frame, seen
 from tests.web.posts import robot_call
 
@@ -222,6 +226,68 @@ def test_what_a_dead_process_left_is_replayed_by_the_next_one_from_where_it_was(
     Keeper(runtime_of(born)).tick()
     Keeper(runtime_of(born)).tick()
     assert tokens(known) == ["known", "a", "b", "c", "d"]
+
+
+def _silent_auth_server(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(world.net.broken, urlsplit(AUTH).netloc, requests.ConnectionError("no answer"))
+
+
+def _asked_too_often(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any) -> None:
+        raise OverQuota("frames of a portal", 10)
+
+    monkeypatch.setattr(world.runtime.frame_quota, "check", refuse)
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("hindrance", [_silent_auth_server, _asked_too_often])
+def test_a_call_that_only_the_auth_server_can_judge_waits_for_it(
+    known: World, monkeypatch: pytest.MonkeyPatch, hindrance: Any
+) -> None:
+    with known.runtime.db.write() as session:
+        session.execute(update(Portal).values(application_token=None))
+    known.runtime.intake.portals.forget(known.portal.event_auth(1, with_refresh=True)["member_id"])
+    with away(known.runtime):
+        assert [call(known, token) for token in ("a", "b")] == [200, 200]
+        assert notify(known, "x") == 200
+    keeper = Keeper(known.runtime)
+    with monkeypatch.context() as patch:
+        hindrance(known, patch)
+        keeper.tick()
+        assert (tokens(known), events(known), files(known)) == (["known"], ["known", "x"], [])
+        known.now += HELD_EVERY
+        keeper.tick()
+        assert figures(known, "spool_held_bytes")[""] > 2000
+        assert (known.app.get("/readyz").status_code, tokens(known)) == (200, ["known"])
+    assert call(known, "c") == 200
+    known.now += HELD_EVERY
+    keeper.tick()
+    assert tokens(known) == ["known", "c", "a", "b"]
+    assert figures(known, "spool_held_bytes") == {"": 0.0}
+    outcomes = {'{kind="call",outcome="held"}': 2.0, '{kind="call",outcome="stored"}': 2.0}
+    assert outcomes.items() <= figures(known, "spool_replayed_total").items()
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("why", ["its workflow waits no more", "forged", "no room"])
+def test_a_held_call_is_refused(known: World, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+    with known.runtime.db.write() as session:
+        session.execute(update(Portal).values(application_token=None))
+    known.runtime.intake.portals.forget(known.portal.event_auth(1, with_refresh=True)["member_id"])
+    with away(known.runtime):
+        assert call(known, "a", **({"access_token": "f" * 70} if why == "forged" else {})) == 200
+    keeper = Keeper(known.runtime)
+    with monkeypatch.context() as patch:
+        _silent_auth_server(known, patch)
+        patch.setattr(bounds, "SPOOL_HELD_BYTES", 0 if why == "no room" else bounds.SPOOL_HELD_BYTES)
+        keeper.tick()
+        assert (figures(known, "spool_held_bytes")[""] > 0) == (why != "no room")
+        known.now += timedelta(minutes=DEFAULT_WAIT_MINUTES + 1) if why.startswith("its") else HELD_EVERY
+        if why != "forged":
+            keeper.tick()
+    keeper.tick()
+    assert (tokens(known), figures(known, "spool_held_bytes")) == (["known"], {"": 0.0})
+    assert figures(known, "spool_replayed_total")['{kind="call",outcome="refused"}'] == 1.0
 
 
 STRANGERS: list[tuple[str, dict[str, str]]] = [
