@@ -17,11 +17,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from messaging.intake.known_callers import KnownCallers
 from messaging.intake.replay_storing import Asking, Outcome, store
+from messaging.limits import bounds
 from messaging.queue.group_insert import StaleSnapshot
 from messaging.queue.spool_files import Entry
 from messaging.queue.spool_replay import Replaying
 from messaging.runtime import Runtime
 from messaging.store.database import is_away
+from messaging.store.patience import answers_within
 from messaging.system.embedded_redis import QueueServerError
 
 TICK_S = 1.0
@@ -72,6 +74,10 @@ class Keeper:
         Raises OSError.
         """
         self._known.save_sometimes()
+        with answers_within(bounds.DATABASE_STALLED_S):
+            self._look_after()
+
+    def _look_after(self) -> None:
         spool = self._runtime.spool
         if spool.look():
             with spool.replaying() as replaying:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action, within_limit
 from bx24 import payloads
 from messaging.intake import known_callers, spooling, traffic
+from messaging.limits import bounds
 from messaging.portals import portals
 from messaging.queue.group_commit import CachedPortal, Insert, Unavailable
 from messaging.queue.group_insert import InsertSpec, StaleSnapshot
@@ -23,6 +24,7 @@ from messaging.queue.spool import Source
 from messaging.runtime import Runtime
 from messaging.store import crypto
 from messaging.store.models import Portal, Run, shard_of
+from messaging.store.patience import answers_within
 from robots import lookup
 
 log = structlog.get_logger(__name__)
@@ -64,6 +66,11 @@ def take(runtime: Runtime, received: Received) -> Taken:
 
     Raises OverQuota if its portal sends far too many; Unavailable, DiskFull if it cannot be kept.
     """
+    with answers_within(bounds.DATABASE_STALLED_S):
+        return _take(runtime, received)
+
+
+def _take(runtime: Runtime, received: Received) -> Taken:
     if runtime.spool.is_open and (taken := _spooled(runtime, received, opens=False)):
         return taken
     try:

@@ -16,7 +16,7 @@ import pytest
 import requests
 from cryptography.fernet import Fernet
 from redis.exceptions import TimeoutError as RedisTimeout
-from sqlalchemy import event, update
+from sqlalchemy import create_engine, event, text, update
 from sqlalchemy.exc import OperationalError
 
 from activities.base import DEFAULT_WAIT_MINUTES
@@ -620,6 +620,23 @@ def test_a_replay_that_is_broken_off_goes_on_where_it_was(known: World, monkeypa
     assert known.app.get("/readyz").json["spool"]["entries"] == 1
     tick(known)
     assert tokens(known) == ["known", "a", "b", "c"]
+
+
+@pytest.mark.parametrize("tables_url", ["postgresql"], indirect=True)
+def test_a_database_that_does_not_answer_counts_as_away(known: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    engine = create_engine(known.runtime.config.database_url)
+    monkeypatch.setattr(bounds, "DATABASE_STALLED_S", 0.05)
+    with engine.begin() as connection:  # as of a server that is frozen: whoever asks gets no answer, and no error
+        connection.execute(text("LOCK TABLE run, inbound_event, portal, line IN ACCESS EXCLUSIVE MODE"))
+        assert [call(known, "a"), notify(known, "x"), call(known, "b")] == [200, 200, 200]
+        tick(known)
+        assert len(files(known)) == 1
+        assert known.app.get("/readyz").json["spool"]["entries"] == 3
+        with known.runtime.spool.replaying() as replaying:
+            assert replaying is not None, "it has given its lock back"
+    engine.dispose()
+    tick(known)
+    assert (tokens(known), events(known), files(known)) == (["known", "a", "b"], ["known", "x"], [])
 
 
 @ONE_DATABASE
