@@ -153,8 +153,9 @@ def test_a_replay_that_is_broken_off_goes_on_where_it_was(known: World, monkeypa
 @pytest.mark.parametrize("tables_url", ["postgresql"], indirect=True)
 def test_a_database_that_does_not_answer_counts_as_away(known: World, monkeypatch: pytest.MonkeyPatch) -> None:
     engine = create_engine(known.runtime.config.database_url)
-    monkeypatch.setattr(bounds, "DATABASE_STALLED_S", 0.05)
-    with engine.begin() as connection:  # as of a server that is frozen: whoever asks gets no answer, and no error
+    with monkeypatch.context() as patch, engine.begin() as connection:
+        patch.setattr(bounds, "DATABASE_STALLED_S", 0.05)
+        # As from a server that is frozen: whoever asks gets no answer, and no error.
         connection.execute(text("LOCK TABLE run, inbound_event, portal, line IN ACCESS EXCLUSIVE MODE"))
         assert [call(known, "a"), notify(known, "x"), call(known, "b")] == [200, 200, 200]
         tick(known)
