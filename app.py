@@ -8,6 +8,7 @@ from flask import Flask
 
 import web
 from messaging.intake.replay import Keeper
+from messaging.limits import bounds
 from messaging.runtime import Runtime, open_runtime
 from messaging.system import config, logs
 from web.warm import warm
@@ -21,7 +22,7 @@ def create_app(runtime: Runtime | None = None, serving: bool = False) -> Flask:
     if runtime is None:
         settings = config.load(os.environ, Path(".env"), serving)
         logs.configure(settings.log_format, settings.log_level)
-        runtime = open_runtime(settings)
+        runtime = open_runtime(settings, answer_s=bounds.DATABASE_ANSWER_S if serving else None)
     return web.build(runtime)
 
 

@@ -199,8 +199,8 @@ class Runtime:
         self.file_session.close()
 
 
-def open_runtime(config: Config, clock: Clock = utc_now, ping: bool = True) -> Runtime:
-    """Open database and doors for this process; Redis is opened when first needed. ping: see `db.open_engine`."""
+def open_runtime(config: Config, clock: Clock = utc_now, ping: bool = True, answer_s: float | None = None) -> Runtime:
+    """Open database and doors for this process; Redis is opened when first needed. ping, answer_s: see `open_engine`."""
     private_files.make_folder(config.data_dir)
     private_files.make_folder(config.data_dir / FILES)
     cipher = crypto.cipher_for(config)
@@ -208,7 +208,7 @@ def open_runtime(config: Config, clock: Clock = utc_now, ping: bool = True) -> R
     return Runtime(
         config=config,
         cipher=cipher,
-        db=Database(open_engine(config.database_url, cipher, pool=16, ping=ping)),
+        db=Database(open_engine(config.database_url, cipher, pool=16, ping=ping, answer_s=answer_s)),
         clock=clock,
         bx_session=guard(bx24.client.session(pool), config.allow_http),
         gs_session=gupshup.client.session(pool),

@@ -48,7 +48,7 @@ def _spool() -> dict[str, Any]:
     waiting = runtime().spool.waiting()
     if waiting.since is None:
         return {}
-    age_s = (runtime().clock() - waiting.since).total_seconds()
+    age_s = waiting.age_s(runtime().clock())
     return {"spool": {"entries": waiting.entries, "bytes": waiting.size, "oldest_seconds": round(age_s, 1)}}
 
 

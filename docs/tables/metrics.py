@@ -37,6 +37,8 @@ RUSSIAN: Mapping[str, str] = {
     "waba24_spool_entries": "вызовы и уведомления, которые ждут, пока вернётся база",
     "waba24_spool_bytes": "сколько байт они занимают в DATA_DIR",
     "waba24_spool_oldest_seconds": "возраст самого старого из них",
+    "waba24_spool_held_bytes": "сколько байт занимают вызовы, которые ждут, пока сервер авторизации подтвердит их портал",
+    "waba24_spool_set_aside_bytes": "сколько байт отложенного не удалось прочитать или сохранить",
     "waba24_workers": "сколько процессов воркера живы, не меньше",
     "waba24_seconds_to_provider": "секунды от вызова робота до приёма в Gupshup",
     "waba24_disk_free_bytes": "свободное место на диске с DATA_DIR",

@@ -61,8 +61,12 @@ class Figures(Collector):
         text = "Calls and webhooks that wait in the spool until the database is back"
         yield GaugeMetricFamily("waba24_spool_entries", text, value=waiting.entries)
         yield GaugeMetricFamily("waba24_spool_bytes", "Bytes they take in DATA_DIR", value=waiting.size)
-        age_s = (self.now - waiting.since).total_seconds() if waiting.since else 0.0
-        yield GaugeMetricFamily("waba24_spool_oldest_seconds", "Age of the oldest of them", value=age_s)
+        text = "Age of the oldest of them"
+        yield GaugeMetricFamily("waba24_spool_oldest_seconds", text, value=waiting.age_s(self.now))
+        text = "Bytes of calls that wait until the auth server vouches for their portal"
+        yield GaugeMetricFamily("waba24_spool_held_bytes", text, value=self.spool.held_bytes())
+        text = "Bytes of calls and webhooks that could not be replayed"
+        yield GaugeMetricFamily("waba24_spool_set_aside_bytes", text, value=self.spool.set_aside_bytes())
 
     def _from_database(self) -> Iterator[Metric]:
         text = "Messages planned today (UTC) by how far they have come, counted every five minutes"

@@ -7,6 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from messaging.limits import bounds
 from messaging.runtime import Runtime
 from messaging.store import schema
+from messaging.store.patience import answers_within
 from messaging.system import disk
 from messaging.system.embedded_redis import QueueServerError
 
@@ -18,7 +19,7 @@ FULL, OLD = "the disk is full", "schema is old"
 def database(runtime: Runtime) -> str:
     """OK, or what is wrong: it cannot be reached, its disk or ours is full, its schema is old."""
     try:
-        with runtime.db.read() as session:
+        with answers_within(bounds.DATABASE_STALLED_S), runtime.db.read() as session:
             session.execute(text("SELECT 1"))
         if full := _full(runtime):
             return full

@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action, within_limit
 from bx24 import payloads
 from messaging.intake import known_callers, spooling, traffic
+from messaging.limits import bounds
 from messaging.portals import portals
 from messaging.queue.group_commit import CachedPortal, Insert, Unavailable
 from messaging.queue.group_insert import InsertSpec, StaleSnapshot
@@ -23,6 +24,7 @@ from messaging.queue.spool import Source
 from messaging.runtime import Runtime
 from messaging.store import crypto
 from messaging.store.models import Portal, Run, shard_of
+from messaging.store.patience import answers_within
 from robots import lookup
 
 log = structlog.get_logger(__name__)
@@ -64,6 +66,11 @@ def take(runtime: Runtime, received: Received) -> Taken:
 
     Raises OverQuota if its portal sends far too many; Unavailable, DiskFull if it cannot be kept.
     """
+    with answers_within(bounds.DATABASE_STALLED_S):
+        return _take(runtime, received)
+
+
+def _take(runtime: Runtime, received: Received) -> Taken:
     if runtime.spool.is_open and (taken := _spooled(runtime, received, opens=False)):
         return taken
     try:
@@ -155,7 +162,7 @@ def insert_of(
         "waits": call.waits,
         "stored_at": now,
         "plan_at": now,
-        "deadline_at": now + timedelta(minutes=_wait_minutes(call.properties)),
+        "deadline_at": now + timedelta(minutes=wait_minutes(call.properties)),
     }
     return Insert(INSERT, row, (portal.id, portal.status, portal.token_version), row["shard"])
 
@@ -181,7 +188,7 @@ def _kept_auth(portal: Portal | CachedPortal, auth: payloads.Auth) -> dict[str, 
     }
 
 
-def _wait_minutes(properties: Mapping[str, Any]) -> int:
+def wait_minutes(properties: Mapping[str, Any]) -> int:
     """How long the robot waits, read before its fields are validated; planning refuses a wrong value."""
     text = next((str(value) for key, value in properties.items() if key.lower() == "wait_minutes"), "")
     return min(max(int(text), 1), MAX_WAIT_MINUTES) if text.isdecimal() and len(text) < 7 else DEFAULT_WAIT_MINUTES

@@ -41,13 +41,14 @@ def append(runtime: Runtime, source: Source, told: dict[str, Any], body: bytes, 
     """Append an entry. told: what its replay must know. opens: as of `Spool.append`.
 
     False: ask the database, for the spool is closed, or has no room while the database may be back: better out of order than
-    lost. Raises SpoolFull, DiskFull, Unavailable.
+    lost. A caller nobody knows may ask it only while the spool is replayed: else he would keep a thread waiting for nothing.
+    Raises SpoolFull, DiskFull, Unavailable.
     """
     head = json.dumps({"kind": source.kind, **told}).encode()
     try:
         is_kept = runtime.spool.append(source, runtime.cipher.encrypt_bytes(head + b"\n" + body), opens=opens)
     except Unavailable as error:
-        if source.is_known and not opens:
+        if not opens and (source.is_known or runtime.spool.is_draining):
             return False
         _tell_lost(runtime, source, error)
         raise

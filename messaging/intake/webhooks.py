@@ -17,6 +17,7 @@ from messaging.queue.spool import Source
 from messaging.runtime import Runtime
 from messaging.store import crypto
 from messaging.store.models import InboundEvent, Line, shard_of
+from messaging.store.patience import answers_within
 from messaging.store.states import EventState
 
 INSERT = InsertSpec(InboundEvent, key=("line_id", "key"), snapshot=(Line.id, Line.secret_digest), order=2)
@@ -35,7 +36,8 @@ def addressee(runtime: Runtime, secret: str) -> Addressee | None:
     if runtime.spool.is_open:
         return Addressee(secret, runtime.intake.lines.get(crypto.digest(secret)))
     try:
-        line = lines.by_secret(runtime, secret)
+        with answers_within(bounds.DATABASE_STALLED_S):
+            line = lines.by_secret(runtime, secret)
     except SQLAlchemyError as error:
         if not spooling.is_spoolable(error):
             raise
@@ -48,6 +50,11 @@ def take(runtime: Runtime, to: Addressee, body: bytes) -> bool:
 
     Raises Unavailable, DiskFull if it cannot be kept.
     """
+    with answers_within(bounds.DATABASE_STALLED_S):
+        return _take(runtime, to, body)
+
+
+def _take(runtime: Runtime, to: Addressee, body: bytes) -> bool:
     if runtime.spool.is_open and _is_spooled(runtime, to, body, opens=False):
         return True
     try:

@@ -39,6 +39,8 @@ FREE_TO_BE_READY_BYTES = 64 * MB  # on the disk of DATA_DIR; with less, /readyz 
 SPOOL_OF_UNKNOWN_BYTES = 256 * KB  # of one portal or line that this machine does not know, in one process
 SPOOL_OF_ALL_UNKNOWN_BYTES = 8 * MB  # of all their calls, and of all their webhooks, in one process
 FREE_FOR_SPOOL_BYTES = 16 * MB  # on the disk of DATA_DIR; with less, nothing is spooled
+SPOOL_SET_ASIDE_BYTES = 64 * MB  # that could not be replayed; SPOOL_MB, if that is more: it may be all of the spool
+SPOOL_HELD_BYTES = 8 * MB  # of calls whose portal the auth server must vouch for; over it they are refused
 KNOWN_CALLERS = 20_000  # digests of portals and lines that the machine remembers
 
 # Times, seconds.
@@ -50,6 +52,8 @@ SLOW_REST_PAUSE_S = 60.0  # and for so long at most
 REFUSED_TOKEN_S = 60.0  # so long a token that the auth server refused is refused without asking again
 SPOOL_ORDER_S = 120.0  # so long after the database is back, nobody need wait behind the spool any more
 DISK_FULL_SHOWN_S = 60  # so long after a row could not be stored for want of room, /readyz says so
+DATABASE_ANSWER_S = 30.0  # one statement of a web process, on PostgreSQL
+DATABASE_STALLED_S = 5.0  # one that stores a call or a webhook, or replays the spool: then the database counts as away
 AGAIN_S = 30  # `Retry-After` of a 429 or 503, by its reason: anything not named below
 AGAIN_BUSY_S = 5
 AGAIN_DISK_FULL_S = 60

@@ -5,7 +5,7 @@ anything. Until `app.info` on an allow-listed host has confirmed the pair (clien
 address of the request is contacted (Bitrix24 docs: api-reference/events/safe-event-handlers).
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from functools import partial
@@ -51,6 +51,10 @@ log = structlog.get_logger(__name__)
 
 class Unverified(Exception):
     """A request that could not be proved genuine. `reason` is for the log; the caller gets 403."""
+
+
+class Unlearned(Exception):
+    """A call's application_token is not known yet, and the auth server does not answer, or is not to be asked."""
 
 
 class _Given:
@@ -214,11 +218,24 @@ def caller(runtime: Runtime, auth: Auth) -> CachedPortal | None:
 
     What is remembered only ever accepts, and `runs.store` reads in its transaction whether the portal is still like that.
     """
+    try:
+        return caller_or_later(runtime, auth)
+    except Unlearned:
+        return None
+
+
+def caller_or_later(
+    runtime: Runtime, auth: Auth, may_ask: Callable[[Auth], bool] = lambda auth: True
+) -> CachedPortal | None:
+    """As `caller`, for who can wait. may_ask: whether the auth server may be asked about this call.
+
+    Raises Unlearned if only the auth server could tell, and OverQuota.
+    """
     given = digest(auth.application_token)
     known = runtime.intake.portals.get(auth.member_id)
     if known is not None and same(known.token_digest, given):
         return known
-    portal = recognise(runtime, auth)
+    portal = _recognised(runtime, auth, may_ask)
     if portal is None:
         return None
     known = CachedPortal(portal.id, portal.status, portal.token_version, given)
@@ -238,12 +255,23 @@ def recognise(runtime: Runtime, auth: Auth) -> Portal | None:
     with the right token from a portal that was closed (unpaid, unreachable) shows that the app lives there again.
     Raises OverQuota when the auth server was asked too often.
     """
+    try:
+        return _recognised(runtime, auth, lambda auth: True)
+    except Unlearned:
+        return None
+
+
+def _recognised(runtime: Runtime, auth: Auth, may_ask: Callable[[Auth], bool]) -> Portal | None:
     with runtime.db.read() as session:
         portal = session.scalar(select(Portal).where(Portal.member_id == auth.member_id))
     if portal is None or not auth.application_token:
         return None
     if not portal.application_token:
-        return _learn(runtime, portal, auth) if portal.status != "inactive" else None
+        if portal.status == "inactive":
+            return None
+        if not may_ask(auth):
+            raise Unlearned
+        return _learn(runtime, portal, auth)
     if not same(portal.application_token, auth.application_token):
         return None
     return _revive(runtime, portal) if portal.status == "inactive" else portal
@@ -253,8 +281,10 @@ def _learn(runtime: Runtime, portal: Portal, auth: Auth) -> Portal | None:
     runtime.frame_quota.check(_digest(auth), portal.member_id, "", lambda: True)
     try:
         verify(runtime, auth)
-    except (Unverified, Bx24Error):
+    except Unverified:
         return None
+    except Bx24Error as error:
+        raise Unlearned from error
     with runtime.db.write() as session:
         known = session.get_one(Portal, portal.id)
         known.application_token = known.application_token or auth.application_token

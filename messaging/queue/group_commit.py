@@ -170,8 +170,11 @@ class Intake:
         while the database is away; a full disk is not waited for. Raises StaleSnapshot, Unavailable, SQLAlchemyError.
         """
         pending = self._prepared(spec, values, snapshot, shard)
-        until = self.now() + retry_for_s
+        begun = self.now()
+        until = begun + retry_for_s
         self._commit_with_others(pending)
+        if isinstance(pending.outcome, Exception) and self.now() - begun > max(STALLED_S, retry_for_s):
+            raise Unavailable("the database does not answer")
         while isinstance(pending.outcome, Exception):
             try:
                 self._commit([pending], wait=True)

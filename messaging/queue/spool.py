@@ -2,8 +2,11 @@
 
     DATA_DIR/spool/*.spool       entries, appended by one web process each (messaging.queue.spool_files)
     DATA_DIR/spool/progress      how far each file is replayed
-    DATA_DIR/spool/gate.lock     held together by those who append, alone by the one who deletes what is drained
+    DATA_DIR/spool/gate.lock     held together by those who append, alone by the one who deletes what is drained; in it
+                                 the number of the last entry
     DATA_DIR/spool/replay.lock   held by the process that replays: one of the machine at a time
+    DATA_DIR/spool/held          calls that nobody can judge yet, and that are tried again
+    DATA_DIR/spool/set-aside     entries that cannot be replayed; the older ones in set-aside.before
 
 The spool is open while there is such a file. Calls and webhooks that come meanwhile are appended, even if the database is
 back already, for they must not overtake those before them. The process that replays deletes the files when nothing waits
@@ -15,16 +18,14 @@ time: what an entry stores is recognised by its key, as any repeated call is.
 
 import errno
 import fcntl
-import json
 import os
-import secrets
+import struct
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
-from heapq import merge
 from pathlib import Path
 
 import structlog
@@ -32,13 +33,15 @@ import structlog
 from messaging.limits import bounds
 from messaging.queue import spool_files
 from messaging.queue.group_commit import DiskFull, Unavailable
-from messaging.queue.spool_files import Entry
-from messaging.system import disk, private_files
+from messaging.queue.spool_replay import GATE, HELD, SET_ASIDE, SET_ASIDE_BEFORE, Replaying, read_progress
+from messaging.queue.spool_writer import SpoolWriter
+from messaging.system import private_files
 from messaging.system.clock import Clock
+from messaging.system.disk import Disk
+from messaging.system.file_lock import locked
 
-FOLDER, PROGRESS, GATE, REPLAY = "spool", "progress", "gate.lock", "replay.lock"
-#: Entries that cannot be replayed: kept for somebody who finds out why, and can rename the file to replay them.
-SET_ASIDE, DAMAGED = "set-aside", ".damaged"
+FOLDER, REPLAY = "spool", "replay.lock"
+_ORDER = struct.Struct(">Q")
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 log = structlog.get_logger(__name__)
 
@@ -55,6 +58,10 @@ class Waiting:
     size: int
     since: datetime | None
 
+    def age_s(self, now: datetime) -> float:
+        """Of the oldest entry."""
+        return max(0.0, (now - self.since).total_seconds()) if self.since else 0.0
+
 
 @dataclass(frozen=True)
 class Source:
@@ -65,31 +72,25 @@ class Source:
     is_known: bool
 
 
-@dataclass
-class _File:
-    """The file this process appends to."""
-
-    path: Path
-    descriptor: int
-    size: int
-
-
 class Spool:
     """The spool as one process sees it. most_bytes: of all files together, 0: nothing is ever spooled.
 
     is_open: whether what comes in is to be appended. Set when this process appends, and by `look`.
+    is_draining: whether it is being replayed, so that the database answers. Set by `look`.
     """
 
-    def __init__(
-        self, folder: Path, most_bytes: int, clock: Clock, free: Callable[[Path], int] = disk.free_bytes
-    ) -> None:
+    def __init__(self, folder: Path, most_bytes: int, clock: Clock, disk: Disk | None = None) -> None:
         self.folder = folder
         self.most_bytes = most_bytes
         self.is_open = bool(most_bytes and spool_files.files_in(folder))
+        self.is_draining = False
         self._clock = clock
-        self._free = free
+        self._disk = disk or Disk()
         self._lock = threading.Lock()
-        self._file: _File | None = None
+        #: The file this process appends to, and the former ones, which could not be written any more.
+        self._writer: SpoolWriter | None = None
+        self._given_up: set[Path] = set()
+        self._last = 0
         #: Bytes of this process since the spool was opened: of each portal or line, and of each kind of unknown callers.
         self._of_source: defaultdict[tuple[str, str], int] = defaultdict(int)
         self._unknown: defaultdict[str, int] = defaultdict(int)
@@ -118,14 +119,15 @@ class Spool:
         if not self.is_enabled:
             raise SpoolFull("SPOOL_MB is 0")
         private_files.make_folder(self.folder)
-        with _locked(self.folder / GATE, fcntl.LOCK_SH):
-            self._let_go_of_a_deleted_file()
+        with locked(self.folder / GATE, fcntl.LOCK_SH) as gate:
+            self._let_go_of_deleted_files()
             files = spool_files.files_in(self.folder)
             if not files and not opens:
                 self.is_open = False
                 return False
-            entry = spool_files.encoded(self._clock(), content)
-            self._check_room(source, len(entry), sum(path.stat().st_size for path in files))
+            now = self._clock()
+            entry = spool_files.encoded(self._order(gate, now), now, content)
+            self._check_room(source, len(entry), spool_files.size_of(files))
             self._write(entry)
         if not self.is_open:
             log.warning("the database is away: what comes in is kept in the spool")
@@ -135,17 +137,33 @@ class Spool:
             self._unknown[source.kind] += len(entry)
         return True
 
-    def _let_go_of_a_deleted_file(self) -> None:
-        """The entries of this process are stored, and its file was deleted: begin anew."""
-        if self._file is not None and not self._file.path.exists():
-            os.close(self._file.descriptor)
-            self._file = None
-        if self._file is None:
+    def _order(self, gate: int | None, now: datetime) -> int:
+        """A number greater than that of any entry before, of whatever process: the time, unless the clock was set back.
+
+        The gate's file holds the last one. Of two entries that come at the same moment, either may be the first.
+        """
+        assert gate is not None  # waited for
+        kept = os.pread(gate, _ORDER.size, 0)
+        last = _ORDER.unpack(kept)[0] if len(kept) == _ORDER.size else 0
+        if last > spool_files.microseconds(spool_files.LATEST):  # damaged
+            last = 0
+        self._last = max(spool_files.microseconds(now), last + 1, self._last + 1)
+        with suppress(OSError):  # a full disk
+            os.pwrite(gate, _ORDER.pack(self._last), 0)
+        return self._last
+
+    def _let_go_of_deleted_files(self) -> None:
+        """The entries of this process are stored, and its files were deleted: begin anew."""
+        if self._writer is not None and not self._writer.path.exists():
+            self._writer.close()
+            self._writer = None
+        self._given_up = {path for path in self._given_up if path.exists()}
+        if self._writer is None and not self._given_up:
             self._of_source.clear()
             self._unknown.clear()
 
     def _check_room(self, source: Source, size: int, taken: int) -> None:
-        if self._free(self.folder) < bounds.FREE_FOR_SPOOL_BYTES + size:
+        if self._disk.free_bytes(self.folder) < bounds.FREE_FOR_SPOOL_BYTES + size:
             raise DiskFull("the disk of DATA_DIR is full")
         if taken + size > self.most_bytes:
             raise SpoolFull("the spool is full")
@@ -157,48 +175,52 @@ class Spool:
 
     def _write(self, entry: bytes) -> None:
         """All of the entry or nothing. Raises OSError."""
-        if self._file is None:
-            self._file = _begin(self.folder, self._clock())
-        file = self._file
+        writer = self._writer or SpoolWriter(self.folder, self._clock(), self._disk)
+        self._writer = writer
         try:
-            _write_all(file.descriptor, entry)
-            os.fsync(file.descriptor)
+            writer.append(entry)
         except OSError:
-            try:
-                os.ftruncate(file.descriptor, file.size)
-                os.fsync(file.descriptor)
-            except OSError:  # what is there can be read up to this entry; nothing more is appended to it
-                os.close(file.descriptor)
-                self._file = None
+            self._writer = None
+            self._given_up.add(writer.path)
             raise
-        file.size += len(entry)
 
     def look(self) -> bool:
         """Whether there is anything in the spool, whoever wrote it. Opens or closes it for this process."""
         has_files = bool(spool_files.files_in(self.folder))
-        if self._file is not None and not has_files:
+        if self._writer is not None and not has_files:
             with self._lock:
-                self._let_go_of_a_deleted_file()  # its room on the disk is free only when nobody has it open
-        self.is_open = self.is_enabled and has_files and not self._is_overdue()
+                self._let_go_of_deleted_files()  # its room on the disk is free only when nobody has it open
+        since = read_progress(self.folder).replaying_since if has_files else None
+        # It may take so long to drain that nobody is to wait behind it any longer.
+        is_overdue = since is not None and self._clock().timestamp() - since > bounds.SPOOL_ORDER_S
+        self.is_draining = since is not None
+        self.is_open = self.is_enabled and has_files and not is_overdue
         return has_files
-
-    def _is_overdue(self) -> bool:
-        """Whether it takes so long to drain that nobody is to wait behind it any longer."""
-        since = _read_progress(self.folder).replaying_since
-        return since is not None and self._clock().timestamp() - since > bounds.SPOOL_ORDER_S
 
     def waiting(self) -> Waiting:
         """What waits now, on this machine."""
-        progress = _read_progress(self.folder)
+        progress = read_progress(self.folder)
         entries, size, arrivals = 0, 0, []
         with suppress(FileNotFoundError):  # drained at this moment
             for path in spool_files.files_in(self.folder):
                 offset, done = progress.files.get(path.name, (0, 0))
                 entries += self._count(path) - done
-                size += max(0, path.stat().st_size - max(offset, len(spool_files.MAGIC)))
+                size += max(0, path.stat().st_size - offset)
                 if (first := spool_files.first_arrival(path, offset)) is not None:
                     arrivals.append(first)
         return Waiting(max(0, entries), size, min(arrivals, default=None))
+
+    def has_held(self) -> bool:
+        """Whether there are calls that nobody could judge yet."""
+        return (self.folder / HELD).exists()
+
+    def held_bytes(self) -> int:
+        """How much they take."""
+        return spool_files.size_of([self.folder / HELD])
+
+    def set_aside_bytes(self) -> int:
+        """How much lies there that could not be replayed."""
+        return spool_files.size_of(self.folder / name for name in (SET_ASIDE, SET_ASIDE_BEFORE))
 
     def _count(self, path: Path) -> int:
         """How many entries a file has, replayed or not. Those that were counted before are not read again."""
@@ -210,143 +232,14 @@ class Spool:
     @contextmanager
     def replaying(self) -> Iterator["Replaying | None"]:
         """Replay what waits; None if another process of this machine does."""
-        with _locked(self.folder / REPLAY, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_alone:
-            if not is_alone:
+        with locked(self.folder / REPLAY, fcntl.LOCK_EX | fcntl.LOCK_NB) as lock:
+            if lock is None:
                 yield None
                 return
-            replaying = Replaying(self.folder, self._clock)
+            most_aside = max(self.most_bytes, bounds.SPOOL_SET_ASIDE_BYTES)
+            replaying = Replaying(self.folder, most_aside, self._clock, self._disk)
             try:
                 yield replaying
             finally:
                 replaying.save()
         self._counted.clear()
-
-
-@dataclass
-class _Progress:
-    """files: name → offset up to which it is replayed, and how many entries that were. replaying_since: unix time at which
-    the database was back; None: it is away."""
-
-    files: dict[str, tuple[int, int]]
-    replaying_since: float | None = None
-
-
-def _read_progress(folder: Path) -> _Progress:
-    try:
-        kept = json.loads((folder / PROGRESS).read_bytes())
-        return _Progress({name: (offset, done) for name, (offset, done) in kept["files"].items()}, kept["since"])
-    except (OSError, ValueError, KeyError, TypeError):  # lost: everything is replayed again, and recognised
-        return _Progress({})
-
-
-class Replaying:
-    """The entries of all files of this machine in the order in which they came, for the one process that replays them."""
-
-    def __init__(self, folder: Path, clock: Clock) -> None:
-        self._folder = folder
-        self._clock = clock
-        self._progress = _read_progress(folder)
-
-    def entries(self) -> Iterator[Entry]:
-        """What waits, the oldest first; without what is appended meanwhile to files that are at their end."""
-        files = [
-            spool_files.read(path, self._progress.files.get(path.name, (0, 0))[0])
-            for path in spool_files.files_in(self._folder)
-        ]
-        return merge(*files, key=lambda entry: entry.at)
-
-    def done(self, entry: Entry) -> None:
-        """This entry is stored, or never will be."""
-        _, done = self._progress.files.get(entry.path.name, (0, 0))
-        self._progress.files[entry.path.name] = entry.end, done + 1
-        if self._progress.replaying_since is None:
-            self._progress.replaying_since = self._clock().timestamp()
-
-    def is_away(self) -> None:
-        """The database is away, still or again."""
-        self._progress.replaying_since = None
-
-    def save(self) -> None:
-        """Tell other processes how far the files are replayed, and one that goes on after a crash where."""
-        told = {"files": self._progress.files, "since": self._progress.replaying_since}
-        if spool_files.files_in(self._folder):
-            with suppress(OSError):
-                private_files.replace(self._folder / PROGRESS, json.dumps(told).encode())
-
-    def set_aside(self, entry: Entry) -> None:
-        """Keep an entry that cannot be replayed. Raises OSError."""
-        descriptor = os.open(self._folder / SET_ASIDE, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        size = os.fstat(descriptor).st_size
-        try:
-            if size == 0:
-                _write_all(descriptor, spool_files.MAGIC)
-            _write_all(descriptor, spool_files.encoded(entry.at, entry.content))
-            os.fsync(descriptor)
-        except OSError:
-            with suppress(OSError):  # or what is appended behind half an entry could not be read
-                os.ftruncate(descriptor, size)
-            raise
-        finally:
-            os.close(descriptor)
-
-    def finish(self) -> bool:
-        """Delete the files if all their entries are replayed: the spool is closed. False: more has come meanwhile."""
-        with _locked(self._folder / GATE, fcntl.LOCK_EX | fcntl.LOCK_NB) as is_alone:
-            if not is_alone or next(self.entries(), None) is not None:
-                return False
-            # First: a `since` that outlives the files would let the next outage begin as overdue.
-            (self._folder / PROGRESS).unlink(missing_ok=True)
-            for path in spool_files.files_in(self._folder):
-                self._delete(path, self._progress.files.get(path.name, (0, 0))[0])
-            self._progress = _Progress({})
-            return True
-
-    def _delete(self, path: Path, offset: int) -> None:
-        """Delete a drained file. An entry that was broken off was never answered 200; anything else is kept to be looked at."""
-        if spool_files.is_damaged(path, offset):
-            log.error("a file of the spool is damaged, what follows is not replayed", path=str(path), offset=offset)
-            path.rename(path.with_suffix(DAMAGED))
-            return
-        torn = path.stat().st_size - max(offset, len(spool_files.MAGIC))
-        if torn > 0:
-            log.warning("an entry of the spool was broken off while it was written", size=torn)
-        path.unlink()
-
-
-@contextmanager
-def _locked(path: Path, how: int) -> Iterator[bool]:
-    """Hold an flock on a file. False if it is taken and `how` says not to wait. Raises OSError."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, how)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
-    finally:
-        os.close(descriptor)  # gives the lock back
-
-
-def _begin(folder: Path, now: datetime) -> _File:
-    """A new file of this process, which is there after a power failure, too."""
-    path = folder / f"{int(now.timestamp()):010}-{secrets.token_hex(6)}{spool_files.ENDING}"
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        _write_all(descriptor, spool_files.MAGIC)
-        parent = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-        try:
-            os.fsync(parent)
-        finally:
-            os.close(parent)
-    except OSError:
-        os.close(descriptor)
-        path.unlink()
-        raise
-    return _File(path, descriptor, len(spool_files.MAGIC))
-
-
-def _write_all(descriptor: int, content: bytes) -> None:
-    view = memoryview(content)
-    while view:
-        view = view[os.write(descriptor, view) :]

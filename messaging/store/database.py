@@ -41,10 +41,11 @@ _NOTICED = {
 }
 
 
-def open_engine(url: str, cipher: Cipher, pool: int = 8, ping: bool = True) -> Engine:
+def open_engine(url: str, cipher: Cipher, pool: int = 8, ping: bool = True, answer_s: float | None = None) -> Engine:
     """Open the database. `pool`: how many threads of this process use it at once.
 
     ping: ask a connection that lay unused whether it is alive. Who repeats what a dead one breaks off, saves that.
+    answer_s: the most seconds that PostgreSQL may take for an answer, outside of `patience.answers_within`; None: any time.
     """
     parsed, options = _taken_apart(url)
     engine = create_engine(
@@ -61,6 +62,9 @@ def open_engine(url: str, cipher: Cipher, pool: int = 8, ping: bool = True) -> E
 
         sqlite.attend(engine)
     elif parsed.get_backend_name() == "postgresql":
+        from messaging.store import postgresql  # psycopg is not needed with SQLite
+
+        postgresql.attend(engine, answer_s)
         event.listen(engine, "connect", _tune_postgresql)
         if ping:
             event.listen(engine, "checkin", _laid_down)

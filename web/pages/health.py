@@ -147,7 +147,7 @@ def _spooled() -> list[tuple[str, Queue, str]]:
     waiting = runtime().spool.waiting()
     if waiting.since is None:
         return []
-    age_s = (runtime().clock() - waiting.since).total_seconds()
+    age_s = waiting.age_s(runtime().clock())
     words = _("the oldest for %(age)s s", age=texts.number(round(age_s, 1)))
     return [(_("Came while the database was away"), Queue("spool", waiting.entries, age_s), words)]
 

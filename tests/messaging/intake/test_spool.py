@@ -2,107 +2,32 @@
 
 from __future__ import annotations
 
-import resource
-import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.fernet import Fernet
-from sqlalchemy import event, update
-from sqlalchemy.exc import OperationalError
 
-from app import create_app
-from messaging.intake import robot_calls, spooling
+from messaging.intake import spooling
 from messaging.intake.replay import Keeper
 from messaging.limits import bounds
-from messaging.portals import portals
-from messaging.runtime import Runtime
-from messaging.store.crypto import Cipher
-from messaging.store.database import Database, open_engine
-from messaging.store.models import InboundEvent, Portal, Run
-from tests.flows.scenes import OLGA, ONE_DATABASE, webhook_path
+from messaging.store.models import InboundEvent
+from tests.flows.scenes import ONE_DATABASE
+from tests.messaging.intake.outage import (
+    ROBOT,
+    another_process,
+    away,
+    call,
+    events,
+    figures,
+    files,
+    notify,
+    runtime_of,
+    tick,
+    tokens,
+)
 from tests.support.world import World
 from tests.web.inside import Frame, seen
 from tests.web.posts import robot_call
-
-ROBOT = "/robots/send_template"
-
-
-@contextmanager
-def away(*runtimes: Runtime) -> Iterator[None]:
-    """Nobody reaches the database."""
-
-    def refuse(_: Any) -> None:
-        raise OperationalError("CONNECT", {}, Exception("connection refused"))
-
-    engines = [runtime.db.engine for runtime in runtimes]
-    for engine in engines:
-        event.listen(engine, "engine_connect", refuse)
-    try:
-        yield
-    finally:
-        for engine in engines:
-            event.remove(engine, "engine_connect", refuse)
-
-
-@pytest.fixture
-def known(shop: World) -> World:
-    """A web process that has recognised its portal and its line before, and whose clock the test sees."""
-    assert (call(shop, "known"), notify(shop, "known")) == (200, 200)
-    waited = [0.0]
-    intake = shop.runtime.intake
-    intake.now, intake.pause = lambda: waited[0], lambda seconds: waited.__setitem__(0, waited[0] + seconds)
-    return shop
-
-
-def another_process(world: World) -> Any:
-    """Another web process of the same machine, which has recognised nobody yet; a client of its app."""
-    config = world.runtime.config
-    cipher = Cipher(config.secret_keys)
-    runtime = replace(world.runtime, cipher=cipher, db=Database(open_engine(config.database_url, cipher)))
-    return create_app(runtime).test_client()
-
-
-def runtime_of(client: Any) -> Runtime:
-    runtime: Runtime = client.application.extensions["waba24"]
-    return runtime
-
-
-def call(world: World, token: str, client: Any = None, **auth: str) -> int:
-    body = robot_call(world, token=token, **auth)
-    return int((client or world.app).post(ROBOT, data=body).status_code)
-
-
-def notify(world: World, name: str, client: Any = None, path: str = "") -> int:
-    body = {"type": "message-event", "payload": {"id": name, "gsId": name, "type": "sent", "destination": OLGA}}
-    return int((client or world.app).post(path or webhook_path(world, world.line), json=body).status_code)
-
-
-def tick(world: World) -> None:
-    Keeper(world.runtime).tick()
-
-
-def tokens(world: World) -> list[str]:
-    return [run.event_token for run in world.stored_rows(Run)]
-
-
-def events(world: World) -> list[str | None]:
-    return [row.ref for row in world.stored_rows(InboundEvent)]
-
-
-def files(world: World) -> list[Path]:
-    return sorted((world.runtime.config.data_dir / "spool").glob("*.spool"))
-
-
-def figures(world: World, name: str) -> dict[str, float]:
-    """Figures of this name: their labels as they are written → value."""
-    lines = [line for line in world.app.get("/metrics").text.splitlines() if line.startswith(f"waba24_{name}")]
-    return {line.rpartition(" ")[0].removeprefix(f"waba24_{name}"): float(line.rpartition(" ")[2]) for line in lines}
 
 
 def test_what_comes_meanwhile_is_stored_in_its_order_and_once(known: World) -> None:
@@ -187,6 +112,25 @@ def test_another_process_replays_and_both_go_back_to_the_database(known: World) 
 
 
 @ONE_DATABASE
+def test_a_clock_that_is_set_back_changes_no_order(known: World) -> None:
+    other, start = another_process(known), known.now
+    with away(known.runtime, runtime_of(other)):
+        for token, client, minutes in [
+            ("a", None, 90),
+            ("b", other, 0),
+            ("c", None, -60),
+            ("d", other, -61),
+            ("e", None, 1),
+        ]:
+            known.now = start + timedelta(minutes=minutes)
+            assert call(known, token, client) == 200
+        known.now = start - timedelta(minutes=61)
+        assert figures(known, "spool_oldest_seconds") == {"": 0.0}
+    tick(known)
+    assert tokens(known) == ["known", "a", "b", "c", "d", "e"]
+
+
+@ONE_DATABASE
 def test_what_a_dead_process_left_is_replayed_by_the_next_one_from_where_it_was(known: World) -> None:
     with away(known.runtime):
         for token in ("a", "b", "c"):
@@ -200,25 +144,6 @@ def test_what_a_dead_process_left_is_replayed_by_the_next_one_from_where_it_was(
     Keeper(runtime_of(born)).tick()
     Keeper(runtime_of(born)).tick()
     assert tokens(known) == ["known", "a", "b", "c", "d"]
-
-
-STRANGERS: list[tuple[str, dict[str, str]]] = [
-    ("a wrong token", {"application_token": "0" * 32}),
-    ("no token", {"application_token": ""}),
-    ("an unknown portal", {"member_id": "f" * 32}),
-]
-
-
-@ONE_DATABASE
-@pytest.mark.parametrize(("who", "auth"), STRANGERS, ids=[who for who, _ in STRANGERS])
-def test_a_stranger_is_verified_at_the_replay(known: World, who: str, auth: dict[str, str]) -> None:
-    with away(known.runtime):
-        assert (call(known, "forged", **auth), notify(known, "forged", path="/gupshup/nobody")) == (200, 200)
-        assert call(known, "true") == 200
-    tick(known)
-    assert (tokens(known), events(known)) == (["known", "true"], ["known"])
-    refused = {'{kind="call",outcome="refused"}': 1.0, '{kind="webhook",outcome="refused"}': 1.0}
-    assert refused.items() <= figures(known, "spool_replayed_total").items()
 
 
 @ONE_DATABASE
@@ -283,6 +208,25 @@ def test_a_full_spool_is_no_obstacle_when_the_database_is_back(known: World, mon
 
 
 @ONE_DATABASE
+def test_an_unknown_caller_asks_the_database_while_the_spool_drains(
+    known: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    born = another_process(known)
+    monkeypatch.setattr(bounds, "SPOOL_OF_UNKNOWN_BYTES", 0)
+    with away(known.runtime, runtime_of(born)):
+        assert (call(known, "a"), call(known, "b"), call(known, "lost", born)) == (200, 200, 503)
+    with known.runtime.spool.replaying() as replaying:
+        assert replaying is not None
+        replaying.done(next(replaying.entries()))
+        replaying.save()
+        runtime_of(born).spool.look()
+        assert (call(known, "new", born), notify(known, "new", born)) == (200, 200)
+        forged = call(known, "forged", born, application_token="0" * 32)
+        assert (forged, notify(known, "forged", born, path="/gupshup/nobody")) == (403, 404)
+    assert (tokens(known), events(known)) == (["known", "new"], ["known", "new"])
+
+
+@ONE_DATABASE
 def test_without_a_spool_calls_wait_longer_and_are_refused(known: World) -> None:
     known.runtime.spool.most_bytes = 0
     with away(known.runtime):
@@ -290,189 +234,6 @@ def test_without_a_spool_calls_wait_longer_and_are_refused(known: World) -> None
         assert call(known, "a", application_token="0" * 32) == 503
     assert known.runtime.intake.now() >= spooling.UNSPOOLED_PATIENCE_S["call"]
     assert files(known) == []
-
-
-@ONE_DATABASE
-def test_a_disk_that_becomes_full_in_the_middle_of_a_write_leaves_nothing_of_it(known: World) -> None:
-    with away(known.runtime):
-        assert call(known, "a") == 200
-        before = files(known)[0].read_bytes()
-        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (len(before) + 100, limits[1]))
-        try:
-            assert call(known, "lost") == 503
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        assert files(known)[0].read_bytes() == before
-        assert call(known, "b") == 200
-    tick(known)
-    assert tokens(known) == ["known", "a", "b"]
-    ready = known.app.get("/readyz")
-    assert (ready.status_code, "disk is full" in ready.json["database"]) == (503, True), "the alarm"
-    assert figures(known, "rows_without_room_total") == {'{table="run"}': 1.0}
-
-
-@ONE_DATABASE
-@pytest.mark.parametrize("cut", [1, 5, 15, 17, 100, 700])
-def test_an_entry_that_was_broken_off_harms_none_before_it(known: World, cut: int) -> None:
-    """As a process leaves it that is killed while it writes: before the 200."""
-    with away(known.runtime):
-        for token in ("a", "b"):
-            call(known, token)
-        (path,) = files(known)
-        size = path.stat().st_size
-        call(known, "torn")
-    whole = path.read_bytes()
-    path.write_bytes(whole[: min(size + cut, len(whole) - 1)])
-    tick(known)
-    assert (tokens(known), files(known)) == (["known", "a", "b"], [])
-
-
-def _another_key(path: Path, world: World) -> None:
-    world.runtime.cipher = Cipher((Fernet.generate_key().decode(),))
-
-
-def _flipped_bit(path: Path, world: World) -> None:
-    content = bytearray(path.read_bytes())
-    content[40] ^= 1  # in the content of the first entry
-    path.write_bytes(content)
-
-
-@ONE_DATABASE
-@pytest.mark.parametrize(("harm", "left"), [(_flipped_bit, ["b"]), (_another_key, [])])
-def test_what_cannot_be_read_is_set_aside_and_holds_up_nothing(known: World, harm: Any, left: list[str]) -> None:
-    with away(known.runtime):
-        for token in ("a", "b"):
-            call(known, token)
-    former = known.runtime.cipher
-    harm(files(known)[0], known)
-    tick(known)
-    known.runtime.cipher = former
-    assert (tokens(known), files(known)) == (["known", *left], [])
-    aside = known.runtime.config.data_dir / "spool" / "set-aside"
-    if harm is _another_key:  # it is found: the file is renamed, and replayed
-        aside.rename(aside.with_name("again.spool"))
-        tick(known)
-        assert tokens(known) == ["known", "a", "b"]
-    else:
-        assert aside.stat().st_size > 100
-
-
-@ONE_DATABASE
-def test_a_file_whose_lengths_make_no_sense_is_kept(known: World) -> None:
-    with away(known.runtime):
-        call(known, "a")
-    (path,) = files(known)
-    path.write_bytes(path.read_bytes() + b"\xff" * 500)
-    tick(known)
-    assert (tokens(known), files(known)) == (["known", "a"], [])
-    assert path.with_suffix(".damaged").stat().st_size > 500
-
-
-@ONE_DATABASE
-@pytest.mark.parametrize("bit", [0, 7], ids=["after the year 9999", "microseconds"])
-def test_an_arrival_that_the_disk_has_damaged_stops_no_other_entry(known: World, bit: int) -> None:
-    with away(known.runtime):
-        call(known, "a")
-        size = files(known)[0].stat().st_size
-        call(known, "b")
-        (path,) = files(known)
-        damaged = bytearray(path.read_bytes())
-        damaged[size + bit] ^= 0x80
-        path.write_bytes(damaged)
-        assert known.app.get("/readyz").status_code == 503
-    tick(known)
-    assert (tokens(known), files(known)) == (["known", "a"], [])
-    assert (path.parent / "set-aside").stat().st_size > 100
-
-
-@ONE_DATABASE
-def test_nothing_in_the_spool_can_be_read_by_others(known: World) -> None:
-    secret = webhook_path(known, known.line).rpartition("/")[2]
-    with away(known.runtime):
-        call(known, "a")
-        notify(known, "x")
-        tick(known)
-    folder = known.runtime.config.data_dir / "spool"
-    found = [path for path in folder.iterdir() if path.is_file()] + [folder.parent / "known-callers"]
-    assert {stat.S_IMODE(path.stat().st_mode) for path in found} == {0o600}
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    readable = b"".join(path.read_bytes() for path in found)
-    auth = known.portal.event_auth(1, with_refresh=True)
-    for word in (OLGA, secret, auth["application_token"], auth["member_id"], "DEAL_1", "message-event"):
-        assert word.encode() not in readable, word
-
-
-@ONE_DATABASE
-def test_calls_over_the_quota_when_they_came_are_refused_and_a_rush_at_the_replay_is_none(known: World) -> None:
-    known.runtime.config = replace(known.runtime.config, calls_per_minute=60)
-    known.runtime.__dict__.pop("call_quota")
-    with away(known.runtime):
-        for number in range(62):
-            assert call(known, f"n{number}") == 200
-    known.runtime.__dict__.pop("call_quota")
-    tick(known)
-    assert [run.event_token for run in known.stored_rows(Run) if run.error_code] == ["n60", "n61"]
-
-
-@ONE_DATABASE
-def test_a_replay_that_is_broken_off_goes_on_where_it_was(known: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    with away(known.runtime):
-        for token in ("a", "b", "c"):
-            call(known, token)
-    store, stored = known.runtime.intake.store_in_order, []
-
-    def breaks_off(inserts: Any) -> list[int | None]:
-        if len(stored) == 1:
-            raise OperationalError("INSERT", {}, Exception("server closed the connection"))
-        stored.append(inserts)
-        return store(inserts)
-
-    monkeypatch.setattr("messaging.intake.replay.TOGETHER", 2)
-    with monkeypatch.context() as patch:
-        patch.setattr(known.runtime.intake, "store_in_order", breaks_off)
-        tick(known)
-    assert tokens(known) == ["known", "a", "b"]
-    assert known.app.get("/readyz").json["spool"]["entries"] == 1
-    tick(known)
-    assert tokens(known) == ["known", "a", "b", "c"]
-
-
-def test_a_portal_and_a_line_that_changed_meanwhile_are_read_again(known: World) -> None:
-    with away(known.runtime):
-        assert (call(known, "a"), notify(known, "a")) == (200, 200)
-    with known.runtime.db.write() as session:
-        session.execute(update(Portal).values(token_version=Portal.token_version + 1))
-    tick(known)
-    assert (tokens(known), events(known)) == (["known", "a"], ["known", "a"])
-
-    with away(known.runtime):
-        assert (call(known, "b"), notify(known, "b")) == (200, 200)
-    portals.uninstall(known.runtime, 1, clean=True)
-    tick(known)
-    assert (tokens(known), events(known), files(known)) == ([], [], []), "nobody is there any more"
-
-
-def test_a_row_that_the_database_refuses_is_set_aside_alone(known: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    with away(known.runtime):
-        for token in ("a", "bad", "c"):
-            call(known, token)
-    insert_of = robot_calls.insert_of
-
-    def spoiled(*args: Any, **more: Any) -> Any:
-        insert = insert_of(*args, **more)
-        is_bad = insert.values["event_token"] == "bad"
-        return insert._replace(values={**insert.values, "waits": None}) if is_bad else insert
-
-    monkeypatch.setattr(robot_calls, "insert_of", spoiled)
-    tick(known)
-    assert (tokens(known), files(known)) == (["known", "a", "c"], [])
-    assert figures(known, "spool_replayed_total")['{kind="unknown",outcome="set aside"}'] == 1.0
-    aside = known.runtime.config.data_dir / "spool" / "set-aside"
-    aside.rename(aside.with_name("repaired.spool"))
-    monkeypatch.undo()
-    tick(known)
-    assert tokens(known) == ["known", "a", "c", "bad"]
 
 
 @ONE_DATABASE

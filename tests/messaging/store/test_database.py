@@ -1,11 +1,15 @@
 """Sessions of the database: what only reads leaves nothing behind, on either database."""
 
+from contextlib import nullcontext
+
 import pytest
 from sqlalchemy import bindparam, select, text
+from sqlalchemy.exc import OperationalError
 
 from messaging.store.crypto import Cipher
 from messaging.store.database import ask, open_engine
 from messaging.store.models import Line
+from messaging.store.patience import answers_within
 from tests.support.world import KEY, World
 
 _NAME = select(Line.name).where(Line.id == bindparam("line"))
@@ -44,3 +48,26 @@ def test_an_old_pgbouncer_can_have_it_that_nothing_is_prepared(database_url: str
         found = [connection.execute(statement).scalar_one() for _ in range(10)]
     engine.dispose()
     assert bool(found[-1]) == bool(prepared)
+
+
+#: Most seconds for an answer: of the engine, of the block; whether a statement of 0.3 s is answered.
+PATIENCE: list[tuple[float | None, float | None, bool]] = [
+    (None, None, True),
+    (0.05, None, False),
+    (None, 0.05, False),
+    (0.05, 5.0, True),
+    (5.0, 0.05, False),
+]
+
+
+@pytest.mark.parametrize("tables_url", ["postgresql"], indirect=True)
+def test_an_answer_is_waited_for_as_long_as_engine_and_block_say(tables_url: str) -> None:
+    for answer_s, within_s, is_answered in PATIENCE:
+        engine = open_engine(tables_url, Cipher((KEY,)), answer_s=answer_s)
+        block = answers_within(within_s) if within_s else nullcontext()
+        told = nullcontext() if is_answered else pytest.raises(OperationalError, match="has not answered")
+        with told, block, engine.connect() as connection:
+            connection.execute(text("SELECT pg_sleep(0.3)"))
+        with answers_within(30), engine.connect() as connection:
+            assert connection.execute(text("SELECT 1")).scalar_one() == 1, "over another connection"
+        engine.dispose()
