@@ -78,11 +78,6 @@ def a_day(shop: World) -> None:
         template_robot(PHONES[1], template="no"),
     )
     start_each(shop, ("robot.wait_reply", {"phone": PHONES[0]}), ("robot.check_window", {"phone": OLGA}))
-    start_each(shop, *(("robot.opt_out", {"phone": PHONES[5], "mode": mode}) for mode in ("stop", "allow")))
-    gupshup_control(
-        shop, "apps/acmeshop/templates", {"name": "sale", "language": "ru", "category": "MARKETING", "body": "!"}
-    )
-    start_each(shop, *[template_robot(PHONES[4], template="sale")] * 3)
     shop.advance_clock(2)
     shop.client_replies(OLGA, "Да", context_gs_id=shop.sent[-1].id)
     shop.client_replies(PHONES[0], "Нет")
@@ -92,6 +87,11 @@ def a_day(shop: World) -> None:
     post_webhook(shop, {"type": "mismatch", "destination": OLGA, "wa_id": "5219"})
     tap = {"type": "button_reply", "payload": {"id": "0123456789ab", "title": "Да"}}
     post_webhook(shop, text_payload("US.13491208655302741918", "Да", **tap), kind="message")
+    start_each(shop, *(("robot.opt_out", {"phone": PHONES[5], "mode": mode}) for mode in ("stop", "allow")))
+    gupshup_control(
+        shop, "apps/acmeshop/templates", {"name": "sale", "language": "ru", "category": "MARKETING", "body": "!"}
+    )
+    start_each(shop, *[template_robot(PHONES[4], template="sale")] * 3)
     shop.advance_clock(2)
     shop.set_gupshup_faults(next=["502"])
     shop.robots_start(template_robot(PHONES[2], until="delivered"))
