@@ -8,6 +8,7 @@ from marshmallow import fields
 
 from activities.base import Action
 from activities.check_window import CheckWindow
+from activities.opt_out import OptOut
 from activities.send_buttons import SendButtons
 from activities.send_contact import SendContact
 from activities.send_file import SendFile
@@ -29,6 +30,7 @@ _ALL: tuple[Action, ...] = (
     SendLocation(),
     WaitReply(),
     CheckWindow(),
+    OptOut(),
 )
 ACTIONS: dict[str, Action] = {action.name: action for action in _ALL}
 

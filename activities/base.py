@@ -126,6 +126,7 @@ class Plan:
     choices: (id, title) of the message's buttons or rows, in order; what a tap on them means.
     note: something the workflow log should say besides the outcome.
     values: results known at once; such a run sends nothing and waits for nothing.
+    consent: "stop" or "allow" messages to the client; likewise, and its result is known when that is done.
     """
 
     message: Message | None = None
@@ -135,6 +136,7 @@ class Plan:
     choices: Choices = ()
     note: Text | None = None
     values: Mapping[str, Any] | None = None
+    consent: str = ""
 
 
 def wait_minutes_field() -> fields.Integer:

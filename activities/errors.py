@@ -85,6 +85,18 @@ CATALOGUE: dict[str, Text] = {
         "Ничего не отправлено: портал запустил сразу больше роботов, чем принимает сервер ({limit} в минуту). "
         "Запускайте меньше роботов за раз; предел может поднять тот, кто отвечает за сервер (CALLS_PER_MINUTE).",
     ),
+    "opted_out": Text(
+        "Nothing was sent: the client opted out on {since} ({why}). Messages go again when the client writes “{word}”, or "
+        "when an administrator lifts the opt-out on the app's page “Opt-outs”.",
+        "Ничего не отправлено: клиент отказался от сообщений {since} ({why}). Писать снова можно, когда клиент пришлёт "
+        "«{word}» или администратор снимет отказ на странице приложения «Отказы».",
+    ),
+    "marketing_cap": Text(
+        "Nothing was sent: the client has got {count} marketing templates in a row and has not written since. Wait until the "
+        "client writes, or send a utility template. The limit is set on the app's page “Opt-outs”.",
+        "Ничего не отправлено: клиент получил рекламных шаблонов подряд: {count}, и ничего не ответил. Дождитесь его "
+        "сообщения или отправьте сервисный шаблон. Предел задаётся на странице приложения «Отказы».",
+    ),
     "internal": Text(
         "Nothing was sent because of an error on our side. Run the robot again. If it happens again, "
         "tell support this number: {trace}.",
@@ -116,6 +128,18 @@ RESTORED = Text(
 LINE_STOPPED = Text(
     "Nothing was sent: the line “{line}” is stopped. {why}",
     "Не отправлено: линия «{line}» остановлена. {why}",
+)
+MARKETING_STOPPED = Text(
+    "Nothing was sent: on {since} the client stopped the marketing of this number in WhatsApp. Only the client can allow it "
+    "again, in WhatsApp. Utility templates still go.",
+    "Ничего не отправлено: {since} клиент отключил в WhatsApp рекламу с этого номера. Вернуть её может только он сам, "
+    "в WhatsApp. Сервисные шаблоны по-прежнему отправляются.",
+)
+MARKETING_REST = Text(
+    "Nothing was sent: on {since} WhatsApp did not let marketing through to this client (131049). For {hours} hours after that "
+    "the app sends none. Wait, or send a utility template.",
+    "Ничего не отправлено: {since} WhatsApp не пропустил рекламу этому клиенту (131049), после этого приложение не шлёт её "
+    "{hours} ч. Подождите или отправьте сервисный шаблон.",
 )
 FIELD_TOO_LONG = Text(
     "The field “{field}” is longer than {limit} characters, so nothing was sent. Shorten it. If it takes its value from "

@@ -172,6 +172,24 @@ class AccountEvent(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Preference(Event):
+    """The client has stopped the marketing of this number in WhatsApp, or allowed it again.
+
+    phone: digits, "" for users known by user_id only. data: the payload as it came.
+    """
+
+    type: str
+    stops: bool
+    phone: str = ""
+    user_id: str = ""
+    data: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def type_label(self) -> str:
+        return self.type
+
+
+@dataclass(frozen=True, kw_only=True)
 class OtherEvent(Event):
     """A documented event that we have no use for, or a type that is not documented. data: the payload as it came."""
 
@@ -218,7 +236,7 @@ def _identity(event: Event) -> tuple[str, ...]:
             return ("template-event", event.kind, event.id, event.status, event.category, event.category_before, at)
         case AccountEvent():
             return ("account-event", event.kind, _canonical(event.data), at)
-        case OtherEvent():
+        case OtherEvent() | Preference():
             return ("other", event.type, _canonical(event.data), at)
         case Unknown():
             return ("unknown", event.digest)

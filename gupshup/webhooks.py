@@ -18,6 +18,7 @@ from gupshup.events import (
     Event,
     Notice,
     OtherEvent,
+    Preference,
     Reply,
     ReplyType,
     Status,
@@ -46,6 +47,7 @@ __all__ = [
     "Event",
     "Notice",
     "OtherEvent",
+    "Preference",
     "Reply",
     "ReplyType",
     "Status",
@@ -62,6 +64,8 @@ __all__ = [
 NOTICES = frozenset({"system", "edit", "revoke", "request_welcome", "reaction_removed"})
 _STATUSES = frozenset(StatusKind)
 _REPLY_TYPES = frozenset(ReplyType)
+#: What a client can say in WhatsApp about a number's marketing, and whether it stops it.
+_PREFERENCES = {"stop": True, "resume": False}
 _CLICKS = frozenset({"button_reply", "list_reply", "quick_reply"})
 #: A longer body is not read. The longest message of a client, 4,096 characters, takes a tenth of it.
 READ_BYTES = 256 * 1024
@@ -123,6 +127,9 @@ def _event(envelope: object, post: _Post) -> Event:
         return _template_event(payload, common)
     if kind == "account-event":
         return AccountEvent(kind=as_id(payload.get("type")), data=payload, **common)
+    stops = _stops(kind, payload)
+    if stops is not None:
+        return _preference(kind, payload, stops, common)
     return OtherEvent(type=kind, data=payload, **common)
 
 
@@ -268,6 +275,30 @@ def _person(contact: dict[str, Any]) -> str:
     words = as_id(name.get("formatted_name")) or as_id(name.get("first_name"))
     phones = (as_id(as_dict(phone).get("phone")) for phone in as_list(contact.get("phones")))
     return " ".join(filter(None, (words, *phones)))
+
+
+def _stops(kind: str, payload: dict[str, Any]) -> bool | None:
+    """Whether the client stops the marketing of this number (True) or allows it (False); None: the event says neither.
+
+    Meta's webhook `user_preferences` has `value` stop or resume and `category` marketing_messages.
+    """
+    # fixtures: preference_event__stop, preference_event__resume, user_event__stop
+    if kind not in ("user-event", "preference-event"):
+        return None
+    category = (as_id(payload.get("category")) or "marketing").lower()
+    said = (as_id(payload.get("preference")) or as_id(payload.get("value")) or as_id(payload.get("type"))).lower()
+    return _PREFERENCES.get(said) if category.startswith("marketing") else None
+
+
+def _preference(kind: str, payload: dict[str, Any], stops: bool, common: dict[str, Any]) -> Preference:
+    return Preference(
+        type=kind,
+        stops=stops,
+        phone=digits(payload.get("phone")) or digits(payload.get("wa_id")),
+        user_id=as_id(payload.get("userId")) or user_id(payload.get("phone")),
+        data=payload,
+        **common,
+    )
 
 
 def _template_event(payload: dict[str, Any], common: dict[str, Any]) -> TemplateEvent:

@@ -5,17 +5,19 @@ from collections.abc import Mapping
 from activities import ACTIONS
 from activities.base import REPLY_RESULTS, SEND_RESULTS, STATUS_RESULTS, Results
 from activities.check_window import CheckWindow
+from activities.opt_out import OptOut
 from bx24.i18n import Text
 from docs.tables.words import code, heads, table
 
 _COLUMNS = (Text("Result", "Результат"), Text("Name in Bitrix24", "Название в Битрикс24"), Text("Value", "Значение"))
+_CONSENT: Results = {name: title for name, title in OptOut.results.items() if name not in STATUS_RESULTS}
 _WINDOW: Results = {name: title for name, title in CheckWindow.results.items() if name not in STATUS_RESULTS}
 #: Code of a result → its value in words. A result without an entry stops `make tables`.
 VALUES: Mapping[str, Text] = {
     "status": Text(
-        "`accepted` `sent` `delivered` `read` `replied` `failed` `timeout` `unknown`; of the window check `ok`",
+        "`accepted` `sent` `delivered` `read` `replied` `failed` `timeout` `unknown`; of window check and opt-out `ok`",
         "`accepted` — принято, `sent` — отправлено, `delivered` — доставлено, `read` — прочитано, `replied` — клиент "
-        "ответил, `failed` — ошибка, `timeout` — время вышло, `unknown` — неизвестно; у проверки окна `ok`",
+        "ответил, `failed` — ошибка, `timeout` — время вышло, `unknown` — неизвестно; у проверки окна и отказа `ok`",
     ),
     "error_code": Text(
         "one of the [error codes](errors.md); empty if all went well",
@@ -60,6 +62,10 @@ VALUES: Mapping[str, Text] = {
     "window_until": Text(
         "ISO 8601 with time zone; empty if the window is closed", "ISO 8601 с часовым поясом; пусто, если окно закрыто"
     ),
+    "opted_out": Text(
+        "`Y` or `N`: whether the client's messages, or the marketing of this line, are stopped now",
+        "`Y` или `N`: остановлены ли теперь сообщения клиенту или реклама с этой линии",
+    ),
     "minutes_left": Text("a whole number; 0 if the window is closed", "целое число; 0, если окно закрыто"),
 }
 
@@ -91,3 +97,7 @@ def of_replies(lang: str) -> str:
 
 def of_check_window(lang: str) -> str:
     return _table(_WINDOW, lang)
+
+
+def of_opt_out(lang: str) -> str:
+    return _table(_CONSENT, lang)

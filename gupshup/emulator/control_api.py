@@ -164,6 +164,17 @@ def read() -> ResponseReturnValue:
     return {}, 204
 
 
+@blueprint.post("/preference")
+def preference() -> ResponseReturnValue:
+    """`{"app", "phone", "preference"}`: the client says `stop` to this app's marketing in WhatsApp, or `resume`."""
+    body = _body()
+    said = body.get("preference")
+    if said not in ("stop", "resume"):
+        raise _Wrong("preference: stop or resume")
+    current().prefer(_app(body.get("app")), str(body.get("phone", "")), stops=said == "stop")
+    return {}, 204
+
+
 @blueprint.post("/phones/<number>")
 def change_phone(number: str) -> ResponseReturnValue:
     """`{"online"?, "receipts"?, "name"?}`."""

@@ -118,6 +118,9 @@ class Emulator:
         suffix = self.faults.get(name, "not_on_whatsapp_suffix")
         if number in self.faults.strings(name, "not_on_whatsapp") or (suffix and number.endswith(str(suffix))):
             return statuses.Failure.of_code(codes.NOT_ON_WHATSAPP)
+        is_marketing = draft.known_template and draft.known_template.raw.get("category") == "MARKETING"
+        if is_marketing and name in chat.phone.stopped:
+            return statuses.Failure.of_code(codes.MARKETING_STOPPED)
         if draft.template is None and not chat.is_open(self.clock()):
             return statuses.Failure.of_code(self.faults.number(name, "window_code"))
         return None
@@ -175,6 +178,14 @@ class Emulator:
             for chat in self.chats(number) if online else ():
                 while chat.held:
                     self._advance(chat.held.popleft(), chat, Status("delivered", self.clock()))
+
+    def prefer(self, app: App, number: str, *, stops: bool) -> None:
+        """The client stops the marketing of this app in WhatsApp, or allows it again; the app is told."""
+        with self.changed:
+            phone = self.phone(number)
+            (phone.stopped.add if stops else phone.stopped.discard)(app.name)
+            said: JsonObject = {"phone": number, "preference": "stop" if stops else "resume", "category": "marketing"}
+            self.emit(app, "preference-event", said)
 
     def reply(self, app: App, number: str, spec: JsonObject) -> Reply:
         """The client sends something, as `POST /emulator/reply` describes it. Opens the window. Raises BadReply."""

@@ -6,7 +6,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from activities.base import UNTIL
-from activities.errors import CARD_CLOSED, CATALOGUE, FILES_FULL, LINE_STOPPED, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN
+from activities.errors import (
+    CARD_CLOSED,
+    CATALOGUE,
+    FILES_FULL,
+    LINE_STOPPED,
+    MARKETING_REST,
+    MARKETING_STOPPED,
+    TIMEOUT,
+    TIMEOUT_UNSENT,
+    UNKNOWN,
+)
 from bx24 import i18n
 from bx24.i18n import Text
 from gupshup import consequences
@@ -79,6 +89,18 @@ _WITHOUT_VALUES = {
         "The list cannot be sent like this. Correct its rows in the robot.",
         "Такой список отправить нельзя. Исправьте его строки в роботе.",
     ),
+    "opted_out": Text(
+        "The client has opted out of messages, or of the marketing of this number. The app's page “Opt-outs” says since when "
+        "and why, and how messages go again.",
+        "Клиент отказался от сообщений или от рекламы с этого номера. На странице приложения «Отказы» видно, когда и почему, "
+        "и как писать ему снова.",
+    ),
+    "marketing_cap": Text(
+        "The client has got enough marketing for now. Wait until the client writes, or send a utility template. The limits "
+        "are set on the app's page “Opt-outs”.",
+        "Рекламы клиенту пока достаточно. Дождитесь его сообщения или отправьте сервисный шаблон. Пределы задаются "
+        "на странице приложения «Отказы».",
+    ),
     "limit_reached": Text(
         "A limit is reached: of robots started at once, of the space for files, or of clients the line may write to first in "
         "24 hours. The message's page says which. Start fewer robots at a time, send fewer files, or wait until tomorrow.",
@@ -121,7 +143,7 @@ def explained(code: str, error_text: str, language: str, line: str = "", reason:
     """
     if code not in CATALOGUE:
         return _refused_by_gupshup(code, line, reason)
-    for text in (CATALOGUE[code], CARD_CLOSED, FILES_FULL):
+    for text in (CATALOGUE[code], CARD_CLOSED, FILES_FULL, MARKETING_STOPPED, MARKETING_REST):
         values = _values_in(error_text, text.to(language))
         if values is not None:
             return text.format(**values) if values else text

@@ -55,6 +55,7 @@ _WHOLE_EVENTS: dict[str, Text] = {
     "template-event": Text("change of a template", "изменение шаблона"),
     "account-event": Text("news of the account", "событие аккаунта"),
     "billing-event": Text("cost of a message", "стоимость сообщения"),
+    "preference-event": Text("marketing stopped or allowed", "отказ от рекламы или согласие на неё"),
     "platform-event": Text("check by the doctor", "проверка из «Диагностики»"),
     "other": Text("other", "прочее"),
     "unknown": Text("not understood", "не распознано"),

@@ -10,6 +10,10 @@ _WINDOW = {
     "Y": Text("the 24-hour window is open, {minutes} min left", "окно 24 часа открыто, осталось {minutes} мин."),
     "N": Text("the 24-hour window is closed", "окно 24 часа закрыто"),
 }
+_CONSENT = {
+    "Y": Text("the client gets no more messages", "клиенту больше не пишем"),
+    "N": Text("messages may go to the client", "писать клиенту можно"),
+}
 _HEADLINE = {
     "accepted": Text("WhatsApp accepted the message", "WhatsApp принял сообщение"),
     "sent": Text("the message was sent", "сообщение отправлено"),
@@ -35,4 +39,6 @@ def _headline(outcome: str, results: Mapping[str, Any]) -> Text:
     """What happened, in a few words."""
     if "window_open" in results:
         return _WINDOW[str(results["window_open"])].format(minutes=results.get("minutes_left", 0))
+    if "opted_out" in results:
+        return _CONSENT[str(results["opted_out"])]
     return _HEADLINE[outcome]

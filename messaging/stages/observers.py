@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from messaging.policy import consent
 from messaging.runtime import Runtime
 from messaging.store.changes import Changes
 from messaging.store.models import Conversation, Line, Message, Reply
@@ -36,7 +37,13 @@ class Heard:
 StatusObserver = Callable[[Changes, Runtime, MessageRow], None]
 ReplyObserver = Callable[[Changes, Runtime, Heard], None]
 
+
+def _consent(changes: Changes, runtime: Runtime, heard: Heard) -> None:
+    if heard.is_words:
+        consent.said(changes.session, runtime, heard.line, heard.conversations, heard.reply, heard.values, heard.run)
+
+
 #: Told that a message's status has risen, after its listener.
-STATUS: tuple[StatusObserver, ...] = ()
+STATUS: tuple[StatusObserver, ...] = (consent.failed,)
 #: Told of a reply, after the run that it ends.
-REPLY: tuple[ReplyObserver, ...] = ()
+REPLY: tuple[ReplyObserver, ...] = (_consent,)

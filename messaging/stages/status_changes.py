@@ -8,6 +8,7 @@ line; the replies, for a client may have answered before Gupshup told that it ha
 from collections.abc import Callable
 from datetime import datetime
 
+from activities.errors import Refused
 from messaging.conversations import replies
 from messaging.lines import circuit_breaker
 from messaging.runs import outcomes
@@ -24,6 +25,15 @@ LISTENERS: dict[str, Listener] = {
     Origin.ROBOT: outcomes.message_changed,
     Origin.ACTIVITY: outcomes.message_changed,
 }
+
+
+def hold_back(changes: Changes, runtime: Runtime, message: MessageRow, why: Refused) -> None:
+    """A queued message may not leave any more: it ends here, with its run if it has one, and is never sent."""
+    changes.set(message, error_code=why.code)
+    if message.run is not None:
+        outcomes.finish_run(changes, runtime, message.run, outcomes.failed(why))
+    else:
+        advance(changes, runtime, message, MessageStatus.FAILED, runtime.clock())
 
 
 def advance(

@@ -268,6 +268,7 @@ class Message(Base):
         partial("ix_message_held", "shard", "held_until", where="status = 'held'"),
         partial("ix_message_held_client", "conversation_id", where="status = 'held'"),
         Index("ix_message_conversation", "conversation_id", "id"),
+        partial("ix_message_marketing", "conversation_id", "id", where="category = 'MARKETING'"),
         partial("ix_message_failed", "portal_id", "run_id", "error_code", "line_id", where="status = 'failed'"),
     )
 

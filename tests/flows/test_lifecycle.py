@@ -174,6 +174,7 @@ def test_an_uninstall_with_clean_leaves_nothing_but_the_portals_name(shop: World
     start_each(shop, template_robot(until="replied"), text_robot(PHONES[0]), template_robot(PHONES[1], until="read"))
     shop.advance_clock(2)
     shop.client_replies(OLGA, "Да")
+    shop.client_replies(PHONES[0], "Стоп")
     shop.advance_clock(40)
     _uninstall(shop, clean=1)
     left = {name: count for name, count in _count(shop).items() if count and name not in ("lease", "setting", "portal")}

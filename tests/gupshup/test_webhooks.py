@@ -16,6 +16,7 @@ from gupshup.webhooks import (
     READ_BYTES,
     AccountEvent,
     OtherEvent,
+    Preference,
     Reply,
     ReplyType,
     Status,
@@ -167,12 +168,21 @@ def test_an_account_event_keeps_its_data(name: str, kind: str) -> None:
     ("name", "type_"),
     [("billing_event__deduction", "billing-event"), ("user_event__sandbox_start", "user-event"),
      ("user_event__opted_in", "user-event"), ("onboarding_event__live", "onboarding-event"),
-     ("preference_event__stop", "preference-event"), ("platform_event__connectivity_check", "platform-event"),
-     ("system_event__other", "system-event")],
+     ("platform_event__connectivity_check", "platform-event"), ("system_event__other", "system-event")],
 )  # fmt: skip
 def test_what_we_have_no_use_for_is_kept_as_it_came(name: str, type_: str) -> None:
     data = json.loads(load(name))["payload"]
     assert event_of(name) == OtherEvent(type=type_, data=data, **COMMON)
+
+
+@pytest.mark.parametrize(
+    ("name", "type_", "stops"),
+    [("preference_event__stop", "preference-event", True), ("preference_event__resume", "preference-event", False),
+     ("user_event__stop", "user-event", True)],
+)  # fmt: skip
+def test_a_client_stops_or_allows_the_marketing_of_a_number(name: str, type_: str, stops: bool) -> None:
+    data = json.loads(load(name))["payload"]
+    assert event_of(name) == Preference(type=type_, stops=stops, phone="79005550000", data=data, **COMMON)
 
 
 def test_every_fixture_is_claimed_by_a_test() -> None:

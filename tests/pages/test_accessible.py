@@ -29,7 +29,7 @@ AXE = (Path(__file__).parent.parent / "vendor" / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 #: Language and width of a look; the other width is tried, too.
 LOOKS = (("ru", 1280), ("en", 600))
-SECTIONS = ("start", "lines", "robots", "templates", "messages", "health", "doctor", "help")
+SECTIONS = ("start", "lines", "robots", "templates", "messages", "opt_outs", "health", "doctor", "help")
 #: htmx is at work as long as one of these stands on an element.
 BUSY = ".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added"
 TEMPLATES = [
@@ -282,6 +282,7 @@ def test_pages_with_a_line_templates_and_messages(demo: Demo, readers: list[Read
         reader.go(frame.get_by_role("link", name="promo_may"))
         reader.look("one template")
         messages(reader)
+        opt_outs(reader)
         line(reader)
 
 
@@ -300,6 +301,23 @@ def messages(reader: Reader) -> None:
     frame.locator("#period").select_option("own")
     reader.idle()
     reader.look("nothing found")
+
+
+def opt_outs(reader: Reader) -> None:
+    """A client is put on the list; a message is tried against words that are not saved yet."""
+    frame = reader.frame
+    reader.go("opt_outs")
+    if not frame.locator("#f-phone").is_visible():
+        frame.locator(".adding summary").click()
+    frame.locator("#f-phone").fill("+7 912 345-67-89")
+    reader.go(frame.locator("form:has(#f-phone) button"))
+    frame.locator("tbody summary").first.click()
+    reader.look("opt-outs")
+    reader.go(frame.locator(".tabs a").nth(1))
+    frame.locator("#f-stop_words").fill("basta")
+    frame.locator("#f-message").fill("Basta!")
+    expect(frame.locator("#tried .bad")).to_be_visible()
+    reader.look("rules of consent")
 
 
 def line(reader: Reader) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
 from messaging.store.models import Base, Message, Run
-from tests.flows.scenes import OLGA, ONE_DATABASE, ending, open_windows, set_portal_faults, template_robot
+from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, ending, open_windows, set_portal_faults, template_robot
 from tests.support.world import APP, KEY, World
 
 UNKNOWN = "0" * 32
@@ -144,6 +144,8 @@ def test_keys_are_rotated_and_the_old_one_may_go(shop: World, tables_url: str, m
     open_windows(shop)
     shop.robots_start(template_robot(until="replied"))
     shop.advance_clock(2)
+    shop.client_replies(PHONES[0], "Стоп")
+    shop.advance_clock(1)
     new = Fernet.generate_key().decode()
     runtime = shop.runtime
     runtime.cipher = Cipher((new, KEY))

@@ -28,7 +28,16 @@ PAGES = (
         "robots/week",
         "templates",
     ),
-    *("messages", "messages/1", "messages/2", "health", "help", *(f"lines/1/checks/{name}" for name in CHECKS)),
+    *(
+        "messages",
+        "messages/1",
+        "messages/2",
+        "health",
+        "help",
+        "opt-outs",
+        "opt-outs/rules",
+        *(f"lines/1/checks/{name}" for name in CHECKS),
+    ),
 )
 load = localedata.load
 STATUSES = ("queued", "accepted", "sent", "delivered", "read", "replied", "failed", "unknown", "timeout", "ok")

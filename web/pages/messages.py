@@ -3,18 +3,17 @@
 Search words (a phone, the name of an object) travel in the body of a POST, because addresses end up in logs.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
-from flask import Response, request, stream_with_context
+from flask import Response, request
 from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from bx24.documents import Document, Triple, document
 from bx24.i18n import Text
@@ -23,6 +22,7 @@ from gupshup.refusals import refusal
 from messaging.insight import reasons, search, search_rows, timeline, wording
 from messaging.insight.query import Query
 from messaging.insight.search_rows import Found
+from messaging.store import opt_outs
 from messaging.store.crypto import Undecryptable
 from messaging.store.models import Line, Portal, Run
 from robots import ROBOTS
@@ -30,6 +30,7 @@ from web import texts
 from web.context import reader_zone, runtime, typed
 from web.frames import Viewer, page
 from web.pages.shell import blueprint, reads, show
+from web.sheets import Sheet, csv_response, local
 
 PERIODS = ("today", "7", "30", "all", "own")
 #: Status → mood and icon of ui.md 1.4.
@@ -185,6 +186,7 @@ def message(viewer: Viewer, portal: Portal, run_id: int) -> Response:
         if found is None:
             return show("pages/problem.html", viewer, status=404, section="messages", problem="not_found")
         row = Row(search_rows.rows_of(session, runtime(), portal, [run_id])[0], viewer, portal)
+        opt_out = _opt_out(session, portal, row.found) if row.found.code == "opted_out" else None
     asked = _asked()
     return show(
         "pages/message.html",
@@ -194,11 +196,18 @@ def message(viewer: Viewer, portal: Portal, run_id: int) -> Response:
         row=row,
         asked=asked,
         code=row.found.code,
+        opt_out=opt_out,
         signs=SIGNS,
         duration=wording.duration,
         marks=formatting.html,
         mask=lambda text: text if viewer.is_admin else _without_phones(text),
     )
+
+
+def _opt_out(session: Session, portal: Portal, found: Found) -> int | None:
+    """The entry of the list that holds this client's messages back; None if it has been lifted since."""
+    entries = opt_outs.entries(session, [portal.id], runtime().phone_keys(found.phone)) if found.phone else ()
+    return min(((entry.line_id, entry.id) for entry in entries), default=(0, None))[1]
 
 
 class Row:
@@ -295,36 +304,21 @@ def messages_csv(viewer: Viewer, portal: Portal) -> Response:
     """The filtered messages, newest first, at most 10,000 rows; static/download.js fetches this."""
     zone = reader_zone()
     query = _asked().query(runtime().clock(), zone, viewer)
-    answer = Response(stream_with_context(_csv(viewer, portal, query, zone)), content_type="text/csv; charset=utf-8")
-    answer.headers["Content-Disposition"] = 'attachment; filename="messages.csv"'
-    answer.headers["Cache-Control"] = "no-store"
-    return answer
+    return csv_response("messages.csv", _csv(viewer, portal, query, zone))
 
 
 def _csv(viewer: Viewer, portal: Portal, query: Query, zone: timezone) -> Iterator[str]:
-    """CSV with the byte order mark by which spreadsheets recognise UTF-8, and the separator of the viewer's language."""
     heads = (
         *(_("Time"), _("Phone"), _("Object"), _("Robot"), _("Line"), _("Template or text"), _("Status")),
         *(_("Status since"), _("Code"), _("Reason"), _("Gupshup ID")),
     )
-    written = io.StringIO()
-    sheet = csv.writer(written, delimiter=";" if viewer.language == "ru" else ",")
-
-    def taken() -> str:
-        text = written.getvalue()
-        written.seek(0)
-        written.truncate()
-        return text
-
-    sheet.writerow(heads)
-    yield "\ufeff" + taken()
+    sheet = Sheet(viewer.language)
+    yield sheet.head(heads)
     before, count = None, 0
     while count < _LONGEST_CSV:
         with runtime().db.read() as session:
             piece = search.find(session, runtime(), portal, query, before, min(_CSV_PAGE, _LONGEST_CSV - count))
-        for row in piece.rows:
-            sheet.writerow(_cells(Row(row, viewer, portal), viewer, zone))
-        yield taken()
+        yield sheet.rows(_cells(Row(row, viewer, portal), viewer, zone) for row in piece.rows)
         count, before = count + len(piece.rows), piece.before
         if before is None:
             return
@@ -333,17 +327,7 @@ def _csv(viewer: Viewer, portal: Portal, query: Query, zone: timezone) -> Iterat
 def _cells(row: Row, viewer: Viewer, zone: timezone) -> list[str]:
     found = row.found
     digits = found.phone if viewer.is_admin else masked(found.phone).lstrip("+") if found.phone else ""
-    cells = (
-        *(_local(found.at, zone), digits, row.object, row.robot, found.line, row.words, row.status),
-        *(_local(found.reached_at, zone), found.code, row.reason, found.gupshup_id),
-    )
-    return [_harmless(cell) for cell in cells]
-
-
-def _local(at: datetime | None, zone: timezone) -> str:
-    return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if at else ""
-
-
-def _harmless(cell: str) -> str:
-    """The cell, quoted if a spreadsheet would take it for a formula."""
-    return f"'{cell}" if cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r") else cell
+    return [
+        *(local(found.at, zone), digits, row.object, row.robot, found.line, row.words, row.status),
+        *(local(found.reached_at, zone), found.code, row.reason, found.gupshup_id),
+    ]

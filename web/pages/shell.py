@@ -28,6 +28,7 @@ SECTIONS: dict[str, LazyString] = {
     "robots": _l("Robots"),
     "templates": _l("Templates"),
     "messages": _l("Messages"),
+    "opt_outs": _l("Opt-outs"),
     "health": _l("Health"),
     "doctor": _l("Doctor"),
     "help": _l("Help"),

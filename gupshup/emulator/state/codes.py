@@ -15,6 +15,7 @@ WINDOW_CLOSED = 470
 TEMPLATE_UNKNOWN = 4003
 TEMPLATE_PAUSED = 4005
 SAME_NUMBER = 131021
+MARKETING_STOPPED = 131050
 VALUE_INVALID = 131009
 PARAMS_COUNT = 132000
 TEMPLATE_TOO_LONG = 132005
@@ -56,7 +57,7 @@ REASONS: dict[int, str] = {
     131047: "Re-engagement message: more than 24 hours have passed since the recipient last replied",
     131048: "Spam rate limit hit",
     131049: "This message was not delivered to maintain healthy ecosystem engagement",
-    131050: "User has stopped marketing messages from this business",
+    MARKETING_STOPPED: "User has stopped marketing messages from this business",
     131053: "Media upload error",
     131056: "(Business Account, Consumer Account) pair rate limit hit",
     PARAMS_COUNT: "Number of parameters does not match the expected number of params",

@@ -191,13 +191,15 @@ class Chat:
 
 @dataclass
 class Phone:
-    """A client's phone. watched: the time when the chat's page was last open, by app."""
+    """A client's phone. watched: the time when the chat's page was last open, by app. stopped: apps whose marketing the
+    client has stopped in WhatsApp."""
 
     number: str
     name: str
     online: bool = True
     receipts: bool = True
     watched: dict[str, datetime] = field(default_factory=dict)
+    stopped: set[str] = field(default_factory=set)
 
 
 @dataclass

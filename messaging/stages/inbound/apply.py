@@ -15,7 +15,7 @@ from gupshup.open_points import TEMPLATE_CLICKS
 from gupshup.spellings import alike, todays
 from messaging.conversations import replies
 from messaging.conversations.lookup import conversations_of, new_conversation, unite
-from messaging.policy import tier
+from messaging.policy import consent, tier
 from messaging.runtime import Runtime
 from messaging.stages import observers
 from messaging.stages.status_changes import advance
@@ -158,6 +158,8 @@ class Applying:
                 if tier.learn(line, event):
                     log.info("the limit of new conversations", line=line.id, clients=line.tier)
                 return EventState.DONE
+            case webhooks.Preference():
+                return self._preference(line, row, event)
             case webhooks.Unknown():
                 return EventState.UNHANDLED
         return EventState.DONE
@@ -279,6 +281,15 @@ class Applying:
         for observer in observers.REPLY:
             observer(self.changes, self.runtime, heard)
         log.info("reply", trace=run.trace if run else "", line=line.id, type=event.type, sender=event.phone)
+        return EventState.DONE
+
+    def _preference(self, line: Line, row: EventRow, event: webhooks.Preference) -> str:
+        """A client has stopped this line's marketing in WhatsApp, or allowed it again."""
+        theirs = conversations_of(self.session, self.runtime, line.id, event.phone, event.user_id)
+        phone = event.phone or (theirs[0].phone if theirs else "")
+        if not phone:
+            return EventState.UNHANDLED
+        consent.preferred(self.session, self.runtime, line, phone, theirs, event.stops, event.at or row.received_at)
         return EventState.DONE
 
     def _is_known(self, line: Line, event: webhooks.Reply) -> bool:

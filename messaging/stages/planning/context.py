@@ -13,6 +13,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from activities.errors import Refused, refused
 from messaging.conversations import lookup, replies
 from messaging.lines import circuit_breaker
+from messaging.policy import consent, sending
 from messaging.runs import outcomes
 from messaging.runs.outcomes import Outcome
 from messaging.runtime import Runtime
@@ -106,6 +107,36 @@ class PlanningContext:
         found = [one for one in self.conversations(self.runtime.phone_keys(phone)) if one.line_id == line_id]
         return min(found, key=lambda one: one.id, default=None)
 
+    def allowed(self, results: Sequence[tuple[RunRow, PlanResult]]) -> list[tuple[RunRow, PlanResult]]:
+        """The same, with a refusal where a message may not go to its client. The conversations have been made."""
+        sends = {run.id: one for run, one in results if isinstance(one, Planned) and self._sends(one)}
+        wanted = [self._wanted(run_id, planned) for run_id, planned in sends.items()]
+        refusals = dict(zip(sends, sending.may_send(self.session, self.runtime.clock(), wanted), strict=True))
+        for run_id, refusal in refusals.items():
+            if refusal is not None:
+                planned = sends[run_id]
+                refusal.line_id = planned.line_id
+                refusal.conversation_id = self.with_phone(planned.line_id, planned.phone).id
+        return [(run, refusals.get(run.id) or result) for run, result in results]
+
+    def _sends(self, planned: Planned) -> bool:
+        return planned.message is not None and planned.line_id in self.lines
+
+    def _wanted(self, run_id: int, planned: Planned) -> sending.Wanted:
+        assert planned.message is not None
+        return sending.Wanted(
+            run_id=run_id,
+            portal_id=self.lines[planned.line_id].portal_id,
+            line_id=planned.line_id,
+            keys=self.client(planned).keys,
+            is_session=planned.message["is_session"],
+            category=planned.message["category"],
+        )
+
+    def client(self, planned: Planned) -> consent.Client:
+        """Whom this plan is about."""
+        return consent.Client.of(self.runtime, planned.phone, [self.with_phone(planned.line_id, planned.phone)])
+
     def write(self) -> None:
         """Write the messages that were gathered."""
         if self.messages:
@@ -142,6 +173,10 @@ def _start(changes: Changes, runtime: Runtime, run: RunRow, planned: Planned, ar
     conversation = around.with_phone(line.id, planned.phone)
     note = planned.note.to(run.language) if planned.note else ""
     changes.set(run, line_id=line.id, conversation_id=conversation.id, note=note)
+    if planned.consent:
+        values = consent.by_action(changes, runtime, run, line.id, around.client(planned), planned.consent)
+        outcomes.finish_run(changes, runtime, run, Outcome(OutcomeKind.OK, values=values))
+        return
     if planned.values is not None:
         outcomes.finish_run(changes, runtime, run, Outcome(OutcomeKind.OK, values=planned.values))
         return

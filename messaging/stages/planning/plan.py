@@ -45,7 +45,8 @@ log = structlog.get_logger(__name__)
 class Planned:
     """A run's plan, ready to be recorded.
 
-    message: columns of the Message, None for a run that sends nothing; values: results known at once, None otherwise.
+    message: columns of the Message, None for a run that sends nothing; values: results known at once, None otherwise;
+    consent: as in activities.base.Plan.
     """
 
     line_id: int
@@ -56,6 +57,7 @@ class Planned:
     message: dict[str, Any] | None
     note: Text | None
     values: Mapping[str, Any] | None
+    consent: str = ""
 
 
 @dataclass(frozen=True)
@@ -163,6 +165,7 @@ class Draft:
             message=self._message(plan, desk, phone) if plan.message is not None else None,
             note=plan.note,
             values=plan.values,
+            consent=plan.consent,
         )
 
     def _message(self, plan: Plan, desk: RunDesk, phone: str) -> dict[str, Any]:

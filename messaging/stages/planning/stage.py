@@ -280,7 +280,7 @@ class Planning:
         self, changes: Changes, results: Sequence[tuple[RunRow, plan.PlanResult]], around: PlanningContext
     ) -> None:
         around.make({(one.line_id, one.phone) for _, one in results if isinstance(one, plan.Planned)})
-        for run, outcome in results:
+        for run, outcome in around.allowed(results):
             context.record(changes, self.runtime, run, outcome, around)
             if isinstance(outcome, plan.Planned) and outcome.message is not None:
                 self.fed[outcome.line_id].append(run.id)

@@ -17,12 +17,13 @@ from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
 from messaging.limits.backoff import backoff_s
 from messaging.lines import lines
+from messaging.policy import sending as policy
 from messaging.policy import tier
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
 from messaging.stages.sending.ready import CLAIM, CONTENTS, LINES_WITH_MORE, OVERTAKING, TALKED, times
 from messaging.stages.sending.schedule import Schedule
-from messaging.stages.status_changes import advance
+from messaging.stages.status_changes import advance, hold_back
 from messaging.store import rows
 from messaging.store.changes import Changes
 from messaging.store.database import ask
@@ -74,6 +75,7 @@ class Outbox:
         """Claim the messages whose turn it is: from now on they are `sending`, with our fence."""
         now = self.runtime.clock()
         chosen, of_lines = self.schedule.choose(session, held, free_slots, now)
+        chosen = self._allowed(session, chosen) if chosen else []
         if not chosen:
             return []
         claimed = ask(session, CLAIM, {"ids": chosen, **times(now)}).all()
@@ -93,6 +95,19 @@ class Outbox:
             )
             for row in sorted(claimed, key=lambda row: (row.priority, row.position, row.id))
         ]
+
+    def _allowed(self, session: Session, chosen: list[int]) -> list[int]:
+        """Those that may still go to their clients. The others end here: since they were planned, a client has written
+        “stop”, say."""
+        refusals = policy.held_back(session, self.runtime.clock(), chosen)
+        if refusals:
+            changes = Changes(session)
+            for message in rows.messages_by_id(session, refusals):
+                if message.status == MessageStatus.QUEUED:
+                    hold_back(changes, self.runtime, message, refusals[message.id])
+                    self.schedule.ready.add(message.line_id)  # who waits behind it?
+            changes.write()
+        return [message_id for message_id in chosen if message_id not in refusals]
 
     def _contents(self, session: Session, claimed: Sequence[Any]) -> dict[int, Content]:
         """What to send, by message: from memory, if it was planned here a moment ago.

@@ -24,6 +24,7 @@ from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
     PHONES,
+    gupshup_control,
     jump_clock,
     open_windows,
     post_webhook,
@@ -38,7 +39,7 @@ from tests.support.world import APP, PORTAL, World
 from tests.web.inside import Frame
 
 MANY = 6_000
-LARGE = "run|message|inbound_event|reply|conversation|portal_task"
+LARGE = "run|message|inbound_event|reply|conversation|portal_task|opt_out"
 #: The first row, the last row: one step into the primary key, whatever a plan calls it.
 END_OF_TABLE = re.compile(r"FROM (\w+) ORDER BY \1\.id( DESC)?\s+LIMIT", re.DOTALL)
 #: A stretch of the primary key: as long as a day, or a piece of it (in these small tables perhaps all of it).
@@ -86,6 +87,11 @@ def a_day(shop: World) -> None:
     post_webhook(shop, {"type": "mismatch", "destination": OLGA, "wa_id": "5219"})
     tap = {"type": "button_reply", "payload": {"id": "0123456789ab", "title": "Да"}}
     post_webhook(shop, text_payload("US.13491208655302741918", "Да", **tap), kind="message")
+    start_each(shop, *(("robot.opt_out", {"phone": PHONES[5], "mode": mode}) for mode in ("stop", "allow")))
+    gupshup_control(
+        shop, "apps/acmeshop/templates", {"name": "sale", "language": "ru", "category": "MARKETING", "body": "!"}
+    )
+    start_each(shop, *[template_robot(PHONES[4], template="sale")] * 3)
     shop.advance_clock(2)
     shop.set_gupshup_faults(next=["502"])
     shop.robots_start(template_robot(PHONES[2], until="delivered"))
@@ -116,6 +122,7 @@ def a_year(shop: World) -> None:
     start_each(shop, template_robot(until="delivered"))
     jump_clock(shop, 2, 40, 40)
     shop.client_replies(OLGA, "Да")
+    shop.client_replies(PHONES[6], "Стоп")
     shop.do_due_work()
     old = "'2026-06-01 09:00:00.000000'"
     talk = "(SELECT min(id) FROM conversation) + n % 900"
@@ -129,6 +136,7 @@ def a_year(shop: World) -> None:
         times = dict.fromkeys(("created_at", "send_at", "claimed_at"), old)
         copies(connection, "message", 1, MANY, **ids, **times)
         copies(connection, "inbound_event", event_id, MANY, key="'e' || n", ref="'g' || n", received_at=old, due_at=old)
+        copies(connection, "opt_out", 1, MANY, phone_key="'o' || n", alias_key="'a' || n")
         copies(connection, "reply", 1, MANY, provider_id="'p' || n", run_id=f"{top} + n", conversation_id=talk)
         connection.execute(text("ANALYZE"))
 
@@ -209,6 +217,9 @@ def every_page(shop: World) -> None:
         "health",
         "messages",
         "messages/1",
+        "opt-outs",
+        "opt-outs/1",
+        "opt-outs/rules",
     ]
     asked = [*(f"/app/{path}" for path in paths), line, f"{line}/hours", f"{line}/robots"]
     for path in [*asked, *(f"{line}/checks/{name}" for name in CHECKS)]:
@@ -221,6 +232,8 @@ def every_page(shop: World) -> None:
     for fields in filters:
         assert frame.post("/app/messages", **{"period": "all", **fields}).status_code == 200, fields
     assert frame.post("/app/messages.csv", period="all").status_code == 200
+    for fields in ({"words": f"+{PHONES[6]}"}, {"before": "3000"}):
+        assert frame.post("/app/opt-outs", fields, target="found").status_code == 200
 
 
 def _through(connection: Connection, statement: str, parameters: Any) -> list[str]:

@@ -1,0 +1,252 @@
+"""Who wants no messages: putting clients on the list and taking them off, and telling those who want to know.
+
+Each entry is written in the transaction that learns its cause, once, however often the cause is told. A message that was
+planned before is looked at again when it leaves (messaging.policy.sending).
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session, load_only
+
+from messaging.policy import words
+from messaging.policy.settings import Policy
+from messaging.runtime import Runtime
+from messaging.store import opt_outs
+from messaging.store.changes import Changes
+from messaging.store.models import Conversation, Line, Portal, Reply
+from messaging.store.opt_outs import EVERY_LINE, OptOut, Source
+from messaging.store.rows import MessageRow, RunRow
+from messaging.store.sql import among, insert_missing
+from messaging.store.states import MessageStatus
+
+#: Codes with which WhatsApp says that the client has stopped the marketing of this number (reference gupshup.md 8.4).
+STOPPED_MARKETING = frozenset({"131050", "492"})
+#: Replies of the client that are looked through for a newer word than one that comes late.
+RECENT = 50
+#: Causes that webhooks tell, which keep no order.
+_TOLD = frozenset({Source.WORD, Source.BUTTON, Source.PROVIDER})
+_WORDY = frozenset({"text", "button", "list"})
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Client:
+    """phone: digits; keys: all under which the client stands in the phone index."""
+
+    phone: str
+    keys: frozenset[str]
+
+    @classmethod
+    def of(cls, runtime: Runtime, phone: str, conversations: Iterable[Conversation] = ()) -> "Client":
+        keys = {key for one in conversations for key in (one.phone_key, one.alias_key) if key}
+        return cls(phone, frozenset({*runtime.phone_keys(phone), *keys}))
+
+
+@dataclass(frozen=True)
+class Cause:
+    """What puts a client on the list or takes him off. at: since when; why, user_id, run_id: as in OptOut.
+
+    reply_id, conversation_id: of the client's word; who is told of the change may want them.
+    """
+
+    source: Source
+    at: datetime
+    why: str = ""
+    user_id: int | None = None
+    run_id: int | None = None
+    reply_id: int | None = None
+    conversation_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A client has been put on the list, or taken off it. line_id: EVERY_LINE, or of the line whose marketing it is about."""
+
+    portal_id: int
+    line_id: int
+    phone: str
+    opted_out: bool
+    cause: Cause
+
+
+Observer = Callable[[Session, Runtime, Changed], None]
+#: Told of each change, in its transaction; never when nothing has changed.
+OBSERVERS: tuple[Observer, ...] = ()
+
+
+def changed(session: Session, runtime: Runtime, change: Changed) -> None:
+    """Log a change and tell whoever wants to know."""
+    cause = change.cause
+    log.info(
+        "opted out" if change.opted_out else "opt-out lifted",
+        portal=change.portal_id,
+        line=change.line_id,
+        source=str(cause.source),
+        user=cause.user_id,
+        run=cause.run_id,
+        to=change.phone,
+    )
+    for observer in OBSERVERS:
+        observer(session, runtime, change)
+
+
+def stop(
+    session: Session, runtime: Runtime, portal_id: int, client: Client, cause: Cause, line_id: int = EVERY_LINE
+) -> bool:
+    """Put a client on the list; False if he stands there already."""
+    return stop_all(session, runtime, portal_id, [client], cause, line_id) > 0
+
+
+def stop_all(
+    session: Session,
+    runtime: Runtime,
+    portal_id: int,
+    clients: Sequence[Client],
+    cause: Cause,
+    line_id: int = EVERY_LINE,
+) -> int:
+    """Put these clients on the list; how many did not stand there. A client may be among them more than once."""
+    asked = {key for client in clients for key in client.keys}
+    found = opt_outs.entries(session, [portal_id], asked)
+    known = {key for entry in found if entry.line_id == line_id for key in entry.keys}
+    rows: dict[str, dict[str, Any]] = {}
+    for client in clients:
+        if not client.keys & known:
+            row = _row(runtime, portal_id, client, cause, line_id)
+            rows[row["phone_key"]] = row
+            known |= client.keys
+    new = {row.phone_key for row in insert_missing(session, OptOut, list(rows.values()), "phone_key")}
+    for row in (row for key, row in rows.items() if key in new):
+        changed(session, runtime, Changed(portal_id, line_id, row["phone"], opted_out=True, cause=cause))
+    return len(new)
+
+
+def _row(runtime: Runtime, portal_id: int, client: Client, cause: Cause, line_id: int) -> dict[str, Any]:
+    key = runtime.phone_key(client.phone)
+    return {
+        "portal_id": portal_id,
+        "line_id": line_id,
+        "phone": client.phone,
+        "phone_key": key,
+        "alias_key": min(client.keys - {key}, default=None),
+        "source": cause.source,
+        "why": cause.why[:200],
+        "user_id": cause.user_id,
+        "run_id": cause.run_id,
+        "since": cause.at,
+    }
+
+
+def allow(
+    session: Session, runtime: Runtime, portal_id: int, client: Client, cause: Cause, line_id: int = EVERY_LINE
+) -> bool:
+    """Take a client off the list; False if he does not stand there, or a word of his that came late is older than that.
+
+    What WhatsApp has told of a line (`line_id`) stays, unless WhatsApp tells the opposite.
+    """
+    is_late = cause.source in _TOLD
+    found = [entry for entry in opt_outs.entries(session, [portal_id], client.keys) if entry.line_id == line_id]
+    gone = opt_outs.remove(session, [entry.id for entry in found if not is_late or entry.since <= cause.at])
+    if gone:
+        changed(session, runtime, Changed(portal_id, line_id, client.phone, opted_out=False, cause=cause))
+    return bool(gone)
+
+
+def lift(session: Session, runtime: Runtime, entry: OptOut, cause: Cause) -> bool:
+    """Take one entry off the list; False if it was gone, or is WhatsApp's."""
+    if entry.line_id != EVERY_LINE or not opt_outs.remove(session, [entry.id]):
+        return False
+    changed(session, runtime, Changed(entry.portal_id, EVERY_LINE, entry.phone, opted_out=False, cause=cause))
+    return True
+
+
+def by_action(
+    changes: Changes, runtime: Runtime, run: RunRow, line_id: int, client: Client, mode: str
+) -> dict[str, str]:
+    """Carry out the action `opt_out`; its result: whether marketing to this client is off now. mode: stop or allow."""
+    session, cause = changes.session, Cause(Source.ACTION, runtime.clock(), run_id=run.id)
+    carry_out = stop if mode == "stop" else allow
+    carry_out(session, runtime, run.portal_id, client, cause)
+    holding = {entry.line_id for entry in opt_outs.entries(session, [run.portal_id], client.keys)}
+    return {"opted_out": "Y" if holding & {EVERY_LINE, line_id} else "N"}
+
+
+def said(
+    session: Session,
+    runtime: Runtime,
+    line: Line,
+    conversations: Sequence[Conversation],
+    reply: Reply,
+    values: dict[str, Any],
+    run: RunRow | None,
+) -> None:
+    """A client has written or tapped something, which is stored already: it may be a stop or a start word.
+
+    conversations: the client's on this line, the reply's own first. values: of the reply. run: the run that it ends.
+    """
+    texts = (values["reply_text"], values["reply_id"] if reply.type != "text" else "")
+    if reply.type not in _WORDY or min(map(len, filter(None, texts)), default=words.LONGEST + 1) > words.LONGEST:
+        return
+    policy = Policy.of(session.scalars(_POLICY, {"id": line.portal_id}).one())
+    word = words.find(policy, texts)
+    if word is None or _has_said_more(session, policy, conversations, reply):
+        return
+    own = conversations[0]
+    cause = Cause(
+        Source.WORD if reply.type == "text" else Source.BUTTON,
+        reply.at,
+        why=word.said,
+        run_id=run.id if run else None,
+        reply_id=reply.id,
+        conversation_id=own.id,
+    )
+    carry_out = stop if word.is_stop else allow
+    carry_out(session, runtime, line.portal_id, Client.of(runtime, own.phone, conversations), cause)
+
+
+def _has_said_more(session: Session, policy: Policy, conversations: Sequence[Conversation], reply: Reply) -> bool:
+    """Whether a later word of the client has come before this one: webhooks keep no order."""
+    ids = [one.id for one in conversations]
+    return any(
+        words.find(policy, (other.content["values"]["reply_text"], other.content["values"]["reply_id"]))
+        for other in session.scalars(_REPLIES, {"ids": ids})
+        if other.at > reply.at and other.content
+    )
+
+
+def failed(changes: Changes, runtime: Runtime, message: MessageRow) -> None:
+    """A message's status has risen: WhatsApp may have said that the client has stopped this line's marketing."""
+    if (
+        message.status != MessageStatus.FAILED
+        or message.error_code not in STOPPED_MARKETING
+        or not message.client.phone
+    ):
+        return
+    cause = Cause(Source.PROVIDER, message.failed_at or runtime.clock(), why=message.error_code, run_id=message.run_id)
+    client = Client.of(runtime, message.client.phone)
+    stop(changes.session, runtime, message.portal_id, client, cause, message.line_id)
+
+
+def preferred(
+    session: Session,
+    runtime: Runtime,
+    line: Line,
+    phone: str,
+    conversations: Sequence[Conversation],
+    stops: bool,
+    at: datetime,
+) -> None:
+    """The client has stopped this line's marketing in WhatsApp, or allowed it again."""
+    cause = Cause(Source.PROVIDER, at, conversation_id=conversations[0].id if conversations else None)
+    carry_out = stop if stops else allow
+    carry_out(session, runtime, line.portal_id, Client.of(runtime, phone, conversations), cause, line.id)
+
+
+# Statements are made once: building a statement takes longer than running it.
+_POLICY = select(Portal).where(Portal.id == bindparam("id")).options(load_only(Portal.id, Portal.policy))
+_REPLIES = select(Reply).where(among(Reply.conversation_id, "ids")).order_by(Reply.id.desc()).limit(RECENT)

@@ -1,0 +1,131 @@
+"""A file of phones that somebody brings along from elsewhere: CSV or plain text → numbers, and why a row has none."""
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from activities import phones
+from messaging.policy.consent import Cause, Client, stop_all
+from messaging.runtime import Runtime
+
+MOST_BYTES = 1024 * 1024
+MOST_ROWS = 10_000
+#: Entries written in one transaction.
+GROUP = 500
+#: Characters of a bad row that are shown.
+SHOWN = 60
+_FEWEST_DIGITS = 7
+_DELIMITERS = ";\t,"
+#: A column is that of the phones if its head holds one of these.
+_HEADS = ("phone", "mobile", "whatsapp", "number", "телефон", "номер", "моб", "тел")
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """line: of the file, from 1. text: the row, shortened. reason: `no_phone` or `not_a_phone`."""
+
+    line: int
+    text: str
+    reason: str
+
+
+@dataclass
+class PhoneList:
+    """phones: digits, each once, in the file's order. rows: that are not empty, the head excepted."""
+
+    phones: list[str] = field(default_factory=list)
+    rows: int = 0
+    repeated: int = 0
+    bad: list[BadRow] = field(default_factory=list)
+
+
+class Unreadable(Exception):
+    """Not a list of phones at all. code: `empty`, `too_large`, `too_long`, `not_text`."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def read(content: bytes, region: str) -> PhoneList:
+    """Read a file. region: of numbers without a country code. Raises Unreadable."""
+    text = _decoded(content)
+    rows = [(line, cells) for line, cells in _rows(text) if any(cells)]
+    if len(rows) > MOST_ROWS + 1:
+        raise Unreadable("too_long")
+    column = _phone_column(rows[0][1]) if rows else None
+    if rows and (column is not None or not any(map(_has_digits, rows[0][1]))):
+        rows = rows[1:]
+    if not rows:
+        raise Unreadable("empty")
+    found = PhoneList(rows=len(rows))
+    known: dict[str, None] = {}
+    for line, cells in rows:
+        numbers = _numbers(cells, column, region)
+        if not numbers:
+            shown = " ".join(filter(None, cells))[:SHOWN]
+            has_digits = any(map(_has_digits, cells))
+            found.bad.append(BadRow(line, shown, "not_a_phone" if has_digits else "no_phone"))
+        found.repeated += sum(number in known for number in numbers)
+        known.update(dict.fromkeys(numbers))
+    found.phones = list(known)
+    return found
+
+
+def put_on_list(runtime: Runtime, portal_id: int, numbers: Sequence[str], cause: Cause) -> int:
+    """Put these clients on the portal's list; how many did not stand there. A second time changes nothing."""
+    new = 0
+    for start in range(0, len(numbers), GROUP):
+        clients = [Client.of(runtime, number) for number in numbers[start : start + GROUP]]
+        new += runtime.db.write_again(
+            lambda session, clients=clients: stop_all(session, runtime, portal_id, clients, cause)  # type: ignore[misc]
+        )
+    return new
+
+
+def _decoded(content: bytes) -> str:
+    if len(content) > MOST_BYTES:
+        raise Unreadable("too_large")
+    if not content.strip():
+        raise Unreadable("empty")
+    if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return content.decode("utf-16", "replace")
+    if b"\0" in content or content.startswith(b"PK\x03\x04"):
+        raise Unreadable("not_text")  # a workbook, say
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        return content.decode("cp1251", "replace")
+
+
+def _rows(text: str) -> Iterable[tuple[int, list[str]]]:
+    """Line and cells of each row, cut where the file is cut: by the separator that its first lines have most."""
+    head = text[:4096]
+    delimiter = max(_DELIMITERS, key=head.count)
+    for number, line in enumerate(text.splitlines(), 1):
+        try:
+            cells = next(csv.reader([line], delimiter=delimiter), [])
+        except csv.Error:
+            cells = [line]
+        yield number, [cell.strip() for cell in cells]
+
+
+def _phone_column(head: Sequence[str]) -> int | None:
+    """Which column holds the phones by its head; None if no head says so."""
+    if any(map(_has_digits, head)):
+        return None
+    named = (number for word in _HEADS for number, cell in enumerate(head) if word in cell.casefold())
+    return next(named, None)
+
+
+def _numbers(cells: Sequence[str], column: int | None, region: str) -> list[str]:
+    """The phones of a row: in its column, else in all its cells if they hold nothing else, else the first one."""
+    if column is not None:
+        cells = cells[column : column + 1]
+    filled = [cell for cell in cells if cell]
+    found = [number for cell in filled if _has_digits(cell) and (number := phones.digits(cell, region))]
+    return list(dict.fromkeys(found if len(found) == len(filled) else found[:1]))
+
+
+def _has_digits(cell: str) -> bool:
+    return sum(character.isdecimal() for character in cell) >= _FEWEST_DIGITS

@@ -1,0 +1,294 @@
+"""Consent and caps: who is written to no more, from when on, and what still goes (contract sections 9 and 14)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from messaging.lines import lines
+from messaging.policy import consent
+from messaging.policy.consent import Changed
+from messaging.store.models import Line, Message, Portal
+from messaging.store.opt_outs import OptOut
+from tests.flows.scenes import (
+    OLGA,
+    ONE_DATABASE,
+    PHONES,
+    ending,
+    endings,
+    gupshup_control,
+    jump_clock,
+    open_windows,
+    post_webhook,
+    send_attempts,
+    start_each,
+    template_robot,
+    text_payload,
+    text_robot,
+)
+from tests.support.world import World, returned
+
+HELD = ("failed", "opted_out")
+CAPPED = ("failed", "marketing_cap")
+SENT = ("accepted", "")
+
+
+@pytest.fixture
+def shop(shop: World) -> World:
+    for name, category in (("sale", "MARKETING"), ("code", "AUTHENTICATION")):
+        add_template(shop, name, category)
+    return shop
+
+
+@pytest.fixture
+def heard(monkeypatch: pytest.MonkeyPatch) -> list[Changed]:
+    """What observers are told."""
+    told: list[Changed] = []
+    monkeypatch.setattr(consent, "OBSERVERS", (lambda _session, _runtime, change: told.append(change),))
+    return told
+
+
+def add_template(world: World, name: str, category: str) -> None:
+    made = {"name": name, "language": "ru", "category": category, "body": "Скидки для вас."}
+    gupshup_control(world, f"apps/{world.gupshup_app['app_name']}/templates", made)
+
+
+def sale_robot(phone: str = OLGA, **more: Any) -> tuple[str, dict[str, Any]]:
+    return template_robot(phone, template="sale", **more)
+
+
+def action_robot(phone: str = OLGA, **more: Any) -> tuple[str, dict[str, Any]]:
+    return "robot.opt_out", {"phone": phone, **more}
+
+
+def run_each(world: World, *robots: tuple[str, dict[str, Any]]) -> list[tuple[str, str]]:
+    """Start a workflow for each robot; how they ended."""
+    flows = start_each(world, *robots)
+    jump_clock(world, 2, 2, 2, 2)
+    return endings(flows)
+
+
+def says(world: World, text: str, phone: str = OLGA, **more: Any) -> None:
+    world.client_replies(phone, text, **more)
+    jump_clock(world, 1)
+
+
+def entries(world: World) -> list[OptOut]:
+    with world.runtime.db.read() as session:
+        return list(session.scalars(select(OptOut).order_by(OptOut.id)))
+
+
+def set_policy(world: World, **values: Any) -> None:
+    with world.runtime.db.write() as session:
+        session.execute(update(Portal).values(policy=values))
+
+
+def test_after_stop_only_service_templates_go_until_the_client_starts_again(shop: World, heard: list[Changed]) -> None:
+    says(shop, " Стоп! 🙏")
+    robots = (sale_robot(), text_robot(), template_robot(), template_robot(template="code"), sale_robot(PHONES[0]))
+    assert run_each(shop, *robots) == [HELD, HELD, SENT, SENT, SENT]
+    set_policy(shop, stops_utility=True)
+    assert run_each(shop, template_robot(), template_robot(template="code")) == [HELD, HELD]
+    says(shop, "СТАРТ")
+    assert run_each(shop, sale_robot(), text_robot(), template_robot()) == [SENT, SENT, SENT]
+    assert [(one.opted_out, one.cause.source, one.cause.why) for one in heard] == [
+        (True, "word", "Стоп! 🙏"),
+        (False, "word", "СТАРТ"),
+    ]
+    assert entries(shop) == []
+
+
+def test_a_refusal_says_since_when_why_and_what_to_do(shop: World) -> None:
+    says(shop, "Отписаться")
+    flow = shop.robots_start(sale_robot())
+    jump_clock(shop, 2)
+    error = returned(flow)["error_text"]
+    assert error.startswith(
+        "Ничего не отправлено: клиент отказался от сообщений 23.11.2026 (клиент написал «Отписаться»)"
+    )
+    assert "«start»" in error
+    assert "на странице приложения «Отказы»" in error
+    assert returned(flow)["sent_to"] == ""
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    "text",
+    [
+        "стоп, машина не приедет",
+        "не стоп",
+        "отмена",
+        "cancel",
+        "end",
+        "нет",
+        "stop " * 30,
+        "🙏",
+    ],
+)
+def test_what_stops_nothing(shop: World, text: str) -> None:
+    says(shop, text)
+    assert entries(shop) == []
+
+
+@ONE_DATABASE
+def test_yes_starts_nothing(shop: World) -> None:
+    says(shop, "stop")
+    for text in ("да", "yes", "Ок"):
+        says(shop, text)
+    assert len(entries(shop)) == 1
+
+
+@ONE_DATABASE
+def test_a_button_stops_by_its_id_or_its_title(shop: World) -> None:
+    set_policy(shop, stop_words=["no_ads", "Остановить рекламу"], start_words=["start"])
+    open_windows(shop, OLGA, PHONES[0])
+    buttons = {"text": "Писать вам?", "buttons": ["Да|yes", "Больше не надо|no_ads", "Остановить рекламу|2"]}
+    shop.robots_start(("robot.send_buttons", {**buttons, "phone": OLGA}))
+    shop.robots_start(("robot.send_buttons", {**buttons, "phone": PHONES[0]}))
+    jump_clock(shop, 2)
+    says(shop, "", type="button", title="Больше не надо", context_gs_id=shop.sent[0].id)
+    says(shop, "", PHONES[0], type="button", title="Остановить рекламу", context_gs_id=shop.sent[1].id)
+    assert [(entry.source, entry.why) for entry in entries(shop)] == [
+        ("button", "no_ads"),
+        ("button", "Остановить рекламу"),
+    ]
+
+
+def test_a_stop_word_overtakes_a_message_that_waits(shop: World) -> None:
+    """Planned, but its turn has not come: it ends with its run and never leaves."""
+    open_windows(shop)
+    lines.pause(shop.runtime, shop.line.id)
+    flows = start_each(shop, text_robot(until="read"), sale_robot(), template_robot())
+    jump_clock(shop, 2)
+    assert endings(flows) == [("", "")] * 3
+    says(shop, "stop")
+    lines.unpause(shop.runtime, shop.line.id)
+    jump_clock(shop, 2, 2)
+    assert endings(flows) == [HELD, HELD, SENT]
+    assert len(shop.sent) == 1
+    assert [(row.status, row.error_code) for row in shop.stored_rows(Message)][:2] == [("dropped", "opted_out")] * 2
+
+
+def test_twenty_repeats_in_any_order_and_a_killed_worker_change_nothing(shop: World, heard: list[Changed]) -> None:
+    words = [
+        text_payload(OLGA, "стоп", id="in.1"),
+        text_payload(OLGA, "старт", id="in.2"),
+        text_payload(OLGA, "стоп", id="in.3"),
+    ]
+    for number in range(20):
+        for late, payload in enumerate(words[::-1] if number % 2 else words):
+            at = shop.now + timedelta(seconds=words.index(payload))
+            post_webhook(shop, payload, kind="message", timestamp=int(at.timestamp() * 1000))
+            if late == number % 3:
+                shop.replace_worker()
+        jump_clock(shop, 40)
+    assert [entry.why for entry in entries(shop)] == ["стоп"]
+    assert [one.opted_out for one in heard] == [True, False, True]
+    assert run_each(shop, sale_robot()) == [HELD]
+
+
+@ONE_DATABASE
+def test_a_late_stop_does_not_undo_a_later_start(shop: World) -> None:
+    for text, seconds in (("старт", 5), ("стоп", 0)):
+        at = int((shop.now + timedelta(seconds=seconds)).timestamp() * 1000)
+        post_webhook(shop, text_payload(OLGA, text), kind="message", timestamp=at)
+        jump_clock(shop, 1)
+    assert entries(shop) == []
+
+
+def test_what_the_client_stops_in_whatsapp_holds_for_that_line_and_only_the_client_lifts_it(
+    shop: World, heard: list[Changed]
+) -> None:
+    shop.set_gupshup_faults(destinations={OLGA: {"code": 131050}}, duplicate=True)
+    run_each(shop, sale_robot())
+    shop.set_gupshup_faults(destinations={OLGA: None}, duplicate=False)
+    first = shop.line.id
+    shop.connect_line("second", "79001112244")
+    add_template(shop, "sale", "MARKETING")
+    open_windows(shop)
+    says(shop, "старт")
+    robots = [sale_robot(line=str(first)), template_robot(line=str(first)), sale_robot(line=str(shop.line.id))]
+    assert run_each(shop, *robots, action_robot(mode="allow", line=str(first))) == [HELD, SENT, SENT, ("ok", "")]
+    assert [(entry.line_id, entry.source) for entry in entries(shop)] == [(first, "provider")]
+    with shop.runtime.db.read() as session:
+        line = session.get_one(Line, first)
+    post_webhook(
+        shop, {"phone": OLGA, "preference": "resume", "category": "marketing"}, kind="preference-event", line=line
+    )
+    jump_clock(shop, 1)
+    assert run_each(shop, robots[0]) == [SENT]
+    assert [(one.opted_out, one.line_id) for one in heard] == [(True, first), (False, first)]
+
+
+@ONE_DATABASE
+def test_a_session_message_answers_a_client_who_only_stopped_marketing(shop: World) -> None:
+    open_windows(shop)
+    gupshup_control(shop, "preference", {"app": "acmeshop", "phone": OLGA, "preference": "stop"})
+    jump_clock(shop, 1)
+    assert run_each(shop, text_robot(), sale_robot()) == [SENT, HELD]
+
+
+def test_the_action_stops_and_allows_and_says_what_holds(shop: World, heard: list[Changed]) -> None:
+    for robots, answers in (
+        ([action_robot()], ["Y"]),
+        ([action_robot(mode="stop"), action_robot(mode="stop")], ["Y", "Y"]),
+        ([action_robot(mode="allow")], ["N"]),
+        ([action_robot(mode="allow")], ["N"]),
+    ):
+        flows = start_each(shop, *robots)
+        jump_clock(shop, 2)
+        assert [returned(flow) for flow in flows] == [
+            {"status": "ok", "error_code": "", "error_text": "", "opted_out": answer} for answer in answers
+        ]
+    assert [(one.opted_out, one.cause.source) for one in heard] == [(True, "action"), (False, "action")]
+    assert send_attempts(shop) == []
+    assert ending(shop.robot_runs("robot.opt_out", phone="12"))[0] == "failed"
+
+
+def test_two_spellings_are_one_client(shop: World) -> None:
+    today, before = "5215512345678", "525512345678"
+    says(shop, "stop", before)
+    assert run_each(shop, sale_robot(f"+{today}"), sale_robot(f"+{before}")) == [HELD, HELD]
+    assert run_each(shop, action_robot(f"+{today}", mode="allow")) == [("ok", "")]
+    assert entries(shop) == []
+
+
+# --- caps ---------------------------------------------------------------------------------------------------------------------
+
+
+def test_at_most_two_marketing_templates_in_a_row(shop: World) -> None:
+    assert run_each(shop, *[sale_robot()] * 4, sale_robot(PHONES[0])) == [SENT, SENT, CAPPED, CAPPED, SENT]
+    assert run_each(shop, sale_robot(), template_robot()) == [CAPPED, SENT]
+    open_windows(shop)
+    assert run_each(shop, sale_robot()) == [SENT]
+    set_policy(shop, cap_in_a_row=0)
+    assert run_each(shop, *[sale_robot()] * 3) == [SENT] * 3
+
+
+def test_the_cap_counts_over_all_lines_and_a_word_on_any_of_them_resets_it(shop: World) -> None:
+    first = str(shop.line.id)
+    assert run_each(shop, *[sale_robot(line=first)] * 2) == [SENT, SENT]
+    shop.connect_line("second", "79001112244")
+    add_template(shop, "sale", "MARKETING")
+    second = str(shop.line.id)
+    assert run_each(shop, sale_robot(line=second)) == [CAPPED]
+    open_windows(shop)
+    assert run_each(shop, sale_robot(line=first), sale_robot(line=second), sale_robot(line=first)) == [
+        SENT,
+        SENT,
+        CAPPED,
+    ]
+
+
+def test_after_131049_the_client_gets_no_marketing_for_a_day(shop: World) -> None:
+    shop.set_gupshup_faults(destinations={OLGA: {"code": 131049}})
+    run_each(shop, sale_robot())
+    shop.set_gupshup_faults(destinations={OLGA: None})
+    assert run_each(shop, sale_robot(), template_robot()) == [CAPPED, SENT]
+    open_windows(shop)
+    assert run_each(shop, sale_robot()) == [CAPPED]
+    shop.now += timedelta(hours=24)
+    assert run_each(shop, sale_robot()) == [SENT]
