@@ -109,7 +109,14 @@ def _timeout(run: Run, message: Message | None) -> Text:
     if run.action.startswith("send_") and (message is None or message.status == MessageStatus.DROPPED):
         return TIMEOUT_UNSENT
     minutes = round((run.deadline_at - run.stored_at).total_seconds() / 60)
-    return TIMEOUT.format(until=UNTIL[run.until if message else OutcomeKind.REPLIED], minutes=minutes)
+    return TIMEOUT.format(until=UNTIL[awaited(run, message)], minutes=minutes)
+
+
+def awaited(run: Run, message: Message | None) -> str:
+    """What a run waits for, or has waited for: a key of UNTIL."""
+    if message is not None or run.awaits_message_id is not None:
+        return run.until
+    return OutcomeKind.DELIVERED if run.action == "wait_delivery" else OutcomeKind.REPLIED
 
 
 def explained(code: str, error_text: str, language: str, line: str = "", reason: str = "") -> Text:
