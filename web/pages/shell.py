@@ -28,6 +28,7 @@ SECTIONS: dict[str, LazyString] = {
     "robots": _l("Robots"),
     "templates": _l("Templates"),
     "messages": _l("Messages"),
+    "rules": _l("Sending rules"),
     "health": _l("Health"),
     "doctor": _l("Doctor"),
     "help": _l("Help"),
