@@ -58,7 +58,8 @@ VALUES: Mapping[str, Text] = {
     "reply_from": Text("the client's phone as WhatsApp writes it", "телефон клиента так, как его пишет WhatsApp"),
     "window_open": Text("`Y` or `N`", "`Y` — открыто, `N` — закрыто"),
     "window_until": Text(
-        "ISO 8601 with time zone; empty if the window is closed", "ISO 8601 с часовым поясом; пусто, если окно закрыто"
+        "until when the client may be written to freely, ISO 8601 with time zone; empty if the window is closed",
+        "до какого времени клиенту можно писать свободно, ISO 8601 с часовым поясом; пусто, если окно закрыто",
     ),
     "minutes_left": Text("a whole number; 0 if the window is closed", "целое число; 0, если окно закрыто"),
 }
