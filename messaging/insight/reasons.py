@@ -79,6 +79,18 @@ _WITHOUT_VALUES = {
         "The list cannot be sent like this. Correct its rows in the robot.",
         "Такой список отправить нельзя. Исправьте его строки в роботе.",
     ),
+    "quiet_hours": Text(
+        "Nothing was sent: these were quiet hours where the client is. Let the robot send when they end (field “In quiet "
+        "hours”), or change the hours in the app, on the page “Sending rules”.",
+        "Не отправлено: у клиента были тихие часы. Выберите в роботе отправку после тихих часов (поле «В тихие часы») или "
+        "измените часы в приложении, на странице «Правила отправки».",
+    ),
+    "message_not_found": Text(
+        "There is no such message on this portal. In the robot's field “Message ID”, insert “Message ID” from the result of "
+        "an earlier WhatsApp robot of this workflow.",
+        "Такого сообщения на этом портале нет. Вставьте в поле «ID сообщения» «ID сообщения» из результата робота WhatsApp, "
+        "который стоит в процессе раньше.",
+    ),
     "limit_reached": Text(
         "The portal started too many robots at once, or its files fill their space. Start fewer robots at a time, or send "
         "fewer files.",

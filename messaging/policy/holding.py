@@ -32,16 +32,18 @@ from messaging.store.types import UTCDateTime
 log = structlog.get_logger(__name__)
 
 
-def release_if_open(
-    session: Session, lines: Mapping[int, Line], conversation_ids: Collection[int], now: datetime
-) -> None:
-    """Queue what waits for these clients' words, if their windows are open by now."""
-    if not conversation_ids:
-        return
-    for conversation in session.scalars(_CONVERSATIONS, {"ids": list(conversation_ids)}):
-        until = window_until(conversation, lines[conversation.line_id], now)
+def release_if_open(session: Session, line: Line, conversations: Iterable[Conversation], now: datetime) -> None:
+    """Queue what waits for the words of these clients of a line, if their windows are open by now."""
+    for conversation in conversations:
+        until = window_until(conversation, line, now)
         if until is not None:
             session.execute(_RELEASED_BY_WORDS, {"conversation": conversation.id, "now": now, "until": until})
+
+
+def look_again(session: Session, lines: Mapping[int, Line], conversation_ids: Collection[int], now: datetime) -> None:
+    """A message has just been held for each of these clients, who may have written since their windows were looked at."""
+    for conversation in session.scalars(_CONVERSATIONS, {"ids": list(conversation_ids)}) if conversation_ids else ():
+        release_if_open(session, lines[conversation.line_id], [conversation], now)
 
 
 def release_due(session: Session, shards: Iterable[int], now: datetime) -> int:

@@ -253,7 +253,7 @@ class Applying:
             return EventState.UNHANDLED  # who wrote is known by an id alone, which no event has connected with a phone
         self._touch(theirs, row, event)
         if event.renews_window:
-            self._release(line, theirs)
+            holding.release_if_open(self.session, line, theirs, self.runtime.clock())
         conversation = theirs[0]
         values = replies.values_of(event, message) | {"reply_from": event.phone or conversation.phone}
         reply = Reply(
@@ -303,12 +303,6 @@ class Applying:
     def _first_words(self, line: Line, event: webhooks.Reply) -> list[Conversation]:
         """The conversation of a client who was not known; none without a phone."""
         return [new_conversation(self.session, self.runtime, line.id, event.phone)] if event.phone else []
-
-    def _release(self, line: Line, conversations: Iterable[Conversation]) -> None:
-        """What was held until this client writes may leave."""
-        self.session.flush()
-        ids = [conversation.id for conversation in conversations]
-        holding.release_if_open(self.session, {line.id: line}, ids, self.runtime.clock())
 
     def _touch(self, conversations: Iterable[Conversation], row: EventRow, event: webhooks.Reply) -> None:
         """The client has written. The 24-hour window begins again, if this reply renews it."""

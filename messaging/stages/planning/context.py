@@ -123,7 +123,7 @@ class PlanningContext:
             )
         planned = [*self.messages, *self.again.values()]
         waiting = {message["conversation_id"] for message in planned if message["hold"] == Hold.WINDOW}
-        holding.release_if_open(self.session, self.lines, waiting, self.runtime.clock())
+        holding.look_again(self.session, self.lines, waiting, self.runtime.clock())
         self.messages, self.again = [], {}
 
 
@@ -174,6 +174,7 @@ def _start(changes: Changes, runtime: Runtime, run: RunRow, planned: Planned, ar
     else:
         columns = _columns(run, conversation.id, planned, runtime.clock())
         if run.message is not None:
+            del columns["created_at"]
             around.again[run.message.id] = columns
         else:
             around.messages.append(columns)

@@ -50,7 +50,7 @@ class Fallback {
     this._place = make('div');
     this._words = problemLine('f-fallback_template-error');
     this._variables = make('div', { class: 'fallback-variables' });
-    this._phone = phone({ texts: form.texts });
+    this._phone = phone({ texts: { ...form.texts, 'phone.label': say(form.texts, 'closed.phone') } });
     this._screen = make('div', { class: 'fallback-phone', hidden: true }, this._phone.element);
     this.element = make('div', { class: 'fallback' }, this._place, this._words.element, this._variables, this._screen);
     this.choice = choice(form, 'if_closed', () => this._show());
