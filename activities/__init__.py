@@ -16,6 +16,7 @@ from activities.send_list import SendList
 from activities.send_location import SendLocation
 from activities.send_template import SendTemplate
 from activities.send_text import SendText
+from activities.wait_delivery import WaitDelivery
 from activities.wait_reply import WaitReply
 from bx24.i18n import Text
 from bx24.properties import Properties
@@ -29,6 +30,7 @@ _ALL: tuple[Action, ...] = (
     SendContact(),
     SendLocation(),
     WaitReply(),
+    WaitDelivery(),
     CheckWindow(),
     OptOut(),
 )

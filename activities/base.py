@@ -33,9 +33,16 @@ UNTIL: dict[str, Text] = {
     "replied": Text("the client has replied", "клиент ответил"),
 }
 
+QUIET: dict[str, Text] = {
+    "send": Text("send all the same", "отправить всё равно"),
+    "hold": Text("send when they end", "отправить, когда закончатся"),
+    "drop": Text("do not send", "не отправлять"),
+}
+
 #: Code → title, or (title, type) of a result that is no string.
 Results = Mapping[str, Text | tuple[Text, str]]
 
+WINDOW_UNTIL = Text("Window open until", "Окно открыто до")
 STATUS_RESULTS: dict[str, Text] = {
     "status": Text("Outcome", "Результат"),
     "error_code": Text("Error code", "Код ошибки"),
@@ -47,6 +54,7 @@ SEND_RESULTS: dict[str, Text] = {
     "sent_at": Text("Sent at", "Время отправки"),
     "delivered_at": Text("Delivered at", "Время доставки"),
     "read_at": Text("Read at", "Время прочтения"),
+    "window_until": WINDOW_UNTIL,
 }
 REPLY_RESULTS: dict[str, Text] = {
     "reply_type": Text("Reply: kind", "Ответ: вид"),
@@ -125,6 +133,8 @@ class Plan:
     accept: replies that count, compared without case and surrounding space; empty: any.
     choices: (id, title) of the message's buttons or rows, in order; what a tap on them means.
     note: something the workflow log should say besides the outcome.
+    waits_for_window: while the client's window is closed, the message is held until the client writes; else it is refused.
+    quiet: what happens to it in the portal's quiet hours, a key of QUIET.
     values: results known at once; such a run sends nothing and waits for nothing.
     consent: "stop" or "allow" messages to the client; likewise, and its result is known when that is done.
     """
@@ -135,6 +145,8 @@ class Plan:
     accept: tuple[str, ...] = ()
     choices: Choices = ()
     note: Text | None = None
+    waits_for_window: bool = False
+    quiet: str = "send"
     values: Mapping[str, Any] | None = None
     consent: str = ""
 
@@ -151,8 +163,23 @@ def wait_minutes_field() -> fields.Integer:
     )
 
 
-class Sending(Properties):
-    """The ending of every send: when the workflow goes on."""
+def quiet_field() -> fields.String:
+    """What happens to a message in the portal's quiet hours."""
+    return fields.String(
+        load_default="send",
+        validate=validate.OneOf(list(QUIET), labels=list(QUIET.values())),  # type: ignore[arg-type]  # labels are Texts
+        metadata={
+            "title": Text("In quiet hours", "В тихие часы"),
+            "hint": Text(
+                "By the client's own time. The hours are set in the app, on the page “Sending rules”",
+                "По времени клиента. Часы задаются в приложении, на странице «Правила отправки»",
+            ),
+        },
+    )
+
+
+class Until(Properties):
+    """When the workflow goes on after a send."""
 
     until = fields.String(
         load_default="accepted",
@@ -167,6 +194,12 @@ class Sending(Properties):
     wait_minutes = wait_minutes_field()
 
 
+class Sending(Until):
+    """The ending of a send that may leave at any time: a template."""
+
+    quiet = quiet_field()
+
+
 class Nothing(Properties):
     """No fields: of an action that has no content, or ends at once."""
 
@@ -177,6 +210,8 @@ class Action:
     name: ClassVar[str]
     title: ClassVar[Text]
     description: ClassVar[Text]
+    #: Whether its card asks for a line and a phone.
+    is_addressed: ClassVar[bool] = True
     Content: ClassVar[type[Properties]]
     Ending: ClassVar[type[Properties]]
     results: ClassVar[Results]
@@ -195,7 +230,7 @@ class Action:
         return self._schemas[to_whom]
 
     def _make_schema(self, to_whom: type[Properties]) -> Properties:
-        parts = (to_whom, self.Content, self.Ending)
+        parts = (*((to_whom,) if self.is_addressed else ()), self.Content, self.Ending)
         declared = {name: field for part in parts for name, field in part._declared_fields.items()}
         made: Properties = type(f"{self.name}_{to_whom.__name__}", (Properties,), dict(declared))()
         return made
@@ -219,17 +254,21 @@ class Action:
 class SendAction(Action):
     """An action that sends one message. It writes `message()`, or `compose()` where the message does not know its choices."""
 
-    Ending = Sending
+    Ending: ClassVar[type[Properties]] = Sending
     results: ClassVar[Results] = {**STATUS_RESULTS, **SEND_RESULTS, **REPLY_RESULTS}
 
     def make_plan(self, values: Mapping[str, Any], desk: Desk) -> Plan:
-        message, choices = self.compose(values, desk)
+        return self.plan_of(values, *self.compose(values, desk))
+
+    def plan_of(self, values: Mapping[str, Any], message: Message, choices: Choices) -> Plan:
+        """The plan to send this message, whatever the action's own would be."""
         return Plan(
             message,
             values["until"],
             timedelta(minutes=values["wait_minutes"]),
             choices=choices,
             note=self.note(message),
+            quiet=values["quiet"],
         )
 
     def compose(self, values: Mapping[str, Any], desk: Desk) -> tuple[Message, Choices]:
@@ -338,6 +377,7 @@ __all__ = [
     "SendAction",
     "Sending",
     "Shared",
+    "Until",
     "explain",
     "load",
     "too_long",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, ClassVar
 
-from activities.base import STATUS_RESULTS, Action, Desk, Nothing, Plan, Results
+from activities.base import STATUS_RESULTS, WINDOW_UNTIL, Action, Desk, Nothing, Plan, Results
 from bx24.i18n import Text
 
 
@@ -20,7 +20,7 @@ class CheckWindow(Action):
     results: ClassVar[Results] = {
         **STATUS_RESULTS,
         "window_open": Text("Window open (Y/N)", "Окно открыто (Y/N)"),
-        "window_until": Text("Window open until", "Окно открыто до"),
+        "window_until": WINDOW_UNTIL,
         "minutes_left": (Text("Minutes left", "Осталось минут"), "int"),
     }
 

@@ -31,6 +31,23 @@ CATALOGUE: dict[str, Text] = {
         "Окно 24 часа закрыто: клиент не писал больше суток. "
         "Отправьте шаблон (робот «WhatsApp: шаблон клиенту») или дождитесь сообщения клиента.",
     ),
+    "quiet_hours": Text(
+        "Nothing was sent: it is {time} where the client is, and quiet hours last from {from_} to {to}. Let the robot send "
+        "when they end (field “In quiet hours”), or change the hours in the app, on the page “Sending rules”.",
+        "Не отправлено: у клиента сейчас {time}, а тихие часы длятся с {from_} до {to}. Выберите в роботе отправку после тихих "
+        "часов (поле «В тихие часы») или измените часы в приложении, на странице «Правила отправки».",
+    ),
+    "message_not_found": Text(
+        "There is no message with the ID “{value}” on this portal. In the field “{field}”, insert “Message ID” from the result "
+        "of an earlier WhatsApp robot of this workflow.",
+        "Сообщения с ID «{value}» на этом портале нет. Вставьте в поле «{field}» «ID сообщения» из результата "
+        "робота WhatsApp, который стоит в процессе раньше.",
+    ),
+    "dropped": Text(
+        "Nothing was sent: the message was being held, and a person dropped it by hand. To send it after all, run the "
+        "robot again.",
+        "Не отправлено: сообщение ждало своего часа, и его отменили вручную. Если оно всё-таки нужно, запустите робота снова.",
+    ),
     "value_missing": Text(
         "The field “{field}” is empty. Fill it in. If it takes its value from the card, check that the card has one.",
         "Поле «{field}» пустое. Заполните его. Если значение берётся из карточки, проверьте, что оно там есть.",

@@ -5,8 +5,9 @@ from typing import Any
 
 from marshmallow import fields
 
-from activities.base import Desk, SendAction
+from activities.base import Desk
 from activities.errors import refused
+from activities.session import SessionAction
 from bx24.i18n import Text
 from bx24.properties import Properties
 from gupshup import messages
@@ -45,7 +46,7 @@ def footer_field() -> fields.String:
     )
 
 
-class SendButtons(SendAction):
+class SendButtons(SessionAction):
     name = "send_buttons"
     title = Text("WhatsApp: buttons", "WhatsApp: кнопки")
     description = Text(

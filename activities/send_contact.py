@@ -7,8 +7,9 @@ from typing import Any
 from marshmallow import fields
 
 from activities import phones
-from activities.base import Card, Desk, SendAction
+from activities.base import Card, Desk
 from activities.errors import refused
+from activities.session import SessionAction
 from bx24.i18n import Text
 from bx24.properties import Properties
 from gupshup import messages
@@ -19,7 +20,7 @@ _EMAIL = Text("Contact's e-mail", "E-mail контакта")
 _NOBODY = re.compile("(?:(?:C|CONTACT)_)?0*", re.IGNORECASE)
 
 
-class SendContact(SendAction):
+class SendContact(SessionAction):
     name = "send_contact"
     title = Text("WhatsApp: contact", "WhatsApp: контакт")
     description = Text(

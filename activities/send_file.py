@@ -6,8 +6,9 @@ from typing import Any
 from marshmallow import fields
 from marshmallow.validate import OneOf
 
-from activities.base import Desk, SendAction
+from activities.base import Desk
 from activities.errors import refused
+from activities.session import SessionAction
 from bx24.i18n import Text
 from bx24.properties import Properties
 from gupshup import messages
@@ -26,7 +27,7 @@ CAPTION_DROPPED = Text(
 )
 
 
-class SendFile(SendAction):
+class SendFile(SessionAction):
     name = "send_file"
     title = Text("WhatsApp: file", "WhatsApp: файл")
     description = Text(
@@ -72,7 +73,7 @@ class SendFile(SendAction):
         )
 
     def message(self, values: Mapping[str, Any], desk: Desk) -> messages.Message:
-        if desk.window_until() is None:
+        if desk.window_until() is None and values["if_closed"] == "fail":
             raise refused("window_closed")  # said before a file is fetched that could not be sent
         shared = desk.file(values["file"].strip(), values["kind"], values["file_name"].strip())
         return messages.File(shared.media, shared.url, values["caption"], shared.name)

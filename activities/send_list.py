@@ -5,15 +5,16 @@ from typing import Any
 
 from marshmallow import fields
 
-from activities.base import Desk, SendAction
+from activities.base import Desk
 from activities.errors import refused
 from activities.send_buttons import footer_field, header_field, text_field
+from activities.session import SessionAction
 from bx24.i18n import Text
 from bx24.properties import Properties
 from gupshup import messages
 
 
-class SendList(SendAction):
+class SendList(SessionAction):
     name = "send_list"
     title = Text("WhatsApp: list", "WhatsApp: список")
     description = Text(

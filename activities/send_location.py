@@ -7,8 +7,9 @@ from typing import Any
 from marshmallow import fields
 from marshmallow.validate import Range
 
-from activities.base import Desk, SendAction
+from activities.base import Desk
 from activities.errors import refused
+from activities.session import SessionAction
 from bx24.i18n import Text
 from bx24.properties import DecimalFloat, Properties, first
 from gupshup import messages
@@ -31,7 +32,7 @@ _PAIRS = (
 _AS_TYPED = str.maketrans({"−": "-", "–": "-", "°": None})
 
 
-class SendLocation(SendAction):
+class SendLocation(SessionAction):
     name = "send_location"
     title = Text("WhatsApp: location", "WhatsApp: геолокация")
     description = Text(

@@ -6,7 +6,8 @@ from typing import Any
 from marshmallow import fields
 
 from activities import macro, send_template
-from activities.base import Desk, SendAction
+from activities.base import Desk
+from activities.session import SessionAction
 from bx24.i18n import Text
 from bx24.properties import Properties
 from gupshup import messages
@@ -22,7 +23,7 @@ _WORDING = send_template.Wording(
 )
 
 
-class SendText(SendAction):
+class SendText(SessionAction):
     name = "send_text"
     title = Text("WhatsApp: text", "WhatsApp: текст")
     description = Text(
@@ -43,6 +44,9 @@ class SendText(SendAction):
     def compose(self, values: Mapping[str, Any], desk: Desk) -> tuple[messages.Message, messages.Choices]:
         found = macro.parse(values["text"])
         return send_template.compose(_call(found), desk) if found else super().compose(values, desk)
+
+    def is_template(self, values: Mapping[str, Any]) -> bool:
+        return macro.parse(values["text"]) is not None
 
     def message(self, values: Mapping[str, Any], desk: Desk) -> messages.Message:
         return messages.Text(values["text"])

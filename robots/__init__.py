@@ -36,6 +36,7 @@ ROBOTS: dict[str, tuple[Action, Text]] = {
         ("send_contact", Text("WhatsApp: contact to the client", "WhatsApp: контакт клиенту")),
         ("send_location", Text("WhatsApp: location to the client", "WhatsApp: геолокация клиенту")),
         ("wait_reply", Text("WhatsApp: wait for the client's reply", "WhatsApp: ждать ответ клиента")),
+        ("wait_delivery", Text("WhatsApp: wait for the message's delivery", "WhatsApp: ждать доставку сообщения")),
         (
             "check_window",
             Text("WhatsApp: is the client's 24-hour window open?", "WhatsApp: окно 24 часа с клиентом открыто?"),

@@ -4,15 +4,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from activities import ACTIONS
-from activities.base import Action, SendAction, Sending
+from activities.base import Action, SendAction, Until
 from activities.send_template import SendTemplate
 from bx24.i18n import Text
 from docs.tables.words import code, heads, table
 from robots import ROBOTS
 from web.settings.fields import properties
 
-#: What an action's own fields come between: to whom, and when the workflow goes on.
+#: What an action's own fields come between: to whom, when the workflow goes on, and when the message may leave.
 _ENDING = ("until", "wait_minutes")
+_RULES = ("if_closed", "fallback_template", "fallback_params", "quiet")
 _TO_WHOM = ("line", "phone")
 _FIELD, _CODE, _VALUE, _HINT = (
     Text("Field", "Поле"),
@@ -34,8 +35,11 @@ _LINES = Text("a line of the portal", "линия портала")
 
 
 def _own(action: Action, lang: str) -> list[dict[str, Any]]:
-    """The properties that only this action has."""
-    return [one for one in properties("robots", action, lang) if one["code"] not in (*_TO_WHOM, *_ENDING)]
+    """The properties that only this action has; `until` of one that sends nothing has statuses of its own."""
+    shared = [*_TO_WHOM, *_ENDING, *_RULES]
+    if not isinstance(action, SendAction):
+        shared.remove("until")
+    return [one for one in properties("robots", action, lang) if one["code"] not in shared]
 
 
 #: Names of the actions that have fields of their own, in the order of the robots' list.
@@ -68,9 +72,14 @@ def _window(action: Action) -> Text:
 def common_fields(lang: str) -> str:
     """Line and phone of all actions; when the workflow goes on, of the sends."""
     send = ACTIONS["send_text"]
-    assert issubclass(send.Ending, Sending)
+    assert issubclass(send.Ending, Until)
     shared = [one for one in properties("robots", send, lang) if one["code"] in (*_TO_WHOM, *_ENDING)]
     return _fields(shared, lang)
+
+
+def rules(lang: str) -> str:
+    """When a message may leave, of all sends; `quiet` alone of the template."""
+    return _fields([one for one in properties("robots", ACTIONS["send_text"], lang) if one["code"] in _RULES], lang)
 
 
 def own_fields(name: str) -> Callable[[str], str]:

@@ -14,6 +14,7 @@ _TABLE = re.compile(r"(<!-- table: ([^\n]+?) -->\n).*?(<!-- end of table -->)", 
 TABLES: dict[str, Callable[[str], str]] = {
     "actions": actions.overview,
     "fields of all": actions.common_fields,
+    "fields of sends": actions.rules,
     **{f"fields of {name}": actions.own_fields(name) for name in actions.WITH_FIELDS},
     "results of all": results.of_all,
     "results of sends": results.of_sends,

@@ -60,7 +60,8 @@ VALUES: Mapping[str, Text] = {
     "reply_from": Text("the client's phone as WhatsApp writes it", "телефон клиента так, как его пишет WhatsApp"),
     "window_open": Text("`Y` or `N`", "`Y` — открыто, `N` — закрыто"),
     "window_until": Text(
-        "ISO 8601 with time zone; empty if the window is closed", "ISO 8601 с часовым поясом; пусто, если окно закрыто"
+        "until when the client may be written to freely, ISO 8601 with time zone; empty if the window is closed",
+        "до какого времени клиенту можно писать свободно, ISO 8601 с часовым поясом; пусто, если окно закрыто",
     ),
     "opted_out": Text(
         "`Y` or `N`: whether the client's messages, or the marketing of this line, are stopped now",

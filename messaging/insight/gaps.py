@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 from bx24.i18n import Text
 from messaging.insight.steps import Step
 from messaging.store.models import Line, Message, Run
-from messaging.store.states import OutcomeKind
+from messaging.store.states import Hold, OutcomeKind
 
 _NO_REPLY = Text("the client did not answer", "клиент не отвечал")
 _VALUES_MISSING = Text("data was missing, we asked for it {n} times", "не хватало данных, запросов {n}")
@@ -17,6 +17,10 @@ _TRIED_AGAIN = Text(
 _EARLIER_MESSAGE = Text(
     "an earlier message to this client went first", "сначала ушло предыдущее сообщение этому клиенту"
 )
+_HELD: dict[str, Text] = {
+    Hold.WINDOW: Text("we waited until the client wrote", "ждали, пока клиент напишет"),
+    Hold.QUIET: Text("we waited for the end of quiet hours", "ждали конца тихих часов"),
+}
 _LINE_STOPPED = Text("the line was stopped", "линия была остановлена")
 _LINE_BUSY = Text(
     "the line was paused, or sent other messages first at its own pace",
@@ -55,7 +59,7 @@ class GapReasons:
         if after.at == message.created_at and self.run.plan_tries:
             return _VALUES_MISSING.format(n=self.run.plan_tries)
         if before.at == message.created_at and after.at == message.claimed_at:
-            return self._in_the_queue(message)
+            return _HELD.get(message.hold) or self._in_the_queue(message)
         return None
 
     def _on_the_way(self, message: Message, after: Step) -> Text | None:

@@ -10,7 +10,7 @@ from gupshup.refusals import refusal
 from messaging.insight.provider_events import masked
 from messaging.insight.steps import Step
 from messaging.store.models import Line, Message
-from messaging.store.states import MessageStatus
+from messaging.store.states import Hold, MessageStatus
 from messaging.system import logs
 
 
@@ -38,6 +38,10 @@ _ARRIVALS = (
     ),
     _Arrival("read_at", StatusKind.READ, Text("Read", "Прочитано"), "double-tick", "info"),
 )
+_HELD: dict[str, Text] = {
+    Hold.WINDOW: Text("Ready, but the 24-hour window was closed", "Готово, но окно 24 часа было закрыто"),
+    Hold.QUIET: Text("Ready, but these were quiet hours for the client", "Готово, но у клиента были тихие часы"),
+}
 _CONNECTION_BROKE = Text(
     "The connection broke after the request was written. The message may have left, so we do not send it again.",
     "Связь оборвалась после отправки. Сообщение могло уйти, поэтому сами мы его не повторяем.",
@@ -60,6 +64,10 @@ def message_steps(message: Message, line: Line | None, bodies: Mapping[StatusKin
 
 
 def _queued(message: Message, line: Line | None) -> Step:
+    if message.hold:
+        return Step(
+            message.created_at, _HELD[message.hold], "clock", raw=masked(message.payload) if message.payload else ""
+        )
     name = (line.name or line.app_name) if line else ""
     words = Text("In the queue of the line “{line}”", "В очереди линии «{line}»").format(line=name)
     return Step(message.created_at, words, "clock", raw=masked(message.payload) if message.payload else "")

@@ -72,8 +72,10 @@ class Query:
                 return [Run.outcome == OutcomeKind.TIMEOUT, ~refused]
             case MessageStatus.QUEUED:
                 return [Run.outcome == "", ~refused]
+            case MessageStatus.HELD:
+                return [Run.outcome == "", Run.id.in_(_having(portal_id, MessageStatus.HELD))]
             case OutcomeKind.UNKNOWN:
-                return [Run.id.in_(_unclear(portal_id)), Run.outcome.not_in(_DECIDED)]
+                return [Run.id.in_(_having(portal_id, MessageStatus.UNKNOWN)), Run.outcome.not_in(_DECIDED)]
             case _:
                 return [Run.outcome.not_in(_DECIDED)]
 
@@ -82,9 +84,12 @@ class Query:
         if self.status == MessageStatus.QUEUED:
             waiting = (MessageStatus.QUEUED, MessageStatus.SENDING)
             return or_(Message.id.is_(None), *(Message.status == status for status in waiting))
-        return Message.status == self.status if self.reads_messages else None
+        if not self.reads_messages:
+            return None
+        # Runs without a message of their own have waited for another's.
+        return or_(Message.status == self.status, Message.id.is_(None) & (Run.outcome == self.status))
 
 
-def _unclear(portal_id: int) -> Select[int | None]:
-    """Runs of messages of which nobody knows whether they were sent."""
-    return select(Message.run_id).where(Message.shard == shard_of(portal_id), Message.status == MessageStatus.UNKNOWN)
+def _having(portal_id: int, status: MessageStatus) -> Select[int | None]:
+    """Runs of messages with a status that few have, and that has an index of its own."""
+    return select(Message.run_id).where(Message.shard == shard_of(portal_id), Message.status == status)

@@ -101,6 +101,18 @@ _WITHOUT_VALUES = {
         "Рекламы клиенту пока достаточно. Дождитесь его сообщения или отправьте сервисный шаблон. Пределы задаются "
         "на странице приложения «Отказы».",
     ),
+    "quiet_hours": Text(
+        "Nothing was sent: these were quiet hours where the client is. Let the robot send when they end (field “In quiet "
+        "hours”), or change the hours in the app, on the page “Sending rules”.",
+        "Не отправлено: у клиента были тихие часы. Выберите в роботе отправку после тихих часов (поле «В тихие часы») или "
+        "измените часы в приложении, на странице «Правила отправки».",
+    ),
+    "message_not_found": Text(
+        "There is no such message on this portal. In the robot's field “Message ID”, insert “Message ID” from the result of "
+        "an earlier WhatsApp robot of this workflow.",
+        "Такого сообщения на этом портале нет. Вставьте в поле «ID сообщения» «ID сообщения» из результата робота WhatsApp, "
+        "который стоит в процессе раньше.",
+    ),
     "limit_reached": Text(
         "A limit is reached: of robots started at once, of the space for files, or of clients the line may write to first in "
         "24 hours. The message's page says which. Start fewer robots at a time, send fewer files, or wait until tomorrow.",
@@ -132,7 +144,14 @@ def _timeout(run: Run, message: Message | None) -> Text:
     if run.action.startswith("send_") and (message is None or message.status == MessageStatus.DROPPED):
         return TIMEOUT_UNSENT
     minutes = round((run.deadline_at - run.stored_at).total_seconds() / 60)
-    return TIMEOUT.format(until=UNTIL[run.until if message else OutcomeKind.REPLIED], minutes=minutes)
+    return TIMEOUT.format(until=UNTIL[awaited(run, message)], minutes=minutes)
+
+
+def awaited(run: Run, message: Message | None) -> str:
+    """What a run waits for, or has waited for: a key of UNTIL."""
+    if message is not None or run.awaits_message_id is not None:
+        return run.until
+    return OutcomeKind.DELIVERED if run.action == "wait_delivery" else OutcomeKind.REPLIED
 
 
 def explained(code: str, error_text: str, language: str, line: str = "", reason: str = "") -> Text:

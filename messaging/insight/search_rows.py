@@ -15,7 +15,7 @@ from messaging.store.models import Conversation, Line, Message, Portal, Run, Tem
 from messaging.store.states import MessageStatus, OutcomeKind
 
 #: The status of a run and its message taken together, in the order of a message's life.
-STATUSES: tuple[str, ...] = (MessageStatus.QUEUED, *OutcomeKind)
+STATUSES: tuple[str, ...] = (MessageStatus.HELD, MessageStatus.QUEUED, *OutcomeKind)
 _NOT_HANDED_OVER = (MessageStatus.QUEUED, MessageStatus.SENDING, MessageStatus.DROPPED)
 #: Characters of a text that the list shows.
 _FIRST_WORDS = 90
@@ -27,7 +27,7 @@ class Found:
 
     phone: digits, "" if unknown. text: the first words that were sent, or the template's name.
     status: one of STATUSES, reached at `reached_at`. code, reason: of a failure, as Gupshup or we call it, and in Gupshup's
-    words. said: the error's text as the workflow got it.
+    words. said: the error's text as the workflow got it. hold, held_until: why a held message waits, and how long at most.
     """
 
     id: int
@@ -46,6 +46,8 @@ class Found:
     said: str
     has_message: bool
     gupshup_id: str
+    hold: str
+    held_until: datetime | None
 
 
 def status_of(outcome: str, message: str | None) -> str:
@@ -56,7 +58,9 @@ def status_of(outcome: str, message: str | None) -> str:
         return OutcomeKind.FAILED
     if outcome == OutcomeKind.TIMEOUT:
         return outcome
-    return MessageStatus.QUEUED if message is None or message in _NOT_HANDED_OVER else message
+    if message is None:
+        return outcome or MessageStatus.QUEUED
+    return MessageStatus.QUEUED if message in _NOT_HANDED_OVER else message
 
 
 def rows_of(session: Session, runtime: Runtime, portal: Portal, ids: list[int]) -> list[Found]:
@@ -70,6 +74,7 @@ def rows_of(session: Session, runtime: Runtime, portal: Portal, ids: list[int]) 
             *(Run.error_code, Line.name, Line.app_name, Message.status, Message.kind, Message.gupshup_id),
             *(Message.accepted_at, Message.sent_at, Message.delivered_at, Message.read_at, Message.failed_at),
             *(Message.error_code.label("their_code"), Message.error_reason, Message.id.label("message_id")),
+            *(Message.hold, Message.held_until),
             func.coalesce(Message.line_id, Run.line_id).label("line_id"),
             type_coerce(Conversation.phone, Text).label("phone"),
             type_coerce(Message.payload, Text).label("payload"),
@@ -106,6 +111,8 @@ def _found(cipher: Cipher, row: Any) -> Found:
         said=str(open_json(cipher, row.answer).get("error_text") or ""),
         has_message=row.message_id is not None,
         gupshup_id=row.gupshup_id or "",
+        hold=row.hold or "",
+        held_until=row.held_until,
     )
 
 

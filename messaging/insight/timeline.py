@@ -15,15 +15,21 @@ from bx24.i18n import Text
 from messaging.insight import provider_events
 from messaging.insight.gaps import GapReasons
 from messaging.insight.message_steps import message_steps
-from messaging.insight.reasons import language_of, reason_of
+from messaging.insight.reasons import awaited, language_of, reason_of
 from messaging.insight.search_rows import status_of
 from messaging.insight.sent_message import client_view
 from messaging.insight.steps import Step, in_order, with_gaps
-from messaging.insight.wording import duration, status, title
+from messaging.insight.wording import duration, held, status, title
 from messaging.runs.outcomes import iso
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line, Message, Reply, Run
 from messaging.store.states import MessageStatus, OutcomeKind, RunState
+
+#: Action that sends nothing → what it does meanwhile.
+_WAITS = {
+    "wait_reply": Text("Waits for the client's reply", "Ждёт ответа клиента"),
+    "wait_delivery": Text("Waits for another robot's message", "Ждёт сообщение другого робота"),
+}
 
 
 @dataclass(frozen=True)
@@ -158,10 +164,8 @@ class TimelineBuilder:
         if self.message is not None:
             bodies = provider_events.bodies(self.session, self.runtime, self.message)
             return message_steps(self.message, self.line, bodies)
-        if self.run.action == "wait_reply" and self.run.state == RunState.WAITING:
-            words = Text("Waits for the client's reply", "Ждёт ответа клиента")
-            return [Step(self.run.stored_at, words, "hourglass")]
-        return []
+        words = _WAITS.get(self.run.action)
+        return [Step(self.run.stored_at, words, "hourglass")] if words and self.run.state == RunState.WAITING else []
 
     def _replies(self) -> list[Step]:
         replies = select(Reply).where(Reply.run_id == self.run.id).order_by(Reply.id)
@@ -192,10 +196,12 @@ class TimelineBuilder:
             return []
         if message is not None and message.status in (MessageStatus.QUEUED, MessageStatus.SENDING):
             words = self._place_in_queue(message)
+        elif message is not None and message.status == MessageStatus.HELD:
+            words = held(message.hold)
         elif run.state == RunState.STORED:
             words = Text("The message is being prepared", "Готовим сообщение")
         else:
-            until = UNTIL[run.until if message else OutcomeKind.REPLIED]
+            until = UNTIL[awaited(run, message)]
             words = Text("Waits until {until}", "Ждёт: {until}").format(until=until)
         return [Step(None, words, "hourglass")]
 

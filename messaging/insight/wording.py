@@ -4,10 +4,11 @@ from datetime import timedelta
 
 from activities import ACTIONS
 from bx24.i18n import Text
-from messaging.store.states import MessageStatus, OutcomeKind
+from messaging.store.states import Hold, MessageStatus, OutcomeKind
 from robots import ROBOTS
 
 STATUS: dict[str, Text] = {
+    MessageStatus.HELD: Text("held", "отложено"),
     MessageStatus.QUEUED: Text("queued", "в очереди"),
     OutcomeKind.ACCEPTED: Text("accepted", "принято"),
     OutcomeKind.SENT: Text("sent", "отправлено"),
@@ -19,6 +20,12 @@ STATUS: dict[str, Text] = {
     OutcomeKind.TIMEOUT: Text("timeout", "время вышло"),
     OutcomeKind.OK: Text("done", "выполнено"),
 }
+#: Why a message is held → what it waits for.
+_HELD: dict[str, Text] = {
+    Hold.WINDOW: Text("Held until the client writes", "Ждёт, пока клиент напишет"),
+    Hold.QUIET: Text("Held until quiet hours end", "Ждёт конца тихих часов"),
+}
+_JUDGED_AGAIN = Text("Is judged again, for it could not leave in time", "Решаем заново: вовремя уйти не получилось")
 #: A failure of an action that sends nothing, so that nothing was to be delivered.
 DID_NOT_RUN = Text("did not run", "не выполнено")
 
@@ -28,6 +35,11 @@ def status(name: str, action: str) -> Text:
     if name == OutcomeKind.FAILED and not action.startswith("send_"):
         return DID_NOT_RUN
     return STATUS.get(name, Text(name, name))
+
+
+def held(hold: str) -> Text:
+    """What a held message waits for (states.Hold)."""
+    return _HELD.get(hold, _JUDGED_AGAIN)
 
 
 #: Types of webhooks behind their dot; a type of Gupshup's that is not here is shown as it came.

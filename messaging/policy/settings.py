@@ -1,9 +1,12 @@
 """What a portal's administrator has set about sending, with what holds until something is set (contract sections 9 and 14)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import time
 from typing import Any, Self
 
+from messaging.policy.quiet_hours import Hours
+from messaging.runtime import Runtime
 from messaging.store.models import Portal
 
 STOP_WORDS = ("stop", "стоп", "unsubscribe", "отписаться", "отписка")
@@ -41,7 +44,22 @@ class Policy:
         }
         return cls(**values)
 
+    @property
+    def quiet_hours(self) -> Hours:
+        """When messages are to rest, by the client's clock; none if what is stored cannot be read."""
+        try:
+            return Hours.read(self.quiet_from, self.quiet_to)
+        except ValueError:
+            return Hours(time(), time())
+
     def stored_in(self, portal: Portal) -> dict[str, Any]:
         """The value of the column `portal.policy`; keeps what this release does not know."""
         mine = {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
         return {**(portal.policy or {}), **mine}
+
+
+def change(runtime: Runtime, portal_id: int, **settings: Any) -> None:
+    """Store what an administrator has set; settings: fields of Policy."""
+    with runtime.db.write() as session:
+        portal = session.get_one(Portal, portal_id, with_for_update=True)
+        portal.policy = replace(Policy.of(portal), **settings).stored_in(portal)

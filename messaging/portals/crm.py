@@ -6,12 +6,14 @@ from typing import Any
 
 from activities.base import Card
 from activities.errors import Refused, refused
+from bx24 import payloads
 from bx24.client import MAX_BATCH, Ref
 from bx24.documents import ENTITY_TYPE_IDS
 from bx24.errors import Bx24Error, Rejected, Unauthorized
 from bx24.i18n import Text
 from messaging.portals import tokens
 from messaging.runtime import Runtime
+from robots import client
 
 #: Entity type id and item id of a CRM item.
 Pair = tuple[int, int]
@@ -40,6 +42,24 @@ class Cards:
             self._read(asked[start : start + MAX_BATCH])
         return [self._found[item] for item in items if item in self._found]
 
+    def texts(self, item: Pair, field: str) -> list[str]:
+        """What a field holds in a CRM item, then in its contacts and company; nothing in a card that is closed or gone.
+
+        field: as crm.item.fields gives it ("ufCrm_1660"), or in upper case ("UF_CRM_1660").
+        Raises Bx24Error if a card cannot be read now.
+        """
+        cards = [self._open(item)]
+        cards += [self._open(person) for person in client.linked({**cards[0], "fm": None})]
+        key = _plain(field)
+        return [str(value) for card in cards for name, value in card.items() if _plain(name) == key and value]
+
+    def _open(self, item: Pair) -> Mapping[str, Any]:
+        self.look([item])
+        error = self._closed.get(item)
+        if error is not None and not isinstance(error, Rejected | Unauthorized):
+            raise error
+        return self._found.get(item, {})
+
     def _read(self, items: Sequence[Pair]) -> None:
         reply = self._rest.batch(
             {f"{kind}_{number}": ("crm.item.get", {"entityTypeId": kind, "id": number}) for kind, number in items}
@@ -50,6 +70,18 @@ class Cards:
                 self._closed[kind, number] = error
             else:
                 self._found[kind, number] = dict(item(reply.results.get(f"{kind}_{number}")))
+
+
+def pair_of(document: Sequence[str]) -> Pair | None:
+    """The CRM item a document is; None if it is something else. document: module, entity, kind, item."""
+    module, entity, kind, number = document
+    pair = payloads.entity_type_id((module, entity, kind)), payloads.item_id((module, entity, number))
+    return None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
+
+
+def _plain(code: str) -> str:
+    """A field's code, whichever way it is spelled: camelCase or UPPER_CASE."""
+    return code.replace("_", "").lower()
 
 
 # --- a contact as a card

@@ -27,7 +27,8 @@ _REPLY_SHOWN = 200
 
 def log_line(run: RunRow, outcome: str, error: str, results: Mapping[str, Any]) -> str:
     """To whom, what happened, the client's reply and the run's note. error: its text, "" if the run did not fail."""
-    to = f" → +{run.message.client.phone}" if run.message else ""
+    message = run.message or run.awaited
+    to = f" → +{message.client.phone}" if message else ""
     # The text of an error says everything; with a headline before it the line would say it twice.
     line = f"WhatsApp{to}: {error or _headline(outcome, results).to(run.language)}"
     if results.get("reply_text"):

@@ -20,6 +20,7 @@ from bx24.i18n import Text
 from gupshup.errors import refusal
 from messaging.runs import statuses
 from messaging.runs.log_line import log_line
+from messaging.runs.window import window_end
 from messaging.runtime import Runtime
 from messaging.store import rows
 from messaging.store.changes import Changes
@@ -32,6 +33,8 @@ from messaging.store.types import UTCDateTime
 #: An unclear send is answered once it is `unknown_after_s` old. Sends that are older than that by this much have been answered,
 #: or end when their wait does. Without this bound each search would read all sends that were ever unclear.
 UNCLEAR_FOR = timedelta(days=2)
+#: What a run without a message waits for, if time ran out before it was planned.
+_AWAITED_UNPLANNED = {"wait_delivery": "delivered"}
 log = structlog.get_logger(__name__)
 
 
@@ -57,7 +60,7 @@ def finish(run: RunRow, outcome: Outcome, now: datetime) -> dict[str, Any]:
         "status": outcome.kind,
         "error_code": outcome.code,
         "error_text": error,
-        **_send_values(run.message),
+        **_send_values(run.message or run.awaited, now),
         **outcome.values,
     }
     return {
@@ -74,8 +77,8 @@ def finish(run: RunRow, outcome: Outcome, now: datetime) -> dict[str, Any]:
     }
 
 
-def _send_values(message: MessageRow | None) -> dict[str, str]:
-    """The results about the run's message, if it has one."""
+def _send_values(message: MessageRow | None, now: datetime) -> dict[str, str]:
+    """The results about the run's message, if it has one or waits for one."""
     if message is None:
         return {}
     was_dropped = message.status == MessageStatus.DROPPED
@@ -85,6 +88,7 @@ def _send_values(message: MessageRow | None) -> dict[str, str]:
         "sent_at": iso(message.sent_at),
         "delivered_at": iso(message.delivered_at),
         "read_at": iso(message.read_at),
+        "window_until": iso(window_end(message.last_inbound_at, message.connected_at, now)),
     }
 
 
@@ -119,10 +123,25 @@ def message_changed(changes: Changes, runtime: Runtime, message: MessageRow) -> 
         if message.status == MessageStatus.FAILED and run.outcome != OutcomeKind.FAILED:
             runtime.counters.add("refusals", message.line_id, message.error_code, portal=run.portal_id)
     elif message.status == MessageStatus.FAILED:
-        why = refusal(message.error_code, message.error_reason)
-        finish_run(changes, runtime, run, Outcome(OutcomeKind.FAILED, why.code, Text(why.en, why.ru)))
+        finish_run(changes, runtime, run, refused_by_provider(message))
     elif run.until != "replied" and statuses.satisfies(message.status, run.until):
         finish_run(changes, runtime, run, Outcome(message.status))
+
+
+def refused_by_provider(message: MessageRow) -> Outcome:
+    """The outcome of a run whose message has failed."""
+    why = refusal(message.error_code, message.error_reason)
+    return Outcome(OutcomeKind.FAILED, why.code, Text(why.en, why.ru))
+
+
+def awaited_so_far(run: RunRow) -> Outcome | None:
+    """How a run ends that waits for another run's message; None as long as the message has not come far enough."""
+    message = run.awaited
+    if message is None:
+        return None
+    if message.status == MessageStatus.FAILED:
+        return refused_by_provider(message)
+    return Outcome(message.status) if statuses.satisfies(message.status, run.until) else None
 
 
 def set_aside(session: Session, run_id: int) -> None:
@@ -194,7 +213,7 @@ def _outcome_of_late(session: Session, run: RunRow) -> Outcome | None:
         return Outcome(OutcomeKind.UNKNOWN, text=UNKNOWN)
     if run.action in ("check_window", "opt_out"):
         return internal(run.trace)
-    return _timeout(run)
+    return awaited_so_far(run) or _timeout(run)
 
 
 def _timeout(run: RunRow) -> Outcome:
@@ -206,7 +225,9 @@ def _timeout(run: RunRow) -> Outcome:
         is_unsent = message.status in (MessageStatus.HELD, MessageStatus.QUEUED)
     if is_unsent:
         return Outcome(OutcomeKind.TIMEOUT, text=TIMEOUT_UNSENT)
-    until = run.until if message is not None else "replied"
+    until = (
+        run.until if message is not None or run.awaited is not None else _AWAITED_UNPLANNED.get(run.action, "replied")
+    )
     minutes = round((run.deadline_at - run.stored_at).total_seconds() / 60)
     return Outcome(OutcomeKind.TIMEOUT, text=TIMEOUT.format(until=UNTIL[until], minutes=minutes))
 

@@ -25,6 +25,7 @@ from messaging.store.states import MessageStatus, OutcomeKind, RunState
 GROUP = 200
 #: `error_code` of a message that was given up so.
 GIVEN_UP = "restored"
+_UNSENT = (MessageStatus.HELD, MessageStatus.QUEUED)
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def find(session: Session, stored_before: datetime) -> list[Unsent]:
             Run.action.startswith("send_"),
             Run.error_code == "",
             Run.stored_at <= stored_before,
-            or_(Message.id.is_(None), Message.status == MessageStatus.QUEUED),
+            or_(Message.id.is_(None), Message.status.in_(_UNSENT)),
         )
         .order_by(Run.id)
     )
@@ -77,4 +78,4 @@ def _give_up(runtime: Runtime, run_ids: Sequence[int], session: Session) -> int:
 
 
 def _is_unsent(run: RunRow) -> bool:
-    return run.action.startswith("send_") and (run.message is None or run.message.status == MessageStatus.QUEUED)
+    return run.action.startswith("send_") and (run.message is None or run.message.status in _UNSENT)

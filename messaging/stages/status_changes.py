@@ -1,8 +1,9 @@
 """The one place where a message's status rises, and is told to whom it concerns.
 
 A message has one listener, by its origin: a robot's run may end, a campaign counts, a chat shows a tick. A new origin is one
-more line in LISTENERS. After the listener, in this order: the line's circuit breaker, for a refusal may speak of the whole
-line; the replies, for a client may have answered before Gupshup told that it had taken the message; and the observers.
+more line in LISTENERS. After the listener, in this order: runs that wait for this message (`wait_delivery`); the line's
+circuit breaker, for a refusal may speak of the whole line; the replies, for a client may have answered before Gupshup told
+that it had taken the message; and the observers.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,7 @@ from datetime import datetime
 from activities.errors import Refused
 from messaging.conversations import replies
 from messaging.lines import circuit_breaker
-from messaging.runs import outcomes
+from messaging.runs import deliveries, outcomes
 from messaging.runs.statuses import RANK, raised
 from messaging.runtime import Runtime
 from messaging.stages import observers
@@ -48,6 +49,7 @@ def advance(
     if message.status == was:
         return False
     LISTENERS[message.origin](changes, runtime, message)
+    deliveries.message_changed(changes, runtime, message)
     circuit_breaker.on_status(changes, runtime, message, misconfigured)
     if RANK[was] < RANK[MessageStatus.ACCEPTED] <= RANK.get(message.status, -1):
         replies.overtaken(changes, runtime, message)

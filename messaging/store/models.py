@@ -14,7 +14,7 @@ condition is written as in the queries (`=` and OR, never IN: SQLite wants a ter
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, SmallInteger, String, UniqueConstraint, text
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, SmallInteger, String, UniqueConstraint, false, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import JSON
 
@@ -45,8 +45,7 @@ class Setting(Base):
 class Portal(Base):
     """One Bitrix24 account. Identity is `member_id`; the domain can be renamed at any time.
 
-    policy: what its administrator has set about sending (messaging.policy.settings).
-    status: `active`, `inactive` (uninstalled, unpaid, deleted) or `reauth` (its token is dead, a new one is awaited).
+    policy: what its administrator has set about sending (messaging.policy.settings). status: states.PortalStatus.
     """
 
     __tablename__ = "portal"
@@ -177,10 +176,9 @@ class Conversation(Base):
 class Run(Base):
     """One execution of a robot or activity.
 
-    state: `stored` (accepted, nothing done), `waiting` (planned, its message or reply is awaited), `ended`.
-    `answer` is written once, together with `ended`; `answer_at` says when to hand it to Bitrix24 (again).
+    state: states.RunState. `answer` is written once, together with `ended`; `answer_at`: when to hand it to Bitrix24 (again).
     Its texts are wiped long before the row goes (messaging.worker.retention); `event_token` is empty then.
-    item: the document's own id (`DEAL_345`), by which people look runs up.
+    item: the document's own id (`DEAL_345`), by which people look runs up. awaits_message_id: of another run's message.
     """
 
     __tablename__ = "run"
@@ -191,6 +189,7 @@ class Run(Base):
         partial("ix_run_answer", "shard", "answer_at", where="answer_at IS NOT NULL"),
         partial("ix_run_replied", "conversation_id", "id", where="state = 'waiting' AND until = 'replied'"),
         partial("ix_run_conversation", "conversation_id", where="conversation_id IS NOT NULL"),
+        partial("ix_run_awaits", "awaits_message_id", where="state = 'waiting' AND awaits_message_id IS NOT NULL"),
         partial("ix_run_texts", "ended_at", where="state = 'ended' AND event_token <> ''"),
         # All that the list of messages is filtered by and the robots' weeks are counted by: neither need open a row.
         Index("ix_run_portal", "portal_id", "id", "stored_at", "action", "line_id", "outcome", "error_code"),
@@ -221,6 +220,7 @@ class Run(Base):
     until: Mapped[str] = mapped_column(LiteralString(10), default="accepted")
     line_id: Mapped[int | None] = mapped_column(ForeignKey("line.id"))
     conversation_id: Mapped[int | None] = mapped_column(ForeignKey("conversation.id"))
+    awaits_message_id: Mapped[int | None] = mapped_column(Key)
     accept: Mapped[list[str] | None] = mapped_column(JSON)
     outcome: Mapped[str] = mapped_column(String(10), default="")
     error_code: Mapped[str] = mapped_column(String(40), default="")
@@ -244,8 +244,8 @@ class Message(Base):
     run_id: the run, of robots and activities alone.
     status: held → queued → sending → accepted → sent → delivered → read, or failed, unknown (nobody can tell), dropped
     (never handed over). It only rises (messaging.runs.statuses).
-    send_at: not to leave before; None while the line is paused. hold: why a held message is held (states.Hold); held_until:
-    until when at most.
+    send_at: not to leave before; None while the line is paused. hold: why it is or was held (states.Hold); held_until:
+    until when at most. judge_at: it may not leave from then on without being planned again. is_awaited: by other runs.
     Messages of a line, and of a client, leave in the order of (priority, position, id): priority 0 robots and people,
     1 campaigns; position: the id of the run, for a message without a run that of the newest run when it was asked for.
     action, template, category, country, item: what reports ask for and cannot find later, when texts are wiped.
@@ -291,6 +291,8 @@ class Message(Base):
     send_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     hold: Mapped[str] = mapped_column(String(10), default="", server_default=text("''"))
     held_until: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    judge_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    is_awaited: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     fence: Mapped[int] = mapped_column(Integer, default=0)
     claimed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

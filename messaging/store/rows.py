@@ -17,7 +17,7 @@ from sqlalchemy.types import Text
 
 from messaging.store.crypto import Cipher, Undecryptable
 from messaging.store.database import ask
-from messaging.store.models import Conversation, Message, Portal, Run
+from messaging.store.models import Conversation, Line, Message, Portal, Run
 from messaging.store.sql import among
 
 
@@ -37,7 +37,7 @@ class Client:
 
 @dataclass(eq=False)
 class MessageRow:
-    """A message with its client, and its run if it has one."""
+    """A message with its client, and its run if it has one. connected_at: since when its line has been connected."""
 
     model: ClassVar[Any] = Message
 
@@ -49,6 +49,7 @@ class MessageRow:
     conversation_id: int
     is_session: bool
     status: str
+    is_awaited: bool
     send_at: datetime | None
     attempts: int
     fence: int
@@ -62,13 +63,16 @@ class MessageRow:
     whatsapp_id: str | None
     error_code: str
     error_reason: str
+    last_inbound_at: datetime | None
+    connected_at: datetime
     client: Client
     run: "RunRow | None" = None
 
 
 @dataclass(eq=False)
 class RunRow:
-    """A run. language, region, phone_region, portal_status: of its portal. properties, auth: filled for planning alone."""
+    """A run. awaited: the message of another run that it waits for. language, region, phone_region, portal_status: of its
+    portal. properties, auth: filled for planning alone."""
 
     model: ClassVar[Any] = Run
 
@@ -89,6 +93,7 @@ class RunRow:
     until: str
     line_id: int | None
     conversation_id: int | None
+    awaits_message_id: int | None
     accept: list[str] | None
     outcome: str
     error_code: str
@@ -105,6 +110,7 @@ class RunRow:
     properties: Any = None
     auth: Any = None
     message: MessageRow | None = None
+    awaited: MessageRow | None = None
 
 
 def _columns(row: type[MessageRow] | type[RunRow]) -> list[Any]:
@@ -123,8 +129,12 @@ _RUNS_LOCKED = _RUNS.with_for_update(of=Run.__table__)
 _RUNS_BY_ID = _RUNS_LOCKED.where(among(Run.id, "ids"))
 _RUNS_TO_PLAN = _RUNS.add_columns(Run.properties, Run.auth).where(among(Run.id, "ids"))
 _MESSAGES = (
-    select(*_columns(MessageRow), type_coerce(Conversation.phone, Text).label("phone"))
+    select(
+        *_columns(MessageRow),
+        *(Conversation.last_inbound_at, Line.connected_at, type_coerce(Conversation.phone, Text).label("phone")),
+    )
     .join(Conversation, Conversation.id == Message.conversation_id)
+    .join(Line, Line.id == Message.line_id)
     .order_by(Message.id)
     .with_for_update(of=Message.__table__)
 )
@@ -148,11 +158,20 @@ def runs(session: Session, ids: Iterable[int]) -> list[RunRow]:
 
 
 def runs_with_messages(session: Session, ids: Iterable[int]) -> list[RunRow]:
-    """These runs with the message each has sent, both locked."""
+    """These runs with the message each has sent, or waits for, all locked."""
     found = runs(session, ids)
+    add_messages(session, found)
+    return found
+
+
+def add_messages(session: Session, found: Sequence[RunRow]) -> None:
+    """Read the messages of these locked runs, and lock them."""
     asked = {"ids": [run.id for run in found]}
     _paired(found, _messages(session, _MESSAGES_BY_RUN, asked) if found else [])
-    return found
+    if awaited := {run.awaits_message_id for run in found if run.awaits_message_id is not None}:
+        others = {message.id: message for message in messages_alone(session, awaited)}
+        for run in found:
+            run.awaited = others.get(run.awaits_message_id or 0)
 
 
 def runs_to_plan(session: Session, ids: Collection[int]) -> tuple[list[RunRow], list[int]]:
@@ -174,6 +193,11 @@ def messages(session: Session, which: ColumnElement[bool]) -> list[MessageRow]:
 def messages_by_id(session: Session, ids: Iterable[int]) -> list[MessageRow]:
     """The same for known ids."""
     return _with_runs(session, _RUNS_OF_MESSAGES, _MESSAGES_BY_ID, {"ids": list(ids)})
+
+
+def messages_alone(session: Session, ids: Iterable[int]) -> list[MessageRow]:
+    """These messages, locked, without their runs."""
+    return _messages(session, _MESSAGES_BY_ID, {"ids": list(ids)})
 
 
 def messages_by_provider(session: Session, gupshup_ids: Iterable[str], whatsapp_ids: Iterable[str]) -> list[MessageRow]:

@@ -41,6 +41,9 @@ _DUE = select(Lease.shard).where(
         there_is(Run, Run.answer_at, _RUN, Run.answer_at.is_not(None), Run.answer_at <= _NOW, _ANSWERABLE),
         there_is(Message, Message.send_at, _MESSAGE, Message.status == MessageStatus.QUEUED, Message.send_at <= _NOW),
         there_is(
+            Message, Message.held_until, _MESSAGE, Message.status == MessageStatus.HELD, Message.held_until <= _NOW
+        ),
+        there_is(
             Message,
             Message.claimed_at,
             _MESSAGE,

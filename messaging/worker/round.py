@@ -23,6 +23,7 @@ from activities.errors import Refused
 from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
 from messaging.lines import circuit_breaker
+from messaging.policy import holding
 from messaging.queue import leases
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
@@ -172,8 +173,9 @@ class Rounds:
         return found
 
     def _look(self, session: Session, held: dict[int, int]) -> int:
+        released = holding.release_due(session, held, self.runtime.clock())
         self.outbox.schedule.look(session, held)
-        return 0
+        return released
 
     def _end_overdue(self, session: Session, held: dict[int, int]) -> int:
         if self.inbound.applied >= BATCH:

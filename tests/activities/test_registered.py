@@ -10,6 +10,7 @@ import pytest
 
 from activities import ACTIONS, ACTIVITIES, Person
 from activities.base import Action, SendAction
+from activities.session import SessionAction
 from bx24.i18n import Text
 from bx24.properties import MAX_SERIALIZED_BYTES, describe, serialized_size
 from robots import ROBOTS, Client
@@ -22,14 +23,14 @@ ACTIVITY_TITLES = {
     "send_text": "WhatsApp: текст", "send_template": "WhatsApp: шаблон", "send_buttons": "WhatsApp: кнопки",
     "send_list": "WhatsApp: список", "send_file": "WhatsApp: файл", "send_contact": "WhatsApp: контакт",
     "send_location": "WhatsApp: геолокация", "wait_reply": "WhatsApp: ждать ответ",
-    "check_window": "WhatsApp: окно 24 часа открыто?",
+    "wait_delivery": "WhatsApp: ждать доставку", "check_window": "WhatsApp: окно 24 часа открыто?",
 }  # fmt: skip
 ROBOT_TITLES = {
     "send_template": "WhatsApp: шаблон клиенту", "send_text": "WhatsApp: текст клиенту",
     "send_buttons": "WhatsApp: кнопки клиенту", "send_list": "WhatsApp: список клиенту",
     "send_file": "WhatsApp: файл клиенту", "send_contact": "WhatsApp: контакт клиенту",
     "send_location": "WhatsApp: геолокация клиенту", "wait_reply": "WhatsApp: ждать ответ клиента",
-    "check_window": "WhatsApp: окно 24 часа с клиентом открыто?",
+    "wait_delivery": "WhatsApp: ждать доставку сообщения", "check_window": "WhatsApp: окно 24 часа с клиентом открыто?",
 }  # fmt: skip
 
 
@@ -42,21 +43,28 @@ def test_every_action_is_on_both_sides() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_properties_of_the_activity(name: str) -> None:
     described = describe(ACTIVITIES[name].schema(Person), options={"line": {}})
-    assert short(described) == ["line select", "phone string!", *content(name), *ending(name)]
+    to_whom = ["line select", "phone string!"] if ACTIVITIES[name].is_addressed else []
+    assert short(described) == [*to_whom, *content(name), *ending(name)]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_properties_of_the_robot(name: str) -> None:
     described = describe(ROBOTS[name][0].schema(Client), options={"line": {}})
-    assert short(described) == ["line select", "phone string", *content(name), *ending(name)]
+    to_whom = ["line select", "phone string"] if ACTIVITIES[name].is_addressed else []
+    assert short(described) == [*to_whom, *content(name), *ending(name)]
 
 
 @pytest.mark.parametrize("name", SENDS)
 def test_ending_and_results_of_what_sends(name: str) -> None:
-    assert ending(name) == ["until select", "wait_minutes int"]
+    if_closed = ["if_closed select", "fallback_template string", "fallback_params string*"]
+    is_session = isinstance(ACTIONS[name], SessionAction)
+    assert ending(name) == [
+        "until select", "wait_minutes int", *(if_closed if is_session else []), "quiet select",
+    ]  # fmt: skip
     assert results(name) == [
         "status string", "error_code string", "error_text string",
         "message_id string", "sent_to string", "sent_at string", "delivered_at string", "read_at string",
+        "window_until string",
         "reply_type string", "reply_text string", "reply_id string", "reply_file string", "reply_from string",
     ]  # fmt: skip
 

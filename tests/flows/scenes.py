@@ -22,6 +22,7 @@ PHONES = [f"7916222330{number}" for number in range(1, 9)]
 """Eight phones that belong to no contact. None ends in 0000: such numbers are not on WhatsApp in the emulator."""
 RESULTS = {
     *("status", "error_code", "error_text", "message_id", "sent_to", "sent_at", "delivered_at", "read_at"),
+    "window_until",
     *("reply_type", "reply_text", "reply_id", "reply_file", "reply_from"),
 }
 """The names of the results of a send: contract, section 4."""

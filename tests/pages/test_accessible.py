@@ -29,7 +29,7 @@ AXE = (Path(__file__).parent.parent / "vendor" / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 #: Language and width of a look; the other width is tried, too.
 LOOKS = (("ru", 1280), ("en", 600))
-SECTIONS = ("start", "lines", "robots", "templates", "messages", "opt_outs", "health", "doctor", "help")
+SECTIONS = ("start", "lines", "robots", "templates", "messages", "opt_outs", "rules", "health", "doctor", "help")
 #: htmx is at work as long as one of these stands on an element.
 BUSY = ".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added"
 TEMPLATES = [

@@ -42,6 +42,7 @@ SAVED: dict[str, dict[str, Any]] = {
     "send_file": {"file": "disk_12", "kind": "image", "until": "read"},
     "send_contact": {"contact_name": " Анна ", "contact_phone": "+7 (916) 123-45-67"},
     "send_location": {"latitude": "55.750", "longitude": "{=Document:TITLE}"},
+    "wait_delivery": {"message": "{=A1_2:message_id}", "until": "read"},
     "wait_reply": {"accept": ["Да", " да ", NAME], "wait_minutes": "2880"},
     "check_window": {"phone": "8 916 123-45-67"},
 }  # fmt: skip
@@ -159,6 +160,33 @@ def test_a_template_with_three_variables_is_set_up_saved_and_opened_again(demo: 
     save(page)
     assert saved(demo)["params"] == first["params"]
     assert saved(demo)["button_params"] == []
+
+
+def test_the_template_that_goes_instead_is_chosen_filled_in_and_shown(demo: Demo, page: Page) -> None:
+    frame = show(page, demo, place(demo, ("send_text", {"text": "Ждём вас"})))
+    choice = frame.get_by_role("combobox", name="Если окно 24 часа закрыто")
+    template = frame.get_by_role("combobox", name="Шаблон вместо сообщения")
+    expect(template).to_be_hidden()
+    choice.select_option("template")
+    expect(template).to_have_accessible_description("Поле «Шаблон вместо сообщения» пустое. Заполните его.")
+    template.fill("перенесён")
+    frame.get_by_role("option", name="visit_changed").click()
+    insert(frame, "{{1}}", "контакт имя")
+    frame.get_by_role("textbox", name="{{2}}").fill("завтра")
+    expect(frame.get_by_role("region", name="Шаблон, как его увидит клиент")).to_contain_text(
+        "ваш визит перенесён на завтра"
+    )
+    expect(frame.get_by_role("paragraph").filter(has_text="У переменной 3 шаблона")).to_be_visible()
+    frame.get_by_role("textbox", name="{{3}}").fill("Мира, 5")
+    expect(frame.get_by_text("Готово к сохранению")).to_be_visible()
+    save(page)
+    kept = saved(demo)
+    assert kept["fallback_params"] == [f"[1]{NAME}", "[2]завтра", "[3]Мира, 5"]
+    assert (kept["if_closed"], kept["quiet"]) == ("template", "send")
+    choice.select_option("wait")
+    expect(template).to_be_hidden()
+    save(page)
+    assert saved(demo) == {**kept, "if_closed": "wait"}
 
 
 def test_a_template_that_is_gone_or_paused_keeps_its_values_until_another_is_chosen(demo: Demo, page: Page) -> None:

@@ -251,6 +251,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "send_contact": {"contact_name": "Анна", "contact_phone": "+79161234567"},
     "send_location": {"latitude": "55,75", "longitude": "37.61"},
     "wait_reply": {"accept": ["Да"]},
+    "wait_delivery": {"message": "ee4a68a0"},
     "check_window": {},
 }
 #: Action, what is changed in GOOD, and the problems: (field, code, entry).
@@ -263,6 +264,8 @@ WRONG: list[tuple[str, dict[str, Any], list[tuple[str, str, int | None]]]] = [
     ("send_text", {"phone": "12345"}, [("phone", "invalid_phone", None)]),
     ("send_text", {"until": "later"}, [("until", "value_invalid", None)]),
     ("send_text", {"wait_minutes": "50000"}, [("wait_minutes", "value_invalid", None)]),
+    ("send_text", {"if_closed": "template"}, [("fallback_template", "value_missing", None)]),
+    ("send_text", {"if_closed": "?", "quiet": "?"}, [("if_closed", "value_invalid", None), ("quiet", "value_invalid", None)]),
     ("send_template", {"template": ""}, [("template", "value_missing", None)]),
     ("send_template", {"template": "gone"}, [("template", "template_not_found", None)]),
     ("send_template", {"template": "welcome", "params": []}, [("language", "template_ambiguous", None)]),
@@ -296,6 +299,7 @@ WRONG: list[tuple[str, dict[str, Any], list[tuple[str, str, int | None]]]] = [
     ),
     ("send_location", {"latitude": "55.75, 37.61", "longitude": "1"}, [("longitude", "value_invalid", None)]),
     ("wait_reply", {"wait_minutes": "0"}, [("wait_minutes", "value_invalid", None)]),
+    ("wait_delivery", {"message": ""}, [("message", "value_missing", None)]),
     ("check_window", {"phone": "x"}, [("phone", "invalid_phone", None)]),
 ]  # fmt: skip
 
@@ -345,6 +349,32 @@ def test_what_the_card_will_fill_in_is_never_called_wrong(shop: World) -> None:
     buttons = {"text": "?", "buttons": ["{=Document:A}", "{=Document:B}", "ы" * 21]}
     assert places(check(shop, page, "send_buttons", buttons)) == [("buttons", "text_too_long", 3)]
     assert places(check(shop, page, "send_text", {"text": "x"}, "activities")) == [("phone", "value_missing", None)]
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    ("changes", "wanted"),
+    [
+        ({"fallback_params": ["Анна", "512"]}, []),
+        ({"fallback_params": ["Анна"]}, [("fallback_params", "template_params", 2)]),
+        (
+            {"fallback_params": []},
+            [("fallback_params", "template_params", 1), ("fallback_params", "template_params", 2)],
+        ),
+        ({"fallback_template": "gone"}, [("fallback_template", "template_not_found", None)]),
+        ({"fallback_template": "welcome"}, [("fallback_template", "template_ambiguous", None)]),
+        ({"fallback_template": "{=Document:T}"}, []),
+        ({"text": "", "fallback_params": ["Анна", "{=Document:A}"]}, [("text", "value_missing", None)]),
+        ({"if_closed": "wait", "fallback_template": "gone"}, []),
+    ],
+)
+def test_the_template_that_goes_instead_is_checked_as_well(
+    shop: World, changes: dict[str, Any], wanted: list[tuple[str, str, int | None]]
+) -> None:
+    page = opened(shop)
+    shop.app.get("/settings/templates", headers=headers(page))
+    values = {"text": "Привет", "if_closed": "template", "fallback_template": "order_ready", **changes}
+    assert places(check(shop, page, "send_text", values)) == wanted
 
 
 def titled(title: str) -> dict[str, Text]:

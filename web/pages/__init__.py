@@ -1,22 +1,24 @@
-"""The app's own pages: first steps, lines, robots, templates, messages, opt-outs, health, doctor, help.
+"""The app's own pages: first steps, lines, robots, templates, messages, opt-outs, sending rules, health, doctor, help.
 
-Each module draws one section.
+Each module draws one section; `held` belongs to the messages.
 
 All pages are read inside a frame of Bitrix24 (web.frames) and share one shell (web.pages.shell).
 """
 
-from web.pages import doctor, health, help_page, lines, messages, opt_outs, robots, start, templates
+from web.pages import doctor, health, held, help_page, lines, messages, opt_outs, robots, rules, start, templates
 from web.pages.shell import blueprint
 
 __all__ = [
     "blueprint",
     "doctor",
     "health",
+    "held",
     "help_page",
     "lines",
     "messages",
     "opt_outs",
     "robots",
+    "rules",
     "start",
     "templates",
 ]

@@ -35,6 +35,7 @@ from web.sheets import Sheet, csv_response, local
 PERIODS = ("today", "7", "30", "all", "own")
 #: Status → mood and icon of ui.md 1.4.
 SIGNS = {
+    "held": ("info", "hourglass"),
     "queued": ("", "clock"),
     "accepted": ("", "clock"),
     "sent": ("", "tick"),
@@ -178,6 +179,11 @@ def _any_run(portal: Portal) -> Any:
 @reads
 def message(viewer: Viewer, portal: Portal, run_id: int) -> Response:
     """The timeline of one run; it keeps the filters of the list from which it was opened."""
+    return message_page(viewer, portal, run_id)
+
+
+def message_page(viewer: Viewer, portal: Portal, run_id: int, said: str = "", problem: str = "") -> Response:
+    """The page of one run. said: what was just done; problem: why it was not."""
     with runtime().db.read() as session:
         try:
             found = timeline.build(session, runtime(), run_id, portal.id)
@@ -197,6 +203,8 @@ def message(viewer: Viewer, portal: Portal, run_id: int) -> Response:
         asked=asked,
         code=row.found.code,
         opt_out=opt_out,
+        said=said,
+        trouble=problem,
         signs=SIGNS,
         duration=wording.duration,
         marks=formatting.html,
@@ -243,6 +251,11 @@ class Row:
     @property
     def status(self) -> str:
         return _capital(wording.status(self.found.status, self.found.action).to(self._language))
+
+    @property
+    def waits_for(self) -> str:
+        """What a held message waits for; "" for other states."""
+        return wording.held(self.found.hold).to(self._language) if self.found.status == "held" else ""
 
     @property
     def reason(self) -> str:

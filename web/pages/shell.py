@@ -29,6 +29,7 @@ SECTIONS: dict[str, LazyString] = {
     "templates": _l("Templates"),
     "messages": _l("Messages"),
     "opt_outs": _l("Opt-outs"),
+    "rules": _l("Sending rules"),
     "health": _l("Health"),
     "doctor": _l("Doctor"),
     "help": _l("Help"),

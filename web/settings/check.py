@@ -43,6 +43,7 @@ GOOD: dict[str, Value] = {
     "file": "1", "kind": "auto", "caption": "", "file_name": "",
     "contact": "1", "contact_name": "x", "contact_phone": "+79161234567", "contact_email": "", "contact_company": "",
     "latitude": "0", "longitude": "0", "place": "", "address": "",
+    "if_closed": "fail", "fallback_template": "x", "fallback_params": [], "quiet": "send", "message": "x",
 }  # fmt: skip
 _GOOD_BY_TYPE = {
     "int": "1",
@@ -56,12 +57,15 @@ _GOOD_BY_TYPE = {
 #: around the expression is checked.
 _WHOLE = frozenset(
     {"line", "phone", "until", "wait_minutes", "template", "language", "file", "kind", "contact", "contact_phone"}
-    | {"contact_email", "latitude", "longitude"}
+    | {"contact_email", "latitude", "longitude", "if_closed", "fallback_template", "quiet", "message"}
 )
 _STANDS_IN = 0x4E00  # a letter of its own per expression: two buttons with different expressions must not look equal
 _EMPTY = Text("The field “{field}” is empty. Fill it in.", "Поле «{field}» пустое. Заполните его.")
 _NOT_SENT = re.compile(r"^(?:Not sent: |Не отправили: )")
 MOST = 30
+#: Fields by which others are judged, and those whose entries are numbered.
+_DEPENDED_ON = ("template", "language", "fallback_template")
+_NUMBERED = ("params", "button_params", "fallback_params")
 
 
 class _Unjudged(Exception):
@@ -83,12 +87,13 @@ class Problem:
 
 
 class Desk:
-    """`activities.base.Desk` of a server that answers from its database: the window is open, every file is there."""
+    """`activities.base.Desk` of a server that answers from its database: every file is there. is_open: the window."""
 
     msgid = ""
 
-    def __init__(self, runtime: Runtime, portal: Portal, line: Line | None) -> None:
+    def __init__(self, runtime: Runtime, portal: Portal, line: Line | None, is_open: bool = True) -> None:
         self.runtime = runtime
+        self.is_open = is_open
         self.portal = portal
         self.line = line
         self.region = portals.phone_region(portal)
@@ -97,7 +102,7 @@ class Desk:
         return self.runtime.clock()
 
     def window_until(self) -> datetime | None:
-        return self.now() + timedelta(hours=1)
+        return self.now() + timedelta(hours=1) if self.is_open else None
 
     def contact(self, reference: str) -> Card:
         contact_id(reference)
@@ -153,6 +158,8 @@ def _refusals(
         values = schema.load(tidy | mended)
     except ValidationError:
         return  # A stand-in is refused as well: what depends on this field cannot be judged.
+    if not action.is_addressed:
+        return
     line = None
     try:
         line, _ = selection.choose(portal, values["line"].strip(), (), ())
@@ -166,6 +173,10 @@ def _refusals(
             yield refusal
     # A field that was refused already holds our stand-in: refusals of that are no news.
     yield from (refused for refused in _of_plan(action, values, desk) if refused.at not in mended)
+    if values.get("if_closed") == "template":
+        # What goes instead is looked at as well.
+        closed = Desk(runtime, portal, line, is_open=False)
+        yield from (refused for refused in _of_plan(action, values, closed) if refused.at not in mended)
 
 
 def _good(schema: Properties, code: str) -> Value:
@@ -213,9 +224,9 @@ def _of_plan(action: Action, values: dict[str, Any], desk: Desk) -> Iterator[Ref
 def _mend(values: dict[str, Any], refusal: Refused) -> bool:
     """Replace the refused value by a good one. False if that is impossible, because other values depend on it."""
     code, position = refusal.at, refusal.position
-    if code in ("template", "language", "params", "button_params", "buttons") and position is None:
+    if code in (*_DEPENDED_ON, *_NUMBERED, "buttons") and position is None:
         return False
-    if code in ("params", "button_params"):
+    if code in _NUMBERED:
         entries = ordered(values[code], code)
         entries += [""] * (int(position or 0) - len(entries))
         entries[int(position or 0) - 1] = "x"

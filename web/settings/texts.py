@@ -191,6 +191,8 @@ def _texts() -> dict[str, str]:
         "bool.yes": _("yes"),
         "bool.no": _("no"),
         "window.returns": _("Returns: window open (Y/N), until when, how many minutes are left. Sends nothing."),
+        "closed.phone": _("The template as the client sees it"),
+        "closed.unfit": _("Begins with a file or wants values for its buttons: it cannot go instead of a message"),
         "ending.until": _("When to continue"),
         "until.accepted": _("as soon as Gupshup took it"),
         "until.sent": _("WhatsApp has taken it"),

@@ -107,6 +107,23 @@ def _selected(item: dict[str, Any], select: Any) -> dict[str, Any]:
     return {"id": item["id"], **{name: without_fm[name] for name in wanted if name in without_fm}}
 
 
+@rest("crm.item.fields", "crm")
+def item_fields(call: Call) -> dict[str, Any]:
+    """The fields that items of this type have; those the portal has added are texts. Docs: crm-item-fields."""
+    names = {name for item in call.portal.crm.of(_entity(call)) for name in item}
+    own = {name for name in names if name.startswith("uf")}
+    return {
+        "fields": {
+            name: {
+                "type": "string" if name in own or name == "title" else "integer",
+                "title": name,
+                "isReadOnly": False,
+            }
+            for name in sorted(names)
+        }
+    }
+
+
 @rest("crm.category.list", "crm")
 def category_list(call: Call) -> Page:
     entity = _entity(call)

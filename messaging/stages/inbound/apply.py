@@ -15,7 +15,7 @@ from gupshup.open_points import TEMPLATE_CLICKS
 from gupshup.spellings import alike, todays
 from messaging.conversations import replies
 from messaging.conversations.lookup import conversations_of, new_conversation, unite
-from messaging.policy import consent, tier
+from messaging.policy import consent, holding, tier
 from messaging.runtime import Runtime
 from messaging.stages import observers
 from messaging.stages.status_changes import advance
@@ -258,6 +258,8 @@ class Applying:
         if not theirs:
             return EventState.UNHANDLED  # who wrote is known by an id alone, which no event has connected with a phone
         self._touch(theirs, row, event)
+        if event.renews_window:
+            holding.release_if_open(self.session, line, theirs, self.runtime.clock())
         conversation = theirs[0]
         values = replies.values_of(event, message) | {"reply_from": event.phone or conversation.phone}
         reply = Reply(

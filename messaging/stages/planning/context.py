@@ -6,23 +6,24 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import insert, select
+from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session, defer, load_only
 from sqlalchemy.orm.attributes import set_committed_value
 
 from activities.errors import Refused, refused
 from messaging.conversations import lookup, replies
 from messaging.lines import circuit_breaker
-from messaging.policy import consent, sending
-from messaging.runs import outcomes
+from messaging.policy import consent, holding, sending
+from messaging.runs import deliveries, outcomes
 from messaging.runs.outcomes import Outcome
 from messaging.runtime import Runtime
-from messaging.stages.planning.plan import Planned, PlanResult, Postponed
+from messaging.stages.planning.plan import Awaiting, Planned, PlanResult, Postponed
+from messaging.store import rows
 from messaging.store.changes import Changes
 from messaging.store.models import Conversation, Line, Message, Portal
 from messaging.store.rows import RunRow
 from messaging.store.sql import among, insert_missing
-from messaging.store.states import LineStatus, OutcomeKind, RunState
+from messaging.store.states import Hold, LineStatus, MessageStatus, OutcomeKind, RunState
 
 log = structlog.get_logger(__name__)
 
@@ -31,7 +32,7 @@ log = structlog.get_logger(__name__)
 _PORTALS = (
     select(Portal)
     .where(among(Portal.id, "ids"))
-    .options(load_only(Portal.id, Portal.status, Portal.language, Portal.region, Portal.default_line_id))
+    .options(load_only(Portal.id, Portal.status, Portal.language, Portal.region, Portal.default_line_id, Portal.policy))
 )
 _LINES = (
     select(Line)
@@ -57,6 +58,8 @@ class PlanningContext:
         self.portals = {portal.id: portal for portal in session.scalars(_PORTALS, {"ids": ids})}
         self.lines = self._read_lines(_LINES)
         self.messages: list[dict[str, Any]] = []
+        #: Messages that could not leave in time and were planned again, by id.
+        self.again: dict[int, dict[str, Any]] = {}
         self._known: dict[str, list[Conversation]] = defaultdict(list)
 
     def enter(self, session: Session) -> "PlanningContext":
@@ -138,22 +141,36 @@ class PlanningContext:
         return consent.Client.of(self.runtime, planned.phone, [self.with_phone(planned.line_id, planned.phone)])
 
     def write(self) -> None:
-        """Write the messages that were gathered."""
+        """Write the messages that were gathered. A client may have written since it was found that a message must wait."""
         if self.messages:
             self.session.execute(insert(Message), self.messages)
-        self.messages = []
+        for message_id, columns in self.again.items():
+            self.session.execute(
+                update(Message)
+                .where(Message.id == message_id, Message.status == MessageStatus.HELD)
+                .values(columns)
+                .execution_options(synchronize_session=False)
+            )
+        planned = [*self.messages, *self.again.values()]
+        waiting = {message["conversation_id"] for message in planned if message["hold"] == Hold.WINDOW}
+        holding.look_again(self.session, self.lines, waiting, self.runtime.clock())
+        self.messages, self.again = [], {}
 
 
 def record(changes: Changes, runtime: Runtime, run: RunRow, result: PlanResult, around: PlanningContext) -> None:
     """Write down what planning found. A run that was ended meanwhile stays as it is; its row is locked."""
     if run.state != RunState.STORED:
         return
+    if run.conversation_id is not None:
+        rows.add_messages(changes.session, [run])  # planned before: its message could not leave in time
     if isinstance(result, Refused):
         # As far as planning came: people ask by line and by client why nothing was sent.
         changes.set(run, line_id=result.line_id, conversation_id=result.conversation_id)
         outcomes.finish_run(changes, runtime, run, outcomes.failed(result))
     elif isinstance(result, Postponed):
         postpone(changes, runtime, run, result)
+    elif isinstance(result, Awaiting):
+        deliveries.begin(changes, runtime, run, result.message_id, result.until, result.deadline_at)
     else:
         _start(changes, runtime, run, result, around)
 
@@ -180,7 +197,7 @@ def _start(changes: Changes, runtime: Runtime, run: RunRow, planned: Planned, ar
     if planned.values is not None:
         outcomes.finish_run(changes, runtime, run, Outcome(OutcomeKind.OK, values=planned.values))
         return
-    why = circuit_breaker.let_trial_through(line, run, runtime.clock()) if planned.message is not None else None
+    why = circuit_breaker.let_trial_through(line, run, runtime.clock()) if planned.leaves_at_once else None
     if why is not None:
         outcomes.finish_run(changes, runtime, run, outcomes.failed(why))
         return
@@ -189,11 +206,16 @@ def _start(changes: Changes, runtime: Runtime, run: RunRow, planned: Planned, ar
     if planned.message is None:
         replies.early(changes, runtime, run)
     else:
-        around.messages.append(_queued(run, conversation.id, planned, runtime.clock()))
+        columns = _columns(run, conversation.id, planned, runtime.clock())
+        if run.message is not None:
+            del columns["created_at"]
+            around.again[run.message.id] = columns
+        else:
+            around.messages.append(columns)
         log.info("run planned", trace=run.trace, run=run.id, line=line.id, kind=planned.message["kind"])
 
 
-def _queued(run: RunRow, conversation_id: int, planned: Planned, now: datetime) -> dict[str, Any]:
+def _columns(run: RunRow, conversation_id: int, planned: Planned, now: datetime) -> dict[str, Any]:
     """The columns of a run's message. The run's id is its place in the queues: robots send in the order they ran."""
     return {
         "run_id": run.id,

@@ -1,17 +1,19 @@
 """`activities.base.Desk` for one run: what an action may ask while it plans."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from functools import cached_property
 
 from activities.base import Card, Shared
 from gupshup.templates import TemplateInfo
 from messaging.conversations.window import window_until
 from messaging.files.storage import Files
-from messaging.policy import tier
+from messaging.policy import tier, zones
+from messaging.policy.settings import Policy
 from messaging.portals import tokens
-from messaging.portals.crm import contact_card
+from messaging.portals.crm import Cards, Pair, contact_card, pair_of
 from messaging.runtime import Runtime
-from messaging.store.models import Conversation, Line
+from messaging.store.models import Conversation, Line, Portal
 from messaging.store.rows import RunRow
 from messaging.templates.catalogue import Templates, is_fresh, the_one
 
@@ -22,14 +24,24 @@ KEEP_AFTER = timedelta(days=1)
 class RunDesk:
     """Answers from the database, from the portal's CRM and from Gupshup; on a planning thread."""
 
+    #: The portal's cards as far as they were read; a desk without them asks nobody.
+    cards: Cards | None = None
+
     def __init__(
-        self, runtime: Runtime, run: RunRow, line: Line, conversation: Conversation | None, region: str
+        self,
+        runtime: Runtime,
+        run: RunRow,
+        line: Line,
+        conversation: Conversation | None,
+        region: str,
+        portal: Portal,
     ) -> None:
         self.runtime = runtime
         self.run = run
         self.line = line
         self.conversation = conversation
         self.region = region
+        self.portal = portal
         self.msgid = run.trace
         #: The template the action has asked for last: what it sends.
         self.template_used: TemplateInfo | None = None
@@ -66,6 +78,21 @@ class RunDesk:
         self.template_used = self.find_template(reference, language)
         return self.template_used
 
+    @cached_property
+    def policy(self) -> Policy:
+        """What the portal's administrator has set about sending."""
+        return Policy.of(self.portal)
+
+    def zone(self, phone: str) -> tzinfo:
+        """The client's time zone. phone: digits. Raises Bx24Error if the card cannot be read just now."""
+        item = pair_of(self.run.document)
+        written = self._written(item, self.policy.zone_field) if item and self.policy.zone_field else []
+        return zones.of_client(self.policy, written, phone, self.region, self.now())
+
+    def _written(self, item: Pair, field: str) -> list[str]:
+        """What the field that names the client's zone holds: in the item, then in its contacts."""
+        return self.cards.texts(item, field) if self.cards else []
+
     def find_template(self, reference: str, language: str) -> TemplateInfo | None:
         """From the cache; Gupshup is asked for what the cache does not hold."""
         return Templates(self.runtime, self.line).find(reference, language)
@@ -93,6 +120,9 @@ class QuickDesk(RunDesk):
 
     def file(self, reference: str, media: str, name: str = "") -> Shared:
         raise Elsewhere
+
+    def _written(self, item: Pair, field: str) -> list[str]:
+        raise Elsewhere("cards")
 
     def find_template(self, reference: str, language: str) -> TemplateInfo | None:
         if not self.line.app_id:

@@ -5,15 +5,18 @@ Planning only reads and asks, so a crash in the middle is repaired by planning a
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 import gupshup.errors
 from activities import Person, phones
 from activities.base import Action, Plan, load
 from activities.errors import CARD_CLOSED, Refused, refused
+from activities.wait_delivery import MESSAGE
 from bx24 import payloads
 from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
@@ -23,12 +26,13 @@ from messaging.files.downloads import Unfetched
 from messaging.limits.backoff import backoff_s
 from messaging.lines import circuit_breaker, selection
 from messaging.portals import portals
-from messaging.portals.crm import Cards, Pair
+from messaging.portals.crm import Cards, pair_of
 from messaging.runtime import Runtime
+from messaging.stages.planning import judgement
 from messaging.stages.planning.desk import RunDesk
-from messaging.store.models import Conversation, Line, Portal
+from messaging.store.models import Conversation, Line, Message, Portal
 from messaging.store.rows import RunRow
-from messaging.store.states import Origin, PortalStatus
+from messaging.store.states import MessageStatus, Origin, PortalStatus
 from robots import Client, client
 from robots.lookup import action_of
 
@@ -59,6 +63,11 @@ class Planned:
     values: Mapping[str, Any] | None
     consent: str = ""
 
+    @property
+    def leaves_at_once(self) -> bool:
+        """Whether there is a message that goes into the queue, and is not held."""
+        return self.message is not None and self.message["status"] == MessageStatus.QUEUED
+
 
 @dataclass(frozen=True)
 class Postponed:
@@ -68,7 +77,18 @@ class Postponed:
     reason: str
 
 
-PlanResult = Planned | Refused | Postponed
+@dataclass(frozen=True)
+class Awaiting:
+    """The plan of a run that waits for a message another run has sent."""
+
+    message_id: int
+    line_id: int
+    conversation_id: int
+    until: str
+    deadline_at: datetime
+
+
+PlanResult = Planned | Awaiting | Refused | Postponed
 
 
 def plan_all(runtime: Runtime, runs: Sequence[RunRow]) -> list[PlanResult]:
@@ -79,7 +99,7 @@ def plan_all(runtime: Runtime, runs: Sequence[RunRow]) -> list[PlanResult]:
     for run in runs:
         _heal(runtime, run)
     try:
-        items = cards.look([pair for run in runs if (pair := _crm_item(run))])
+        items = cards.look([pair for run in runs if (pair := pair_of(run.document))])
         cards.look([person for item in items for person in client.linked(item)])
     except Bx24Error:
         log.info("cards not read ahead", portal=runs[0].portal_id)  # each run asks again and finds its own words
@@ -92,10 +112,14 @@ def plan(runtime: Runtime, run: RunRow, cards: Cards) -> PlanResult:
         _heal(runtime, run)
         draft = draft_of(runtime, run, lambda given: _candidates(run, given, cards))
         with runtime.db.read() as session:
+            if not draft.action.is_addressed:
+                return draft.awaiting(session)
             portal = session.get_one(Portal, run.portal_id)
             known = lookup.conversations_with(session, [line.id for line in portal.lines], draft.keys)
             line, conversation = selection.choose(portal, draft.line, draft.keys, known)
-        return draft.planned(line, conversation, RunDesk(runtime, run, line, conversation, draft.region))
+        desk = RunDesk(runtime, run, line, conversation, draft.region, portal)
+        desk.cards = cards
+        return draft.planned(line, conversation, desk)
     except Refused as refusal:
         again = isinstance(refusal, Unfetched) and refusal.passing and run.plan_tries < FILE_TRIES
         return Postponed(backoff_s(run.plan_tries + 1, BACKOFF_MAX_S), refusal.code) if again else refusal
@@ -151,22 +175,36 @@ class Draft:
     def _planned(self, line: Line, conversation: Conversation | None, desk: RunDesk) -> Planned:
         circuit_breaker.refuse(line, self.action, desk.now())
         plan = self.action.plan(self.values, desk)
-        if plan.message is not None and plan.message.is_session and desk.window_until() is None:
-            raise refused("window_closed")
-        if plan.message is not None and not plan.message.is_session and desk.window_until() is None:
-            desk.open_conversation()
         phone = self._phone(conversation)
+        deadline_at = self.run.stored_at + plan.wait
+        message = None
+        if plan.message is not None:
+            message = self._message(plan, desk, phone) | judgement.when(plan, desk, phone, deadline_at)
+            if not plan.message.is_session and desk.window_until() is None:
+                desk.open_conversation()
         return Planned(
             line_id=line.id,
             phone=phone,
             until=plan.until,
-            deadline_at=self.run.stored_at + plan.wait,
+            deadline_at=deadline_at,
             accept=list(plan.accept),
-            message=self._message(plan, desk, phone) if plan.message is not None else None,
+            message=message,
             note=plan.note,
             values=plan.values,
             consent=plan.consent,
         )
+
+    def awaiting(self, session: Session) -> Awaiting:
+        """The plan of a run that waits for a message of another run, by the id the provider gave it. Raises Refused."""
+        wanted = self.values["message"].strip()
+        ours = select(Message.id, Message.line_id, Message.conversation_id).where(
+            Message.gupshup_id == wanted, Message.portal_id == self.run.portal_id
+        )
+        found = session.execute(ours.order_by(Message.id)).first()
+        if found is None:
+            raise refused("message_not_found", at="message", value=wanted, field=MESSAGE)
+        deadline_at = self.run.stored_at + timedelta(minutes=self.values["wait_minutes"])
+        return Awaiting(*found, until=self.values["until"], deadline_at=deadline_at)
 
     def _message(self, plan: Plan, desk: RunDesk, phone: str) -> dict[str, Any]:
         """The columns of the message: what is sent, and what reports will ask for when its texts are wiped."""
@@ -200,6 +238,8 @@ def draft_of(runtime: Runtime, run: RunRow, candidates: Callable[[str], list[str
     schema = action.schema(Client if run.side == "robots" else Person)
     values = load(schema, action.tidy(dict(run.properties or {})))
     region = phones.region_of(run.region, run.language, run.phone_region)
+    if not action.is_addressed:
+        return Draft(run, action, values, region, {})
     numbers = phones.valid(candidates(values["phone"]), region)
     keys: dict[str, str] = {}
     for number in numbers:
@@ -222,16 +262,10 @@ def _candidates(run: RunRow, given: str, cards: Cards) -> list[str]:
     """The numbers in question: those typed in, else the CRM client's. Raises Refused no_phone."""
     if given.strip():
         return phones.split(given)
-    item = _crm_item(run)
+    item = pair_of(run.document)
     if item is None:
         raise refused("no_phone")
     found = [number for text in client.phones(*item, cards.fetch) for number in phones.split(text)]
     if not found:
         raise refused("no_phone")
     return found
-
-
-def _crm_item(run: RunRow) -> Pair | None:
-    module, entity, kind, item = run.document
-    pair = payloads.entity_type_id((module, entity, kind)), payloads.item_id((module, entity, item))
-    return None if pair[0] is None or pair[1] is None else (pair[0], pair[1])

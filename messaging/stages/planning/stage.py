@@ -242,10 +242,12 @@ class Planning:
     def _finish(
         self, session: Session, draft: plan.Draft, around: PlanningContext, outcomes: dict[int, plan.PlanResult]
     ) -> None:
-        line, conversation = selection.choose(
-            around.portals[draft.run.portal_id], draft.line, draft.keys, around.conversations(draft.keys)
-        )
-        desk = QuickDesk(self.runtime, draft.run, line, conversation, draft.region)
+        if not draft.action.is_addressed:
+            outcomes[draft.run.id] = draft.awaiting(session)
+            return
+        portal = around.portals[draft.run.portal_id]
+        line, conversation = selection.choose(portal, draft.line, draft.keys, around.conversations(draft.keys))
+        desk = QuickDesk(self.runtime, draft.run, line, conversation, draft.region, portal)
         desk.known = lambda line, reference: self._templates(session, line, reference)
         outcomes[draft.run.id] = draft.planned(line, conversation, desk)
 
@@ -282,7 +284,7 @@ class Planning:
         around.make({(one.line_id, one.phone) for _, one in results if isinstance(one, plan.Planned)})
         for run, outcome in around.allowed(results):
             context.record(changes, self.runtime, run, outcome, around)
-            if isinstance(outcome, plan.Planned) and outcome.message is not None:
+            if isinstance(outcome, plan.Planned) and outcome.message is not None and outcome.leaves_at_once:
                 self.fed[outcome.line_id].append(run.id)
                 self.fresh[run.id] = Content(run.trace, outcome.phone, outcome.message["payload"])
         around.write()

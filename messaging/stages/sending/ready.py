@@ -142,6 +142,7 @@ CLAIM = (
         Message.attempts,
         Message.priority,
         Message.position,
+        Message.judge_at,
         select(Run.trace).where(Run.id == Message.run_id).scalar_subquery().label("trace"),
     )
     .execution_options(synchronize_session=False)

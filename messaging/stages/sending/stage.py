@@ -17,8 +17,8 @@ from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
 from messaging.limits.backoff import backoff_s
 from messaging.lines import lines
+from messaging.policy import holding, tier
 from messaging.policy import sending as policy
-from messaging.policy import tier
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
 from messaging.stages.sending.ready import CLAIM, CONTENTS, LINES_WITH_MORE, OVERTAKING, TALKED, times
@@ -79,6 +79,8 @@ class Outbox:
         if not chosen:
             return []
         claimed = ask(session, CLAIM, {"ids": chosen, **times(now)}).all()
+        late = holding.judge_again(session, claimed, now)
+        claimed = [row for row in claimed if row.id not in late]
         contents = self._contents(session, claimed)
         accounts = {line_id: lines.account(line) for line_id, line in of_lines.items()}
         return [

@@ -204,7 +204,7 @@ def _by_status(day: Sequence[tuple[datetime, Mapping[str, int]]]) -> list[Series
     groups = (
         (_("delivered"), "ok", ("delivered", "read")),
         (_("accepted, sent"), "info", ("accepted", "sent")),
-        (_("waiting"), "grey", ("queued", "sending")),
+        (_("waiting"), "grey", ("held", "queued", "sending")),
         (_("unknown"), "warn", ("unknown",)),
         (_("not delivered"), "bad", ("failed", "dropped")),
     )

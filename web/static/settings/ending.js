@@ -10,8 +10,8 @@ import { say } from './texts.js';
 export const LOCALES = { ru: 'ru', en: 'en-GB' };
 const UNITS = { minutes: 1, hours: 60, days: 1440 };
 
-/** The properties drawn here. */
-export const CODES = ['until', 'wait_minutes'];
+/** The properties drawn here and in judgement.js. */
+export const CODES = ['until', 'wait_minutes', 'if_closed', 'fallback_template', 'fallback_params', 'quiet'];
 
 /** @param {Form} form @returns {HTMLElement[]} */
 export function ending(form) {

@@ -3,7 +3,8 @@ import { byId, make, readData } from '../dom.js';
 import { call, parent } from '../session.js';
 import { ending } from './ending.js';
 import { Catalogue } from './expressions.js';
-import { property } from './form.js';
+import { hasProperty, property } from './form.js';
+import { judgement } from './judgement.js';
 import { lineField, recipientField, senderOf } from './line.js';
 import { phone, summary } from './phone.js';
 import { problems } from './problems.js';
@@ -59,6 +60,7 @@ function makeForm(page, catalogue, makeContent) {
     onChange: (code) => {
       touched.add(code);
       screen.draw();
+      rules.draw();
       checks.soon();
     },
   });
@@ -71,15 +73,20 @@ function makeForm(page, catalogue, makeContent) {
   const checks = problems({
     ask: () => check(form),
     controls: form.controls,
-    showRecipient: (answer) => recipient.show(answer),
+    showRecipient: (answer) => recipient?.show(answer),
     isShown: (code) => !store.isNew || touched.has(code),
     words: { ready: () => readyWords(form, content), offline: () => say(texts, unanswered) },
   });
   const content = makeContent(form);
-  const recipient = recipientField(form);
+  const rules = judgement(form);
+  const isAddressed = hasProperty(form, 'phone');
+  const recipient = isAddressed ? recipientField(form) : null;
+  const line = isAddressed ? lineField(form, () => {
+    content.lineChanged?.();
+    rules.lineChanged();
+  }) : null;
   const screen = beside(form, content);
-  const parts = [lineField(form, () => content.lineChanged?.()), recipient.element, ...content.elements,
-    ...ending(form), make('p', { class: 'hint save', text: say(texts, 'page.save') })];
+  const parts = [line, recipient?.element ?? null, ...content.elements, ...ending(form), ...rules.elements, make('p', { class: 'hint save', text: say(texts, 'page.save') })];
   const element = frame(form, checks, make('form', { class: 'settings-form', on: {
     submit: (event) => event.preventDefault(),
     focusin: () => checks.fold(),

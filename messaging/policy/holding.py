@@ -1,0 +1,147 @@
+"""Held messages: what is ready but must not leave yet, because the client's window is closed or it is night where he is.
+
+A held message is a row and nothing more: it takes no place in its client's queue, no thread and no question of its own.
+    window   the client writes: `release_if_open`, in the transaction that learns it
+    quiet    the quiet hours end: `release_due`, one statement for all of them
+    by hand  somebody lets it go or drops it on its page: `send_now`, `drop`
+Its run's deadline drops it as it drops a queued one. Released, it stands in the queue where it would have stood.
+
+A message that could not leave in time is judged again (`judge_again`): its run is planned once more, and its row is kept.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import bindparam, case, or_, select, update
+from sqlalchemy.orm import Session, defer
+
+from activities.errors import refused
+from messaging.conversations.window import window_until
+from messaging.runs import outcomes
+from messaging.runtime import Runtime
+from messaging.store import rows
+from messaging.store.changes import Changes
+from messaging.store.models import Conversation, Line, Message, Run, shard_of
+from messaging.store.rows import MessageRow
+from messaging.store.sql import among
+from messaging.store.states import Hold, MessageStatus, RunState
+from messaging.store.types import UTCDateTime
+
+log = structlog.get_logger(__name__)
+
+
+def release_if_open(session: Session, line: Line, conversations: Iterable[Conversation], now: datetime) -> None:
+    """Queue what waits for the words of these clients of a line, if their windows are open by now."""
+    for conversation in conversations:
+        until = window_until(conversation, line, now)
+        if until is not None:
+            session.execute(_RELEASED_BY_WORDS, {"conversation": conversation.id, "now": now, "until": until})
+
+
+def look_again(session: Session, lines: Mapping[int, Line], conversation_ids: Collection[int], now: datetime) -> None:
+    """A message has just been held for each of these clients, who may have written since their windows were looked at."""
+    for conversation in session.scalars(_CONVERSATIONS, {"ids": list(conversation_ids)}) if conversation_ids else ():
+        release_if_open(session, lines[conversation.line_id], [conversation], now)
+
+
+def release_due(session: Session, shards: Iterable[int], now: datetime) -> int:
+    """Queue what waited for the end of quiet hours on these shards. Returns how much."""
+    released = session.execute(_RELEASED_BY_TIME, {"shards": list(shards), "now": now})
+    return int(released.rowcount)  # type: ignore[attr-defined]  # a CursorResult, typed as Result
+
+
+def judge_again(session: Session, claimed: Iterable[Any], now: datetime) -> set[int]:
+    """Of the messages just claimed, those that must not leave any more: their runs are planned again. Returns their ids.
+
+    claimed: rows with id, run_id and judge_at.
+    """
+    late = [row for row in claimed if row.judge_at is not None and row.judge_at <= now and row.run_id is not None]
+    if late:
+        session.execute(_PUT_BACK, {"ids": [row.id for row in late]})
+        session.execute(_PLANNED_AGAIN, {"ids": [row.run_id for row in late], "now": now})
+        log.info("messages are judged again", count=len(late))
+    return {row.id for row in late}
+
+
+def send_now(runtime: Runtime, portal_id: int, run_id: int) -> bool:
+    """Let the held message of a run go, whatever it waits for; False if it is not held any more.
+
+    WhatsApp decides then: while the window is closed it refuses.
+    """
+    now = runtime.clock()
+    with runtime.db.write() as session:
+        message = _held(session, portal_id, run_id)
+        if message is None or message.run is None or message.run.state != RunState.WAITING:
+            return False  # a message that is judged again waits for its run to be planned
+        changes = Changes(session)
+        changes.set(message, status=MessageStatus.QUEUED, send_at=now, held_until=None, judge_at=None)
+        changes.write()
+    runtime.wakeups.notify([shard_of(portal_id)])
+    return True
+
+
+def drop(runtime: Runtime, portal_id: int, run_id: int) -> bool:
+    """Never send the held message of a run, and end the run; False if it is not held any more."""
+    with runtime.db.write() as session:
+        message = _held(session, portal_id, run_id)
+        if message is None or message.run is None:
+            return False
+        changes = Changes(session)
+        outcomes.finish_run(changes, runtime, message.run, outcomes.failed(refused("dropped")))
+        changes.write()
+    runtime.wakeups.notify([shard_of(portal_id)])
+    return True
+
+
+def _held(session: Session, portal_id: int, run_id: int) -> MessageRow | None:
+    """The message of this run, locked with its run, if it is held."""
+    found = rows.messages(session, (Message.run_id == run_id) & (Message.portal_id == portal_id))
+    return found[0] if found and found[0].status == MessageStatus.HELD else None
+
+
+# Statements are made once: building a statement takes longer than running it.
+_NOW = bindparam("now", type_=UTCDateTime)
+_UNTIL = bindparam("until", type_=UTCDateTime)
+_CONVERSATIONS = (
+    select(Conversation)
+    .where(among(Conversation.id, "ids"))
+    .order_by(Conversation.id)
+    .options(defer(Conversation.phone))
+)  #: Why it was held stays: its timeline tells it.
+_QUEUED = {"status": MessageStatus.QUEUED, "held_until": None, "send_at": _NOW}
+_RELEASED_BY_WORDS = (
+    update(Message)
+    .where(Message.conversation_id == bindparam("conversation"), Message.status == "held", Message.hold == Hold.WINDOW)
+    # Quiet hours that began meanwhile count; the window ends when it ends.
+    .values(
+        **_QUEUED,
+        judge_at=case((or_(Message.judge_at.is_(None), Message.judge_at > _UNTIL), _UNTIL), else_=Message.judge_at),
+    )
+    .execution_options(synchronize_session=False)
+)
+_RELEASED_BY_TIME = (
+    update(Message)
+    .where(
+        among(Message.shard, "shards"),
+        Message.status == "held",
+        Message.held_until <= _NOW,
+        Message.hold == Hold.QUIET,
+    )
+    .values(**_QUEUED)
+    .execution_options(synchronize_session=False)
+)
+#: Held for no reason of its own: it waits for its run to be planned again.
+_PUT_BACK = (
+    update(Message)
+    .where(among(Message.id, "ids"))
+    .values(status=MessageStatus.HELD, hold="", held_until=None, claimed_at=None, attempts=Message.attempts - 1)
+    .execution_options(synchronize_session=False)
+)
+_PLANNED_AGAIN = (
+    update(Run)
+    .where(among(Run.id, "ids"), Run.state == RunState.WAITING)
+    .values(state=RunState.STORED, plan_at=_NOW)
+    .execution_options(synchronize_session=False)
+)
