@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from activities.errors import TIER_FULL, Refused
 from gupshup.events import AccountEvent
 from gupshup.tiers import FIRST, UNLIMITED, clients_a_day
-from messaging.conversations.window import WINDOW
+from messaging.runs.window import WINDOW
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line
 from messaging.store.sql import among
