@@ -145,6 +145,7 @@ BOARD = "/crm/deal/kanban/category/0/"
     [
         ("CRM_DEAL_LIST_MENU", "/", {"ID": "1", "URI": BOARD}),
         ("CRM_DEAL_LIST_TOOLBAR", "/", {"URI": BOARD}),
+        ("CRM_DEAL_ROBOT_DESIGNER_TOOLBAR", "/designer", {"URI": "/crm/deal/automation/0/"}),
         ("CRM_CONTACT_LIST_MENU", "/crm/contact/list/", {"ID": "1", "URI": "/crm/contact/list/"}),
         ("CRM_CONTACT_LIST_TOOLBAR", "/crm/contact/list/", {"URI": "/crm/contact/list/"}),
         ("CRM_DEAL_DETAIL_TOOLBAR", DEAL, {"ID": "1", "URI": DEAL}),

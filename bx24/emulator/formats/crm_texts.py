@@ -27,7 +27,6 @@ CRM_TEXTS: dict[str, tuple[str, str]] = {
     "tabs": ("Вкладки карточки", "Tabs of the item"),
     "timeline": ("Лента", "Timeline"),
     "apps": ("Приложения", "Apps"),
-    "app_tab": ("Страница приложения: {title}", "The app's page: {title}"),
     "empty_timeline": ("В ленте пусто", "The timeline is empty"),
     "empty_timeline_hint": (
         "Здесь появятся сообщения, записи приложений, комментарии и дела.",

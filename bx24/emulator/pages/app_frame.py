@@ -17,7 +17,8 @@ from bx24.emulator.state.faults import SLOW_FRAME_S
 from bx24.emulator.state.portal import Portal
 
 BOARD_PATH = "/crm/deal/kanban/category/0/"
-"""The address of the board on a real portal; apps read the pipeline's number from it."""
+_REAL_PATHS = {"/": BOARD_PATH, "/designer": "/crm/deal/automation/0/"}
+"""Pages of the CRM → their addresses on a real portal; apps read the pipeline's number from them."""
 _NO_OPTIONS = ("placement", "bound", "slider", "tab", "lang", "user")
 """Parameters of the portal's own pages."""
 
@@ -72,8 +73,8 @@ def uri_option() -> dict[str, str]:
     if not request.referrer:
         return {}
     above = urlsplit(request.referrer).path
-    if request.args.get("placement", "").startswith("CRM_") and (above == "/" or above.startswith("/crm/")):
-        return {"URI": BOARD_PATH if above == "/" else above}
+    if request.args.get("placement", "").startswith("CRM_") and (above in _REAL_PATHS or above.startswith("/crm/")):
+        return {"URI": _REAL_PATHS.get(above, above)}
     return {"URI": request.full_path.rstrip("?")}
 
 

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from bx24.emulator.formats.texts import text_of
 from bx24.emulator.pages import robot_form
 from bx24.emulator.pages.layout import base_values, language
+from bx24.emulator.rules import placements
 from bx24.emulator.rules.robot_filter import robots_for
 from bx24.emulator.state import crm
 from bx24.emulator.state.portal import Portal, Stage
@@ -53,9 +54,13 @@ def _designer(portal: Portal) -> str:
     lang, done = language(portal), request.args.get("done", "")
     status = text_of(f"done_{done}", lang, title=request.args.get("title", "")) if done in _DONE else ""
     columns = [{"id": stage.id, "robots": _robots(portal, stage, lang)} for stage in portal.stages]
-    focus = request.args.get("focus", "")
     return render_template(
-        "designer.html", columns=columns, status=status, focus=focus, **base_values(portal, "designer")
+        "designer.html",
+        columns=columns,
+        status=status,
+        focus=request.args.get("focus", ""),
+        toolbar=placements.places(portal, crm.DEAL, "ROBOT_DESIGNER_TOOLBAR", lang, {}),
+        **base_values(portal, "designer"),
     )
 
 
