@@ -190,11 +190,12 @@ class Refused(Exception):
     """A run that cannot be carried out. `code`: of the contract, section 4; `text`: for the workflow log.
 
     at: the property at fault, "" where none is; position: its entry, from 1. The settings page shows the text there.
-    line_id, conversation_id: how far planning had come, if so far.
+    line_id, conversation_id, phone: how far planning had come, if so far.
     """
 
     line_id: int | None = None
     conversation_id: int | None = None
+    phone: str = ""
 
     def __init__(self, code: str, text: Text, at: str = "", position: int | None = None) -> None:
         super().__init__(f"{code}: {text}")

@@ -34,6 +34,8 @@ def hold_back(changes: Changes, runtime: Runtime, message: MessageRow, why: Refu
     if message.run is not None:
         outcomes.finish_run(changes, runtime, message.run, outcomes.failed(why))
     else:
+        changes.set(message, error_reason=str(why.text)[:500])
+        runtime.counters.add("refusals", message.line_id, why.code, portal=message.portal_id)
         advance(changes, runtime, message, MessageStatus.FAILED, runtime.clock())
 
 

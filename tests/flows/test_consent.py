@@ -6,13 +6,15 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 
 from messaging.lines import lines
 from messaging.policy import consent
 from messaging.policy.consent import Changed
+from messaging.stages import status_changes
 from messaging.store.models import Line, Message, Portal
 from messaging.store.opt_outs import OptOut
+from messaging.store.states import Origin
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
@@ -142,6 +144,13 @@ def test_yes_starts_nothing(shop: World) -> None:
 
 
 @ONE_DATABASE
+def test_an_opt_out_weighs_more_than_a_closed_window(shop: World) -> None:
+    assert run_each(shop, text_robot()) == [("failed", "window_closed")]
+    assert run_each(shop, action_robot()) == [("ok", "")]
+    assert run_each(shop, text_robot(), text_robot(PHONES[0])) == [HELD, ("failed", "window_closed")]
+
+
+@ONE_DATABASE
 def test_a_button_stops_by_its_id_or_its_title(shop: World) -> None:
     set_policy(shop, stop_words=["no_ads", "Остановить рекламу"], start_words=["start"])
     open_windows(shop, OLGA, PHONES[0])
@@ -170,6 +179,28 @@ def test_a_stop_word_overtakes_a_message_that_waits(shop: World) -> None:
     assert endings(flows) == [HELD, HELD, SENT]
     assert len(shop.sent) == 1
     assert [(row.status, row.error_code) for row in shop.stored_rows(Message)][:2] == [("dropped", "opted_out")] * 2
+
+
+def test_a_message_without_a_run_ends_too_and_its_listener_is_told(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[tuple[str, str]] = []
+    listen = {Origin.CAMPAIGN: lambda _changes, _runtime, message: told.append((message.status, message.error_code))}
+    monkeypatch.setattr(status_changes, "LISTENERS", {**status_changes.LISTENERS, **listen})
+    assert run_each(shop, sale_robot()) == [SENT]
+    says(shop, "stop")
+    kept = {"origin_id": 7, "run_id": None, "status": "queued", "send_at": shop.now, "gupshup_id": None, "priority": 1}
+    with shop.runtime.db.write() as session:
+        row = session.scalars(select(Message)).one()
+        columns = {
+            column.name: getattr(row, column.name) for column in Message.__table__.columns if column.name != "id"
+        }
+        columns |= {**kept, "origin": Origin.CAMPAIGN, "whatsapp_id": None, "attempts": 0}
+        session.execute(insert(Message), [columns, {**columns, "origin_id": 8, "category": "UTILITY"}])
+    jump_clock(shop, 2, 2)
+    assert told[0] == ("failed", "opted_out")
+    assert {status for status, _ in told[1:]} == {"accepted", "sent", "delivered"}
+    assert len(shop.sent) == 2
 
 
 def test_twenty_repeats_in_any_order_and_a_killed_worker_change_nothing(shop: World, heard: list[Changed]) -> None:

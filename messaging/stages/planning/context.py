@@ -111,34 +111,39 @@ class PlanningContext:
         return min(found, key=lambda one: one.id, default=None)
 
     def allowed(self, results: Sequence[tuple[RunRow, PlanResult]]) -> list[tuple[RunRow, PlanResult]]:
-        """The same, with a refusal where a message may not go to its client. The conversations have been made."""
-        sends = {run.id: one for run, one in results if isinstance(one, Planned) and self._sends(one)}
-        wanted = [self._wanted(run_id, planned) for run_id, planned in sends.items()]
-        refusals = dict(zip(sends, sending.may_send(self.session, self.runtime.clock(), wanted), strict=True))
-        for run_id, refusal in refusals.items():
-            if refusal is not None:
-                planned = sends[run_id]
-                refusal.line_id = planned.line_id
-                refusal.conversation_id = self.with_phone(planned.line_id, planned.phone).id
-        return [(run, refusals.get(run.id) or result) for run, result in results]
+        """The same, with a refusal where a message may not go to its client: that weighs more than the wrong moment."""
+        wanted = [one for run, result in results if (one := self._wanted(run, result)) is not None]
+        refusals = sending.may_send(self.session, self.runtime.clock(), wanted)
+        refused = {one.run_id: why for one, why in zip(wanted, refusals, strict=True) if why is not None}
+        return [(run, self._instead(result, refused.get(run.id))) for run, result in results]
 
-    def _sends(self, planned: Planned) -> bool:
-        return planned.message is not None and planned.line_id in self.lines
+    def _wanted(self, run: RunRow, result: PlanResult) -> sending.Wanted | None:
+        """The message that this run would send; None if it sends none, or is refused for what it says itself."""
+        if isinstance(result, Planned) and result.message is not None:
+            is_session, category = result.message["is_session"], result.message["category"]
+        elif isinstance(result, Refused) and result.code == "window_closed":
+            is_session, category = True, ""
+        else:
+            return None
+        if result.line_id not in self.lines:
+            return None
+        keys = self.client(result.line_id, result.phone).keys
+        return sending.Wanted(run.portal_id, result.line_id, keys, is_session, category, run.id)
 
-    def _wanted(self, run_id: int, planned: Planned) -> sending.Wanted:
-        assert planned.message is not None
-        return sending.Wanted(
-            run_id=run_id,
-            portal_id=self.lines[planned.line_id].portal_id,
-            line_id=planned.line_id,
-            keys=self.client(planned).keys,
-            is_session=planned.message["is_session"],
-            category=planned.message["category"],
-        )
+    def _instead(self, result: PlanResult, why: Refused | None) -> PlanResult:
+        if why is None or isinstance(result, Postponed):
+            return result
+        why.line_id = result.line_id
+        if isinstance(result, Planned):
+            why.conversation_id = self.with_phone(result.line_id, result.phone).id
+        else:
+            why.conversation_id = result.conversation_id
+        return why
 
-    def client(self, planned: Planned) -> consent.Client:
-        """Whom this plan is about."""
-        return consent.Client.of(self.runtime, planned.phone, [self.with_phone(planned.line_id, planned.phone)])
+    def client(self, line_id: int, phone: str) -> consent.Client:
+        """The client with this phone, as this line knows him."""
+        known = self.conversations(self.runtime.phone_keys(phone))
+        return consent.Client.of(self.runtime, phone, [one for one in known if one.line_id == line_id])
 
     def write(self) -> None:
         """Write the messages that were gathered. A client may have written since it was found that a message must wait."""
@@ -191,7 +196,9 @@ def _start(changes: Changes, runtime: Runtime, run: RunRow, planned: Planned, ar
     note = planned.note.to(run.language) if planned.note else ""
     changes.set(run, line_id=line.id, conversation_id=conversation.id, note=note)
     if planned.consent:
-        values = consent.by_action(changes, runtime, run, line.id, around.client(planned), planned.consent)
+        values = consent.by_action(
+            changes, runtime, run, line.id, around.client(line.id, planned.phone), planned.consent
+        )
         outcomes.finish_run(changes, runtime, run, Outcome(OutcomeKind.OK, values=values))
         return
     if planned.values is not None:

@@ -170,6 +170,7 @@ class Draft:
             return self._planned(line, conversation, desk)
         except Refused as refusal:
             refusal.line_id, refusal.conversation_id = line.id, conversation.id if conversation else None
+            refusal.phone = self._phone(conversation)
             raise
 
     def _planned(self, line: Line, conversation: Conversation | None, desk: RunDesk) -> Planned:
