@@ -208,6 +208,7 @@ def every_page(shop: World) -> None:
         "robots/week",
         "templates",
         "health",
+        "rules",
         "messages",
         "messages/1",
     ]
