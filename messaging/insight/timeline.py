@@ -97,6 +97,8 @@ def facts(message: Message) -> dict[str, Any]:
         "document": "/".join(run.document) if run else message.item,
         "kind": message.kind,
         "status": message.status,
+        "hold": message.hold,
+        "held_until": iso(message.held_until),
         "attempts": message.attempts,
         "called_at": iso(run.stored_at if run else message.created_at),
         "planned_at": iso(message.created_at),

@@ -32,15 +32,17 @@ PAGES = (
         "messages",
         "messages/1",
         "messages/2",
-        "health",
-        "help",
         "opt-outs",
         "opt-outs/rules",
+        "rules",
+        "rules/fields",
+        "health",
+        "help",
         *(f"lines/1/checks/{name}" for name in CHECKS),
     ),
 )
 load = localedata.load
-STATUSES = ("queued", "accepted", "sent", "delivered", "read", "replied", "failed", "unknown", "timeout", "ok")
+STATUSES = ("held", "queued", "accepted", "sent", "delivered", "read", "replied", "failed", "unknown", "timeout", "ok")
 
 
 def test_every_page_answers(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -20,12 +20,13 @@ REPLY = {"reply_type": "text", "reply_text": "Да", "reply_id": "", "reply_file
 
 def message_of(status: str, **columns: Any) -> Any:
     times = dict.fromkeys(("sent_at", "delivered_at", "read_at"))
-    usual = {"gupshup_id": "gs-1", "client": SimpleNamespace(phone=PHONE), **times}
+    window = {"last_inbound_at": NOW - timedelta(hours=1), "connected_at": NOW - timedelta(days=9)}
+    usual = {"gupshup_id": "gs-1", "client": SimpleNamespace(phone=PHONE), **times, **window}
     return SimpleNamespace(status=status, **{**usual, **columns})
 
 
 def run_of(action: str = "send_text", message: Any = None, **columns: Any) -> Any:
-    usual = {"language": "en", "waits": True, "note": "", "action": action, "message": message}
+    usual = {"language": "en", "waits": True, "note": "", "action": action, "message": message, "awaited": None}
     return SimpleNamespace(**{**usual, **columns})
 
 
@@ -54,6 +55,23 @@ def test_the_answer_says_what_became_of_the_message(message: Any, results: dict[
     answer = finish(run_of(message=message), outcome, NOW)["answer"]
     about = ("message_id", "sent_to", "sent_at", "delivered_at", "read_at")
     assert {name: answer[name] for name in about} == dict.fromkeys(about, "") | results
+
+
+@pytest.mark.parametrize(
+    ("last_inbound_at", "connected_at", "until"),
+    [
+        (NOW - timedelta(hours=1), NOW - timedelta(days=9), "2026-11-24T07:59:30+00:00"),
+        (NOW - timedelta(hours=24), NOW - timedelta(days=9), ""),
+        (NOW - timedelta(hours=2), NOW - timedelta(hours=1), ""),
+        (None, NOW - timedelta(days=9), ""),
+    ],
+    ids=["open", "closed", "written before the line was connected", "never written"],
+)
+def test_the_answer_says_until_when_the_window_is_open(last_inbound_at: Any, connected_at: Any, until: str) -> None:
+    window = {"last_inbound_at": last_inbound_at, "connected_at": connected_at}
+    awaited = message_of("delivered", **window)
+    for run in (run_of(message=awaited), run_of("wait_delivery", awaited=awaited)):
+        assert finish(run, Outcome("delivered"), NOW)["answer"]["window_until"] == until
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,7 @@ STRETCH = re.compile(r"WHERE (\w+)\.id >= ")
 QUEUES = {
     *("ix_run_stored", "ix_run_deadline", "ix_run_answer", "ix_run_replied", "ix_reply_fetch", "ix_inbound_due"),
     *("ix_message_queued", "ix_message_turn", "ix_message_lane", "ix_inbound_ref"),
+    *("ix_message_held_client", "ix_run_awaits"),
     *("ix_message_held", "ix_portal_task_due", "ix_portal_task_doing", "ix_portal_task_lane"),
 }
 
@@ -215,6 +216,7 @@ def every_page(shop: World) -> None:
         "robots/week",
         "templates",
         "health",
+        "rules",
         "messages",
         "messages/1",
         "opt-outs",
