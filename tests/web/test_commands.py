@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
-from messaging.store.models import Base, Message, Run
+from messaging.store.models import Base, Line, Message, Run
 from tests.flows.scenes import OLGA, ONE_DATABASE, ending, open_windows, set_portal_faults, template_robot
 from tests.support.world import APP, KEY, World
 
@@ -59,6 +59,16 @@ def test_a_line_is_added_without_asking_anybody_and_shown_as_one_object(shop: Wo
     again = json.loads(_add(shop, "--phone", "79005556688").stdout)
     assert (again["id"], again["webhook_url"]) == (shown["id"], shown["webhook_url"]), "the same app: its new number"
     assert "the-key" not in _run(shop, "lines", "list").output
+
+
+@ONE_DATABASE
+def test_a_key_is_read_from_standard_input_for_the_command_line_is_seen_by_others(shop: World) -> None:
+    options = ("--portal", shop.portal.member_id, "--app-name", "newshop", "--phone", "79005556677")
+    runner = shop.flask.test_cli_runner()
+    added = runner.invoke(args=["lines", "add", *options, "--api-key", "-"], input="the-key\n")
+    assert added.exit_code == 0, added.output
+    assert shop.stored_rows(Line)[-1].api_key == "the-key"
+    assert "the-key" not in added.output
 
 
 def test_what_cannot_be_done_is_said_in_a_sentence(shop: World) -> None:
