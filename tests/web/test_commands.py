@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 from cryptography.fernet import Fernet
+from flask.cli import cli
 from sqlalchemy import text
 
 from messaging.store.crypto import Cipher
@@ -69,6 +71,21 @@ def test_a_key_is_read_from_standard_input_for_the_command_line_is_seen_by_other
     assert added.exit_code == 0, added.output
     assert shop.stored_rows(Line)[-1].api_key == "the-key"
     assert "the-key" not in added.output
+
+
+@pytest.mark.parametrize("command", ["portals", "--help"])
+def test_wrong_settings_are_listed_and_nothing_else(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORKER_THREADS", "many")
+    monkeypatch.setenv("BIND", "8000")
+    done = CliRunner().invoke(cli, ["--app", str(Path(__file__).parents[2] / "app.py"), command])
+    assert done.exit_code == 1
+    head, *problems = done.stderr.splitlines()
+    assert "settings" in head
+    assert [line.split(":")[0].strip() for line in problems] == ["WORKER_THREADS", "BIND"]
+    assert done.stdout == ""
 
 
 def test_what_cannot_be_done_is_said_in_a_sentence(shop: World) -> None:
