@@ -162,7 +162,7 @@ def _reason(problem: Problem, language: str) -> Item:
         _("Show the messages"),
         url_for("pages.messages"),
         problem.code,
-        {"status": "failed", "period": "7", **line},
+        {"status": "failed", "code": problem.code, "period": "7", **line},
     )
 
 
