@@ -36,7 +36,9 @@ def _command_settings() -> config.Config:
     try:
         return config.load(os.environ, Path(".env"))
     except config.ConfigError as error:
-        sys.exit("\n  ".join(["These settings are missing or wrong, in the environment or in .env:", *error.problems]))
+        head = "These settings are missing or wrong, in the environment or in .env:"
+        print(head, *error.problems, sep="\n  ", file=sys.stderr)
+        sys.exit(1)
 
 
 def serving() -> Flask:

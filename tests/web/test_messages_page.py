@@ -111,7 +111,7 @@ def test_each_reason_on_the_start_page_opens_its_own_failures(shop: World, frame
     jump_clock(shop, 5, 5)
     needs = frame.page("start/needs")
     links = [json.loads(html.unescape(sent)) for sent in re.findall(r"hx-vals='([^']+)'", needs)]
-    counted = [int(number) for number in re.findall(r"\((\d+) за 24 часа\)", needs)]
+    counted = [int(number) for number in re.findall(r"<strong>[^<]*\((\d+) за 24 часа\)", needs)]
     assert sorted(counted) == [1, 2, 2]
     assert [len(_found(frame, **link)) for link in links] == counted
     page = frame.post("/app/messages", links[0]).text

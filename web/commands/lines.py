@@ -1,6 +1,7 @@
 """WhatsApp numbers: list, connect, pause, check, remove: `flask --app app lines`"""
 
 import json
+import sys
 from typing import Any
 
 import click
@@ -34,8 +35,9 @@ def _key(_context: click.Context, _option: click.Parameter, typed: str) -> str:
     """The key. Instead of `-` it is asked for, or read from standard input: other users see a command line in `ps`."""
     if typed != "-":
         return typed
-    given = click.get_text_stream("stdin")
-    return str(click.prompt("App API Key", hide_input=True, err=True) if given.isatty() else given.readline().strip())
+    if sys.stdin.isatty():
+        return str(click.prompt("App API Key", hide_input=True, err=True))
+    return sys.stdin.readline().strip()
 
 
 @group.command()
