@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 from pathlib import Path
 
 from flask import Flask
@@ -20,10 +21,25 @@ def create_app(runtime: Runtime | None = None, serving: bool = False) -> Flask:
     serving: what a real portal needs must be set, see `config.load`.
     """
     if runtime is None:
-        settings = config.load(os.environ, Path(".env"), serving)
+        settings = _serving_settings() if serving else _command_settings()
         logs.configure(settings.log_format, settings.log_level)
         runtime = open_runtime(settings, answer_s=bounds.DATABASE_ANSWER_S if serving else None)
     return web.build(runtime)
+
+
+def _serving_settings() -> config.Config:
+    """Raises ConfigError, at which gunicorn gives up; a process that just ended it would start again and again."""
+    return config.load(os.environ, Path(".env"), serving=True)
+
+
+def _command_settings() -> config.Config:
+    """Ends the command with exit code 1 and nothing but what is wrong with the settings."""
+    try:
+        return config.load(os.environ, Path(".env"))
+    except config.ConfigError as error:
+        head = "These settings are missing or wrong, in the environment or in .env:"
+        print(head, *error.problems, sep="\n  ", file=sys.stderr)
+        sys.exit(1)
 
 
 def serving() -> Flask:

@@ -242,7 +242,7 @@ class Demo:
         self.gupshup(f"apps/{APP_NAME}/webhook", {"url": line["webhook_url"]})
         with self.runtime.db.read() as session:
             connected = session.get_one(Line, line["id"])
-        self.past = Past(self.runtime, connected, LANGUAGE).store()
+        self.past = Past(self.runtime, connected, made["templates"][0]["id"], LANGUAGE).store()
         say(Text("A line is connected: ", "Линия подключена: ").to(LANGUAGE) + f"+{line['phone']}", "✓")
 
     def _run(self, number: int) -> Any:

@@ -1,20 +1,23 @@
 """Two weeks before the demo, made up: so that its pages show what they show a shop that has been open for a while.
 
-These rows are stored as they would have been left; nothing of them is sent. The last of them lies some minutes back.
+These rows are stored as they would have been left, and counted as they would have been counted; nothing of them is sent.
+The last of them lies some minutes back.
 """
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy.orm import Session
 
 from bx24.i18n import Text
+from messaging.insight.periods import HOURS
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line, Message, Reply, Run, shard_of
 from messaging.store.states import MessageStatus, Origin, OutcomeKind, RunState
+from messaging.system.counters import Counters
 
 DAYS = 14
 CLIENTS = 24
@@ -29,74 +32,132 @@ FATES = (
     *("131049", "1002", "no_phone"),
 )
 TEMPLATE = "measuring_visit"
+ACTIONS = ("send_template", "send_text", "send_buttons", "send_template", "send_file")
+#: Seconds from the robot's call to Gupshup, of one run after the other.
+HANDED_OVER_S = (0.08, 0.12, 0.09, 0.25, 0.11, 0.4)
+REPLY_AFTER = timedelta(minutes=20)
 SENT, REACHED = ("accepted", "sent"), ("accepted", "sent", "delivered", "read")
 ANSWER = Text("Yes, that suits me", "Да, мне удобно")
 GREETING = Text("Your order is ready. Shall we deliver it tomorrow?", "Ваш заказ готов. Доставить завтра?")
+CLIENT, ORDER = Text("Olga", "Ольга"), Text("Kitchen", "Кухня")
+BUTTONS = (Text("Yes", "Да"), Text("Another day", "В другой день"))
+DRAWING = Text("drawing.pdf", "чертёж.pdf")
+
+
+@dataclass(frozen=True)
+class Story:
+    """One run of the past: its action, how far its message came (one of FATES), when it began and when it was over."""
+
+    number: int
+    action: str
+    fate: str
+    at: datetime
+    over_at: datetime
+
+    @property
+    def has_message(self) -> bool:
+        return self.fate != "no_phone"
+
+    @property
+    def is_reached(self) -> bool:
+        return self.fate in (*REACHED, OutcomeKind.REPLIED)
+
+    @property
+    def outcome(self) -> str:
+        return self.fate if self.is_reached else OutcomeKind.FAILED
+
+    @property
+    def error_code(self) -> str:
+        return "" if self.is_reached else self.fate
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The statuses the message went through, without a failure at their end."""
+        if not self.is_reached:
+            return SENT
+        last = "read" if self.fate == OutcomeKind.REPLIED else self.fate
+        return REACHED[: REACHED.index(last) + 1]
+
+
+def stories(now: datetime) -> Iterator[Story]:
+    """The runs in the order in which robots called."""
+    for number, at in enumerate(_moments(now)):
+        fate = FATES[(number * 13 + number // len(FATES) * 3) % len(FATES)]
+        over_at = min(at + REPLY_AFTER, now) if fate == OutcomeKind.REPLIED else at + timedelta(seconds=6)
+        yield Story(number, ACTIONS[number % len(ACTIONS)], fate, at, over_at)
 
 
 @dataclass
 class Past:
-    """The past of one line."""
+    """The past of one line. template_id: Gupshup's, of the template that its robots send."""
 
     runtime: Runtime
     line: Line
+    template_id: str
     language: str
+    #: One for each client.
+    talks: list[Conversation] = field(default_factory=list)
 
     def store(self) -> int:
         """Store it; returns the id of its last run."""
+        now, last = self.runtime.clock(), 0
+        count = _Count(self.line, now)
         with self.runtime.db.write() as session:
-            talks = [self._talk(nth) for nth in range(CLIENTS)]
-            session.add_all(talks)
+            self.talks = [self._talk(nth) for nth in range(CLIENTS)]
+            session.add_all(self.talks)
             session.flush()
-            last = 0
-            for nth, at in enumerate(_moments(self.runtime.clock())):
-                last = self._run(session, nth, at, talks[nth * 7 % CLIENTS])
-            return last
+            for story in stories(now):
+                last = self._run(session, story)
+                if story.at > now - timedelta(hours=HOURS):
+                    count.story(story)
+        count.counters.flush(self.runtime.redis)
+        return last
 
     def _talk(self, nth: int) -> Conversation:
         phone = f"7912555{nth:04}"
         return Conversation(line_id=self.line.id, phone=phone, phone_key=self.runtime.phone_key(phone))
 
-    def _run(self, session: Session, nth: int, at: datetime, talk: Conversation) -> int:
-        fate = FATES[nth * 13 % len(FATES)]
-        action = ("send_template", "send_text", "send_buttons", "send_template", "send_file")[nth % 5]
-        is_reached = fate in (*REACHED, OutcomeKind.REPLIED)
+    def _run(self, session: Session, story: Story) -> int:
+        talk = self.talks[story.number * 7 % CLIENTS]
         run = Run(
-            trace=f"{nth:012x}",
+            trace=f"{story.number:012x}",
             portal_id=self.line.portal_id,
             shard=shard_of(self.line.portal_id),
             side="robots",
-            action=action,
+            action=story.action,
             event_token="past",
-            token_digest=f"past-{nth}",
-            document=["crm", "CCrmDocumentDeal", "DEAL", f"DEAL_{nth % 40 + 10}"],
-            item=f"DEAL_{nth % 40 + 10}",
-            properties={"template": TEMPLATE} if action == "send_template" else {"text": GREETING.to(self.language)},
-            stored_at=at,
-            deadline_at=at + timedelta(hours=1),
+            token_digest=f"past-{story.number}",
+            document=["crm", "CCrmDocumentDeal", "DEAL", f"DEAL_{story.number % 40 + 10}"],
+            item=f"DEAL_{story.number % 40 + 10}",
+            properties=self._properties(story.action),
+            stored_at=story.at,
+            deadline_at=story.at + timedelta(hours=1),
             state=RunState.ENDED,
-            until=fate if is_reached else "delivered",
+            until=story.fate if story.is_reached else "delivered",
             line_id=self.line.id,
-            conversation_id=None if fate == "no_phone" else talk.id,
-            outcome=fate if is_reached else OutcomeKind.FAILED,
-            error_code="" if is_reached else fate,
-            ended_at=at + timedelta(minutes=1),
-            answered_at=at + timedelta(minutes=1),
+            conversation_id=talk.id if story.has_message else None,
+            outcome=story.outcome,
+            error_code=story.error_code,
+            ended_at=story.over_at,
+            answers_sent=1,
+            answered_at=story.over_at,
         )
         session.add(run)
         session.flush()
-        if fate != "no_phone":
-            session.add(self._message(run, talk, fate, at))
-        if fate == OutcomeKind.REPLIED:
-            session.add(self._reply(run, talk, at + timedelta(minutes=20)))
+        if story.has_message:
+            session.add(self._message(run, talk, story))
+            talk.last_activity_at = story.over_at
+        if story.fate == OutcomeKind.REPLIED:
+            session.add(self._reply(run, talk, story.over_at))
+            talk.last_inbound_at = story.over_at
         return run.id
 
-    def _message(self, run: Run, talk: Conversation, fate: str, at: datetime) -> Message:
-        status = "read" if fate == OutcomeKind.REPLIED else fate if fate in REACHED else MessageStatus.FAILED
-        reached = REACHED[: REACHED.index(status) + 1] if status in REACHED else SENT
-        times = {f"{name}_at": at + timedelta(seconds=nth) for nth, name in enumerate(reached, 1)}
-        text = {"message": json.dumps({"type": "text", "text": GREETING.to(self.language)})}
-        form = {"template": json.dumps({"id": TEMPLATE})} if run.action == "send_template" else text
+    def _properties(self, action: str) -> dict[str, str]:
+        return {"template": TEMPLATE} if action == "send_template" else {"text": GREETING.to(self.language)}
+
+    def _message(self, run: Run, talk: Conversation, story: Story) -> Message:
+        is_template = story.action == "send_template"
+        times = {f"{name}_at": story.at + timedelta(seconds=nth) for nth, name in enumerate(story.steps, 1)}
         return Message(
             origin=Origin.ROBOT,
             origin_id=run.id,
@@ -106,19 +167,41 @@ class Past:
             position=run.id,
             line_id=self.line.id,
             conversation_id=talk.id,
-            kind="text",
-            is_session=False,
-            payload={"form": form},
-            status=status,
-            created_at=at,
-            send_at=at,
+            kind=story.action.removeprefix("send_"),
+            is_session=not is_template,
+            payload={"form": self._form(story.action)},
+            status=story.steps[-1] if story.is_reached else MessageStatus.FAILED,
+            created_at=story.at,
+            send_at=story.at,
             attempts=1,
-            claimed_at=at,
+            claimed_at=story.at,
             gupshup_id=f"past-{run.id}",
-            failed_at=at + timedelta(seconds=5) if status == MessageStatus.FAILED else None,
-            error_code=fate if status == MessageStatus.FAILED else "",
+            failed_at=None if story.is_reached else story.over_at,
+            error_code=story.error_code,
+            action=story.action,
+            template=TEMPLATE if is_template else "",
+            category="UTILITY" if is_template else "",
+            country="RU",
+            item=run.item,
             **times,
         )
+
+    def _form(self, action: str) -> dict[str, str]:
+        """What was posted to Gupshup, as far as pages show it."""
+        if action == "send_template":
+            params = [CLIENT.to(self.language), ORDER.to(self.language)]
+            return {"template": json.dumps({"id": self.template_id, "params": params})}
+        text = GREETING.to(self.language)
+        messages: dict[str, dict[str, Any]] = {
+            "send_text": {"type": "text", "text": text},
+            "send_buttons": {
+                "type": "quick_reply",
+                "content": {"type": "text", "text": text},
+                "options": [{"type": "text", "title": button.to(self.language)} for button in BUTTONS],
+            },
+            "send_file": {"type": "file", "filename": DRAWING.to(self.language), "caption": text},
+        }
+        return {"message": json.dumps(messages[action])}
 
     def _reply(self, run: Run, talk: Conversation, at: datetime) -> Reply:
         content: dict[str, Any] = {"values": {"reply_type": "text", "reply_text": ANSWER.to(self.language)}}
@@ -133,6 +216,35 @@ class Past:
             shard=run.shard,
             run_id=run.id,
         )
+
+
+class _Count:
+    """What the page Health shows of the last 24 hours: counted while it happens, and never read from the rows."""
+
+    def __init__(self, line: Line, now: datetime) -> None:
+        self.line, self.portal, self.now = line.id, line.portal_id, now
+        self.counters = Counters(lambda: self.now)
+
+    def story(self, story: Story) -> None:
+        """Count a run: what came, what left, in the hours when it did."""
+        self.now = story.at
+        self._add("runs_received", "robots", story.action)
+        if story.has_message:
+            took_s = HANDED_OVER_S[story.number % len(HANDED_OVER_S)]
+            self.counters.seconds_to_provider(self.line, took_s, self.portal)
+            for name in ("enqueued", *story.steps[1:], *(() if story.is_reached else ("failed",))):
+                self._add("webhooks", f"message-event.{name}")
+        self.now = story.over_at
+        if story.fate == OutcomeKind.REPLIED:
+            self._add("webhooks", "message.text")
+        self._add("runs_ended", self.line, story.outcome)
+        if story.error_code:
+            self._add("refusals", self.line, story.error_code)
+        self._add("answers", story.outcome)
+        self._add("rest_calls", "http")
+
+    def _add(self, name: str, *labels: object) -> None:
+        self.counters.add(name, *labels, portal=self.portal)
 
 
 def _moments(now: datetime) -> Iterator[datetime]:

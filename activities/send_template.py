@@ -20,7 +20,8 @@ _PARAMS = Text("Variables", "Переменные")
 _BUTTONS = Text("Button variables", "Переменные кнопок")
 _HEADER = Text("Header file", "Файл заголовка")
 _FILL_IN = Text(
-    "Fill it in, or set “Instead of an empty variable”.", "Заполните её или поле «Вместо пустой переменной»."
+    "Enter one, or fill in the field “Instead of an empty variable”.",
+    "Укажите его или заполните поле «Вместо пустой переменной».",
 )
 _CAROUSEL = Text("a carousel", "карусель")
 _CATALOGUE = Text("a catalogue", "каталог")
@@ -191,8 +192,8 @@ def _filled(call: Call, given: Sequence[str], wanted: int, at: str) -> list[str]
     field = call.wording.params if at == "params" else call.wording.button_params
     if len(given) > wanted:
         raise _problem(
-            "The template has {wanted} variables in “{field}”, {given} were given. Remove the surplus ones.",
-            "У шаблона переменных в поле «{field}»: {wanted}, передано: {given}. Уберите лишние.",
+            "Values in the field “{field}”: {given}, variables in the template: {wanted}. Remove the surplus values.",
+            "Значений в поле «{field}»: {given}, переменных в шаблоне: {wanted}. Уберите лишние значения.",
             at, wanted=wanted, given=len(given), field=field,
         )  # fmt: skip
     padded = [*given, *[""] * (wanted - len(given))]
@@ -200,8 +201,8 @@ def _filled(call: Call, given: Sequence[str], wanted: int, at: str) -> list[str]
     for position, value in enumerate(filled, 1):
         if is_blank(value):
             raise _problem(
-                "Variable {n} of the template (“{field}”) has no value. {remedy}",
-                "У переменной {n} шаблона («{field}») нет значения. {remedy}",
+                "Variable {n} of the template has no value (field “{field}”). {remedy}",
+                "У переменной {n} шаблона нет значения (поле «{field}»). {remedy}",
                 at, position, n=position, field=field, remedy=call.wording.remedy,
             )  # fmt: skip
     return filled

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 _TABLE = re.compile(r"(<!-- table: ([^\n]+?) -->\n).*?(<!-- end of table -->)", re.DOTALL)
 
-#: Name of a table, as a page's mark has it → the table in a language.
+#: Name of a table, as a page's mark has it → the table in a language; or a file that a page shows whole.
 TABLES: dict[str, Callable[[str], str]] = {
     "actions": actions.overview,
     "fields of all": actions.common_fields,
@@ -26,6 +26,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "stops": errors.stops,
     "settings": settings.settings,
     "metrics": metrics.metrics,
+    "nginx": lambda _lang: f"```nginx\n{(ROOT / 'deploy' / 'nginx' / 'waba24.conf').read_text()}```",
 }
 
 

@@ -1,6 +1,7 @@
 """The installation itself: address, certificate, database, Redis, disk, workers, queues."""
 
 import socket
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -26,6 +27,8 @@ from messaging.system.embedded_redis import QueueServerError
 from messaging.system.public_http import is_public
 
 EXPIRES_SOON = timedelta(days=14)
+#: In what a request says that broke because of the certificate. It asks another store than `certificate.read`: certifi's.
+_DISTRUST = ssl.SSLCertVerificationError.__name__
 #: Seconds that the oldest entry of a queue has waited.
 SLOW_S, STUCK_S = 60, 600
 #: Seconds since a worker's last heartbeat, after which it counts as dead; an idle one beats every WORKER_TTL_S.
@@ -69,7 +72,8 @@ def _address(runtime: Runtime, outside: Outside) -> Finding:
     try:
         answer = exchange(runtime.gs_session, "GET", f"{runtime.config.public_url}/healthz", {}, timeout=PAGE_TIMEOUT)
     except Broken as broken:
-        return Finding("address", State.FAILED, "no_answer", named={**named, "said": str(broken)})
+        code = "not_trusted" if _DISTRUST in str(broken) else "no_answer"
+        return Finding("address", State.FAILED, code, named={**named, "said": str(broken)})
     if answer.status != 200 or as_dict(parse_json(answer.content)).get("status") != "ok":
         return Finding("address", State.FAILED, "other_site", {"status": answer.status}, named)
     return Finding("address", named=named)

@@ -68,4 +68,10 @@ def words(finding: Finding) -> Words:
 
 
 def _filled(text: Text, values: defaultdict[str, object]) -> Text:
-    return Text(text.en.format_map(values), text.ru.format_map(values))
+    in_russian = defaultdict(str, {name: _with_comma(value) for name, value in values.items()})
+    return Text(text.en.format_map(values), text.ru.format_map(in_russian))
+
+
+def _with_comma(value: object) -> object:
+    """A number as Russian writes it: 0,5."""
+    return str(value).replace(".", ",") if isinstance(value, float) else value

@@ -4,7 +4,7 @@ from bx24.i18n import Text
 
 _NOTHING = Text("", "")
 _CONSOLE = Text(
-    "Open the line's page and press “Set the address in Gupshup”, or put the webhook's address into Gupshup's console.",
+    "Open the line's page and press “Set the address in Gupshup”, or put the webhook's address into the Gupshup console.",
     "Откройте страницу линии и нажмите «Настроить адрес в Gupshup» или вставьте его адрес в консоли Gupshup.",
 )
 
@@ -17,7 +17,7 @@ LINES: dict[tuple[str, str], tuple[Text, Text]] = {
     ("", "down"): (
         Text("Gupshup does not answer", "Gupshup не отвечает"),
         Text(
-            "Try again in a minute; nothing of yours need be changed.",
+            "Try again in a minute; you need not change anything.",
             "Повторите через минуту, у себя ничего менять не нужно.",
         ),
     ),
@@ -25,12 +25,12 @@ LINES: dict[tuple[str, str], tuple[Text, Text]] = {
         Text("Gupshup refuses: {said} ({code})", "Gupshup отказывает: {said} ({code})"),
         Text("Ask Gupshup's support about these words.", "Спросите об этом поддержку Gupshup."),
     ),
-    ("line", ""): (Text("it is not stopped", "не остановлена"), _NOTHING),
+    ("line", ""): (Text("neither stopped nor paused", "не остановлена и не на паузе"), _NOTHING),
     ("line", "stopped"): (
         Text("it is stopped: {error} {said}", "остановлена: {error} {said}"),
         Text(
-            "The line's page says what to do; then let it go on there.",
-            "Что делать, сказано на странице линии; там же её и запустите.",
+            "The line's page says what to do; resume the line there afterwards.",
+            "Что делать, сказано на странице линии; там же её потом возобновите.",
         ),
     ),
     ("line", "paused"): (
@@ -98,17 +98,26 @@ LINES: dict[tuple[str, str], tuple[Text, Text]] = {
         Text("Gupshup does not know this App ID", "Gupshup не знает такого App ID"),
         Text("Copy it from the app's settings at Gupshup.", "Скопируйте его из настроек приложения в Gupshup."),
     ),
-    ("balance", ""): (Text("the last message was paid for", "последнее сообщение оплачено"), _NOTHING),
+    ("balance", ""): (
+        Text(
+            "Gupshup took the last message, so there was money; only its console shows how much",
+            "последнее сообщение Gupshup принял, значит, деньги были; сколько их, видно только в его консоли",
+        ),
+        _NOTHING,
+    ),
     ("balance", "empty"): (
         Text("the wallet is empty", "кошелёк пуст"),
-        Text("Top it up in Gupshup's console.", "Пополните его в консоли Gupshup."),
+        Text("Top it up in the Gupshup console.", "Пополните его в консоли Gupshup."),
     ),
     ("balance", "untold"): (
-        Text("Gupshup does not tell it to an app's key", "по ключу приложения Gupshup его не сообщает"),
-        Text("Look into Gupshup's console.", "Посмотрите в консоли Gupshup."),
+        Text(
+            "not known: no message has been sent yet, and only the Gupshup console shows the sum",
+            "неизвестно: сообщений ещё не было, а сумму видно только в консоли Gupshup",
+        ),
+        Text("Look there.", "Посмотрите там."),
     ),
     ("round_trip", ""): (
-        Text("came back, stored and applied, within {seconds} s", "вернулся, сохранён и учтён за {seconds} с"),
+        Text("it came back and was stored and applied within {seconds} s", "вернулся, сохранён и учтён за {seconds} с"),
         _NOTHING,
     ),
     ("round_trip", "no_answer"): (
@@ -127,19 +136,20 @@ LINES: dict[tuple[str, str], tuple[Text, Text]] = {
     ("round_trip", "not_empty"): (
         Text("the answer has a body of {bytes} bytes", "в ответе есть тело, {bytes} байт"),
         Text(
-            "Something before us adds it, and Gupshup might send it to the client. Let the proxy pass answers on unchanged.",
+            "Something between Gupshup and us adds it, and Gupshup might send it to the client. Let the proxy pass answers on "
+            "unchanged.",
             "Его добавляет кто-то перед нами, и Gupshup может отправить его клиенту. Прокси не должен менять ответы.",
         ),
     ),
     ("round_trip", "not_stored"): (
-        Text("it was answered 200, and is not in this database", "ответ был 200, но в этой базе его нет"),
+        Text("it was answered 200, but it is not in this database", "ответ был 200, но в этой базе его нет"),
         Text(
             "The address leads to another installation: correct PUBLIC_URL or the proxy.",
             "Адрес ведёт на другую установку: исправьте PUBLIC_URL или прокси.",
         ),
     ),
     ("round_trip", "not_applied"): (
-        Text("stored, and not applied within {seconds} s", "сохранён, но за {seconds} с не учтён"),
+        Text("stored, but not applied within {seconds} s", "сохранён, но за {seconds} с не учтён"),
         Text("See the worker and the queues above.", "Смотрите воркер и очереди выше."),
     ),
 }

@@ -4,7 +4,7 @@ from bx24.i18n import Text
 
 _NOTHING = Text("", "")
 _OPEN_AGAIN = Text(
-    "Let an administrator of the portal open the app once: that brings a new token.",
+    "Ask an administrator of the portal to open the app once: that gives it a new token.",
     "Пусть администратор портала один раз откроет приложение: так появится новый токен.",
 )
 _REGISTER = Text(
@@ -20,17 +20,17 @@ PORTALS: dict[tuple[str, str], tuple[Text, Text]] = {
     ("", "portal"): (Text("Bitrix24 could not be asked", "Битрикс24 не удалось спросить"), _NOTHING),
     ("token", ""): (Text("{portal} answers to our token", "{portal} отвечает на наш токен"), _NOTHING),
     ("token", "reauth"): (
-        Text("our token for {portal} is dead: {said}", "наш токен для {portal} больше не действует: {said}"),
+        Text("our token for {portal} is no longer valid: {said}", "наш токен для {portal} больше не действует: {said}"),
         _OPEN_AGAIN,
     ),
     ("token", "inactive"): (
-        Text("the app does not live on {portal} any more: {said}", "приложения на {portal} больше нет: {said}"),
+        Text("the app is no longer on {portal}: {said}", "приложения на {portal} больше нет: {said}"),
         Text("Install the app again.", "Установите приложение заново."),
     ),
     ("token", "no_answer"): (
         Text("{portal} does not answer ({error}): {said}", "{portal} не отвечает ({error}): {said}"),
         Text(
-            "Try again in a minute. If it stays so, look whether this server may call out on port 443.",
+            "Try again in a minute. If that does not help, check whether this server can reach the internet on port 443.",
             "Повторите через минуту. Если не помогло, проверьте, может ли этот сервер обращаться наружу по порту 443.",
         ),
     ),
@@ -41,18 +41,18 @@ PORTALS: dict[tuple[str, str], tuple[Text, Text]] = {
     ("installed", ""): (Text("finished", "завершена"), _NOTHING),
     ("installed", "not_finished"): (
         Text(
-            "Bitrix24 says that it was not finished: no event comes",
+            "Bitrix24 considers it unfinished, so it sends no events",
             "Битрикс24 считает её незавершённой: события не приходят",
         ),
         Text(
-            "Open the app as an administrator and let the install page end.",
+            "Open the app as an administrator and wait until the install page is done.",
             "Откройте приложение администратором и дождитесь конца установки.",
         ),
     ),
     ("plan", ""): (Text("{plan}, with workflows", "{plan}, бизнес-процессы есть"), _NOTHING),
     ("plan", "payment_expired"): (
-        Text("the app is not paid for any more", "оплата приложения закончилась"),
-        Text("Pay for it in Bitrix24's market.", "Оплатите его в Маркете Битрикс24."),
+        Text("the subscription to the app has ended", "подписка на приложение закончилась"),
+        Text("Renew it in the Bitrix24 Market.", "Продлите её в Маркете Битрикс24."),
     ),
     ("plan", "no_workflows"): (
         Text("this plan ({plan}) has no robots and workflows", "в этом тарифе ({plan}) нет роботов и бизнес-процессов"),
@@ -60,9 +60,9 @@ PORTALS: dict[tuple[str, str], tuple[Text, Text]] = {
     ),
     ("administrator", ""): (Text("the token is an administrator's", "токен принадлежит администратору"), _NOTHING),
     ("administrator", "not_admin"): (
-        Text("the token's user is no administrator", "владелец токена не администратор"),
+        Text("the token belongs to a user who is not an administrator", "токен принадлежит не администратору"),
         Text(
-            "Let an administrator open the app, then repair the robots.",
+            "Ask an administrator to open the app, then repair the robots.",
             "Пусть приложение откроет администратор, затем восстановите роботов.",
         ),
     ),
@@ -112,15 +112,15 @@ PORTALS: dict[tuple[str, str], tuple[Text, Text]] = {
     ),
     ("placements", ""): (
         Text(
-            "none is left over; robots' settings pages belong to the robots, Bitrix24 does not list them",
-            "лишних нет; страницы настроек роботов входят в самих роботов, в списке Битрикс24 их нет",
+            "none is left over; settings pages belong to their robots, so Bitrix24 does not list them",
+            "лишних нет; страницы настроек относятся к роботам, отдельно Битрикс24 их не перечисляет",
         ),
         _NOTHING,
     ),
     ("placements", "elsewhere"): (
         Text("{count} lead to another address: {addresses}", "{count} ведут на другой адрес: {addresses}"),
         Text(
-            "They are of an older installation: install the app again.",
+            "They are left from an earlier installation: install the app again.",
             "Они от прежней установки: установите приложение заново.",
         ),
     ),
@@ -128,21 +128,20 @@ PORTALS: dict[tuple[str, str], tuple[Text, Text]] = {
     ("portal_clock", "skewed"): (Text("{seconds} s ahead of ours", "впереди наших на {seconds} с"), _CLOCK),
     ("gupshup_clock", ""): (Text("it agrees with ours", "сходятся с нашими"), _NOTHING),
     ("gupshup_clock", "skewed"): (Text("{seconds} s ahead of ours", "впереди наших на {seconds} с"), _CLOCK),
-    ("", "no_date"): (Text("nobody told the time", "время никто не сообщил"), _NOTHING),
+    ("", "no_date"): (Text("no answer told the time", "ни один ответ не сообщил времени"), _NOTHING),
     ("echo", ""): (Text("an event came after {seconds} s", "событие пришло через {seconds} с"), _NOTHING),
     ("echo", "lost"): (
         Text(
-            "Bitrix24 sent an event, and nothing came within {seconds} s",
+            "Bitrix24 sent an event, but it did not arrive within {seconds} s",
             "Битрикс24 отправил событие, но за {seconds} с оно не пришло",
         ),
         Text(
-            "Robot calls come the same way, so none will come. Look at the address and certificate above; let "
-            "the firewall pass all "
-            "source addresses. If the log says 403 at /bx24/events, the request came and its token is wrong: "
-            "install the app again.",
-            "Вызовы роботов идут тем же путём, не придут и они. Смотрите адрес и сертификат выше, брандмауэр "
-            "должен пускать с любых "
-            "адресов. Если в журнале 403 на /bx24/events, запрос дошёл, но токен не тот: установите приложение заново.",
+            "Robot calls take the same way, so they will not arrive either. Check the address and the certificate above, and "
+            "let the firewall accept every source address. If the log shows 403 at /bx24/events, the event arrived, but with "
+            "a wrong token: install the app again.",
+            "Вызовы роботов идут тем же путём, поэтому не дойдут и они. Проверьте адрес и сертификат выше; брандмауэр должен "
+            "пропускать запросы с любых адресов. Если в журнале 403 на /bx24/events, событие дошло, но с чужим токеном: "
+            "установите приложение заново.",
         ),
     ),
     ("echo", "not_sent"): (
@@ -150,7 +149,7 @@ PORTALS: dict[tuple[str, str], tuple[Text, Text]] = {
             "Bitrix24 does not send the test event: {error} {said}",
             "Битрикс24 не отправляет проверочное событие: {error} {said}",
         ),
-        Text("Go by the trial run of a robot instead.", "Тогда судите по пробному запуску робота."),
+        Text("Use the trial run of a robot instead.", "Проверьте пробным запуском робота."),
     ),
     ("echo", "not_asked"): (Text("no event was asked for", "событие не запрашивали"), _NOTHING),
     ("trial", ""): (
@@ -166,8 +165,8 @@ PORTALS: dict[tuple[str, str], tuple[Text, Text]] = {
             "вызов пришёл через {came_s} с, ответ принят ещё через {answered_s} с, но с ошибкой {error}",
         ),
         Text(
-            "The way there and back works. Choose an item whose client has a phone, and look at the lines.",
-            "Путь туда и обратно работает. Выберите элемент, у клиента которого есть телефон, и проверьте линии.",
+            "Calls arrive and answers are taken. Choose an item whose client has a phone, and check the lines.",
+            "Вызовы доходят, ответы принимаются. Выберите элемент, у клиента которого есть телефон, и проверьте линии.",
         ),
     ),
     ("trial", "not_started"): (
@@ -187,7 +186,7 @@ PORTALS: dict[tuple[str, str], tuple[Text, Text]] = {
         ),
         Text(
             "Is “WhatsApp: is the 24-hour window open?” in that workflow? If it is, Bitrix24 cannot reach us: "
-            "see the check before.",
+            "see the check above.",
             "Есть ли в этом процессе «WhatsApp: окно 24 часа открыто?»? Если есть, Битрикс24 не может до нас "
             "достучаться: см. проверку выше.",
         ),
@@ -196,35 +195,33 @@ PORTALS: dict[tuple[str, str], tuple[Text, Text]] = {
         Text("no call came for {item} within {seconds} s", "за {seconds} с вызова для {item} не было"),
         Text(
             "Was the robot “WhatsApp: is the client's 24-hour window open?” started on this item? If it was, Bitrix24 cannot "
-            "reach us: see the check before.",
+            "reach us: see the check above.",
             "Запускался ли на этом элементе робот «WhatsApp: окно 24 часа с клиентом открыто?»? Если да, Битрикс24 не может до "
             "нас достучаться: см. "
             "проверку выше.",
         ),
     ),
     ("trial", "not_worked"): (
-        Text("the call came, and nobody worked on it", "вызов пришёл, но его никто не обработал"),
+        Text("the call arrived, but nothing processed it", "вызов пришёл, но его никто не обработал"),
         Text("See the worker and the queues above.", "Смотрите воркер и очереди выше."),
     ),
     ("trial", "not_answered"): (
         Text(
-            "the call was worked on, and Bitrix24 does not take the answer",
+            "the call was processed, but Bitrix24 does not take the answer",
             "вызов обработан, но Битрикс24 не принимает ответ",
         ),
         Text(
-            "See the access to Bitrix24 above, and the message's story on the page Messages.",
-            "Смотрите доступ к Битрикс24 выше и историю на странице «Сообщения».",
+            "See the access to Bitrix24 above, and the timeline of the run on the page Messages.",
+            "Смотрите доступ к Битрикс24 выше и историю запуска на странице «Сообщения».",
         ),
     ),
     ("trial", "not_asked"): (
         Text("no item was named", "элемент не указан"),
         Text(
-            "Name a CRM item for a trial (it sends nothing to anybody). By hand: open a deal, Robots, add "
-            "“WhatsApp: is the client's 24-hour window open?” "
-            "to a stage, move the deal there.",
-            "Укажите элемент CRM для пробы (клиенту ничего не отправится). Вручную: откройте сделку, «Роботы», "
-            "добавьте на стадию "
-            "«WhatsApp: окно 24 часа с клиентом открыто?» и переведите сделку на неё.",
+            "Name a CRM item for the trial run; the client gets nothing. To run it by hand, open a deal, choose Robots, add "
+            "“WhatsApp: is the client's 24-hour window open?” to a stage and move the deal there.",
+            "Укажите элемент CRM для пробного запуска; клиент ничего не получит. Чтобы запустить вручную, откройте сделку, "
+            "выберите «Роботы», добавьте на стадию «WhatsApp: окно 24 часа с клиентом открыто?» и переведите сделку на неё.",
         ),
     ),
 }

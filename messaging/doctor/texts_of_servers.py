@@ -4,9 +4,8 @@ from bx24.i18n import Text
 
 _NOTHING = Text("", "")
 _PROXY = Text(
-    "Look whether the web process runs, whether the reverse proxy passes requests on to it, and whether the "
-    "firewall lets port "
-    "443 in from everywhere.",
+    "Check that the web process is running, that the reverse proxy passes requests on to it, and that the firewall lets "
+    "everybody reach port 443.",
     "Проверьте, работает ли веб-процесс, передаёт ли ему запросы обратный прокси и пускает ли брандмауэр на "
     "порт 443 отовсюду.",
 )
@@ -34,18 +33,25 @@ SERVER: dict[tuple[str, str], tuple[Text, Text]] = {
     ("address", "private"): (
         Text("{address} leads to a private address", "{address} ведёт на внутренний адрес"),
         Text(
-            "Bitrix24 and Gupshup call from the internet. The name must lead to a public address there; if it "
-            "does and only this "
-            "machine sees another one, go by the checks of the portal instead.",
-            "Битрикс24 и Gupshup обращаются из интернета, имя должно вести на публичный адрес. Если снаружи "
-            "это так, а другой "
-            "адрес видит только эта машина, верьте проверкам портала.",
+            "Bitrix24 and Gupshup call from the internet, so the name must lead to a public address. If it does so "
+            "everywhere but on this machine, rely on the checks of the portal instead.",
+            "Битрикс24 и Gupshup обращаются из интернета, поэтому имя должно вести на публичный адрес. Если так и есть, а "
+            "внутренний адрес видит только эта машина, верьте проверкам портала.",
+        ),
+    ),
+    ("address", "not_trusted"): (
+        Text("we do not trust the certificate of {address} ourselves", "мы сами не доверяем сертификату {address}"),
+        Text(
+            "If the next check finds nothing wrong with it, it is of an authority that this machine knows and Python's package "
+            "certifi does not, such as one of your own. Bitrix24 and Gupshup do not know it either: use a public one.",
+            "Если следующая проверка ничего не нашла, его выдал центр, который известен этой машине, но не пакету certifi в "
+            "Python: например, ваш собственный. Битрикс24 и Gupshup его тоже не знают: возьмите сертификат публичного центра.",
         ),
     ),
     ("address", "no_answer"): (Text("{address} does not answer: {said}", "{address} не отвечает: {said}"), _PROXY),
     ("address", "other_site"): (
         Text(
-            "{address}/healthz answers {status}, not as we do",
+            "{address}/healthz answers {status}, and the answer is not ours",
             "{address}/healthz отвечает {status}, и это не наш ответ",
         ),
         Text(
@@ -59,7 +65,7 @@ SERVER: dict[tuple[str, str], tuple[Text, Text]] = {
     ),
     ("certificate", "no_https"): (
         Text("the address is not https", "адрес не https"),
-        Text("Only emulators may be without it.", "Без него можно только с эмуляторами."),
+        Text("Only emulators can do without https.", "Без https можно только с эмуляторами."),
     ),
     ("certificate", "not_trusted"): (
         Text("it is not trusted: {said}", "ему нельзя доверять: {said}"),
@@ -85,7 +91,7 @@ SERVER: dict[tuple[str, str], tuple[Text, Text]] = {
     ("database", "unreachable"): (
         Text("{kind} cannot be reached: {said}", "{kind} недоступна: {said}"),
         Text(
-            "Look whether it runs, and whether DATABASE_URL is right.",
+            "Check that it is running and that DATABASE_URL is right.",
             "Проверьте, работает ли она и верен ли DATABASE_URL.",
         ),
     ),
@@ -101,7 +107,7 @@ SERVER: dict[tuple[str, str], tuple[Text, Text]] = {
     ("redis", "unreachable"): (
         Text("it cannot be reached: {said}", "он недоступен: {said}"),
         Text(
-            "Look whether it runs, and whether REDIS_URL is right. Nothing is lost meanwhile, but tokens cannot be renewed.",
+            "Check that it is running and that REDIS_URL is right. Nothing is lost meanwhile, but tokens cannot be renewed.",
             "Проверьте, работает ли он и верен ли REDIS_URL. Ничего не теряется, но токены не обновляются.",
         ),
     ),
@@ -136,10 +142,10 @@ SERVER: dict[tuple[str, str], tuple[Text, Text]] = {
             "дольше всех ждёт запись в очереди {queue}: {seconds} с",
         ),
         Text(
-            "If no worker runs, start one. If a line is stopped, its messages wait for it. Else add worker processes.",
+            "If no worker is running, start one. If a line is stopped, its messages wait. Otherwise add worker processes.",
             "Если воркер не запущен, запустите. Если остановлена линия, её сообщения ждут. Иначе добавьте процессов.",
         ),
     ),
-    ("", "redis"): (Text("Redis is away", "Redis недоступен"), _NOTHING),
-    ("", "database"): (Text("the database is away", "база данных недоступна"), _NOTHING),
+    ("", "redis"): (Text("Redis is unavailable", "Redis недоступен"), _NOTHING),
+    ("", "database"): (Text("the database is unavailable", "база данных недоступна"), _NOTHING),
 }

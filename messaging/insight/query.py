@@ -21,6 +21,7 @@ class Query:
     """A search. Empty fields and None ask for everything.
 
     words: a phone or part of one, a document, an id. status: one of search_rows.STATUSES.
+    code: why a run failed, as failures.by_reason names it.
     since, until: the period of the robot call, without `until` itself.
     whole_phones: a part of a phone finds nothing; else a viewer who sees masked phones could guess them digit by digit.
     """
@@ -32,6 +33,7 @@ class Query:
     since: datetime | None = None
     until: datetime | None = None
     whole_phones: bool = False
+    code: str = ""
 
     @property
     def reads_messages(self) -> bool:
@@ -49,17 +51,23 @@ class Query:
             found.append(Run.action == self.action)
         if self.line_id is not None:
             found.append(Run.line_id == self.line_id)
-        return found + self._of_status(portal_id, low, high)
-
-    def _of_status(self, portal_id: int, low: int, high: int) -> list[ColumnElement[bool]]:
-        refused = Run.id.in_(
-            select(Message.run_id).where(
-                Message.portal_id == portal_id,
-                Message.status == MessageStatus.FAILED,
-                Message.run_id >= low,
-                Message.run_id < high,
-            )
+        failed = select(Message.run_id).where(
+            Message.portal_id == portal_id,
+            Message.status == MessageStatus.FAILED,
+            Message.run_id >= low,
+            Message.run_id < high,
         )
+        return [*found, *self._of_status(portal_id, failed), *self._of_code(failed)]
+
+    def _of_code(self, failed: Select[int | None]) -> list[ColumnElement[bool]]:
+        """failed: the runs whose message has failed; the message's reason counts, not the run's."""
+        if not self.code:
+            return []
+        sent_nothing = (Run.outcome == OutcomeKind.FAILED) & (Run.error_code == self.code) & Run.id.not_in(failed)
+        return [or_(sent_nothing, Run.id.in_(failed.where(Message.error_code == self.code)))]
+
+    def _of_status(self, portal_id: int, failed: Select[int | None]) -> list[ColumnElement[bool]]:
+        refused = Run.id.in_(failed)
         match self.status:
             case "":
                 return []

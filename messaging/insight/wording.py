@@ -15,7 +15,7 @@ STATUS: dict[str, Text] = {
     OutcomeKind.DELIVERED: Text("delivered", "доставлено"),
     OutcomeKind.READ: Text("read", "прочитано"),
     OutcomeKind.REPLIED: Text("replied", "ответил"),
-    OutcomeKind.FAILED: Text("failed", "не доставлено"),
+    OutcomeKind.FAILED: Text("not delivered", "не доставлено"),
     OutcomeKind.UNKNOWN: Text("unknown", "неизвестно"),
     OutcomeKind.TIMEOUT: Text("timeout", "время вышло"),
     OutcomeKind.OK: Text("done", "выполнено"),

@@ -134,7 +134,7 @@ def test_a_template_may_be_sent_while_the_window_is_closed() -> None:
         ("[template=ru]other[/template]", "template_not_found", "«other»"),
         ("[template=ru]invitation[/template][body]Ольга[/body]", "template_params", "Переменной 2"),
         ("[template=ru]invitation[/template][body][/body][body]15%[/body]", "template_params", "Переменной 1"),
-        ("[template=ru]payment[/template][body]x[/body]", "template_params", "«[body]»: 0, передано: 1"),
+        ("[template=ru]payment[/template][body]x[/body]", "template_params", "«[body]»: 1, переменных в шаблоне: 0"),
         (
             "[template=ru]invitation[/template][body]a[/body][body]b[/body][buttons=url]c[/buttons]",
             "template_params", "поле «[header]» пустое",

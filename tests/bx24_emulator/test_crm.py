@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
 
 from tests.bx24_emulator.conftest import PortalDriver
+
+
+def test_the_people_and_deals_of_an_english_portal_are_english() -> None:
+    portal = PortalDriver(lang="en").portal
+    assert re.findall(r"[А-Яа-яЁё]+", repr(portal.crm.items) + repr(portal.users)) == []
 
 
 @pytest.mark.parametrize(

@@ -7,10 +7,12 @@ import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from ssl import SSLCertVerificationError
 from typing import Any
 
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
+from requests.exceptions import SSLError
 from rq import Queue, Worker
 from sqlalchemy import delete, inspect, select, update
 from sqlalchemy.exc import OperationalError
@@ -179,8 +181,8 @@ def _our_address_says(status: int, body: bytes) -> Callable[[Clinic, pytest.Monk
     return lambda clinic, patch: clinic.shop.net.apps.update({host(APP): answer})
 
 
-def _breaks_net(*urls: str) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
-    return lambda clinic, patch: clinic.shop.net.broken.update({host(url): ConnectionError("refused") for url in urls})
+def _breaks_net(url: str, how: Exception | None = None) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
+    return lambda clinic, patch: clinic.shop.net.broken.update({host(url): how or ConnectionError("refused")})
 
 
 def _portal_row(**columns: Any) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
@@ -339,6 +341,7 @@ BROKEN: list[tuple[str, str, str, Any, str]] = [
     ("address", "no_such_name", "failed", _no_address, "server"),
     ("address", "private", "failed", _private_address, "server"),
     ("address", "no_answer", "failed", _breaks_net(APP), "server"),
+    ("address", "not_trusted", "failed", _breaks_net(APP, SSLError(SSLCertVerificationError("of our own"))), "server"),
     ("address", "other_site", "failed", _our_address_says(200, b"<h1>It works!</h1>"), "server"),
     ("address", "other_site", "failed", _our_address_says(404, b""), "server"),
     ("certificate", "no_https", "unchecked", NO_HTTPS, "server"),
@@ -516,6 +519,11 @@ def test_every_check_and_code_has_words_in_both_languages() -> None:
         ("echo", "not_asked"),
         ("webhook", "silent"),
     }, "each failure that the doctor names can be played"
+
+
+def test_a_number_has_the_comma_of_its_language() -> None:
+    said = texts.words(Finding("round_trip", facts={"seconds": 0.5})).seen
+    assert ("0.5 s" in said.en, "0,5 с" in said.ru) == (True, True)
 
 
 @ONE_DATABASE

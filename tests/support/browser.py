@@ -2,7 +2,7 @@
 
 `launch(playwright)` is what tests use. `python -m tests.support.browser` (make browser) finds one or installs it: a browser
 that is there already, else Playwright's own download, else, for root on Debian and Ubuntu, the system's package.
-CHROMIUM=/path/to/browser overrides the search.
+CHROMIUM=/path/to/browser overrides the search. System libraries that are missing are named, with the remedy.
 """
 
 import os
@@ -20,6 +20,8 @@ MAC_APPLICATIONS = (
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
+PLAYWRIGHT = [sys.executable, "-m", "playwright"]
+_LACKING = re.compile(r"error while loading shared libraries: ([^:\s]+)")
 # A browser left to itself looks up its maker's hosts at every start: tests would depend on the network.
 QUIET = (
     "--disable-background-networking",
@@ -53,9 +55,12 @@ def find(playwright: "Playwright") -> str | None:
     """The path of a Chromium that really starts: $CHROMIUM, else the system's, else Playwright's; or None."""
     if named := os.environ.get("CHROMIUM"):
         return named if _starts(named) else None
+    return next((path for path in _candidates(playwright) if _starts(path)), None)
+
+
+def _candidates(playwright: "Playwright") -> list[str]:
     installed = [path for name in NAMES if (path := shutil.which(name))]
-    candidates = (*installed, *MAC_APPLICATIONS, playwright.chromium.executable_path)
-    return next((path for path in candidates if _starts(path)), None)
+    return [*installed, *MAC_APPLICATIONS, playwright.chromium.executable_path]
 
 
 def _found() -> bool:
@@ -65,24 +70,61 @@ def _found() -> bool:
         return find(playwright) is not None
 
 
+def _lacking() -> str:
+    """The system library without which a Chromium that is there does not start; "" if that is not the trouble."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        return next((name for path in _candidates(playwright) if (name := lacking([path, "--version"]))), "")
+
+
 def _starts(path: str) -> bool:
     # Ubuntu's /usr/bin/chromium-browser may be a script that only asks for snap; a download may lack libraries.
+    done = _tried([path, "--version"])
+    return done is not None and done.returncode == 0 and bool(done.stdout.strip())
+
+
+def lacking(command: list[str]) -> str:
+    """The system library without which a program does not start; "" if it lacks none, or is not there."""
+    done = _tried(command)
+    found = _LACKING.search(done.stderr) if done is not None and done.returncode else None
+    return found[1] if found else ""
+
+
+def _tried(command: list[str]) -> "subprocess.CompletedProcess[str] | None":
     try:
-        done = subprocess.run([path, "--version"], capture_output=True, timeout=60, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired):
-        return False
-    return done.returncode == 0 and bool(done.stdout.strip())
+        return None
+
+
+def _playwright_starts() -> bool:
+    """Whether Playwright's own Node starts, which needs one library that a bare system lacks. Else says what to do."""
+    name = lacking([*PLAYWRIGHT, "--version"])
+    if name and _has_apt() and _run([_APT_UPDATE, [*_APT_INSTALL, "libatomic1"]]):
+        name = lacking([*PLAYWRIGHT, "--version"])
+    if name:
+        print(
+            f"waba24: Playwright, which drives the browser of the tests, lacks the system library {name}: "
+            "install it as root, on Debian and Ubuntu by `apt-get install libatomic1`, and repeat.",
+            file=sys.stderr,
+        )
+    return not name
+
+
+_APT_UPDATE = ["apt-get", "update", "-qq"]
+_APT_INSTALL = ["apt-get", "install", "-y", "-qq", "--no-install-recommends"]
+
+
+def _has_apt() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def _install() -> bool:
     """Try each way in turn until a browser starts."""
-    playwright = [sys.executable, "-m", "playwright"]
-    ways = [[[*playwright, "install", "chromium"]]]
-    if os.geteuid() == 0 and shutil.which("apt-get"):
-        ways += [
-            [["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "--no-install-recommends", "chromium"]],
-            [[*playwright, "install-deps", "chromium"]],
-        ]
+    ways = [[[*PLAYWRIGHT, "install", "chromium"]]]
+    if _has_apt():
+        ways += [[_APT_UPDATE, [*_APT_INSTALL, "chromium"]], [[*PLAYWRIGHT, "install-deps", "chromium"]]]
     return any(_run(way) and _found() for way in ways)
 
 
@@ -99,6 +141,8 @@ def _run(commands: list[list[str]]) -> bool:
 
 def main() -> int:
     """Exit status 0 when a browser is there, 1 with a remedy when none could be had."""
+    if not _playwright_starts():
+        return 1
     if _found():
         return 0
     if named := os.environ.get("CHROMIUM"):
@@ -107,6 +151,13 @@ def main() -> int:
     print("waba24: no Chromium found, installing one", file=sys.stderr, flush=True)
     if _install():
         return 0
+    if name := _lacking():
+        print(
+            f"waba24: Chromium is here, but lacks system libraries such as {name}: "
+            f"install them as root by `{' '.join(PLAYWRIGHT)} install-deps chromium`, and repeat.",
+            file=sys.stderr,
+        )
+        return 1
     print(
         "waba24: the tests of pages need Chromium and it could not be installed.\n"
         "Install it (Debian: apt-get install chromium; Ubuntu: snap install chromium; macOS: brew install chromium)\n"

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 from cryptography.fernet import Fernet
+from flask.cli import cli
 from sqlalchemy import text
 
 from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
-from messaging.store.models import Base, Message, Run
+from messaging.store.models import Base, Line, Message, Run
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, ending, open_windows, set_portal_faults, template_robot
 from tests.support.world import APP, KEY, World
 
@@ -59,6 +61,31 @@ def test_a_line_is_added_without_asking_anybody_and_shown_as_one_object(shop: Wo
     again = json.loads(_add(shop, "--phone", "79005556688").stdout)
     assert (again["id"], again["webhook_url"]) == (shown["id"], shown["webhook_url"]), "the same app: its new number"
     assert "the-key" not in _run(shop, "lines", "list").output
+
+
+@ONE_DATABASE
+def test_a_key_is_read_from_standard_input_for_the_command_line_is_seen_by_others(shop: World) -> None:
+    options = ("--portal", shop.portal.member_id, "--app-name", "newshop", "--phone", "79005556677")
+    runner = shop.flask.test_cli_runner()
+    added = runner.invoke(args=["lines", "add", *options, "--api-key", "-"], input="the-key\n")
+    assert added.exit_code == 0, added.output
+    assert shop.stored_rows(Line)[-1].api_key == "the-key"
+    assert "the-key" not in added.output
+
+
+@pytest.mark.parametrize("command", ["portals", "--help"])
+def test_wrong_settings_are_listed_and_nothing_else(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WORKER_THREADS", "many")
+    monkeypatch.setenv("BIND", "8000")
+    done = CliRunner().invoke(cli, ["--app", str(Path(__file__).parents[2] / "app.py"), command])
+    assert done.exit_code == 1
+    head, *problems = done.stderr.splitlines()
+    assert "settings" in head
+    assert [line.split(":")[0].strip() for line in problems] == ["WORKER_THREADS", "BIND"]
+    assert done.stdout == ""
 
 
 def test_what_cannot_be_done_is_said_in_a_sentence(shop: World) -> None:

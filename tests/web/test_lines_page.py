@@ -141,7 +141,7 @@ def test_what_happened_is_drawn_with_a_table(shop: World) -> None:
     start_each(shop, template_robot(PHONES[3], template="nonsense"), template_robot("79160000000"))
     jump_clock(shop, 1, 5)
     page = frame.page("lines/1/hours")
-    assert "За 24 часа доставлено 3 из 4 сообщений (75 %)" in page
+    assert "За 24 часа доставлено 3 из 4 сообщений (75\u00a0%)" in page
     assert page.count("<rect ") == 2
     assert 'role="img"' in page
     assert page.count("<tr>") == 25

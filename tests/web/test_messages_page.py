@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import html
 import io
+import json
 import re
 from types import SimpleNamespace
 from typing import Any
@@ -97,6 +99,23 @@ def test_what_sends_nothing_has_not_run_when_it_failed(shop: World, frame: Frame
     shop.advance_clock(5)
     failed = _found(frame, status="failed")
     assert [words in row for row, words in zip(failed, ("Не доставлено", "Не выполнено"), strict=True)] == [True, True]
+
+
+@ONE_DATABASE
+def test_each_reason_on_the_start_page_opens_its_own_failures(shop: World, frame: Frame) -> None:
+    codes = {PHONES[0]: 1002, PHONES[1]: 131049, PHONES[2]: 131049}
+    shop.set_gupshup_faults(destinations={phone: {"code": code} for phone, code in codes.items()})
+    start_each(
+        shop, *(template_robot(phone, until="delivered") for phone in codes), text_robot(PHONES[3]), text_robot(OLGA)
+    )
+    jump_clock(shop, 5, 5)
+    needs = frame.page("start/needs")
+    links = [json.loads(html.unescape(sent)) for sent in re.findall(r"hx-vals='([^']+)'", needs)]
+    counted = [int(number) for number in re.findall(r"<strong>[^<]*\((\d+) за 24 часа\)", needs)]
+    assert sorted(counted) == [1, 2, 2]
+    assert [len(_found(frame, **link)) for link in links] == counted
+    page = frame.post("/app/messages", links[0]).text
+    assert 'name="code"' in page, "the list says what it is filtered by, and lets go of it"
 
 
 @ONE_DATABASE
@@ -332,7 +351,9 @@ def test_the_timelines_of_what_did_not_arrive(shop: World, frame: Frame) -> None
     assert "There is no template “nothing (ru)” on this line" in _timeline(english, shop.stored_rows(Run)[1].id), (
         "the same values"
     )
-    assert "Not delivered: the client got much advertising" in _timeline(english, shop.stored_rows(Run)[2].id)
+    assert "Not delivered: the client has received a lot of advertising" in _timeline(
+        english, shop.stored_rows(Run)[2].id
+    )
 
 
 @ONE_DATABASE

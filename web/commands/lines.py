@@ -1,6 +1,7 @@
 """WhatsApp numbers: list, connect, pause, check, remove: `flask --app app lines`"""
 
 import json
+import sys
 from typing import Any
 
 import click
@@ -31,9 +32,18 @@ def show(portal: str | None, as_json: bool) -> None:
     print_rows(rows, as_json)
 
 
+def _key(_context: click.Context, _option: click.Parameter, typed: str) -> str:
+    """The key. Instead of `-` it is asked for, or read from standard input: other users see a command line in `ps`."""
+    if typed != "-":
+        return typed
+    if sys.stdin.isatty():
+        return str(click.prompt("App API Key", hide_input=True, err=True))
+    return sys.stdin.readline().strip()
+
+
 @group.command()
 @click.option("--portal", required=True, help="member_id")
-@click.option("--api-key", required=True)
+@click.option("--api-key", required=True, callback=_key, help="App API Key; - reads it from standard input")
 @click.option("--app-name", required=True)
 @click.option("--phone", required=True, help="with the country code")
 @click.option("--app-id", default="", help="UUID; needed for template lists")

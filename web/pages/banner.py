@@ -63,7 +63,7 @@ def _silent(line: Line, at: datetime) -> Banner:
         _("No webhooks on the line %(line)s", line=line.name or line.app_name),
         Markup(
             _(
-                "Gupshup has sent no news of its messages since %(since)s. "
+                "Gupshup has reported nothing about its messages since %(since)s. "
                 "Robots that wait for statuses or replies keep waiting."
             )
         )

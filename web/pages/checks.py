@@ -139,7 +139,7 @@ def _templates(facts: Mapping[str, Any]) -> Markup:
     if facts["approved"]:
         return words
     return Markup("{}. {}").format(
-        words, _("Robots can write first only by an approved template. Create one in the Gupshup console.")
+        words, _("Robots need an approved template to write first. Create one in the Gupshup console.")
     )
 
 

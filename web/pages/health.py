@@ -72,7 +72,7 @@ def _smalls(found: Figures, names: dict[int | None, str], language: str) -> list
     titles = {
         "ok": _("Delivered, read, replied"),
         "info": _("Accepted, sent"),
-        "bad": _("Failed"),
+        "bad": _("Not delivered, did not run"),
         "warn": _("Timeout, unknown"),
     }
     outcomes = [
@@ -149,7 +149,7 @@ def _spooled() -> list[tuple[str, Queue, str]]:
         return []
     age_s = waiting.age_s(runtime().clock())
     words = _("the oldest for %(age)s s", age=texts.number(round(age_s, 1)))
-    return [(_("Came while the database was away"), Queue("spool", waiting.entries, age_s), words)]
+    return [(_("Came while the database was unavailable"), Queue("spool", waiting.entries, age_s), words)]
 
 
 def _queue_name(queue: Queue) -> str:

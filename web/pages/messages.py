@@ -61,6 +61,8 @@ _OBJECTS = {
 #: Kinds of objects that Bitrix24 opens from inside a frame (bitrix24.md 6.3).
 _OPENED = frozenset({"deal", "lead", "contact", "company"})
 _LONGEST_CSV, _CSV_PAGE = 10_000, 500
+#: Characters of a code that can stand in the database.
+_LONGEST_CODE = 40
 
 
 @dataclass
@@ -74,11 +76,8 @@ class Asked:
     first: str = ""
     last: str = ""
     period: str = "7"
+    code: str = ""
     errors: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def is_filtered(self) -> bool:
-        return any((self.words, self.line, self.action, self.status))
 
     def query(self, now: datetime, zone: timezone, viewer: Viewer) -> Query:
         """The search for these filters. A field that cannot be read is left out and named in `errors`.
@@ -89,7 +88,8 @@ class Asked:
         line = int(self.line) if self.line.isdecimal() and len(self.line) < 19 else None
         action = self.action if self.action in ROBOTS else ""
         status = self.status if self.status in search_rows.STATUSES else ""
-        return Query(self.words[:120], line, action, status, since, until, whole_phones=not viewer.is_admin)
+        masked = not viewer.is_admin
+        return Query(self.words[:120], line, action, status, since, until, whole_phones=masked, code=self.code)
 
     def _period(self, now: datetime, zone: timezone) -> tuple[datetime | None, datetime | None]:
         if self.period == "all":
@@ -129,6 +129,7 @@ def _asked() -> Asked:
         first=typed("first").strip(),
         last=typed("last").strip(),
         period=period if period in PERIODS else "7",
+        code=typed("code").strip()[:_LONGEST_CODE],
     )
 
 
@@ -156,6 +157,7 @@ def messages(viewer: Viewer, portal: Portal) -> Response:
         "statuses": {name: _status(name, viewer.language) for name in search_rows.STATUSES},
         "signs": SIGNS,
         "is_new": is_new,
+        "reason": reasons.short(reasons.explained(asked.code, "", "")).to(viewer.language) if asked.code else "",
     }
     part = {"found": "pages/messages_found.html", "more": "pages/messages_rows.html"}.get(
         request.headers.get("HX-Target", "")

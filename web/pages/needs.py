@@ -81,7 +81,8 @@ def _broken(problem: Problem, language: str) -> Item:
 
 def _silent(problem: Problem, language: str) -> Item:
     words = _(
-        "Gupshup has told nothing of its messages since %(since)s. Robots that wait for statuses or replies wait on."
+        "Gupshup has reported nothing about its messages since %(since)s. "
+        "Robots that wait for statuses or replies keep waiting."
     )
     return _of_line(problem, "warn", _("No webhooks on the line %(line)s", line=_name(problem)), _since(problem, words))
 
@@ -98,7 +99,10 @@ def _paused(problem: Problem, language: str) -> Item:
 
 
 def _gupshup(problem: Problem, language: str) -> Item:
-    words = _("It gave no answer about the line at %(since)s. We ask again by ourselves; you need not change anything.")
+    words = _(
+        "It did not answer our last check of the line, %(since)s. "
+        "We will ask again automatically; you need not change anything."
+    )
     title = _("Gupshup does not answer: the line %(line)s", line=_name(problem))
     return _of_line(problem, "warn", title, _since(problem, words))
 
@@ -109,7 +113,9 @@ def _robots(problem: Problem, language: str) -> Item:
         if problem.count
         else _("The robots could not be registered")
     )
-    text = Markup("{}").format(_("Bitrix24 refused them. The page Robots says why and registers them again."))
+    text = Markup("{}").format(
+        _("Bitrix24 refused them. The page Robots says why, and there you can register them again.")
+    )
     return Item("bad", title, text, _("Open Robots"), url_for("pages.robots"), problem.code)
 
 
@@ -129,7 +135,7 @@ def _templates(problem: Problem, language: str) -> Item:
     title, remedy = {
         "REJECTED": (
             ngettext("WhatsApp rejected %(num)s template", "WhatsApp rejected %(num)s templates", count),
-            _("Correct it in Gupshup's console and submit it again."),
+            _("Correct it in the Gupshup console and submit it again."),
         ),
         "PAUSED": (
             ngettext("WhatsApp paused %(num)s template", "WhatsApp paused %(num)s templates", count),
@@ -137,7 +143,7 @@ def _templates(problem: Problem, language: str) -> Item:
         ),
         "FAILED": (
             ngettext("%(num)s template was not submitted", "%(num)s templates were not submitted", count),
-            _("Submit it again in Gupshup's console."),
+            _("Submit it again in the Gupshup console."),
         ),
     }.get(problem.code) or (
         ngettext("WhatsApp switched off %(num)s template", "WhatsApp switched off %(num)s templates", count),
@@ -173,7 +179,7 @@ def _reason(problem: Problem, language: str) -> Item:
         _("Show the messages"),
         url_for("pages.messages"),
         problem.code,
-        {"status": "failed", "period": "7", **line},
+        {"status": "failed", "code": problem.code, "period": "7", **line},
     )
 
 

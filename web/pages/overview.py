@@ -79,7 +79,7 @@ def _trend(now: int, before: int) -> str:
         return was
     change = round(100 * (now - before) / before)
     sign = "+" if change > 0 else "−" if change < 0 else ""
-    return str(_("%(change)s %%, %(was)s", change=f"{sign}{number(abs(change))}", was=was))
+    return str(_("%(change)s%%, %(was)s", change=f"{sign}{number(abs(change))}", was=was))
 
 
 def _chart(period: Period, heading: str, language: str) -> Markup:

@@ -33,7 +33,7 @@ def _texts() -> dict[str, str]:
         "modifierPrintable": _("as text"),
         "unknownField": _("This object has no field {id}"),
         "unknownValue": _("There is no {id} in this process"),
-        "displayForm": _("{form} is only how Bitrix24 shows a field; it would be sent as it stands."),
+        "displayForm": _("{form} is only how Bitrix24 shows a field. The client would get exactly these characters."),
         "replaceByField": _("Replace by the field"),
         "fields": _("Fields"),
         "search": _("Search fields"),
@@ -155,10 +155,11 @@ def _texts() -> dict[str, str]:
         "template.no_similar": _("No similar template on this line"),
         "template.loading": _("Asking for the line's templates…"),
         "template.by_hand": _("Template id or name"),
-        "template.by_hand_hint": _("As Gupshup's console shows it"),
+        "template.by_hand_hint": _("As the Gupshup console shows it"),
         "text.placeholder": _("Enter the text"),
         "text.macro": _(
-            "An OLChat macro: the template it names will be sent. The robot “template” shows the same as fields."
+            "This is an OLChat macro: the template that it names will be sent. "
+            "The robot “WhatsApp: template to the client” has a field for each of its parts."
         ),
         "text.window": _("Ordinary messages arrive only within 24 hours of the client's last message"),
         "file.source": _("Where the file is"),
@@ -184,7 +185,7 @@ def _texts() -> dict[str, str]:
         "accept.add": _("Add an answer"),
         "accept.example": _("For example, Yes. Enter adds it"),
         "accept.remove": _("Remove the answer {name}"),
-        "accept.timeout": _("If nobody answers in time, the result is timeout"),
+        "accept.timeout": _("If nobody replies in time, the result is “timeout”"),
         "entries.add": _("Add a value"),
         "entries.remove": _("Remove the value {name}"),
         "select.none": _("not chosen"),
@@ -194,7 +195,7 @@ def _texts() -> dict[str, str]:
         "closed.phone": _("The template as the client sees it"),
         "closed.unfit": _("Begins with a file or wants values for its buttons: it cannot go instead of a message"),
         "ending.until": _("When to continue"),
-        "until.accepted": _("as soon as Gupshup took it"),
+        "until.accepted": _("as soon as Gupshup has accepted it"),
         "until.sent": _("WhatsApp has taken it"),
         "until.delivered": _("it is on the client's phone"),
         "until.read": _("the client may have switched read receipts off"),

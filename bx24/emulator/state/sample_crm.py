@@ -6,6 +6,7 @@ import copy
 from typing import Any
 
 from bx24.emulator.state.crm import COMPANY, CONTACT, DEAL, LEAD, QUOTE, SMART_INVOICE, SMART_PROCESS, Crm
+from bx24.emulator.state.english import in_english
 
 _ITEMS: tuple[tuple[int, int, dict[str, Any]], ...] = (
     (
@@ -175,9 +176,9 @@ _ITEMS: tuple[tuple[int, int, dict[str, Any]], ...] = (
 )
 
 
-def sample_crm() -> Crm:
-    """A new CRM with these items; the phones get their ids in the order of the items."""
+def sample_crm(lang: str) -> Crm:
+    """A new CRM with these items; the phones get their ids in the order of the items. lang: the portal's."""
     crm = Crm()
     for entity, number, fields in _ITEMS:
-        crm.add(entity, number, **copy.deepcopy(fields))
+        crm.add(entity, number, **(copy.deepcopy(fields) if lang == "ru" else in_english(fields)))
     return crm

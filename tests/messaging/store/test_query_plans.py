@@ -227,7 +227,7 @@ def every_page(shop: World) -> None:
     for path in [*asked, *(f"{line}/checks/{name}" for name in CHECKS)]:
         assert frame.get(path).status_code == 200, path
     filters: list[dict[str, Any]] = [{"status": status} for status in search_rows.STATUSES]
-    filters += [{"line": shop.line.id, "status": "failed"}, {"action": "send_text"}, {"period": "7"}]
+    filters += [{"line": shop.line.id, "status": "failed"}, {"action": "send_text"}, {"period": "7"}, {"code": "1002"}]
     filters += [{"period": "own", "first": "2026-06-01", "last": "2026-06-02"}, {"before": "3000"}]
     words = (f"+{OLGA}", "0000007", "4242424242", "сделка 7", "77", "#1", "gs-77", "0000000000ff")
     filters += [{"words": text, "status": status} for text in words for status in ("", "delivered")]

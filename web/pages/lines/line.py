@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any, Literal
 
 from flask import Response, request
-from flask_babel import LazyString
+from flask_babel import LazyString, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import func, select
@@ -188,8 +188,10 @@ def show_hours(viewer: Viewer, portal: Portal, line: Line) -> Response:
         return page("pages/lines_hours.html", viewer, title=_("No messages in 24 hours"), chart="")
     series = _by_status(day)
     delivered = sum(value or 0 for value in series[0].values)
-    title = _(
-        "%(good)s of %(total)s messages delivered in 24 hours (%(share)s %%)",
+    title = ngettext(
+        "%(good)s of %(total)s message delivered in 24 hours (%(share)s%%)",
+        "%(good)s of %(total)s messages delivered in 24 hours (%(share)s%%)",
+        total,
         good=number(delivered),
         total=number(total),
         share=round(100 * delivered / total),
