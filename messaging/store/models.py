@@ -14,7 +14,7 @@ condition is written as in the queries (`=` and OR, never IN: SQLite wants a ter
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, SmallInteger, String, UniqueConstraint, text
+from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, SmallInteger, String, UniqueConstraint, text, true
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import JSON
 
@@ -238,18 +238,16 @@ class Message(Base):
     run_id: the run, of robots and activities alone.
     status: held → queued → sending → accepted → sent → delivered → read, or failed, unknown (nobody can tell), dropped
     (never handed over). It only rises (messaging.runs.statuses).
-    send_at: not to leave before; None while the line is paused. hold: why a held message is held (states.Hold); held_until:
-    until when at most.
+    send_at: not to leave before; None while the line is paused. hold: why it is held (states.Hold), until held_until at most.
     Messages of a line, and of a client, leave in the order of (priority, position, id): priority 0 robots and people,
     1 campaigns; position: the id of the run, for a message without a run that of the newest run when it was asked for.
-    action, template, category, country, item: what reports ask for and cannot find later, when texts are wiped.
+    action … item: what reports ask for and cannot find later, when texts are wiped. timeline: to be shown on the item.
     """
 
     __tablename__ = "message"
     __table_args__ = (
-        UniqueConstraint("run_id"),
+        *(UniqueConstraint("run_id"), UniqueConstraint("origin", "origin_id")),
         partial("ix_message_queued", "shard", "send_at", where="status = 'queued'"),
-        UniqueConstraint("origin", "origin_id"),
         partial("ix_message_turn", "line_id", "priority", "position", "id", where="status = 'queued'"),
         partial(
             "ix_message_lane",
@@ -263,6 +261,9 @@ class Message(Base):
         partial("ix_message_held_client", "conversation_id", where="status = 'held'"),
         Index("ix_message_conversation", "conversation_id", "id"),
         partial("ix_message_failed", "portal_id", "run_id", "error_code", "line_id", where="status = 'failed'"),
+        partial("ix_message_lone", "portal_id", "position", "id", where="run_id IS NULL"),
+        partial("ix_message_lone_item", "portal_id", "item", where="run_id IS NULL"),
+        partial("ix_message_lone_texts", "created_at", where="run_id IS NULL AND payload IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -301,6 +302,7 @@ class Message(Base):
     category: Mapped[str] = mapped_column(String(20), default="", server_default=text("''"))
     country: Mapped[str] = mapped_column(String(2), default="", server_default=text("''"))
     item: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
+    timeline: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
 
     run: Mapped[Run | None] = relationship(back_populates="message")
     line: Mapped[Line] = relationship()

@@ -36,6 +36,7 @@ from messaging.stages.probing import Probing
 from messaging.stages.registration import Registry
 from messaging.stages.reply_files import Fetching
 from messaging.stages.sending import ready
+from messaging.stages.sending.refusing import refuse_lone
 from messaging.stages.sending.stage import Outbox
 from messaging.store.models import shard_of
 from messaging.system import logs
@@ -182,7 +183,8 @@ class Rounds:
         ready.lost_in_flight(session, held, now)
         portal_writes.orphaned(session, held, now, portal_writes.LOST_AFTER)
         late = outcomes.end_overdue(session, self.runtime, set(held))
-        return late + circuit_breaker.answer_queued(session, self.runtime, held)
+        late += circuit_breaker.answer_queued(session, self.runtime, held)
+        return late + refuse_lone(session, self.runtime, held)
 
     def _start(self, tasks: list[tuple[Stage, Any]], submit: Submit) -> None:
         for stage, task in tasks:

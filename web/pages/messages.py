@@ -6,12 +6,12 @@ Search words (a phone, the name of an object) travel in the body of a POST, beca
 import csv
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
-from flask import Response, request, stream_with_context
+from flask import Response, request, stream_with_context, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy import select
@@ -20,11 +20,12 @@ from bx24.documents import Document, Triple, document
 from bx24.i18n import Text
 from gupshup import formatting
 from gupshup.refusals import refusal
-from messaging.insight import reasons, search, search_rows, timeline, wording
+from messaging.insight import lone_timeline, reasons, search, search_rows, timeline, wording
 from messaging.insight.query import Query
-from messaging.insight.search_rows import Found
+from messaging.insight.search_rows import Found, Place
+from messaging.insight.timeline import Timeline
 from messaging.store.crypto import Undecryptable
-from messaging.store.models import Line, Portal, Run
+from messaging.store.models import Line, Message, Portal, Run
 from robots import ROBOTS
 from web import texts
 from web.context import reader_zone, runtime, typed
@@ -130,8 +131,13 @@ def _asked() -> Asked:
     )
 
 
-def _before() -> int | None:
-    cursor = request.form.get("before", "")
+def _before() -> Place | None:
+    run_id, message_id = (_id(name) for name in ("before", "before_message"))
+    return None if run_id is None else Place(run_id, message_id or 0)
+
+
+def _id(name: str) -> int | None:
+    cursor = request.form.get(name, "")
     return int(cursor) if cursor.isdecimal() and len(cursor) < 19 else None
 
 
@@ -144,7 +150,7 @@ def messages(viewer: Viewer, portal: Portal) -> Response:
     with runtime().db.read() as session:
         found = search.find(session, runtime(), portal, query, _before())
         lines = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.status, Line.id)).all()
-        is_new = not found.rows and not session.scalar(_any_run(portal))
+        is_new = not found.rows and not any(session.scalar(any_row) for any_row in _any_row(portal))
     shown: dict[str, Any] = {
         "asked": asked,
         "found": found,
@@ -169,22 +175,36 @@ def _status(name: str, language: str) -> str:
     return f"{words}, {wording.DID_NOT_RUN.to(language)}" if name == "failed" else words
 
 
-def _any_run(portal: Portal) -> Any:
-    return select(Run.id).where(Run.portal_id == portal.id).limit(1)
+def _any_row(portal: Portal) -> tuple[Any, Any]:
+    lone = select(Message.id).where(Message.portal_id == portal.id, Message.run_id.is_(None))
+    return select(Run.id).where(Run.portal_id == portal.id).limit(1), lone.limit(1)
 
 
 @blueprint.route("/messages/<int:run_id>", methods=["GET", "POST"], endpoint="message")
 @reads
 def message(viewer: Viewer, portal: Portal, run_id: int) -> Response:
     """The timeline of one run; it keeps the filters of the list from which it was opened."""
+    return _story(viewer, portal, timeline.build, run_id)
+
+
+@blueprint.route("/messages/lone/<int:message_id>", methods=["GET", "POST"], endpoint="lone_message")
+@reads
+def lone_message(viewer: Viewer, portal: Portal, message_id: int) -> Response:
+    """The timeline of a message without a run."""
+    return _story(viewer, portal, lone_timeline.build, message_id)
+
+
+def _story(viewer: Viewer, portal: Portal, build: Callable[..., Timeline | None], row_id: int) -> Response:
     with runtime().db.read() as session:
         try:
-            found = timeline.build(session, runtime(), run_id, portal.id)
+            found = build(session, runtime(), row_id, portal.id)
         except Undecryptable:
             return show("pages/problem.html", viewer, status=500, section="messages", problem="unreadable")
         if found is None:
             return show("pages/problem.html", viewer, status=404, section="messages", problem="not_found")
-        row = Row(search_rows.rows_of(session, runtime(), portal, [run_id])[0], viewer, portal)
+        message = found.message
+        place = Place(message.position, message.id) if found.run is None and message is not None else Place(row_id)
+        row = Row(search_rows.rows_of(session, runtime(), portal, [place])[0], viewer, portal)
     asked = _asked()
     return show(
         "pages/message.html",
@@ -208,6 +228,13 @@ class Row:
         self.found = found
         self._language, self._whole = viewer.language, viewer.is_admin
         self._spoken = portal.language
+
+    @property
+    def url(self) -> str:
+        """The page of its story."""
+        if self.found.place.message_id:
+            return url_for("pages.lone_message", message_id=self.found.id)
+        return url_for("pages.message", run_id=self.found.id)
 
     @property
     def phone(self) -> Markup | str:
