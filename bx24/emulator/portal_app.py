@@ -11,6 +11,7 @@ from bx24.emulator.pages import (
     app_frame,
     authorize,
     board,
+    crm_pages,
     downloads,
     layout,
     robot_designer,
@@ -31,7 +32,18 @@ def create_portal_app(portal: Portal, portals: Portals) -> Flask:
     app.before_request(read_body)
     dispatch.register(app, portal)
     control_api.register(app, portal, portals)
-    for page in (layout, board, workflow_log, app_frame, robot_designer, robot_panel, switches, authorize, downloads):
+    for page in (
+        layout,
+        board,
+        crm_pages,
+        workflow_log,
+        app_frame,
+        robot_designer,
+        robot_panel,
+        switches,
+        authorize,
+        downloads,
+    ):
         page.register(app, portal)
 
     @app.after_request

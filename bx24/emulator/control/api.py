@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from bx24.emulator.control import inspection, installation, settings, workflows
+from bx24.emulator.control import crm, inspection, installation, settings, workflows
 from bx24.emulator.control.errors import ControlError
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.portals import Portals
@@ -28,6 +28,11 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "run": (workflows.run, "POST"),
     "hold": (workflows.hold, "POST"),
     "workflows/<workflow_id>/terminate": (workflows.terminate, "POST"),
+    "timeline": (crm.timeline, "GET"),
+    "timeline/click": (crm.click, "POST"),
+    "activities": (crm.add_activity, "POST"),
+    "stage-triggers": (crm.set_stage_triggers, "POST"),
+    "triggers": (crm.show_triggers, "GET"),
     "log": (inspection.log, "GET"),
     "calls": (inspection.calls, "GET"),
     "robots": (inspection.robots, "GET"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bx24.emulator.formats.crm_texts import CRM_TEXTS
+
 TEXTS: dict[str, tuple[str, str]] = {
     "practice": ("Учебный портал · не настоящий Битрикс24", "Practice portal, not Bitrix24"),
     "board": ("Сделки", "Deals"),
@@ -158,6 +160,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "stage_EXECUTING": ("В работе", "In progress"),
     "stage_WON": ("Сделка успешна", "Won"),
     "stage_LOSE": ("Сделка провалена", "Lost"),
+    **CRM_TEXTS,
 }
 
 

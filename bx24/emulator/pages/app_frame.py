@@ -16,6 +16,11 @@ from bx24.emulator.state import crm
 from bx24.emulator.state.faults import SLOW_FRAME_S
 from bx24.emulator.state.portal import Portal
 
+BOARD_PATH = "/crm/deal/kanban/category/0/"
+"""The address of the board on a real portal; apps read the pipeline's number from it."""
+_NO_OPTIONS = ("placement", "bound", "slider", "tab", "lang", "user")
+"""Parameters of the portal's own pages."""
+
 
 def register(app: Flask, portal: Portal) -> None:
     @app.get("/app")
@@ -34,7 +39,10 @@ def register(app: Flask, portal: Portal) -> None:
 
 def _app_page(portal: Portal) -> ResponseReturnValue:
     row, placement = portal.installation, request.args.get("placement", "DEFAULT")
-    bound = next((item for item in portal.placements if item.placement == placement), None)
+    number = request.args.get("bound", "")
+    bound = next(
+        (item for item in portal.placements if item.placement == placement and number in ("", str(item.id))), None
+    )
     url = bound.handler if bound else row.app_url if row.installed else row.install_url
     if placement != "DEFAULT" and (bound is None or not row.installed):
         abort(404)
@@ -53,12 +61,20 @@ def _page_options() -> dict[str, Any]:
     """PLACEMENT_OPTIONS: `?params=` of openApplication, else the GET parameters of the page, as on the real one."""
     if request.args.get("params"):
         return {**json.loads(request.args["params"])}
-    return {key: value for key, value in request.args.items() if key not in ("placement", "lang", "user")}
+    return {key: value for key, value in request.args.items() if key not in _NO_OPTIONS}
 
 
 def uri_option() -> dict[str, str]:
-    """The option `URI` that every placement gets, unless the browser sent no Referer."""
-    return {"URI": request.full_path.rstrip("?")} if request.referrer else {}
+    """The option `URI` that every placement gets, unless the browser sent no Referer.
+
+    A placement of a CRM page that opens above it gets the address of that page.
+    """
+    if not request.referrer:
+        return {}
+    above = urlsplit(request.referrer).path
+    if request.args.get("placement", "").startswith("CRM_") and (above == "/" or above.startswith("/crm/")):
+        return {"URI": BOARD_PATH if above == "/" else above}
+    return {"URI": request.full_path.rstrip("?")}
 
 
 def frame_data(portal: Portal, frame: frames.Frame, placement: str, options: dict[str, Any]) -> dict[str, Any]:

@@ -7,15 +7,19 @@ import socket
 import time
 from typing import Any
 
-from flask import Flask, Response, request
+from flask import Flask, Response, g, request
 
 from bx24.emulator.formats import php
 from bx24.emulator.formats.http_basics import gateway_page
 from bx24.emulator.rest import (
     app_and_users,
     batch,
+    crm_activities,
     crm_classic,
+    crm_configurable,
     crm_items,
+    crm_timeline,
+    crm_triggers,
     disk,
     events,
     notifications,
@@ -32,8 +36,12 @@ from bx24.emulator.state.records import count
 MODULES = (
     app_and_users,
     batch,
+    crm_activities,
     crm_classic,
+    crm_configurable,
     crm_items,
+    crm_timeline,
+    crm_triggers,
     disk,
     events,
     notifications,
@@ -52,7 +60,10 @@ def register(app: Flask, portal: Portal) -> None:
             # A renamed portal redirects. A client that follows turns its POST into a GET and loses the body.
             return Response(status=302, headers={"Location": portal.base_url + request.full_path.rstrip("?")})
         answer = _guarded(portal, name.strip("/").removesuffix(".json").lower())
-        if portal.faults.take("drop_after"):
+        spoiled = g.pop("spoiled_answer", {})
+        # Not under the lock: the portal goes on meanwhile.
+        time.sleep(float(spoiled.get("slow_s", 0)))
+        if portal.faults.take("drop_after") or spoiled.get("drop_after"):
             hang_up()
         return answer
 

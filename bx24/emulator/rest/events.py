@@ -18,10 +18,13 @@ LIFECYCLE = (
     "ONAPPMETHODCONFIRM",
     "ONOFFLINEEVENT",
 )
-CRM_EVENTS = tuple(
-    f"ONCRM{entity}{what}"
-    for entity in ("LEAD", "DEAL", "CONTACT", "COMPANY", "QUOTE", "DYNAMICITEM")
-    for what in ("ADD", "UPDATE", "DELETE")
+CRM_EVENTS = (
+    *(
+        f"ONCRM{entity}{what}"
+        for entity in ("LEAD", "DEAL", "CONTACT", "COMPANY", "QUOTE", "DYNAMICITEM", "ACTIVITY")
+        for what in ("ADD", "UPDATE", "DELETE")
+    ),
+    "ONCRMTIMELINEITEMACTION",
 )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from flask import g
+
 from bx24.emulator.formats.http_basics import timing
 from bx24.emulator.rest.base import METHODS, Call, Page, RestError
 from bx24.emulator.state.faults import FREE_PLAN
@@ -46,6 +48,12 @@ def execute(call: Call, started: float) -> dict[str, Any]:
     blocked_until = portal.faults.time_limit.get(call.method, 0)
     if blocked_until > now:
         raise RestError("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
+    spoiled = portal.faults.take_spoiled(call.method)
+    if spoiled.get("error"):
+        raise RestError(
+            str(spoiled["error"]), str(spoiled.get("description", "Injected")), int(spoiled.get("status", 500))
+        )
+    g.spoiled_answer = {**g.get("spoiled_answer", {}), **spoiled}
     result = METHODS[call.method].handler(call)
     spent = time.perf_counter() - started
     portal.operating.add(call.method, spent)

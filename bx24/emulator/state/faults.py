@@ -39,6 +39,12 @@ class Faults:
     """The portal does what was asked; then the connection is closed without an answer."""
     event_send_lost: int = 0
     """`bizproc.event.send` answers true and nothing happens."""
+    spoiled: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Method → what happens to its next calls, alone or in a batch: {"times"?: 1, and one of "error": code (with
+    "status"?: 500, "description"?), which is raised before anything is done; "drop_after": true, the method works,
+    then the connection is closed without an answer; "slow_s": seconds until the answer leaves}."""
+    own_items: list[int] = field(default_factory=list)
+    """Users who see and change only the CRM items they are responsible for."""
     oauth_502: int = 0
     """The auth server answers with the error page of a gateway."""
     payment_required: bool = False
@@ -81,6 +87,17 @@ class Faults:
         if left > 0:
             setattr(self, name, left - 1)
         return left > 0
+
+    def take_spoiled(self, method: str) -> dict[str, Any]:
+        """What happens to this call of the method, empty if nothing; counts down."""
+        entry = self.spoiled.get(method)
+        if entry is None:
+            return {}
+        left = int(entry.get("times", 1)) - 1
+        self.spoiled = {name: found for name, found in self.spoiled.items() if name != method}
+        if left > 0:
+            self.spoiled[method] = {**entry, "times": left}
+        return entry
 
     def locks(self, workflow_id: str) -> bool:
         return "*" in self.locked or workflow_id in self.locked

@@ -23,6 +23,8 @@ from bx24.emulator.state.records import (
     User,
 )
 from bx24.emulator.state.sample_crm import sample_crm
+from bx24.emulator.state.timeline import Timeline
+from bx24.emulator.state.triggers import Triggers
 from bx24.emulator.state.workflow import PlacedRobot, Template, Workflow
 
 STAGES = ("NEW", "PREPARATION", "EXECUTING", "WON", "LOSE")
@@ -52,6 +54,8 @@ class Portal:
         """The user who looks at the portal's pages, unless an address says `?user=`."""
         self.users: dict[int, User] = {user.id: user for user in USERS}
         self.crm = sample_crm()
+        self.timeline = Timeline()
+        self.triggers = Triggers()
         self.faults = Faults()
         self.counters = Counters()
         self.request_limit = RequestLimit(cloud.clock)

@@ -1,4 +1,5 @@
-// Keeps the board and the log fresh once a second; never while a person is using a control inside them.
+// Keeps the board, the log and a timeline fresh once a second. Board and log wait while a person is using a control inside
+// them; with data-eager only an open list of choices waits, and focus and open menus are put back.
 import { byId } from "./dom.js";
 
 const live = byId("live");
@@ -8,12 +9,23 @@ let last = null;
 
 function isBusy() {
   const active = document.activeElement;
-  return active !== null && live.contains(active) && active.matches("select, button, a");
+  const controls = "eager" in live.dataset ? "select" : "select, button, a, input, summary";
+  return active !== null && live.contains(active) && active.matches(controls);
 }
+
+/** What is named so; null: nothing. @param {string | undefined} key @returns {HTMLElement | null} */
+const named = (key) => (key ? live.querySelector(`[data-key="${CSS.escape(key)}"]`) : null);
 
 /** @param {string} html */
 function show(html) {
+  const active = document.activeElement;
+  const focused = active instanceof HTMLElement && live.contains(active)
+    ? active.dataset.key ?? active.closest("details")?.dataset.key : undefined;
+  const open = [...live.querySelectorAll("details[open]")].map((menu) => /** @type {HTMLElement} */ (menu).dataset.key);
   live.innerHTML = html;
+  for (const key of open) named(key)?.setAttribute("open", "");
+  const again = named(focused);
+  (again?.matches("details") ? again.querySelector("summary") : again)?.focus();
 }
 
 async function refresh() {
@@ -45,8 +57,10 @@ async function move(form) {
 }
 
 live.addEventListener("submit", (event) => {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (!form.action.endsWith("/move")) return;
   event.preventDefault();
-  move(/** @type {HTMLFormElement} */ (event.target));
+  move(form);
 });
 
 refresh();
