@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from messaging.runs import crm_tasks
 from messaging.runtime import Runtime
 from messaging.store.changes import Changes
 from messaging.store.models import Conversation, Line, Message, Reply
@@ -36,7 +37,12 @@ class Heard:
 StatusObserver = Callable[[Changes, Runtime, MessageRow], None]
 ReplyObserver = Callable[[Changes, Runtime, Heard], None]
 
+
+def _in_crm(changes: Changes, runtime: Runtime, heard: Heard) -> None:
+    crm_tasks.replied(changes, runtime, heard.line.portal_id, heard.reply, heard.message, heard.run)
+
+
 #: Told that a message's status has risen, after its listener.
-STATUS: tuple[StatusObserver, ...] = ()
+STATUS: tuple[StatusObserver, ...] = (crm_tasks.message_changed,)
 #: Told of a reply, after the run that it ends.
-REPLY: tuple[ReplyObserver, ...] = ()
+REPLY: tuple[ReplyObserver, ...] = (_in_crm,)

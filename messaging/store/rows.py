@@ -62,6 +62,8 @@ class MessageRow:
     whatsapp_id: str | None
     error_code: str
     error_reason: str
+    item: str
+    timeline: bool
     client: Client
     run: "RunRow | None" = None
 

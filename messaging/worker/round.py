@@ -31,6 +31,9 @@ from messaging.stages.base import Finished, Stage, Submit
 from messaging.stages.inbound.stage import BATCH, Inbound
 from messaging.stages.planning.stage import Planning
 from messaging.stages.portal_writes import stage as portal_writes
+from messaging.stages.portal_writes.cards import Cards
+from messaging.stages.portal_writes.notices import Notices
+from messaging.stages.portal_writes.triggers import Triggers
 from messaging.stages.portal_writes.writer import Writer
 from messaging.stages.probing import Probing
 from messaging.stages.registration import Registry
@@ -43,7 +46,7 @@ from messaging.system import logs
 from messaging.worker.rebalancing import Rebalancing
 
 #: What is written to portals besides answers, by kind.
-WRITERS: tuple[Callable[[Runtime], Writer], ...] = ()
+WRITERS: tuple[Callable[[Runtime], Writer], ...] = (Triggers, Cards, Notices)
 #: Batches of arrived events per round; then the sends get their turn.
 MOST_BATCHES = 4
 log = structlog.get_logger(__name__)

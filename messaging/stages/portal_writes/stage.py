@@ -171,7 +171,7 @@ class PortalWrites:
             case Unclear(reason):
                 self._again(task, TaskState.UNCLEAR, reason, None)
         if task.again and task.done_at is not None:
-            task.state, task.due_at, task.done_at = TaskState.DUE, now, None
+            task.state, task.due_at, task.done_at = TaskState.DUE, max(now, task.due_at), None
         task.again = 0
         self.runtime.counters.add("portal_writes", task.kind, task.state, portal=task.portal_id)
         log.info("portal task", portal=task.portal_id, kind=task.kind, task=task.id, state=task.state, why=task.error)

@@ -17,6 +17,7 @@ from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
 from messaging.limits.backoff import backoff_s
 from messaging.lines import lines
+from messaging.runs import crm_tasks
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
 from messaging.stages.sending.ready import CLAIM, CONTENTS, LINES_WITH_MORE, OVERTAKING, TALKED, times
@@ -161,6 +162,8 @@ class Outbox:
             advance(changes, self.runtime, message, MessageStatus.FAILED, now, isinstance(error, Misconfigured))
         elif message.status == MessageStatus.SENDING:
             changes.set(message, status=MessageStatus.UNKNOWN)
+            if message.run is None:  # a run ends as unknown later, and tells it then
+                crm_tasks.message_changed(changes, self.runtime, message)
 
     def _follow_up(self, session: Session, accepted: list[MessageRow]) -> None:
         """What else follows when Gupshup has accepted messages: their clients were talked to, waiting events are due."""
