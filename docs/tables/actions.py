@@ -12,7 +12,7 @@ from robots import ROBOTS
 from web.settings.fields import properties
 
 #: What an action's own fields come between: to whom, and when the workflow goes on.
-_ENDING = ("until", "wait_minutes")
+_ENDING = ("until", "wait_minutes", "timeline")
 _TO_WHOM = ("line", "phone")
 _FIELD, _CODE, _VALUE, _HINT = (
     Text("Field", "Поле"),

@@ -48,7 +48,8 @@ def test_properties_of_the_activity(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_properties_of_the_robot(name: str) -> None:
     described = describe(ROBOTS[name][0].schema(Client), options={"line": {}})
-    assert short(described) == ["line select", "phone string", *content(name), *ending(name)]
+    shown = ["timeline bool"] if name in SENDS else []
+    assert short(described) == ["line select", "phone string", *content(name), *ending(name), *shown]
 
 
 @pytest.mark.parametrize("name", SENDS)

@@ -16,7 +16,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy import select
 
-from bx24.documents import Document, Triple, document
+from bx24.documents import ENTITY_TYPE_IDS, Document, Triple, document
 from bx24.i18n import Text
 from gupshup import formatting
 from gupshup.refusals import refusal
@@ -194,6 +194,15 @@ def lone_message(viewer: Viewer, portal: Portal, message_id: int) -> Response:
     return _story(viewer, portal, lone_timeline.build, message_id)
 
 
+def opened(viewer: Viewer, portal: Portal, name: str) -> Response:
+    """The first page of a frame that was opened for a story. name: `12` of run 12, `m5` of message 5, which has none."""
+    number = name.removeprefix("m")
+    if not number.isdecimal() or len(number) >= 19:
+        return show("pages/problem.html", viewer, status=404, section="messages", problem="not_found")
+    build = lone_timeline.build if name.startswith("m") else timeline.build
+    return _story(viewer, portal, build, int(number))
+
+
 def _story(viewer: Viewer, portal: Portal, build: Callable[..., Timeline | None], row_id: int) -> Response:
     with runtime().db.read() as session:
         try:
@@ -281,6 +290,25 @@ def _document(found: Found) -> Document:
     module, entity, kind, item = (str(part) for part in (*found.document, "", "", "", "")[:4])
     kinds: Triple = (module, entity, kind)
     return document(kinds, (module, entity, item))
+
+
+def item_of(owner: tuple[int, int] | None) -> Document:
+    """A CRM item by its entity type id and number."""
+    names = {number: name for name, number in ENTITY_TYPE_IDS.items()}
+    entity, number = owner or (0, 0)
+    kind = names.get(entity, f"DYNAMIC_{entity}")
+    return document(("crm", "", kind), ("crm", "", f"{kind}_{number}"))
+
+
+def item_name(owner: tuple[int, int] | None) -> Text:
+    """“Deal 4512”"""
+    return object_name(item_of(owner))
+
+
+def item_path(owner: tuple[int, int] | None) -> str:
+    """The path under which Bitrix24 shows a CRM item; "" if it cannot be opened from our page."""
+    on = item_of(owner)
+    return f"/crm/{on.kind}/details/{on.item_id}/" if owner and on.kind in _OPENED else ""
 
 
 def object_name(on: Document) -> Text:

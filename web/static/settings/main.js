@@ -7,6 +7,7 @@ import { property } from './form.js';
 import { lineField, recipientField, senderOf } from './line.js';
 import { phone, summary } from './phone.js';
 import { problems } from './problems.js';
+import { showing } from './showing.js';
 import { createStore } from './store.js';
 import { announce, say } from './texts.js';
 
@@ -79,7 +80,7 @@ function makeForm(page, catalogue, makeContent) {
   const recipient = recipientField(form);
   const screen = beside(form, content);
   const parts = [lineField(form, () => content.lineChanged?.()), recipient.element, ...content.elements,
-    ...ending(form), make('p', { class: 'hint save', text: say(texts, 'page.save') })];
+    ...ending(form), ...showing(form), make('p', { class: 'hint save', text: say(texts, 'page.save') })];
   const element = frame(form, checks, make('form', { class: 'settings-form', on: {
     submit: (event) => event.preventDefault(),
     focusin: () => checks.fold(),

@@ -16,6 +16,7 @@ def _partial(name: str, columns: list[str], where: str) -> None:
 
 
 def upgrade() -> None:
+    op.create_index("ix_portal_task_kind", "portal_task", ["portal_id", "kind", "id"])
     op.add_column("message", sa.Column("timeline", sa.Boolean, nullable=False, server_default=sa.true()))
     _partial("ix_message_lone", ["portal_id", "position", "id"], _LONE)
     _partial("ix_message_lone_item", ["portal_id", "item"], _LONE)
@@ -23,6 +24,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    op.drop_index("ix_portal_task_kind", "portal_task")
     for name in ("ix_message_lone_texts", "ix_message_lone_item", "ix_message_lone"):
         op.drop_index(name, "message")
     op.drop_column("message", "timeline")
