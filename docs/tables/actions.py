@@ -26,6 +26,7 @@ _TYPES = {
     "int": Text("whole number", "целое число"),
     "double": Text("number", "число"),
     "select": Text("one of", "одно из"),
+    "bool": Text("`Y` or `N`", "`Y` или `N`"),
 }
 _SEVERAL = Text("several texts", "несколько строк текста")
 _LIMIT = Text("up to {limit} characters", "до {limit} символов")

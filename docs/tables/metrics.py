@@ -26,6 +26,7 @@ RUSSIAN: Mapping[str, str] = {
     "waba24_webhooks_unknown_total": "уведомления, которые сохранены, но не распознаны",
     "waba24_answers_total": "ответы, переданные Битрикс24",
     "waba24_rest_calls_total": "вызовы REST Битрикс24",
+    "waba24_portal_writes_total": "записи в портал, кроме ответов процессам: по видам и по тому, чем закончились",
     "waba24_refusals_total": "отклонённые сообщения, по кодам",
     "waba24_rows_without_room_total": "вызовы и уведомления, которые не записаны, потому что диск полон, по таблицам",
     "waba24_requests_refused_total": "отклонённые запросы: куда пришли и почему, см. «Пределы»",
