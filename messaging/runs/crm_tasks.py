@@ -5,8 +5,9 @@ becomes due again whenever something has changed, and what changes within COLLAP
 scope `crm` gets no tasks. The writers are in messaging.stages.portal_writes.
 """
 
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -59,7 +60,7 @@ def message_changed(changes: Changes, runtime: Runtime, message: MessageRow) -> 
     tasks = [_trigger(code, cause, item, message_id=message.id) for code in _SETS_OFF.get(message.status, ())]
     if message.timeline:
         tasks.append(_card(cause, item, message_id=message.id))
-    _store(changes.session, runtime, message.portal_id, tasks)
+    changes.gathered(CrmTasks).add(message.portal_id, runtime.clock(), tasks)
 
 
 def run_ended(changes: Changes, runtime: Runtime, run: RunRow) -> None:
@@ -72,7 +73,7 @@ def run_ended(changes: Changes, runtime: Runtime, run: RunRow) -> None:
         tasks = [_card(f"run{run.id}", item)]
     else:
         tasks = [_card(f"m{run.message.id}", item, message_id=run.message.id)] if run.message.timeline else []
-    _store(changes.session, runtime, run.portal_id, tasks)
+    changes.gathered(CrmTasks).add(run.portal_id, runtime.clock(), tasks)
 
 
 def replied(
@@ -87,10 +88,11 @@ def replied(
     about = {"reply_id": reply.id, "conversation_id": reply.conversation_id}
     codes = (Trigger.BUTTON, Trigger.REPLY) if reply.type in ("button", "list") else (Trigger.REPLY,)
     tasks = [_trigger(code, f"r{reply.id}", item, **about) for code in codes]
-    _store(changes.session, runtime, portal_id, [*tasks, _card(f"r{reply.id}", item, **about)])
+    gathered = changes.gathered(CrmTasks)
+    gathered.add(portal_id, runtime.clock(), [*tasks, _card(f"r{reply.id}", item, **about)])
     answered = message.id if message is not None else run.message.id if run is not None and run.message else None
     if answered is not None:
-        _answered(changes.session, runtime, portal_id, answered)
+        gathered.answered(portal_id, answered)
 
 
 def reply_changed(session: Session, runtime: Runtime, portal_id: int, reply_id: int) -> None:
@@ -117,7 +119,9 @@ def opted_out(
     """
     if _has_crm(session, portal_id):
         about = {"reply_id": reply_id, "conversation_id": conversation_id, "payload": {"phone": phone}}
-        _store(session, runtime, portal_id, [_trigger(Trigger.OPT_OUT, cause, crm_item(item), **about)])
+        tasks = CrmTasks()
+        tasks.add(portal_id, runtime.clock(), [_trigger(Trigger.OPT_OUT, cause, crm_item(item), **about)])
+        tasks.write(session)
 
 
 def notice(user_id: int, cause: str, text: str) -> dict[str, Any]:
@@ -144,24 +148,38 @@ def _known(item: Item | None, **more: str) -> dict[str, Any]:
     return {"owner": list(item) if item else None, **more}
 
 
-def _store(session: Session, runtime: Runtime, portal_id: int, tasks: Iterable[Mapping[str, Any]]) -> None:
-    now = runtime.clock()
-    refused = granted_to(session, portal_id).refused
-    wanted = [task for task in tasks if task["kind"] != TRIGGER or task["result"]["code"] not in refused]
-    cards = [task["key"] for task in wanted if task["kind"] == CARD]
-    for kind, due_at in ((TRIGGER, now), (CARD, now + COLLAPSE)):
-        put(session, portal_id, now, [{**task, "due_at": due_at} for task in wanted if task["kind"] == kind])
-    if cards:
-        change(session, portal_id, cards, now + COLLAPSE)
+class CrmTasks:
+    """Tasks that one transaction causes, stored together: a statement for each of them would cost more than all else."""
+
+    def __init__(self) -> None:
+        self._tasks: defaultdict[int, dict[str, dict[str, Any]]] = defaultdict(dict)
+        self._answered: defaultdict[int, set[str]] = defaultdict(set)
+        self._now = datetime.min.replace(tzinfo=UTC)
+
+    def add(self, portal_id: int, now: datetime, tasks: Iterable[Mapping[str, Any]]) -> None:
+        self._now = now
+        for task in tasks:
+            due_at = now + (COLLAPSE if task["kind"] == CARD else timedelta())
+            self._tasks[portal_id].setdefault(task["key"], {**task, "due_at": due_at})
+
+    def answered(self, portal_id: int, message_id: int) -> None:
+        """The card of a message shows that the client has answered it."""
+        self._answered[portal_id].add(f"card m{message_id}")
+
+    def write(self, session: Session) -> None:
+        for portal_id, tasks in self._tasks.items():
+            refused = granted_to(session, portal_id).refused
+            wanted = [task for task in tasks.values() if task["result"].get("code") not in refused]
+            put(session, portal_id, self._now, wanted)
+            answered = self._answered[portal_id]
+            _mark_answered(session, portal_id, answered)
+            cards = {*answered, *(task["key"] for task in wanted if task["kind"] == CARD)}
+            if cards:
+                change(session, portal_id, sorted(cards), self._now + COLLAPSE)
 
 
-def _answered(session: Session, runtime: Runtime, portal_id: int, message_id: int) -> None:
-    """The card of a message shows that the client has answered it."""
-    key = f"card m{message_id}"
-    task = session.scalar(
-        select(PortalTask).where(PortalTask.portal_id == portal_id, PortalTask.key == key).with_for_update()
-    )
-    if task is not None:
+def _mark_answered(session: Session, portal_id: int, keys: Collection[str]) -> None:
+    known = select(PortalTask).where(PortalTask.portal_id == portal_id, PortalTask.key.in_(keys)).with_for_update()
+    for task in session.scalars(known.execution_options(populate_existing=True)) if keys else ():
         task.result = {**(task.result or {}), "answered": True}
-        session.flush()
-        change(session, portal_id, [key], runtime.clock() + COLLAPSE)
+    session.flush()

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bx24.i18n import Text
+from gupshup.formatting import plain
 from messaging.store.states import MessageStatus, OutcomeKind
 
 #: Characters of a text that a card shows.
@@ -90,7 +91,7 @@ def _blocks(card: Card, language: str) -> dict[str, Any]:
     blocks = {
         "header": _text(seen.get("header"), bold=True),
         "media": _titled(_MEDIA.get(str(seen.get("media")), _FILE), _media(seen), language),
-        "body": _text(seen.get("body")),
+        "body": _text(plain(str(seen.get("body") or ""))),
         "footer": _text(seen.get("footer"), color="base_60"),
         "list": _titled(_LIST, _rows(seen), language),
         "buttons": _titled(_BUTTONS, " · ".join(title for _kind, title in seen.get("buttons") or ()), language),

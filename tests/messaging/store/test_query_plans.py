@@ -129,6 +129,8 @@ def a_year(shop: World) -> None:
         times = dict.fromkeys(("created_at", "send_at", "claimed_at"), old)
         copies(connection, "message", 1, MANY, **ids, **times)
         copies(connection, "inbound_event", event_id, MANY, key="'e' || n", ref="'g' || n", received_at=old, due_at=old)
+        times = dict.fromkeys(("created_at", "done_at"), old)
+        copies(connection, "portal_task", 1, MANY, key="'waba24_read m' || n", state="'done'", **times)
         copies(connection, "reply", 1, MANY, provider_id="'p' || n", run_id=f"{top} + n", conversation_id=talk)
         connection.execute(text("ANALYZE"))
 
@@ -205,6 +207,7 @@ def every_page(shop: World) -> None:
         "lines",
         "robots",
         "robots/week",
+        "triggers",
         "templates",
         "health",
         "messages",
