@@ -26,6 +26,7 @@ PAGES = (
         "lines/1/robots",
         "robots",
         "robots/week",
+        "triggers",
         "templates",
     ),
     *("messages", "messages/1", "messages/2", "health", "help", *(f"lines/1/checks/{name}" for name in CHECKS)),
