@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import random
 from datetime import timedelta
 from typing import Any
@@ -28,6 +29,7 @@ from tests.flows.scenes import (
     template_robot,
     text_robot,
 )
+from tests.flows.test_actions import PNG, tap
 from tests.support.world import PORTAL, World
 
 BUTTONS = ("robot.send_buttons", {"text": "Придёте?", "phone": OLGA, "buttons": ["Да|yes", "Нет|no"]})
@@ -89,7 +91,7 @@ def test_twenty_repeats_in_any_order_with_deaths_between_move_the_deal_once(shop
     place(shop, "EXECUTING", "waba24_reply")
     place(shop, "WON", "waba24_reply")
     start_each(shop, template_robot())
-    shop.do_due_work()
+    jump_clock(shop, 1)
     sent = shop.sent[0].id
     order = random.Random(seed)
     events = ["reply", "sent", "delivered", "read"] * 20
@@ -117,7 +119,7 @@ def test_a_tap_sets_off_two_triggers_on_the_item_of_the_run(shop: World) -> None
     before = len(executions(shop))
     start_each(shop, BUTTONS)
     jump_clock(shop, 1)
-    shop.client_replies(OLGA, "Да", type="button", context_gs_id=shop.sent[-1].id)
+    tap(shop, "button", number=-1, title="Да")
     jump_clock(shop, 1, 6)
     assert [one for one in executions(shop)[before:] if one[0] in ("waba24_button", "waba24_reply")] == [
         ("waba24_button", 2, 1),
@@ -155,7 +157,7 @@ def test_what_was_perhaps_done_is_looked_at_and_repeated_only_if_nothing_moved(
     place(shop, "EXECUTING", "waba24_reply")
     place(shop, "WON", "waba24_reply")
     start_each(shop, template_robot())
-    shop.do_due_work()
+    jump_clock(shop, 1)
     jump_clock(shop, 10, 10)
     set_portal_faults(shop, spoiled={EXECUTE: {"times": 1, **fault}})
     reply(shop, context={"gsId": shop.sent[0].id})
@@ -168,7 +170,7 @@ def test_what_was_perhaps_done_is_looked_at_and_repeated_only_if_nothing_moved(
 
 def test_a_card_shows_how_far_the_message_has_come_with_one_add_and_few_updates(shop: World) -> None:
     start_each(shop, template_robot(until="read"))
-    shop.do_due_work()
+    jump_clock(shop, 1)
     sent = shop.sent[0].id
     jump_clock(shop, 6)
     assert len(cards(shop)) == 1
@@ -186,7 +188,7 @@ def test_a_card_shows_how_far_the_message_has_come_with_one_add_and_few_updates(
 @pytest.mark.parametrize("lost", ["before", "after"])
 def test_a_card_is_added_once_though_nobody_knows_whether_it_was(shop: World, lost: str) -> None:
     start_each(shop, template_robot())
-    shop.do_due_work()
+    jump_clock(shop, 1)
     if lost == "after":
         set_portal_faults(shop, spoiled={"crm.activity.configurable.add": {"times": 1, "drop_after": True}})
     else:
@@ -201,7 +203,7 @@ def test_a_card_is_added_once_though_nobody_knows_whether_it_was(shop: World, lo
 
 def test_a_failed_message_tells_the_remedy_and_is_sent_again_once_from_its_card(shop: World) -> None:
     start_each(shop, template_robot())
-    shop.do_due_work()
+    jump_clock(shop, 1)
     post_webhook(shop, status_payload("failed", shop.sent[0].id, code=131026, reason="Message undeliverable"))
     jump_clock(shop, 6)
     (card,) = cards(shop)
@@ -232,7 +234,7 @@ def click(world: World, card: Any, user_id: int = 1) -> None:
 def test_what_makes_no_sense_is_not_sent_again_and_the_card_says_why(shop: World, why: str) -> None:
     open_windows(shop)
     start_each(shop, text_robot())
-    shop.do_due_work()
+    jump_clock(shop, 1)
     post_webhook(shop, status_payload("failed", shop.sent[0].id, code=131026, reason="Message undeliverable"))
     jump_clock(shop, 6)
     card = next(one for one in cards(shop) if one.origin_id == "waba24-m1")
@@ -257,7 +259,7 @@ def test_what_makes_no_sense_is_not_sent_again_and_the_card_says_why(shop: World
 
 def test_a_run_that_sent_nothing_shows_what_has_to_be_done(shop: World) -> None:
     start_each(shop, text_robot(PHONES[0]), text_robot(PHONES[1], timeline="N"))
-    jump_clock(shop, 6)
+    jump_clock(shop, 1, 6)
     (card,) = cards(shop)
     assert tag(card)[0] == "Не отправлено"
     assert "24 часа" in texts(card)
@@ -265,14 +267,15 @@ def test_a_run_that_sent_nothing_shows_what_has_to_be_done(shop: World) -> None:
 
 def test_a_robot_can_leave_its_message_out_of_the_timeline(shop: World) -> None:
     start_each(shop, template_robot(timeline="N"))
-    jump_clock(shop, 6)
+    jump_clock(shop, 1, 6, 6)
     assert cards(shop) == []
     assert ("waba24_delivered", 2, 1) in executions(shop)
 
 
 def test_a_reply_with_a_file_gets_its_link_when_the_file_is_there(shop: World) -> None:
-    shop.client_replies(OLGA, "Смотрите", type="image")
-    jump_clock(shop, 1, 6, 30)
+    content = base64.b64encode(PNG).decode()
+    shop.client_replies(OLGA, "", type="image", caption="Смотрите", content_base64=content, content_type="image/png")
+    jump_clock(shop, 1, 6, 6)
     (card,) = cards(shop, (3, 1))
     assert card.incoming
     assert "Смотрите" in texts(card)
