@@ -66,7 +66,7 @@ def _resend(session: Session, runtime: Runtime, portal_id: int, message_id: int,
         log.warning("a click on a card that is not ours", portal=portal_id, message=message_id)
         return
     if message.status != MessageStatus.FAILED:
-        note = {}  # the card was not up to date yet
+        note: dict[str, Any] = {}  # the card was not up to date yet
     elif (why := _refusal(session, runtime, message)) is not None:
         note = {"note": _told(session, runtime, portal_id, message_id, user_id, why)}
     else:

@@ -212,7 +212,7 @@ def test_a_failed_message_tells_the_remedy_and_is_sent_again_once_from_its_card(
     assert ("waba24_failed", 2, 1) in executions(shop)
     for _ in range(2):
         click(shop, card)
-    jump_clock(shop, 1, 6)
+    jump_clock(shop, 1, 6, 6)
     assert len(shop.sent) == 2
     assert [message.origin for message in shop.stored_rows(Message)] == ["robot", "manual"]
     first, second = cards(shop)

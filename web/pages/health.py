@@ -75,7 +75,8 @@ def health(viewer: Viewer, portal: Portal) -> Response:
 
 def _kind(kind: str) -> str:
     """A kind of portal task in words."""
-    return {"trigger": _("Trigger"), "card": _("Timeline card"), "notice": _("Notice")}.get(kind, _("Chat"))
+    names: dict[str, str] = {"trigger": _("Trigger"), "card": _("Timeline card"), "notice": _("Notice")}
+    return names.get(kind) or str(_("Chat"))
 
 
 def _smalls(found: Figures, names: dict[int | None, str], language: str) -> list[Small]:

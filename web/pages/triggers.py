@@ -44,7 +44,8 @@ class Shown:
 
     @property
     def cause(self) -> str:
-        return {"reply": _("a reply"), "message": _("a message"), "list": _("the opt-out list")}[self.found.cause]
+        causes: dict[str, str] = {"reply": _("a reply"), "message": _("a message"), "list": _("the opt-out list")}
+        return causes[self.found.cause]
 
     @property
     def url(self) -> str:
@@ -69,11 +70,12 @@ class Shown:
         if self.found.state == "failed":
             return crm_work.remedy(self.found.error).to(self._language)
         if self.found.state != "done":
-            return _("Waits for Bitrix24")
-        return {
+            return str(_("Waits for Bitrix24"))
+        outcomes: dict[str, str] = {
             "nobody": _("CRM has no contact and no lead with this phone"),
             "moved": _("The item had moved already; to be safe, nothing was repeated"),
-        }.get(self.found.outcome, _("Set off"))
+        }
+        return outcomes.get(self.found.outcome) or str(_("Set off"))
 
 
 @blueprint.get("/triggers", endpoint="triggers")

@@ -49,6 +49,7 @@ class Cards:
 
     kind = crm_tasks.CARD
     batch = 10
+    one_of_a_lane = False
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime

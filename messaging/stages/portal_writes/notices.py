@@ -20,6 +20,7 @@ class Notices:
 
     kind = crm_tasks.NOTICE
     batch = 5
+    one_of_a_lane = False
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime

@@ -2,7 +2,8 @@
 
 Bitrix24 moves the item inside the call, and a second call may move it again. So when nobody knows whether a call was carried
 out, the item is looked at first: if it has moved since the call was claimed, the trigger counts as set off (docs/decisions/NN).
-What is looked at is then set off in a request of its own, so that one slow stage leaves no others in doubt.
+Of one item never more than one trigger is under way, so no other trigger of ours moves it meanwhile. What is looked at is then
+set off in a request of its own, so that one slow stage leaves no others in doubt.
 
 Bitrix24 docs: api-reference/crm/automation/triggers/crm-automation-trigger-execute (an administrator's token).
 """
@@ -51,6 +52,7 @@ class Triggers:
 
     kind = crm_tasks.TRIGGER
     batch = 10
+    one_of_a_lane = True
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
