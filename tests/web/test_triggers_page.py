@@ -40,7 +40,7 @@ def test_the_page_shows_what_is_registered_and_what_set_each_off(shop: World) ->
     assert "/app/messages/1" in page
     assert "Контакт 1" in seen(page)
     assert "В CRM нет ни контакта, ни лида с таким телефоном" in seen(page)
-    assert "Проверено в Битрикс24" in seen(frame.change("triggers/check"))
+    assert "Только что проверено в Битрикс24" in seen(frame.change("triggers/check"))
 
 
 @ONE_DATABASE
