@@ -230,10 +230,14 @@ class Action:
         return self._schemas[to_whom]
 
     def _make_schema(self, to_whom: type[Properties]) -> Properties:
-        parts = (*((to_whom,) if self.is_addressed else ()), self.Content, self.Ending)
+        parts = (*((to_whom,) if self.is_addressed else ()), self.Content, self.Ending, *self.after_ending(to_whom))
         declared = {name: field for part in parts for name, field in part._declared_fields.items()}
         made: Properties = type(f"{self.name}_{to_whom.__name__}", (Properties,), dict(declared))()
         return made
+
+    def after_ending(self, to_whom: type[Properties]) -> tuple[type[Properties], ...]:
+        """Fields behind the ending, which only robots or only activities have."""
+        return ()
 
     def return_properties(self, schema: Properties) -> dict[str, Descriptor]:
         """RETURN_PROPERTIES as registered."""
@@ -256,6 +260,10 @@ class SendAction(Action):
 
     Ending: ClassVar[type[Properties]] = Sending
     results: ClassVar[Results] = {**STATUS_RESULTS, **SEND_RESULTS, **REPLY_RESULTS}
+
+    def after_ending(self, to_whom: type[Properties]) -> tuple[type[Properties], ...]:
+        shown: type[Properties] | None = getattr(to_whom, "Shown", None)
+        return () if shown is None else (shown,)
 
     def make_plan(self, values: Mapping[str, Any], desk: Desk) -> Plan:
         return self.plan_of(values, *self.compose(values, desk))

@@ -52,6 +52,13 @@ def document(document_type: Triple, document_id: Triple) -> Document:
     return Document(kind, entity_type_id(document_type), item_id(document_id))
 
 
+def crm_item(item: str) -> tuple[int, int] | None:
+    """Entity type id and number of a CRM item by its own id: DEAL_345 → (2, 345), DYNAMIC_183_12 → (183, 12)."""
+    kind, _, _ = item.rpartition("_")
+    pair = entity_type_id(("crm", "", kind)), item_id(("crm", "", item))
+    return None if pair[0] is None or pair[1] is None else (pair[0], pair[1])
+
+
 def entity_type_id(document_type: Triple) -> int | None:
     """CRM's number of the type: LEAD 1, DEAL 2, … DYNAMIC_183 183; None outside CRM."""
     if document_type[0].lower() != "crm":

@@ -36,6 +36,22 @@ def html(text: str) -> Markup:
     return Markup("").join(_block(block) for block in blocks(text)) if text else Markup("")
 
 
+def plain(text: str) -> str:
+    """The text as it reads where nothing can be bold: without the characters that only format it."""
+    return "\n".join(_plain_block(block) for block in blocks(text)) if text else ""
+
+
+def _plain_block(block: Block) -> str:
+    kind, *nodes = block
+    if kind == "item":
+        return f"{nodes[0]} {_plain(nodes[1:])}"
+    return f"> {_plain(nodes)}" if kind == "quote" else _plain(nodes)
+
+
+def _plain(nodes: list[Node]) -> str:
+    return "".join(node if isinstance(node, str) else _plain(node[1:]) for node in nodes)
+
+
 def _is_space(character: str) -> bool:
     return character in "\t\n\v\f\r" or category(character)[0] == "Z"
 

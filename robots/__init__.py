@@ -5,12 +5,27 @@ from marshmallow import fields
 from activities import ACTIONS, line_field
 from activities.base import Action
 from bx24.i18n import Text
-from bx24.properties import Properties
+from bx24.properties import Properties, YesNo
+
+
+class Shown(Properties):
+    """What stands behind the ending of a robot that sends."""
+
+    timeline = YesNo(
+        load_default=True,
+        metadata={
+            "title": Text("Show on the CRM item", "Показать в карточке CRM"),
+            "hint": Text(
+                "The timeline of the item shows the message and its status", "В таймлайне будут сообщение и его статус"
+            ),
+        },
+    )
 
 
 class Client(Properties):
     """To whom a robot sends: an empty phone means the client of the CRM item."""
 
+    Shown = Shown
     line = line_field()
     phone = fields.String(
         load_default="",

@@ -13,7 +13,7 @@ from messaging.portals import portals
 from messaging.store.models import Portal, shard_of
 from web.context import empty, form, refuse, runtime
 from web.frames import OpenedFrame, Viewer, opens_frame, page, portal_of, refused, require_frame
-from web.pages import start
+from web.pages import messages, start
 
 blueprint = Blueprint("bx24", __name__, url_prefix="/bx24")
 log = structlog.get_logger(__name__)
@@ -64,7 +64,18 @@ def main(frame: OpenedFrame) -> Response:
     if frame.info.installed:
         portals.finished(runtime(), viewer.member_id)
     portal = portal_of(viewer)
-    return refused("not_installed", frame.call.lang, viewer=viewer) if portal is None else start.draw(viewer, portal)
+    if portal is None:
+        return refused("not_installed", frame.call.lang, viewer=viewer)
+    story = _story(frame)
+    return messages.opened(viewer, portal, story) if story else start.draw(viewer, portal)
+
+
+def _story(frame: OpenedFrame) -> str:
+    """The story that a timeline card's button “Open story” names, "" if the app was opened in another way."""
+    try:
+        return str(frame.call.options.get("story") or "")
+    except PayloadError:
+        return ""  # options that nobody needs here
 
 
 @blueprint.post("/events")

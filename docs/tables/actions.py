@@ -11,8 +11,8 @@ from docs.tables.words import code, heads, table
 from robots import ROBOTS
 from web.settings.fields import properties
 
-#: What an action's own fields come between: to whom, when the workflow goes on, and when the message may leave.
-_ENDING = ("until", "wait_minutes")
+#: What an action's own fields come between: to whom, when the workflow goes on, when the message may leave, where it is shown.
+_ENDING = ("until", "wait_minutes", "timeline")
 _RULES = ("if_closed", "fallback_template", "fallback_params", "quiet")
 _TO_WHOM = ("line", "phone")
 _FIELD, _CODE, _VALUE, _HINT = (
@@ -27,6 +27,7 @@ _TYPES = {
     "int": Text("whole number", "целое число"),
     "double": Text("number", "число"),
     "select": Text("one of", "одно из"),
+    "bool": Text("`Y` or `N`", "`Y` или `N`"),
 }
 _SEVERAL = Text("several texts", "несколько строк текста")
 _LIMIT = Text("up to {limit} characters", "до {limit} символов")

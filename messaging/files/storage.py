@@ -9,17 +9,19 @@ Only the link's digest is stored: whoever reads the database can open no file. W
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 import structlog
 from redis.exceptions import RedisError
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from activities.base import Shared
 from activities.errors import refused
@@ -282,6 +284,14 @@ def find(runtime: Runtime, token: str) -> tuple[File, BinaryIO] | None:
         return row, runtime.files.open(row.path)
     except FileNotFoundError:
         return None
+
+
+def are_kept(session: Session, runtime: Runtime, payload: Any) -> bool:
+    """Whether all files of ours to which a message links are still there. payload: Message.payload."""
+    pattern = re.compile(re.escape(f"{runtime.config.public_url}/files/") + r"([A-Za-z0-9_-]+)")
+    digests = {crypto.digest(token) for token in pattern.findall(str(payload).replace("\\/", "/"))}
+    kept = select(File.token_digest).where(File.token_digest.in_(digests), File.expires_at > runtime.clock())
+    return not digests or digests == set(session.scalars(kept))
 
 
 def purge(runtime: Runtime) -> int:

@@ -8,10 +8,11 @@ from enum import StrEnum
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from messaging.insight import failures, line_activity, line_checks
+from messaging.insight import crm_work, failures, line_activity, line_checks
 from messaging.insight.line_checks import Result
 from messaging.insight.queue_depth import Queue, queues_of
 from messaging.policy import tier
+from messaging.runs.crm_tasks import Trigger
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Message, Portal, Template
 from messaging.store.states import LineStatus, MessageStatus
@@ -34,6 +35,8 @@ class Kind(StrEnum):
     LINE_SILENT = "line_silent"  # since
     LINE_PAUSED = "line_paused"  # since, count: messages that wait
     GUPSHUP_SILENT = "gupshup_silent"  # since: of the last question
+    TRIGGERS = "triggers"  # count: not registered; code: what Bitrix24 said
+    CRM = "crm"  # count: triggers and cards that were given up; code: the commonest error
     ROBOTS = "robots"  # count: not registered, 0: nobody could be asked; code: what Bitrix24 said
     TIER = "tier"  # count: clients written to first in 24 hours; code: the limit
     TEMPLATES = "templates"  # count, names, code: their status
@@ -66,6 +69,7 @@ def problems(session: Session, runtime: Runtime, portal: Portal) -> list[Problem
         *_tiers(session, runtime.clock(), lines),
         *_templates(session, lines),
         *_waiting(runtime.clock(), queues),
+        *_given_up(session, runtime, portal),
         *_reasons(session, runtime, portal, {line.id: line for line in mine}),
     ]
 
@@ -103,9 +107,12 @@ def _robots(portal: Portal) -> list[Problem]:
     if portal.registration_due_at is not None:
         return []  # being registered
     known = portal.registration or {}
-    refused = known.get("failed", {})
-    if refused:
-        return [Problem(Kind.ROBOTS, count=len(refused), code=str(next(iter(refused.values()))))]
+    failed = known.get("failed", {})
+    triggers = {code: why for code, why in failed.items() if code in set(Trigger)}
+    robots = {code: why for code, why in failed.items() if code not in triggers}
+    told = [(Kind.ROBOTS, robots), (Kind.TRIGGERS, triggers)]
+    if failed:
+        return [Problem(kind, count=len(of), code=str(next(iter(of.values())))) for kind, of in told if of]
     return [Problem(Kind.ROBOTS, code=str(known["error"]))] if known.get("error") else []
 
 
@@ -136,6 +143,13 @@ def _waiting(now: datetime, queues: Sequence[Queue]) -> list[Problem]:
     if not waiting.depth or waiting.oldest_s < WAITS_LONG_S:
         return []
     return [Problem(Kind.WAITING, count=waiting.depth, since=now - timedelta(seconds=waiting.oldest_s))]
+
+
+def _given_up(session: Session, runtime: Runtime, portal: Portal) -> list[Problem]:
+    """Triggers and timeline cards that Bitrix24 did not take."""
+    found = crm_work.given_up(session, portal.id, runtime.clock() - RECENT)
+    commonest = next((error for (_kind, error), _count in found.most_common(1)), "")
+    return [Problem(Kind.CRM, count=found.total(), code=commonest)] if found else []
 
 
 def _reasons(session: Session, runtime: Runtime, portal: Portal, lines: Mapping[int, Line]) -> list[Problem]:

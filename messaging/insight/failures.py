@@ -32,14 +32,21 @@ def refused(session: Session, portal_id: int, since: datetime) -> Iterator[tuple
 
 
 def by_reason(session: Session, portal_id: int, since: datetime) -> Counter[tuple[int | None, str]]:
-    """Line and code → how many of a portal's runs since `since` sent nothing, or whose message did not arrive."""
+    """Line and code → how many of a portal's runs since `since` sent nothing, and how many messages did not arrive."""
     first = first_since(session, Run.id, Run.stored_at, since)
     failed = select(Message.line_id, Message.error_code, func.count()).where(
         Message.portal_id == portal_id, Message.status == MessageStatus.FAILED, Message.run_id >= first
     )
     found: Counter[tuple[int | None, str]] = Counter()
-    for line_id, code, number in session.execute(failed.group_by(Message.line_id, Message.error_code)):
-        found[line_id, code] += number
+    lone = select(Message.line_id, Message.error_code, func.count()).where(
+        Message.portal_id == portal_id,
+        Message.status == MessageStatus.FAILED,
+        Message.run_id.is_(None),
+        Message.created_at >= since,
+    )
+    for asked in (failed, lone):
+        for line_id, code, number in session.execute(asked.group_by(Message.line_id, Message.error_code)):
+            found[line_id, code] += number
     for _hour, refusing, code, number in refused(session, portal_id, since):
         found[refusing, code] += number
     return found

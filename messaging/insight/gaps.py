@@ -38,9 +38,9 @@ _BEFORE_THE_END: dict[str, Text] = {
 
 
 class GapReasons:
-    """The reasons of the gaps in one run's timeline. message, line: the run's, if it has them."""
+    """The reasons of the gaps in one timeline. run: None for a message without one; message, line: if there are any."""
 
-    def __init__(self, session: Session, run: Run, message: Message | None, line: Line | None) -> None:
+    def __init__(self, session: Session, run: Run | None, message: Message | None, line: Line | None) -> None:
         self.session, self.run, self.message, self.line = session, run, message, line
 
     def between(self, before: Step, after: Step) -> Text | None:
@@ -48,7 +48,7 @@ class GapReasons:
         if after.at is None:
             return None
         if self.message is None:
-            return _NO_REPLY if self.run.action == "wait_reply" else None
+            return _NO_REPLY if self.run is not None and self.run.action == "wait_reply" else None
         return (
             self._before_sending(self.message, before, after)
             or self._on_the_way(self.message, after)
@@ -56,7 +56,7 @@ class GapReasons:
         )
 
     def _before_sending(self, message: Message, before: Step, after: Step) -> Text | None:
-        if after.at == message.created_at and self.run.plan_tries:
+        if after.at == message.created_at and self.run is not None and self.run.plan_tries:
             return _VALUES_MISSING.format(n=self.run.plan_tries)
         if before.at == message.created_at and after.at == message.claimed_at:
             return _HELD.get(message.hold) or self._in_the_queue(message)
@@ -70,6 +70,8 @@ class GapReasons:
         return _QUEUE_OF_GUPSHUP if after.at == message.sent_at else None
 
     def _before_the_end(self, after: Step) -> Text | None:
+        if self.run is None:
+            return None
         if after.at == self.run.answered_at and self.run.answer_tries:
             return _ANSWER_REFUSED.format(n=self.run.answer_tries)
         return _BEFORE_THE_END.get(self.run.outcome)

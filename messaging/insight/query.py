@@ -12,6 +12,11 @@ from messaging.store.states import MessageStatus, OutcomeKind
 _OF_THE_MESSAGE = frozenset(
     {MessageStatus.ACCEPTED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ},
 )
+#: Status of the list → statuses of messages without a run, where they are called otherwise.
+_LONE: dict[str, tuple[str, ...]] = {
+    OutcomeKind.FAILED: (MessageStatus.FAILED, MessageStatus.DROPPED),
+    MessageStatus.QUEUED: (MessageStatus.QUEUED, MessageStatus.SENDING),
+}
 #: Outcomes that say more than the message's status does.
 _DECIDED = (OutcomeKind.REPLIED, OutcomeKind.FAILED, OutcomeKind.TIMEOUT, OutcomeKind.OK)
 
@@ -86,6 +91,26 @@ class Query:
                 return [Run.id.in_(_having(portal_id, MessageStatus.UNKNOWN)), Run.outcome.not_in(_DECIDED)]
             case _:
                 return [Run.outcome.not_in(_DECIDED)]
+
+    def of_lone(self, portal_id: int, low: int, high: int) -> list[ColumnElement[bool]]:
+        """For a portal's messages without a run whose place is between these runs."""
+        found = [
+            Message.portal_id == portal_id,
+            Message.run_id.is_(None),
+            Message.position >= low,
+            Message.position < high,
+        ]
+        if self.since is not None:
+            found.append(Message.created_at >= self.since)
+        if self.until is not None:
+            found.append(Message.created_at < self.until)
+        if self.action:
+            found.append(Message.action == self.action)
+        if self.line_id is not None:
+            found.append(Message.line_id == self.line_id)
+        if self.status:
+            found.append(Message.status.in_(_LONE.get(self.status, (self.status,))))
+        return found
 
     def message_condition(self) -> ColumnElement[bool] | None:
         """What the message's row must fulfil as well; None: it need not be read."""

@@ -1,4 +1,4 @@
-"""Finds runs, and their messages if they have one: newest first, a page at a time.
+"""Finds runs, and their messages if they have one, and messages without a run: newest first, a page at a time.
 
 Phones and texts are encrypted, so each question has its price:
 
@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, case, func, select, type_coerce
+from sqlalchemy import ColumnElement, Text, case, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
 
 from messaging.insight.query import Query
-from messaging.insight.search_rows import Found, rows_of, typed_phone
+from messaging.insight.search_rows import Found, Place, rows_of, typed_phone
 from messaging.insight.search_words import Meaning, SearchWords
 from messaging.insight.stored_json import open_json, open_text
 from messaging.runtime import Runtime
@@ -48,25 +48,25 @@ class Page:
     """
 
     rows: list[Found]
-    before: int | None = None
+    before: Place | None = None
     looked_to: datetime | None = None
 
 
 def find(
-    session: Session, runtime: Runtime, portal: Portal, query: Query, before: int | None = None, limit: int = PAGE
+    session: Session, runtime: Runtime, portal: Portal, query: Query, before: Place | None = None, limit: int = PAGE
 ) -> Page:
-    """A portal's runs that fit the query, newest first. before: the cursor of the previous page."""
-    ids, stopped_at = _Search(session, runtime, portal, query).ids(before, limit + 1)
-    rows = rows_of(session, runtime, portal, ids[:limit])
-    if len(ids) > limit:
-        return Page(rows, ids[limit - 1])
+    """A portal's runs and messages that fit the query, newest first. before: the cursor of the previous page."""
+    places, stopped_at = _Search(session, runtime, portal, query).places(before, limit + 1)
+    rows = rows_of(session, runtime, portal, places[:limit])
+    if len(places) > limit:
+        return Page(rows, places[limit - 1])
     if stopped_at is None:
         return Page(rows)
-    return Page(rows, stopped_at, session.scalar(select(Run.stored_at).where(Run.id == stopped_at)))
+    return Page(rows, Place(stopped_at), session.scalar(select(Run.stored_at).where(Run.id == stopped_at)))
 
 
 class _Search:
-    """One search in one portal's runs."""
+    """One search in one portal's runs and messages."""
 
     def __init__(self, session: Session, runtime: Runtime, portal: Portal, query: Query) -> None:
         self.session, self.runtime = session, runtime
@@ -76,15 +76,20 @@ class _Search:
         self.meaning = meaning or Meaning()
         if query.whole_phones:
             self.meaning = replace(self.meaning, part="")
+        #: What was shown before: everything is older than this.
+        self.before = Place(1 << 62)
 
-    def ids(self, before: int | None, limit: int) -> tuple[list[int], int | None]:
-        """The newest that fit, and the id from which on older ones were not looked at, if the budget ran out."""
-        low, high = self._span(before)
+    def places(self, before: Place | None, limit: int) -> tuple[list[Place], int | None]:
+        """The newest that fit, and the run from which on older ones were not looked at, if the budget ran out."""
+        self.before = before or self.before
+        low, high = self._span(self.before)
         if self.names_runs and not self.meaning.part and not self.meaning.trace:
-            return self._named([run_id for run_id in self.meaning.ids if low <= run_id < high], limit), None
+            runs = self._named([run_id for run_id in self.meaning.ids if low <= run_id < high], limit)
+            lone = self._lone_named([place for place in self.meaning.lone if place < self.before], low, high)
+            return sorted([*map(Place, runs), *lone], reverse=True)[:limit], None
         return self._searched(low, high, limit)
 
-    def _span(self, before: int | None) -> tuple[int, int]:
+    def _span(self, before: Place) -> tuple[int, int]:
         """The ids between which the runs of the period lie, with some to spare."""
         newest = self.session.scalar(select(Run.id).order_by(Run.id.desc()).limit(1)) or 0
         low, high = 0, newest + 1
@@ -92,7 +97,8 @@ class _Search:
             low = max(0, first_since(self.session, Run.id, Run.stored_at, self.query.since) - BLUR)
         if self.query.until is not None:
             high = min(high, first_since(self.session, Run.id, Run.stored_at, self.query.until) + BLUR)
-        return low, high if before is None else min(high, before)
+        # Before a message stands the run at its own position, which is older.
+        return low, min(high, before.position + 1 if before.message_id else before.position)
 
     def _named(self, ids: list[int], limit: int) -> list[int]:
         """Those of these runs that fit."""
@@ -106,11 +112,21 @@ class _Search:
                 break
         return found
 
-    def _searched(self, low: int, high: int, limit: int) -> tuple[list[int], int | None]:
+    def _lone_named(self, places: list[Place], low: int, high: int) -> list[Place]:
+        """Those of these messages without a run that fit."""
+        found: list[Place] = []
+        for start in range(0, len(places), _IDS):
+            ids = [place.message_id for place in places[start : start + _IDS]]
+            found += self._lone(low, high, Message.id.in_(ids))
+        return found
+
+    def _searched(self, low: int, high: int, limit: int) -> tuple[list[Place], int | None]:
         until = time.monotonic() + BUDGET_S
-        found: list[int] = []
+        found: list[Place] = []
         for start, end in self._stretches(low, high):
-            found += self._in_stretch(start, end, limit - len(found))
+            runs = map(Place, self._in_stretch(start, end, limit - len(found)))
+            lone = self._lone_in_stretch(start, end, limit - len(found))
+            found += sorted([*runs, *lone], reverse=True)[: limit - len(found)]
             if len(found) >= limit:
                 return found, None
             if start > low and time.monotonic() > until:
@@ -141,6 +157,35 @@ class _Search:
         rows = self.session.execute(asked.add_columns(*columns)).all()
         phones = self._phones({row.conversation_id for row in rows if row.conversation_id is not None})
         return [row.id for row in rows if row.id in self.meaning.ids or part in self._phone(row, phones)][:limit]
+
+    def _lone_in_stretch(self, low: int, high: int, limit: int) -> list[Place]:
+        part = self.meaning.part
+        if self.meaning.trace:
+            return []  # only runs have one
+        if not part:
+            return self._lone(low, high, limit=limit)
+        asked = select(Message.position, Message.id, Message.conversation_id).where(*self._lone_conditions(low, high))
+        rows = self.session.execute(asked).all()
+        phones = self._phones({row.conversation_id for row in rows})
+        found = [
+            place
+            for row in rows
+            if (place := Place(row.position, row.id)) in self.meaning.lone or part in phones[row.conversation_id]
+        ]
+        return sorted(found, reverse=True)[:limit]
+
+    def _lone(self, low: int, high: int, *more: ColumnElement[bool], limit: int | None = None) -> list[Place]:
+        asked = select(Message.position, Message.id).where(*self._lone_conditions(low, high), *more)
+        newest = asked.order_by(Message.position.desc(), Message.id.desc()).limit(limit)
+        return [Place(row.position, row.id) for row in self.session.execute(newest)]
+
+    def _lone_conditions(self, low: int, high: int) -> list[ColumnElement[bool]]:
+        """Messages without a run between these runs that fit, older than the cursor."""
+        found = self.query.of_lone(self.portal_id, low, high)
+        position, message_id = self.before.position, self.before.message_id
+        if message_id and position < high:
+            found.append(or_(Message.position < position, Message.id < message_id))
+        return found
 
     def _statement(self, low: int, high: int, *, needs_message: bool) -> Any:
         """The ids of the runs between low and high that fit, newest first."""

@@ -1,4 +1,4 @@
-"""Runs as a list shows them: each with its message, decrypted as far as the list needs it."""
+"""Runs as a list shows them: each with its message, decrypted as far as the list needs it; and messages without a run."""
 
 import re
 from dataclasses import dataclass, replace
@@ -21,16 +21,30 @@ _NOT_HANDED_OVER = (MessageStatus.QUEUED, MessageStatus.SENDING, MessageStatus.D
 _FIRST_WORDS = 90
 
 
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where a row stands in the list, newest last.
+
+    position: the id of a run; for a message without one, of the newest run when it was queued. message_id: of such a message,
+    0 for a run.
+    """
+
+    position: int
+    message_id: int = 0
+
+
 @dataclass(frozen=True)
 class Found:
-    """One run as the list shows it.
+    """One run as the list shows it, or a message without one.
 
+    id: of the run, or of the message. side: of a message without a run its origin.
     phone: digits, "" if unknown. text: the first words that were sent, or the template's name.
     status: one of STATUSES, reached at `reached_at`. code, reason: of a failure, as Gupshup or we call it, and in Gupshup's
     words. said: the error's text as the workflow got it. hold, held_until: why a held message waits, and how long at most.
     """
 
     id: int
+    place: Place
     at: datetime
     side: str
     action: str
@@ -63,10 +77,24 @@ def status_of(outcome: str, message: str | None) -> str:
     return MessageStatus.QUEUED if message in _NOT_HANDED_OVER else message
 
 
-def rows_of(session: Session, runtime: Runtime, portal: Portal, ids: list[int]) -> list[Found]:
-    """These runs in this order; those of another portal, or deleted by now, are missing."""
-    if not ids:
-        return []
+def lone_status(message: str) -> str:
+    """One of STATUSES, for a message without a run: one that was dropped did not go well, for nobody has ended it."""
+    return OutcomeKind.FAILED if message == MessageStatus.DROPPED else status_of("", message)
+
+
+def rows_of(session: Session, runtime: Runtime, portal: Portal, places: list[Place]) -> list[Found]:
+    """What stands at these places, in this order; what is another portal's, or deleted by now, is missing."""
+    run_ids = [place.position for place in places if not place.message_id]
+    lone_ids = [place.message_id for place in places if place.message_id]
+    rows = [
+        *(_runs(session, runtime, portal, run_ids) if run_ids else ()),
+        *(lone_rows(session, runtime, portal, lone_ids) if lone_ids else ()),
+    ]
+    found = {row.place: row for row in rows}
+    return _with_template_names(session, portal, [found[place] for place in places if place in found])
+
+
+def _runs(session: Session, runtime: Runtime, portal: Portal, ids: list[int]) -> list[Found]:
     conversation_id = func.coalesce(Message.conversation_id, Run.conversation_id)
     asked = (
         select(
@@ -86,8 +114,50 @@ def rows_of(session: Session, runtime: Runtime, portal: Portal, ids: list[int]) 
         .outerjoin(Line, Line.id == func.coalesce(Message.line_id, Run.line_id))
         .where(Run.id.in_(ids), Run.portal_id == portal.id)
     )
-    found = {row.id: _found(runtime.cipher, row) for row in session.execute(asked)}
-    return _with_template_names(session, portal, [found[run_id] for run_id in ids if run_id in found])
+    return [_found(runtime.cipher, row) for row in session.execute(asked)]
+
+
+def lone_rows(session: Session, runtime: Runtime, portal: Portal, ids: list[int]) -> list[Found]:
+    """These messages without a run, in any order."""
+    asked = (
+        select(
+            *(Message.id, Message.position, Message.origin, Message.action, Message.kind, Message.item),
+            *(Message.created_at, Message.status, Message.gupshup_id, Message.error_code, Message.error_reason),
+            *(Message.accepted_at, Message.sent_at, Message.delivered_at, Message.read_at, Message.failed_at),
+            *(Message.hold, Message.held_until, Line.name, Line.app_name),
+            type_coerce(Conversation.phone, Text).label("phone"),
+            type_coerce(Message.payload, Text).label("payload"),
+        )
+        .join(Conversation, Conversation.id == Message.conversation_id)
+        .join(Line, Line.id == Message.line_id)
+        .where(Message.id.in_(ids), Message.portal_id == portal.id, Message.run_id.is_(None))
+    )
+    return [_lone(runtime.cipher, row) for row in session.execute(asked)]
+
+
+def _lone(cipher: Cipher, row: Any) -> Found:
+    status = lone_status(row.status)
+    return Found(
+        id=row.id,
+        place=Place(row.position, row.id),
+        at=row.created_at,
+        side=row.origin,
+        action=row.action or "send_text",
+        document=["crm", "", row.item.rpartition("_")[0], row.item],
+        line=row.name or row.app_name,
+        phone=open_text(cipher, row.phone),
+        text=words_of(open_json(cipher, row.payload)),
+        is_template=row.kind == "template",
+        status=status,
+        reached_at=getattr(row, f"{status}_at", None),
+        code=row.error_code if status == OutcomeKind.FAILED else "",
+        reason=row.error_reason,
+        said="",
+        has_message=True,
+        gupshup_id=row.gupshup_id or "",
+        hold=row.hold,
+        held_until=row.held_until,
+    )
 
 
 def _found(cipher: Cipher, row: Any) -> Found:
@@ -96,6 +166,7 @@ def _found(cipher: Cipher, row: Any) -> Found:
     status = status_of(row.outcome, row.status)
     return Found(
         id=row.id,
+        place=Place(row.id),
         at=row.stored_at,
         side=row.side,
         action=row.action,

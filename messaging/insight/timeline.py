@@ -34,13 +34,13 @@ _WAITS = {
 
 @dataclass(frozen=True)
 class Timeline:
-    """A run, its message if it has one, and what happened.
+    """A run, its message if it has one, and what happened. run: None for a message without one (lone_timeline).
 
     status: one of search_rows.STATUSES. reason: why it did not go well, None if it did.
     sent: the message as the client sees it (sent_message.client_view), None if nothing is left of it.
     """
 
-    run: Run
+    run: Run | None
     message: Message | None
     line: Line | None
     phone: str
@@ -208,17 +208,21 @@ class TimelineBuilder:
         return [Step(None, words, "hourglass")]
 
     def _place_in_queue(self, message: Message) -> Text:
-        if self.line is not None and self.line.paused_at is not None:
-            return Text("Waits: the line is paused", "Ждёт: линия на паузе")
-        if self.line is not None and self.line.stopped_at is not None:
-            return Text("Waits: the line is stopped", "Ждёт: линия остановлена")
         ahead = select(func.count()).where(
             Message.line_id == message.line_id,
             Message.status == MessageStatus.QUEUED,
             Message.run_id < message.run_id,
         )
-        words = Text("Waits for its turn, {n} ahead of it", "Ждёт своей очереди, перед ним {n}")
-        return words.format(n=self.session.scalar(ahead) or 0)
+        return place_in_queue(self.line, self.session.scalar(ahead) or 0)
+
+
+def place_in_queue(line: Line | None, ahead: int) -> Text:
+    """What a queued message waits for. ahead: how many messages of its line leave before it."""
+    if line is not None and line.paused_at is not None:
+        return Text("Waits: the line is paused", "Ждёт: линия на паузе")
+    if line is not None and line.stopped_at is not None:
+        return Text("Waits: the line is stopped", "Ждёт: линия остановлена")
+    return Text("Waits for its turn, {n} ahead of it", "Ждёт своей очереди, перед ним {n}").format(n=ahead)
 
 
 def _replied(reply: Reply) -> Step:

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from activities import ACTIONS
 from bx24.i18n import Text
-from messaging.store.states import Hold, MessageStatus, OutcomeKind
+from messaging.store.states import Hold, MessageStatus, Origin, OutcomeKind
 from robots import ROBOTS
 
 STATUS: dict[str, Text] = {
@@ -84,8 +84,23 @@ def webhook(label: str) -> Text:
     return _WHOLE_EVENTS.get(label, Text(label, label))
 
 
+#: Origin of a message that no run has asked for → what stands in place of the robot's name.
+_ORIGINS: dict[str, Text] = {
+    Origin.CAMPAIGN: Text("Campaign", "Рассылка"),
+    Origin.OPERATOR: Text("An operator's message", "Сообщение оператора"),
+    Origin.MANUAL: Text("Sent by hand", "Отправлено вручную"),
+    Origin.API: Text("Sent through the API", "Отправлено через API"),
+    Origin.PROVIDER: Text("Sent as an SMS from Bitrix24", "Отправлено как SMS из Битрикс24"),
+}
+
+
 def title(side: str, action: str) -> Text:
-    """The name of a robot (side `robots`) or of an activity; the bare code of an action that no longer exists."""
+    """The name of a robot (side `robots`) or of an activity; the bare code of an action that no longer exists.
+
+    side: for a message without a run its origin.
+    """
+    if side in _ORIGINS:
+        return _ORIGINS[side]
     if side == "robots" and action in ROBOTS:
         return ROBOTS[action][1]
     return ACTIONS[action].title if action in ACTIONS else Text(action, action)

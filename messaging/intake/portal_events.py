@@ -8,6 +8,8 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from bx24.payloads import EventCall
+from messaging.intake import timeline_clicks
+from messaging.runs import crm_tasks
 from messaging.runtime import Runtime
 from messaging.store.models import Portal
 
@@ -24,7 +26,7 @@ class Bound:
 
 
 #: By the event's name in upper case.
-EVENTS: dict[str, Bound] = {}
+EVENTS: dict[str, Bound] = {timeline_clicks.EVENT: Bound(crm_tasks.CRM, timeline_clicks.clicked)}
 
 
 def wanted(granted: Collection[str]) -> list[str]:

@@ -1,20 +1,23 @@
 """CRM items of a portal: read fifty in a call; a contact as a card that a client can save."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from activities.base import Card
 from activities.errors import Refused, refused
 from bx24 import payloads
-from bx24.client import MAX_BATCH, Ref
+from bx24.client import MAX_BATCH, Client, Ref
 from bx24.documents import ENTITY_TYPE_IDS
 from bx24.errors import Bx24Error, Rejected, Unauthorized
 from bx24.i18n import Text
+from gupshup.spellings import spellings
 from messaging.portals import tokens
 from messaging.runtime import Runtime
 from robots import client
 
+#: Digits of a Russian number with its country code.
+RUSSIAN_DIGITS = 11
 #: Entity type id and item id of a CRM item.
 Pair = tuple[int, int]
 
@@ -82,6 +85,45 @@ def pair_of(document: Sequence[str]) -> Pair | None:
 def _plain(code: str) -> str:
     """A field's code, whichever way it is spelled: camelCase or UPPER_CASE."""
     return code.replace("_", "").lower()
+
+
+# --- who has a phone
+
+
+def find_clients(client: Client, phones: Collection[str]) -> dict[str, Pair | None]:
+    """Each phone (digits) → its contact, else its lead; None if CRM has neither. Raises Bx24Error.
+
+    Of several the first: CRM keeps the oldest of doubles as a rule. Bitrix24 docs: crm/duplicates/crm-duplicate-find-by-comm.
+    """
+    asked = list(dict.fromkeys(phones))
+    found: dict[str, Pair | None] = {}
+    for start in range(0, len(asked), MAX_BATCH):
+        piece = asked[start : start + MAX_BATCH]
+        method = "crm.duplicate.findbycomm"
+        reply = client.batch({f"p{n}": (method, {"type": "PHONE", "values": written(p)}) for n, p in enumerate(piece)})
+        for error in reply.errors.values():
+            raise error
+        for number, phone in enumerate(piece):
+            found[phone] = _client(reply.results.get(f"p{number}"))
+    return found
+
+
+def written(phone: str) -> list[str]:
+    """The ways in which people write a number (digits) into CRM: CRM compares digits, and in Russia 8 stands for +7."""
+    forms = [form for digits in spellings(phone) for form in (f"+{digits}", digits)]
+    if phone.startswith("7") and len(phone) == RUSSIAN_DIGITS:
+        forms.append(f"8{phone[1:]}")
+    return list(dict.fromkeys(forms))
+
+
+def _client(found: Any) -> Pair | None:
+    by_type = found if isinstance(found, Mapping) else {}
+    for name in ("CONTACT", "LEAD"):
+        ids = by_type.get(name) or []
+        numbers = [int(one) for one in (ids.values() if isinstance(ids, Mapping) else ids) if str(one).isdigit()]
+        if numbers:
+            return ENTITY_TYPE_IDS[name], min(numbers)
+    return None
 
 
 # --- a contact as a card

@@ -2,6 +2,7 @@
 
 from bx24.client import Client
 from bx24.errors import Rejected
+from messaging.store.granted import Granted
 from messaging.store.models import Portal
 
 #: Scopes that the app asks for beside those it cannot do without, and what is missing without each.
@@ -12,7 +13,7 @@ CRM = "crm"
 
 def granted(portal: Portal) -> frozenset[str]:
     """The portal's scopes, as it told them when the robots were registered last."""
-    return frozenset((portal.registration or {}).get("scopes") or ())
+    return Granted.of(portal.registration).scopes
 
 
 def has(portal: Portal, *scopes: str) -> bool:

@@ -18,7 +18,7 @@ from activities.base import UNTIL
 from activities.errors import CATALOGUE, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN, Refused
 from bx24.i18n import Text
 from gupshup.errors import refusal
-from messaging.runs import statuses
+from messaging.runs import crm_tasks, statuses
 from messaging.runs.log_line import log_line
 from messaging.runs.window import window_end
 from messaging.runtime import Runtime
@@ -108,6 +108,7 @@ def finish_run(changes: Changes, runtime: Runtime, run: RunRow, outcome: Outcome
     if outcome.code:
         runtime.counters.add("refusals", run.line_id or "", outcome.code, portal=run.portal_id)
     log.info("run ended", trace=run.trace, run=run.id, outcome=outcome.kind, code=outcome.code)
+    crm_tasks.run_ended(changes, runtime, run)
     return True
 
 

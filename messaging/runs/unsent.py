@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from activities.errors import RESTORED
@@ -21,6 +21,8 @@ from messaging.store.models import Message, Run
 from messaging.store.rows import RunRow
 from messaging.store.states import MessageStatus, OutcomeKind, RunState
 
+#: A message that has not left.
+_WAITING = (MessageStatus.HELD, MessageStatus.QUEUED)
 #: Runs that are ended in one transaction.
 GROUP = 200
 #: `error_code` of a message that was given up so.
@@ -30,9 +32,13 @@ _UNSENT = (MessageStatus.HELD, MessageStatus.QUEUED)
 
 @dataclass(frozen=True)
 class Unsent:
-    """A run that would still send. is_planned: its message is ready; otherwise the call has only been stored."""
+    """A run that would still send, or a message without one, whose `run_id` is None.
 
-    run_id: int
+    is_planned: the message is ready; otherwise the call has only been stored.
+    """
+
+    run_id: int | None
+    message_id: int | None
     portal_id: int
     line_id: int | None
     action: str
@@ -42,9 +48,16 @@ class Unsent:
 
 
 def find(session: Session, stored_before: datetime) -> list[Unsent]:
-    """Runs whose message has not been handed over, oldest first; those that could never be sent are not among them."""
+    """What is not handed over yet, oldest first: runs, then messages without one; not what could never be sent."""
+    lone = session.execute(
+        select(Message.id, Message.portal_id, Message.line_id, Message.action, Message.item, Message.created_at)
+        .where(Message.run_id.is_(None), Message.status.in_(_WAITING), Message.created_at <= stored_before)
+        .order_by(Message.id)
+    )
     found = session.execute(
-        select(Run.id, Run.portal_id, Run.line_id, Run.action, Run.item, Run.stored_at, Message.id.is_not(None))
+        select(
+            Run.id, Message.id, Run.portal_id, Run.line_id, Run.action, Run.item, Run.stored_at, Message.id.is_not(None)
+        )
         .outerjoin(Message, Message.run_id == Run.id)
         .where(
             Run.state != RunState.ENDED,
@@ -55,13 +68,24 @@ def find(session: Session, stored_before: datetime) -> list[Unsent]:
         )
         .order_by(Run.id)
     )
-    return [Unsent(*row) for row in found]
+    return [*(Unsent(*row) for row in found), *(Unsent(None, *row, is_planned=True) for row in lone)]
 
 
 def give_up(runtime: Runtime, run_ids: Sequence[int]) -> int:
     """End these runs as `unknown`: nothing more is sent, and their workflows go on. Returns how many were still unsent."""
     groups = [run_ids[start : start + GROUP] for start in range(0, len(run_ids), GROUP)]
     return sum(runtime.db.write_again(partial(_give_up, runtime, group)) for group in groups)
+
+
+def give_up_lone(runtime: Runtime, message_ids: Sequence[int]) -> int:
+    """Give up these messages without a run. Returns how many were still unsent."""
+    given_up = (
+        update(Message)
+        .where(Message.id.in_(message_ids), Message.run_id.is_(None), Message.status.in_(_WAITING))
+        .values(status=MessageStatus.UNKNOWN, error_code=GIVEN_UP)
+        .returning(Message.id)
+    )
+    return len(runtime.db.write_again(lambda session: session.scalars(given_up).all()))
 
 
 def _give_up(runtime: Runtime, run_ids: Sequence[int], session: Session) -> int:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from messaging.policy import consent
+from messaging.runs import crm_tasks
 from messaging.runtime import Runtime
 from messaging.store.changes import Changes
 from messaging.store.models import Conversation, Line, Message, Reply
@@ -43,7 +44,11 @@ def _consent(changes: Changes, runtime: Runtime, heard: Heard) -> None:
         consent.said(changes.session, runtime, heard.line, heard.conversations, heard.reply, heard.values, heard.run)
 
 
+def _in_crm(changes: Changes, runtime: Runtime, heard: Heard) -> None:
+    crm_tasks.replied(changes, runtime, heard.line.portal_id, heard.reply, heard.message, heard.run)
+
+
 #: Told that a message's status has risen, after its listener.
-STATUS: tuple[StatusObserver, ...] = (consent.failed,)
+STATUS: tuple[StatusObserver, ...] = (consent.failed, crm_tasks.message_changed)
 #: Told of a reply, after the run that it ends.
-REPLY: tuple[ReplyObserver, ...] = (_consent,)
+REPLY: tuple[ReplyObserver, ...] = (_consent, _in_crm)

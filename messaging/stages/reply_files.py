@@ -15,7 +15,7 @@ from activities.errors import Refused
 from messaging.files import storage
 from messaging.limits.backoff import backoff_s
 from messaging.limits.bounds import share_of_portal
-from messaging.runs import outcomes
+from messaging.runs import crm_tasks, outcomes
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Reply
 from messaging.store.states import OutcomeKind
@@ -94,12 +94,12 @@ class Fetching:
         if reply is None:
             return  # deleted together with its portal
         if isinstance(result, Refused):
-            self._again(session, reply, result)
+            self._again(session, fetch.portal_id, reply, result)
             return
         reply.content = {**reply.content, "values": {**reply.content["values"], "reply_file": result}}
-        self._done(session, reply)
+        self._done(session, fetch.portal_id, reply)
 
-    def _again(self, session: Session, reply: Reply, refusal: Refused) -> None:
+    def _again(self, session: Session, portal_id: int, reply: Reply, refusal: Refused) -> None:
         reply.fetch_tries += 1
         log.warning("file of a reply not fetched", reply=reply.id, code=refusal.code, tries=reply.fetch_tries)
         if refusal.code == "file_unreachable" and reply.fetch_tries < TRIES:
@@ -107,10 +107,11 @@ class Fetching:
                 seconds=backoff_s(reply.fetch_tries, BACKOFF_MAX_S, BACKOFF_S)
             )
         else:
-            self._done(session, reply)
+            self._done(session, portal_id, reply)
 
-    def _done(self, session: Session, reply: Reply) -> None:
+    def _done(self, session: Session, portal_id: int, reply: Reply) -> None:
         reply.fetch_at = None
+        crm_tasks.reply_changed(session, self.runtime, portal_id, reply.id)
         if reply.run_id is not None:
             outcome = outcomes.Outcome(OutcomeKind.REPLIED, values=reply.content["values"])
             outcomes.end_runs(session, self.runtime, [reply.run_id], outcome)
@@ -120,4 +121,4 @@ class Fetching:
         self.busy.discard((fetch.reply_id, fetch.portal_id))
         reply = session.get(Reply, fetch.reply_id)
         if reply is not None:
-            self._done(session, reply)
+            self._done(session, fetch.portal_id, reply)

@@ -22,9 +22,16 @@ from messaging.store.states import MessageStatus, Origin
 
 #: Told that the status of a message of its origin has risen.
 Listener = Callable[[Changes, Runtime, MessageRow], None]
+
+
+def _nobody(_changes: Changes, _runtime: Runtime, _message: MessageRow) -> None:
+    """Nobody waits for what a person has sent by hand: the page and the timeline card show how far it has come."""
+
+
 LISTENERS: dict[str, Listener] = {
     Origin.ROBOT: outcomes.message_changed,
     Origin.ACTIVITY: outcomes.message_changed,
+    Origin.MANUAL: _nobody,
 }
 
 

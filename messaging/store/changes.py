@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from functools import lru_cache
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, TypeVar, cast
 
 from sqlalchemy import Update, bindparam, column, func, update
 from sqlalchemy.orm import Session
@@ -17,6 +17,16 @@ class ReadRow(Protocol):
     id: int
 
 
+class Gathered(Protocol):
+    """Rows of another table that are written together with the changes."""
+
+    def write(self, session: Session) -> None:
+        """Write them."""
+
+
+Rows = TypeVar("Rows", bound=Gathered)
+
+
 class Changes:
     """What is decided about rows while a transaction lasts.
 
@@ -27,6 +37,12 @@ class Changes:
     def __init__(self, session: Session) -> None:
         self.session = session
         self._changed: dict[tuple[Any, int], dict[str, Any]] = {}
+        self._gathered: dict[type[Any], Gathered] = {}
+
+    def gathered(self, kind: type[Rows]) -> Rows:
+        """What is gathered of this kind until the next `write`."""
+        found = self._gathered.setdefault(kind, kind())
+        return cast(Rows, found)
 
     def set(self, row: ReadRow, **columns: Any) -> None:
         """These columns of this row become these values."""
@@ -50,6 +66,9 @@ class Changes:
                 connection.execute(_update_together(model, names), columns)
             else:
                 connection.execute(_update(model, names), rows)
+        gathered, self._gathered = self._gathered, {}
+        for others in gathered.values():
+            others.write(self.session)
 
 
 @lru_cache(256)

@@ -14,7 +14,19 @@ condition is written as in the queries (`=` and OR, never IN: SQLite wants a ter
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, Float, ForeignKey, Index, Integer, SmallInteger, String, UniqueConstraint, false, text
+from sqlalchemy import (
+    Boolean,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    false,
+    text,
+    true,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import JSON
 
@@ -248,14 +260,13 @@ class Message(Base):
     until when at most. judge_at: it may not leave from then on without being planned again. is_awaited: by other runs.
     Messages of a line, and of a client, leave in the order of (priority, position, id): priority 0 robots and people,
     1 campaigns; position: the id of the run, for a message without a run that of the newest run when it was asked for.
-    action, template, category, country, item: what reports ask for and cannot find later, when texts are wiped.
+    action … item: what reports ask for and cannot find later, when texts are wiped. timeline: to be shown on the item.
     """
 
     __tablename__ = "message"
     __table_args__ = (
-        UniqueConstraint("run_id"),
+        *(UniqueConstraint("run_id"), UniqueConstraint("origin", "origin_id")),
         partial("ix_message_queued", "shard", "send_at", where="status = 'queued'"),
-        UniqueConstraint("origin", "origin_id"),
         partial("ix_message_turn", "line_id", "priority", "position", "id", where="status = 'queued'"),
         partial(
             "ix_message_lane",
@@ -270,6 +281,9 @@ class Message(Base):
         Index("ix_message_conversation", "conversation_id", "id"),
         partial("ix_message_marketing", "conversation_id", "id", where="category = 'MARKETING'"),
         partial("ix_message_failed", "portal_id", "run_id", "error_code", "line_id", where="status = 'failed'"),
+        partial("ix_message_lone", "portal_id", "position", "id", where="run_id IS NULL"),
+        partial("ix_message_lone_item", "portal_id", "item", where="run_id IS NULL"),
+        partial("ix_message_lone_texts", "created_at", where="run_id IS NULL AND payload IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -310,6 +324,7 @@ class Message(Base):
     category: Mapped[str] = mapped_column(String(20), default="", server_default=text("''"))
     country: Mapped[str] = mapped_column(String(2), default="", server_default=text("''"))
     item: Mapped[str] = mapped_column(String(64), default="", server_default=text("''"))
+    timeline: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
 
     run: Mapped[Run | None] = relationship(back_populates="message")
     line: Mapped[Line] = relationship()

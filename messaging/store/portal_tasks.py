@@ -9,7 +9,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Integer, String, UniqueConstraint, bindparam, case, update
+from sqlalchemy import ForeignKey, Index, Integer, String, UniqueConstraint, bindparam, case, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.types import JSON
 
@@ -52,6 +52,7 @@ class PortalTask(Base):
         ),
         partial("ix_portal_task_failed", "portal_id", "kind", "id", where="state = 'failed'"),
         partial("ix_portal_task_over", "done_at", where="done_at IS NOT NULL"),
+        Index("ix_portal_task_kind", "portal_id", "kind", "id"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)

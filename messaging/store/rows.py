@@ -63,6 +63,8 @@ class MessageRow:
     whatsapp_id: str | None
     error_code: str
     error_reason: str
+    item: str
+    timeline: bool
     last_inbound_at: datetime | None
     connected_at: datetime
     client: Client

@@ -24,7 +24,7 @@ from messaging.store.id_search import first_since
 from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run
 from messaging.store.observations import Observation
 from messaging.store.portal_tasks import PortalTask
-from messaging.store.states import EventState, RunState
+from messaging.store.states import EventState, MessageStatus, RunState
 from messaging.store.tallies import HourTally, Tally
 from messaging.store.types import WIPED
 from messaging.system.counters import POINT
@@ -182,6 +182,34 @@ def replies(session: Session, runtime: Runtime, limit: int) -> int:
     return len(ids)
 
 
+def lone_texts(session: Session, runtime: Runtime, limit: int) -> int:
+    """Wipe the texts of messages without a run KEEP_TEXTS_DAYS after they were queued, unless they still wait."""
+    before = runtime.clock() - timedelta(days=runtime.config.keep_texts_days)
+    old = select(Message.id).where(
+        Message.run_id.is_(None), Message.payload.is_not(None), Message.created_at < before, _has_left()
+    )
+    ids = _ids(session, old.order_by(Message.created_at), limit)
+    wiped = update(Message).where(Message.id.in_(ids)).values(payload=None, choices=None, whatsapp_id=None)
+    session.execute(wiped.execution_options(synchronize_session=False))
+    return len(ids)
+
+
+def lone_messages(session: Session, runtime: Runtime, limit: int) -> int:
+    """Delete messages without a run KEEP_DAYS after they were queued, and the conversations that are empty then."""
+    before = runtime.clock() - timedelta(days=runtime.config.keep_days)
+    end = first_since(session, Message.id, Message.created_at, before)
+    old = select(Message.id).where(Message.id < end, Message.run_id.is_(None), Message.created_at < before, _has_left())
+    ids = _ids(session, old.order_by(Message.id), limit)
+    gone = delete(Message).where(Message.id.in_(ids)).returning(Message.conversation_id)
+    _delete_empty(session, set(session.scalars(gone)), before)
+    return len(ids)
+
+
+def _has_left() -> Any:
+    waiting = (MessageStatus.HELD, MessageStatus.QUEUED, MessageStatus.SENDING)
+    return Message.status.not_in(waiting)
+
+
 def old_tallies(session: Session, runtime: Runtime, limit: int) -> int:
     """Delete daily figures after TALLIES_KEPT."""
     return _delete_before(session, Tally, Tally.day, (runtime.clock() - TALLIES_KEPT).date(), limit)
@@ -221,7 +249,10 @@ def portal_tasks(session: Session, runtime: Runtime, limit: int) -> int:
 
 
 #: In this order: what is deleted needs no wiping.
-DUTIES: tuple[Duty, ...] = (runs, replies, run_texts, reply_texts, events, old_tallies, old_hours, shapes, portal_tasks)
+DUTIES: tuple[Duty, ...] = (
+    *(runs, lone_messages, replies, run_texts, lone_texts, reply_texts, events),
+    *(old_tallies, old_hours, shapes, portal_tasks),
+)
 
 
 def _answered() -> Any:

@@ -32,18 +32,22 @@ from messaging.stages.base import Finished, Stage, Submit
 from messaging.stages.inbound.stage import BATCH, Inbound
 from messaging.stages.planning.stage import Planning
 from messaging.stages.portal_writes import stage as portal_writes
+from messaging.stages.portal_writes.cards import Cards
+from messaging.stages.portal_writes.notices import Notices
+from messaging.stages.portal_writes.triggers import Triggers
 from messaging.stages.portal_writes.writer import Writer
 from messaging.stages.probing import Probing
 from messaging.stages.registration import Registry
 from messaging.stages.reply_files import Fetching
 from messaging.stages.sending import ready
+from messaging.stages.sending.refusing import refuse_lone
 from messaging.stages.sending.stage import Outbox
 from messaging.store.models import shard_of
 from messaging.system import logs
 from messaging.worker.rebalancing import Rebalancing
 
 #: What is written to portals besides answers, by kind.
-WRITERS: tuple[Callable[[Runtime], Writer], ...] = ()
+WRITERS: tuple[Callable[[Runtime], Writer], ...] = (Triggers, Cards, Notices)
 #: Batches of arrived events per round; then the sends get their turn.
 MOST_BATCHES = 4
 log = structlog.get_logger(__name__)
@@ -184,7 +188,8 @@ class Rounds:
         ready.lost_in_flight(session, held, now)
         portal_writes.orphaned(session, held, now, portal_writes.LOST_AFTER)
         late = outcomes.end_overdue(session, self.runtime, set(held))
-        return late + circuit_breaker.answer_queued(session, self.runtime, held)
+        late += circuit_breaker.answer_queued(session, self.runtime, held)
+        return late + refuse_lone(session, self.runtime, held)
 
     def _start(self, tasks: list[tuple[Stage, Any]], submit: Submit) -> None:
         for stage, task in tasks:

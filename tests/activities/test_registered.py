@@ -51,7 +51,8 @@ def test_properties_of_the_activity(name: str) -> None:
 def test_properties_of_the_robot(name: str) -> None:
     described = describe(ROBOTS[name][0].schema(Client), options={"line": {}})
     to_whom = ["line select", "phone string"] if ACTIVITIES[name].is_addressed else []
-    assert short(described) == [*to_whom, *content(name), *ending(name)]
+    shown = ["timeline bool"] if name in SENDS else []
+    assert short(described) == [*to_whom, *content(name), *ending(name), *shown]
 
 
 @pytest.mark.parametrize("name", SENDS)

@@ -293,7 +293,7 @@ class World:
             with self.runtime.db.read() as session:
                 stored = session.scalars(select(Portal)).one()
             columns = {name: getattr(stored, name) for name in REGISTRATION}
-            kept = {name: getattr(self.portal, name) for name in ("robots", "events", "_next_id")}
+            kept = {name: getattr(self.portal, name) for name in ("robots", "events", "triggers", "_next_id")}
             _REGISTERED.append(pickle.dumps((kept, columns)))
 
     def _register(self, kept: dict[str, Any], columns: dict[str, Any]) -> None:

@@ -26,6 +26,7 @@ PAGES = (
         "lines/1/robots",
         "robots",
         "robots/week",
+        "triggers",
         "templates",
     ),
     *(

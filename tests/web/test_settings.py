@@ -91,6 +91,7 @@ def test_the_page_holds_what_is_saved_byte_by_byte(shop: World) -> None:
         "until": None,
         "wait_minutes": "60",
         "quiet": None,
+        "timeline": None,
     }
     described = {one["code"]: one for one in data["properties"]}
     assert described["until"]["default"] == "accepted"
@@ -110,7 +111,7 @@ def test_whatever_bitrix24_sends_as_options_the_page_opens(shop: World) -> None:
     for options in cases:
         page = opened(shop, options=options)
         assert page.status_code == 200, options[:60]
-        rules = {"if_closed", "fallback_template", "fallback_params", "quiet"}
+        rules = {"if_closed", "fallback_template", "fallback_params", "quiet", "timeline"}
         assert set(holds(page)["values"]) == {"line", "phone", "text", "until", "wait_minutes"} | rules
     assert holds(page)["values"]["text"] == "Привет"
     assert sum(len(group["items"]) for group in holds(page, "catalogue")) >= 7000

@@ -6,7 +6,7 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy import func, or_, select
 
-from messaging.insight import timeline
+from messaging.insight import lone_timeline, timeline
 from messaging.store.models import Message, Run
 from web.commands.printing import json_option, print_rows
 from web.context import runtime
@@ -25,7 +25,10 @@ def show(message_id: str, as_json: bool) -> None:
         if message is None:
             raise click.ClickException(f"there is no message {message_id}")
         facts = timeline.facts(message)
-        found = timeline.build(session, runtime(), message.run_id) if message.run_id is not None else None
+        if message.run_id is not None:
+            found = timeline.build(session, runtime(), message.run_id)
+        else:
+            found = lone_timeline.build(session, runtime(), message.id)
     steps = timeline.printed(found.steps) if found else []
     if as_json:
         click.echo(json.dumps({**facts, "steps": steps}, ensure_ascii=False, default=str, indent=2))

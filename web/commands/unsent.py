@@ -20,7 +20,7 @@ def show(before: datetime | None, as_json: bool) -> None:
     """Calls of robots and activities that a worker would still send."""
     rows = [
         {
-            "run": one.run_id,
+            "run": _name(one),
             "portal": one.portal_id,
             "line": one.line_id or "",
             "action": one.action,
@@ -34,17 +34,27 @@ def show(before: datetime | None, as_json: bool) -> None:
 
 
 @group.command()
-@click.argument("run_ids", type=int, nargs=-1)
+@click.argument("names", nargs=-1)
 @click.option("--all", "is_all", is_flag=True, help="everything that `unsent list` shows")
 @before_option
-def end(run_ids: tuple[int, ...], is_all: bool, before: datetime | None) -> None:
-    """Send these no more: their workflows go on with the status `unknown`. Do it while no worker runs."""
-    if bool(run_ids) == is_all:
+def end(names: tuple[str, ...], is_all: bool, before: datetime | None) -> None:
+    """Send these no more: their workflows go on with the status `unknown`. Do it while no worker runs.
+
+    NAMES: as `unsent list` shows them in the column `run`; m5 is a message that no run asks for.
+    """
+    if bool(names) == is_all:
         raise click.UsageError("name runs of `unsent list`, or --all")
-    listed = [one.run_id for one in _found(before)]
-    wanted = listed if is_all else sorted(set(listed) & set(run_ids))
-    ended = unsent.give_up(runtime(), wanted)
-    click.echo(f"{ended} runs ended as unknown, {len(listed) - ended} would still be sent")
+    listed = _found(before)
+    wanted = [one for one in listed if is_all or _name(one) in names]
+    ended = unsent.give_up(runtime(), [one.run_id for one in wanted if one.run_id is not None])
+    lone = [one.message_id for one in wanted if one.run_id is None and one.message_id is not None]
+    given_up = unsent.give_up_lone(runtime(), lone) if lone else 0
+    messages = f" and {given_up} messages" if given_up else ""
+    click.echo(f"{ended} runs{messages} ended as unknown, {len(listed) - ended - given_up} would still be sent")
+
+
+def _name(one: unsent.Unsent) -> str:
+    return f"m{one.message_id}" if one.run_id is None else str(one.run_id)
 
 
 def _found(before: datetime | None) -> list[unsent.Unsent]:

@@ -1,11 +1,24 @@
-"""The app's own pages: first steps, lines, robots, templates, messages, opt-outs, sending rules, health, doctor, help.
+"""The app's own pages, each module one section: first steps, lines, robots, triggers, templates, messages, opt-outs …
 
-Each module draws one section; `held` belongs to the messages.
+`held` belongs to the messages.
 
 All pages are read inside a frame of Bitrix24 (web.frames) and share one shell (web.pages.shell).
 """
 
-from web.pages import doctor, health, held, help_page, lines, messages, opt_outs, robots, rules, start, templates
+from web.pages import (
+    doctor,
+    health,
+    held,
+    help_page,
+    lines,
+    messages,
+    opt_outs,
+    robots,
+    rules,
+    start,
+    templates,
+    triggers,
+)
 from web.pages.shell import blueprint
 
 __all__ = [
@@ -21,4 +34,5 @@ __all__ = [
     "rules",
     "start",
     "templates",
+    "triggers",
 ]

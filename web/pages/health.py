@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 
 from flask import Response
 from flask_babel import gettext as _
@@ -9,7 +10,7 @@ from flask_babel import ngettext
 from markupsafe import Markup
 from sqlalchemy import select
 
-from messaging.insight import hourly, periods, reasons, traffic, wording
+from messaging.insight import crm_work, hourly, periods, reasons, traffic, wording
 from messaging.insight.hourly import Figures
 from messaging.insight.queue_depth import Queue
 from messaging.store.models import Line, Portal
@@ -21,6 +22,8 @@ from web.pages.shell import blueprint, reads, show
 
 #: Seconds that the oldest entry of a queue usually waits at most; longer is shown as a problem.
 NORM_S = 2
+#: How far back what was not written to the portal is told.
+GIVEN_UP = timedelta(days=7)
 _OUTCOMES = {
     "ok": ("replied", "read", "delivered", "ok"),
     "info": ("accepted", "sent"),
@@ -48,6 +51,7 @@ def health(viewer: Viewer, portal: Portal) -> Response:
         found = hourly.figures(session, runtime(), portal)
         lines = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.id)).all()
         today = traffic.by_status(session, [line.id for line in lines], midnight)
+        given_up = crm_work.given_up(session, portal.id, runtime().clock() - GIVEN_UP)
     names: dict[int | None, str] = {line.id: line.name or line.app_name for line in lines}
     return show(
         "pages/health.html",
@@ -61,8 +65,18 @@ def health(viewer: Viewer, portal: Portal) -> Response:
             (code, names.get(line_id, ""), count, _meaning(code, viewer.language))
             for (line_id, code), count in found.refusals.most_common(20)
         ],
+        given_up=[
+            (_kind(kind), crm_work.remedy(error).to(viewer.language), error, count)
+            for (kind, error), count in given_up.most_common(20)
+        ],
         today=[(wording.STATUS[name].to(viewer.language), today[name]) for name in wording.STATUS if today[name]],
     )
+
+
+def _kind(kind: str) -> str:
+    """A kind of portal task in words."""
+    names: dict[str, str] = {"trigger": _("Trigger"), "card": _("Timeline card"), "notice": _("Notice")}
+    return names.get(kind) or str(_("Chat"))
 
 
 def _smalls(found: Figures, names: dict[int | None, str], language: str) -> list[Small]:

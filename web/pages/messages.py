@@ -4,31 +4,32 @@ Search words (a phone, the name of an object) travel in the body of a POST, beca
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from typing import Any
 
-from flask import Response, request
+from flask import Response, request, url_for
 from flask_babel import gettext as _
 from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from bx24.documents import Document, Triple, document
 from bx24.i18n import Text
 from gupshup import formatting
 from gupshup.refusals import refusal
-from messaging.insight import reasons, search, search_rows, timeline, wording
+from messaging.insight import lone_timeline, reasons, search, search_rows, timeline, wording
 from messaging.insight.query import Query
-from messaging.insight.search_rows import Found
+from messaging.insight.search_rows import Found, Place
+from messaging.insight.timeline import Timeline
 from messaging.store import opt_outs
 from messaging.store.crypto import Undecryptable
-from messaging.store.models import Line, Portal, Run
+from messaging.store.models import Line, Message, Portal, Run
 from robots import ROBOTS
 from web import texts
 from web.context import reader_zone, runtime, typed
 from web.frames import Viewer, page
+from web.pages.crm_objects import document_of, object_name, path_of
 from web.pages.shell import blueprint, reads, show
 from web.sheets import Sheet, csv_response, local
 
@@ -47,19 +48,6 @@ SIGNS = {
     "timeout": ("warn", "hourglass"),
     "ok": ("ok", "check"),
 }
-_OBJECTS = {
-    "deal": Text("Deal {n}", "Сделка {n}"),
-    "lead": Text("Lead {n}", "Лид {n}"),
-    "contact": Text("Contact {n}", "Контакт {n}"),
-    "company": Text("Company {n}", "Компания {n}"),
-    "quote": Text("Estimate {n}", "Предложение {n}"),
-    "smart_invoice": Text("Invoice {n}", "Счёт {n}"),
-    "dynamic": Text("Item {n}", "Элемент {n}"),
-    "list": Text("List item {n}", "Элемент списка {n}"),
-    "disk": Text("File {n}", "Файл {n}"),
-}
-#: Kinds of objects that Bitrix24 opens from inside a frame (bitrix24.md 6.3).
-_OPENED = frozenset({"deal", "lead", "contact", "company"})
 _LONGEST_CSV, _CSV_PAGE = 10_000, 500
 #: Characters of a code that can stand in the database.
 _LONGEST_CODE = 40
@@ -133,8 +121,13 @@ def _asked() -> Asked:
     )
 
 
-def _before() -> int | None:
-    cursor = request.form.get("before", "")
+def _before() -> Place | None:
+    run_id, message_id = (_id(name) for name in ("before", "before_message"))
+    return None if run_id is None else Place(run_id, message_id or 0)
+
+
+def _id(name: str) -> int | None:
+    cursor = request.form.get(name, "")
     return int(cursor) if cursor.isdecimal() and len(cursor) < 19 else None
 
 
@@ -147,7 +140,7 @@ def messages(viewer: Viewer, portal: Portal) -> Response:
     with runtime().db.read() as session:
         found = search.find(session, runtime(), portal, query, _before())
         lines = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.status, Line.id)).all()
-        is_new = not found.rows and not session.scalar(_any_run(portal))
+        is_new = not found.rows and not any(session.scalar(any_row) for any_row in _any_row(portal))
     shown: dict[str, Any] = {
         "asked": asked,
         "found": found,
@@ -173,8 +166,9 @@ def _status(name: str, language: str) -> str:
     return f"{words}, {wording.DID_NOT_RUN.to(language)}" if name == "failed" else words
 
 
-def _any_run(portal: Portal) -> Any:
-    return select(Run.id).where(Run.portal_id == portal.id).limit(1)
+def _any_row(portal: Portal) -> tuple[Any, Any]:
+    lone = select(Message.id).where(Message.portal_id == portal.id, Message.run_id.is_(None))
+    return select(Run.id).where(Run.portal_id == portal.id).limit(1), lone.limit(1)
 
 
 @blueprint.route("/messages/<int:run_id>", methods=["GET", "POST"], endpoint="message")
@@ -186,14 +180,43 @@ def message(viewer: Viewer, portal: Portal, run_id: int) -> Response:
 
 def message_page(viewer: Viewer, portal: Portal, run_id: int, said: str = "", problem: str = "") -> Response:
     """The page of one run. said: what was just done; problem: why it was not."""
+    return _story(viewer, portal, timeline.build, run_id, said, problem)
+
+
+@blueprint.route("/messages/lone/<int:message_id>", methods=["GET", "POST"], endpoint="lone_message")
+@reads
+def lone_message(viewer: Viewer, portal: Portal, message_id: int) -> Response:
+    """The timeline of a message without a run."""
+    return _story(viewer, portal, lone_timeline.build, message_id)
+
+
+def opened(viewer: Viewer, portal: Portal, name: str) -> Response:
+    """The first page of a frame that was opened for a story. name: `12` of run 12, `m5` of message 5, which has none."""
+    number = name.removeprefix("m")
+    if not number.isdecimal() or len(number) >= 19:
+        return show("pages/problem.html", viewer, status=404, section="messages", problem="not_found")
+    build = lone_timeline.build if name.startswith("m") else timeline.build
+    return _story(viewer, portal, build, int(number))
+
+
+def _story(
+    viewer: Viewer,
+    portal: Portal,
+    build: Callable[..., Timeline | None],
+    row_id: int,
+    said: str = "",
+    problem: str = "",
+) -> Response:
     with runtime().db.read() as session:
         try:
-            found = timeline.build(session, runtime(), run_id, portal.id)
+            found = build(session, runtime(), row_id, portal.id)
         except Undecryptable:
             return show("pages/problem.html", viewer, status=500, section="messages", problem="unreadable")
         if found is None:
             return show("pages/problem.html", viewer, status=404, section="messages", problem="not_found")
-        row = Row(search_rows.rows_of(session, runtime(), portal, [run_id])[0], viewer, portal)
+        message = found.message
+        place = Place(message.position, message.id) if found.run is None and message is not None else Place(row_id)
+        row = Row(search_rows.rows_of(session, runtime(), portal, [place])[0], viewer, portal)
         opt_out = _opt_out(session, portal, row.found) if row.found.code == "opted_out" else None
     asked = _asked()
     return show(
@@ -229,18 +252,25 @@ class Row:
         self._spoken = portal.language
 
     @property
+    def url(self) -> str:
+        """The page of its story."""
+        if self.found.place.message_id:
+            return url_for("pages.lone_message", message_id=self.found.id)
+        return url_for("pages.message", run_id=self.found.id)
+
+    @property
     def phone(self) -> Markup | str:
         return shown_phone(self.found.phone, self._whole)
 
     @property
     def object(self) -> str:
-        return object_name(_document(self.found)).to(self._language) or self.found.document[3]
+        return object_name(document_of(self.found.document)).to(self._language) or self.found.document[3]
 
     @property
     def path(self) -> str:
         """The path under which Bitrix24 shows the object; "" if it cannot be opened from our page."""
-        on = _document(self.found)
-        return f"/crm/{on.kind}/details/{on.item_id}/" if on.kind in _OPENED and on.item_id else ""
+        on = document_of(self.found.document)
+        return path_of(on)
 
     @property
     def words(self) -> str:
@@ -272,18 +302,6 @@ class Row:
             text = reasons.explained(found.code, found.said, self._spoken, found.line)
         words = reasons.short(text).to(self._language)
         return words if self._whole else _without_phones(words)
-
-
-def _document(found: Found) -> Document:
-    module, entity, kind, item = (str(part) for part in (*found.document, "", "", "", "")[:4])
-    kinds: Triple = (module, entity, kind)
-    return document(kinds, (module, entity, item))
-
-
-def object_name(on: Document) -> Text:
-    """“Deal 4512”; empty for an object without a number."""
-    known = _OBJECTS.get(on.kind)
-    return known.format(n=on.item_id) if known and on.item_id is not None else Text("", "")
 
 
 def shown_phone(digits: str, whole: bool) -> Markup | str:

@@ -8,7 +8,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from markupsafe import Markup
 
-from messaging.insight import line_checks, reasons
+from messaging.insight import crm_work, line_checks, reasons
 from messaging.insight.attention import Kind, Problem
 from messaging.lines import circuit_breaker
 from messaging.store.models import Line
@@ -130,6 +130,20 @@ def _tier(problem: Problem, language: str) -> Item:
     return _of_line(problem, "warn", title, Markup("{}").format(words))
 
 
+def _triggers(problem: Problem, language: str) -> Item:
+    title = ngettext("%(num)s trigger is not registered", "%(num)s triggers are not registered", problem.count)
+    text = Markup("{}").format(crm_work.remedy(problem.code).to(language))
+    return Item("warn", title, text, _("Open Triggers"), url_for("pages.triggers"), problem.code)
+
+
+def _given_up(problem: Problem, language: str) -> Item:
+    title = ngettext(
+        "%(num)s entry was not written to the CRM", "%(num)s entries were not written to the CRM", problem.count
+    )
+    text = Markup("{}").format(crm_work.remedy(problem.code).to(language))
+    return Item("warn", title, text, _("Open Health"), url_for("pages.health"), problem.code)
+
+
 def _templates(problem: Problem, language: str) -> Item:
     count = problem.count
     title, remedy = {
@@ -191,6 +205,8 @@ _WORDS = {
     Kind.GUPSHUP_SILENT: _gupshup,
     Kind.ROBOTS: _robots,
     Kind.TIER: _tier,
+    Kind.TRIGGERS: _triggers,
+    Kind.CRM: _given_up,
     Kind.TEMPLATES: _templates,
     Kind.WAITING: _waiting,
     Kind.REASON: _reason,

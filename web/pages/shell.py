@@ -26,6 +26,7 @@ SECTIONS: dict[str, LazyString] = {
     "start": _l("Home"),
     "lines": _l("Lines"),
     "robots": _l("Robots"),
+    "triggers": _l("Triggers"),
     "templates": _l("Templates"),
     "messages": _l("Messages"),
     "opt_outs": _l("Opt-outs"),

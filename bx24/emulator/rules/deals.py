@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from bx24.emulator.rules.workflow_engine import Engine
 from bx24.emulator.state import crm
 from bx24.emulator.state.portal import Portal
@@ -14,6 +16,7 @@ def move(portal: Portal, deal_id: int, stage_id: str, *, user_id: int = 1) -> Wo
     if deal is None or stage is None:
         raise KeyError(deal_id if deal is None else stage_id)
     deal["stageId"] = stage_id
+    deal["movedTime"] = datetime.fromtimestamp(portal.clock(), UTC).isoformat(timespec="seconds")
     document_type = crm.document_type(crm.DEAL)
     document_id = (document_type[0], document_type[1], f"DEAL_{deal_id}")
     engine = Engine(portal)

@@ -222,6 +222,7 @@ class Draft:
             "category": template.category[:20] if template else "",
             "country": phones.country_of(phone),
             "item": self.run.document[3][:64],
+            "timeline": bool(self.values.get("timeline", True)),
         }
 
     def _phone(self, conversation: Conversation | None) -> str:

@@ -108,7 +108,8 @@ class PortalWrites:
         groups: defaultdict[tuple[int, str], list[PortalTask]] = defaultdict(list)
         for task in due:
             group = groups[task.portal_id, task.kind]
-            if task.kind in self.writers and len(group) < self.writers[task.kind].batch:
+            writer = self.writers.get(task.kind)
+            if writer is not None and len(group) < writer.batch and _may_join(writer, group, task):
                 group.append(task)
         return {pair: group for pair, group in groups.items() if group}
 
@@ -171,7 +172,7 @@ class PortalWrites:
             case Unclear(reason):
                 self._again(task, TaskState.UNCLEAR, reason, None)
         if task.again and task.done_at is not None:
-            task.state, task.due_at, task.done_at = TaskState.DUE, now, None
+            task.state, task.due_at, task.done_at = TaskState.DUE, max(now, task.due_at), None
         task.again = 0
         self.runtime.counters.add("portal_writes", task.kind, task.state, portal=task.portal_id)
         log.info("portal task", portal=task.portal_id, kind=task.kind, task=task.id, state=task.state, why=task.error)
@@ -197,6 +198,11 @@ class PortalWrites:
 
     def _free(self, batch: Batch) -> None:
         self.busy.discard((batch.portal_id, batch.writer.kind))
+
+
+def _may_join(writer: Writer, group: Sequence[PortalTask], task: PortalTask) -> bool:
+    """Whether a task may be claimed together with these, though one of them may be of its lane."""
+    return not (writer.one_of_a_lane and task.lane) or all(other.lane != task.lane for other in group)
 
 
 def after(error: Bx24Error, now: datetime) -> Written:

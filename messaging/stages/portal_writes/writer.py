@@ -64,6 +64,8 @@ class Writer(Protocol):
     kind: str
     #: Tasks of one portal that `write` gets at most at once.
     batch: int
+    #: Whether the tasks of a lane are claimed one by one, so that never more than one of them is in doubt.
+    one_of_a_lane: bool
 
     def load(self, session: Session, tasks: Sequence[PortalTask]) -> dict[int, Any]:
         """What each task needs, by its id. A task that is left out has nothing to do any more and counts as done."""

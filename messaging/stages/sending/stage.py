@@ -19,6 +19,7 @@ from messaging.limits.backoff import backoff_s
 from messaging.lines import lines
 from messaging.policy import holding, tier
 from messaging.policy import sending as policy
+from messaging.runs import crm_tasks
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
 from messaging.stages.sending.ready import CLAIM, CONTENTS, LINES_WITH_MORE, OVERTAKING, TALKED, times
@@ -179,6 +180,8 @@ class Outbox:
             advance(changes, self.runtime, message, MessageStatus.FAILED, now, isinstance(error, Misconfigured))
         elif message.status == MessageStatus.SENDING:
             changes.set(message, status=MessageStatus.UNKNOWN)
+            if message.run is None:  # a run ends as unknown later, and tells it then
+                crm_tasks.message_changed(changes, self.runtime, message)
 
     def _follow_up(self, session: Session, accepted: list[MessageRow]) -> None:
         """What else follows when Gupshup has accepted messages: their clients were talked to, waiting events are due."""

@@ -23,6 +23,7 @@ class Notices:
 
     kind = "notice"
     batch = 3
+    one_of_a_lane = False
 
     def __init__(self) -> None:
         self.calls: list[list[tuple[str, bool]]] = []

@@ -138,6 +138,8 @@ def a_year(shop: World) -> None:
         copies(connection, "message", 1, MANY, **ids, **times)
         copies(connection, "inbound_event", event_id, MANY, key="'e' || n", ref="'g' || n", received_at=old, due_at=old)
         copies(connection, "opt_out", 1, MANY, phone_key="'o' || n", alias_key="'a' || n")
+        times = dict.fromkeys(("created_at", "done_at"), old)
+        copies(connection, "portal_task", 1, MANY, key="'waba24_read m' || n", state="'done'", **times)
         copies(connection, "reply", 1, MANY, provider_id="'p' || n", run_id=f"{top} + n", conversation_id=talk)
         connection.execute(text("ANALYZE"))
 
@@ -214,6 +216,7 @@ def every_page(shop: World) -> None:
         "lines",
         "robots",
         "robots/week",
+        "triggers",
         "templates",
         "health",
         "rules",

@@ -8,6 +8,7 @@ import { judgement } from './judgement.js';
 import { lineField, recipientField, senderOf } from './line.js';
 import { phone, summary } from './phone.js';
 import { problems } from './problems.js';
+import { showing } from './showing.js';
 import { createStore } from './store.js';
 import { announce, say } from './texts.js';
 
@@ -86,7 +87,8 @@ function makeForm(page, catalogue, makeContent) {
     rules.lineChanged();
   }) : null;
   const screen = beside(form, content);
-  const parts = [line, recipient?.element ?? null, ...content.elements, ...ending(form), ...rules.elements, make('p', { class: 'hint save', text: say(texts, 'page.save') })];
+  const parts = [line, recipient?.element ?? null, ...content.elements, ...ending(form), ...rules.elements, ...showing(form),
+    make('p', { class: 'hint save', text: say(texts, 'page.save') })];
   const element = frame(form, checks, make('form', { class: 'settings-form', on: {
     submit: (event) => event.preventDefault(),
     focusin: () => checks.fold(),

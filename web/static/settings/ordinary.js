@@ -4,13 +4,14 @@ import { chipsField } from './chips.js';
 import { optionsOf, problemLine, selectField, star, textField } from './controls.js';
 import { CODES as ENDING } from './ending.js';
 import { CODES as RECIPIENT } from './line.js';
+import { CODES as SHOWING, withOptions } from './showing.js';
 import { say } from './texts.js';
 
 /** @import { Content, Form, Property } from './form.js' */
 
 /** @typedef {'text' | 'number' | 'select' | 'checkboxes' | 'chips'} Kind of a control */
 
-const DRAWN_ELSEWHERE = new Set([...RECIPIENT, ...ENDING]);
+const DRAWN_ELSEWHERE = new Set([...RECIPIENT, ...ENDING, ...SHOWING]);
 const NUMBERS = ['int', 'double'];
 
 /** The properties of the action itself, in the order of Bitrix24's form. @param {Property[]} properties */
@@ -40,11 +41,6 @@ const DRAW = {
 export function ordinary(form) {
   const { properties } = form.page;
   return { elements: ownOf(properties).flatMap((one) => DRAW[kindOf(one)](form, one)), model: null };
-}
-
-/** @param {Form} form @param {Property} one @returns {Property} with the options of its type */
-function withOptions({ texts }, one) {
-  return one.type === 'bool' ? { ...one, options: [['Y', say(texts, 'bool.yes')], ['N', say(texts, 'bool.no')]] } : one;
 }
 
 /** @param {Form} form @param {Property} one */

@@ -1,0 +1,44 @@
+"""Queueing a message that no run asks for: what a person sends by hand, what an operator writes in a chat."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from messaging.store.models import Line, Message, Run, shard_of
+from messaging.store.sql import insert_missing
+from messaging.store.states import Origin
+
+_NEWEST_RUN = select(Run.id).order_by(Run.id.desc()).limit(1)
+
+
+def queue(
+    session: Session,
+    now: datetime,
+    line: Line,
+    conversation_id: int,
+    cause: tuple[Origin, int],
+    content: Mapping[str, Any],
+) -> int | None:
+    """Queue a message; its id, or None if this cause has queued its message before.
+
+    cause: the origin, and an id that is its own for each message of this origin. content: the columns `kind`, `is_session`,
+    `payload` and `choices`, and what else the message has. Whoever calls this wakes the drain of the line's shard.
+    """
+    origin, origin_id = cause
+    row = {
+        "origin": origin,
+        "origin_id": origin_id,
+        # Behind the robots that were called before it, in front of those that are called later.
+        "position": session.scalar(_NEWEST_RUN) or 0,
+        "portal_id": line.portal_id,
+        "shard": shard_of(line.portal_id),
+        "line_id": line.id,
+        "conversation_id": conversation_id,
+        "created_at": now,
+        "send_at": now,
+        **content,
+    }
+    return next((new.id for new in insert_missing(session, Message, [row], "id")), None)

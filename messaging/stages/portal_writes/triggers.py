@@ -1,0 +1,148 @@
+"""Setting off triggers: a deal moves on, and the robots of its new stage start (crm_tasks says what sets them off).
+
+Bitrix24 moves the item inside the call, and a second call may move it again. So when nobody knows whether a call was carried
+out, the item is looked at first: if it has moved since the call was claimed, the trigger counts as set off (docs/decisions/NN).
+Of one item never more than one trigger is under way, so no other trigger of ours moves it meanwhile. What is looked at is then
+set off in a request of its own, so that one slow stage leaves no others in doubt.
+
+Bitrix24 docs: api-reference/crm/automation/triggers/crm-automation-trigger-execute (an administrator's token).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from bx24.client import Client
+from bx24.documents import ENTITY_TYPE_IDS
+from bx24.errors import Bx24Error
+from messaging.portals import crm, portals
+from messaging.portals.crm import Pair
+from messaging.runs import crm_tasks
+from messaging.runtime import Runtime
+from messaging.stages.portal_writes import owners
+from messaging.stages.portal_writes.stage import after
+from messaging.stages.portal_writes.writer import Again, Done, GivenUp, Job, Unclear, Written
+from messaging.store.models import Portal
+from messaging.store.portal_tasks import PortalTask, TaskState
+
+EXECUTE = "crm.automation.trigger.execute"
+DEAL = ENTITY_TYPE_IDS["DEAL"]
+#: On items of these types Bitrix24 moves a deal of theirs: field of the deal.
+_MOVES_DEAL = {crm.CONTACT: "contactId", crm.COMPANY: "companyId"}
+#: How far the portal's clock may be behind ours.
+SKEW = timedelta(seconds=5)
+_NOT_REGISTERED = "is not registered"
+
+
+@dataclass(frozen=True)
+class Need:
+    """owner: the item, None: that of the client with this phone. since: the earliest call of which nobody knows what came."""
+
+    code: str
+    owner: list[int] | None
+    phone: str
+    since: datetime | None
+
+
+class Triggers:
+    """The writer of tasks of the kind `trigger`."""
+
+    kind = crm_tasks.TRIGGER
+    batch = 10
+    one_of_a_lane = True
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    def load(self, session: Session, tasks: Sequence[PortalTask]) -> dict[int, Any]:
+        phones = owners.phones_of(session, tasks)
+        for task in tasks:
+            known = task.result or {}
+            if task.state == TaskState.UNCLEAR and "since" not in known and task.claimed_at is not None:
+                task.result = {**known, "since": task.claimed_at.isoformat()}
+        return {task.id: _need(task.result or {}, phones.get(task.id, "")) for task in tasks}
+
+    def write(self, client: Client, jobs: Sequence[Job]) -> list[Written]:
+        items = owners.find(client, {job.task_id: (job.needs.owner, job.needs.phone) for job in jobs})
+        results: dict[int, Written] = {
+            job.task_id: Done({"outcome": "nobody"}) for job in jobs if items[job.task_id] is None
+        }
+        known = [(job, item) for job in jobs if (item := items[job.task_id]) is not None]
+        if sure := [(job, item) for job, item in known if job.needs.since is None]:
+            results |= _set_off(client, sure, self.runtime.clock())
+        for job, item in known:
+            if job.needs.since is not None:
+                results[job.task_id] = self._again(client, job, item)
+        return [results[job.task_id] for job in jobs]
+
+    def _again(self, client: Client, job: Job, item: Pair) -> Written:
+        """Set off what may have been set off before, unless the item has moved meanwhile."""
+        try:
+            if _has_moved(client, item, job.needs.since - SKEW):
+                return Done({"outcome": "moved", "owner": list(item)})
+            return _set_off(client, [(job, item)], self.runtime.clock())[job.task_id]
+        except Bx24Error as error:
+            done = after(error, self.runtime.clock())
+            return Unclear(str(error)) if isinstance(done, Unclear) else done
+
+    def written(self, session: Session, runtime: Runtime, task: PortalTask, result: Written) -> None:
+        if isinstance(result, Again) and _NOT_REGISTERED in result.reason:
+            portal = session.get_one(Portal, task.portal_id, with_for_update=True)
+            if portal.registration_due_at is None:
+                portals.register_again(session, portal, runtime)
+
+
+def _need(known: Mapping[str, Any], phone: str) -> Need:
+    since = datetime.fromisoformat(known["since"]) if "since" in known else None
+    return Need(str(known.get("code")), known.get("owner"), phone, since)
+
+
+def _set_off(client: Client, jobs: Sequence[tuple[Job, Pair]], now: datetime) -> dict[int, Written]:
+    """Call the triggers of these jobs in one request. Raises Bx24Error if nobody knows what became of the request."""
+    reply = client.batch(
+        {
+            f"t{job.task_id}": (
+                EXECUTE,
+                {"CODE": job.needs.code, "OWNER_TYPE_ID": item[0], "OWNER_ID": item[1]},
+            )
+            for job, item in jobs
+        }
+    )
+    return {
+        job.task_id: _called(reply.errors.get(f"t{job.task_id}"), f"t{job.task_id}" in reply.results, item, now)
+        for job, item in jobs
+    }
+
+
+def _called(error: Bx24Error | None, has_answer: bool, item: Pair, now: datetime) -> Written:
+    if error is None:
+        return Done({"outcome": "done", "owner": list(item)}) if has_answer else Unclear("no answer")
+    written = after(error, now)
+    if isinstance(written, GivenUp) and _NOT_REGISTERED in written.reason:
+        return Again(written.reason, 60.0)  # somebody has deleted it: it is registered again
+    return written
+
+
+def _has_moved(client: Client, item: Pair, since: datetime) -> bool:
+    """Whether the item, or the deal of this contact or company, has changed its stage since then. Raises Bx24Error."""
+    entity, number = item
+    if entity in _MOVES_DEAL:
+        asked = {"entityTypeId": DEAL, "filter": {_MOVES_DEAL[entity]: number}, "order": {"movedTime": "DESC"}}
+        found = client.call("crm.item.list", {**asked, "select": ["id", "movedTime"], "start": -1}).mapping()
+        rows = found.get("items")
+        items = list(rows.values()) if isinstance(rows, Mapping) else rows if isinstance(rows, list) else []
+    else:
+        items = [crm.item(client.call("crm.item.get", {"entityTypeId": entity, "id": number}).result)]
+    moments = [_moment(one.get("movedTime")) for one in items if isinstance(one, Mapping)]
+    return any(moment is not None and moment >= since for moment in moments)
+
+
+def _moment(value: Any) -> datetime | None:
+    try:
+        moment = datetime.fromisoformat(str(value or ""))
+    except ValueError:
+        return None
+    return moment if moment.tzinfo is not None else None
