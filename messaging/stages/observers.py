@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from messaging.conversations import chat_tasks
 from messaging.runtime import Runtime
 from messaging.store.changes import Changes
 from messaging.store.models import Conversation, Line, Message, Reply
@@ -36,7 +37,12 @@ class Heard:
 StatusObserver = Callable[[Changes, Runtime, MessageRow], None]
 ReplyObserver = Callable[[Changes, Runtime, Heard], None]
 
+
+def _into_the_chat(changes: Changes, runtime: Runtime, heard: Heard) -> None:
+    chat_tasks.client_wrote(changes.session, runtime, heard.line, heard.reply, heard.message)
+
+
 #: Told that a message's status has risen, after its listener.
-STATUS: tuple[StatusObserver, ...] = ()
+STATUS: tuple[StatusObserver, ...] = (chat_tasks.mirrored,)
 #: Told of a reply, after the run that it ends.
-REPLY: tuple[ReplyObserver, ...] = ()
+REPLY: tuple[ReplyObserver, ...] = (_into_the_chat,)

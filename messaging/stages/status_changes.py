@@ -8,7 +8,7 @@ line; the replies, for a client may have answered before Gupshup told that it ha
 from collections.abc import Callable
 from datetime import datetime
 
-from messaging.conversations import replies
+from messaging.conversations import chat_tasks, replies
 from messaging.lines import circuit_breaker
 from messaging.runs import outcomes
 from messaging.runs.statuses import RANK, raised
@@ -23,6 +23,7 @@ Listener = Callable[[Changes, Runtime, MessageRow], None]
 LISTENERS: dict[str, Listener] = {
     Origin.ROBOT: outcomes.message_changed,
     Origin.ACTIVITY: outcomes.message_changed,
+    Origin.OPERATOR: chat_tasks.operators_message_changed,
 }
 
 
