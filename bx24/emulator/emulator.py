@@ -14,7 +14,7 @@ from bx24.emulator.auth_server import create_auth_app
 from bx24.emulator.portal_app import create_portal_app
 from bx24.emulator.state.call_queue import QueueItem
 from bx24.emulator.state.cloud import Cloud
-from bx24.emulator.state.injected import Clock, Post
+from bx24.emulator.state.injected import Clock, Fetch, Pause, Post
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.portals import Portals
 
@@ -23,14 +23,25 @@ HANDLER_TIMEOUT_S = 30.0
 _local = threading.local()
 
 
-def http_post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:
-    """A real POST: no redirects, no proxy of the environment. Raises OSError when there was no answer."""
+def _session() -> requests.Session:
+    """The session of this thread; it uses no proxy of the environment."""
     if not hasattr(_local, "session"):
         _local.session = requests.Session()
         _local.session.trust_env = False
     session: requests.Session = _local.session
-    answer = session.post(url, data=body, headers=headers, timeout=HANDLER_TIMEOUT_S, allow_redirects=False)
+    return session
+
+
+def http_post(url: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:
+    """A real POST: no redirects, no proxy of the environment. Raises OSError when there was no answer."""
+    answer = _session().post(url, data=body, headers=headers, timeout=HANDLER_TIMEOUT_S, allow_redirects=False)
     return answer.status_code, answer.text
+
+
+def http_fetch(url: str, headers: dict[str, str]) -> tuple[int, str, bytes]:
+    """A real GET that follows redirects and, like the portal, does not verify TLS. Raises OSError."""
+    answer = _session().get(url, headers=headers, timeout=HANDLER_TIMEOUT_S, verify=False)
+    return answer.status_code, answer.headers.get("Content-Type", ""), answer.content
 
 
 class Emulator:
@@ -41,13 +52,23 @@ class Emulator:
         *,
         clock: Clock = time.time,
         post: Post = http_post,
+        fetch: Fetch = http_fetch,
+        pause: Pause = time.sleep,
         client_id: str = "",
         client_secret: str = "",
         portal_url: str = "http://portal.example",
         auth_url: str = "http://auth.example",
         lang: str = "ru",
     ) -> None:
-        self.cloud = Cloud(clock=clock, post=post, client_id=client_id, client_secret=client_secret, auth_url=auth_url)
+        self.cloud = Cloud(
+            clock=clock,
+            post=post,
+            fetch=fetch,
+            pause=pause,
+            client_id=client_id,
+            client_secret=client_secret,
+            auth_url=auth_url,
+        )
         self.client_id, self.client_secret = self.cloud.client_id, self.cloud.client_secret
         self.lock, self.queue, self.tokens = self.cloud.lock, self.cloud.queue, self.cloud.tokens
         self.portals = Portals(self.cloud)
@@ -111,6 +132,6 @@ class Emulator:
 def create_emulator(clock: Clock = time.time, post: Post = http_post, **options: Any) -> Emulator:
     """An emulator without sockets: `.portal_app` and `.auth_app` are WSGI applications.
 
-    options: client_id, client_secret, portal_url, auth_url, lang.
+    options: fetch, pause, client_id, client_secret, portal_url, auth_url, lang.
     """
     return Emulator(clock=clock, post=post, **options)

@@ -11,6 +11,7 @@ from bx24.emulator.pages import (
     app_frame,
     authorize,
     board,
+    chat_files,
     downloads,
     layout,
     robot_designer,
@@ -22,6 +23,19 @@ from bx24.emulator.rest import dispatch
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.portals import Portals
 
+PAGES = (
+    layout,
+    board,
+    workflow_log,
+    app_frame,
+    robot_designer,
+    robot_panel,
+    switches,
+    authorize,
+    downloads,
+    chat_files,
+)
+
 
 def create_portal_app(portal: Portal, portals: Portals) -> Flask:
     app = Flask(__name__)
@@ -31,7 +45,18 @@ def create_portal_app(portal: Portal, portals: Portals) -> Flask:
     app.before_request(read_body)
     dispatch.register(app, portal)
     control_api.register(app, portal, portals)
-    for page in (layout, board, workflow_log, app_frame, robot_designer, robot_panel, switches, authorize, downloads):
+    for page in (
+        layout,
+        board,
+        workflow_log,
+        app_frame,
+        robot_designer,
+        robot_panel,
+        switches,
+        authorize,
+        downloads,
+        chat_files,
+    ):
         page.register(app, portal)
 
     @app.after_request

@@ -123,6 +123,8 @@ class World:
         self.bx = bx24.emulator.create_emulator(
             lambda: self.now.timestamp(),
             lambda url, headers, body: post(url, headers, body),
+            fetch=self._fetch,
+            pause=lambda _: None,
             client_id="local.test",
             client_secret="secret-of-the-app",
             portal_url=PORTAL,
@@ -157,6 +159,13 @@ class World:
             return answer.status_code, answer.text
 
         return post
+
+    def _fetch(self, url: str, headers: dict[str, str]) -> tuple[int, str, bytes]:
+        """How the portal downloads a file of a chat: over the net, following redirects."""
+        session = requests.Session()
+        session.mount("https://", self.net)
+        answer = session.get(url, headers=headers)
+        return answer.status_code, answer.headers.get("Content-Type", ""), answer.content
 
     def _runtime(self, database_url: str, redis_url: str, folder: Path, files: Mapping[str, str]) -> Runtime:
         config = Config(

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from bx24.emulator.control import inspection, installation, settings, workflows
+from bx24.emulator.control import chats, inspection, installation, open_lines, settings, workflows
 from bx24.emulator.control.errors import ControlError
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.portals import Portals
@@ -33,6 +33,20 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "robots": (inspection.robots, "GET"),
     "state": (inspection.state, "GET"),
     "notices": (inspection.notices, "GET"),
+    "chats": (chats.chats, "GET"),
+    "chats/<int:chat_id>/write": (chats.write, "POST"),
+    "chats/<int:chat_id>/note": (chats.note, "POST"),
+    "chats/<int:chat_id>/answer": (chats.answer, "POST"),
+    "chats/<int:chat_id>/close": (chats.close, "POST"),
+    "messages/<int:message_id>/edit": (chats.edit, "POST"),
+    "messages/<int:message_id>/delete": (chats.delete, "POST"),
+    "open-lines": (open_lines.open_lines, "GET"),
+    "open-lines/add": (open_lines.add, "POST"),
+    "open-lines/<int:line>": (open_lines.change, "POST"),
+    "open-lines/<int:line>/delete": (open_lines.delete, "POST"),
+    "open-lines/<int:line>/disconnect": (open_lines.disconnect, "POST"),
+    "connectors/<connector>/take": (open_lines.take, "POST"),
+    "grant": (open_lines.grant, "POST"),
     "faults": (settings.change_faults, "POST"),
     "settle": (settings.change_settings, "POST"),
 }

@@ -6,12 +6,15 @@ It shares no code with the parser of the product on purpose: a mistake in one of
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
 _KEY = re.compile(r"^([^\[]+)((?:\[[^\]]*\])*)")
 _PART = re.compile(r"\[([^\]]*)\]")
+EMPTY_OBJECT: Mapping[str, Any] = MappingProxyType({})
+"""An object without public properties, such as a DateTime: `{}` in JSON, where an empty map is `[]`."""
 
 
 def encode(data: Mapping[str, Any]) -> bytes:
@@ -76,6 +79,8 @@ def listify(value: Any) -> Any:
 
 def jsonable(value: Any) -> Any:
     """As `json_encode` writes a PHP array: an empty map becomes `[]`, a map with the keys 0, 1, 2 … a list."""
+    if value is EMPTY_OBJECT:
+        return {}
     if isinstance(value, Mapping):
         if list(map(str, value)) == [str(number) for number in range(len(value))]:
             return [jsonable(item) for item in value.values()]
@@ -109,6 +114,13 @@ def items(value: Any) -> list[tuple[str, Any]]:
 
 def values(value: Any) -> list[Any]:
     return [item for _, item in items(value)]
+
+
+def deep_keys(value: Any, change: Callable[[str], str]) -> Any:
+    """The value with the keys of all its maps changed, as the recursive Converter of the product does."""
+    if isinstance(value, dict):
+        return {change(str(key)): deep_keys(item, change) for key, item in value.items()}
+    return [deep_keys(item, change) for item in value] if isinstance(value, list) else value
 
 
 def upper_keys(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from bx24.emulator.rest.base import Call, Page, RestError, rest
 from bx24.emulator.state import crm
 
 PAGE = 50
+_MULTI_FIELDS = {"phone": "PHONE", "email": "EMAIL", "imol": "IM"}
 
 
 def _entity(call: Call) -> int:
@@ -59,9 +60,16 @@ def _matches(item: dict[str, Any], wanted: Any) -> bool:
     for key, value in php.items(wanted):
         name = key.lstrip("=@")
         allowed = {str(entry) for entry in php.values(value)} if php.is_array(value) else {str(value)}
-        if str(item.get(name)) not in allowed:
+        if not _texts(item, name) & allowed:
             return False
     return True
+
+
+def _texts(item: dict[str, Any], name: str) -> set[str]:
+    """What a filter compares: the field's value; of phones, e-mails and codes of chats, each as it is stored."""
+    if name in _MULTI_FIELDS:
+        return {str(row["value"]) for row in item.get("fm", []) if row["typeId"] == _MULTI_FIELDS[name]}
+    return {str(item.get(name))}
 
 
 def _selected(item: dict[str, Any], select: Any) -> dict[str, Any]:

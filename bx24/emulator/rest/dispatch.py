@@ -14,11 +14,17 @@ from bx24.emulator.formats.http_basics import gateway_page
 from bx24.emulator.rest import (
     app_and_users,
     batch,
+    connector_messages,
+    connectors,
     crm_classic,
     crm_items,
     disk,
     events,
+    messenger,
     notifications,
+    open_line_chats,
+    open_line_operators,
+    open_lines,
     placements,
     robots,
     workflow_answers,
@@ -26,17 +32,24 @@ from bx24.emulator.rest import (
 )
 from bx24.emulator.rest.base import METHODS, RestError
 from bx24.emulator.rest.execution import authorize, execute
+from bx24.emulator.state.faults import Faults
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.records import count
 
 MODULES = (
     app_and_users,
     batch,
+    connector_messages,
+    connectors,
     crm_classic,
     crm_items,
     disk,
     events,
+    messenger,
     notifications,
+    open_line_chats,
+    open_line_operators,
+    open_lines,
     placements,
     robots,
     workflow_answers,
@@ -51,8 +64,11 @@ def register(app: Flask, portal: Portal) -> None:
         if request.host in portal.old_hosts:
             # A renamed portal redirects. A client that follows turns its POST into a GET and loses the body.
             return Response(status=302, headers={"Location": portal.base_url + request.full_path.rstrip("?")})
-        answer = _guarded(portal, name.strip("/").removesuffix(".json").lower())
-        if portal.faults.take("drop_after"):
+        method = name.strip("/").removesuffix(".json").lower()
+        with portal.cloud.lock:
+            trouble = Trouble(portal.faults, portal.faults.next_of(method))
+        answer = _guarded(portal, method, trouble)
+        if trouble.strikes("drop_after"):
             hang_up()
         return answer
 
@@ -61,18 +77,28 @@ def register(app: Flask, portal: Portal) -> None:
         return _json({}, 200)
 
 
-def _guarded(portal: Portal, name: str) -> Response:
-    faults, counters = portal.faults, portal.counters
+class Trouble:
+    """What spoils one request: a fault of the next requests of all methods, or this one's own."""
+
+    def __init__(self, faults: Faults, own: str) -> None:
+        self._faults, self._own = faults, own
+
+    def strikes(self, name: str) -> bool:
+        return self._own == name or self._faults.take(name)
+
+
+def _guarded(portal: Portal, name: str, trouble: Trouble) -> Response:
+    counters = portal.counters
     with portal.cloud.lock:
         counters.http += 1
         count(counters.methods, name)
-        if faults.take("drop_before"):
+        if trouble.strikes("drop_before"):
             hang_up()
-        if faults.take("html_502"):
+        if trouble.strikes("html_502"):
             return gateway_page(502)
         started = time.perf_counter()
         try:
-            body, status = _envelope(portal, name, started), 200
+            body, status = _envelope(portal, name, started, trouble), 200
         except RestError as error:
             body, status = error.body(), error.status
             count(counters.errors, error.code)
@@ -94,21 +120,21 @@ def hang_up() -> None:
     raise ConnectionAbortedError("the emulator dropped the connection")
 
 
-def _envelope(portal: Portal, name: str, started: float) -> dict[str, Any]:
+def _envelope(portal: Portal, name: str, started: float, trouble: Trouble) -> dict[str, Any]:
     faults = portal.faults
     if faults.limiter and not portal.request_limit.admit(request.remote_addr or ""):
         raise RestError("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
-    if faults.take("query_limit"):
+    if trouble.strikes("query_limit"):
         raise RestError("QUERY_LIMIT_EXCEEDED", "Too many requests", 503)
     if faults.deleted:
         raise RestError("PORTAL_DELETED", "Portal was deleted", 403)
-    if faults.take("internal_error"):
+    if trouble.strikes("internal_error"):
         raise RestError("INTERNAL_SERVER_ERROR", "Internal server error", 500)
     params = read_params()
     if name not in METHODS:
         raise RestError("ERROR_METHOD_NOT_FOUND", "Method not found!", 404)
     token = _token(params)
-    if faults.take("connection_error"):
+    if trouble.strikes("connection_error"):
         raise RestError("CONNECTION_ERROR", "Error connecting to authorization server", 401)
     call = authorize(portal, name, token, params)
     return execute(call, started)

@@ -6,6 +6,7 @@ from typing import Any
 
 from bx24.emulator.formats import php
 from bx24.emulator.rest.base import Call, RestError, access_denied, argument, check_url, rest
+from bx24.emulator.rules import connector_events
 from bx24.emulator.state.records import EventBinding
 
 LIFECYCLE = (
@@ -26,7 +27,10 @@ CRM_EVENTS = tuple(
 
 
 def known_events(call: Call) -> list[str]:
-    return [*LIFECYCLE, *(CRM_EVENTS if "crm" in call.portal.installation.scope else ())]
+    scope = call.portal.installation.scope
+    # The product keeps the events of connectors under imopenlines, the docs under imconnector.
+    lines = "imopenlines" in scope or "imconnector" in scope
+    return [*LIFECYCLE, *(CRM_EVENTS if "crm" in scope else ()), *(connector_events.EVENTS if lines else ())]
 
 
 @rest("events")

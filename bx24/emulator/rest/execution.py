@@ -47,6 +47,7 @@ def execute(call: Call, started: float) -> dict[str, Any]:
     if blocked_until > now:
         raise RestError("OPERATION_TIME_LIMIT", "Method is blocked due to operation time limit.", 429)
     result = METHODS[call.method].handler(call)
+    portal.cloud.pause(portal.faults.slow.get(call.method, 0))
     spent = time.perf_counter() - started
     portal.operating.add(call.method, spent)
     body: dict[str, Any] = {"result": result}

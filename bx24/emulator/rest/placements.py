@@ -31,6 +31,8 @@ def known(call: Call) -> list[str]:
         *(CRM_PLACEMENTS if "crm" in scope else ()),
         *(IM_PLACEMENTS if "im" in scope else ()),
         *(("CONTACT_CENTER",) if "contact_center" in scope else ()),
+        # Accepted, but only what imconnector.register makes is ever shown.
+        *(("SETTING_CONNECTOR",) if "imopenlines" in scope else ()),
     ]
 
 

@@ -5,6 +5,7 @@ Source: docs, settings/app-installation and api-reference/common/events.
 
 from __future__ import annotations
 
+from bx24.emulator.rules import open_line_setup
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.records import EventBinding, Installation
 
@@ -21,6 +22,7 @@ def install(
     if old.installed or not old.active:
         portal.cloud.tokens.kill(portal.member_id, "reinstalled")
         portal.drop_app_objects()
+        open_line_setup.drop_app(portal)
         portal.events.clear()
         portal.placements.clear()
     fresh = Installation(portal.new_id(), portal.cloud.client_id, install_url=install_url, app_url=app_url)
@@ -64,6 +66,7 @@ def uninstall(portal: Portal, *, clean: bool) -> int:
     portal.installation.active = portal.installation.installed = False
     portal.cloud.tokens.kill(portal.member_id, "uninstalled")
     portal.drop_app_objects()
+    open_line_setup.drop_app(portal)
     portal.events.clear()
     portal.placements.clear()
     return sent

@@ -25,6 +25,12 @@ class Faults:
     """Users who left: `authorization_error` for their tokens."""
     time_limit: dict[str, float] = field(default_factory=dict)
     """Method -> unix time until which it answers OPERATION_TIME_LIMIT."""
+    slow: dict[str, float] = field(default_factory=dict)
+    """Method -> seconds that its answers come late. What was asked for is done before."""
+    spoiled: dict[str, list[str]] = field(default_factory=dict)
+    """Method -> what spoils its next requests, one after another: names of the numbers below, "" for nothing."""
+    dialog_s: float = 0.0
+    """Seconds that a message of a client keeps its dialog busy; other calls for it wait."""
     html_502: int = 0
     """REST answers with the error page of a gateway."""
     connection_error: int = 0
@@ -74,6 +80,11 @@ class Faults:
             if not isinstance(value, type(current)) and not (isinstance(current, float) and isinstance(value, int)):
                 raise TypeError(f"{name}: {type(current).__name__} expected")
             setattr(self, name, value)
+
+    def next_of(self, method: str) -> str:
+        """What spoils this request of a method by `spoiled`; takes it off the list."""
+        waiting = self.spoiled.get(method, [])
+        return waiting.pop(0) if waiting else ""
 
     def take(self, name: str) -> bool:
         """Whether this request is spoiled; counts down."""

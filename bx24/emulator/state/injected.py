@@ -9,3 +9,9 @@ Clock = Callable[[], float]
 
 Post = Callable[[str, dict[str, str], bytes], tuple[int, str]]
 """post(url, headers, body) -> (status, text of the answer). Raises OSError when there was no answer."""
+
+Fetch = Callable[[str, dict[str, str]], tuple[int, str, bytes]]
+"""fetch(url, headers) -> (status, content type, body), redirects followed. Raises OSError when there was no answer."""
+
+Pause = Callable[[float], None]
+"""Waits so many seconds. A test passes a function that does not."""

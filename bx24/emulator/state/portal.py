@@ -8,8 +8,10 @@ from datetime import timedelta, timezone
 from typing import Any
 
 from bx24.emulator.formats.addresses import host_of
+from bx24.emulator.state.chats import Chats
 from bx24.emulator.state.cloud import Cloud
 from bx24.emulator.state.faults import Faults
+from bx24.emulator.state.open_lines import OpenLines
 from bx24.emulator.state.rate_limits import OperatingTime, RequestLimit
 from bx24.emulator.state.records import (
     USERS,
@@ -61,6 +63,8 @@ class Portal:
         self.events: list[EventBinding] = []
         self.placements: list[PlacementBinding] = []
         self.notices: list[Notice] = []
+        self.open_lines = OpenLines()
+        self.chats = Chats()
         self.stages = [Stage(name) for name in STAGES]
         self.workflows: dict[str, Workflow] = {}
         self.templates: dict[int, Template] = {}
@@ -145,7 +149,7 @@ class Portal:
     def raise_event(
         self,
         event: str,
-        data: dict[str, Any],
+        data: Any,
         *,
         user_id: int | None,
         with_refresh: bool = False,

@@ -46,7 +46,10 @@ class Grant:
 
 @dataclass
 class Installation:
-    """The app on one portal. `installed` is false until the install page has called `installFinish`."""
+    """The app on one portal. `installed` is false until the install page has called `installFinish`.
+
+    title: what the portal calls the app, for example before its lines in chats.
+    """
 
     row_id: int
     client_id: str
@@ -57,6 +60,7 @@ class Installation:
     active: bool = True
     version: int = 1
     first_run: bool = True
+    title: str = "App"
     secret: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
     options: dict[str, Any] = field(default_factory=dict)
 
