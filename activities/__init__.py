@@ -8,6 +8,7 @@ from marshmallow import fields
 
 from activities.base import Action
 from activities.check_window import CheckWindow
+from activities.close_chats import CloseChats
 from activities.send_buttons import SendButtons
 from activities.send_contact import SendContact
 from activities.send_file import SendFile
@@ -29,6 +30,7 @@ _ALL: tuple[Action, ...] = (
     SendLocation(),
     WaitReply(),
     CheckWindow(),
+    CloseChats(),
 )
 ACTIONS: dict[str, Action] = {action.name: action for action in _ALL}
 
@@ -64,5 +66,7 @@ class Person(Properties):
     )
 
 
+#: What makes sense for an item of the CRM only, and is no activity.
+ROBOTS_ONLY = ("close_chats",)
 #: The order in which activities are registered and shown.
-ACTIVITIES: dict[str, Action] = ACTIONS
+ACTIVITIES: dict[str, Action] = {name: action for name, action in ACTIONS.items() if name not in ROBOTS_ONLY}

@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bx24.client import Client
-from bx24.errors import Bx24Error, Rejected
-from bx24.forms import as_list
+from bx24.errors import Rejected
+from bx24.php_values import number, upper_map, values
+from bx24.php_values import text as text_of
 
 MESSAGE_ADDED = "ONIMCONNECTORMESSAGEADD"
 STATUS_DELETED = "ONIMCONNECTORSTATUSDELETE"
@@ -30,7 +31,7 @@ _NAME_CHARACTERS = re.compile(r"[^\w\s'’-]|[\d_]")
 _PAGE, _PAGES = 50, 6
 
 
-# --- what an operator has written -----------------------------------------------------------------------------------------
+# --- what an operator has written ------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -72,29 +73,36 @@ class Posted:
 
 def posted(data: Mapping[str, Any]) -> Posted:
     """From the event's `data`. Messages without their ids cannot be told apart, and are left out."""
-    given = _map(data)
-    messages = tuple(found for one in _list(given.get("MESSAGES")) if (found := _written(one)) is not None)
-    return Posted(_text(given.get("CONNECTOR")).lower(), _number(given.get("LINE")), messages)
+    given = upper_map(data)
+    messages = tuple(found for one in values(given.get("MESSAGES")) if (found := _written(one)) is not None)
+    return Posted(text_of(given.get("CONNECTOR")).lower(), number(given.get("LINE")), messages)
 
 
 def _written(entry: Any) -> Written | None:
-    im, message, chat = (_map(_map(entry).get(name)) for name in ("im", "message", "chat"))
-    chat_id, message_id = _number(im.get("CHAT_ID")), _number(im.get("MESSAGE_ID"))
+    im, message, chat = (upper_map(upper_map(entry).get(name)) for name in ("IM", "MESSAGE", "CHAT"))
+    chat_id, message_id = number(im.get("CHAT_ID")), number(im.get("MESSAGE_ID"))
     if not chat_id or not message_id:
         return None
-    files = tuple(found for one in _list(message.get("FILES")) if (found := _file(one)) is not None)
+    files = tuple(found for one in values(message.get("FILES")) if (found := _file(one)) is not None)
     return Written(
-        chat_id, message_id, _number(message.get("USER_ID")), _text(chat.get("ID")), _text(message.get("TEXT")), files
+        chat_id,
+        message_id,
+        number(message.get("USER_ID")),
+        text_of(chat.get("ID")),
+        text_of(message.get("TEXT")),
+        files,
     )
 
 
 def _file(entry: Any) -> OperatorFile | None:
-    given = _map(entry)
-    link = _text(given.get("LINK")) or _text(given.get("DOWNLOADLINK"))
-    return OperatorFile(_text(given.get("NAME")), _text(given.get("MIME")), link.partition("#")[0]) if link else None
+    given = upper_map(entry)
+    link = text_of(given.get("LINK")) or text_of(given.get("DOWNLOADLINK"))
+    return (
+        OperatorFile(text_of(given.get("NAME")), text_of(given.get("MIME")), link.partition("#")[0]) if link else None
+    )
 
 
-# --- what a client has written --------------------------------------------------------------------------------------------
+# --- what a client has written ---------------------------------------------------------------------------------------------
 
 
 def plain(text: str) -> str:
@@ -159,25 +167,25 @@ def send(client: Client, connector: str, line: int, messages: Sequence[ClientMes
     """Bring messages into their chats, in this order. The portal looks for no duplicates. Raises Bx24Error."""
     elements = [message.element() for message in messages]
     params = {"CONNECTOR": connector, "LINE": line, "MESSAGES": elements}
-    answer = _map(client.call("imconnector.send.messages", params).mapping())
-    entries = _list(_map(answer.get("DATA")).get("RESULT"))
+    answer = upper_map(client.call("imconnector.send.messages", params).mapping())
+    entries = values(upper_map(answer.get("DATA")).get("RESULT"))
     return [_received(entry) for entry in [*entries, *([None] * len(messages))][: len(messages)]]
 
 
 def _received(entry: Any) -> Received:
-    given = _map(entry)
+    given = upper_map(entry)
     if not given:
         return Received("no answer", None, 0)
-    errors = [_error(one) for one in _list(given.get("ERRORS"))]
+    errors = [_error(one) for one in values(given.get("ERRORS"))]
     is_added = given.get("SUCCESS") in (True, 1, "1", "Y", "true")
-    chat_id = _number(_map(given.get("SESSION")).get("CHAT_ID"))
-    files = _list(_map(given.get("MESSAGE")).get("FILES"))
+    chat_id = number(upper_map(given.get("SESSION")).get("CHAT_ID"))
+    files = values(upper_map(given.get("MESSAGE")).get("FILES"))
     return Received("" if is_added else next(filter(None, errors), "unknown"), chat_id or None, len(files))
 
 
 def _error(entry: Any) -> str:
-    given = _map(entry)
-    return _text(given.get("CODE")) or _text(given.get("ERROR")) if given else _text(entry)
+    given = upper_map(entry)
+    return text_of(given.get("CODE")) or text_of(given.get("ERROR")) if given else text_of(entry)
 
 
 def has_chat(client: Client, connector: str, line: int, phone: str, title: str) -> bool:
@@ -207,8 +215,8 @@ def latest(client: Client, chat_id: int, after: int = 0) -> list[InChat]:
     while len(found) < _PAGE * _PAGES:
         params: dict[str, Any] = {"DIALOG_ID": f"chat{chat_id}", "LIMIT": _PAGE}
         params |= {"LAST_ID": found[-1].id} if found else {}
-        rows = _list(client.call("im.dialog.messages.get", params).mapping().get("messages"))
-        page = [_in_chat(_map(row)) for row in rows]
+        rows = values(client.call("im.dialog.messages.get", params).mapping().get("messages"))
+        page = [_in_chat(upper_map(row)) for row in rows]
         found += page
         if len(page) < _PAGE or page[-1].id <= after:
             break
@@ -216,15 +224,15 @@ def latest(client: Client, chat_id: int, after: int = 0) -> list[InChat]:
 
 
 def _in_chat(row: Mapping[str, Any]) -> InChat:
-    ids = _map(row.get("PARAMS")).get("CONNECTOR_MID")
-    known = tuple(map(_text, _list(ids) if isinstance(ids, list | Mapping) else [ids]))
-    return InChat(_number(row.get("ID")), _text(row.get("TEXT")), tuple(filter(None, known)))
+    ids = upper_map(row.get("PARAMS")).get("CONNECTOR_MID")
+    known = tuple(map(text_of, values(ids) if isinstance(ids, list | Mapping) else [ids]))
+    return InChat(number(row.get("ID")), text_of(row.get("TEXT")), tuple(filter(None, known)))
 
 
 def add_system_line(client: Client, chat_id: int, text: str) -> int:
     """A line of the app, which goes to nobody outside; the message's number. Raises Bx24Error."""
     params = {"DIALOG_ID": f"chat{chat_id}", "MESSAGE": text, "SYSTEM": "Y", "URL_PREVIEW": "N"}
-    return _number(client.call("im.message.add", params).result)
+    return number(client.call("im.message.add", params).result)
 
 
 def confirm(client: Client, connector: str, line: int, written: Written, ids: Sequence[str], at: int) -> None:
@@ -235,106 +243,3 @@ def confirm(client: Client, connector: str, line: int, written: Written, ids: Se
         "chat": {"id": written.client},
     }
     client.call("imconnector.send.status.delivery", {"CONNECTOR": connector, "LINE": line, "MESSAGES": [entry]})
-
-
-# --- lines -----------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class LineSettings:
-    """An open line. warnings: which of its settings write to clients: greeting, closing, rating, absence."""
-
-    id: int
-    name: str
-    is_active: bool
-    warnings: tuple[str, ...]
-
-
-def lines(client: Client) -> list[LineSettings]:
-    """All open lines of the portal. Raises Bx24Error."""
-    rows = _list(client.call("imopenlines.config.list.get").result)
-    return [found for row in rows if (found := _line(_map(row))).id]
-
-
-def _line(row: Mapping[str, Any]) -> LineSettings:
-    closes = any(
-        _text(row.get(rule)) == "text" and _text(row.get(text)).strip()
-        for rule, text in (("CLOSE_RULE", "CLOSE_TEXT"), ("AUTO_CLOSE_RULE", "AUTO_CLOSE_TEXT"))
-    )
-    found = {
-        "greeting": _is_on(row.get("WELCOME_MESSAGE")),
-        "closing": closes,
-        "rating": _is_on(row.get("VOTE_MESSAGE")),
-        "absence": _text(row.get("NO_ANSWER_RULE")) == "text",
-    }
-    name = _text(row.get("LINE_NAME")) or f"#{_number(row.get('ID'))}"
-    return LineSettings(
-        _number(row.get("ID")),
-        name[:200],
-        _is_on(row.get("ACTIVE")),
-        tuple(word for word, is_on in found.items() if is_on),
-    )
-
-
-def new_line(client: Client, name: str) -> int:
-    """Make an open line; its number. Raises Bx24Error."""
-    number = _number(client.call("imopenlines.config.add", {"PARAMS": {"LINE_NAME": name}}).result)
-    if not number:
-        raise Rejected("LINE_NOT_ADDED", "the portal did not say the number of the new open line")
-    return number
-
-
-def switch(client: Client, connector: str, line: int, is_on: bool) -> None:
-    """Switch a connector on or off on an open line. "N" would switch on, too. Raises Bx24Error."""
-    client.call("imconnector.activate", {"CONNECTOR": connector, "LINE": line, "ACTIVE": 1 if is_on else 0})
-
-
-def describe(client: Client, connector: str, line: int, name: str, url: str) -> None:
-    """Tell the portal what the connector leads to on this line. Raises Bx24Error."""
-    data = {"ID": f"{connector}_{line}", "NAME": name, "URL": url, "URL_IM": url}
-    client.call("imconnector.connector.data.set", {"CONNECTOR": connector, "LINE": line, "DATA": data})
-
-
-def works(client: Client, connector: str, line: int) -> bool:
-    """Whether messages pass on this line now. Raises Bx24Error."""
-    answer = _map(client.call("imconnector.status", {"CONNECTOR": connector, "LINE": line}).mapping())
-    return _is_on(answer.get("STATUS")) and not _is_on(answer.get("ERROR"))
-
-
-def register(client: Client, fields: Mapping[str, Any]) -> Bx24Error | None:
-    """Register a connector, or bring it up to date; why the portal did not. Its refusals come inside the result."""
-    try:
-        answer = _map(client.call("imconnector.register", fields).mapping())
-    except Rejected as error:
-        return error
-    if _is_on(answer.get("RESULT")):
-        return None
-    return Rejected(_text(answer.get("ERROR")) or "not registered", _text(answer.get("ERROR_DESCRIPTION")))
-
-
-# --- PHP's values ----------------------------------------------------------------------------------------------------------
-
-
-def _map(value: Any) -> dict[str, Any]:
-    """A map with its keys in upper case: which case they have differs from method to method."""
-    if isinstance(value, list):
-        value = {str(number): part for number, part in enumerate(value)}
-    return {str(key).upper(): part for key, part in value.items()} if isinstance(value, Mapping) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    listed = as_list(value)
-    return list(listed.values()) if isinstance(listed, Mapping) else listed if isinstance(listed, list) else []
-
-
-def _text(value: Any) -> str:
-    return str(value) if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
-
-
-def _number(value: Any) -> int:
-    text = _text(value).strip()
-    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else 0
-
-
-def _is_on(value: Any) -> bool:
-    return value in (True, 1, "1", "Y", "y", "true")

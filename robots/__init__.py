@@ -40,5 +40,6 @@ ROBOTS: dict[str, tuple[Action, Text]] = {
             "check_window",
             Text("WhatsApp: is the client's 24-hour window open?", "WhatsApp: окно 24 часа с клиентом открыто?"),
         ),
+        ("close_chats", Text("WhatsApp: close the client's chats", "WhatsApp: закрыть чаты с клиентом")),
     )
 }

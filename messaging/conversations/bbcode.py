@@ -6,7 +6,7 @@ Bold, italic, strikethrough and code have signs there; a link stands behind its 
 import re
 from dataclasses import dataclass, field
 
-_TAG = re.compile(r"\[(/?)([a-zA-Z]{1,12}|\*)(?:=([^\]\n]{0,2048}))?\]")
+_TAG = re.compile(r"\[(/?)([a-zA-Z]{1,12}|\*)(?:=([^\[\]\n]{0,2048}))?\]")
 _SIGNS = {"b": "*", "i": "_", "s": "~", "code": "```"}
 #: Codes that have an end, and those that stand alone.
 _PAIRS = frozenset(

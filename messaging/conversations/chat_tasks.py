@@ -67,12 +67,22 @@ def file_is_settled(session: Session, runtime: Runtime, reply: Reply) -> None:
 
 
 def mirrored(changes: Changes, runtime: Runtime, message: MessageRow) -> None:
-    """What is sent without an operator is shown in the chat, if the client has one. An observer of statuses."""
-    if message.status not in _LEFT or message.origin == Origin.OPERATOR:
+    """What is sent in another way than through the chat is shown there, if the client has one. An observer of statuses."""
+    if message.status not in _LEFT:
         return
     session = changes.session
+    if message.origin == Origin.OPERATOR and not _is_from_panel(session, message.id):
+        return  # it stands in the chat already
     if open_line_of(session, message.line_id) is not None:
         put_mirrors(session, runtime, message.portal_id, message.conversation_id, [message.id])
+
+
+def _is_from_panel(session: Session, message_id: int) -> bool:
+    written = select(OperatorMessage.id).join(Message, Message.origin_id == OperatorMessage.id)
+    of_panel = (
+        (Message.id == message_id) & (Message.origin == Origin.OPERATOR) & OperatorMessage.im_message_id.is_(None)
+    )
+    return session.scalar(written.where(of_panel)) is not None
 
 
 def put_mirrors(

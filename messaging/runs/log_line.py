@@ -10,6 +10,7 @@ _WINDOW = {
     "Y": Text("the 24-hour window is open, {minutes} min left", "окно 24 часа открыто, осталось {minutes} мин."),
     "N": Text("the 24-hour window is closed", "окно 24 часа закрыто"),
 }
+_CLOSED = Text("chats closed: {count}", "закрыто чатов: {count}")
 _HEADLINE = {
     "accepted": Text("WhatsApp accepted the message", "WhatsApp принял сообщение"),
     "sent": Text("the message was sent", "сообщение отправлено"),
@@ -33,6 +34,8 @@ def log_line(run: RunRow, outcome: str, error: str, results: Mapping[str, Any]) 
 
 def _headline(outcome: str, results: Mapping[str, Any]) -> Text:
     """What happened, in a few words."""
+    if "closed" in results:
+        return _CLOSED.format(count=results["closed"])
     if "window_open" in results:
         return _WINDOW[str(results["window_open"])].format(minutes=results.get("minutes_left", 0))
     return _HEADLINE[outcome]

@@ -192,7 +192,7 @@ def _outcome_of_late(session: Session, run: RunRow) -> Outcome | None:
         return Outcome(OutcomeKind.REPLIED, values=reply.content["values"])  # its file is still on the way
     if message is not None and message.status == MessageStatus.UNKNOWN:
         return Outcome(OutcomeKind.UNKNOWN, text=UNKNOWN)
-    if run.action == "check_window":
+    if run.action in ("check_window", "close_chats"):
         return internal(run.trace)
     return _timeout(run)
 

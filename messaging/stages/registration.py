@@ -18,7 +18,7 @@ from bx24.errors import AuthDead, Bx24Error, PortalInactive
 from bx24.registration import Report, bind_events, sync
 from messaging.intake import portal_events
 from messaging.limits.backoff import backoff_s
-from messaging.portals import scopes, tokens
+from messaging.portals import open_lines, scopes, tokens
 from messaging.portals.robots import line_options, offers
 from messaging.runtime import Runtime
 from messaging.store.models import Portal, shard_of
@@ -26,7 +26,10 @@ from messaging.store.states import PortalStatus
 
 EVENTS = ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL", "ONAPPPAYMENT")
 #: What else is registered where the portal has granted the scope: (scope, function). An error of one code is reported.
-EXTRAS: tuple[tuple[str, "Extra"], ...] = ()
+EXTRAS: tuple[tuple[str, "Extra"], ...] = (
+    (scopes.OPEN_CHANNELS, open_lines.register_connector),
+    (scopes.OPEN_CHANNELS, open_lines.register_panel),
+)
 TRIES = 8
 BACKOFF_S, BACKOFF_MAX_S = 10.0, 600.0
 log = structlog.get_logger(__name__)

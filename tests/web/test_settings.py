@@ -252,6 +252,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "send_location": {"latitude": "55,75", "longitude": "37.61"},
     "wait_reply": {"accept": ["Да"]},
     "check_window": {},
+    "close_chats": {},
 }
 #: Action, what is changed in GOOD, and the problems: (field, code, entry).
 WRONG: list[tuple[str, dict[str, Any], list[tuple[str, str, int | None]]]] = [

@@ -3,7 +3,7 @@
 All pages are read inside a frame of Bitrix24 (web.frames) and share one shell (web.pages.shell).
 """
 
-from web.pages import doctor, health, help_page, lines, messages, robots, start, templates
+from web.pages import doctor, health, help_page, lines, messages, panel, robots, start, templates
 from web.pages.shell import blueprint
 
-__all__ = ["blueprint", "doctor", "health", "help_page", "lines", "messages", "robots", "start", "templates"]
+__all__ = ["blueprint", "doctor", "health", "help_page", "lines", "messages", "panel", "robots", "start", "templates"]

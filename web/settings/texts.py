@@ -191,6 +191,10 @@ def _texts() -> dict[str, str]:
         "bool.yes": _("yes"),
         "bool.no": _("no"),
         "window.returns": _("Returns: window open (Y/N), until when, how many minutes are left. Sends nothing."),
+        "chats.closes": _(
+            "Finishes the client's open WhatsApp dialogs of this item in Open Channels, and returns how many there were. "
+            "If the open line has a closing text, Bitrix24 shows it in the chat; it is not sent to WhatsApp."
+        ),
         "ending.until": _("When to continue"),
         "until.accepted": _("as soon as Gupshup took it"),
         "until.sent": _("WhatsApp has taken it"),

@@ -7,10 +7,10 @@ from activities.base import Card, Shared
 from gupshup.templates import TemplateInfo
 from messaging.conversations.window import window_until
 from messaging.files.storage import Files
-from messaging.portals import tokens
+from messaging.portals import crm_chats, scopes, tokens
 from messaging.portals.crm import contact_card
 from messaging.runtime import Runtime
-from messaging.store.models import Conversation, Line
+from messaging.store.models import Conversation, Line, Portal
 from messaging.store.rows import RunRow
 from messaging.templates.catalogue import Templates, is_fresh, the_one
 
@@ -38,6 +38,12 @@ class RunDesk:
 
     def window_until(self) -> datetime | None:
         return window_until(self.conversation, self.line, self.now())
+
+    def close_chats(self) -> int | None:
+        """The one answer that changes something, in the portal: closing may be repeated like a look."""
+        with self.runtime.db.read() as session:
+            is_granted = scopes.has(session.get_one(Portal, self.run.portal_id), scopes.OPEN_CHANNELS)
+        return crm_chats.close(self.runtime, self.run.portal_id, self.run.document) if is_granted else None
 
     def contact(self, reference: str) -> Card:
         return contact_card(self.runtime, self.run.portal_id, reference)
@@ -77,6 +83,9 @@ class QuickDesk(RunDesk):
 
     #: (line, reference) → the templates that bear it, as the cache has them.
     known: Callable[[Line, str], list[TemplateInfo]]
+
+    def close_chats(self) -> int | None:
+        raise Elsewhere
 
     def contact(self, reference: str) -> Card:
         raise Elsewhere
