@@ -6,6 +6,7 @@ Bitrix24 docs: api-reference/imopenlines/imconnector, api-reference/imopenlines/
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from bx24.client import Client
@@ -202,15 +203,16 @@ def has_chat(client: Client, connector: str, line: int, phone: str, title: str) 
 
 @dataclass(frozen=True)
 class InChat:
-    """A message as a chat has it. connector_ids: our ids of it. at: ISO 8601, as the portal writes it."""
+    """A message as a chat has it. connector_ids: our ids of it. at: None if the portal writes no time."""
 
     id: int
     text: str
     connector_ids: tuple[str, ...]
+    at: datetime | None
 
 
-def latest(client: Client, chat_id: int, after: int = 0) -> list[InChat]:
-    """The latest messages of a chat, some hundreds at most. after: the number of one that is old enough. Raises Bx24Error."""
+def latest(client: Client, chat_id: int, since: datetime | None = None) -> list[InChat]:
+    """The latest messages of a chat, some hundreds at most. since: none from before that. Raises Bx24Error."""
     found: list[InChat] = []
     while len(found) < _PAGE * _PAGES:
         params: dict[str, Any] = {"DIALOG_ID": f"chat{chat_id}", "LIMIT": _PAGE}
@@ -218,15 +220,27 @@ def latest(client: Client, chat_id: int, after: int = 0) -> list[InChat]:
         rows = values(client.call("im.dialog.messages.get", params).mapping().get("messages"))
         page = [_in_chat(upper_map(row)) for row in rows]
         found += page
-        if len(page) < _PAGE or page[-1].id <= after:
+        if len(page) < _PAGE or _is_before(page[-1], since):
             break
-    return [message for message in found if message.id > after]
+    return [message for message in found if not _is_before(message, since)]
+
+
+def _is_before(message: InChat, since: datetime | None) -> bool:
+    return since is not None and message.at is not None and message.at < since
 
 
 def _in_chat(row: Mapping[str, Any]) -> InChat:
     ids = upper_map(row.get("PARAMS")).get("CONNECTOR_MID")
     known = tuple(map(text_of, values(ids) if isinstance(ids, list | Mapping) else [ids]))
-    return InChat(number(row.get("ID")), text_of(row.get("TEXT")), tuple(filter(None, known)))
+    return InChat(number(row.get("ID")), text_of(row.get("TEXT")), tuple(filter(None, known)), _time(row.get("DATE")))
+
+
+def _time(value: Any) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text_of(value))
+    except ValueError:
+        return None
+    return at if at.tzinfo is not None else None
 
 
 def add_system_line(client: Client, chat_id: int, text: str) -> int:

@@ -6,6 +6,7 @@ tick      an operator's message has left: its clock becomes a tick
 failed    an operator's message has failed: a line that only operators see
 note      any other line that only operators see
 check     the portal is asked whether the connector is still on
+on, off   the portal is told that it is
 
 All tasks of a client are one lane: the chat keeps their order.
 """
@@ -14,7 +15,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from messaging.runs.statuses import RANK
@@ -22,7 +23,7 @@ from messaging.runtime import Runtime
 from messaging.store import portal_tasks
 from messaging.store.changes import Changes
 from messaging.store.models import Line, Message, Reply
-from messaging.store.open_channels import OperatorMessage, OperatorState, open_line_of
+from messaging.store.open_channels import OpenLine, OperatorMessage, OperatorState, open_line_of
 from messaging.store.portal_tasks import PortalTask, TaskState
 from messaging.store.rows import MessageRow
 from messaging.store.states import MessageStatus, Origin
@@ -154,9 +155,41 @@ def ask_if_on(session: Session, runtime: Runtime, portal_id: int, open_line_id: 
     task = {
         "kind": KIND,
         "key": f"check {open_line_id} {cause}"[:80],
+        "lane": f"open line {open_line_id}",
         "payload": {"what": "check", "open_line": open_line_id},
     }
     portal_tasks.put(session, portal_id, runtime.clock(), [task])
+
+
+def switch(session: Session, runtime: Runtime, portal_id: int, open_line_id: int, *, is_on: bool) -> None:
+    """Tell the portal that our connector is on, or off, at this open line."""
+    now = runtime.clock()
+    task = {
+        "kind": KIND,
+        "key": f"{'on' if is_on else 'off'} {open_line_id} {now.timestamp():.0f}",
+        "lane": f"open line {open_line_id}",
+        "payload": {"what": "switch", "open_line": open_line_id, "is_on": is_on},
+    }
+    portal_tasks.put(session, portal_id, now, [task])
+
+
+def registered(session: Session, runtime: Runtime, portal_id: int) -> None:
+    """The connector was registered, perhaps anew: what is switched on here is to be on in the portal as well."""
+    for open_line in session.scalars(select(OpenLine).where(OpenLine.portal_id == portal_id)):
+        switch(session, runtime, portal_id, open_line.open_line_id, is_on=True)
+
+
+def line_removed(session: Session, runtime: Runtime, line: Line) -> None:
+    """A line is disconnected: no chat belongs to it any more, and what operators have queued will not leave."""
+    open_line = session.get(OpenLine, line.id)
+    if open_line is not None:
+        switch(session, runtime, line.portal_id, open_line.open_line_id, is_on=False)
+        session.delete(open_line)
+    waiting = (
+        (Message.line_id == line.id) & (Message.status == MessageStatus.QUEUED) & (Message.origin == Origin.OPERATOR)
+    )
+    dropped = update(Message).where(waiting).values(status=MessageStatus.DROPPED)
+    session.execute(dropped.execution_options(synchronize_session=False))
 
 
 # --- what became of an operator's message ---------------------------------------------------------------------------------

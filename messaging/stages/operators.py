@@ -146,7 +146,10 @@ class Operators:
             self._queue(session, row, result)
 
     def _refusal(self, session: Session, row: OperatorMessage, message: Mapping[str, Any]) -> Refused | None:
-        """Why this message must not leave now, by what the database knows; None: it may."""
+        """Why this message must not leave now, by what the database knows; None: it may.
+
+        Here the one question about consent belongs (messaging.policy.sending.may_send).
+        """
         line, now = session.get_one(Line, row.line_id), self.runtime.clock()
         if line.status != LineStatus.CONNECTED:
             return refused("line_not_connected")

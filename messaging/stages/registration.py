@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from bx24.client import Client
 from bx24.errors import AuthDead, Bx24Error, PortalInactive
 from bx24.registration import Report, bind_events, sync
+from messaging.conversations import chat_tasks
 from messaging.intake import portal_events
 from messaging.limits.backoff import backoff_s
 from messaging.portals import open_lines, scopes, tokens
@@ -140,6 +141,7 @@ class Registry:
             "failed": failed,
         }
         portal.registered_at = self.runtime.clock()
+        chat_tasks.registered(session, self.runtime, portal.id)
         self._again(portal, due, retry=bool(failed))
         log.info("robots registered", portal=portal.id, failed=len(failed), added=len(robots.added))
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -19,6 +19,9 @@ from messaging.store.open_channels import OperatorMessage, chat_of, open_line_of
 from messaging.store.portal_tasks import PortalTask, TaskState
 from messaging.store.states import Origin
 
+#: So many tasks before an unclear one its like are looked for.
+NEARBY = 2000
+
 
 @dataclass(frozen=True)
 class Need:
@@ -34,9 +37,10 @@ class Need:
     message: ClientMessage | None = None
     by_link: str = ""
     title: str = ""
-    #: Of notes: who is told if the chat is closed to us, and the lines with the same text that are known.
+    #: Of lines: who is told if the chat is closed to us; the numbers of the lines that are known; when it was asked for.
     user_id: int | None = None
     known: frozenset[int] = frozenset()
+    since: datetime | None = None
     #: Of `tick`.
     written: Written | None = None
     ids: tuple[str, ...] = ()
@@ -65,6 +69,9 @@ class Loading:
                 return self._client_message(task, common)
             case "check":
                 return Need("check", **common, open_line_id=int(payload["open_line"]))
+            case "switch":
+                word = "on" if payload["is_on"] else "off"
+                return Need(word, **common, open_line_id=int(payload["open_line"]))
             case "tick":
                 return self._tick(task, payload, common)
             case "mirror" | "failed" | "unclear":
@@ -123,18 +130,25 @@ class Loading:
         chat_id = payload.get("chat_id") or self._chat(task)
         if not text or (chat_id is None and task.conversation_id not in self._begun):
             return None
-        same_lane = (PortalTask.portal_id == task.portal_id) & (PortalTask.lane == task.lane)
-        results = select(PortalTask.result).where(same_lane, PortalTask.state == TaskState.DONE, PortalTask.lane != "")
-        known = [result["id"] for result in self.session.scalars(results) if result and "id" in result]
-        is_checked = task.state == TaskState.UNCLEAR
         return Need(
             "line",
             **common,
             chat_id=chat_id,
             text=text,
             user_id=payload.get("user_id"),
-            known=frozenset(known) if is_checked else frozenset(),
+            since=task.created_at,
+            known=self._known_lines(task) if task.state == TaskState.UNCLEAR else frozenset(),
         )
+
+    def _known_lines(self, task: PortalTask) -> frozenset[int]:
+        """The numbers of the lines that tasks of the same lane have made, as far as they are not much older."""
+        others = select(PortalTask.result).where(
+            PortalTask.id >= task.id - NEARBY,
+            PortalTask.portal_id == task.portal_id,
+            PortalTask.lane == task.lane,
+            PortalTask.state == TaskState.DONE,
+        )
+        return frozenset(int(result["id"]) for result in self.session.scalars(others) if result and "id" in result)
 
     def _chat(self, task: PortalTask) -> int | None:
         conversation = self.session.get(Conversation, task.conversation_id) if task.conversation_id else None

@@ -38,6 +38,8 @@ FILES_PATIENCE_S = 300.0
 BATCH_S = 120.0
 #: The portal may still be at work on a call whose answer did not come.
 LOOK_AFTER_S = 20.0
+#: How far the portal's clock may be behind ours.
+SKEW = timedelta(minutes=2)
 #: An open line that is switched off may be switched on again.
 LINE_OFF_AGAIN_S = 300.0
 log = structlog.get_logger(__name__)
@@ -197,6 +199,9 @@ class Writing:
         need: Need = job.needs
         if need.what == "check":
             return Done({"works": open_lines.works(self.client, CONNECTOR, need.open_line_id)})
+        if need.what in ("on", "off"):
+            open_lines.switch(self.client, CONNECTOR, need.open_line_id, is_on=need.what == "on")
+            return Done()
         if need.what == "tick":
             assert need.written is not None
             open_channels.confirm(self.client, CONNECTOR, need.open_line_id, need.written, need.ids, need.at)
@@ -218,8 +223,8 @@ class Writing:
 
     def _same_line(self, chat_id: int, need: Need) -> int | None:
         """A line with this text of which we know nothing: it is the one whose answer did not come."""
-        oldest = max(need.known, default=0)
-        for message in open_channels.latest(self.client, chat_id, after=oldest):
+        since = need.since - SKEW if need.since is not None else None
+        for message in open_channels.latest(self.client, chat_id, since):
             if message.text.endswith(need.text) and message.id not in need.known:
                 return message.id
         return None
