@@ -69,13 +69,33 @@ def file_is_settled(session: Session, runtime: Runtime, reply: Reply) -> None:
 
 def mirrored(changes: Changes, runtime: Runtime, message: MessageRow) -> None:
     """What is sent in another way than through the chat is shown there, if the client has one. An observer of statuses."""
+    session = changes.session
+    if message.status == MessageStatus.FAILED and message.origin != Origin.OPERATOR:
+        _tell_failure(session, runtime, message)
     if message.status not in _LEFT:
         return
-    session = changes.session
     if message.origin == Origin.OPERATOR and not _is_from_panel(session, message.id):
         return  # it stands in the chat already
     if open_line_of(session, message.line_id) is not None:
         put_mirrors(session, runtime, message.portal_id, message.conversation_id, [message.id])
+
+
+def _tell_failure(session: Session, runtime: Runtime, message: MessageRow) -> None:
+    """An automatic message that the chat shows, or is about to show, has failed after all: the chat says so."""
+    if open_line_of(session, message.line_id) is None:
+        return
+    shown = (PortalTask.portal_id == message.portal_id) & (PortalTask.key == f"mirror {message.id}")
+    if session.scalar(select(PortalTask.id).where(shown)) is None:
+        return
+    task = {
+        "kind": KIND,
+        "key": f"failed {message.id}",
+        "lane": lane(message.conversation_id),
+        "message_id": message.id,
+        "conversation_id": message.conversation_id,
+        "payload": {"what": "failed"},
+    }
+    portal_tasks.put(session, message.portal_id, runtime.clock(), [task])
 
 
 def _is_from_panel(session: Session, message_id: int) -> bool:

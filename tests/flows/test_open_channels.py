@@ -62,6 +62,18 @@ def test_what_robots_send_is_shown_as_automatic_and_makes_no_chat(chats: Chats) 
     assert chats.chat()["sessions"][0]["triggers"].count("OPENLINE_MSG") <= 1
 
 
+def test_an_automatic_message_that_fails_later_is_told_behind_it(chats: Chats) -> None:
+    world = chats.world
+    world.client_replies(OLGA, "Привет")
+    world.advance_clock(2)
+    world.set_gupshup_faults(not_on_whatsapp=[OLGA], failed_shape="async")
+    world.robots_start(text_robot(OLGA, words="Заказ готов"))
+    world.advance_clock(10)
+    shown, failed = chats.notes()
+    assert shown == "Отправлено автоматически (робот):\nЗаказ готов"
+    assert failed.startswith("Клиент не получил сообщение «Заказ готов».")
+
+
 def test_an_operator_answers_with_text_and_files(chats: Chats) -> None:
     world = chats.world
     world.client_replies(OLGA, "Пришлите договор")

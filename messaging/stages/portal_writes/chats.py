@@ -41,7 +41,7 @@ LOOK_AFTER_S = 20.0
 #: How far the portal's clock may be behind ours.
 SKEW = timedelta(minutes=2)
 #: An open line that is switched off may be switched on again.
-LINE_OFF_AGAIN_S = 300.0
+LINE_OFF_AGAIN_S = 1200.0
 log = structlog.get_logger(__name__)
 
 
