@@ -111,8 +111,8 @@ def dialog(client: Client, dialog_id: str) -> Dialog:
     given = upper_map(client.call("imopenlines.dialog.get", {"DIALOG_ID": dialog_id}).mapping())
     parts = [*text_of(given.get("ENTITY_ID")).split("|"), "", "", ""]
     words = text_of(given.get("ENTITY_DATA_2")).split("|")
-    items = {kind.lower(): number(number) for kind, number in zip(words[::2], words[1::2], strict=False)}
-    bound = {kind: number for kind, number in items.items() if number}
+    items = {kind.lower(): number(item) for kind, item in zip(words[::2], words[1::2], strict=False)}
+    bound = {kind: item for kind, item in items.items() if item}
     return Dialog(number(given.get("ID")), parts[0].lower(), number(parts[1]), parts[2], bound)
 
 
