@@ -16,8 +16,8 @@ class CloseChats(Action):
     name = "close_chats"
     title = Text("WhatsApp: close the client's chats", "WhatsApp: закрыть чаты с клиентом")
     description = Text(
-        "Finishes the open WhatsApp dialogs of the item in Open Channels. The open line may then send its closing text",
-        "Завершает открытые диалоги WhatsApp по элементу в открытых линиях. Линия может отправить текст о закрытии",
+        "Finishes the open WhatsApp dialogs of the item in Open Channels and tells how many there were",
+        "Завершает открытые диалоги WhatsApp по элементу в открытых линиях и сообщает, сколько их было",
     )
     Content = Nothing
     Ending = Nothing

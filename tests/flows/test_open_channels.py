@@ -250,9 +250,9 @@ def test_a_robot_closes_the_chats_of_its_item(chats: Chats) -> None:
     world.advance_clock(2)
     with world.bx.lock:
         next(iter(world.portal.chats.by_id.values())).crm["DEAL"] = 1
-    assert returned(world.robot_runs("robot.close_chats"))["closed"] == 1
+    assert returned(world.robot_runs("robot.close_chats"))["closed"] == "1"
     assert not chats.chat()["sessions"][0]["open"]
-    assert returned(world.robot_runs("robot.close_chats"))["closed"] == 0
+    assert returned(world.robot_runs("robot.close_chats"))["closed"] == "0"
     world.client_replies(OLGA, "Ещё вопрос")
     world.advance_clock(2)
     assert len(chats.chat()["sessions"]) == 2
