@@ -12,6 +12,8 @@ from bx24.emulator.pages import (
     authorize,
     board,
     chat_files,
+    chats,
+    contact_center,
     downloads,
     layout,
     robot_designer,
@@ -34,6 +36,8 @@ PAGES = (
     authorize,
     downloads,
     chat_files,
+    chats,
+    contact_center,
 )
 
 
@@ -45,18 +49,7 @@ def create_portal_app(portal: Portal, portals: Portals) -> Flask:
     app.before_request(read_body)
     dispatch.register(app, portal)
     control_api.register(app, portal, portals)
-    for page in (
-        layout,
-        board,
-        workflow_log,
-        app_frame,
-        robot_designer,
-        robot_panel,
-        switches,
-        authorize,
-        downloads,
-        chat_files,
-    ):
+    for page in PAGES:
         page.register(app, portal)
 
     @app.after_request

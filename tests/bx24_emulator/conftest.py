@@ -69,15 +69,33 @@ class Inbox:
         return self.received[-1]
 
 
+@dataclass
+class Web:
+    """What the portal can download, by address: (status, content type, body). Other addresses do not answer."""
+
+    files: dict[str, tuple[int, str, bytes]] = field(default_factory=dict)
+    asked: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+
+    def __call__(self, url: str, headers: dict[str, str]) -> tuple[int, str, bytes]:
+        self.asked.append((url, headers))
+        if url not in self.files:
+            raise ConnectionError(url)
+        return self.files[url]
+
+
 class PortalDriver:
     """Drives a portal and its auth server over WSGI, as the app, a browser and the control API would."""
 
     def __init__(self, **options: Any) -> None:
         self.now = 1_790_000_000.0
         self.inbox = Inbox()
+        self.web = Web()
+        self.pauses: list[float] = []
         self.emulator: Emulator = create_emulator(
             lambda: self.now,
             self.inbox,
+            fetch=self.web,
+            pause=self.pauses.append,
             portal_url=PORTAL,
             auth_url=AUTH,
             client_id="local.test",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bx24.emulator.formats.chat_texts import CHAT_TEXTS
+
 TEXTS: dict[str, tuple[str, str]] = {
     "practice": ("Учебный портал · не настоящий Битрикс24", "Practice portal, not Bitrix24"),
     "board": ("Сделки", "Deals"),
@@ -153,20 +155,12 @@ TEXTS: dict[str, tuple[str, str]] = {
     "effect_locked": ("процесс был занят", "the workflow was locked"),
     "effect_finished": ("процесс уже завершён", "the workflow has ended"),
     "effect_not_waiting": ("этот шаг уже не ждёт", "the step no longer waits"),
-    "chat_started": ("Начат новый диалог №{number}", "Dialog No. {number} has begun"),
-    "chat_answered": ("{name} отвечает на обращение", "{name} has taken the dialog"),
-    "chat_closed_by": ("{name} завершает работу с диалогом", "{name} closed the dialog"),
-    "chat_finished": ("Диалог завершён", "The dialog is closed"),
-    "chat_vote_like": ("Клиент поставил хорошую оценку", "The client gave a good rating"),
-    "chat_vote_dislike": ("Клиент поставил плохую оценку", "The client gave a bad rating"),
-    "chat_guest": ("Гость", "Guest"),
-    "chat_big_file": ("[Файл слишком большой и не был получен] ", "[The file is too large and was not received] "),
-    "chat_original": ("Ссылка на исходный пост: {link}", "Link to the original post: {link}"),
     "stage_NEW": ("Новая", "New"),
     "stage_PREPARATION": ("Замер", "Measuring"),
     "stage_EXECUTING": ("В работе", "In progress"),
     "stage_WON": ("Сделка успешна", "Won"),
     "stage_LOSE": ("Сделка провалена", "Lost"),
+    **CHAT_TEXTS,
 }
 
 

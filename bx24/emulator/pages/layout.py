@@ -9,6 +9,7 @@ from flask import Flask, Response, request
 
 from bx24.emulator.formats.texts import text_of
 from bx24.emulator.state.portal import Portal
+from bx24.emulator.state.records import PlacementBinding, localized
 
 CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -55,3 +56,9 @@ def viewer(portal: Portal) -> int:
     """The id of the user who looks at the page: `?user=2` is an ordinary employee."""
     given = request.args.get("user", "")
     return int(given) if given.isdigit() else portal.viewer_id
+
+
+def title_of(portal: Portal, row: PlacementBinding, lang: str) -> str:
+    """The title of a placement in a language, else its own, else the app's."""
+    titles = {str(code).upper(): texts.get("TITLE") for code, texts in row.lang_all.items() if isinstance(texts, dict)}
+    return localized(titles, lang) or row.title or portal.installation.title

@@ -84,8 +84,8 @@ def _each_known(call: Call, act: Callable[[ChatMessage, dict[str, Any]], None]) 
 def _chat(call: Call, connector: str, line: int, given: dict[str, Any]) -> Chat | None:
     user = given.get("user")
     external_id = str(user.get("id") or "") if isinstance(user, dict) else ""
-    client = call.portal.chats.client(connector, external_id).id if external_id else 0
-    return call.portal.chats.find(connector, line, str(given["chat"].get("id") or ""), client)
+    client = call.portal.chats.client(connector, external_id)
+    return call.portal.chats.find(connector, line, str(given["chat"].get("id") or ""), client) if client else None
 
 
 @rest("imconnector.send.status.delivery", SCOPE)

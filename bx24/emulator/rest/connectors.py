@@ -153,9 +153,9 @@ def chat_name_set(call: Call) -> dict[str, Any]:
     if php.is_empty(params.get("USER_ID")) and not group:
         raise argument("USER_ID")
     check_provider(call.portal, connector, line)
-    client = call.portal.chats.client(connector, str(params["USER_ID"])) if not group else None
-    chat = call.portal.chats.find(connector, line, str(params["CHAT_ID"]), client.id if client else 0)
-    if chat is None:
+    client = call.portal.chats.client(connector, str(params.get("USER_ID")))
+    chat = call.portal.chats.find(connector, line, str(params["CHAT_ID"]), None if group else client)
+    if chat is None or not (group or client):
         raise RestError("CHAT_RENAMING_FAILED", "The chat could not be renamed")
     chat.title = str(params["NAME"])
     return {"SUCCESS": True, "DATA": []}

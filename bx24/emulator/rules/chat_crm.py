@@ -63,13 +63,19 @@ def _with_related(portal: Portal, key: str, item: dict[str, Any]) -> dict[str, i
 
 def _create(portal: Portal, client: ClientUser, line: OpenLine) -> dict[str, int]:
     phones = [client.phone] if client.phone else []
-    fields = {"name": client.name, "lastName": client.last_name, "phones": phones}
+    fields: dict[str, Any] = {"name": client.name, "lastName": client.last_name, "phones": phones}
     title = f"{client.full_name} - {line.name}"
     if line.settings.get("CRM_CREATE") == "lead":
         return {"LEAD": portal.crm.add(crm.LEAD, title=title, stageId="NEW", sourceId="OPENLINE", **fields)["id"]}
     if line.settings.get("CRM_CREATE") == "deal":
         contact = portal.crm.add(crm.CONTACT, sourceId="OPENLINE", **fields)["id"]
-        deal = {"stageId": "NEW", "categoryId": 0, "opportunity": 0, "currencyId": "RUB", "contactId": contact}
+        deal: dict[str, Any] = {
+            "stageId": "NEW",
+            "categoryId": 0,
+            "opportunity": 0,
+            "currencyId": "RUB",
+            "contactId": contact,
+        }
         return {"CONTACT": contact, "DEAL": portal.crm.add(crm.DEAL, title=title, sourceId="OPENLINE", **deal)["id"]}
     return {}
 

@@ -44,7 +44,7 @@ def put(
         files or [],
         style=style,
     )
-    chat.messages.append(message)
+    portal.chats.add_message(chat, message)
     return message
 
 

@@ -72,6 +72,9 @@ def _received(portal: Portal, connector: str, line: int, given: dict[str, Any], 
     text = _full_text(portal, message)
     if not text and not files:
         raise Refused(REQUIRED)
+    if not portal.open_lines.works(connector, line):
+        # Somebody switched it off while the files were being downloaded.
+        raise Refused(NOT_ADDED)
     chat = _chat(portal, connector, line, client, given["chat"])
     answer = {
         "user": str(client.id),
@@ -97,7 +100,7 @@ def _client(portal: Portal, connector: str, given: Any) -> ClientUser:
     external_id = _text(given, "id")
     if not external_id:
         raise Refused(NO_USER)
-    client = portal.chats.client(connector, external_id)
+    client = portal.chats.add_client(connector, external_id)
     block = {key: value for key, value in given.items() if key != "skip_phone_validate"}
     fingerprint = hashlib.sha256(json.dumps(block, sort_keys=True).encode()).hexdigest()
     if client.fingerprint == fingerprint:
@@ -129,13 +132,13 @@ def _chat(portal: Portal, connector: str, line: int, client: ClientUser, given: 
     """The client's chat; a new one, if there is none."""
     external_id = _text(given, "id")
     group = portal.open_lines.connectors[connector].has("CHAT_GROUP")
-    found = portal.chats.find(connector, line, external_id, 0 if group else client.id)
+    found = portal.chats.find(connector, line, external_id, None if group else client)
     if found:
         return found
     title = f"{_text(given, 'name') if group else client.full_name} - {portal.open_lines.lines[line].name}"
     chat = Chat(portal.new_id(), connector, line, external_id, client.id, title, portal.clock())
     chat.description = _chat_shown(portal, given).get("description", "")
-    portal.chats.by_id[chat.id] = chat
+    portal.chats.add(chat)
     return chat
 
 

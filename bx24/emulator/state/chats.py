@@ -172,7 +172,7 @@ class Chat:
 
 
 class Chats:
-    """Chats by id, clients by id, files by id."""
+    """Chats by id, clients by id, files by id; messages and chats are found without a search."""
 
     def __init__(self) -> None:
         self.by_id: dict[int, Chat] = {}
@@ -180,22 +180,34 @@ class Chats:
         self.files: dict[int, ChatFile] = {}
         self.busy: set[tuple[str, int, str]] = set()
         """Dialogs in which a call is at work, by (connector, line, id of the chat outside)."""
+        self._messages: dict[int, tuple[Chat, ChatMessage]] = {}
+        self._chats: dict[tuple[str, int, str], list[Chat]] = {}
+        self._clients: dict[tuple[str, str], ClientUser] = {}
 
-    def client(self, connector: str, external_id: str) -> ClientUser:
+    def add(self, chat: Chat) -> None:
+        self.by_id[chat.id] = chat
+        self._chats.setdefault((chat.connector, chat.line, chat.external_id), []).append(chat)
+
+    def add_message(self, chat: Chat, message: ChatMessage) -> None:
+        chat.messages.append(message)
+        self._messages[message.id] = chat, message
+
+    def add_client(self, connector: str, external_id: str) -> ClientUser:
         """The client with this id outside; a new one, if there is none."""
-        for known in self.clients.values():
-            if (known.connector, known.external_id) == (connector, external_id):
-                return known
-        number = max(self.clients, default=FIRST_CLIENT_ID) + 1
-        return self.clients.setdefault(number, ClientUser(number, connector, external_id))
+        known = self.client(connector, external_id)
+        if known:
+            return known
+        client = ClientUser(FIRST_CLIENT_ID + len(self.clients) + 1, connector, external_id)
+        self.clients[client.id] = self._clients[connector, external_id] = client
+        return client
 
-    def find(self, connector: str, line: int, external_id: str, client_id: int = 0) -> Chat | None:
-        """The chat with this id outside; of this client, if it is given."""
-        for chat in self.by_id.values():
-            if (chat.connector, chat.line, chat.external_id) == (connector, line, external_id) and client_id in (
-                0,
-                chat.client_id,
-            ):
+    def client(self, connector: str, external_id: str) -> ClientUser | None:
+        return self._clients.get((connector, external_id))
+
+    def find(self, connector: str, line: int, external_id: str, client: ClientUser | None) -> Chat | None:
+        """The chat with this id outside; of this client, if one is given."""
+        for chat in self._chats.get((connector, line, external_id), []):
+            if client is None or chat.client_id == client.id:
                 return chat
         return None
 
@@ -214,8 +226,4 @@ class Chats:
         return [chat for chat in self.by_id.values() if chat.crm.get(key) == item_id]
 
     def message(self, message_id: int) -> tuple[Chat, ChatMessage] | None:
-        for chat in self.by_id.values():
-            for message in chat.messages:
-                if message.id == message_id:
-                    return chat, message
-        return None
+        return self._messages.get(message_id)

@@ -31,7 +31,7 @@ class Cloud:
         self.clock = clock
         self.post = post
         self.fetch = fetch
-        self._pause = pause
+        self.wait = pause
         self.client_id = client_id or f"local.{secrets.token_hex(7)}.{secrets.randbelow(10**8):08d}"
         self.client_secret = client_secret or secrets.token_urlsafe(36)
         self.auth_url = auth_url.rstrip("/")
@@ -54,7 +54,7 @@ class Cloud:
         """Wait without the lock, which the caller holds."""
         if seconds > 0:
             with self.unlocked():
-                self._pause(seconds)
+                self.wait(seconds)
 
     @property
     def server_endpoint(self) -> str:

@@ -6,12 +6,13 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 SLOW_FRAME_S = 3.0
+LATE_S = 2.0
 FREE_PLAN = "project"
 
 
 @dataclass
 class Faults:
-    """A number n spoils the next n requests. Booleans, lists, maps and `delay_s` stay until they are changed."""
+    """A number n spoils the next n requests or events. Booleans, lists, maps and `delay_s` stay until they are changed."""
 
     limiter: bool = True
     """The limit of 2 requests a second, 50 at once."""
@@ -43,6 +44,10 @@ class Faults:
     """The connection is closed before the portal has done anything."""
     drop_after: int = 0
     """The portal does what was asked; then the connection is closed without an answer."""
+    late_events: int = 0
+    """Events that reach the app LATE_S after others, which were raised later."""
+    repeated_events: int = 0
+    """Events that reach the app twice, as with two bindings whose addresses differ only in spelling."""
     event_send_lost: int = 0
     """`bizproc.event.send` answers true and nothing happens."""
     oauth_502: int = 0

@@ -10,7 +10,7 @@ from typing import Any
 from bx24.emulator.formats.addresses import host_of
 from bx24.emulator.state.chats import Chats
 from bx24.emulator.state.cloud import Cloud
-from bx24.emulator.state.faults import Faults
+from bx24.emulator.state.faults import LATE_S, Faults
 from bx24.emulator.state.open_lines import OpenLines
 from bx24.emulator.state.rate_limits import OperatingTime, RequestLimit
 from bx24.emulator.state.records import (
@@ -173,7 +173,9 @@ class Portal:
                 "ts": int(self.clock()),
                 "auth": self.event_auth(token_owner, with_refresh=with_refresh),
             }
-            self.cloud.queue.send(binding.handler, form, delay_s=self.faults.delay_s, label=f"event {event}")
+            delay_s = self.faults.delay_s + (LATE_S if self.faults.take("late_events") else 0)
+            for _ in range(2 if self.faults.take("repeated_events") else 1):
+                self.cloud.queue.send(binding.handler, form, delay_s=delay_s, label=f"event {event}")
         return len(bound)
 
     def drop_app_objects(self) -> None:
