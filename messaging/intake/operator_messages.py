@@ -5,7 +5,7 @@ unless it is too long for that, or the file is a sound, which has none.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -22,6 +22,8 @@ from messaging.store.models import Conversation, Portal, Run, shard_of
 from messaging.store.open_channels import CONNECTOR, OpenLine, OperatorMessage, OperatorState, keep_chat
 from messaging.store.sql import insert_missing
 
+#: Messages written one right after the other may come in the wrong order: so long they wait for each other.
+SETTLE = timedelta(seconds=1)
 #: Files of one message that are sent on.
 MOST_FILES = 30
 log = structlog.get_logger(__name__)
@@ -94,7 +96,7 @@ def _rows(
             "content": {"text": text, "file": _file(file)},
             "state": OperatorState.STORED,
             "created_at": now,
-            "due_at": now,
+            "due_at": now + SETTLE,
             "tries": 0,
         }
 

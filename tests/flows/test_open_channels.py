@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import requests
 
 from messaging.portals import open_lines
 from tests.flows.chats import Chats
@@ -187,15 +188,35 @@ def test_twenty_repeats_of_every_event_with_the_worker_dying_between(chats: Chat
     assert not {one["id"]: one for one in chats.chat()["messages"]}[number]["sending"]
 
 
-def record_posts(world: World) -> tuple[list[Any], list[Any]]:
-    """What both vendors post to us from now on."""
+def test_events_that_overtake_each_other_are_put_in_order(chats: Chats) -> None:
+    world = chats.world
+    world.client_replies(OLGA, "Здравствуйте")
+    world.advance_clock(2)
+    _, events = record_posts(world, is_cut=True)
+    for text in ("раз", "два", "три"):
+        chats.write(text)
+    world.bx.deliver_due()
+    world.now += timedelta(milliseconds=100)
+    world.bx.deliver_due()
+    world.net.broken.clear()
+    assert len(events) == 3
+    for path, headers, body in reversed(events):
+        assert world.app.post(path, data=body, headers=headers, base_url=APP).status_code == 200
+    world.advance_clock(8)
+    assert [sent.message["text"].split("\n")[1] for sent in world.sent] == ["раз", "два", "три"]
+
+
+def record_posts(world: World, *, is_cut: bool = False) -> tuple[list[Any], list[Any]]:
+    """What both vendors post to us from now on. is_cut: it does not come to us."""
     webhooks: list[Any] = []
     events: list[Any] = []
 
-    def keep(request: Any) -> None:
+    def keep(request: Any) -> Exception | None:
         path = request.url.removeprefix(APP)
         kept = (path, {"Content-Type": request.headers.get("Content-Type", "")}, request.body)
-        (events if path.startswith("/bx24/") else webhooks).append(kept) if request.method == "POST" else None
+        if request.method == "POST":
+            (events if path.startswith("/bx24/") else webhooks).append(kept)
+        return requests.exceptions.ConnectionError("cut") if is_cut else None
 
     world.net.broken["waba.example"] = keep
     return webhooks, events
