@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from activities import phones
 from activities.base import Card, Shared
 from activities.errors import refused
-from activities.send_template import Call, compose, unsupported
+from activities.send_template import Call, Wording, compose, unsupported
 from bx24.i18n import Text
 from gupshup.templates import TemplateInfo
 from messaging.conversations import lookup
@@ -34,6 +34,12 @@ _GREETING = re.compile(
     r"(?:здравствуйте|добр\w+ (?:день|утро|вечер)|привет|уважаем\w+|hello|hi|dear|good (?:morning|day))"
     r"[ ,!]{1,3}\{\{ ?(\w+) ?\}\}",
     re.IGNORECASE,
+)
+_WORDING = Wording(
+    params=Text("Variables", "Переменные"),
+    button_params=Text("Buttons", "Кнопки"),
+    header=Text("File of the header", "Файл заголовка"),
+    remedy=Text("Fill it in.", "Заполните её."),
 )
 log = structlog.get_logger(__name__)
 
@@ -94,7 +100,7 @@ def send(runtime: Runtime, chat: Chat, chat_id: int, filled: Filled, user_id: in
     Raises Refused, InvalidMessage, GupshupError, Bx24Error.
     """
     desk = HandDesk(runtime, chat)
-    call = Call(filled.template_id, "", filled.params, filled.header, filled.button_params)
+    call = Call(filled.template_id, "", filled.params, filled.header, filled.button_params, wording=_WORDING)
     message, choices = compose(call, desk)
     info = desk.used
     columns = {
