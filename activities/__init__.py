@@ -8,6 +8,7 @@ from marshmallow import fields
 
 from activities.base import Action
 from activities.check_window import CheckWindow
+from activities.close_chats import CloseChats
 from activities.opt_out import OptOut
 from activities.send_buttons import SendButtons
 from activities.send_contact import SendContact
@@ -32,6 +33,7 @@ _ALL: tuple[Action, ...] = (
     WaitReply(),
     WaitDelivery(),
     CheckWindow(),
+    CloseChats(),
     OptOut(),
 )
 ACTIONS: dict[str, Action] = {action.name: action for action in _ALL}
@@ -68,5 +70,7 @@ class Person(Properties):
     )
 
 
+#: What makes sense for an item of the CRM only, and is no activity.
+ROBOTS_ONLY = ("close_chats",)
 #: The order in which activities are registered and shown.
-ACTIVITIES: dict[str, Action] = ACTIONS
+ACTIVITIES: dict[str, Action] = {name: action for name, action in ACTIONS.items() if name not in ROBOTS_ONLY}

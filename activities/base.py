@@ -108,6 +108,9 @@ class Desk(Protocol):
     def now(self) -> datetime:
         """The time by the injected clock."""
 
+    def close_chats(self) -> int | None:
+        """Close the item's open dialogs of our connector; how many there were. None: the portal has not granted that."""
+
     def contact(self, reference: str) -> Card:
         """A CRM contact by its id. Raises Refused contact_not_found."""
 

@@ -138,6 +138,8 @@ class RunCall:
 class EventCall:
     """ONAPPINSTALL, ONAPPUNINSTALL, … and every bound event. event: upper case. data: strings, nested as sent.
 
+    word: `data` of the few events where it is one word and no map.
+
     Tokens are often absent; for ONAPPUNINSTALL `application_token` is the only proof there is.
     """
 
@@ -145,6 +147,7 @@ class EventCall:
     data: dict[str, Any] = field(repr=False)
     ts: int | None
     auth: Auth
+    word: str = ""
 
     @classmethod
     def parse(cls, form: Mapping[str, Any]) -> Self:
@@ -154,6 +157,7 @@ class EventCall:
             data=_map(form, "data"),
             ts=_number(form, "ts"),
             auth=Auth.parse(_map(form, "auth")),
+            word=_text(form, "data"),
         )
 
 

@@ -57,5 +57,6 @@ ROBOTS: dict[str, tuple[Action, Text]] = {
             Text("WhatsApp: is the client's 24-hour window open?", "WhatsApp: окно 24 часа с клиентом открыто?"),
         ),
         ("opt_out", Text("WhatsApp: stop or allow messages to the client", "WhatsApp: отказ клиента от сообщений")),
+        ("close_chats", Text("WhatsApp: close the client's chats", "WhatsApp: закрыть чаты с клиентом")),
     )
 }

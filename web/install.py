@@ -13,7 +13,8 @@ from messaging.portals import portals
 from messaging.store.models import Portal, shard_of
 from web.context import empty, form, refuse, runtime
 from web.frames import OpenedFrame, Viewer, opens_frame, page, portal_of, refused, require_frame
-from web.pages import messages, start
+from web.pages import messages, panel, start
+from web.pages.lines import channel
 
 blueprint = Blueprint("bx24", __name__, url_prefix="/bx24")
 log = structlog.get_logger(__name__)
@@ -21,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 @blueprint.get("/install")
 @blueprint.get("/app")
+@blueprint.get("/connector")
+@blueprint.get("/panel")
 def outside() -> Response:
     """A reload inside the frame, or the address opened outside Bitrix24: there is no user to show anything to."""
     return refused("open_inside", request.args.get("LANG", ""), 200)
@@ -76,6 +79,20 @@ def _story(frame: OpenedFrame) -> str:
         return str(frame.call.options.get("story") or "")
     except PayloadError:
         return ""  # options that nobody needs here
+
+
+@blueprint.post("/connector")
+@opens_frame
+def connector(frame: OpenedFrame) -> Response:
+    """Our settings of an open line, opened from the portal's contact centre."""
+    return channel.opened(frame)
+
+
+@blueprint.post("/panel")
+@opens_frame
+def beside_chat(frame: OpenedFrame) -> Response:
+    """The panel below the input field of a chat."""
+    return panel.opened(frame)
 
 
 @blueprint.post("/events")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from activities import ACTIONS
+from activities import ACTIONS, ACTIVITIES
 from activities.base import Action, SendAction, Until
 from activities.send_template import SendTemplate
 from bx24.i18n import Text
@@ -47,6 +47,10 @@ def _own(action: Action, lang: str) -> list[dict[str, Any]]:
 WITH_FIELDS = tuple(name for name in ROBOTS if _own(ACTIONS[name], "en"))
 
 
+def _activity(action: Action, lang: str) -> str:
+    return action.title.to(lang) if action.name in ACTIVITIES else "—"
+
+
 def overview(lang: str) -> str:
     """Every action with its names on both sides, and whether WhatsApp's window must be open."""
     columns = heads(
@@ -58,7 +62,7 @@ def overview(lang: str) -> str:
         Text("24-hour window", "Окно 24 часа"),
     )
     rows = [
-        (code(name), title.to(lang), action.title.to(lang), action.description.to(lang), _window(action).to(lang))
+        (code(name), title.to(lang), _activity(action, lang), action.description.to(lang), _window(action).to(lang))
         for name, (action, title) in ROBOTS.items()
     ]
     return table(columns, rows)

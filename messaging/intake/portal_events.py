@@ -7,8 +7,10 @@ an event (reference bitrix24-2.md 11).
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from bx24 import open_channels
 from bx24.payloads import EventCall
-from messaging.intake import timeline_clicks
+from messaging.intake import operator_messages, timeline_clicks
+from messaging.portals import scopes
 from messaging.runs import crm_tasks
 from messaging.runtime import Runtime
 from messaging.store.models import Portal
@@ -26,7 +28,12 @@ class Bound:
 
 
 #: By the event's name in upper case.
-EVENTS: dict[str, Bound] = {timeline_clicks.EVENT: Bound(crm_tasks.CRM, timeline_clicks.clicked)}
+EVENTS: dict[str, Bound] = {
+    timeline_clicks.EVENT: Bound(crm_tasks.CRM, timeline_clicks.clicked),
+    open_channels.MESSAGE_ADDED: Bound(scopes.OPEN_CHANNELS, operator_messages.written),
+    open_channels.STATUS_DELETED: Bound(scopes.OPEN_CHANNELS, operator_messages.switched_off),
+    open_channels.LINE_DELETED: Bound(scopes.OPEN_CHANNELS, operator_messages.switched_off),
+}
 
 
 def wanted(granted: Collection[str]) -> list[str]:

@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from gupshup.client import Account
+from messaging.conversations import chat_tasks
 from messaging.lines import circuit_breaker
 from messaging.portals import portals
 from messaging.queue.group_commit import CachedLine
@@ -158,6 +159,7 @@ def _removed(session: Session, runtime: Runtime, line_id: int) -> int:
     # The index of open runs begins with the shard, so the condition names it.
     mine = (Run.shard == shard_of(line.portal_id)) & (Run.line_id == line_id)
     ended = outcomes.end_all(session, runtime, mine, "line_not_connected")
+    chat_tasks.line_removed(session, runtime, line)
     portal = line.portal
     if portal.default_line_id == line.id:
         remaining = [other.id for other in portal.lines if other.status == LineStatus.CONNECTED and other.id != line.id]

@@ -40,6 +40,7 @@ from messaging.store.models import (
     shard_of,
 )
 from messaging.store.observations import Observation
+from messaging.store.open_channels import ClientChat, OpenLine, OperatorMessage
 from messaging.store.opt_outs import OptOut
 from messaging.store.portal_tasks import PortalTask
 from messaging.store.tallies import HourTally, Tally
@@ -349,7 +350,7 @@ def _wipe(session: Session, portal: Portal) -> None:
     for model in (Reply, Message, InboundEvent, Template, Tally, HourTally):
         session.execute(delete(model).where(model.line_id.in_(lines)))
     session.execute(delete(Run).where(Run.portal_id == portal.id))
-    for table in (Observation, OptOut, PortalTask):
+    for table in (Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine):
         session.execute(delete(table).where(table.portal_id == portal.id))
     session.execute(delete(Conversation).where(Conversation.line_id.in_(lines)))
     session.execute(delete(Line).where(Line.portal_id == portal.id))

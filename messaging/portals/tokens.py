@@ -30,6 +30,8 @@ from messaging.system.counters import POINT
 from messaging.system.public_http import within
 
 LOCK_S = 90
+#: To reach a portal that is given much time for its answer.
+CONNECT_S = 5.0
 #: The token is good, its user is not: dismissed, or without access to the app.
 USER_GONE = ("authorization_error", "user_access_error")
 EARLY = timedelta(seconds=60)
@@ -162,13 +164,21 @@ def put_pair(portal: Portal, access: str, refresh: str, expires_at: datetime, us
 
 
 class PortalClient(Client):
-    """The REST door of one portal. It notices when the token's user has left: then another user's pair is awaited."""
+    """The REST door of one portal. It notices when the token's user has left: then another user's pair is awaited.
 
-    def __init__(self, runtime: Runtime, portal_id: int) -> None:
+    patience_s: for one answer; None: as usual. A portal that is given more is not taken for a slow one.
+    """
+
+    def __init__(self, runtime: Runtime, portal_id: int, patience_s: float | None = None) -> None:
         self._source = PortalTokens(runtime, portal_id)
         self.limit = Gate(runtime.redis, portal_id, runtime.counters, runtime.sleep)
-        timed = partial(_timed, runtime, portal_id)
-        super().__init__(runtime.bx_session, self._source, gate=self.limit, within=timed)
+        if patience_s is None:
+            timed = partial(_timed, runtime, portal_id)
+            super().__init__(runtime.bx_session, self._source, gate=self.limit, within=timed)
+        else:
+            timeout = (CONNECT_S, patience_s)
+            patient = partial(within, patience_s)
+            super().__init__(runtime.bx_session, self._source, gate=self.limit, timeout=timeout, within=patient)
 
     @property
     def endpoint(self) -> str:
@@ -196,6 +206,6 @@ def _timed(runtime: Runtime, portal_id: int) -> Iterator[None]:
             runtime.counters.add("portal_pauses", portal_id, portal=portal_id)
 
 
-def portal_client(runtime: Runtime, portal_id: int) -> PortalClient:
-    """The REST door of one portal: its tokens, its share of the limiter."""
-    return PortalClient(runtime, portal_id)
+def portal_client(runtime: Runtime, portal_id: int, patience_s: float | None = None) -> PortalClient:
+    """The REST door of one portal: its tokens, its share of the limiter. patience_s: as of PortalClient."""
+    return PortalClient(runtime, portal_id, patience_s)

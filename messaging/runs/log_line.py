@@ -14,6 +14,7 @@ _CONSENT = {
     "Y": Text("the client gets no more messages", "клиенту больше не пишем"),
     "N": Text("messages may go to the client", "писать клиенту можно"),
 }
+_CLOSED = Text("chats closed: {count}", "закрыто чатов: {count}")
 _HEADLINE = {
     "accepted": Text("WhatsApp accepted the message", "WhatsApp принял сообщение"),
     "sent": Text("the message was sent", "сообщение отправлено"),
@@ -38,6 +39,8 @@ def log_line(run: RunRow, outcome: str, error: str, results: Mapping[str, Any]) 
 
 def _headline(outcome: str, results: Mapping[str, Any]) -> Text:
     """What happened, in a few words."""
+    if "closed" in results:
+        return _CLOSED.format(count=results["closed"])
     if "window_open" in results:
         return _WINDOW[str(results["window_open"])].format(minutes=results.get("minutes_left", 0))
     if "opted_out" in results:

@@ -212,7 +212,7 @@ def _outcome_of_late(session: Session, run: RunRow) -> Outcome | None:
         return Outcome(OutcomeKind.REPLIED, values=reply.content["values"])  # its file is still on the way
     if message is not None and message.status == MessageStatus.UNKNOWN:
         return Outcome(OutcomeKind.UNKNOWN, text=UNKNOWN)
-    if run.action in ("check_window", "opt_out"):
+    if run.action in ("check_window", "close_chats", "opt_out"):
         return internal(run.trace)
     return awaited_so_far(run) or _timeout(run)
 

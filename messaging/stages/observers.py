@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from messaging.conversations import chat_tasks
 from messaging.policy import consent
 from messaging.runs import crm_tasks
 from messaging.runtime import Runtime
@@ -48,7 +49,11 @@ def _in_crm(changes: Changes, runtime: Runtime, heard: Heard) -> None:
     crm_tasks.replied(changes, runtime, heard.line.portal_id, heard.reply, heard.message, heard.run)
 
 
+def _into_the_chat(changes: Changes, runtime: Runtime, heard: Heard) -> None:
+    chat_tasks.client_wrote(changes.session, runtime, heard.line, heard.reply, heard.message)
+
+
 #: Told that a message's status has risen, after its listener.
-STATUS: tuple[StatusObserver, ...] = (consent.failed, crm_tasks.message_changed)
+STATUS: tuple[StatusObserver, ...] = (consent.failed, crm_tasks.message_changed, chat_tasks.mirrored)
 #: Told of a reply, after the run that it ends.
-REPLY: tuple[ReplyObserver, ...] = (_consent, _in_crm)
+REPLY: tuple[ReplyObserver, ...] = (_consent, _in_crm, _into_the_chat)

@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from bx24.client import Client
 from bx24.errors import AuthDead, Bx24Error, PortalInactive
 from bx24.registration import Report, bind_events, sync
+from messaging.conversations import chat_tasks
 from messaging.intake import portal_events
 from messaging.limits.backoff import backoff_s
-from messaging.portals import scopes, tokens, triggers
+from messaging.portals import open_lines, scopes, tokens, triggers
 from messaging.portals.robots import line_options, offers
 from messaging.runtime import Runtime
 from messaging.store.models import Portal, shard_of
@@ -26,7 +27,11 @@ from messaging.store.states import PortalStatus
 
 EVENTS = ("ONAPPINSTALL", "ONAPPUPDATE", "ONAPPUNINSTALL", "ONAPPPAYMENT")
 #: What else is registered where the portal has granted the scope: (scope, function). An error of one code is reported.
-EXTRAS: tuple[tuple[str, "Extra"], ...] = ((scopes.CRM, triggers.register),)
+EXTRAS: tuple[tuple[str, "Extra"], ...] = (
+    (scopes.CRM, triggers.register),
+    (scopes.OPEN_CHANNELS, open_lines.register_connector),
+    (scopes.OPEN_CHANNELS, open_lines.register_panel),
+)
 TRIES = 8
 BACKOFF_S, BACKOFF_MAX_S = 10.0, 600.0
 log = structlog.get_logger(__name__)
@@ -137,6 +142,7 @@ class Registry:
             "failed": failed,
         }
         portal.registered_at = self.runtime.clock()
+        chat_tasks.registered(session, self.runtime, portal.id)
         self._again(portal, due, retry=bool(failed))
         log.info("robots registered", portal=portal.id, failed=len(failed), added=len(robots.added))
 

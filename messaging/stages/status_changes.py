@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from activities.errors import Refused
-from messaging.conversations import replies
+from messaging.conversations import chat_tasks, replies
 from messaging.lines import circuit_breaker
 from messaging.runs import deliveries, outcomes
 from messaging.runs.statuses import RANK, raised
@@ -32,6 +32,7 @@ LISTENERS: dict[str, Listener] = {
     Origin.ROBOT: outcomes.message_changed,
     Origin.ACTIVITY: outcomes.message_changed,
     Origin.MANUAL: _nobody,
+    Origin.OPERATOR: chat_tasks.operators_message_changed,
 }
 
 

@@ -9,13 +9,14 @@ from messaging.store.crypto import Cipher
 from messaging.store.database import Database
 from messaging.store.kept_files import File
 from messaging.store.models import Base
+from messaging.store.open_channels import OperatorMessage
 from messaging.store.opt_outs import OptOut
 from messaging.store.portal_tasks import PortalTask
 from messaging.store.types import EncryptedJson, EncryptedText
 
 CHUNK = 500
 #: Tables with encrypted columns that stand in modules of their own: the metadata knows them once these are imported.
-OTHERS: tuple[type[Base], ...] = (File, OptOut, PortalTask)
+OTHERS: tuple[type[Base], ...] = (File, OperatorMessage, OptOut, PortalTask)
 
 
 def rotate(db: Database, cipher: Cipher) -> int:

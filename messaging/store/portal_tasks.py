@@ -116,3 +116,22 @@ def change(session: Session, portal_id: int, keys: Sequence[str], at: datetime) 
     For tasks that bring something in the portal up to date, such as a card: the writer reads the rows when it writes.
     """
     session.execute(_CHANGED, {"portal": portal_id, "keys": list(keys), "at": at})
+
+
+#: A key names one row: a task that waits for something is due now.
+_HASTENED = (
+    update(PortalTask)
+    .where(
+        PortalTask.portal_id == bindparam("portal"),
+        among(PortalTask.key, "keys"),
+        PortalTask.state == "due",
+        PortalTask.due_at > bindparam("now", type_=UTCDateTime),
+    )
+    .values(due_at=bindparam("now", type_=UTCDateTime))
+    .execution_options(synchronize_session=False)
+)
+
+
+def hasten(session: Session, portal_id: int, keys: Sequence[str], now: datetime) -> None:
+    """What these tasks wait for has happened: they are due now, unless they have failed before or are done."""
+    session.execute(_HASTENED, {"portal": portal_id, "keys": list(keys), "now": now})

@@ -9,6 +9,7 @@ from messaging.lines import circuit_breaker
 from messaging.runs.outcomes import UNCLEAR_FOR
 from messaging.runtime import Runtime
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
+from messaging.store.open_channels import OperatorMessage
 from messaging.store.portal_tasks import PortalTask
 from messaging.store.sql import there_is
 from messaging.store.states import EventState, MessageStatus, PortalStatus, RunState
@@ -71,6 +72,14 @@ _DUE = select(Lease.shard).where(
             or_(PortalTask.state == "due", PortalTask.state == "unclear"),
             PortalTask.due_at <= _NOW,
             exists().where(Portal.id == PortalTask.portal_id, Portal.status == PortalStatus.ACTIVE),
+        ),
+        there_is(
+            OperatorMessage,
+            OperatorMessage.due_at,
+            OperatorMessage.shard == Lease.shard,
+            OperatorMessage.state == "stored",
+            OperatorMessage.due_at <= _NOW,
+            exists().where(Portal.id == OperatorMessage.portal_id, Portal.status == PortalStatus.ACTIVE),
         ),
         ((Lease.owner == "") | (Lease.expires_at < _NOW))
         & there_is(PortalTask, PortalTask.claimed_at, PortalTask.shard == Lease.shard, PortalTask.state == "doing"),

@@ -23,8 +23,9 @@ from messaging.runtime import Runtime
 from messaging.store.id_search import first_since
 from messaging.store.models import Conversation, InboundEvent, Message, Reply, Run
 from messaging.store.observations import Observation
+from messaging.store.open_channels import ClientChat, OperatorMessage, OperatorState
 from messaging.store.portal_tasks import PortalTask
-from messaging.store.states import EventState, MessageStatus, RunState
+from messaging.store.states import EventState, MessageStatus, Origin, RunState
 from messaging.store.tallies import HourTally, Tally
 from messaging.store.types import WIPED
 from messaging.system.counters import POINT
@@ -248,10 +249,19 @@ def portal_tasks(session: Session, runtime: Runtime, limit: int) -> int:
     return _delete(session, PortalTask, _ids(session, old.order_by(PortalTask.done_at), limit))
 
 
+def operator_messages(session: Session, runtime: Runtime, limit: int) -> int:
+    """Delete what operators wrote KEEP_DAYS after they wrote it, once the message it became is deleted."""
+    before = runtime.clock() - timedelta(days=runtime.config.keep_days)
+    message = exists().where(Message.origin == Origin.OPERATOR, Message.origin_id == OperatorMessage.id)
+    is_over = OperatorMessage.state != OperatorState.STORED
+    old = select(OperatorMessage.id).where(OperatorMessage.created_at < before, is_over, ~message)
+    return _delete(session, OperatorMessage, _ids(session, old.order_by(OperatorMessage.created_at), limit))
+
+
 #: In this order: what is deleted needs no wiping.
 DUTIES: tuple[Duty, ...] = (
     *(runs, lone_messages, replies, run_texts, lone_texts, reply_texts, events),
-    *(old_tallies, old_hours, shapes, portal_tasks),
+    *(old_tallies, old_hours, shapes, portal_tasks, operator_messages),
 )
 
 
@@ -288,4 +298,8 @@ def _delete_empty(session: Session, touched: set[int], before: datetime) -> None
     ids = _ids(session, select(Conversation.id).where(Conversation.id.in_(touched), *quiet), len(touched))
     refers = [exists().where(model.conversation_id == Conversation.id) for model in (Message, Reply, Run)]
     empty = select(Conversation.id).where(Conversation.id.in_(ids), *(~reference for reference in refers))
-    _delete(session, Conversation, session.scalars(empty))
+    gone = list(session.scalars(empty))
+    # The id of a conversation may be given to another one, which must not find this one's chat.
+    chats = delete(ClientChat).where(ClientChat.conversation_id.in_(gone))
+    session.execute(chats.execution_options(synchronize_session=False))
+    _delete(session, Conversation, gone)

@@ -8,6 +8,7 @@ plan        stored runs                     CRM, templates            message or
 send        queued messages                 Gupshup                   accepted, failed, unknown, again
 probe       stopped lines that are due      Gupshup, or the portal    goes on, still stopped; told
 answer      ended runs, by portal           one REST batch            answered, again
+operate     what operators wrote            the portal, for files     message or refusal; told
 write       portal tasks, by portal, kind   REST                      done, again, unclear, given up
 """
 
@@ -30,9 +31,11 @@ from messaging.runtime import Runtime
 from messaging.stages.answering import Answers
 from messaging.stages.base import Finished, Stage, Submit
 from messaging.stages.inbound.stage import BATCH, Inbound
+from messaging.stages.operators import Operators
 from messaging.stages.planning.stage import Planning
 from messaging.stages.portal_writes import stage as portal_writes
 from messaging.stages.portal_writes.cards import Cards
+from messaging.stages.portal_writes.chats import Chats
 from messaging.stages.portal_writes.notices import Notices
 from messaging.stages.portal_writes.triggers import Triggers
 from messaging.stages.portal_writes.writer import Writer
@@ -47,7 +50,7 @@ from messaging.system import logs
 from messaging.worker.rebalancing import Rebalancing
 
 #: What is written to portals besides answers, by kind.
-WRITERS: tuple[Callable[[Runtime], Writer], ...] = (Triggers, Cards, Notices)
+WRITERS: tuple[Callable[[Runtime], Writer], ...] = (Triggers, Cards, Notices, Chats)
 #: Batches of arrived events per round; then the sends get their turn.
 MOST_BATCHES = 4
 log = structlog.get_logger(__name__)
@@ -66,6 +69,7 @@ class Rounds:
         self.outbox = Outbox(runtime, self.name)
         self.outbox.fresh = self.planning.fresh
         self.answers = Answers(runtime, self.name)
+        self.operators = Operators(runtime, self.name)
         #: Work of every day, looked for in each round.
         self.quick: list[Stage] = [self.planning, self.outbox, self.answers]
         #: The rest, and what only time makes due, twice a second.
@@ -73,6 +77,7 @@ class Rounds:
             Registry(runtime, self.name),
             Fetching(runtime, self.name),
             Probing(runtime, self.name),
+            self.operators,
             portal_writes.PortalWrites(runtime, self.name, [writer(runtime) for writer in WRITERS]),
         ]
         self.stages: list[Stage] = [*self.rare, *self.quick]
@@ -135,6 +140,8 @@ class Rounds:
             self.outbox.schedule.again_in = self.answers.again_in = None
             return 0, []
         found = self._take_in(session, held)
+        self.outbox.schedule.ready |= self.operators.fed
+        self.operators.fed.clear()
         if thorough:
             found += self._look(session, held) + self._end_overdue(session, held)
         tasks: list[tuple[Stage, Any]] = []

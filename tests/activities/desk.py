@@ -36,6 +36,11 @@ class FakeDesk:
     region: str = "RU"
     asked: list[tuple[str, ...]] = field(default_factory=list)
     shared: Shared | None = None
+    closed: int | None = 0
+
+    def close_chats(self) -> int | None:
+        self.asked.append(("close_chats",))
+        return self.closed
 
     def window_until(self) -> datetime | None:
         return self.until

@@ -36,6 +36,7 @@ from messaging.store import schema
 from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run
+from messaging.store.open_channels import OperatorMessage
 from messaging.store.portal_tasks import PortalTask
 from messaging.system.config import Config
 from messaging.worker.drain import Drain
@@ -244,6 +245,7 @@ class World:
                 (InboundEvent.due_at, InboundEvent.state == "stored", timedelta()),
                 (Message.held_until, Message.status == "held", timedelta()),
                 (PortalTask.due_at, PortalTask.state.in_(("due", "unclear")), timedelta()),
+                (OperatorMessage.due_at, OperatorMessage.state == "stored", timedelta()),
                 (Reply.fetch_at, Reply.fetch_at.is_not(None), timedelta()),
                 (Portal.registration_due_at, Portal.registration_due_at.is_not(None), timedelta()),
                 (Line.probe_at, Line.probe_at.is_not(None), timedelta()),

@@ -22,6 +22,7 @@ PAGES = (
         "lines",
         "lines/new",
         "lines/1",
+        "lines/1/channel",
         "lines/1/hours",
         "lines/1/robots",
         "robots",

@@ -256,6 +256,7 @@ GOOD: dict[str, dict[str, Any]] = {
     "wait_reply": {"accept": ["Да"]},
     "wait_delivery": {"message": "ee4a68a0"},
     "check_window": {},
+    "close_chats": {},
 }
 #: Action, what is changed in GOOD, and the problems: (field, code, entry).
 WRONG: list[tuple[str, dict[str, Any], list[tuple[str, str, int | None]]]] = [

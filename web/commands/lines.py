@@ -8,9 +8,11 @@ import click
 from flask.cli import AppGroup
 from sqlalchemy import select
 
+from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
 from messaging.lines import circuit_breaker, lines
 from messaging.policy import tier
+from messaging.portals import open_lines
 from messaging.runs import outcomes
 from messaging.store.models import Line, Portal, shard_of
 from web.commands.printing import json_option, print_rows, refusals
@@ -121,6 +123,33 @@ def unpause(line_id: int) -> None:
         done = lines.unpause(runtime(), line_id)
     _wake(line_id)
     click.echo(f"line {line_id} goes on" if done else f"line {line_id} was not paused")
+
+
+@group.command()
+@click.argument("line_id", type=int)
+@click.option("--open-line", required=True, help="number of an open line of the portal, new, or off")
+def channel(line_id: int, open_line: str) -> None:
+    """Bring a line's clients into the chats of an open line (Open Channels), or stop that."""
+    if open_line not in ("new", "off") and not open_line.isdecimal():
+        raise click.BadParameter("a number, new, or off", param_hint="--open-line")
+    with refusals((LookupError, open_lines.Taken, Bx24Error)):
+        if open_line == "off":
+            was_on = open_lines.switch_off(runtime(), line_id)
+            click.echo(f"line {line_id} is switched off" if was_on else f"line {line_id} was not switched on")
+            return
+        on = open_lines.switch_on(runtime(), line_id, None if open_line == "new" else int(open_line))
+    click.echo(f"line {line_id} is switched on at the open line {on.open_line_id} ({on.name})")
+    for warning in on.warnings or ():
+        click.echo(f"  {WARNINGS[warning]}")
+
+
+#: What an open line's settings do to clients of WhatsApp.
+WARNINGS = {
+    "greeting": "its greeting is not sent to WhatsApp: write it in a robot instead",
+    "closing": "its closing text is not sent to WhatsApp",
+    "rating": "its request for a rating is not sent to WhatsApp: switch it off, for nobody can answer it",
+    "absence": "its text for unanswered messages is not sent to WhatsApp",
+}
 
 
 @group.command()

@@ -35,6 +35,8 @@ SECTIONS: dict[str, LazyString] = {
     "doctor": _l("Doctor"),
     "help": _l("Help"),
 }
+#: The whole document of a page that stands alone, without the app's sections: beside a chat, in the contact centre.
+ALONE = "pages/alone.html"
 View = Callable[..., Response]
 
 
@@ -64,13 +66,20 @@ def changes(view: View) -> View:
 
 
 def show(
-    template: str, viewer: Viewer, *, status: int = 200, section: str = "", has_banner: bool = True, **values: Any
+    template: str,
+    viewer: Viewer,
+    *,
+    status: int = 200,
+    section: str = "",
+    has_banner: bool = True,
+    shell: str = "pages/shell.html",
+    **values: Any,
 ) -> Response:
     """A page of the app: the whole document, or only what goes into <main> if htmx asks.
 
-    has_banner: whether the worst problem of all lines stands above it.
+    has_banner: whether the worst problem of all lines stands above it. shell: the whole document around it.
     """
-    base = "pages/fragment.html" if request.headers.get("HX-Request") else "pages/shell.html"
+    base = "pages/fragment.html" if request.headers.get("HX-Request") else shell
     worst = banner.worst(viewer) if has_banner and "problem" not in values else None
     sections = {name: title for name, title in SECTIONS.items() if viewer.is_admin or name not in FOR_ADMINISTRATORS}
     return page(template, viewer, status, base=base, section=section, sections=sections, banner=worst, **values)

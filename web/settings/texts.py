@@ -194,6 +194,10 @@ def _texts() -> dict[str, str]:
         "window.returns": _("Returns: window open (Y/N), until when, how many minutes are left. Sends nothing."),
         "closed.phone": _("The template as the client sees it"),
         "closed.unfit": _("Begins with a file or wants values for its buttons: it cannot go instead of a message"),
+        "chats.closes": _(
+            "Finishes the client's open WhatsApp dialogs of this item in Open Channels, and returns how many there were. "
+            "If the open line has a closing text, Bitrix24 shows it in the chat; it is not sent to WhatsApp."
+        ),
         "ending.until": _("When to continue"),
         "until.accepted": _("as soon as Gupshup has accepted it"),
         "until.sent": _("WhatsApp has taken it"),

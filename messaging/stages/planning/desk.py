@@ -10,7 +10,7 @@ from messaging.conversations.window import window_until
 from messaging.files.storage import Files
 from messaging.policy import tier, zones
 from messaging.policy.settings import Policy
-from messaging.portals import tokens
+from messaging.portals import crm_chats, scopes, tokens
 from messaging.portals.crm import Cards, Pair, contact_card, pair_of
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line, Portal
@@ -60,6 +60,12 @@ class RunDesk:
             why = tier.refusal(session, self.runtime, self.line, self.conversation)
         if why is not None:
             raise why
+
+    def close_chats(self) -> int | None:
+        """The one answer that changes something, in the portal: closing may be repeated like a look."""
+        with self.runtime.db.read() as session:
+            is_granted = scopes.has(session.get_one(Portal, self.run.portal_id), scopes.OPEN_CHANNELS)
+        return crm_chats.close(self.runtime, self.run.portal_id, self.run.document) if is_granted else None
 
     def contact(self, reference: str) -> Card:
         return contact_card(self.runtime, self.run.portal_id, reference)
@@ -114,6 +120,9 @@ class QuickDesk(RunDesk):
 
     #: (line, reference) → the templates that bear it, as the cache has them.
     known: Callable[[Line, str], list[TemplateInfo]]
+
+    def close_chats(self) -> int | None:
+        raise Elsewhere
 
     def contact(self, reference: str) -> Card:
         raise Elsewhere

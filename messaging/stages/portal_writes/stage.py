@@ -30,7 +30,7 @@ from messaging.limits.bounds import share_of_portal
 from messaging.limits.portal_rate import BURST, RATE_PER_S
 from messaging.portals import tokens
 from messaging.runtime import Runtime
-from messaging.stages.portal_writes.writer import Again, Done, GivenUp, Job, Unclear, Writer, Written
+from messaging.stages.portal_writes.writer import Again, Behind, Done, GivenUp, Job, Unclear, Writer, Written
 from messaging.store.models import Portal
 from messaging.store.portal_tasks import PortalTask, TaskState
 from messaging.store.sql import among, there_is
@@ -168,9 +168,12 @@ class PortalWrites:
                 task.error = reason[:300]
                 _over(task, TaskState.FAILED, now)
             case Again(reason, after_s):
-                self._again(task, TaskState.DUE, reason, after_s)
-            case Unclear(reason):
-                self._again(task, TaskState.UNCLEAR, reason, None)
+                # What was unclear stays so: perhaps not even the look succeeded.
+                self._again(task, TaskState.UNCLEAR if job.look_first else TaskState.DUE, reason, after_s)
+            case Unclear(reason, after_s):
+                self._again(task, TaskState.UNCLEAR, reason, after_s)
+            case Behind():
+                task.state = TaskState.UNCLEAR if job.look_first else TaskState.DUE
         if task.again and task.done_at is not None:
             task.state, task.due_at, task.done_at = TaskState.DUE, max(now, task.due_at), None
         task.again = 0

@@ -43,9 +43,18 @@ class Again:
 
 @dataclass(frozen=True)
 class Unclear:
-    """Nobody knows whether it was done: the connection broke after the request was written."""
+    """Nobody knows whether it was done: the connection broke after the request was written.
+
+    After so many seconds the writer looks; None: by the usual back-off.
+    """
 
     reason: str
+    after_s: float | None = None
+
+
+@dataclass(frozen=True)
+class Behind:
+    """It was not begun, because an earlier task of its lane did not succeed. This does not count as a try."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +64,7 @@ class GivenUp:
     reason: str
 
 
-Written = Done | Again | Unclear | GivenUp
+Written = Done | Again | Unclear | Behind | GivenUp
 
 
 class Writer(Protocol):

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import fields
 from functools import wraps
+from typing import Any
 
 from flask import Response, request
 from flask_babel import gettext as _
@@ -124,7 +125,7 @@ def connect(viewer: Viewer, portal: Portal) -> Response:
 def _form(viewer: Viewer, given: NewLine, problems: dict[str, str], *, is_silent: bool = False) -> Response:
     """problems: field → code; shown in the order of the form. is_silent: whether Gupshup did not answer."""
     errors = {one.name: _problem(one.name, problems[one.name]) for one in fields(NewLine) if one.name in problems}
-    again = {"key_again": bool(errors) or is_silent, "is_silent": is_silent}
+    again: dict[str, Any] = {"key_again": bool(errors) or is_silent, "is_silent": is_silent}
     return show("pages/lines_new.html", viewer, section="lines", given=given, labels=LABELS, errors=errors, **again)
 
 

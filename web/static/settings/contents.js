@@ -218,8 +218,13 @@ function checkWindow({ texts }) {
   return { elements: [make('p', { text: say(texts, 'window.returns') })], model: null };
 }
 
+/** @param {Form} form @returns {Content} */
+function closeChats({ texts }) {
+  return { elements: [make('p', { text: say(texts, 'chats.closes') })], model: null };
+}
+
 /** Action → its part of the form. @type {Record<string, ((form: Form) => Content) | undefined>} */
 export const CONTENTS = {
   send_text: sendText, send_file: sendFile, send_contact: sendContact, send_location: sendLocation, wait_reply: waitReply,
-  check_window: checkWindow,
+  check_window: checkWindow, close_chats: closeChats,
 };

@@ -1,0 +1,262 @@
+"""The writer of a client's chat with operators (Open Channels), see messaging.conversations.chat_tasks.
+
+The portal looks for no duplicates. What is unclear is looked for first: a client's message by our id of it, a line of ours by
+its text, where a line of ours with that text that we know of does not count. A chat whose number nobody knows yet has had no
+message of ours that was answered; the first message into such a chat goes alone, so that the chat is there if and only if
+that message is (decision 0036).
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bx24 import open_channels, open_lines
+from bx24.client import Client
+from bx24.errors import Bx24Error, Rejected
+from bx24.open_channels import ClientMessage, Received
+from messaging.conversations import chat_tasks
+from messaging.conversations.chat_notes import FILE_NOT_IN_CHAT
+from messaging.portals import tokens
+from messaging.runtime import Runtime
+from messaging.stages.portal_writes import chat_texts
+from messaging.stages.portal_writes.chat_needs import Loading, Need
+from messaging.stages.portal_writes.stage import after
+from messaging.stages.portal_writes.writer import Again, Behind, Done, GivenUp, Job, Unclear
+from messaging.stages.portal_writes.writer import Written as Result
+from messaging.store.models import Portal, Reply
+from messaging.store.open_channels import CONNECTOR, OpenLine, keep_chat
+from messaging.store.portal_tasks import PortalTask
+
+#: The portal downloads files while we wait for its answer.
+FILES_PATIENCE_S = 300.0
+#: No further call is begun after this time: all of a batch's calls must end before it is taken for lost.
+BATCH_S = 120.0
+#: The portal may still be at work on a call whose answer did not come.
+LOOK_AFTER_S = 20.0
+#: How far the portal's clock may be behind ours.
+SKEW = timedelta(minutes=2)
+#: An open line that is switched off may be switched on again.
+LINE_OFF_AGAIN_S = 1200.0
+log = structlog.get_logger(__name__)
+
+
+class Chats:
+    """One batch is worked at client by client: what stands behind a task that did not succeed is not begun."""
+
+    kind = chat_tasks.KIND
+    batch = 20
+    one_of_a_lane = False
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+
+    # --- what a task needs -------------------------------------------------------------------------------------------
+
+    def load(self, session: Session, tasks: Sequence[PortalTask]) -> dict[int, Need]:
+        portal = session.get_one(Portal, tasks[0].portal_id)
+        loading = Loading(session, self.runtime, portal)
+        found: dict[int, Need] = {}
+        for task in tasks:
+            need = loading.need(task)
+            if need is not None:
+                found[task.id] = need
+        return found
+
+    # --- writing -------------------------------------------------------------------------------------------------------
+
+    def write(self, client: Client, jobs: Sequence[Job]) -> list[Result]:
+        done: dict[int, Result] = {}
+        began = self.runtime.clock()
+        for of_client in _by_client(jobs):
+            writing = Writing(self.runtime, client)
+            for group in _together(of_client):
+                is_late = self.runtime.clock() - began > timedelta(seconds=BATCH_S)
+                results = [Behind()] * len(group) if is_late or writing.is_blocked else writing.do(group)
+                done |= {job.task_id: result for job, result in zip(group, results, strict=True)}
+        return [done[job.task_id] for job in jobs]
+
+    # --- and then --------------------------------------------------------------------------------------------------------
+
+    def written(self, session: Session, runtime: Runtime, task: PortalTask, result: Result) -> None:
+        what = task.key.partition(" ")[0]
+        if what == "check" and isinstance(result, Done) and not result.result["works"]:
+            self._forget_line(session, task.portal_id, int(task.key.split(" ")[1]))
+        if what != "in" or task.conversation_id is None or task.reply_id is None:
+            return
+        reply = session.get(Reply, task.reply_id)
+        open_line = session.get(OpenLine, reply.line_id) if reply is not None else None
+        if reply is None or open_line is None:
+            return
+        if isinstance(result, Done):
+            open_line.error = ""
+            self._came_in(session, task, reply, open_line, result.result)
+        elif isinstance(result, GivenUp | Again):
+            open_line.error = result.reason[:300]
+
+    def _came_in(
+        self, session: Session, task: PortalTask, reply: Reply, open_line: OpenLine, result: Mapping[str, Any]
+    ) -> None:
+        """A client's message is in the chat: perhaps its first, perhaps without its file."""
+        conversation_id, runtime = reply.conversation_id, self.runtime
+        if chat_id := result.get("chat"):
+            now = runtime.clock()
+            is_new = keep_chat(session, task.portal_id, conversation_id, open_line.open_line_id, chat_id, now)
+            if is_new:
+                chat_tasks.chat_began(session, runtime, task.portal_id, conversation_id)
+        if result.get("file_lost"):
+            lang = session.get_one(Portal, task.portal_id).language
+            link, name = chat_texts.file_of(reply) or ("", "")
+            text = FILE_NOT_IN_CHAT.format(name=name, link=link).to(lang)
+            key = f"file {reply.id}"
+            chat_tasks.note(session, runtime, task.portal_id, key, text, conversation_id=conversation_id)
+
+    def _forget_line(self, session: Session, portal_id: int, open_line_id: int) -> None:
+        mine = (OpenLine.portal_id == portal_id) & (OpenLine.open_line_id == open_line_id)
+        for open_line in session.scalars(select(OpenLine).where(mine)):
+            session.delete(open_line)
+            log.warning("switched off in the portal", portal=portal_id, line=open_line.line_id, open_line=open_line_id)
+
+
+@dataclass
+class Writing:
+    """The tasks of one client, one after another. is_blocked: one of them did not succeed."""
+
+    runtime: Runtime
+    client: Client
+    is_blocked: bool = False
+    #: The client's chat, as told by an answer in this batch.
+    chat_id: int | None = field(default=None, init=False)
+
+    def do(self, jobs: Sequence[Job]) -> list[Result]:
+        """Some client's messages in one call, or one other task."""
+        try:
+            results = self._client_messages(jobs) if jobs[0].needs.what == "in" else [self._other(jobs[0])]
+        except Bx24Error as error:
+            results = [self._failure(error)] * len(jobs)
+        self.is_blocked = any(isinstance(result, Again | Unclear) for result in results)
+        return results
+
+    def _failure(self, error: Bx24Error) -> Result:
+        if isinstance(error, Rejected) and error.code.upper() == open_channels.LINE_OFF:
+            return Again(error.code, LINE_OFF_AGAIN_S)
+        result = after(error, self.runtime.clock())
+        return Unclear(result.reason, LOOK_AFTER_S) if isinstance(result, Unclear) else result
+
+    # --- a client's messages ---------------------------------------------------------------------------------------------
+
+    def _client_messages(self, jobs: Sequence[Job]) -> list[Result]:
+        found = self._looked_for(jobs)
+        missing = [job for job in jobs if job.task_id not in found]
+        if missing:
+            found |= {job.task_id: result for job, result in zip(missing, self._sent(missing), strict=True)}
+        return [found[job.task_id] for job in jobs]
+
+    def _looked_for(self, jobs: Sequence[Job]) -> dict[int, Result]:
+        """Those of them that are in the chat already."""
+        unclear = [job for job in jobs if job.look_first]
+        if not unclear:
+            return {}
+        need: Need = unclear[0].needs
+        chat_id = need.chat_id or self.chat_id
+        if chat_id is not None:
+            there = {known for one in open_channels.latest(self.client, chat_id) for known in one.connector_ids}
+            return {job.task_id: Done({"chat": chat_id}) for job in unclear if job.needs.message.id in there}
+        assert need.message is not None
+        is_there = open_channels.has_chat(self.client, CONNECTOR, need.open_line_id, need.message.phone, need.title)
+        return {unclear[0].task_id: Done()} if is_there else {}
+
+    def _sent(self, jobs: Sequence[Job]) -> list[Result]:
+        needs: list[Need] = [job.needs for job in jobs]
+        messages = [need.message for need in needs if need.message is not None]
+        has_files = any(message.file is not None for message in messages)
+        client = tokens.portal_client(self.runtime, needs[0].portal_id, FILES_PATIENCE_S) if has_files else self.client
+        received = open_channels.send(client, CONNECTOR, needs[0].open_line_id, messages)
+        return [self._received(need, one) for need, one in zip(needs, received, strict=True)]
+
+    def _received(self, need: Need, received: Received) -> Result:
+        message = need.message
+        assert message is not None
+        if received.error == open_channels.NOTHING_TO_SHOW and message.file is not None:
+            # The portal could not load the file, and there was nothing else.
+            plain = ClientMessage(message.id, message.phone, message.name, need.by_link, message.at)
+            [received] = open_channels.send(self.client, CONNECTOR, need.open_line_id, [plain])
+            message = plain
+        if received.error == open_channels.NOT_ADDED:
+            return Again(received.error, LOOK_AFTER_S)
+        if received.error:
+            return GivenUp(received.error)
+        self.chat_id = received.chat_id or self.chat_id
+        lost = {"file_lost": True} if message.file is not None and not received.files else {}
+        return Done({"chat": received.chat_id, **lost} if received.chat_id else lost)
+
+    # --- everything else ---------------------------------------------------------------------------------------------------
+
+    def _other(self, job: Job) -> Result:
+        need: Need = job.needs
+        if need.what == "check":
+            return Done({"works": open_lines.works(self.client, CONNECTOR, need.open_line_id)})
+        if need.what in ("on", "off"):
+            open_lines.switch(self.client, CONNECTOR, need.open_line_id, is_on=need.what == "on")
+            return Done()
+        if need.what == "tick":
+            assert need.written is not None
+            open_channels.confirm(self.client, CONNECTOR, need.open_line_id, need.written, need.ids, need.at)
+            return Done()
+        return self._system_line(job, need)
+
+    def _system_line(self, job: Job, need: Need) -> Result:
+        chat_id = need.chat_id or self.chat_id
+        if chat_id is None:
+            return Done()  # the client has no chat: nobody would see it
+        try:
+            if job.look_first and (known := self._same_line(chat_id, need)):
+                return Done({"id": known})
+            return Done({"id": open_channels.add_system_line(self.client, chat_id, need.text)})
+        except Rejected as error:
+            if need.user_id is None:
+                return GivenUp(str(error))
+            return self._told_personally(need, chat_id)
+
+    def _same_line(self, chat_id: int, need: Need) -> int | None:
+        """A line with this text of which we know nothing: it is the one whose answer did not come."""
+        since = need.since - SKEW if need.since is not None else None
+        for message in open_channels.latest(self.client, chat_id, since):
+            if message.text.endswith(need.text) and message.id not in need.known:
+                return message.id
+        return None
+
+    def _told_personally(self, need: Need, chat_id: int) -> Result:
+        """The chat is closed to the app's user: its operator gets a notice. A second one with the tag replaces the first."""
+        params = {"USER_ID": need.user_id, "MESSAGE": need.text, "TAG": f"waba24|chat|{chat_id}"}
+        self.client.call("im.notify.system.add", params)
+        return Done()
+
+
+def _by_client(jobs: Sequence[Job]) -> Iterator[list[Job]]:
+    """The tasks of each client, in their order; those of no client one by one."""
+    groups: dict[Any, list[Job]] = {}
+    for job in jobs:
+        of = job.needs.conversation_id
+        groups.setdefault(of if of is not None else f"task {job.task_id}", []).append(job)
+    yield from groups.values()
+
+
+def _together(jobs: Sequence[Job]) -> Iterator[list[Job]]:
+    """What one call does: neighbouring messages of the client. Into a chat that is not known the first goes alone."""
+    group: list[Job] = []
+    is_known = any(job.needs.chat_id is not None for job in jobs)
+    for job in jobs:
+        need: Need = job.needs
+        fits = bool(group) and need.what == "in" and group[0].needs.what == "in" and is_known
+        if group and not (fits and need.open_line_id == group[0].needs.open_line_id):
+            yield group
+            group = []
+            is_known = True
+        group.append(job)
+    if group:
+        yield group

@@ -1,0 +1,189 @@
+"""A template that an operator sends by hand from the panel beside a chat.
+
+It takes the operators' way (messaging.stages.operators), so it is refused, confirmed and told in the chat as what they write.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from activities import phones
+from activities.base import Card, Shared
+from activities.errors import refused
+from activities.send_template import Call, Wording, compose, unsupported
+from bx24.i18n import Text
+from gupshup.templates import TemplateInfo
+from messaging.conversations import lookup
+from messaging.conversations.window import window_until
+from messaging.files.storage import Files
+from messaging.portals import tokens
+from messaging.runtime import Runtime
+from messaging.store.models import Conversation, Line, Portal, Run, shard_of
+from messaging.store.open_channels import OpenLine, OperatorMessage, OperatorState, keep_chat
+from messaging.store.sql import insert_missing
+from messaging.store.states import LineStatus
+from messaging.templates.catalogue import Templates
+
+#: A file of a template is kept so long, in case that the line is paused.
+FILE_KEPT = timedelta(days=3)
+_GREETING = re.compile(
+    r"(?:здравствуйте|добр\w+ (?:день|утро|вечер)|привет|уважаем\w+|hello|hi|dear|good (?:morning|day))"
+    r"[ ,!]{1,3}\{\{ ?(\w+) ?\}\}",
+    re.IGNORECASE,
+)
+_WORDING = Wording(
+    params=Text("Variables", "Переменные"),
+    button_params=Text("Buttons", "Кнопки"),
+    header=Text("File of the header", "Файл заголовка"),
+    remedy=Text("Fill it in.", "Заполните её."),
+)
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Chat:
+    """A chat of ours on a line that is switched on. until: when the client's window closes, None: it is closed."""
+
+    portal_id: int
+    line: Line
+    open_line_id: int
+    phone: str
+    until: datetime | None
+
+
+def chat_of(runtime: Runtime, portal_id: int, open_line_id: int, phone: str) -> Chat | None:
+    """The client's chat on an open line of the portal; None if no line of ours is switched on there."""
+    with runtime.db.read() as session:
+        mine = (OpenLine.portal_id == portal_id) & (OpenLine.open_line_id == open_line_id)
+        line = session.scalar(select(Line).join(OpenLine, OpenLine.line_id == Line.id).where(mine))
+        if line is None or line.status != LineStatus.CONNECTED or not phone.isdecimal():
+            return None
+        conversation = _conversation(session, runtime, line.id, phone)
+        return Chat(portal_id, line, open_line_id, phone, window_until(conversation, line, runtime.clock()))
+
+
+def _conversation(session: Session, runtime: Runtime, line_id: int, phone: str) -> Conversation | None:
+    return next(iter(lookup.conversations_of(session, runtime, line_id, phone)), None)
+
+
+def offered(runtime: Runtime, line: Line) -> list[TemplateInfo]:
+    """The templates of the line that can be sent from the panel."""
+    known, _problem = Templates(runtime, line).listed()
+    return [info for info in known if info.sendable and unsupported(info) is None]
+
+
+def suggested(info: TemplateInfo, first_name: str) -> list[str]:
+    """A value for each variable of header and text; "" where none suggests itself. The client is greeted by his name."""
+    greeted = {found[1] for found in _GREETING.finditer(info.body)}
+    header = [""] * len(info.header_vars)
+    return header + [first_name if name in greeted else "" for name in info.body_vars]
+
+
+@dataclass(frozen=True)
+class Filled:
+    """A template with its values, as the panel's form was sent. nonce: of the form; sent twice, it makes one message."""
+
+    template_id: str
+    params: list[str]
+    button_params: list[str]
+    header: str
+    nonce: str
+
+
+def send(runtime: Runtime, chat: Chat, chat_id: int, filled: Filled, user_id: int) -> bool:
+    """Put the template into the outbox; False if this form was sent before. chat_id: of the messenger.
+
+    Raises Refused, InvalidMessage, GupshupError, Bx24Error.
+    """
+    desk = HandDesk(runtime, chat)
+    call = Call(filled.template_id, "", filled.params, filled.header, filled.button_params, wording=_WORDING)
+    message, choices = compose(call, desk)
+    info = desk.used
+    columns = {
+        "kind": message.kind,
+        "is_session": message.is_session,
+        "payload": {"path": message.path, "form": message.form()},
+        "choices": [list(choice) for choice in choices] or None,
+        "template": info.name if info is not None else "",
+        "category": info.category[:20] if info is not None else "",
+    }
+    return runtime.db.write_again(
+        lambda session: _stored(session, runtime, chat, chat_id, filled.nonce, columns, user_id)
+    )
+
+
+def _stored(
+    session: Session,
+    runtime: Runtime,
+    chat: Chat,
+    chat_id: int,
+    nonce: str,
+    columns: dict[str, object],
+    user_id: int,
+) -> bool:
+    now = runtime.clock()
+    known = _conversation(session, runtime, chat.line.id, chat.phone)
+    conversation = known or lookup.new_conversation(session, runtime, chat.line.id, chat.phone)
+    keep_chat(session, chat.portal_id, conversation.id, chat.open_line_id, chat_id, now)
+    row = {
+        "portal_id": chat.portal_id,
+        "shard": shard_of(chat.portal_id),
+        "line_id": chat.line.id,
+        "conversation_id": conversation.id,
+        "key": f"panel {nonce}"[:80],
+        "chat_id": chat_id,
+        "im_message_id": None,
+        "user_id": user_id,
+        "position": session.scalar(select(Run.id).order_by(Run.id.desc()).limit(1)) or 0,
+        "content": {"message": columns},
+        "state": OperatorState.STORED,
+        "created_at": now,
+        "due_at": now,
+        "tries": 0,
+    }
+    new = insert_missing(session, OperatorMessage, [row], "id")
+    log.info("template sent by hand", portal=chat.portal_id, line=chat.line.id, new=len(new))
+    return bool(new)
+
+
+class HandDesk:
+    """`activities.base.Desk` for a template that a person sends."""
+
+    msgid = ""
+
+    def __init__(self, runtime: Runtime, chat: Chat) -> None:
+        self.runtime = runtime
+        self.chat = chat
+        self.used: TemplateInfo | None = None
+        with runtime.db.read() as session:
+            portal = session.get_one(Portal, chat.portal_id)
+        self.region = phones.region_of(portal.region, portal.language, portal.phone_region)
+
+    def now(self) -> datetime:
+        return self.runtime.clock()
+
+    def window_until(self) -> datetime | None:
+        return self.chat.until
+
+    def template(self, reference: str, language: str) -> TemplateInfo | None:
+        self.used = Templates(self.runtime, self.chat.line).find(reference, language)
+        return self.used
+
+    def file(self, reference: str, media: str, name: str = "") -> Shared:
+        rest = tokens.portal_client(self.runtime, self.chat.portal_id)
+        keep_until = self.now() + FILE_KEPT
+        files = Files(self.runtime, self.chat.portal_id, rest, rest.endpoint)
+        return files.shared(document=(), reference=reference, media=media, name=name, keep_until=keep_until)
+
+    def contact(self, reference: str) -> Card:
+        raise refused("contact_not_found", value=reference, reason=Text("not asked for", "не запрашивался"))
+
+    def close_chats(self) -> int | None:
+        return None
+
+
+__all__ = ["Chat", "Filled", "chat_of", "offered", "send", "suggested"]
