@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, case, or_, select, update
+from sqlalchemy import bindparam, case, exists, or_, select, update
 from sqlalchemy.orm import Session, defer
 
 from activities.errors import refused
@@ -47,7 +47,12 @@ def look_again(session: Session, lines: Mapping[int, Line], conversation_ids: Co
 
 
 def release_due(session: Session, shards: Iterable[int], now: datetime) -> int:
-    """Queue what waited for the end of quiet hours on these shards. Returns how much."""
+    """Queue what waited for the end of quiet hours on these shards. Returns how much.
+
+    What is held longer than its run lasts is dropped: a process of the former release, which does not know that messages
+    may be held, has ended the run.
+    """
+    session.execute(_LEFT_OVER, {"shards": list(shards), "now": now})
     released = session.execute(_RELEASED_BY_TIME, {"shards": list(shards), "now": now})
     return int(released.rowcount)  # type: ignore[attr-defined]  # a CursorResult, typed as Result
 
@@ -111,9 +116,15 @@ _CONVERSATIONS = (
     .options(defer(Conversation.phone))
 )  #: Why it was held stays: its timeline tells it.
 _QUEUED = {"status": MessageStatus.QUEUED, "held_until": None, "send_at": _NOW}
+_IS_WANTED = or_(Message.run_id.is_(None), exists().where(Run.id == Message.run_id, Run.state != RunState.ENDED))
 _RELEASED_BY_WORDS = (
     update(Message)
-    .where(Message.conversation_id == bindparam("conversation"), Message.status == "held", Message.hold == Hold.WINDOW)
+    .where(
+        Message.conversation_id == bindparam("conversation"),
+        Message.status == "held",
+        Message.hold == Hold.WINDOW,
+        _IS_WANTED,
+    )
     # Quiet hours that began meanwhile count; the window ends when it ends.
     .values(
         **_QUEUED,
@@ -128,8 +139,15 @@ _RELEASED_BY_TIME = (
         Message.status == "held",
         Message.held_until <= _NOW,
         Message.hold == Hold.QUIET,
+        _IS_WANTED,
     )
     .values(**_QUEUED)
+    .execution_options(synchronize_session=False)
+)
+_LEFT_OVER = (
+    update(Message)
+    .where(among(Message.shard, "shards"), Message.status == "held", Message.held_until <= _NOW, ~_IS_WANTED)
+    .values(status=MessageStatus.DROPPED)
     .execution_options(synchronize_session=False)
 )
 #: Held for no reason of its own: it waits for its run to be planned again.

@@ -3,13 +3,16 @@
 A template to a client whose window is closed opens a conversation; WhatsApp counts its clients in a moving 24 hours
 (reference gupshup-2.md 4). The limit is what the last account event said, or what the administrator has set; until then it
 is taken for the first tier, and only shown: a message is refused only on a limit that somebody has told.
+
+A robot hears of a full limit when its message is planned; what decides is the claim (`over_limit`): from planning to leaving a
+night may pass. There a client counts at once, and no more if the message certainly failed (`unopened`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, bindparam, case, func, select, update
+from sqlalchemy import and_, bindparam, case, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from activities.errors import TIER_FULL, Refused
@@ -17,7 +20,7 @@ from gupshup.events import AccountEvent
 from gupshup.tiers import FIRST, UNLIMITED, clients_a_day
 from messaging.runs.window import WINDOW
 from messaging.runtime import Runtime
-from messaging.store.models import Conversation, Line
+from messaging.store.models import Conversation, Line, Message
 from messaging.store.sql import among
 from messaging.store.types import UTCDateTime
 
@@ -75,13 +78,83 @@ def refusal(session: Session, runtime: Runtime, line: Line, conversation: Conver
     if not line.tier:
         return None
     now = runtime.clock()
-    if conversation is not None and conversation.opened_at is not None and conversation.opened_at > now - PERIOD:
-        return None  # counted already
-    written = runtime.clients_written.get(line.id, lambda: _written(session, line.id, now))
-    if written < line.tier:
-        runtime.clients_written.add(line.id)
+    if conversation is not None and _counts(conversation.opened_at, now):
         return None
+    is_full = _remembered(session, runtime, line.id, now) >= line.tier
+    return _full(line) if is_full else None
+
+
+def over_limit(
+    session: Session, runtime: Runtime, lines: Mapping[int, Line], message_ids: Collection[int], now: datetime
+) -> dict[int, Refused]:
+    """Those of these messages, about to leave in this order, that the limits of their lines do not allow.
+
+    The clients of the others count from now on.
+    """
+    limited = {line_id: line for line_id, line in lines.items() if line.tier}
+    if not limited:
+        return {}
+    asked = {"ids": list(message_ids), "lines": list(limited), "window_since": now - WINDOW}
+    refusals: dict[int, Refused] = {}
+    opened_now: dict[int, None] = {}
+    for row in session.execute(_OPENING, asked):
+        if _counts(row.opened_at, now) or row.conversation_id in opened_now:
+            continue
+        if _remembered(session, runtime, row.line_id, now) >= (limited[row.line_id].tier or 0):
+            refusals[row.id] = _full(limited[row.line_id])
+            continue
+        runtime.clients_written.add(row.line_id)
+        opened_now[row.conversation_id] = None
+    if opened_now:
+        session.execute(_OPENED_NOW, {"ids": list(opened_now), "now": now})
+    return refusals
+
+
+def _counts(opened_at: datetime | None, now: datetime) -> bool:
+    """Whether a client was written to first in the last 24 hours."""
+    return opened_at is not None and opened_at > now - PERIOD
+
+
+def _remembered(session: Session, runtime: Runtime, line_id: int, now: datetime) -> int:
+    return runtime.clients_written.get(line_id, lambda: _written(session, line_id, now))
+
+
+def _full(line: Line) -> Refused:
     return Refused("limit_reached", TIER_FULL.format(limit=line.tier))
+
+
+#: Templates that open a conversation, because its window is closed.
+_OPENING = (
+    select(Message.id, Message.line_id, Message.conversation_id, Conversation.opened_at)
+    .join(Conversation, Conversation.id == Message.conversation_id)
+    .where(
+        among(Message.id, "ids"),
+        among(Message.line_id, "lines"),
+        Message.is_session.is_(False),
+        or_(
+            Conversation.last_inbound_at.is_(None),
+            Conversation.last_inbound_at <= bindparam("window_since", type_=UTCDateTime),
+        ),
+    )
+    .order_by(Message.priority, Message.position, Message.id)
+)
+_OPENED_NOW = (
+    update(Conversation)
+    .where(among(Conversation.id, "ids"))
+    .values(opened_at=bindparam("now", type_=UTCDateTime))
+    .execution_options(synchronize_session=False)
+)
+_UNOPENED = (
+    update(Conversation)
+    .where(Conversation.id == bindparam("conversation"), Conversation.opened_at == bindparam("at", type_=UTCDateTime))
+    .values(opened_at=None)
+    .execution_options(synchronize_session=False)
+)
+
+
+def unopened(session: Session, conversation_id: int, claimed_at: datetime) -> None:
+    """A message that was claimed at that moment has certainly failed: its client does not count for it."""
+    session.execute(_UNOPENED, {"conversation": conversation_id, "at": claimed_at})
 
 
 #: Of these conversations, those whose window is closed are opened by a template of this moment.
@@ -114,9 +187,10 @@ def opened(session: Session, conversation_ids: Iterable[int], now: datetime) -> 
 def learn(line: Line, event: AccountEvent) -> bool:
     """An account event may tell the limit. Returns whether it did."""
     told = clients_a_day(event)
-    if told is None:
+    is_late = event.at is not None and line.tier_at is not None and event.at < line.tier_at
+    if told is None or is_late:
         return False
-    line.tier, line.tier_by = told, "whatsapp"
+    line.tier, line.tier_by, line.tier_at = told, "whatsapp", event.at or line.tier_at
     return True
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
@@ -47,8 +48,9 @@ Submit = Callable[[Stage, Any], None]
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """The encrypted columns of a message, decrypted, and the trace of its run."""
+    """The encrypted columns of a message, decrypted, the trace of its run, and until when this plan holds."""
 
     trace: str
     phone: str
     payload: dict[str, Any]
+    judge_at: datetime | None = None

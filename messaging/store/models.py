@@ -97,7 +97,8 @@ class Line(Base):
     probe_at: when a drain asks or looks again. trial_at: from when on one message may leave to try it; trial_run_id: that one.
     news: what the portal's administrator is still to be told at `news_at`, `stopped` or `resumed`; news_error: why nobody was.
     It may be paused by hand (messaging.lines.lines): `paused_at`, and the portal's user who did it, None: an operator.
-    tier: clients it may write to first in 24 hours, 0: any number, None: nobody has told; tier_by: `whatsapp` or `admin`.
+    tier: clients it may write to first in 24 hours, 0: any number, None: nobody has told; tier_by: `whatsapp` or `admin`;
+    tier_at: of the event that told it.
     """
 
     __tablename__ = "line"
@@ -139,6 +140,7 @@ class Line(Base):
     paused_by: Mapped[int | None] = mapped_column(Key)
     tier: Mapped[int | None] = mapped_column(Integer)
     tier_by: Mapped[str] = mapped_column(String(8), default="", server_default=text("''"))
+    tier_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
 
     portal: Mapped[Portal] = relationship(back_populates="lines")
 

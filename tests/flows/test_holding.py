@@ -260,3 +260,40 @@ def test_what_a_wait_for_a_delivery_ends_with(shop: World) -> None:
     shop.advance_clock(200)
     assert (ending(flows[2]), returned(flows[2])["message_id"]) == (("timeout", ""), ids[1])
     assert len(shop.sent) == 2
+
+
+# --- what came out of a review ------------------------------------------------------------------------------------------------
+
+
+def test_what_leaves_is_what_was_planned_last(shop: World) -> None:
+    """A text waits while its line is paused; by night the window has closed, and the template waits for the morning."""
+    shop.now = START.replace(hour=18, minute=30)
+    set_policy(shop, quiet_from="22:00", quiet_to="09:00", time_zone="Europe/Moscow")
+    open_windows(shop, OLGA)
+    lines.pause(shop.runtime, shop.line.id, None)
+    flow = shop.robots_start(
+        ("robot.send_text", {"text": "Добрый день", "phone": OLGA, "wait_minutes": "4000", "quiet": "hold", **INSTEAD})
+    )
+    shop.advance_clock(5)
+    jump_clock(shop, 26 * 3600)
+    lines.unpause(shop.runtime, shop.line.id)
+    shop.advance_clock(10)
+    assert [(hold, until is not None) for _, hold, until in held(shop)] == [("quiet", True)]
+    jump_clock(shop, 13 * 3600, 5)
+    assert ending(flow) == ("accepted", "")
+    assert [message.template is not None for message in shop.sent] == [True]
+
+
+def test_a_held_message_whose_run_the_former_release_has_ended_holds_up_nobody(shop: World) -> None:
+    shop.robots_start(waiting(wait_minutes="30"))
+    shop.advance_clock(5)
+    with shop.runtime.db.write() as session:  # as the former release ends a run: it knows no held messages
+        session.execute(update(Run).values(state="ended", outcome="timeout", ended_at=shop.now, answer_at=None))
+    shop.client_replies(OLGA, "Здравствуйте")
+    shop.advance_clock(5)
+    flow = shop.robots_start(("robot.send_text", {"text": "Слушаю", "phone": OLGA}))
+    shop.advance_clock(5)
+    assert ending(flow) == ("accepted", "")
+    shop.advance_clock(1800)
+    assert [message.status for message in shop.stored_rows(Message)][0] == "dropped"
+    assert len(shop.sent) == 1

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from messaging.lines import lines
 from messaging.policy import tier
 from messaging.policy.tier import Use
 from messaging.store.models import Conversation, Line
@@ -79,6 +80,39 @@ def test_at_once_only_as_many_leave_as_the_limit_allows(shop: World) -> None:
     _written(shop, 45)
     assert sorted(_templates(shop, *PHONES)) == [SENT] * 5 + [REACHED] * 3
     assert _use(shop) == Use(50, 50, is_known=True)
+
+
+@ONE_DATABASE
+def test_what_counts_is_who_is_written_to_when_it_leaves(shop: World) -> None:
+    """Planned while the line is paused, everything is planned before anything has left."""
+    _tell(shop, "TIER_50")
+    _written(shop, 48)
+    lines.pause(shop.runtime, shop.line.id, None)
+    flows = start_each(shop, *(template_robot(phone, wait_minutes="60") for phone in [PHONES[0]] * 3 + PHONES[:4]))
+    shop.advance_clock(30)
+    lines.unpause(shop.runtime, shop.line.id)
+    shop.advance_clock(5)
+    assert endings(flows) == [SENT] * 5 + [REACHED] * 2
+    assert _use(shop) == Use(50, 50, is_known=True)
+
+
+@ONE_DATABASE
+def test_a_client_who_was_not_reached_does_not_count(shop: World) -> None:
+    _tell(shop, "TIER_50")
+    _written(shop, 49)
+    shop.set_gupshup_faults(next=["refuse"])
+    assert _templates(shop, PHONES[0])[0][0] == "failed"
+    assert _use(shop).written == 49
+    assert _templates(shop, PHONES[1]) == [SENT]
+
+
+@ONE_DATABASE
+def test_a_late_event_does_not_lower_the_limit_again(shop: World) -> None:
+    _tell(shop, "TIER_10K")
+    early = {"type": "tier-event", "event": "x", "currentLimit": "TIER_250"}
+    post_webhook(shop, early, kind="account-event", timestamp=1_000_000_000_000)
+    shop.advance_clock(1)
+    assert _use(shop).limit == 10_000
 
 
 @ONE_DATABASE

@@ -286,7 +286,10 @@ class Planning:
             context.record(changes, self.runtime, run, outcome, around)
             if isinstance(outcome, plan.Planned) and outcome.message is not None and outcome.leaves_at_once:
                 self.fed[outcome.line_id].append(run.id)
-                self.fresh[run.id] = Content(run.trace, outcome.phone, outcome.message["payload"])
+                message = outcome.message
+                self.fresh[run.id] = Content(run.trace, outcome.phone, message["payload"], message["judge_at"])
+            else:
+                self.fresh.pop(run.id, None)  # what was planned for it before
         around.write()
         while len(self.fresh) > FRESH:
             del self.fresh[next(iter(self.fresh))]

@@ -4,7 +4,7 @@ A message is claimed in the database (`sending`, attempt, time, fence) before an
 one of four: accepted; certainly not written (again later); certainly refused (failed); unclear (unknown, never again).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -76,7 +76,7 @@ class Outbox:
         """Claim the messages whose turn it is: from now on they are `sending`, with our fence."""
         now = self.runtime.clock()
         chosen, of_lines = self.schedule.choose(session, held, free_slots, now)
-        chosen = self._allowed(session, chosen) if chosen else []
+        chosen = self._allowed(session, chosen, of_lines) if chosen else []
         if not chosen:
             return []
         claimed = ask(session, CLAIM, {"ids": chosen, **times(now)}).all()
@@ -99,10 +99,13 @@ class Outbox:
             for row in sorted(claimed, key=lambda row: (row.priority, row.position, row.id))
         ]
 
-    def _allowed(self, session: Session, chosen: list[int]) -> list[int]:
+    def _allowed(self, session: Session, chosen: list[int], of_lines: Mapping[int, Line]) -> list[int]:
         """Those that may still go to their clients. The others end here: since they were planned, a client has written
-        “stop”, say."""
-        refusals = policy.held_back(session, self.runtime.clock(), chosen)
+        “stop”, say, or the line has written to as many new clients as it may."""
+        now = self.runtime.clock()
+        refusals = policy.held_back(session, now, chosen)
+        left = [message_id for message_id in chosen if message_id not in refusals]
+        refusals |= tier.over_limit(session, self.runtime, of_lines, left, now)
         if refusals:
             changes = Changes(session)
             for message in rows.messages_by_id(session, refusals):
@@ -116,11 +119,12 @@ class Outbox:
         """What to send, by message: from memory, if it was planned here a moment ago.
 
         Its trace must be the run's: SQLite gives the ids of wiped runs to new ones, and a stranger's message must not leave.
+        And it must not have been planned again since, by any process: a message that is judged again gets another moment.
         """
         known = {}
         for row in claimed:
             content = self.fresh.pop(row.run_id, None)
-            if content is not None and content.trace == row.trace:
+            if content is not None and (content.trace, content.judge_at) == (row.trace, row.judge_at):
                 known[row.id] = content
         if unknown := [row.id for row in claimed if row.id not in known]:
             for row in ask(session, CONTENTS, {"ids": unknown}):
@@ -178,6 +182,8 @@ class Outbox:
         if not isinstance(error, Unclear):
             now = self.runtime.clock()
             advance(changes, self.runtime, message, MessageStatus.FAILED, now, isinstance(error, Misconfigured))
+            if not message.is_session and message.claimed_at is not None:
+                tier.unopened(changes.session, message.conversation_id, message.claimed_at)
         elif message.status == MessageStatus.SENDING:
             changes.set(message, status=MessageStatus.UNKNOWN)
             if message.run is None:  # a run ends as unknown later, and tells it then
