@@ -21,6 +21,7 @@ from gupshup.tiers import FIRST, UNLIMITED, clients_a_day
 from messaging.runs.window import WINDOW
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line, Message
+from messaging.store.rows import MessageRow
 from messaging.store.sql import among
 from messaging.store.types import UTCDateTime
 
@@ -152,9 +153,11 @@ _UNOPENED = (
 )
 
 
-def unopened(session: Session, conversation_id: int, claimed_at: datetime) -> None:
-    """A message that was claimed at that moment has certainly failed: its client does not count for it."""
-    session.execute(_UNOPENED, {"conversation": conversation_id, "at": claimed_at})
+def unopened(session: Session, runtime: Runtime, message: MessageRow) -> None:
+    """A message has certainly failed: its client does not count for it."""
+    if not message.is_session:
+        session.execute(_UNOPENED, {"conversation": message.conversation_id, "at": message.claimed_at})
+        runtime.clients_written.forget(message.line_id)
 
 
 #: Of these conversations, those whose window is closed are opened by a template of this moment.

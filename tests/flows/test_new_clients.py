@@ -100,7 +100,7 @@ def test_what_counts_is_who_is_written_to_when_it_leaves(shop: World) -> None:
 def test_a_client_who_was_not_reached_does_not_count(shop: World) -> None:
     _tell(shop, "TIER_50")
     _written(shop, 49)
-    shop.set_gupshup_faults(next=["refuse"])
+    shop.set_gupshup_faults(next=["413"])
     assert _templates(shop, PHONES[0])[0][0] == "failed"
     assert _use(shop).written == 49
     assert _templates(shop, PHONES[1]) == [SENT]

@@ -182,8 +182,7 @@ class Outbox:
         if not isinstance(error, Unclear):
             now = self.runtime.clock()
             advance(changes, self.runtime, message, MessageStatus.FAILED, now, isinstance(error, Misconfigured))
-            if not message.is_session and message.claimed_at is not None:
-                tier.unopened(changes.session, message.conversation_id, message.claimed_at)
+            tier.unopened(changes.session, self.runtime, message)
         elif message.status == MessageStatus.SENDING:
             changes.set(message, status=MessageStatus.UNKNOWN)
             if message.run is None:  # a run ends as unknown later, and tells it then
