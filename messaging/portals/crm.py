@@ -102,7 +102,8 @@ def find_clients(client: Client, phones: Collection[str]) -> dict[str, Pair | No
         method = "crm.duplicate.findbycomm"
         reply = client.batch({f"p{n}": (method, {"type": "PHONE", "values": written(p)}) for n, p in enumerate(piece)})
         for error in reply.errors.values():
-            raise error
+            if not isinstance(error, Rejected):
+                raise error  # the others would find nobody: what is no phone to CRM belongs to nobody
         for number, phone in enumerate(piece):
             found[phone] = _client(reply.results.get(f"p{number}"))
     return found

@@ -142,10 +142,10 @@ def test_a_method_that_used_up_its_time_is_asked_again_later(shop: World) -> Non
 def test_many_answers_of_one_moment_share_few_calls(shop: World) -> None:
     flows = start_each(shop, *(template_robot(f"7916333{number:04d}", "delivered") for number in range(101, 119)))
     jump_clock(shop, 0.1, 0.1)
-    before = len(shop.net.seen)
+    before = len(rest_calls(shop, "bizproc.event.send"))
     jump_clock(shop, 2)
     assert {ending(flow) for flow in flows} == {("delivered", "")}
-    posts = [request for request in shop.net.seen[before:] if "/rest/batch" in str(request.url)]
+    posts = rest_calls(shop, "bizproc.event.send")[before:]
     assert len(posts) <= 3, "18 answers with their log lines fit into one batch"
 
 

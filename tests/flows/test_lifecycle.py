@@ -9,6 +9,7 @@ import requests
 from sqlalchemy import func, select, text
 
 from bx24.errors import Bx24Error
+from messaging.intake import portal_events
 from messaging.lines import lines
 from messaging.portals import portals, robots
 from messaging.portals.tokens import PortalTokens
@@ -55,7 +56,7 @@ def test_an_install_registers_everything_and_hears_what_happens_to_the_app(world
     offered = {offer.code for offer in robots.offers(APP, "ru", {}, False)}
     assert set(world.portal.robots) == offered
     assert {"robot.send_text", "activity.send_template"} <= offered
-    assert {row.event for row in world.portal.events} == set(registration.EVENTS)
+    assert {row.event for row in world.portal.events} == {*registration.EVENTS, *portal_events.EVENTS}
     assert {row.handler for row in world.portal.events} == {f"{APP}/bx24/events"}
     for code, record in world.portal.robots.items():
         side, name = code.split(".")

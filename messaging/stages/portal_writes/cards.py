@@ -72,10 +72,12 @@ class Cards:
 
     def write(self, client: Client, jobs: Sequence[Job]) -> list[Written]:
         items = owners.find(client, {job.task_id: (job.needs.owner, job.needs.phone) for job in jobs})
-        made = _made(client, [job for job in jobs if job.look_first and "activity" not in job.result])
+        made, unseen = _made(client, [job for job in jobs if job.look_first and "activity" not in job.result])
         commands: dict[str, tuple[str, dict[str, Any]]] = {}
         for job in jobs:
             item, activity = items[job.task_id], job.result.get("activity") or made.get(job.task_id)
+            if job.task_id in unseen:
+                continue
             if activity is not None:
                 commands[f"c{job.task_id}"] = (UPDATE, {"id": activity, "layout": job.needs.layout})
             elif item is not None:
@@ -83,7 +85,9 @@ class Cards:
         reply = client.batch(commands) if commands else None
         now = self.runtime.clock()
         return [
-            Done({"nobody": True})
+            _in_doubt(unseen[job.task_id], now)
+            if job.task_id in unseen
+            else Done({"nobody": True})
             if f"c{job.task_id}" not in commands or reply is None
             else _written(job, items[job.task_id], made, reply.results, reply.errors, now)
             for job in jobs
@@ -113,10 +117,16 @@ def origin(key: str) -> str:
     return f"{ORIGINATOR}-{key.removeprefix('card ')}"
 
 
-def _made(client: Client, doubtful: Sequence[Job]) -> dict[int, int]:
-    """Task → the activity that is there already, of those that may have been added. Raises Bx24Error."""
+def _in_doubt(error: Bx24Error, now: datetime) -> Written:
+    """A card that could not be looked for stays in doubt, unless it never can be."""
+    written = after(error, now)
+    return written if isinstance(written, GivenUp) else Unclear(str(error))
+
+
+def _made(client: Client, doubtful: Sequence[Job]) -> tuple[dict[int, int], dict[int, Bx24Error]]:
+    """Of those that may have been added: task → the activity that is there; task → why it could not be looked for."""
     if not doubtful:
-        return {}
+        return {}, {}
     asked = {
         f"l{job.task_id}": (
             LIST,
@@ -125,9 +135,8 @@ def _made(client: Client, doubtful: Sequence[Job]) -> dict[int, int]:
         for job in doubtful
     }
     reply = client.batch(asked)
-    for error in reply.errors.values():
-        raise error
     found: dict[int, int] = {}
+    unseen = {job.task_id: reply.errors[f"l{job.task_id}"] for job in doubtful if f"l{job.task_id}" in reply.errors}
     for job in doubtful:
         listed = reply.results.get(f"l{job.task_id}")
         rows = list(listed.values()) if isinstance(listed, Mapping) else listed if isinstance(listed, list) else []
@@ -135,7 +144,7 @@ def _made(client: Client, doubtful: Sequence[Job]) -> dict[int, int]:
         mine = [row for row in rows if isinstance(row, Mapping) and row.get("ORIGIN_ID") == origin(job.key)]
         if mine:
             found[job.task_id] = int(mine[0]["ID"])
-    return found
+    return found, unseen
 
 
 def _written(
