@@ -20,7 +20,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "unknownField": ("This object has no field {id}", "Поля {id} нет в этой воронке"),
     "unknownValue": ("There is no {id} in this process", "Значения {id} нет в этом процессе"),
     "displayForm": (
-        "{form} is only how Bitrix24 shows a field; it would be sent as it stands.",
+        "{form} is only how Bitrix24 shows a field. The client would get exactly these characters.",
         "{form}: так поле выглядит в редакторе Битрикс24. Клиент получит это буквально.",
     ),
     "replaceByField": ("Replace by the field", "Заменить на поле"),
