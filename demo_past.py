@@ -82,7 +82,7 @@ class Story:
 def stories(now: datetime) -> Iterator[Story]:
     """The runs in the order in which robots called."""
     for number, at in enumerate(_moments(now)):
-        fate = FATES[number * 13 % len(FATES)]
+        fate = FATES[(number * 13 + number // len(FATES) * 3) % len(FATES)]
         over_at = min(at + REPLY_AFTER, now) if fate == OutcomeKind.REPLIED else at + timedelta(seconds=6)
         yield Story(number, ACTIONS[number % len(ACTIONS)], fate, at, over_at)
 

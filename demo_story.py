@@ -86,7 +86,14 @@ def steps(lang: str) -> list[Step]:
             client={"type": "list", "title": oak},
             does=Text("The client chooses “Oak”", "Клиент выбирает «Дуб»"),
         ),
-        Step("robot.send_file", {"file": "601", "caption": t("Our price list", "Наш прайс")}),
+        Step(
+            "robot.send_file",
+            {
+                "file": "601",
+                "caption": t("Our price list", "Наш прайс"),
+                "file_name": t("Price list.pdf", "Прайс-лист.pdf"),
+            },
+        ),
         Step("robot.send_contact", {"contact": "2"}),
         Step(
             "robot.send_location",

@@ -219,8 +219,8 @@ _TABLE = (
         "Not delivered: your number is not registered with WhatsApp. Register it again in the Gupshup console.",
         "Не доставлено: ваш номер не зарегистрирован в WhatsApp. Зарегистрируйте его заново в консоли Gupshup."),
     _rows("131049", _D, _MESSAGE,
-        "Not delivered: the client got much advertising lately, and WhatsApp held yours back. Wait at least 24 hours "
-        "before you try again.",
+        "Not delivered: the client has received a lot of advertising lately, so WhatsApp held yours back. Wait at least "
+        "24 hours before you try again.",
         "Не доставлено: клиент получил много рекламы, и WhatsApp не пропустил вашу. Повторите не раньше чем через "
         "сутки."),
     _rows("131051", _P, _MESSAGE,

@@ -8,9 +8,10 @@ from typing import Any
 from redis import Redis
 from sqlalchemy import select
 
+from demo_past import Past
 from messaging.insight import daily, hourly
 from messaging.lines import lines
-from messaging.store.models import Portal
+from messaging.store.models import Portal, Reply
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
@@ -47,6 +48,17 @@ def _busy_day(shop: World) -> None:
     shop.advance_clock(3600)
     start_each(shop, template_robot(PHONES[3]))
     shop.advance_clock(40)
+
+
+@ONE_DATABASE
+def test_the_past_that_the_demo_makes_up_is_counted_too(shop: World) -> None:
+    """Health reads counters, not rows."""
+    Past(shop.runtime, shop.line, "t-1", "en").store()
+    found = _figures(shop)
+    ended, came = [sum(map(sum, rows.values())) for rows in (found.ended, found.runs)]
+    assert ended == came > 40
+    assert found.waits[shop.line.id][-2] is not None, "the last of them lies some minutes back"
+    assert max(reply.received_at for reply in shop.stored_rows(Reply)) <= shop.now
 
 
 def test_the_figures_are_those_of_the_last_24_hours(shop: World) -> None:

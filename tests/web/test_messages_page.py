@@ -351,7 +351,9 @@ def test_the_timelines_of_what_did_not_arrive(shop: World, frame: Frame) -> None
     assert "There is no template “nothing (ru)” on this line" in _timeline(english, shop.stored_rows(Run)[1].id), (
         "the same values"
     )
-    assert "Not delivered: the client got much advertising" in _timeline(english, shop.stored_rows(Run)[2].id)
+    assert "Not delivered: the client has received a lot of advertising" in _timeline(
+        english, shop.stored_rows(Run)[2].id
+    )
 
 
 @ONE_DATABASE
