@@ -88,9 +88,12 @@ class Reader:
         """The app's frame; a page outside the portal is its own."""
         return self.page.frames[-1]
 
-    def open(self, path: str, heading: str = "h1") -> Frame:
+    def open(self, path: str, heading: str = "h1", *, waits: bool = True) -> Frame:
+        """waits: until the section that is remembered has come; a press would give it up, and htmx says so to the console."""
         self.page.goto(f"{self.demo.emulators.portal}/{path}?lang={self.lang}")
         self.page.frame_locator("iframe").locator(heading).first.wait_for(state="attached")
+        if waits:
+            self.idle()
         return self.frame
 
     def idle(self) -> None:
@@ -230,7 +233,7 @@ def test_the_remembered_section_does_not_replace_the_one_that_was_pressed(reader
     reader.go("lines")
     held: list[Route] = []
     reader.page.route("**/app/lines", lambda route: held.append(route))  # Playwright looks at its signature
-    frame = reader.open("app")
+    frame = reader.open("app", waits=False)
     expect(frame.get_by_role("link", name="Роботы", exact=True)).to_be_visible()
     reader.go("robots")
     reader.page.unroute("**/app/lines")

@@ -41,7 +41,7 @@ ENGLISH = {
     "Подключить линию": "Connect a line",
     "Подключить": "Connect the line",
     "Номер": "Number",
-    "Настроить адрес в Gupshup": "Set the address at Gupshup",
+    "Настроить адрес в Gupshup": "Set the address in Gupshup",
     "Вебхук отвечает": "The webhook answers",
     "Готово": "Done",
     "Добавить робота: Замер": "Add a robot: Measuring",
@@ -307,6 +307,8 @@ def went_on(demo: Demo, page: Page, t: Reader) -> None:
 def open_messages(demo: Demo, page: Page, t: Reader) -> FrameLocator:
     page.goto(f"{demo.emulators.portal}/app?lang={t.lang}")
     app = page.frame_locator("iframe")
+    # A press would give up the section that is being loaded, and htmx tells the console of that.
+    expect(app.locator(".htmx-request")).to_have_count(0)
     app.get_by_role("link", name=t("Сообщения"), exact=True).click()
     expect(app.get_by_role("heading", name=t("Сообщения"), exact=True)).to_be_visible()
     return app
