@@ -15,10 +15,11 @@ from sqlalchemy.orm import Session, load_only
 
 from messaging.policy import words
 from messaging.policy.settings import Policy
+from messaging.runs import crm_tasks
 from messaging.runtime import Runtime
 from messaging.store import opt_outs
 from messaging.store.changes import Changes
-from messaging.store.models import Conversation, Line, Portal, Reply
+from messaging.store.models import Conversation, Line, Portal, Reply, Run
 from messaging.store.opt_outs import EVERY_LINE, OptOut, Source
 from messaging.store.rows import MessageRow, RunRow
 from messaging.store.sql import among, insert_missing
@@ -74,9 +75,33 @@ class Changed:
     cause: Cause
 
 
+def _sets_off_trigger(session: Session, runtime: Runtime, change: Changed) -> None:
+    """A client who opts out sets off a trigger in the CRM; a file of thousands does not."""
+    cause = change.cause
+    if not change.opted_out or cause.source == Source.IMPORT:
+        return
+    run = session.get(Run, cause.run_id) if cause.run_id is not None else None
+    if cause.reply_id is not None:
+        name = f"r{cause.reply_id}"
+    elif run is not None:
+        name = f"run{run.id}"
+    else:
+        name = f"{runtime.phone_key(change.phone)[:20]} {runtime.clock():%y%m%d%H%M%S}"
+    crm_tasks.opted_out(
+        session,
+        runtime,
+        change.portal_id,
+        name,
+        item=run.item if run is not None else "",
+        phone=change.phone,
+        reply_id=cause.reply_id,
+        conversation_id=cause.conversation_id,
+    )
+
+
 Observer = Callable[[Session, Runtime, Changed], None]
 #: Told of each change, in its transaction; never when nothing has changed.
-OBSERVERS: tuple[Observer, ...] = ()
+OBSERVERS: tuple[Observer, ...] = (_sets_off_trigger,)
 
 
 def changed(session: Session, runtime: Runtime, change: Changed) -> None:

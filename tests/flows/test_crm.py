@@ -299,3 +299,19 @@ def test_without_the_right_nothing_is_written_and_nothing_else_is_lost(shop: Wor
     assert executions(shop) == []
     assert flow.answers
     assert bool(shop.stored_rows(PortalTask)) == (what == "no administrator")
+
+
+@pytest.mark.parametrize("by", ["word", "robot"])
+def test_who_opts_out_sets_off_a_trigger_once(shop: World, by: str) -> None:
+    place(shop, "EXECUTING", "waba24_optout")
+    start_each(shop, template_robot(OLGA))
+    shop.advance_clock(3)
+    for _ in range(3):
+        if by == "word":
+            shop.client_replies(OLGA, "СТОП")
+        else:
+            start_each(shop, ("robot.opt_out", {"phone": OLGA}))
+        shop.advance_clock(3)
+        shop.replace_worker()
+    assert [code for code, *_ in executions(shop) if code == "waba24_optout"] == ["waba24_optout"]
+    assert stage_of(shop) == "EXECUTING"
