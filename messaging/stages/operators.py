@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import String, bindparam, cast, insert, literal, or_, select, tuple_
+from sqlalchemy import String, bindparam, cast, func, insert, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from activities import phones
@@ -276,7 +276,8 @@ _UNCLEAR = select(Message.id, Message.origin_id).where(
     Message.status == "unknown",
     Message.claimed_at <= bindparam("since", type_=UTCDateTime),
     Message.claimed_at > bindparam("until", type_=UTCDateTime),
-    Message.origin == Origin.OPERATOR,
+    # No plain column: SQLite would read all that operators ever wrote, by the index of origins.
+    func.coalesce(Message.origin, "") == Origin.OPERATOR,
     ~there_is(
         PortalTask,
         PortalTask.id,

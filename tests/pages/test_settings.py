@@ -163,7 +163,8 @@ def test_a_template_with_three_variables_is_set_up_saved_and_opened_again(demo: 
 
 
 def test_the_template_that_goes_instead_is_chosen_filled_in_and_shown(demo: Demo, page: Page) -> None:
-    frame = show(page, demo, place(demo, ("send_text", {"text": "Ждём вас"})))
+    stage = place(demo, ("send_text", {"text": "Ждём вас"}))
+    frame = show(page, demo, stage)
     choice = frame.get_by_role("combobox", name="Если окно 24 часа закрыто")
     template = frame.get_by_role("combobox", name="Шаблон вместо сообщения")
     expect(template).to_be_hidden()
@@ -183,6 +184,8 @@ def test_the_template_that_goes_instead_is_chosen_filled_in_and_shown(demo: Demo
     kept = saved(demo)
     assert kept["fallback_params"] == [f"[1]{NAME}", "[2]завтра", "[3]Мира, 5"]
     assert (kept["if_closed"], kept["quiet"]) == ("template", "send")
+    frame = show(page, demo, stage)
+    expect(frame.get_by_role("textbox", name="{{2}}")).to_have_text("завтра")
     choice.select_option("wait")
     expect(template).to_be_hidden()
     save(page)
