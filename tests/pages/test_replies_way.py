@@ -21,10 +21,7 @@ from messaging.system import embedded_redis
 from tests.pages.test_whole_way import CLIENT, Reader, shot
 from tests.support.browser import launch
 
-PNG = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c4944415408d763f8cfc000000301010018dd8db0"
-    "0000000049454e44ae426082"
-)
+WARDROBE = (Path(__file__).parents[2] / "docs/pictures/ru/6-phone.png").read_bytes()
 TEMPLATES: list[dict[str, Any]] = [
     {"name": "sale", "language": "ru", "category": "MARKETING", "body": "Скидка 20 % до воскресенья!"},
     {"name": "order_ready", "language": "ru", "category": "UTILITY", "body": "Ваш заказ собран."},
@@ -99,7 +96,7 @@ def test_what_a_client_writes_reaches_the_deal_and_the_operator(demo: Demo, page
     timeline_tells(demo, page)
     say(demo, page, "А можно вечером?")
     picture = tmp_path / "shkaf.png"
-    picture.write_bytes(PNG)
+    picture.write_bytes(WARDROBE)
     operator_answers(demo, page, picture)
     say(demo, page, "СТОП")
     only_service_goes(demo, page)
@@ -152,8 +149,8 @@ def timeline_tells(demo: Demo, page: Page) -> None:
     """The deal's timeline shows the question with its status, and the answer."""
 
     def cards() -> bool:
-        shown = str(demo.portal("timeline?entityTypeId=2&id=1")["activities"])
-        return "Вам удобно завтра?" in shown and "Да, жду" in shown
+        shown = [str(one["layout"]) for one in demo.portal("timeline?entityTypeId=2&id=1")["activities"]]
+        return len(shown) == 2 and "Вам удобно завтра?" in shown[1] and "Да, жду" in shown[0]
 
     demo.until("cards in the timeline", cards)
     page.goto(f"{demo.emulators.portal}/crm/deal/details/1/?lang=ru")
