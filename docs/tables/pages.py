@@ -19,6 +19,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "results of sends": results.of_sends,
     "results of replies": results.of_replies,
     "results of check_window": results.of_check_window,
+    "results of close_chats": results.of_close_chats,
     "errors": errors.catalogue,
     "refusals": errors.refusals,
     "stops": errors.stops,

@@ -5,10 +5,12 @@ from collections.abc import Mapping
 from activities import ACTIONS
 from activities.base import REPLY_RESULTS, SEND_RESULTS, STATUS_RESULTS, Results
 from activities.check_window import CheckWindow
+from activities.close_chats import CloseChats
 from bx24.i18n import Text
 from docs.tables.words import code, heads, table
 
 _COLUMNS = (Text("Result", "Результат"), Text("Name in Bitrix24", "Название в Битрикс24"), Text("Value", "Значение"))
+_CHATS: Results = {name: title for name, title in CloseChats.results.items() if name not in STATUS_RESULTS}
 _WINDOW: Results = {name: title for name, title in CheckWindow.results.items() if name not in STATUS_RESULTS}
 #: Code of a result → its value in words. A result without an entry stops `make tables`.
 VALUES: Mapping[str, Text] = {
@@ -60,6 +62,7 @@ VALUES: Mapping[str, Text] = {
     "window_until": Text(
         "ISO 8601 with time zone; empty if the window is closed", "ISO 8601 с часовым поясом; пусто, если окно закрыто"
     ),
+    "closed": Text("a whole number: dialogs that were open", "целое число: сколько диалогов было открыто"),
     "minutes_left": Text("a whole number; 0 if the window is closed", "целое число; 0, если окно закрыто"),
 }
 
@@ -91,3 +94,7 @@ def of_replies(lang: str) -> str:
 
 def of_check_window(lang: str) -> str:
     return _table(_WINDOW, lang)
+
+
+def of_close_chats(lang: str) -> str:
+    return _table(_CHATS, lang)
