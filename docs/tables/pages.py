@@ -21,6 +21,7 @@ TABLES: dict[str, Callable[[str], str]] = {
     "results of replies": results.of_replies,
     "results of check_window": results.of_check_window,
     "results of opt_out": results.of_opt_out,
+    "results of close_chats": results.of_close_chats,
     "errors": errors.catalogue,
     "refusals": errors.refusals,
     "stops": errors.stops,

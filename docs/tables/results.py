@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from activities import ACTIONS
 from activities.base import REPLY_RESULTS, SEND_RESULTS, STATUS_RESULTS, Results
 from activities.check_window import CheckWindow
+from activities.close_chats import CloseChats
 from activities.opt_out import OptOut
 from bx24.i18n import Text
 from docs.tables.words import code, heads, table
 
 _COLUMNS = (Text("Result", "Результат"), Text("Name in Bitrix24", "Название в Битрикс24"), Text("Value", "Значение"))
 _CONSENT: Results = {name: title for name, title in OptOut.results.items() if name not in STATUS_RESULTS}
+_CHATS: Results = {name: title for name, title in CloseChats.results.items() if name not in STATUS_RESULTS}
 _WINDOW: Results = {name: title for name, title in CheckWindow.results.items() if name not in STATUS_RESULTS}
 #: Code of a result → its value in words. A result without an entry stops `make tables`.
 VALUES: Mapping[str, Text] = {
@@ -67,6 +69,7 @@ VALUES: Mapping[str, Text] = {
         "`Y` or `N`: whether the client's messages, or the marketing of this line, are stopped now",
         "`Y` или `N`: остановлены ли теперь сообщения клиенту или реклама с этой линии",
     ),
+    "closed": Text("a whole number: dialogs that were open", "целое число: сколько диалогов было открыто"),
     "minutes_left": Text("a whole number; 0 if the window is closed", "целое число; 0, если окно закрыто"),
 }
 
@@ -102,3 +105,7 @@ def of_check_window(lang: str) -> str:
 
 def of_opt_out(lang: str) -> str:
     return _table(_CONSENT, lang)
+
+
+def of_close_chats(lang: str) -> str:
+    return _table(_CHATS, lang)

@@ -271,17 +271,18 @@ _DUE = (
 _WAITING = select(Message.id).where(
     Message.line_id == bindparam("line"), Message.status == "queued", Message.origin == Origin.OPERATOR
 )
+#: An operator's message of which the chat has not been told that it is unclear. No plain column of the origin: SQLite would
+#: read all that operators ever wrote, by the index of origins.
+UNTOLD = (func.coalesce(Message.origin, "") == Origin.OPERATOR) & ~there_is(
+    PortalTask,
+    PortalTask.id,
+    PortalTask.portal_id == Message.portal_id,
+    PortalTask.key == literal("unclear ") + cast(Message.id, String),
+)
 _UNCLEAR = select(Message.id, Message.origin_id).where(
     among(Message.shard, "shards"),
     Message.status == "unknown",
     Message.claimed_at <= bindparam("since", type_=UTCDateTime),
     Message.claimed_at > bindparam("until", type_=UTCDateTime),
-    # No plain column: SQLite would read all that operators ever wrote, by the index of origins.
-    func.coalesce(Message.origin, "") == Origin.OPERATOR,
-    ~there_is(
-        PortalTask,
-        PortalTask.id,
-        PortalTask.portal_id == Message.portal_id,
-        PortalTask.key == literal("unclear ") + cast(Message.id, String),
-    ),
+    UNTOLD,
 )

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from messaging.lines import circuit_breaker
 from messaging.runs.outcomes import UNCLEAR_FOR
 from messaging.runtime import Runtime
+from messaging.stages.operators import UNTOLD
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
 from messaging.store.open_channels import OperatorMessage
 from messaging.store.portal_tasks import PortalTask
@@ -50,6 +51,15 @@ _DUE = select(Lease.shard).where(
             _MESSAGE,
             Message.status == MessageStatus.UNKNOWN,
             _STILL_OPEN,
+            Message.claimed_at <= bindparam("unclear_since", type_=UTCDateTime),
+            Message.claimed_at > bindparam("unclear_until", type_=UTCDateTime),
+        ),
+        there_is(
+            Message,
+            Message.claimed_at,
+            _MESSAGE,
+            Message.status == MessageStatus.UNKNOWN,
+            UNTOLD,
             Message.claimed_at <= bindparam("unclear_since", type_=UTCDateTime),
             Message.claimed_at > bindparam("unclear_until", type_=UTCDateTime),
         ),

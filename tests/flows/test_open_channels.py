@@ -128,6 +128,19 @@ def test_what_cannot_be_sent_is_told_in_the_chat(chats: Chats, why: str, note: s
     assert [shown for shown in chats.notes() if shown.startswith(note)], chats.notes()
 
 
+def test_a_message_of_which_nobody_knows_is_told_once_and_not_repeated(chats: Chats) -> None:
+    world = chats.world
+    world.client_replies(OLGA, "Здравствуйте")
+    world.advance_clock(2)
+    world.set_gupshup_faults(next=["drop_after_accept"], drop_statuses=["enqueued", "sent", "delivered", "read"])
+    number = chats.write("Добрый день")
+    world.advance_clock(world.runtime.config.unknown_after_s + 60)
+    assert len(world.sent) == 1
+    [note] = chats.notes()
+    assert note.startswith("Неизвестно, ушло ли сообщение")
+    assert {one["id"]: one for one in chats.chat()["messages"]}[number]["sending"]
+
+
 def test_a_note_stands_in_for_a_chat_that_was_switched_off(chats: Chats) -> None:
     world = chats.world
     world.client_replies(OLGA, "Здравствуйте")
