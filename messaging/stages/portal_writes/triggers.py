@@ -1,7 +1,7 @@
 """Setting off triggers: a deal moves on, and the robots of its new stage start (crm_tasks says what sets them off).
 
 Bitrix24 moves the item inside the call, and a second call may move it again. So when nobody knows whether a call was carried
-out, the item is looked at first: if it has moved since the call was claimed, the trigger counts as set off (docs/decisions/0037).
+out, the item is looked at first: if it has moved since the call was claimed, the trigger counts as set off (decision 0037).
 Of one item never more than one trigger is under way, so no other trigger of ours moves it meanwhile. What is looked at is then
 set off in a request of its own, so that one slow stage leaves no others in doubt.
 
