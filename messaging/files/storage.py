@@ -45,6 +45,7 @@ INBOUND_KEPT = timedelta(days=30)
 LINK_FRESH_S, VERSION_FRESH_S = 60, 3600
 STALE = timedelta(days=1)
 GUPSHUP_FILES = "https://filemanager.gupshup.io"
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+")
 log = structlog.get_logger(__name__)
 
 
@@ -288,8 +289,8 @@ def find(runtime: Runtime, token: str) -> tuple[File, BinaryIO] | None:
 
 def are_kept(session: Session, runtime: Runtime, payload: Any) -> bool:
     """Whether all files of ours to which a message links are still there. payload: Message.payload."""
-    pattern = re.compile(re.escape(f"{runtime.config.public_url}/files/") + r"([A-Za-z0-9_-]+)")
-    digests = {crypto.digest(token) for token in pattern.findall(str(payload).replace("\\/", "/"))}
+    links = str(payload).replace("\\/", "/").split(f"{runtime.config.public_url}/files/")[1:]
+    digests = {crypto.digest(found[0]) for link in links if (found := _TOKEN.match(link))}
     kept = select(File.token_digest).where(File.token_digest.in_(digests), File.expires_at > runtime.clock())
     return not digests or digests == set(session.scalars(kept))
 

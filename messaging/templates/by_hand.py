@@ -31,8 +31,8 @@ from messaging.templates.catalogue import Templates
 #: A file of a template is kept so long, in case that the line is paused.
 FILE_KEPT = timedelta(days=3)
 _GREETING = re.compile(
-    r"(?:здравствуйте|добр\w+ (?:день|утро|вечер)|привет|уважаем\w+|hello|hi|dear|good (?:morning|day))"
-    r"[ ,!]{1,3}\{\{ ?(\w+) ?\}\}",
+    r"(?:здравствуйте|добр\w{1,5} (?:день|утро|вечер)|привет|уважаем\w{1,5}|hello|hi|dear|good (?:morning|day))"
+    r"[ ,!]{1,3}\{\{ ?(\w{1,60}) ?\}\}",
     re.IGNORECASE,
 )
 _WORDING = Wording(
