@@ -56,7 +56,8 @@ def test_an_install_registers_everything_and_hears_what_happens_to_the_app(world
     offered = {offer.code for offer in robots.offers(APP, "ru", {}, False)}
     assert set(world.portal.robots) == offered
     assert {"robot.send_text", "activity.send_template"} <= offered
-    assert {row.event for row in world.portal.events} == {*registration.EVENTS, *portal_events.EVENTS}
+    granted = portal_events.wanted(world.portal.installation.scope)
+    assert {row.event for row in world.portal.events} == {*registration.EVENTS, *granted}
     assert {row.handler for row in world.portal.events} == {f"{APP}/bx24/events"}
     for code, record in world.portal.robots.items():
         side, name = code.split(".")
