@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, type_coerce
 from sqlalchemy.orm import Session, load_only
 
 from messaging.policy import words
@@ -23,6 +23,7 @@ from messaging.store.opt_outs import EVERY_LINE, OptOut, Source
 from messaging.store.rows import MessageRow, RunRow
 from messaging.store.sql import among, insert_missing
 from messaging.store.states import MessageStatus
+from messaging.store.types import ReadableJson
 
 #: Codes with which WhatsApp says that the client has stopped the marketing of this number (reference gupshup.md 8.4).
 STOPPED_MARKETING = frozenset({"131050", "492"})
@@ -214,7 +215,7 @@ def _has_said_more(session: Session, policy: Policy, conversations: Sequence[Con
     ids = [one.id for one in conversations]
     return any(
         words.find(policy, (other.content["values"]["reply_text"], other.content["values"]["reply_id"]))
-        for other in session.scalars(_REPLIES, {"ids": ids})
+        for other in session.execute(_REPLIES, {"ids": ids})
         if other.at > reply.at and other.content
     )
 
@@ -249,4 +250,9 @@ def preferred(
 
 # Statements are made once: building a statement takes longer than running it.
 _POLICY = select(Portal).where(Portal.id == bindparam("id")).options(load_only(Portal.id, Portal.policy))
-_REPLIES = select(Reply).where(among(Reply.conversation_id, "ids")).order_by(Reply.id.desc()).limit(RECENT)
+_REPLIES = (
+    select(Reply.at, type_coerce(Reply.content, ReadableJson).label("content"))
+    .where(among(Reply.conversation_id, "ids"))
+    .order_by(Reply.id.desc())
+    .limit(RECENT)
+)

@@ -123,7 +123,10 @@ def _opted_out(one: Wanted, entries: Sequence[OptOut], policy: Policy) -> Refuse
 
 def why(entry: OptOut) -> Text:
     """What put a client on the list, in a few words."""
-    return _WHY[Source(entry.source)].format(said=entry.why)
+    source = Source(entry.source)
+    if not entry.why and source in (Source.WORD, Source.BUTTON):
+        return _UNREADABLE
+    return _WHY[source].format(said=entry.why)
 
 
 def day(at: datetime) -> Text:
@@ -140,6 +143,8 @@ _WHY = {
     Source.API: Text("put on the list by another program", "в список внесла другая программа"),
     Source.PROVIDER: Text("the client stopped the marketing in WhatsApp", "клиент отключил рекламу в WhatsApp"),
 }
+#: The word itself cannot be decrypted.
+_UNREADABLE = Text("the client asked for it", "по просьбе клиента")
 
 
 # --- caps -------------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from messaging.store.indexes import partial
 from messaging.store.models import Base
 from messaging.store.sql import among
-from messaging.store.types import EncryptedText, Key, UTCDateTime
+from messaging.store.types import Key, ReadableText, UTCDateTime
 
 #: `line_id` of an entry that holds for all lines of its portal. Not NULL: NULLs never violate a unique key.
 EVERY_LINE = 0
@@ -37,7 +37,7 @@ class OptOut(Base):
 
     phone_key: of the phone as its country writes it today; alias_key: of another spelling, or another number that WhatsApp
     knows the client by. why: the client's word, the title of the button, the provider's code; "" if nothing was said.
-    user_id: of the portal's user; run_id: of the action's run.
+    user_id: of the portal's user; run_id: of the action's run. An entry that no known key opens (phone, why) still holds.
     """
 
     __tablename__ = "opt_out"
@@ -50,11 +50,11 @@ class OptOut(Base):
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"))
     line_id: Mapped[int] = mapped_column(Key, default=EVERY_LINE)
-    phone: Mapped[str] = mapped_column(EncryptedText)
+    phone: Mapped[str] = mapped_column(ReadableText)
     phone_key: Mapped[str] = mapped_column(String(32))
     alias_key: Mapped[str | None] = mapped_column(String(32))
     source: Mapped[str] = mapped_column(String(10))
-    why: Mapped[str] = mapped_column(EncryptedText)
+    why: Mapped[str] = mapped_column(ReadableText)
     user_id: Mapped[int | None] = mapped_column(Key)
     run_id: Mapped[int | None] = mapped_column(Key)
     since: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
+from sqlalchemy import text as sql
 
 from messaging.lines import lines
 from messaging.policy import consent
@@ -219,6 +220,19 @@ def test_twenty_repeats_in_any_order_and_a_killed_worker_change_nothing(shop: Wo
     assert [entry.why for entry in entries(shop)] == ["стоп"]
     assert [one.opted_out for one in heard] == [True, False, True]
     assert run_each(shop, sale_robot()) == [HELD]
+
+
+def test_what_no_key_opens_neither_lifts_an_opt_out_nor_stands_in_the_way(shop: World) -> None:
+    """Of one client the entry cannot be read, of the other an old reply."""
+    says(shop, "здравствуйте", PHONES[0])
+    says(shop, "стоп")
+    with shop.runtime.db.write() as session:
+        session.execute(sql("UPDATE opt_out SET why = 'gAAAAABbroken', phone = 'gAAAAABbroken'"))
+        session.execute(sql("UPDATE reply SET content = 'gAAAAABbroken'"))
+    says(shop, "стоп", PHONES[0])
+    assert run_each(shop, sale_robot(), sale_robot(PHONES[0]), template_robot()) == [HELD, HELD, SENT]
+    says(shop, "старт")
+    assert run_each(shop, sale_robot()) == [SENT]
 
 
 @ONE_DATABASE
