@@ -113,8 +113,9 @@ def stop_all(
 ) -> int:
     """Put these clients on the list; how many did not stand there. A client may be among them more than once."""
     asked = {key for client in clients for key in client.keys}
-    found = opt_outs.entries(session, [portal_id], asked)
-    known = {key for entry in found if entry.line_id == line_id for key in entry.keys}
+    found = [one for one in opt_outs.entries(session, [portal_id], asked) if one.line_id == line_id]
+    opt_outs.confirm(session, [entry.id for entry in found], cause.at)
+    known = {key for entry in found for key in entry.keys}
     rows: dict[str, dict[str, Any]] = {}
     for client in clients:
         if not client.keys & known:
@@ -140,19 +141,20 @@ def _row(runtime: Runtime, portal_id: int, client: Client, cause: Cause, line_id
         "user_id": cause.user_id,
         "run_id": cause.run_id,
         "since": cause.at,
+        "confirmed_at": cause.at,
     }
 
 
 def allow(
     session: Session, runtime: Runtime, portal_id: int, client: Client, cause: Cause, line_id: int = EVERY_LINE
 ) -> bool:
-    """Take a client off the list; False if he does not stand there, or a word of his that came late is older than that.
+    """Take a client off the list; False if he does not stand there, or came back to it later than he said this.
 
     What WhatsApp has told of a line (`line_id`) stays, unless WhatsApp tells the opposite.
     """
     is_late = cause.source in _TOLD
     found = [entry for entry in opt_outs.entries(session, [portal_id], client.keys) if entry.line_id == line_id]
-    gone = opt_outs.remove(session, [entry.id for entry in found if not is_late or entry.since <= cause.at])
+    gone = opt_outs.remove(session, [entry.id for entry in found if not is_late or entry.confirmed_at <= cause.at])
     if gone:
         changed(session, runtime, Changed(portal_id, line_id, client.phone, opted_out=False, cause=cause))
     return bool(gone)

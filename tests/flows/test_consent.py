@@ -33,6 +33,7 @@ from tests.flows.scenes import (
     text_robot,
 )
 from tests.support.world import World, returned
+from tests.web.inside import Frame
 
 HELD = ("failed", "opted_out")
 CAPPED = ("failed", "marketing_cap")
@@ -241,6 +242,30 @@ def test_a_late_stop_does_not_undo_a_later_start(shop: World) -> None:
         at = int((shop.now + timedelta(seconds=seconds)).timestamp() * 1000)
         post_webhook(shop, text_payload(OLGA, text), kind="message", timestamp=at)
         jump_clock(shop, 1)
+    assert entries(shop) == []
+
+
+def hears(world: World, words: str, seconds: float, line: Any = None) -> None:
+    """A client's words that he wrote so many seconds after the test's first moment."""
+    at = int((world.now.replace(minute=0, second=0, microsecond=0) + timedelta(seconds=seconds)).timestamp() * 1000)
+    post_webhook(world, text_payload(OLGA, words, id=f"in.{seconds}"), kind="message", timestamp=at, line=line)
+    jump_clock(world, 1)
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("again", ["on another line", "by an administrator"])
+def test_a_late_start_does_not_lift_a_later_stop(shop: World, again: str) -> None:
+    shop.now = shop.now.replace(minute=10)
+    hears(shop, "стоп", 0)
+    first = shop.line
+    if again == "on another line":
+        shop.connect_line("second", "79001112244")
+        hears(shop, "стоп", 100)
+    else:
+        Frame(shop).change("opt-outs/add", phone=OLGA)
+    hears(shop, "старт", 50, first)
+    assert len(entries(shop)) == 1
+    hears(shop, "старт", 700, first)
     assert entries(shop) == []
 
 

@@ -80,6 +80,17 @@ def test_a_client_is_added_found_and_lifted(shop: World) -> None:
 
 
 @ONE_DATABASE
+def test_a_page_that_is_old_lifts_nobody_elses_entry(shop: World) -> None:
+    frame = Frame(shop)
+    frame.change("opt-outs/add", phone=OLGA)
+    [shown] = entries(shop)
+    frame.change(f"opt-outs/{shown.id}/lift")  # another administrator
+    frame.change("opt-outs/add", phone=PHONES[0])
+    assert "Этот отказ уже сняли" in seen(frame.change(f"opt-outs/{shown.id}/lift"))
+    assert [entry.phone for entry in entries(shop)] == [PHONES[0]]
+
+
+@ONE_DATABASE
 def test_what_the_client_told_whatsapp_says_why_it_cannot_be_lifted(shop: World) -> None:
     gupshup_control(shop, "preference", {"app": "acmeshop", "phone": OLGA, "preference": "stop"})
     jump_clock(shop, 1)
