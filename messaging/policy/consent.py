@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import bindparam, select, type_coerce
 from sqlalchemy.orm import Session, load_only
 
+from bx24.i18n import Text
 from messaging.policy import words
 from messaging.policy.settings import Policy
 from messaging.runtime import Runtime
@@ -32,6 +33,12 @@ RECENT = 50
 #: Causes that webhooks tell, which keep no order.
 _TOLD = frozenset({Source.WORD, Source.BUTTON, Source.PROVIDER})
 _WORDY = frozenset({"text", "button", "list"})
+#: What a workflow's log says when only the client could allow it.
+NO_MARKETING = Text(
+    "messages may go to the client, but no marketing from this line: the client stopped it in WhatsApp, and only the client "
+    "can allow it again there",
+    "писать клиенту можно, но не рекламу с этой линии: её клиент отключил в WhatsApp, и вернуть может только он сам",
+)
 log = structlog.get_logger(__name__)
 
 
@@ -176,6 +183,8 @@ def by_action(
     carry_out = stop if mode == "stop" else allow
     carry_out(session, runtime, run.portal_id, client, cause)
     holding = {entry.line_id for entry in opt_outs.entries(session, [run.portal_id], client.keys)}
+    if EVERY_LINE not in holding and line_id in holding:
+        changes.set(run, note=NO_MARKETING.to(run.language))
     return {"opted_out": "Y" if holding & {EVERY_LINE, line_id} else "N"}
 
 

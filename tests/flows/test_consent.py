@@ -10,12 +10,12 @@ from sqlalchemy import insert, select, update
 from sqlalchemy import text as sql
 
 from messaging.lines import lines
-from messaging.policy import consent
-from messaging.policy.consent import Changed
+from messaging.policy import consent, phone_lists
+from messaging.policy.consent import Cause, Changed
 from messaging.stages import status_changes
-from messaging.store.models import Line, Message, Portal
-from messaging.store.opt_outs import OptOut
-from messaging.store.states import Origin
+from messaging.store.models import Line, Message, Portal, Run
+from messaging.store.opt_outs import OptOut, Source
+from messaging.store.states import Origin, PortalStatus
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
@@ -316,6 +316,42 @@ def test_the_action_stops_and_allows_and_says_what_holds(shop: World, heard: lis
     assert [(one.opted_out, one.cause.source) for one in heard] == [(True, "action"), (False, "action")]
     assert send_attempts(shop) == []
     assert ending(shop.robot_runs("robot.opt_out", phone="12"))[0] == "failed"
+
+
+def test_the_action_says_what_only_the_client_can_allow(shop: World) -> None:
+    gupshup_control(shop, "preference", {"app": "acmeshop", "phone": OLGA, "preference": "stop"})
+    jump_clock(shop, 1)
+    flow = shop.robots_start(action_robot(mode="allow"))
+    jump_clock(shop, 2)
+    assert returned(flow)["opted_out"] == "Y"
+    assert "писать клиенту можно, но не рекламу с этой линии" in shop.stored_rows(Run)[0].log_line
+
+
+def test_the_action_needs_no_line(shop: World) -> None:
+    lines.remove(shop.runtime, shop.line.id)
+    assert run_each(shop, action_robot(), text_robot()) == [("ok", ""), ("failed", "line_not_connected")]
+    assert [entry.phone for entry in entries(shop)] == [OLGA]
+    assert run_each(shop, action_robot(mode="allow")) == [("ok", "")]
+    assert entries(shop) == []
+
+
+def test_what_a_robot_allows_holds_for_those_behind_it_and_what_it_stops_for_all_that_have_not_sent(
+    shop: World,
+) -> None:
+    says(shop, "стоп")
+    robots = (action_robot(mode="allow"), text_robot(), sale_robot())
+    assert run_each(shop, *robots) == [("ok", ""), SENT, SENT]
+    assert run_each(shop, text_robot(), action_robot(), text_robot()) == [HELD, ("ok", ""), HELD]
+    assert run_each(shop, text_robot(), action_robot(mode="allow"), action_robot(), text_robot())[3] == HELD
+
+
+@ONE_DATABASE
+def test_a_file_is_not_loaded_into_a_portal_that_has_gone(shop: World) -> None:
+    with shop.runtime.db.write() as session:
+        session.execute(update(Portal).values(status=PortalStatus.INACTIVE))
+    cause = Cause(Source.IMPORT, shop.now, why="phones.csv")
+    assert phone_lists.put_on_list(shop.runtime, 1, [OLGA, *PHONES], cause) == 0
+    assert entries(shop) == []
 
 
 def test_two_spellings_are_one_client(shop: World) -> None:
