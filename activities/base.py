@@ -253,6 +253,10 @@ class Action:
         except InvalidMessage as error:
             raise from_invalid(error) from None
 
+    def plan_without_line(self, values: Mapping[str, Any]) -> Plan | None:
+        """The plan while no line is connected; None: this action cannot do without."""
+        return None
+
     def make_plan(self, values: Mapping[str, Any], desk: Desk) -> Plan:
         """The action's own part of `plan`."""
         raise AssertionError(f"{type(self).__name__} has no plan")

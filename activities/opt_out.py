@@ -41,5 +41,8 @@ class OptOut(Action):
             },
         )
 
-    def make_plan(self, values: Mapping[str, Any], desk: Desk) -> Plan:
+    def plan_without_line(self, values: Mapping[str, Any]) -> Plan:
         return Plan(consent=values["mode"])
+
+    def make_plan(self, values: Mapping[str, Any], desk: Desk) -> Plan:
+        return self.plan_without_line(values)

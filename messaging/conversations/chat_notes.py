@@ -57,10 +57,17 @@ SENT_AT = Text("{by}, {at}", "{by}, {at}")
 TEMPLATE_SENT = Text("Template “{name}” sent to the client:", "Клиенту отправлен шаблон «{name}»:")
 
 
-def remedy(why: Refused, name: str) -> Text:
-    """Why an operator's message is not sent, in words for him. name: of its file, if it has one."""
+#: Their own texts begin by saying that nothing was sent.
+POLICY = frozenset({"opted_out", "marketing_cap"})
+
+
+def not_sent(why: Refused, name: str) -> Text:
+    """What operators read when a message of theirs is not sent: why, and what to do. name: of its file, if it has one."""
+    if why.code in POLICY:
+        return why.text
+    reason = why.text
     if why.code == "window_closed":
-        return WINDOW_CLOSED
-    if why.code == "file_unreachable":
-        return FILE_NOT_FETCHED.format(name=name)
-    return why.text
+        reason = WINDOW_CLOSED
+    elif why.code == "file_unreachable":
+        reason = FILE_NOT_FETCHED.format(name=name)
+    return NOT_SENT.format(why=reason)

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from messaging.conversations.chat_notes import POLICY
 from messaging.runs.statuses import RANK
 from messaging.runtime import Runtime
 from messaging.store import portal_tasks
@@ -228,10 +229,19 @@ def operators_message_changed(changes: Changes, runtime: Runtime, message: Messa
     )
     if written is None:
         return
-    if message.status == MessageStatus.FAILED:
+    if message.status == MessageStatus.FAILED and message.error_code in POLICY:
+        _tell_held_back(session, runtime, written, message)
+    elif message.status == MessageStatus.FAILED:
         _tell(session, runtime, written, message.id, "failed")
     if written.im_message_id is not None:
         tick_if_settled(session, runtime, written)
+
+
+def _tell_held_back(session: Session, runtime: Runtime, written: OperatorMessage, message: MessageRow) -> None:
+    """Since the operator wrote, the client has opted out, say; the reason is in the portal's language."""
+    of_chat = {"chat_id": written.chat_id, "user_id": written.user_id}
+    key, conversation_id = f"failed {message.id}", written.conversation_id
+    note(session, runtime, written.portal_id, key, message.error_reason, conversation_id=conversation_id, **of_chat)
 
 
 def unclear(session: Session, runtime: Runtime, written: OperatorMessage, message_id: int) -> None:

@@ -10,9 +10,10 @@ from datetime import datetime
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, select, type_coerce
 from sqlalchemy.orm import Session, load_only
 
+from bx24.i18n import Text
 from messaging.policy import words
 from messaging.policy.settings import Policy
 from messaging.runs import crm_tasks
@@ -24,6 +25,7 @@ from messaging.store.opt_outs import EVERY_LINE, OptOut, Source
 from messaging.store.rows import MessageRow, RunRow
 from messaging.store.sql import among, insert_missing
 from messaging.store.states import MessageStatus
+from messaging.store.types import ReadableJson
 
 #: Codes with which WhatsApp says that the client has stopped the marketing of this number (reference gupshup.md 8.4).
 STOPPED_MARKETING = frozenset({"131050", "492"})
@@ -32,6 +34,12 @@ RECENT = 50
 #: Causes that webhooks tell, which keep no order.
 _TOLD = frozenset({Source.WORD, Source.BUTTON, Source.PROVIDER})
 _WORDY = frozenset({"text", "button", "list"})
+#: What a workflow's log says when only the client could allow it.
+NO_MARKETING = Text(
+    "messages may go to the client, but no marketing from this line: the client stopped it in WhatsApp, and only the client "
+    "can allow it again there",
+    "писать клиенту можно, но не рекламу с этой линии: её клиент отключил в WhatsApp, и вернуть может только он сам",
+)
 log = structlog.get_logger(__name__)
 
 
@@ -137,8 +145,9 @@ def stop_all(
 ) -> int:
     """Put these clients on the list; how many did not stand there. A client may be among them more than once."""
     asked = {key for client in clients for key in client.keys}
-    found = opt_outs.entries(session, [portal_id], asked)
-    known = {key for entry in found if entry.line_id == line_id for key in entry.keys}
+    found = [one for one in opt_outs.entries(session, [portal_id], asked) if one.line_id == line_id]
+    opt_outs.confirm(session, [entry.id for entry in found], cause.at)
+    known = {key for entry in found for key in entry.keys}
     rows: dict[str, dict[str, Any]] = {}
     for client in clients:
         if not client.keys & known:
@@ -164,19 +173,20 @@ def _row(runtime: Runtime, portal_id: int, client: Client, cause: Cause, line_id
         "user_id": cause.user_id,
         "run_id": cause.run_id,
         "since": cause.at,
+        "confirmed_at": cause.at,
     }
 
 
 def allow(
     session: Session, runtime: Runtime, portal_id: int, client: Client, cause: Cause, line_id: int = EVERY_LINE
 ) -> bool:
-    """Take a client off the list; False if he does not stand there, or a word of his that came late is older than that.
+    """Take a client off the list; False if he does not stand there, or came back to it later than he said this.
 
     What WhatsApp has told of a line (`line_id`) stays, unless WhatsApp tells the opposite.
     """
     is_late = cause.source in _TOLD
     found = [entry for entry in opt_outs.entries(session, [portal_id], client.keys) if entry.line_id == line_id]
-    gone = opt_outs.remove(session, [entry.id for entry in found if not is_late or entry.since <= cause.at])
+    gone = opt_outs.remove(session, [entry.id for entry in found if not is_late or entry.confirmed_at <= cause.at])
     if gone:
         changed(session, runtime, Changed(portal_id, line_id, client.phone, opted_out=False, cause=cause))
     return bool(gone)
@@ -198,6 +208,8 @@ def by_action(
     carry_out = stop if mode == "stop" else allow
     carry_out(session, runtime, run.portal_id, client, cause)
     holding = {entry.line_id for entry in opt_outs.entries(session, [run.portal_id], client.keys)}
+    if EVERY_LINE not in holding and line_id in holding:
+        changes.set(run, note=NO_MARKETING.to(run.language))
     return {"opted_out": "Y" if holding & {EVERY_LINE, line_id} else "N"}
 
 
@@ -239,7 +251,7 @@ def _has_said_more(session: Session, policy: Policy, conversations: Sequence[Con
     ids = [one.id for one in conversations]
     return any(
         words.find(policy, (other.content["values"]["reply_text"], other.content["values"]["reply_id"]))
-        for other in session.scalars(_REPLIES, {"ids": ids})
+        for other in session.execute(_REPLIES, {"ids": ids})
         if other.at > reply.at and other.content
     )
 
@@ -274,4 +286,9 @@ def preferred(
 
 # Statements are made once: building a statement takes longer than running it.
 _POLICY = select(Portal).where(Portal.id == bindparam("id")).options(load_only(Portal.id, Portal.policy))
-_REPLIES = select(Reply).where(among(Reply.conversation_id, "ids")).order_by(Reply.id.desc()).limit(RECENT)
+_REPLIES = (
+    select(Reply.at, type_coerce(Reply.content, ReadableJson).label("content"))
+    .where(among(Reply.conversation_id, "ids"))
+    .order_by(Reply.id.desc())
+    .limit(RECENT)
+)

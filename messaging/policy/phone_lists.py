@@ -3,12 +3,19 @@
 import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from activities import phones
 from messaging.policy.consent import Cause, Client, stop_all
 from messaging.runtime import Runtime
+from messaging.store.models import Portal
+from messaging.store.states import PortalStatus
 
 MOST_BYTES = 1024 * 1024
+#: Of a file, and as many phones.
 MOST_ROWS = 10_000
 #: Entries written in one transaction.
 GROUP = 500
@@ -68,19 +75,27 @@ def read(content: bytes, region: str) -> PhoneList:
             found.bad.append(BadRow(line, shown, "not_a_phone" if has_digits else "no_phone"))
         found.repeated += sum(number in known for number in numbers)
         known.update(dict.fromkeys(numbers))
+        if len(known) > MOST_ROWS:  # of rows with many phones
+            raise Unreadable("too_long")
     found.phones = list(known)
     return found
 
 
 def put_on_list(runtime: Runtime, portal_id: int, numbers: Sequence[str], cause: Cause) -> int:
-    """Put these clients on the portal's list; how many did not stand there. A second time changes nothing."""
+    """Put these clients on the portal's list; how many did not stand there. A second time changes nothing.
+
+    It ends early if the portal is uninstalled meanwhile: its list may be deleted already.
+    """
     new = 0
     for start in range(0, len(numbers), GROUP):
         clients = [Client.of(runtime, number) for number in numbers[start : start + GROUP]]
-        new += runtime.db.write_again(
-            lambda session, clients=clients: stop_all(session, runtime, portal_id, clients, cause)  # type: ignore[misc]
-        )
+        new += runtime.db.write_again(partial(_put_group, runtime, portal_id, clients, cause))
     return new
+
+
+def _put_group(runtime: Runtime, portal_id: int, clients: Sequence[Client], cause: Cause, session: Session) -> int:
+    status = session.scalar(select(Portal.status).where(Portal.id == portal_id).with_for_update(read=True))
+    return 0 if status == PortalStatus.INACTIVE else stop_all(session, runtime, portal_id, clients, cause)
 
 
 def _decoded(content: bytes) -> str:

@@ -43,7 +43,8 @@ _PLANNED = (MessageStatus.HELD, MessageStatus.QUEUED, *_LEFT)
 class Wanted:
     """A message that somebody wants to send. keys: all under which its client stands in the phone index; category: of its
     template, in capitals; "" for a session message, and for a template that nobody knows. run_id: of the run that sends it:
-    if its message exists already, it does not count against itself."""
+    if its message exists already, it does not count against itself. is_lifted: whether the client's opt-out is about to be
+    lifted, by a run that is carried out before this one."""
 
     portal_id: int
     line_id: int
@@ -51,6 +52,7 @@ class Wanted:
     is_session: bool
     category: str
     run_id: int | None = None
+    is_lifted: bool = False
 
 
 def may_send(
@@ -111,7 +113,7 @@ def _opted_out(one: Wanted, entries: Sequence[OptOut], policy: Policy) -> Refuse
     if not entries:
         return None
     own = next((entry for entry in entries if entry.line_id == EVERY_LINE), None)
-    if own is not None and (one.category not in _SERVICE or policy.stops_utility):
+    if own is not None and not one.is_lifted and (one.category not in _SERVICE or policy.stops_utility):
         word = policy.start_words[0] if policy.start_words else START_WORDS[0]
         return refused("opted_out", since=day(own.since), why=why(own), word=word)
     if not one.is_session and one.category not in _SERVICE:
@@ -123,7 +125,10 @@ def _opted_out(one: Wanted, entries: Sequence[OptOut], policy: Policy) -> Refuse
 
 def why(entry: OptOut) -> Text:
     """What put a client on the list, in a few words."""
-    return _WHY[Source(entry.source)].format(said=entry.why)
+    source = Source(entry.source)
+    if not entry.why and source in (Source.WORD, Source.BUTTON):
+        return _UNREADABLE
+    return _WHY[source].format(said=entry.why)
 
 
 def day(at: datetime) -> Text:
@@ -140,6 +145,8 @@ _WHY = {
     Source.API: Text("put on the list by another program", "в список внесла другая программа"),
     Source.PROVIDER: Text("the client stopped the marketing in WhatsApp", "клиент отключил рекламу в WhatsApp"),
 }
+#: The word itself cannot be decrypted.
+_UNREADABLE = Text("the client asked for it", "по просьбе клиента")
 
 
 # --- caps -------------------------------------------------------------------------------------------------------------------

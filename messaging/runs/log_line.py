@@ -30,6 +30,8 @@ def log_line(run: RunRow, outcome: str, error: str, results: Mapping[str, Any]) 
     """To whom, what happened, the client's reply and the run's note. error: its text, "" if the run did not fail."""
     message = run.message or run.awaited
     to = f" → +{message.client.phone}" if message else ""
+    if "opted_out" in results and run.note:
+        return f"WhatsApp{to}: {run.note}"  # more than the result says
     # The text of an error says everything; with a headline before it the line would say it twice.
     line = f"WhatsApp{to}: {error or _headline(outcome, results).to(run.language)}"
     if results.get("reply_text"):

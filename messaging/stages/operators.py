@@ -20,13 +20,14 @@ from bx24.errors import Bx24Error
 from gupshup import messages
 from gupshup.errors import InvalidMessage
 from messaging.conversations import chat_tasks
-from messaging.conversations.chat_notes import NOT_SENT, remedy
+from messaging.conversations.chat_notes import not_sent
 from messaging.conversations.window import window_until
 from messaging.files.problems import Unfetched, unreachable
 from messaging.files.storage import Files
 from messaging.limits.backoff import backoff_s
 from messaging.limits.bounds import share_of_portal
 from messaging.lines import circuit_breaker
+from messaging.policy.sending import Wanted, may_send
 from messaging.portals import tokens
 from messaging.runs.outcomes import UNCLEAR_FOR
 from messaging.runtime import Runtime
@@ -146,16 +147,18 @@ class Operators:
             self._queue(session, row, result)
 
     def _refusal(self, session: Session, row: OperatorMessage, message: Mapping[str, Any]) -> Refused | None:
-        """Why this message must not leave now, by what the database knows; None: it may.
-
-        Here the one question about consent belongs (messaging.policy.sending.may_send).
-        """
+        """Why this message must not leave now, by what the database knows; None: it may."""
         line, now = session.get_one(Line, row.line_id), self.runtime.clock()
         if line.status != LineStatus.CONNECTED:
             return refused("line_not_connected")
         if line.stopped_at is not None:
             return circuit_breaker.refusal_of(line)
         conversation = session.get_one(Conversation, row.conversation_id)
+        keys = frozenset({conversation.phone_key, conversation.alias_key or conversation.phone_key})
+        wanted = Wanted(row.portal_id, row.line_id, keys, message["is_session"], message.get("category", ""))
+        [why] = may_send(session, now, [wanted])
+        if why is not None:
+            return why
         if message["is_session"] and window_until(conversation, line, now) is None:
             return refused("window_closed")
         return None
@@ -185,7 +188,7 @@ class Operators:
     def _refuse(self, session: Session, row: OperatorMessage, why: Refused, file_name: str) -> None:
         row.state, row.content = OperatorState.REFUSED, None
         portal = session.get_one(Portal, row.portal_id)
-        text = NOT_SENT.format(why=remedy(why, file_name)).to(portal.language)
+        text = not_sent(why, file_name).to(portal.language)
         chat_tasks.note(
             session,
             self.runtime,

@@ -17,6 +17,7 @@ from messaging.runs.statuses import RANK, raised
 from messaging.runtime import Runtime
 from messaging.stages import observers
 from messaging.store.changes import Changes
+from messaging.store.models import Portal
 from messaging.store.rows import MessageRow
 from messaging.store.states import MessageStatus, Origin
 
@@ -42,7 +43,8 @@ def hold_back(changes: Changes, runtime: Runtime, message: MessageRow, why: Refu
     if message.run is not None:
         outcomes.finish_run(changes, runtime, message.run, outcomes.failed(why))
     else:
-        changes.set(message, error_reason=str(why.text)[:500])
+        language = changes.session.get_one(Portal, message.portal_id).language
+        changes.set(message, error_reason=why.text.to(language)[:500])
         runtime.counters.add("refusals", message.line_id, why.code, portal=message.portal_id)
         advance(changes, runtime, message, MessageStatus.FAILED, runtime.clock())
 

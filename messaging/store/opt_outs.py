@@ -8,13 +8,13 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, delete, or_, select
+from sqlalchemy import ForeignKey, Index, String, UniqueConstraint, bindparam, delete, or_, select, update
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from messaging.store.indexes import partial
 from messaging.store.models import Base
 from messaging.store.sql import among
-from messaging.store.types import EncryptedText, Key, UTCDateTime
+from messaging.store.types import Key, ReadableText, UTCDateTime
 
 #: `line_id` of an entry that holds for all lines of its portal. Not NULL: NULLs never violate a unique key.
 EVERY_LINE = 0
@@ -37,7 +37,8 @@ class OptOut(Base):
 
     phone_key: of the phone as its country writes it today; alias_key: of another spelling, or another number that WhatsApp
     knows the client by. why: the client's word, the title of the button, the provider's code; "" if nothing was said.
-    user_id: of the portal's user; run_id: of the action's run.
+    user_id: of the portal's user; run_id: of the action's run. An entry that no known key opens (phone, why) still holds.
+    confirmed_at: when the client, or somebody for him, has last said that he wants no messages.
     """
 
     __tablename__ = "opt_out"
@@ -45,19 +46,22 @@ class OptOut(Base):
         UniqueConstraint("portal_id", "phone_key", "line_id"),
         partial("ix_opt_out_alias", "portal_id", "alias_key", where="alias_key IS NOT NULL"),
         Index("ix_opt_out_list", "portal_id", "id"),
+        # The page lifts an entry by its id: another client must never get it.
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"))
     line_id: Mapped[int] = mapped_column(Key, default=EVERY_LINE)
-    phone: Mapped[str] = mapped_column(EncryptedText)
+    phone: Mapped[str] = mapped_column(ReadableText)
     phone_key: Mapped[str] = mapped_column(String(32))
     alias_key: Mapped[str | None] = mapped_column(String(32))
     source: Mapped[str] = mapped_column(String(10))
-    why: Mapped[str] = mapped_column(EncryptedText)
+    why: Mapped[str] = mapped_column(ReadableText)
     user_id: Mapped[int | None] = mapped_column(Key)
     run_id: Mapped[int | None] = mapped_column(Key)
     since: Mapped[datetime] = mapped_column(UTCDateTime)
+    confirmed_at: Mapped[datetime] = mapped_column(UTCDateTime)
 
     @property
     def keys(self) -> set[str]:
@@ -77,6 +81,11 @@ _PAGE = (
     .order_by(OptOut.id.desc())
     .limit(bindparam("limit"))
 )
+_CONFIRMED = (
+    update(OptOut)
+    .where(among(OptOut.id, "ids"), OptOut.confirmed_at < bindparam("at", type_=UTCDateTime))
+    .values(confirmed_at=bindparam("at", type_=UTCDateTime))
+)
 _DELETED = delete(OptOut).where(among(OptOut.id, "ids")).returning(OptOut.id)
 
 
@@ -91,6 +100,13 @@ def newest(session: Session, portal_id: int, before: int | None, limit: int) -> 
     """The entries of a portal, the newest first. before: the id of the last one that is known."""
     last = before if before is not None else 2**62
     return session.scalars(_PAGE, {"portal": portal_id, "before": last, "limit": limit}).all()
+
+
+def confirm(session: Session, ids: Collection[int], at: datetime) -> None:
+    """These clients have said again that they want no messages."""
+    if ids:
+        asked = {"ids": list(ids), "at": at}
+        session.execute(_CONFIRMED, asked, execution_options={"synchronize_session": False})
 
 
 def remove(session: Session, ids: Collection[int]) -> set[int]:

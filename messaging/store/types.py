@@ -19,7 +19,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-from messaging.store.crypto import Cipher
+from messaging.store.crypto import Cipher, Undecryptable
 
 Key = BigInteger().with_variant(Integer, "sqlite")
 
@@ -145,6 +145,18 @@ class EncryptedText(TypeDecorator[str]):
         return _cipher(dialect).decrypt(value) if value else value
 
 
+class ReadableText(EncryptedText):
+    """The same, but "" if no known key opens it: the row says something without it."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> str | None:
+        try:
+            return super().process_result_value(value, dialect)
+        except Undecryptable:
+            return ""
+
+
 class EncryptedJson(TypeDecorator[Any]):
     """A JSON value that is encrypted at rest. Wiped: None."""
 
@@ -156,3 +168,15 @@ class EncryptedJson(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         return json.loads(_cipher(dialect).decrypt(value)) if value else None
+
+
+class ReadableJson(EncryptedJson):
+    """The same, but None if no known key opens it."""
+
+    cache_ok = True
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Any:
+        try:
+            return super().process_result_value(value, dialect)
+        except Undecryptable:
+            return None

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 from sqlalchemy import insert, select, update
+from sqlalchemy import text as sql
 
 from messaging.lines import lines
-from messaging.policy import consent
-from messaging.policy.consent import Changed
+from messaging.policy import consent, phone_lists
+from messaging.policy.consent import Cause, Changed
 from messaging.stages import status_changes
-from messaging.store.models import Line, Message, Portal
-from messaging.store.opt_outs import OptOut
-from messaging.store.states import Origin
+from messaging.store.models import Line, Message, Portal, Run
+from messaging.store.opt_outs import OptOut, Source
+from messaging.store.states import Origin, PortalStatus
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
@@ -32,6 +33,7 @@ from tests.flows.scenes import (
     text_robot,
 )
 from tests.support.world import World, returned
+from tests.web.inside import Frame
 
 HELD = ("failed", "opted_out")
 CAPPED = ("failed", "marketing_cap")
@@ -221,12 +223,49 @@ def test_twenty_repeats_in_any_order_and_a_killed_worker_change_nothing(shop: Wo
     assert run_each(shop, sale_robot()) == [HELD]
 
 
+def test_what_no_key_opens_neither_lifts_an_opt_out_nor_stands_in_the_way(shop: World) -> None:
+    """Of one client the entry cannot be read, of the other an old reply."""
+    says(shop, "здравствуйте", PHONES[0])
+    says(shop, "стоп")
+    with shop.runtime.db.write() as session:
+        session.execute(sql("UPDATE opt_out SET why = 'gAAAAABbroken', phone = 'gAAAAABbroken'"))
+        session.execute(sql("UPDATE reply SET content = 'gAAAAABbroken'"))
+    says(shop, "стоп", PHONES[0])
+    assert run_each(shop, sale_robot(), sale_robot(PHONES[0]), template_robot()) == [HELD, HELD, SENT]
+    says(shop, "старт")
+    assert run_each(shop, sale_robot()) == [SENT]
+
+
 @ONE_DATABASE
 def test_a_late_stop_does_not_undo_a_later_start(shop: World) -> None:
     for text, seconds in (("старт", 5), ("стоп", 0)):
         at = int((shop.now + timedelta(seconds=seconds)).timestamp() * 1000)
         post_webhook(shop, text_payload(OLGA, text), kind="message", timestamp=at)
         jump_clock(shop, 1)
+    assert entries(shop) == []
+
+
+def hears(world: World, words: str, seconds: float, line: Any = None) -> None:
+    """A client's words that he wrote so many seconds after the test's first moment."""
+    at = int((world.now.replace(minute=0, second=0, microsecond=0) + timedelta(seconds=seconds)).timestamp() * 1000)
+    post_webhook(world, text_payload(OLGA, words, id=f"in.{seconds}"), kind="message", timestamp=at, line=line)
+    jump_clock(world, 1)
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("again", ["on another line", "by an administrator"])
+def test_a_late_start_does_not_lift_a_later_stop(shop: World, again: str) -> None:
+    shop.now = shop.now.replace(minute=10)
+    hears(shop, "стоп", 0)
+    first = shop.line
+    if again == "on another line":
+        shop.connect_line("second", "79001112244")
+        hears(shop, "стоп", 100)
+    else:
+        Frame(shop).change("opt-outs/add", phone=OLGA)
+    hears(shop, "старт", 50, first)
+    assert len(entries(shop)) == 1
+    hears(shop, "старт", 700, first)
     assert entries(shop) == []
 
 
@@ -277,6 +316,42 @@ def test_the_action_stops_and_allows_and_says_what_holds(shop: World, heard: lis
     assert [(one.opted_out, one.cause.source) for one in heard] == [(True, "action"), (False, "action")]
     assert send_attempts(shop) == []
     assert ending(shop.robot_runs("robot.opt_out", phone="12"))[0] == "failed"
+
+
+def test_the_action_says_what_only_the_client_can_allow(shop: World) -> None:
+    gupshup_control(shop, "preference", {"app": "acmeshop", "phone": OLGA, "preference": "stop"})
+    jump_clock(shop, 1)
+    flow = shop.robots_start(action_robot(mode="allow"))
+    jump_clock(shop, 2)
+    assert returned(flow)["opted_out"] == "Y"
+    assert "писать клиенту можно, но не рекламу с этой линии" in shop.stored_rows(Run)[0].log_line
+
+
+def test_the_action_needs_no_line(shop: World) -> None:
+    lines.remove(shop.runtime, shop.line.id)
+    assert run_each(shop, action_robot(), text_robot()) == [("ok", ""), ("failed", "line_not_connected")]
+    assert [entry.phone for entry in entries(shop)] == [OLGA]
+    assert run_each(shop, action_robot(mode="allow")) == [("ok", "")]
+    assert entries(shop) == []
+
+
+def test_what_a_robot_allows_holds_for_those_behind_it_and_what_it_stops_for_all_that_have_not_sent(
+    shop: World,
+) -> None:
+    says(shop, "стоп")
+    robots = (action_robot(mode="allow"), text_robot(), sale_robot())
+    assert run_each(shop, *robots) == [("ok", ""), SENT, SENT]
+    assert run_each(shop, text_robot(), action_robot(), text_robot()) == [HELD, ("ok", ""), HELD]
+    assert run_each(shop, text_robot(), action_robot(mode="allow"), action_robot(), text_robot())[3] == HELD
+
+
+@ONE_DATABASE
+def test_a_file_is_not_loaded_into_a_portal_that_has_gone(shop: World) -> None:
+    with shop.runtime.db.write() as session:
+        session.execute(update(Portal).values(status=PortalStatus.INACTIVE))
+    cause = Cause(Source.IMPORT, shop.now, why="phones.csv")
+    assert phone_lists.put_on_list(shop.runtime, 1, [OLGA, *PHONES], cause) == 0
+    assert entries(shop) == []
 
 
 def test_two_spellings_are_one_client(shop: World) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import requests
 
+from messaging.lines import lines
 from messaging.portals import open_lines
+from messaging.store.models import Line, Message
 from tests.flows.chats import Chats
 from tests.flows.scenes import OLGA, PHONES, ending, template_robot, text_robot
 from tests.support.samples import png
@@ -101,6 +103,14 @@ def test_an_operator_answers_with_text_and_files(chats: Chats) -> None:
         ("long", "Не отправлено клиенту."),
         ("stopped", "Не отправлено клиенту."),
         ("refused", "Клиент не получил сообщение «*Анна Соколова:* Добрый день»."),
+        (
+            "opted out",
+            "Ничего не отправлено: клиент отказался от сообщений 23.11.2026 (клиент написал «стоп»). Писать снова",
+        ),
+        (
+            "opts out",
+            "Ничего не отправлено: клиент отказался от сообщений 23.11.2026 (клиент написал «стоп»). Писать снова",
+        ),
     ],
 )
 def test_what_cannot_be_sent_is_told_in_the_chat(chats: Chats, why: str, note: str) -> None:
@@ -113,16 +123,27 @@ def test_what_cannot_be_sent_is_told_in_the_chat(chats: Chats, why: str, note: s
     elif why == "long":
         text = "а" * 5000
     elif why == "stopped":
-        from messaging.store.models import Line
-
         with world.runtime.db.write() as session:
             line = session.get_one(Line, world.line.id)
             line.stopped_at, line.stop_code = world.now, "gupshup_401"
+    elif why == "opted out":
+        world.client_replies(OLGA, "стоп")
+        world.advance_clock(2)
+    elif why == "opts out":
+        lines.pause(world.runtime, world.line.id)
     else:
         world.set_gupshup_faults(not_on_whatsapp=[OLGA])
     before = len(world.sent)
     chats.write(text)
     world.advance_clock(10)
+    if why == "opts out":  # while the operator's message waits
+        assert len(world.stored_rows(Message)) == 1
+        world.client_replies(OLGA, "стоп")
+        world.advance_clock(2)
+        lines.unpause(world.runtime, world.line.id)
+        world.advance_clock(10)
+    elif why == "opted out":
+        assert world.stored_rows(Message) == []
     if why != "refused":
         assert len(world.sent) == before
     assert [shown for shown in chats.notes() if shown.startswith(note)], chats.notes()

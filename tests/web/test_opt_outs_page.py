@@ -80,6 +80,26 @@ def test_a_client_is_added_found_and_lifted(shop: World) -> None:
 
 
 @ONE_DATABASE
+def test_several_numbers_are_added_together_or_none(shop: World) -> None:
+    frame = Frame(shop)
+    assert "Это не похоже на номер" in seen(frame.change("opt-outs/add", phone=f"+{OLGA}, 123456789012345"))
+    assert entries(shop) == []
+    assert "2 новых клиента в списке" in seen(frame.change("opt-outs/add", phone=f"+{OLGA}, +{PHONES[0]}"))
+    assert [entry.phone for entry in entries(shop)] == [OLGA, PHONES[0]]
+
+
+@ONE_DATABASE
+def test_a_page_that_is_old_lifts_nobody_elses_entry(shop: World) -> None:
+    frame = Frame(shop)
+    frame.change("opt-outs/add", phone=OLGA)
+    [shown] = entries(shop)
+    frame.change(f"opt-outs/{shown.id}/lift")  # another administrator
+    frame.change("opt-outs/add", phone=PHONES[0])
+    assert "Этот отказ уже сняли" in seen(frame.change(f"opt-outs/{shown.id}/lift"))
+    assert [entry.phone for entry in entries(shop)] == [PHONES[0]]
+
+
+@ONE_DATABASE
 def test_what_the_client_told_whatsapp_says_why_it_cannot_be_lifted(shop: World) -> None:
     gupshup_control(shop, "preference", {"app": "acmeshop", "phone": OLGA, "preference": "stop"})
     jump_clock(shop, 1)
@@ -139,7 +159,7 @@ def test_a_file_is_loaded_once_however_often_it_is_sent(shop: World) -> None:
         (b"", "empty.csv", "нет ни одного телефона"),
         (b"PK\x03\x04\0", "book.xlsx", "Это не текстовый файл"),
         (b"1" * 1_050_000, "huge.csv", "Файл больше 1 МБ"),
-        (b"7\n" * 10_100, "long.csv", "В файле больше 10 000 строк"),
+        (b"7\n" * 10_100, "long.csv", "В файле больше 10 000 строк или номеров"),
         (b"", "", "Выберите файл"),
     ],
 )

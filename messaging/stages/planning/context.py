@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,10 +18,11 @@ from messaging.policy import consent, holding, sending
 from messaging.runs import deliveries, outcomes
 from messaging.runs.outcomes import Outcome
 from messaging.runtime import Runtime
-from messaging.stages.planning.plan import Awaiting, Planned, PlanResult, Postponed
+from messaging.stages.planning.plan import Awaiting, Lineless, Planned, PlanResult, Postponed
 from messaging.store import rows
 from messaging.store.changes import Changes
 from messaging.store.models import Conversation, Line, Message, Portal
+from messaging.store.opt_outs import EVERY_LINE
 from messaging.store.rows import RunRow
 from messaging.store.sql import among, insert_missing
 from messaging.store.states import Hold, LineStatus, MessageStatus, OutcomeKind, RunState
@@ -111,8 +113,20 @@ class PlanningContext:
         return min(found, key=lambda one: one.id, default=None)
 
     def allowed(self, results: Sequence[tuple[RunRow, PlanResult]]) -> list[tuple[RunRow, PlanResult]]:
-        """The same, with a refusal where a message may not go to its client: that weighs more than the wrong moment."""
-        wanted = [one for run, result in results if (one := self._wanted(run, result)) is not None]
+        """The same, with a refusal where a message may not go to its client: that weighs more than the wrong moment.
+
+        Runs count in their order: what one of them allows holds for those behind it. What one of them stops holds for all
+        that has not left yet, in front of it too; that is seen when messages leave.
+        """
+        wanted: list[sending.Wanted] = []
+        lifted: set[tuple[int, str]] = set()
+        for run, result in sorted(results, key=lambda one: one[0].id):
+            if isinstance(result, Planned | Lineless) and result.consent:
+                keys = {(run.portal_id, key) for key in self.client_of(result).keys}
+                lifted = lifted | keys if result.consent == "allow" else lifted - keys
+            elif (one := self._wanted(run, result)) is not None:
+                is_lifted = any((run.portal_id, key) in lifted for key in one.keys)
+                wanted.append(replace(one, is_lifted=is_lifted))
         refusals = sending.may_send(self.session, self.runtime.clock(), wanted)
         refused = {one.run_id: why for one, why in zip(wanted, refusals, strict=True) if why is not None}
         return [(run, self._instead(result, refused.get(run.id))) for run, result in results]
@@ -131,7 +145,7 @@ class PlanningContext:
         return sending.Wanted(run.portal_id, result.line_id, keys, is_session, category, run.id)
 
     def _instead(self, result: PlanResult, why: Refused | None) -> PlanResult:
-        if why is None or isinstance(result, Postponed):
+        if why is None or isinstance(result, Postponed | Lineless):
             return result
         why.line_id = result.line_id
         if isinstance(result, Planned):
@@ -144,6 +158,11 @@ class PlanningContext:
         """The client with this phone, as this line knows him."""
         known = self.conversations(self.runtime.phone_keys(phone))
         return consent.Client.of(self.runtime, phone, [one for one in known if one.line_id == line_id])
+
+    def client_of(self, planned: Planned | Lineless) -> consent.Client:
+        """The client of an action about consent."""
+        line_id = planned.line_id if isinstance(planned, Planned) else EVERY_LINE
+        return self.client(line_id, planned.phone)
 
     def write(self) -> None:
         """Write the messages that were gathered. A client may have written since it was found that a message must wait."""
@@ -174,6 +193,8 @@ def record(changes: Changes, runtime: Runtime, run: RunRow, result: PlanResult, 
         outcomes.finish_run(changes, runtime, run, outcomes.failed(result))
     elif isinstance(result, Postponed):
         postpone(changes, runtime, run, result)
+    elif isinstance(result, Lineless):
+        _consent(changes, runtime, run, result, around)
     elif isinstance(result, Awaiting):
         deliveries.begin(changes, runtime, run, result.message_id, result.until, result.deadline_at)
     else:
@@ -190,16 +211,16 @@ def postpone(changes: Changes, runtime: Runtime, run: RunRow, result: Postponed)
 def _start(changes: Changes, runtime: Runtime, run: RunRow, planned: Planned, around: PlanningContext) -> None:
     line = around.lines.get(planned.line_id)
     if line is None or line.status != LineStatus.CONNECTED:
+        if planned.consent:
+            _consent(changes, runtime, run, Lineless(planned.phone, planned.consent), around)
+            return
         outcomes.finish_run(changes, runtime, run, outcomes.failed(refused("line_not_connected")))
         return
     conversation = around.with_phone(line.id, planned.phone)
     note = planned.note.to(run.language) if planned.note else ""
     changes.set(run, line_id=line.id, conversation_id=conversation.id, note=note)
     if planned.consent:
-        values = consent.by_action(
-            changes, runtime, run, line.id, around.client(line.id, planned.phone), planned.consent
-        )
-        outcomes.finish_run(changes, runtime, run, Outcome(OutcomeKind.OK, values=values))
+        _consent(changes, runtime, run, planned, around)
         return
     if planned.values is not None:
         outcomes.finish_run(changes, runtime, run, Outcome(OutcomeKind.OK, values=planned.values))
@@ -220,6 +241,15 @@ def _start(changes: Changes, runtime: Runtime, run: RunRow, planned: Planned, ar
         else:
             around.messages.append(columns)
         log.info("run planned", trace=run.trace, run=run.id, line=line.id, kind=planned.message["kind"])
+
+
+def _consent(
+    changes: Changes, runtime: Runtime, run: RunRow, planned: Planned | Lineless, around: PlanningContext
+) -> None:
+    """Carry out what the run wants of the list of those who have opted out; it ends at once."""
+    line_id = planned.line_id if isinstance(planned, Planned) else EVERY_LINE
+    values = consent.by_action(changes, runtime, run, line_id, around.client_of(planned), planned.consent)
+    outcomes.finish_run(changes, runtime, run, Outcome(OutcomeKind.OK, values=values))
 
 
 def _columns(run: RunRow, conversation_id: int, planned: Planned, now: datetime) -> dict[str, Any]:

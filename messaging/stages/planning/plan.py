@@ -88,7 +88,15 @@ class Awaiting:
     deadline_at: datetime
 
 
-PlanResult = Planned | Awaiting | Refused | Postponed
+@dataclass(frozen=True)
+class Lineless:
+    """The plan of a run that changes what its client allows while no line is connected. consent: as in activities.base.Plan."""
+
+    phone: str
+    consent: str
+
+
+PlanResult = Planned | Lineless | Awaiting | Refused | Postponed
 
 
 def plan_all(runtime: Runtime, runs: Sequence[RunRow]) -> list[PlanResult]:
@@ -116,7 +124,10 @@ def plan(runtime: Runtime, run: RunRow, cards: Cards) -> PlanResult:
                 return draft.awaiting(session)
             portal = session.get_one(Portal, run.portal_id)
             known = lookup.conversations_with(session, [line.id for line in portal.lines], draft.keys)
-            line, conversation = selection.choose(portal, draft.line, draft.keys, known)
+            chosen = draft.chosen(portal, known)
+            if isinstance(chosen, Lineless):
+                return chosen
+            line, conversation = chosen
         desk = RunDesk(runtime, run, line, conversation, draft.region, portal)
         desk.cards = cards
         return draft.planned(line, conversation, desk)
@@ -163,6 +174,18 @@ class Draft:
     def line(self) -> str:
         """The line as the robot names it; empty: by itself."""
         return str(self.values["line"]).strip()
+
+    def chosen(
+        self, portal: Portal, conversations: Sequence[Conversation]
+    ) -> tuple[Line, Conversation | None] | Lineless:
+        """The line to send from, and the conversation. conversations, raises: as in `selection.choose`."""
+        try:
+            return selection.choose(portal, self.line, self.keys, conversations)
+        except Refused as why:
+            plan = self.action.plan_without_line(self.values) if why.code == "line_not_connected" else None
+            if plan is None:
+                raise
+            return Lineless(self._phone(None), plan.consent)
 
     def planned(self, line: Line, conversation: Conversation | None, desk: RunDesk) -> Planned:
         """The plan on this line. Raises Refused and what the desk raises."""

@@ -23,7 +23,6 @@ from bx24.client import MAX_BATCH
 from gupshup.templates import TemplateInfo
 from messaging.limits.backoff import backoff_s
 from messaging.limits.bounds import share_of_portal
-from messaging.lines import selection
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.stages.base import Content
@@ -246,7 +245,11 @@ class Planning:
             outcomes[draft.run.id] = draft.awaiting(session)
             return
         portal = around.portals[draft.run.portal_id]
-        line, conversation = selection.choose(portal, draft.line, draft.keys, around.conversations(draft.keys))
+        chosen = draft.chosen(portal, around.conversations(draft.keys))
+        if isinstance(chosen, plan.Lineless):
+            outcomes[draft.run.id] = chosen
+            return
+        line, conversation = chosen
         desk = QuickDesk(self.runtime, draft.run, line, conversation, draft.region, portal)
         desk.known = lambda line, reference: self._templates(session, line, reference)
         outcomes[draft.run.id] = draft.planned(line, conversation, desk)

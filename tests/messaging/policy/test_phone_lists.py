@@ -51,8 +51,18 @@ def test_a_row_without_a_phone_is_named_with_its_line() -> None:
         (b"\x89PNG\r\n\x1a\n\0\0", "not_text"),
         (b"1" * (MOST_BYTES + 1), "too_large"),
         (b"1\n" * (MOST_ROWS + 2), "too_long"),
+        (";".join(f"7916{number:07}" for number in range(MOST_ROWS + 1)).encode(), "too_long"),
     ],
-    ids=["nothing", "blanks", "a head alone", "a workbook", "a picture", "too large", "too long"],
+    ids=[
+        "nothing",
+        "blanks",
+        "a head alone",
+        "a workbook",
+        "a picture",
+        "too large",
+        "too long",
+        "too many in one row",
+    ],
 )
 def test_what_is_no_list_is_refused_as_a_whole(content: bytes, code: str) -> None:
     with pytest.raises(Unreadable) as caught:

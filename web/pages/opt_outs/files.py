@@ -31,7 +31,7 @@ _PROBLEMS = {
         "This is not a text file. Save the sheet as CSV, or put the phones into a TXT file, one in each line."
     ),
     "too_large": _l("The file is larger than %(size)s MB. Split it, and load the parts one after another."),
-    "too_long": _l("The file has more than %(rows)s rows. Split it, and load the parts one after another."),
+    "too_long": _l("The file has more than %(rows)s rows or phones. Split it, and load the parts one after another."),
 }
 #: What the form around a file takes, bytes.
 _FORM = 64 * 1024

@@ -8,10 +8,10 @@ from typing import Any
 
 from flask import Response, request
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from sqlalchemy import func, select
 
 from activities import phones
-from activities.errors import Refused
 from messaging.policy import consent
 from messaging.policy.consent import Cause, Client
 from messaging.policy.sending import why
@@ -65,16 +65,23 @@ def one(viewer: Viewer, portal: Portal, entry_id: int) -> Response:
 @changes
 def add(viewer: Viewer, portal: Portal) -> Response:
     given = typed("phone").strip()[:120]
-    try:
-        number = phones.valid(phones.split(given), portals.phone_region(portal))[0]
-    except Refused:
+    numbers = [phones.digits(text, portals.phone_region(portal)) for text in phones.split(given)]
+    known = [number for number in numbers if number is not None]
+    if not known or len(known) < len(numbers):
         problem = _("This is not a phone number. Write it with the country code, for example +7 912 345-67-89")
         return table(viewer, portal, errors={"phone": problem}, given=given)
     cause = Cause(Source.PAGE, runtime().clock(), user_id=viewer.user_id)
     with runtime().db.write() as session:
-        is_new = consent.stop(session, runtime(), portal.id, Client.of(runtime(), number), cause)
-    words = _("%(phone)s gets no more messages.") if is_new else _("%(phone)s was on the list already.")
-    return table(viewer, portal, said=words % {"phone": shown_phone(number, whole=True)})
+        clients = [Client.of(runtime(), number) for number in known]
+        new = consent.stop_all(session, runtime(), portal.id, clients, cause)
+    if len(known) > 1:
+        return table(
+            viewer,
+            portal,
+            said=ngettext("%(num)s client is new on the list", "%(num)s clients are new on the list", new),
+        )
+    words = _("%(phone)s gets no more messages.") if new else _("%(phone)s was on the list already.")
+    return table(viewer, portal, said=words % {"phone": shown_phone(known[0], whole=True)})
 
 
 @blueprint.post("/opt-outs/<int:entry_id>/lift", endpoint="lift_opt_out")

@@ -29,7 +29,10 @@ def upgrade() -> None:
         sa.Column("user_id", _KEY),
         sa.Column("run_id", _KEY),
         sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("confirmed_at", sa.DateTime(timezone=True), nullable=False),
         sa.UniqueConstraint("portal_id", "phone_key", "line_id"),
+        # The page lifts an entry by its id: another client must never get it.
+        sqlite_autoincrement=True,
     )
     _partial("ix_opt_out_alias", "opt_out", ["portal_id", "alias_key"], "alias_key IS NOT NULL")
     op.create_index("ix_opt_out_list", "opt_out", ["portal_id", "id"])
