@@ -1,19 +1,19 @@
 """The stage that does portal tasks: claim, write, record.
 
 A task is claimed (`doing`) before anything leaves. If the process dies, or the connection breaks after the request was
-written, it becomes `unclear`, and its writer looks at the portal before it repeats it.
+written, it becomes `unclear`, and its writer looks at the portal before it repeats it. It looks when the portal cannot be at
+work on that request any more: each request begins within BEGIN_S of its claim, and the writer says how long one may take.
 
 Workflows come first: these writes use only half of the portal's bucket of requests, so that an answer always finds room.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import bindparam, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from bx24.errors import (
     AuthDead,
@@ -30,15 +30,13 @@ from messaging.limits.bounds import share_of_portal
 from messaging.limits.portal_rate import BURST, RATE_PER_S
 from messaging.portals import tokens
 from messaging.runtime import Runtime
-from messaging.stages.portal_writes.writer import Again, Behind, Done, GivenUp, Job, Unclear, Writer, Written
-from messaging.store.models import Portal
+from messaging.stages.portal_writes import due
+from messaging.stages.portal_writes.due import Pair
+from messaging.stages.portal_writes.writer import BEGIN_S, Again, Behind, Done, GivenUp, Job, Unclear, Writer, Written
 from messaging.store.portal_tasks import PortalTask, TaskState
-from messaging.store.sql import among, there_is
-from messaging.store.states import PortalStatus
-from messaging.store.types import UTCDateTime
 
-#: Tasks looked at in one round, of which some are begun.
-LOOKED_AT = 400
+#: Portals and kinds whose tasks are read in one round.
+LOOKED_AT = 50
 #: A task that failed so often, or is so old, is given up.
 TRIES = 12
 TOO_OLD = timedelta(days=2)
@@ -57,6 +55,7 @@ class Batch:
 
     portal_id: int
     writer: Writer
+    claimed_at: datetime
     jobs: tuple[Job, ...]
 
 
@@ -76,7 +75,9 @@ class PortalWrites:
     def __init__(self, runtime: Runtime, owner: str, writers: Iterable[Writer]) -> None:
         self.runtime = runtime
         self.writers: dict[str, Writer] = {writer.kind: writer for writer in writers}
-        self.busy: set[tuple[int, str]] = set()
+        self.busy: set[Pair] = set()
+        #: When each portal and kind was looked at last, as a number that grows.
+        self._looked_at: dict[Pair, int] = {}
         self._pauses: dict[int, datetime] = {}
         self._share = 1
 
@@ -87,35 +88,40 @@ class PortalWrites:
 
     def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Batch]:
         """Claim due tasks: from now on they may have happened."""
+        if free_slots <= 0:
+            return []
         now = self.runtime.clock()
         self._pauses = {portal_id: until for portal_id, until in self._pauses.items() if until > now}
-        groups = self._groups(session.scalars(_DUE, {"shards": list(held), "now": now, "limit": LOOKED_AT}).all())
         batches: list[Batch] = []
         taken = Counter(portal_id for portal_id, _ in self.busy)
-        for (portal_id, kind), tasks in groups.items():
-            is_free = (portal_id, kind) not in self.busy and taken[portal_id] < self._share
-            if len(batches) < free_slots and is_free and not self._rests(portal_id):
+        looked_at = 0
+        for portal_id, kind in self._in_turn(due.pairs(session, held, self.writers, now)):
+            if len(batches) == free_slots or looked_at == LOOKED_AT:
+                break
+            if (portal_id, kind) in self.busy or taken[portal_id] >= self._share or self._rests(portal_id):
+                continue
+            looked_at += 1
+            self._looked_at[portal_id, kind] = max(self._looked_at.values(), default=0) + 1
+            batch = self._begin(session, portal_id, self.writers[kind], now)
+            if batch.jobs:
+                batches.append(batch)
                 taken[portal_id] += 1
-                batch = self._begin(session, self.writers[kind], tasks, now)
-                batches += [batch] if batch.jobs else []
         self.busy |= {(batch.portal_id, batch.writer.kind) for batch in batches}
         return batches
+
+    def _in_turn(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """These, those first that were looked at longest ago: a portal with much to do is no reason for others to wait."""
+        self._looked_at = {pair: self._looked_at[pair] for pair in pairs if pair in self._looked_at}
+        return sorted(pairs, key=lambda pair: self._looked_at.get(pair, 0))
 
     def _rests(self, portal_id: int) -> bool:
         return portal_id in self._pauses or self.runtime.slow_portals.pause_s(portal_id) > 0
 
-    def _groups(self, due: Sequence[PortalTask]) -> Mapping[tuple[int, str], list[PortalTask]]:
-        groups: defaultdict[tuple[int, str], list[PortalTask]] = defaultdict(list)
-        for task in due:
-            group = groups[task.portal_id, task.kind]
-            writer = self.writers.get(task.kind)
-            if writer is not None and len(group) < writer.batch and _may_join(writer, group, task):
-                group.append(task)
-        return {pair: group for pair, group in groups.items() if group}
-
     @staticmethod
-    def _begin(session: Session, writer: Writer, tasks: Sequence[PortalTask], now: datetime) -> Batch:
-        needs = writer.load(session, tasks)
+    def _begin(session: Session, portal_id: int, writer: Writer, now: datetime) -> Batch:
+        tasks = due.next_tasks(session, portal_id, writer, now)
+        needs = writer.load(session, tasks) if tasks else {}
+        settled_at = now + timedelta(seconds=BEGIN_S + writer.busy_s(needs.values()))
         jobs = []
         for task in tasks:
             if task.id not in needs:
@@ -130,14 +136,15 @@ class PortalWrites:
                 needs=needs[task.id],
             )
             jobs.append(job)
-            task.state, task.claims, task.claimed_at = TaskState.DOING, job.claim, now
+            task.state, task.claims, task.claimed_at, task.settled_at = TaskState.DOING, job.claim, now, settled_at
         session.flush()
-        return Batch(tasks[0].portal_id, writer, tuple(jobs))
+        return Batch(portal_id, writer, now, tuple(jobs))
 
     def work(self, batch: Batch) -> Result | Bx24Error:
-        """Write one batch; on a thread."""
+        """Write one batch; on a thread. If that stood still since the claim, the batch may be another process's by now."""
         try:
-            client = tokens.portal_client(self.runtime, batch.portal_id)
+            begin_until = batch.claimed_at + timedelta(seconds=BEGIN_S)
+            client = tokens.portal_client(self.runtime, batch.portal_id, begin_until=begin_until)
             return Result(batch.writer.write(client, batch.jobs), client.limit.level)
         except Bx24Error as error:
             return error
@@ -171,7 +178,7 @@ class PortalWrites:
                 # What was unclear stays so: perhaps not even the look succeeded.
                 self._again(task, TaskState.UNCLEAR if job.look_first else TaskState.DUE, reason, after_s)
             case Unclear(reason, after_s):
-                self._again(task, TaskState.UNCLEAR, reason, after_s)
+                self._unclear(task, reason, after_s)
             case Behind():
                 task.state = TaskState.UNCLEAR if job.look_first else TaskState.DUE
         if task.again and task.done_at is not None:
@@ -191,21 +198,21 @@ class PortalWrites:
         wait_s = backoff_s(task.tries, BACKOFF_MAX_S, BACKOFF_S)
         task.state, task.due_at = state, now + timedelta(seconds=max(wait_s, after_s or 0.0))
 
+    def _unclear(self, task: PortalTask, reason: str, after_s: float | None) -> None:
+        self._again(task, TaskState.UNCLEAR, reason, after_s)
+        if task.done_at is None and task.settled_at is not None:
+            task.due_at = max(task.due_at, task.settled_at)
+
     def lost(self, session: Session, batch: Batch) -> None:
         """A fault of ours, perhaps after the request was written."""
         self._free(batch)
         for job in batch.jobs:
             task = session.get(PortalTask, job.task_id, with_for_update=True, populate_existing=True)
             if task is not None and task.state == TaskState.DOING and task.claims == job.claim:
-                self._again(task, TaskState.UNCLEAR, "internal", None)
+                self._unclear(task, "internal", None)
 
     def _free(self, batch: Batch) -> None:
         self.busy.discard((batch.portal_id, batch.writer.kind))
-
-
-def _may_join(writer: Writer, group: Sequence[PortalTask], task: PortalTask) -> bool:
-    """Whether a task may be claimed together with these, though one of them may be of its lane."""
-    return not (writer.one_of_a_lane and task.lane) or all(other.lane != task.lane for other in group)
 
 
 def after(error: Bx24Error, now: datetime) -> Written:
@@ -228,49 +235,3 @@ def _over(task: PortalTask, state: TaskState, now: datetime) -> None:
     task.state, task.done_at, task.payload = state, now, None
     if state == TaskState.DONE:
         task.error, task.tries = "", 0
-
-
-# Statements are made once: building a statement takes longer than running it.
-_NOW = bindparam("now", type_=UTCDateTime)
-_EARLIER = aliased(PortalTask)
-#: In front of a task stand the earlier ones of its lane that are being done, or wait for a later moment.
-_IN_FRONT = there_is(
-    _EARLIER,
-    _EARLIER.id,
-    _EARLIER.portal_id == PortalTask.portal_id,
-    _EARLIER.lane == PortalTask.lane,
-    or_(_EARLIER.state == "due", _EARLIER.state == "doing", _EARLIER.state == "unclear"),
-    _EARLIER.id < PortalTask.id,
-    or_(_EARLIER.state == "doing", _EARLIER.due_at > _NOW),
-)
-_ACTIVE = select(Portal.id).where(Portal.id == PortalTask.portal_id, Portal.status == PortalStatus.ACTIVE).exists()
-_DUE = (
-    select(PortalTask)
-    .where(
-        among(PortalTask.shard, "shards"),
-        or_(PortalTask.state == "due", PortalTask.state == "unclear"),
-        PortalTask.due_at <= _NOW,
-        _ACTIVE,
-        or_(PortalTask.lane == "", ~_IN_FRONT),
-    )
-    .order_by(PortalTask.id)
-    .limit(bindparam("limit"))
-    .execution_options(populate_existing=True)
-)
-_ORPHANED = (
-    update(PortalTask)
-    .where(
-        among(PortalTask.shard, "shards"),
-        PortalTask.state == "doing",
-        PortalTask.claimed_at < bindparam("before", type_=UTCDateTime),
-    )
-    .values(state="unclear", due_at=_NOW)
-    .execution_options(synchronize_session=False)
-)
-
-
-def orphaned(session: Session, shards: Iterable[int], now: datetime, older_than: timedelta = timedelta(0)) -> None:
-    """What was being done on these shards, claimed longer ago than that, is unclear: its process died or lost the shard."""
-    # A claim of this very moment counts too: the clock may stand still between a death and its discovery.
-    before = now - older_than + timedelta(microseconds=1)
-    session.execute(_ORPHANED, {"shards": list(shards), "before": before, "now": now})

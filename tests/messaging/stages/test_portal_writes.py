@@ -1,21 +1,29 @@
 """The stage that writes to portals: each task once, in the order of its lane, whatever dies in between."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import select
+from sqlalchemy import event, select
 from sqlalchemy.orm import Session
 
 from bx24.client import Client
 from messaging.runtime import Runtime
-from messaging.stages.portal_writes.stage import LOST_AFTER, ROOM, TRIES, PortalWrites, orphaned
-from messaging.stages.portal_writes.writer import Again, Done, GivenUp, Job, Unclear, Written
-from messaging.store.models import shard_of
+from messaging.stages.portal_writes.due import orphaned
+from messaging.stages.portal_writes.kinds import KINDS, WRITERS
+from messaging.stages.portal_writes.stage import LOST_AFTER, ROOM, TRIES, PortalWrites, Result
+from messaging.stages.portal_writes.writer import BEGIN_S, Again, Done, GivenUp, Job, Unclear, Written
+from messaging.store.models import SHARDS, shard_of
+from messaging.store.models import Portal as StoredPortal
 from messaging.store.portal_tasks import PortalTask, change, put
 from tests.support.world import World
+
+BUSY_S = 60.0
+#: So long after a claim nobody looks whether it was done: the portal may be at work on it.
+SETTLED_S = BEGIN_S + BUSY_S
 
 
 class Notices:
@@ -34,6 +42,9 @@ class Notices:
     def load(self, session: Session, tasks: Sequence[PortalTask]) -> dict[int, Any]:
         return {task.id: task.payload for task in tasks if task.key not in self.nothing_to_do}
 
+    def busy_s(self, needs: Iterable[Any]) -> float:
+        return BUSY_S
+
     def write(self, client: Client, jobs: Sequence[Job]) -> list[Written]:
         self.calls.append([(job.key, job.look_first) for job in jobs])
         client.call("profile")
@@ -41,6 +52,31 @@ class Notices:
 
     def written(self, session: Session, runtime: Runtime, task: PortalTask, result: Written) -> None:
         self.heard.append((task.key, task.state))
+
+
+@contextmanager
+def counted_queries(world: World) -> Iterator[list[str]]:
+    """Each statement about portal tasks made meanwhile."""
+    asked: list[str] = []
+
+    def hear(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "portal_task" in statement:
+            asked.append(statement)
+
+    event.listen(world.runtime.db.engine, "before_cursor_execute", hear)
+    yield asked
+    event.remove(world.runtime.db.engine, "before_cursor_execute", hear)
+
+
+def another_portal(world: World) -> int:
+    """A second portal, on the shard of the first; its id."""
+    with world.runtime.db.write() as session:
+        other = StoredPortal(
+            id=1 + SHARDS, member_id="b" * 32, client_endpoint="https://b.example/rest/", installed_at=world.now
+        )
+        session.add(other)
+        session.flush()
+        return other.id
 
 
 class Portal:
@@ -59,10 +95,10 @@ class Portal:
         stage.slots(64)
         return stage
 
-    def put(self, *keys: str, lane: str = "") -> list[int]:
+    def put(self, *keys: str, lane: str = "", kind: str = "notice", portal_id: int = 1) -> list[int]:
         with self.world.runtime.db.write() as session:
-            tasks = [{"kind": "notice", "key": key, "lane": lane, "payload": {"text": key}} for key in keys]
-            return put(session, self.id, self.world.now, tasks)
+            tasks = [{"kind": kind, "key": key, "lane": lane, "payload": {"text": key}} for key in keys]
+            return put(session, portal_id, self.world.now, tasks)
 
     def later(self, seconds: float) -> None:
         """Let time pass, without the drain."""
@@ -129,9 +165,23 @@ def test_a_process_that_died_leaves_an_unclear_task_that_is_looked_at_first(port
     with portal.world.runtime.db.write() as session:
         orphaned(session, portal.held, portal.world.now, LOST_AFTER if death == "long ago" else timedelta(0))
     portal.stage = portal.started()
+    if death == "taken over":
+        assert portal.step() == 0, "the portal may still be at work on the first request"
+        portal.later(SETTLED_S)
     portal.step()
     assert portal.writer.calls == [[("trigger 1", True)]]
     assert portal.states() == {"trigger 1": "done"}
+
+
+def test_a_process_that_stood_still_begins_nothing_any_more(portal: Portal) -> None:
+    portal.put("trigger 1")
+    (batch,) = portal.claim()
+    portal.later(BEGIN_S + 1)  # frozen, or without a database
+    result = portal.stage.work(batch)
+    assert [request.url for request in portal.world.net.seen if "profile" in str(request.url)] == []
+    with portal.world.runtime.db.write() as session:
+        portal.stage.record(session, [(batch, result)])
+    assert portal.states() == {"trigger 1": "due"}
 
 
 def test_a_late_result_of_a_lost_process_changes_nothing(portal: Portal) -> None:
@@ -140,6 +190,7 @@ def test_a_late_result_of_a_lost_process_changes_nothing(portal: Portal) -> None
     late = portal.stage.work(batch)
     with portal.world.runtime.db.write() as session:
         orphaned(session, portal.held, portal.world.now)
+    portal.later(SETTLED_S)
     other = portal.started()
     assert portal.claim(other)
     with portal.world.runtime.db.write() as session:
@@ -167,6 +218,8 @@ def test_what_was_perhaps_done_is_looked_at_before_it_is_repeated(
     portal.world.net.broken.clear()
     portal.writer.results.clear()
     portal.later(3)
+    assert portal.step() == (not look_first), "what is unclear waits until the portal is through with it"
+    portal.later(SETTLED_S - 3)
     portal.step()
     assert portal.writer.calls[1:] == [[("note 1", look_first)]]
 
@@ -224,3 +277,50 @@ def test_answers_keep_half_of_the_portals_bucket(portal: Portal) -> None:
     assert list(portal.states().values()).count("due") >= 100 - 3 * (ROOM + 1)
     portal.later(2)
     assert portal.step() == 1
+
+
+@pytest.mark.parametrize("front", ["in flight", "at rest", "unknown kind", "waiting"])
+def test_a_portal_with_hundreds_of_tasks_is_no_reason_for_another_to_wait(portal: Portal, front: str) -> None:
+    other = another_portal(portal.world)
+    portal.put(*(f"card {number}" for number in range(450)), kind="newer" if front == "unknown kind" else "notice")
+    if front == "in flight":
+        assert len(portal.claim()) == 1
+    elif front == "at rest":
+        portal.world.runtime.slow_portals.took(portal.id, 6.0)
+    portal.put("card of the other", portal_id=other)
+    claimed = portal.claim()
+    assert (other, ["card of the other"]) in [(batch.portal_id, [job.key for job in batch.jobs]) for batch in claimed]
+
+
+def test_who_has_been_served_stands_behind_who_waits(portal: Portal) -> None:
+    other = another_portal(portal.world)
+    portal.put(*(f"card {number}" for number in range(6)))
+    portal.later(1)
+    portal.put("card of the other", portal_id=other)
+    served = []
+    for _ in range(2):
+        with portal.world.runtime.db.write() as session:
+            (batch,) = portal.stage.claim(session, portal.held, 1)
+            served.append(batch.portal_id)
+            portal.stage.record(session, [(batch, Result([Done()] * len(batch.jobs), 0))])
+    assert served == [portal.id, other]
+
+
+def test_without_a_free_slot_nothing_is_asked(portal: Portal) -> None:
+    portal.put("card 1")
+    with portal.world.runtime.db.write() as session, counted_queries(portal.world) as asked:
+        assert portal.stage.claim(session, portal.held, 0) == []
+    assert asked == []
+
+
+def test_of_a_lane_whose_tasks_go_one_by_one_only_the_first_is_claimed(portal: Portal) -> None:
+    portal.writer.one_of_a_lane = True
+    portal.put("a1", "a2", lane="deal 1")
+    portal.put("b1", lane="deal 2")
+    portal.step()
+    portal.step()
+    assert portal.writer.calls == [[("a1", False), ("b1", False)], [("a2", False)]]
+
+
+def test_every_writer_has_its_kind_among_those_that_wake_a_worker(portal: Portal) -> None:
+    assert [writer(portal.world.runtime).kind for writer in WRITERS] == KINDS
