@@ -1,14 +1,15 @@
 """Which portal tasks are due: whose turn it is, the next tasks of one portal and kind, and those that a dead process left."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import bindparam, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from messaging.stages.portal_writes.writer import Writer
+from messaging.store.crypto import Undecryptable
 from messaging.store.models import Portal
-from messaging.store.portal_tasks import PortalTask
+from messaging.store.portal_tasks import UNREADABLE, PortalTask
 from messaging.store.sql import among, there_is
 from messaging.store.states import PortalStatus
 from messaging.store.types import UTCDateTime
@@ -62,6 +63,12 @@ _BY_ID = (
     .with_for_update()
     .execution_options(populate_existing=True)
 )
+_UNREADABLE = (
+    update(PortalTask)
+    .where(PortalTask.id == bindparam("task"))
+    .values(state="failed", done_at=_NOW, payload=None, error=UNREADABLE)
+    .execution_options(synchronize_session=False)
+)
 _ORPHANED = (
     update(PortalTask)
     .where(
@@ -87,8 +94,20 @@ def next_tasks(session: Session, portal_id: int, writer: Writer, now: datetime) 
     """The tasks of one portal and kind whose turn it is, locked, at most as many as the writer takes at once."""
     statement = _FIRST_OF_LANES if writer.one_of_a_lane else _NEXT_OF_LANES
     asked = {"portal": portal_id, "kind": writer.kind, "most": writer.batch, "now": now}
-    ids = session.scalars(statement, asked).all()
-    return list(session.scalars(_BY_ID, {"ids": list(ids)})) if ids else []
+    return _readable(session, session.scalars(statement, asked).all(), now)
+
+
+def _readable(session: Session, ids: Sequence[int], now: datetime) -> list[PortalTask]:
+    """These tasks, locked. Those that no known key decrypts are given up."""
+    if not ids:
+        return []
+    try:
+        return list(session.scalars(_BY_ID, {"ids": list(ids)}))
+    except Undecryptable:
+        if len(ids) == 1:
+            session.execute(_UNREADABLE, {"task": ids[0], "now": now})
+            return []
+    return [task for task_id in ids for task in _readable(session, [task_id], now)]
 
 
 def orphaned(session: Session, shards: Iterable[int], now: datetime, older_than: timedelta = timedelta(0)) -> None:

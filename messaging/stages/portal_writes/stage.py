@@ -37,10 +37,11 @@ from messaging.store.portal_tasks import PortalTask, TaskState
 
 #: Portals and kinds whose tasks are read in one round.
 LOOKED_AT = 50
-#: A task that failed so often, or is so old, is given up.
-TRIES = 12
+#: A task that has failed for so long is given up.
 TOO_OLD = timedelta(days=2)
 BACKOFF_S, BACKOFF_MAX_S = 2.0, 900.0
+#: How long a kind rests at most in a portal that asks us to wait.
+REST_MAX_S = 60.0
 REAUTH_S = 300.0
 #: No write takes this long: a claim that is older is in nobody's hands.
 LOST_AFTER = timedelta(minutes=15)
@@ -79,6 +80,8 @@ class PortalWrites:
         #: When each portal and kind was looked at last, as a number that grows.
         self._looked_at: dict[Pair, int] = {}
         self._pauses: dict[int, datetime] = {}
+        #: How often in a row the portal has asked us to wait, and until when we do.
+        self._rests: dict[Pair, tuple[int, datetime]] = {}
         self._share = 1
 
     def slots(self, threads: int) -> int:
@@ -98,7 +101,8 @@ class PortalWrites:
         for portal_id, kind in self._in_turn(due.pairs(session, held, self.writers, now)):
             if len(batches) == free_slots or looked_at == LOOKED_AT:
                 break
-            if (portal_id, kind) in self.busy or taken[portal_id] >= self._share or self._rests(portal_id):
+            is_free = (portal_id, kind) not in self.busy and taken[portal_id] < self._share
+            if not is_free or self._is_resting((portal_id, kind), now):
                 continue
             looked_at += 1
             self._looked_at[portal_id, kind] = max(self._looked_at.values(), default=0) + 1
@@ -114,8 +118,10 @@ class PortalWrites:
         self._looked_at = {pair: self._looked_at[pair] for pair in pairs if pair in self._looked_at}
         return sorted(pairs, key=lambda pair: self._looked_at.get(pair, 0))
 
-    def _rests(self, portal_id: int) -> bool:
-        return portal_id in self._pauses or self.runtime.slow_portals.pause_s(portal_id) > 0
+    def _is_resting(self, pair: Pair, now: datetime) -> bool:
+        portal_id, _ = pair
+        rests = pair in self._rests and self._rests[pair][1] > now
+        return rests or portal_id in self._pauses or self.runtime.slow_portals.pause_s(portal_id) > 0
 
     @staticmethod
     def _begin(session: Session, portal_id: int, writer: Writer, now: datetime) -> Batch:
@@ -159,13 +165,23 @@ class PortalWrites:
                 written = result.written
                 if result.level > ROOM:
                     self._pauses[batch.portal_id] = now + timedelta(seconds=(result.level - ROOM) / RATE_PER_S)
+            self._rest(batch, written, now)
             for job, one in zip(batch.jobs, written, strict=True):
                 self._record(session, batch, job, one)
 
+    def _rest(self, batch: Batch, written: Sequence[Written], now: datetime) -> None:
+        """Let a kind rest in a portal that asks us to wait."""
+        pair = (batch.portal_id, batch.writer.kind)
+        times, _ = self._rests.pop(pair, (0, now))
+        waits = [one.after_s or 0.0 for one in written if isinstance(one, Again) and one.is_asked]
+        if waits:
+            rest_s = backoff_s(times + 1, REST_MAX_S, max(1.0, min(waits)))
+            self._rests[pair] = times + 1, now + timedelta(seconds=rest_s)
+
     def _record(self, session: Session, batch: Batch, job: Job, written: Written) -> None:
-        task = session.get(PortalTask, job.task_id, with_for_update=True, populate_existing=True)
-        if task is None or task.state != TaskState.DOING or task.claims != job.claim:
-            return  # wiped with its portal, or claimed by another process since
+        task = _claimed(session, batch, job)
+        if task is None:
+            return
         now = self.runtime.clock()
         match written:
             case Done(result):
@@ -174,28 +190,33 @@ class PortalWrites:
             case GivenUp(reason):
                 task.error = reason[:300]
                 _over(task, TaskState.FAILED, now)
-            case Again(reason, after_s):
+            case Again(reason, after_s, is_asked):
                 # What was unclear stays so: perhaps not even the look succeeded.
-                self._again(task, TaskState.UNCLEAR if job.look_first else TaskState.DUE, reason, after_s)
+                state = TaskState.UNCLEAR if job.look_first else TaskState.DUE
+                self._again(task, state, reason, after_s, is_try=not is_asked)
             case Unclear(reason, after_s):
                 self._unclear(task, reason, after_s)
             case Behind():
                 task.state = TaskState.UNCLEAR if job.look_first else TaskState.DUE
         if task.again and task.done_at is not None:
             task.state, task.due_at, task.done_at = TaskState.DUE, max(now, task.due_at), None
+            task.failing_since = None
         task.again = 0
         self.runtime.counters.add("portal_writes", task.kind, task.state, portal=task.portal_id)
         log.info("portal task", portal=task.portal_id, kind=task.kind, task=task.id, state=task.state, why=task.error)
         batch.writer.written(session, self.runtime, task, written)
 
-    def _again(self, task: PortalTask, state: TaskState, reason: str, after_s: float | None) -> None:
+    def _again(
+        self, task: PortalTask, state: TaskState, reason: str, after_s: float | None, is_try: bool = True
+    ) -> None:
         now = self.runtime.clock()
-        task.tries += 1
+        task.tries += is_try
         task.error = reason[:300]
-        if task.tries >= TRIES or now - task.created_at > TOO_OLD:
+        task.failing_since = task.failing_since or now
+        if now - task.failing_since > TOO_OLD:
             _over(task, TaskState.FAILED, now)
             return
-        wait_s = backoff_s(task.tries, BACKOFF_MAX_S, BACKOFF_S)
+        wait_s = backoff_s(task.tries, BACKOFF_MAX_S, BACKOFF_S) if is_try else 1.0
         task.state, task.due_at = state, now + timedelta(seconds=max(wait_s, after_s or 0.0))
 
     def _unclear(self, task: PortalTask, reason: str, after_s: float | None) -> None:
@@ -207,22 +228,32 @@ class PortalWrites:
         """A fault of ours, perhaps after the request was written."""
         self._free(batch)
         for job in batch.jobs:
-            task = session.get(PortalTask, job.task_id, with_for_update=True, populate_existing=True)
-            if task is not None and task.state == TaskState.DOING and task.claims == job.claim:
+            if (task := _claimed(session, batch, job)) is not None:
                 self._unclear(task, "internal", None)
 
     def _free(self, batch: Batch) -> None:
         self.busy.discard((batch.portal_id, batch.writer.kind))
 
 
+def _claimed(session: Session, batch: Batch, job: Job) -> PortalTask | None:
+    """The task of a job, locked; None if it was wiped with its portal, or claimed by another process since.
+
+    SQLite gives the ids of deleted rows out again: another portal's task may have this one.
+    """
+    task = session.get(PortalTask, job.task_id, with_for_update=True, populate_existing=True)
+    if task is None or (task.portal_id, task.key) != (batch.portal_id, job.key):
+        return None
+    return task if task.state == TaskState.DOING and task.claims == job.claim else None
+
+
 def after(error: Bx24Error, now: datetime) -> Written:
     """What the failure of a request as a whole means for each task in it."""
     match error:
         case Throttled():
-            return Again(error.code, error.retry_after)
+            return Again(error.code, error.retry_after, is_asked=True)
         case Postponed():
             reset = error.operating_reset_at
-            return Again(error.code, (reset - now).total_seconds() if reset else 60.0)
+            return Again(error.code, (reset - now).total_seconds() if reset else 60.0, is_asked=True)
         case AuthDead() | Expired() | Unauthorized() | PortalInactive():
             return Again(error.code, REAUTH_S)
         case Rejected():
@@ -234,4 +265,4 @@ def _over(task: PortalTask, state: TaskState, now: datetime) -> None:
     """A task ends; what only it needed is forgotten."""
     task.state, task.done_at, task.payload = state, now, None
     if state == TaskState.DONE:
-        task.error, task.tries = "", 0
+        task.error, task.tries, task.failing_since = "", 0, None

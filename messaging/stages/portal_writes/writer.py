@@ -38,10 +38,15 @@ class Done:
 
 @dataclass(frozen=True)
 class Again:
-    """It was certainly not done; after so many seconds again. None: by the usual back-off."""
+    """It was certainly not done; after so many seconds again. None: by the usual back-off.
+
+    is_asked: the portal has asked us to wait. That is no failure of the task; but its kind rests in this portal, each time
+    longer.
+    """
 
     reason: str
     after_s: float | None = None
+    is_asked: bool = False
 
 
 @dataclass(frozen=True)

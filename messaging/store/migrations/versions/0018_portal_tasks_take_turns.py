@@ -1,4 +1,4 @@
-"""Portal tasks: when the portal cannot be at work on one any more, since when one is due; each portal has its turn."""
+"""Portal tasks: when the portal cannot be at work on one any more, since when one fails; each portal has its turn."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -18,7 +18,7 @@ def _partial(name: str, columns: list[str], where: str) -> None:
 
 def upgrade() -> None:
     op.add_column("portal_task", sa.Column("settled_at", _MOMENT))
-    op.add_column("portal_task", sa.Column("due_since", _MOMENT))
+    op.add_column("portal_task", sa.Column("failing_since", _MOMENT))
     op.drop_index("ix_portal_task_due", "portal_task")
     _partial("ix_portal_task_due", ["shard", "due_at", "portal_id", "kind"], _WAITS)
     _partial("ix_portal_task_next", ["portal_id", "kind", "id"], _WAITS)
@@ -30,5 +30,5 @@ def downgrade() -> None:
     op.drop_index("ix_portal_task_next", "portal_task")
     op.drop_index("ix_portal_task_due", "portal_task")
     _partial("ix_portal_task_due", ["shard", "due_at"], _WAITS)
-    op.drop_column("portal_task", "due_since")
+    op.drop_column("portal_task", "failing_since")
     op.drop_column("portal_task", "settled_at")
