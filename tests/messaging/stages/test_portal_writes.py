@@ -7,18 +7,22 @@ from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import event, select
+from sqlalchemy import event, select, text
 from sqlalchemy.orm import Session
 
 from bx24.client import Client
+from messaging.insight import crm_work
+from messaging.portals import portals
+from messaging.runs import unsent
 from messaging.runtime import Runtime
 from messaging.stages.portal_writes.due import orphaned
 from messaging.stages.portal_writes.kinds import KINDS, WRITERS
-from messaging.stages.portal_writes.stage import LOST_AFTER, ROOM, TRIES, PortalWrites, Result
+from messaging.stages.portal_writes.stage import LOST_AFTER, ROOM, PortalWrites, Result
 from messaging.stages.portal_writes.writer import BEGIN_S, Again, Done, GivenUp, Job, Unclear, Written
 from messaging.store.models import SHARDS, shard_of
 from messaging.store.models import Portal as StoredPortal
 from messaging.store.portal_tasks import PortalTask, change, put
+from messaging.worker import retention
 from tests.support.world import World
 
 BUSY_S = 60.0
@@ -227,11 +231,14 @@ def test_what_was_perhaps_done_is_looked_at_before_it_is_repeated(
 def test_a_task_that_never_succeeds_is_given_up_and_says_why(portal: Portal) -> None:
     portal.writer.results["note 1"] = Unclear("no answer")
     portal.put("note 1", "note 2", lane="chat")
-    for _ in range(TRIES):
+    for _ in range(9):
         portal.step()
-        portal.later(901)
+        assert portal.states()["note 1"] == "unclear"
+        portal.later(6 * 3600)
+    portal.step()
     task = portal.tasks()["note 1"]
-    assert (task.state, task.error, task.tries) == ("failed", "no answer", TRIES)
+    assert (task.state, task.error, task.tries) == ("failed", "no answer", 10)
+    portal.step()
     assert portal.states()["note 2"] == "done"
 
 
@@ -324,3 +331,74 @@ def test_of_a_lane_whose_tasks_go_one_by_one_only_the_first_is_claimed(portal: P
 
 def test_every_writer_has_its_kind_among_those_that_wake_a_worker(portal: Portal) -> None:
     assert [writer(portal.world.runtime).kind for writer in WRITERS] == KINDS
+
+
+def test_a_portal_that_asks_us_to_wait_fails_no_task_but_is_asked_less_and_less_often(portal: Portal) -> None:
+    portal.put("card 1")
+    portal.step()
+    portal.later(49 * 3600)
+    with portal.world.runtime.db.write() as session:
+        change(session, portal.id, ["card 1"], portal.world.now)
+    portal.writer.results["card 1"] = Again("QUERY_LIMIT_EXCEEDED", 1.0, is_asked=True)
+    asked = []
+    for _ in range(8):
+        asked.append(portal.step())
+        portal.later(1)
+    assert asked == [1, 1, 0, 1, 0, 0, 0, 1]
+    task = portal.tasks()["card 1"]
+    assert (task.state, task.tries) == ("due", 0)
+
+
+@pytest.mark.parametrize("ending", ["recorded", "lost"])
+def test_a_late_result_is_not_another_portals_whose_task_got_the_same_id(portal: Portal, ending: str) -> None:
+    other = another_portal(portal.world)
+    portal.put("card of the first")
+    (batch,) = portal.claim()
+    late = portal.stage.work(batch)
+    portals.uninstall(portal.world.runtime, portal.id, clean=True)
+    portal.put("card of the other", portal_id=other)
+    assert portal.claim(portal.started())
+    with portal.world.runtime.db.write() as session:
+        if ending == "recorded":
+            portal.stage.record(session, [(batch, late)])
+        else:
+            portal.stage.lost(session, batch)
+    assert portal.states() == {"card of the other": "doing"}
+
+
+def test_a_task_that_no_key_opens_is_given_up_and_no_other_waits_for_it(portal: Portal) -> None:
+    portal.put("card 1", "card 2", "card 3")
+    with portal.world.runtime.db.write() as session:
+        session.execute(text("UPDATE portal_task SET payload = 'of a lost key' WHERE key = 'card 2'"))
+    assert portal.step() == 1
+    assert portal.states() == {"card 1": "done", "card 2": "failed", "card 3": "done"}
+    assert crm_work.remedy(portal.tasks()["card 2"].error) != crm_work.remedy("no answer")
+
+
+def test_an_uninstalled_app_leaves_no_open_task(portal: Portal) -> None:
+    portal.put("card 1", "card 2", "card 3", "card 4")
+    portal.claim()
+    portals.uninstall(portal.world.runtime, portal.id, clean=False)
+    assert {(task.state, task.payload) for task in portal.tasks().values()} == {("failed", None)}
+
+
+def test_what_nobody_takes_up_is_deleted_like_what_is_done(portal: Portal) -> None:
+    runtime = portal.world.runtime
+    portal.put("card of a newer release", kind="newer")
+    keep = timedelta(days=runtime.config.keep_texts_days)
+    for passed, left in ((keep, 1), (keep + timedelta(seconds=1), 0)):
+        begun, portal.world.now = portal.world.now, portal.world.now + passed
+        with runtime.db.write() as session:
+            retention.portal_tasks(session, runtime, 10)
+        portal.world.now = begun
+        assert len(portal.tasks()) == left
+
+
+def test_after_a_restore_the_portal_is_looked_at_before_anything_is_done(portal: Portal) -> None:
+    portal.put("trigger 1")
+    dumped = portal.world.now
+    portal.later(3600)
+    portal.put("trigger 2")
+    assert unsent.doubt_writes(portal.world.runtime, dumped) == 1
+    portal.step()
+    assert portal.writer.calls == [[("trigger 1", True), ("trigger 2", False)]]
