@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, defer
 
 from bx24.i18n import Text
 from messaging.runs.crm_tasks import TRIGGER
 from messaging.store.models import Message, Reply
-from messaging.store.portal_tasks import PortalTask, TaskState
+from messaging.store.portal_tasks import UNINSTALLED, UNREADABLE, PortalTask, TaskState
 
 #: Tasks that are looked through for the last executions; of each trigger so many are shown.
 LOOKED_AT, SHOWN = 500, 5
@@ -48,6 +48,16 @@ _REMEDIES: tuple[tuple[str, Text], ...] = (
         ),
     ),
 )
+_OURS: dict[str, Text] = {
+    UNREADABLE: Text(
+        "The app's server has lost the key this task was encrypted with. Tell its administrator.",
+        "Сервер приложения потерял ключ, которым была зашифрована эта задача. Сообщите его администратору.",
+    ),
+    UNINSTALLED: Text(
+        "The app was uninstalled before its turn came.",
+        "Приложение удалили раньше, чем до этого дошла очередь.",
+    ),
+}
 _NO_ANSWER = Text(
     "Bitrix24 did not answer for two days, or not clearly. Nothing is repeated by itself any more.",
     "Битрикс24 не отвечал два дня или отвечал неясно. Само это больше не повторится.",
@@ -79,6 +89,7 @@ def executions(session: Session, portal_id: int) -> dict[str, list[Execution]]:
         .where(PortalTask.portal_id == portal_id, PortalTask.kind == TRIGGER)
         .order_by(PortalTask.id.desc())
         .limit(LOOKED_AT)
+        .options(defer(PortalTask.payload))
     ).all()
     by_code: defaultdict[str, list[PortalTask]] = defaultdict(list)
     for task in tasks:
@@ -126,4 +137,6 @@ def given_up(session: Session, portal_id: int, since: datetime) -> Counter[tuple
 
 def remedy(error: str) -> Text:
     """What somebody can do about an error that a task was given up for."""
+    if error in _OURS:
+        return _OURS[error]
     return next((text for part, text in _REMEDIES if part.lower() in error.lower()), _NO_ANSWER)

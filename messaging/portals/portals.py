@@ -42,7 +42,7 @@ from messaging.store.models import (
 from messaging.store.observations import Observation
 from messaging.store.open_channels import ClientChat, OpenLine, OperatorMessage
 from messaging.store.opt_outs import OptOut
-from messaging.store.portal_tasks import PortalTask
+from messaging.store.portal_tasks import UNINSTALLED, PortalTask, is_open
 from messaging.store.tallies import HourTally, Tally
 from messaging.system.public_http import within
 
@@ -340,6 +340,8 @@ def _uninstalled(session: Session, runtime: Runtime, portal_id: int, clean: bool
     outcomes.end_all(session, runtime, mine, "portal_inactive")
     # Only what is due: a year of runs would keep SQLite's one write lock for minutes. `auth` went with the end.
     session.execute(update(Run).where(mine, Run.answer_at.is_not(None)).values(answer_at=None))
+    ended = update(PortalTask).where(PortalTask.portal_id == portal_id, is_open())
+    session.execute(ended.values(state="failed", done_at=runtime.clock(), payload=None, error=UNINSTALLED))
     if clean:
         _wipe(session, portal)
 

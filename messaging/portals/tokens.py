@@ -19,7 +19,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from bx24.client import Client, Reply
-from bx24.errors import AuthDead, PortalInactive, Unauthorized, Unavailable
+from bx24.errors import AuthDead, PortalInactive, Throttled, Unauthorized, Unavailable
 from bx24.oauth import Grant
 from bx24.open_points import REPLACED_TOKEN
 from messaging.limits.bounds import REST_TOTAL_S
@@ -167,18 +167,31 @@ class PortalClient(Client):
     """The REST door of one portal. It notices when the token's user has left: then another user's pair is awaited.
 
     patience_s: for one answer; None: as usual. A portal that is given more is not taken for a slow one.
+    begin_until: later no request is begun, but Throttled raised; None: at any time.
     """
 
-    def __init__(self, runtime: Runtime, portal_id: int, patience_s: float | None = None) -> None:
+    def __init__(
+        self, runtime: Runtime, portal_id: int, patience_s: float | None = None, begin_until: datetime | None = None
+    ) -> None:
+        self._runtime, self._portal_id, self._begin_until = runtime, portal_id, begin_until
         self._source = PortalTokens(runtime, portal_id)
         self.limit = Gate(runtime.redis, portal_id, runtime.counters, runtime.sleep)
         if patience_s is None:
             timed = partial(_timed, runtime, portal_id)
-            super().__init__(runtime.bx_session, self._source, gate=self.limit, within=timed)
+            super().__init__(runtime.bx_session, self._source, gate=self._enter, within=timed)
         else:
             timeout = (CONNECT_S, patience_s)
             patient = partial(within, patience_s)
-            super().__init__(runtime.bx_session, self._source, gate=self.limit, timeout=timeout, within=patient)
+            super().__init__(runtime.bx_session, self._source, gate=self._enter, timeout=timeout, within=patient)
+
+    def with_patience(self, patience_s: float) -> "PortalClient":
+        """The same door, with other patience."""
+        return PortalClient(self._runtime, self._portal_id, patience_s, self._begin_until)
+
+    def _enter(self) -> None:
+        self.limit()
+        if self._begin_until is not None and self._runtime.clock() > self._begin_until:
+            raise Throttled("TOO_LATE", "this process stood still")
 
     @property
     def endpoint(self) -> str:
@@ -206,6 +219,8 @@ def _timed(runtime: Runtime, portal_id: int) -> Iterator[None]:
             runtime.counters.add("portal_pauses", portal_id, portal=portal_id)
 
 
-def portal_client(runtime: Runtime, portal_id: int, patience_s: float | None = None) -> PortalClient:
-    """The REST door of one portal: its tokens, its share of the limiter. patience_s: as of PortalClient."""
-    return PortalClient(runtime, portal_id, patience_s)
+def portal_client(
+    runtime: Runtime, portal_id: int, patience_s: float | None = None, begin_until: datetime | None = None
+) -> PortalClient:
+    """The REST door of one portal: its tokens, its share of the limiter. The rest as of PortalClient."""
+    return PortalClient(runtime, portal_id, patience_s, begin_until)

@@ -1,7 +1,8 @@
 """What a database says has not been sent yet. After an older dump was restored, that may be wrong.
 
 Between the dump and the loss the database that is gone may have sent it: the dump does not know. Nothing of it may go out
-again by itself, so a person looks and decides, before a worker starts: docs/operators/backup.md.
+again by itself, so a person looks and decides, before a worker starts: docs/operators/backup.md. What was to be written to
+portals needs no decision: the portal can be asked.
 """
 
 from collections.abc import Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from activities.errors import RESTORED
@@ -18,6 +19,7 @@ from messaging.runtime import Runtime
 from messaging.store import rows
 from messaging.store.changes import Changes
 from messaging.store.models import Message, Run
+from messaging.store.portal_tasks import PortalTask
 from messaging.store.rows import RunRow
 from messaging.store.states import MessageStatus, OutcomeKind, RunState
 
@@ -86,6 +88,18 @@ def give_up_lone(runtime: Runtime, message_ids: Sequence[int]) -> int:
         .returning(Message.id)
     )
     return len(runtime.db.write_again(lambda session: session.scalars(given_up).all()))
+
+
+def doubt_writes(runtime: Runtime, stored_before: datetime) -> int:
+    """What is due in portals may be done there already: their writers look before they do it. Returns how many that are."""
+    doubted = (
+        update(PortalTask)
+        .where(PortalTask.state == "due", PortalTask.created_at <= stored_before)
+        .values(state="unclear", claimed_at=func.coalesce(PortalTask.claimed_at, PortalTask.created_at))
+        .returning(PortalTask.id)
+        .execution_options(synchronize_session=False)
+    )
+    return len(runtime.db.write_again(lambda session: session.scalars(doubted).all()))
 
 
 def _give_up(runtime: Runtime, run_ids: Sequence[int], session: Session) -> int:

@@ -9,7 +9,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, UniqueConstraint, bindparam, case, update
+from sqlalchemy import (
+    ColumnElement,
+    ForeignKey,
+    Index,
+    Integer,
+    String,
+    UniqueConstraint,
+    bindparam,
+    case,
+    null,
+    or_,
+    update,
+)
 from sqlalchemy.orm import Mapped, Session, mapped_column
 from sqlalchemy.types import JSON
 
@@ -30,20 +42,29 @@ class TaskState(StrEnum):
     FAILED = "failed"
 
 
+_WAITS = "state = 'due' OR state = 'unclear'"
+
+
+#: `error` of a task whose payload no known key decrypts, and of one whose portal has uninstalled the app.
+UNREADABLE, UNINSTALLED = "unreadable", "uninstalled"
+
+
 class PortalTask(Base):
     """One thing to do in a portal.
 
     kind: whose task it is (messaging.stages.portal_writes). key: what the task is about; unique in its portal, so that a
     cause that comes twice makes one task. lane: tasks of one lane, all of one kind, are done one after another in the order
-    of their ids; "": in any order. claims: how often it was claimed, which tells a late result from a present one. tries: how
-    often it failed since it became due. again: it became due again while it was being done. result:
-    what the portal answered, as far as later tasks need it.
+    of their ids; "": in any order. claims: how often it was claimed, which tells a late result from a present one.
+    settled_at: when the portal cannot be at work any more on what was begun with the last claim. tries: how often it
+    failed since it became due; failing_since: when it did so first. again: it became due again while it was being done.
+    result: what the portal answered, as far as later tasks need it.
     """
 
     __tablename__ = "portal_task"
     __table_args__ = (
         UniqueConstraint("portal_id", "key"),
-        partial("ix_portal_task_due", "shard", "due_at", where="state = 'due' OR state = 'unclear'"),
+        partial("ix_portal_task_due", *("shard", "due_at", "portal_id", "kind"), where=_WAITS),
+        partial("ix_portal_task_next", "portal_id", "kind", "id", where=_WAITS),
         partial("ix_portal_task_doing", "shard", "claimed_at", where="state = 'doing'"),
         partial(
             "ix_portal_task_lane",
@@ -52,6 +73,7 @@ class PortalTask(Base):
         ),
         partial("ix_portal_task_failed", "portal_id", "kind", "id", where="state = 'failed'"),
         partial("ix_portal_task_over", "done_at", where="done_at IS NOT NULL"),
+        partial("ix_portal_task_stuck", "due_at", where="done_at IS NULL"),
         Index("ix_portal_task_kind", "portal_id", "kind", "id"),
     )
 
@@ -69,12 +91,19 @@ class PortalTask(Base):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     due_at: Mapped[datetime] = mapped_column(UTCDateTime)
     claimed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    settled_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    failing_since: Mapped[datetime | None] = mapped_column(UTCDateTime)
     done_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     claims: Mapped[int] = mapped_column(Integer, default=0)
     tries: Mapped[int] = mapped_column(Integer, default=0)
     again: Mapped[int] = mapped_column(Integer, default=0)
     result: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     error: Mapped[str] = mapped_column(String(300), default="")
+
+
+def is_open() -> ColumnElement[bool]:
+    """The task is neither done nor given up. In these words, so that the indexes of such tasks are used."""
+    return or_(PortalTask.state == "due", PortalTask.state == "doing", PortalTask.state == "unclear")
 
 
 def put(session: Session, portal_id: int, now: datetime, tasks: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -85,7 +114,8 @@ def put(session: Session, portal_id: int, now: datetime, tasks: Sequence[Mapping
     if not tasks:
         return []
     common = {"portal_id": portal_id, "shard": shard_of(portal_id), "created_at": now, "due_at": now}
-    empty = dict.fromkeys(("message_id", "reply_id", "conversation_id", "payload", "claimed_at", "done_at", "result"))
+    empty = dict.fromkeys(("message_id", "reply_id", "conversation_id", "payload", "result"))
+    empty |= dict.fromkeys(("claimed_at", "settled_at", "failing_since", "done_at"))
     defaults = {"lane": "", "state": TaskState.DUE, "claims": 0, "tries": 0, "again": 0, "error": ""}
     rows = [{**empty, **defaults, **common, **task} for task in tasks]
     return [row.id for row in insert_missing(session, PortalTask, rows, "id")]
@@ -104,6 +134,7 @@ _CHANGED = (
             (PortalTask.state == "unclear", PortalTask.due_at),
             else_=bindparam("at", type_=UTCDateTime),
         ),
+        failing_since=case((is_open(), PortalTask.failing_since), else_=null()),
         done_at=None,
     )
     .execution_options(synchronize_session=False)

@@ -21,7 +21,7 @@ from messaging.queue import leases
 from messaging.runtime import Runtime
 from messaging.stages.base import Finished, Stage, Submit
 from messaging.stages.inbound.stage import BATCH
-from messaging.stages.portal_writes import stage as portal_writes
+from messaging.stages.portal_writes import due as portal_tasks
 from messaging.stages.sending import ready
 from messaging.worker import due_work, waiting
 from messaging.worker.round import Rounds
@@ -72,7 +72,7 @@ class Drain(Rounds):
             if taken and (lost := ready.orphaned(session, taken)):
                 log.warning("sends of a dead worker are unclear", count=lost)
             if taken:
-                portal_writes.orphaned(session, taken, now)
+                portal_tasks.orphaned(session, taken, now)
         self.held |= taken
         self.runtime.wakeups.holds(self.name, taken)
 

@@ -9,10 +9,11 @@ from messaging.lines import circuit_breaker
 from messaging.runs.outcomes import UNCLEAR_FOR
 from messaging.runtime import Runtime
 from messaging.stages.operators import UNTOLD
+from messaging.stages.portal_writes.kinds import KINDS
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
 from messaging.store.open_channels import OperatorMessage
 from messaging.store.portal_tasks import PortalTask
-from messaging.store.sql import there_is
+from messaging.store.sql import among, there_is
 from messaging.store.states import EventState, MessageStatus, PortalStatus, RunState
 from messaging.store.types import UTCDateTime
 
@@ -25,7 +26,7 @@ def due_shards(session: Session, runtime: Runtime) -> set[int]:
     """
     now = runtime.clock()
     unclear_since = now - timedelta(seconds=runtime.config.unknown_after_s)
-    asked = {"now": now, "unclear_since": unclear_since, "unclear_until": unclear_since - UNCLEAR_FOR}
+    asked = {"now": now, "unclear_since": unclear_since, "unclear_until": unclear_since - UNCLEAR_FOR, "kinds": KINDS}
     due = set(session.scalars(_DUE, asked))
     rare = [*session.scalars(_REGISTRATIONS, asked), *session.scalars(_PROBES, asked)]
     return due | {shard_of(portal_id) for portal_id in rare}
@@ -81,6 +82,7 @@ _DUE = select(Lease.shard).where(
             PortalTask.shard == Lease.shard,
             or_(PortalTask.state == "due", PortalTask.state == "unclear"),
             PortalTask.due_at <= _NOW,
+            among(PortalTask.kind, "kinds"),
             exists().where(Portal.id == PortalTask.portal_id, Portal.status == PortalStatus.ACTIVE),
         ),
         there_is(

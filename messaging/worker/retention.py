@@ -243,10 +243,16 @@ def shapes(session: Session, runtime: Runtime, limit: int) -> int:
 
 
 def portal_tasks(session: Session, runtime: Runtime, limit: int) -> int:
-    """Delete what was written to portals KEEP_TEXTS_DAYS after it was done or given up."""
+    """Delete what was written to portals KEEP_TEXTS_DAYS after it was done or given up, and what nobody took up so long.
+
+    Nobody takes up tasks of a portal that is not active, or of a kind that only a newer release knew.
+    """
     before = runtime.clock() - timedelta(days=runtime.config.keep_texts_days)
     old = select(PortalTask.id).where(PortalTask.done_at.is_not(None), PortalTask.done_at < before)
-    return _delete(session, PortalTask, _ids(session, old.order_by(PortalTask.done_at), limit))
+    stuck = select(PortalTask.id).where(PortalTask.done_at.is_(None), PortalTask.due_at < before)
+    over = _ids(session, old.order_by(PortalTask.done_at), limit)
+    left = _ids(session, stuck.order_by(PortalTask.due_at), limit - len(over))
+    return _delete(session, PortalTask, [*over, *left])
 
 
 def operator_messages(session: Session, runtime: Runtime, limit: int) -> int:

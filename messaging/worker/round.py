@@ -33,12 +33,9 @@ from messaging.stages.base import Finished, Stage, Submit
 from messaging.stages.inbound.stage import BATCH, Inbound
 from messaging.stages.operators import Operators
 from messaging.stages.planning.stage import Planning
-from messaging.stages.portal_writes import stage as portal_writes
-from messaging.stages.portal_writes.cards import Cards
-from messaging.stages.portal_writes.chats import Chats
-from messaging.stages.portal_writes.notices import Notices
-from messaging.stages.portal_writes.triggers import Triggers
-from messaging.stages.portal_writes.writer import Writer
+from messaging.stages.portal_writes import due as portal_tasks
+from messaging.stages.portal_writes.kinds import WRITERS
+from messaging.stages.portal_writes.stage import LOST_AFTER, PortalWrites
 from messaging.stages.probing import Probing
 from messaging.stages.registration import Registry
 from messaging.stages.reply_files import Fetching
@@ -49,8 +46,6 @@ from messaging.store.models import shard_of
 from messaging.system import logs
 from messaging.worker.rebalancing import Rebalancing
 
-#: What is written to portals besides answers, by kind.
-WRITERS: tuple[Callable[[Runtime], Writer], ...] = (Triggers, Cards, Notices, Chats)
 #: Batches of arrived events per round; then the sends get their turn.
 MOST_BATCHES = 4
 log = structlog.get_logger(__name__)
@@ -78,7 +73,7 @@ class Rounds:
             Fetching(runtime, self.name),
             Probing(runtime, self.name),
             self.operators,
-            portal_writes.PortalWrites(runtime, self.name, [writer(runtime) for writer in WRITERS]),
+            PortalWrites(runtime, self.name, [writer(runtime) for writer in WRITERS]),
         ]
         self.stages: list[Stage] = [*self.rare, *self.quick]
         self.rebalancing = Rebalancing(self)
@@ -193,7 +188,7 @@ class Rounds:
             return 0  # what arrived in time is not known yet
         now = self.runtime.clock()
         ready.lost_in_flight(session, held, now)
-        portal_writes.orphaned(session, held, now, portal_writes.LOST_AFTER)
+        portal_tasks.orphaned(session, held, now, LOST_AFTER)
         late = outcomes.end_overdue(session, self.runtime, set(held))
         late += circuit_breaker.answer_queued(session, self.runtime, held)
         return late + refuse_lone(session, self.runtime, held)

@@ -105,7 +105,7 @@ def test_twenty_repeats_in_any_order_with_deaths_between_move_the_deal_once(shop
             shop.drain.round([], lambda stage, task: None)  # claims what is due, and is killed
             shop.replace_worker()
             jump_clock(shop, 40)
-    jump_clock(shop, *[60] * 4)
+    jump_clock(shop, *[200] * 4)
     assert stage_of(shop) == "EXECUTING"
     assert sorted(set(executions(shop))) == sorted(executions(shop)), "each once"
     assert {code for code, *_ in executions(shop)} == {"waba24_reply", "waba24_delivered", "waba24_read"}
@@ -161,7 +161,7 @@ def test_what_was_perhaps_done_is_looked_at_and_repeated_only_if_nothing_moved(
     jump_clock(shop, 10, 10)
     set_portal_faults(shop, spoiled={EXECUTE: {"times": 1, **fault}})
     reply(shop, context={"gsId": shop.sent[0].id})
-    jump_clock(shop, 1, 10, 60)
+    jump_clock(shop, 1, 10, 200)
     assert stage_of(shop) == "EXECUTING"
     assert [code for code, *_ in executions(shop)].count("waba24_reply") == 1
     assert {task.state for task in tasks(shop)} == {"done"}
@@ -196,7 +196,7 @@ def test_a_card_is_added_once_though_nobody_knows_whether_it_was(shop: World, lo
         shop.net.broken[host(PORTAL)] = lambda request: broken if "configurable" in str(request.body) else None
         jump_clock(shop, 6)
         shop.net.broken.clear()
-    jump_clock(shop, 6, 10, 60)
+    jump_clock(shop, 6, 10, 100)
     assert len(cards(shop)) == 1
     assert [task.state for task in tasks(shop, "card")] == ["done"]
 

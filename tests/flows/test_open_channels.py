@@ -13,7 +13,7 @@ from messaging.lines import lines
 from messaging.portals import open_lines
 from messaging.store.models import Line, Message
 from tests.flows.chats import Chats
-from tests.flows.scenes import OLGA, PHONES, ending, template_robot, text_robot
+from tests.flows.scenes import OLGA, PHONES, ending, jump_clock, template_robot, text_robot
 from tests.support.samples import png
 from tests.support.world import APP, World, returned
 
@@ -187,7 +187,7 @@ def test_a_call_that_breaks_off_makes_no_second_message(chats: Chats, fault: str
     chats.spoil("imconnector.send.messages", fault)
     world.client_replies(OLGA, "Два")
     world.client_replies(OLGA, "Три")
-    world.advance_clock(120)
+    jump_clock(world, 1, 20, 100, 1)
     assert chats.lines("client") == ([] if is_first else ["Раз"]) + ["Два", "Три"]
 
 
@@ -199,7 +199,7 @@ def test_a_line_of_ours_that_breaks_off_is_not_shown_twice(chats: Chats, fault: 
     chats.spoil("im.message.add", fault, "drop_after")
     for _ in range(3):
         world.robots_start(text_robot(OLGA, words="Одно и то же"))
-    world.advance_clock(200)
+    jump_clock(world, 1, 100, 100, 1)
     assert chats.notes() == ["Отправлено автоматически (робот):\nОдно и то же"] * 3
 
 

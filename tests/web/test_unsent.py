@@ -9,6 +9,7 @@ from typing import Any
 from click.testing import Result
 
 from messaging.store.models import Message, Run
+from messaging.store.portal_tasks import PortalTask, put
 from tests.flows.scenes import OLGA, PHONES, ending, jump_clock, send_attempts, start_each, template_robot
 from tests.support.world import World
 
@@ -59,6 +60,14 @@ def test_what_is_not_given_up_is_sent(shop: World) -> None:
     shop.flask.test_cli_runner().invoke(args=["lines", "unpause", "1"])
     jump_clock(shop, 1, 1)
     assert [ending(flow)[0] for flow in flows] == ["unknown", "accepted", "accepted"]
+
+
+def test_what_is_due_in_portals_is_looked_for_there_first(shop: World) -> None:
+    with shop.runtime.db.write() as session:
+        put(session, 1, shop.now, [{"kind": "trigger", "key": "waba24_reply r1", "lane": "2_1"}])
+    assert "1 writes to portals are looked for there" in _run(shop, "end", "--all").output
+    (task,) = shop.stored_rows(PortalTask)
+    assert (task.state, task.claimed_at) == ("unclear", shop.now), "from then on it may have been done"
 
 
 def test_a_run_or_all_must_be_named(shop: World) -> None:

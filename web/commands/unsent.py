@@ -40,6 +40,8 @@ def show(before: datetime | None, as_json: bool) -> None:
 def end(names: tuple[str, ...], is_all: bool, before: datetime | None) -> None:
     """Send these no more: their workflows go on with the status `unknown`. Do it while no worker runs.
 
+    What is due in portals (triggers, cards, lines in chats) is marked in any case: it is looked for there before it is done.
+
     NAMES: as `unsent list` shows them in the column `run`; m5 is a message that no run asks for.
     """
     if bool(names) == is_all:
@@ -50,14 +52,20 @@ def end(names: tuple[str, ...], is_all: bool, before: datetime | None) -> None:
     lone = [one.message_id for one in wanted if one.run_id is None and one.message_id is not None]
     given_up = unsent.give_up_lone(runtime(), lone) if lone else 0
     messages = f" and {given_up} messages" if given_up else ""
+    doubtful = unsent.doubt_writes(runtime(), _until(before))
     click.echo(f"{ended} runs{messages} ended as unknown, {len(listed) - ended - given_up} would still be sent")
+    if doubtful:
+        click.echo(f"{doubtful} writes to portals are looked for there before they are done")
 
 
 def _name(one: unsent.Unsent) -> str:
     return f"m{one.message_id}" if one.run_id is None else str(one.run_id)
 
 
+def _until(before: datetime | None) -> datetime:
+    return before.replace(tzinfo=UTC) if before else runtime().clock()
+
+
 def _found(before: datetime | None) -> list[unsent.Unsent]:
-    until = before.replace(tzinfo=UTC) if before else runtime().clock()
     with runtime().db.read() as session:
-        return unsent.find(session, until)
+        return unsent.find(session, _until(before))

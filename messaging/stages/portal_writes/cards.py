@@ -8,7 +8,7 @@ Bitrix24 docs: api-reference/crm/timeline/activities/configurable (the app's own
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from bx24.client import Client
 from bx24.errors import Bx24Error
+from messaging.limits.bounds import REST_TOTAL_S
 from messaging.portals.crm import Pair
 from messaging.runs import crm_tasks
 from messaging.runtime import Runtime
@@ -69,6 +70,9 @@ class Cards:
                 is_reply = task.reply_id is not None
                 needs[task.id] = Need(known.get("owner"), phones.get(task.id, ""), parts, is_reply, digest)
         return needs
+
+    def busy_s(self, needs: Iterable[Any]) -> float:
+        return REST_TOTAL_S
 
     def write(self, client: Client, jobs: Sequence[Job]) -> list[Written]:
         items = owners.find(client, {job.task_id: (job.needs.owner, job.needs.phone) for job in jobs})

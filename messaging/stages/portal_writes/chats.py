@@ -6,7 +6,7 @@ message of ours that was answered; the first message into such a chat goes alone
 that message is (decision 0036).
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -16,17 +16,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bx24 import open_channels, open_lines
-from bx24.client import Client
 from bx24.errors import Bx24Error, Rejected
 from bx24.open_channels import ClientMessage, Received
 from messaging.conversations import chat_tasks
 from messaging.conversations.chat_notes import FILE_NOT_IN_CHAT
-from messaging.portals import tokens
+from messaging.limits.bounds import REST_TOTAL_S
+from messaging.portals.tokens import PortalClient
 from messaging.runtime import Runtime
 from messaging.stages.portal_writes import chat_texts
 from messaging.stages.portal_writes.chat_needs import Loading, Need
 from messaging.stages.portal_writes.stage import after
-from messaging.stages.portal_writes.writer import Again, Behind, Done, GivenUp, Job, Unclear
+from messaging.stages.portal_writes.writer import BEGIN_S, Again, Behind, Done, GivenUp, Job, Unclear
 from messaging.stages.portal_writes.writer import Written as Result
 from messaging.store.models import Portal, Reply
 from messaging.store.open_channels import CONNECTOR, OpenLine, keep_chat
@@ -34,9 +34,7 @@ from messaging.store.portal_tasks import PortalTask
 
 #: The portal downloads files while we wait for its answer.
 FILES_PATIENCE_S = 300.0
-#: No further call is begun after this time: all of a batch's calls must end before it is taken for lost.
-BATCH_S = 120.0
-#: The portal may still be at work on a call whose answer did not come.
+#: The portal could not add a message just now.
 LOOK_AFTER_S = 20.0
 #: How far the portal's clock may be behind ours.
 SKEW = timedelta(minutes=2)
@@ -67,15 +65,19 @@ class Chats:
                 found[task.id] = need
         return found
 
+    def busy_s(self, needs: Iterable[Need]) -> float:
+        has_files = any(need.message is not None and need.message.file is not None for need in needs)
+        return FILES_PATIENCE_S if has_files else REST_TOTAL_S
+
     # --- writing -------------------------------------------------------------------------------------------------------
 
-    def write(self, client: Client, jobs: Sequence[Job]) -> list[Result]:
+    def write(self, client: PortalClient, jobs: Sequence[Job]) -> list[Result]:
         done: dict[int, Result] = {}
         began = self.runtime.clock()
         for of_client in _by_client(jobs):
             writing = Writing(self.runtime, client)
             for group in _together(of_client):
-                is_late = self.runtime.clock() - began > timedelta(seconds=BATCH_S)
+                is_late = self.runtime.clock() - began > timedelta(seconds=BEGIN_S)
                 results = [Behind()] * len(group) if is_late or writing.is_blocked else writing.do(group)
                 done |= {job.task_id: result for job, result in zip(group, results, strict=True)}
         return [done[job.task_id] for job in jobs]
@@ -127,7 +129,7 @@ class Writing:
     """The tasks of one client, one after another. is_blocked: one of them did not succeed."""
 
     runtime: Runtime
-    client: Client
+    client: PortalClient
     is_blocked: bool = False
     #: The client's chat, as told by an answer in this batch.
     chat_id: int | None = field(default=None, init=False)
@@ -144,8 +146,7 @@ class Writing:
     def _failure(self, error: Bx24Error) -> Result:
         if isinstance(error, Rejected) and error.code.upper() == open_channels.LINE_OFF:
             return Again(error.code, LINE_OFF_AGAIN_S)
-        result = after(error, self.runtime.clock())
-        return Unclear(result.reason, LOOK_AFTER_S) if isinstance(result, Unclear) else result
+        return after(error, self.runtime.clock())
 
     # --- a client's messages ---------------------------------------------------------------------------------------------
 
@@ -174,7 +175,7 @@ class Writing:
         needs: list[Need] = [job.needs for job in jobs]
         messages = [need.message for need in needs if need.message is not None]
         has_files = any(message.file is not None for message in messages)
-        client = tokens.portal_client(self.runtime, needs[0].portal_id, FILES_PATIENCE_S) if has_files else self.client
+        client = self.client.with_patience(FILES_PATIENCE_S) if has_files else self.client
         received = open_channels.send(client, CONNECTOR, needs[0].open_line_id, messages)
         return [self._received(need, one) for need, one in zip(needs, received, strict=True)]
 

@@ -1,6 +1,6 @@
 """Notices for one person, such as why a message was not sent again. Telling twice shows it once: the tag is the same."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from bx24.client import Client
 from bx24.errors import Bx24Error, Rejected
 from bx24.notices import notify
+from messaging.limits.bounds import REST_TOTAL_S
 from messaging.runs import crm_tasks
 from messaging.runtime import Runtime
 from messaging.stages.portal_writes.stage import after
@@ -27,6 +28,9 @@ class Notices:
 
     def load(self, session: Session, tasks: Sequence[PortalTask]) -> dict[int, Any]:
         return {task.id: task.payload for task in tasks if task.payload}
+
+    def busy_s(self, needs: Iterable[Any]) -> float:
+        return REST_TOTAL_S
 
     def write(self, client: Client, jobs: Sequence[Job]) -> list[Written]:
         return [self._told(client, job) for job in jobs]

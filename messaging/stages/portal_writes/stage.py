@@ -1,19 +1,19 @@
 """The stage that does portal tasks: claim, write, record.
 
 A task is claimed (`doing`) before anything leaves. If the process dies, or the connection breaks after the request was
-written, it becomes `unclear`, and its writer looks at the portal before it repeats it.
+written, it becomes `unclear`, and its writer looks at the portal before it repeats it. It looks when the portal cannot be at
+work on that request any more: each request begins within BEGIN_S of its claim, and the writer says how long one may take.
 
 Workflows come first: these writes use only half of the portal's bucket of requests, so that an answer always finds room.
 """
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import structlog
-from sqlalchemy import bindparam, or_, select, update
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from bx24.errors import (
     AuthDead,
@@ -30,19 +30,18 @@ from messaging.limits.bounds import share_of_portal
 from messaging.limits.portal_rate import BURST, RATE_PER_S
 from messaging.portals import tokens
 from messaging.runtime import Runtime
-from messaging.stages.portal_writes.writer import Again, Behind, Done, GivenUp, Job, Unclear, Writer, Written
-from messaging.store.models import Portal
+from messaging.stages.portal_writes import due
+from messaging.stages.portal_writes.due import Pair
+from messaging.stages.portal_writes.writer import BEGIN_S, Again, Behind, Done, GivenUp, Job, Unclear, Writer, Written
 from messaging.store.portal_tasks import PortalTask, TaskState
-from messaging.store.sql import among, there_is
-from messaging.store.states import PortalStatus
-from messaging.store.types import UTCDateTime
 
-#: Tasks looked at in one round, of which some are begun.
-LOOKED_AT = 400
-#: A task that failed so often, or is so old, is given up.
-TRIES = 12
+#: Portals and kinds whose tasks are read in one round.
+LOOKED_AT = 50
+#: A task that has failed for so long is given up.
 TOO_OLD = timedelta(days=2)
 BACKOFF_S, BACKOFF_MAX_S = 2.0, 900.0
+#: How long a kind rests at most in a portal that asks us to wait.
+REST_MAX_S = 60.0
 REAUTH_S = 300.0
 #: No write takes this long: a claim that is older is in nobody's hands.
 LOST_AFTER = timedelta(minutes=15)
@@ -57,6 +56,7 @@ class Batch:
 
     portal_id: int
     writer: Writer
+    claimed_at: datetime
     jobs: tuple[Job, ...]
 
 
@@ -76,8 +76,12 @@ class PortalWrites:
     def __init__(self, runtime: Runtime, owner: str, writers: Iterable[Writer]) -> None:
         self.runtime = runtime
         self.writers: dict[str, Writer] = {writer.kind: writer for writer in writers}
-        self.busy: set[tuple[int, str]] = set()
+        self.busy: set[Pair] = set()
+        #: When each portal and kind was looked at last, as a number that grows.
+        self._looked_at: dict[Pair, int] = {}
         self._pauses: dict[int, datetime] = {}
+        #: How often in a row the portal has asked us to wait, and until when we do.
+        self._rests: dict[Pair, tuple[int, datetime]] = {}
         self._share = 1
 
     def slots(self, threads: int) -> int:
@@ -87,35 +91,43 @@ class PortalWrites:
 
     def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Batch]:
         """Claim due tasks: from now on they may have happened."""
+        if free_slots <= 0:
+            return []
         now = self.runtime.clock()
         self._pauses = {portal_id: until for portal_id, until in self._pauses.items() if until > now}
-        groups = self._groups(session.scalars(_DUE, {"shards": list(held), "now": now, "limit": LOOKED_AT}).all())
         batches: list[Batch] = []
         taken = Counter(portal_id for portal_id, _ in self.busy)
-        for (portal_id, kind), tasks in groups.items():
+        looked_at = 0
+        for portal_id, kind in self._in_turn(due.pairs(session, held, self.writers, now)):
+            if len(batches) == free_slots or looked_at == LOOKED_AT:
+                break
             is_free = (portal_id, kind) not in self.busy and taken[portal_id] < self._share
-            if len(batches) < free_slots and is_free and not self._rests(portal_id):
+            if not is_free or self._is_resting((portal_id, kind), now):
+                continue
+            looked_at += 1
+            self._looked_at[portal_id, kind] = max(self._looked_at.values(), default=0) + 1
+            batch = self._begin(session, portal_id, self.writers[kind], now)
+            if batch.jobs:
+                batches.append(batch)
                 taken[portal_id] += 1
-                batch = self._begin(session, self.writers[kind], tasks, now)
-                batches += [batch] if batch.jobs else []
         self.busy |= {(batch.portal_id, batch.writer.kind) for batch in batches}
         return batches
 
-    def _rests(self, portal_id: int) -> bool:
-        return portal_id in self._pauses or self.runtime.slow_portals.pause_s(portal_id) > 0
+    def _in_turn(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """These, those first that were looked at longest ago: a portal with much to do is no reason for others to wait."""
+        self._looked_at = {pair: self._looked_at[pair] for pair in pairs if pair in self._looked_at}
+        return sorted(pairs, key=lambda pair: self._looked_at.get(pair, 0))
 
-    def _groups(self, due: Sequence[PortalTask]) -> Mapping[tuple[int, str], list[PortalTask]]:
-        groups: defaultdict[tuple[int, str], list[PortalTask]] = defaultdict(list)
-        for task in due:
-            group = groups[task.portal_id, task.kind]
-            writer = self.writers.get(task.kind)
-            if writer is not None and len(group) < writer.batch and _may_join(writer, group, task):
-                group.append(task)
-        return {pair: group for pair, group in groups.items() if group}
+    def _is_resting(self, pair: Pair, now: datetime) -> bool:
+        portal_id, _ = pair
+        rests = pair in self._rests and self._rests[pair][1] > now
+        return rests or portal_id in self._pauses or self.runtime.slow_portals.pause_s(portal_id) > 0
 
     @staticmethod
-    def _begin(session: Session, writer: Writer, tasks: Sequence[PortalTask], now: datetime) -> Batch:
-        needs = writer.load(session, tasks)
+    def _begin(session: Session, portal_id: int, writer: Writer, now: datetime) -> Batch:
+        tasks = due.next_tasks(session, portal_id, writer, now)
+        needs = writer.load(session, tasks) if tasks else {}
+        settled_at = now + timedelta(seconds=BEGIN_S + writer.busy_s(needs.values()))
         jobs = []
         for task in tasks:
             if task.id not in needs:
@@ -130,14 +142,15 @@ class PortalWrites:
                 needs=needs[task.id],
             )
             jobs.append(job)
-            task.state, task.claims, task.claimed_at = TaskState.DOING, job.claim, now
+            task.state, task.claims, task.claimed_at, task.settled_at = TaskState.DOING, job.claim, now, settled_at
         session.flush()
-        return Batch(tasks[0].portal_id, writer, tuple(jobs))
+        return Batch(portal_id, writer, now, tuple(jobs))
 
     def work(self, batch: Batch) -> Result | Bx24Error:
-        """Write one batch; on a thread."""
+        """Write one batch; on a thread. If that stood still since the claim, the batch may be another process's by now."""
         try:
-            client = tokens.portal_client(self.runtime, batch.portal_id)
+            begin_until = batch.claimed_at + timedelta(seconds=BEGIN_S)
+            client = tokens.portal_client(self.runtime, batch.portal_id, begin_until=begin_until)
             return Result(batch.writer.write(client, batch.jobs), client.limit.level)
         except Bx24Error as error:
             return error
@@ -152,13 +165,23 @@ class PortalWrites:
                 written = result.written
                 if result.level > ROOM:
                     self._pauses[batch.portal_id] = now + timedelta(seconds=(result.level - ROOM) / RATE_PER_S)
+            self._rest(batch, written, now)
             for job, one in zip(batch.jobs, written, strict=True):
                 self._record(session, batch, job, one)
 
+    def _rest(self, batch: Batch, written: Sequence[Written], now: datetime) -> None:
+        """Let a kind rest in a portal that asks us to wait."""
+        pair = (batch.portal_id, batch.writer.kind)
+        times, _ = self._rests.pop(pair, (0, now))
+        waits = [one.after_s or 0.0 for one in written if isinstance(one, Again) and one.is_asked]
+        if waits:
+            rest_s = backoff_s(times + 1, REST_MAX_S, max(1.0, min(waits)))
+            self._rests[pair] = times + 1, now + timedelta(seconds=rest_s)
+
     def _record(self, session: Session, batch: Batch, job: Job, written: Written) -> None:
-        task = session.get(PortalTask, job.task_id, with_for_update=True, populate_existing=True)
-        if task is None or task.state != TaskState.DOING or task.claims != job.claim:
-            return  # wiped with its portal, or claimed by another process since
+        task = _claimed(session, batch, job)
+        if task is None:
+            return
         now = self.runtime.clock()
         match written:
             case Done(result):
@@ -167,55 +190,70 @@ class PortalWrites:
             case GivenUp(reason):
                 task.error = reason[:300]
                 _over(task, TaskState.FAILED, now)
-            case Again(reason, after_s):
+            case Again(reason, after_s, is_asked):
                 # What was unclear stays so: perhaps not even the look succeeded.
-                self._again(task, TaskState.UNCLEAR if job.look_first else TaskState.DUE, reason, after_s)
+                state = TaskState.UNCLEAR if job.look_first else TaskState.DUE
+                self._again(task, state, reason, after_s, is_try=not is_asked)
             case Unclear(reason, after_s):
-                self._again(task, TaskState.UNCLEAR, reason, after_s)
+                self._unclear(task, reason, after_s)
             case Behind():
                 task.state = TaskState.UNCLEAR if job.look_first else TaskState.DUE
         if task.again and task.done_at is not None:
             task.state, task.due_at, task.done_at = TaskState.DUE, max(now, task.due_at), None
+            task.failing_since = None
         task.again = 0
         self.runtime.counters.add("portal_writes", task.kind, task.state, portal=task.portal_id)
         log.info("portal task", portal=task.portal_id, kind=task.kind, task=task.id, state=task.state, why=task.error)
         batch.writer.written(session, self.runtime, task, written)
 
-    def _again(self, task: PortalTask, state: TaskState, reason: str, after_s: float | None) -> None:
+    def _again(
+        self, task: PortalTask, state: TaskState, reason: str, after_s: float | None, is_try: bool = True
+    ) -> None:
         now = self.runtime.clock()
-        task.tries += 1
+        task.tries += is_try
         task.error = reason[:300]
-        if task.tries >= TRIES or now - task.created_at > TOO_OLD:
+        task.failing_since = task.failing_since or now
+        if now - task.failing_since > TOO_OLD:
             _over(task, TaskState.FAILED, now)
             return
-        wait_s = backoff_s(task.tries, BACKOFF_MAX_S, BACKOFF_S)
+        wait_s = backoff_s(task.tries, BACKOFF_MAX_S, BACKOFF_S) if is_try else 1.0
         task.state, task.due_at = state, now + timedelta(seconds=max(wait_s, after_s or 0.0))
+
+    def _unclear(self, task: PortalTask, reason: str, after_s: float | None) -> None:
+        self._again(task, TaskState.UNCLEAR, reason, after_s)
+        if task.done_at is None and task.settled_at is not None:
+            task.due_at = max(task.due_at, task.settled_at)
 
     def lost(self, session: Session, batch: Batch) -> None:
         """A fault of ours, perhaps after the request was written."""
         self._free(batch)
         for job in batch.jobs:
-            task = session.get(PortalTask, job.task_id, with_for_update=True, populate_existing=True)
-            if task is not None and task.state == TaskState.DOING and task.claims == job.claim:
-                self._again(task, TaskState.UNCLEAR, "internal", None)
+            if (task := _claimed(session, batch, job)) is not None:
+                self._unclear(task, "internal", None)
 
     def _free(self, batch: Batch) -> None:
         self.busy.discard((batch.portal_id, batch.writer.kind))
 
 
-def _may_join(writer: Writer, group: Sequence[PortalTask], task: PortalTask) -> bool:
-    """Whether a task may be claimed together with these, though one of them may be of its lane."""
-    return not (writer.one_of_a_lane and task.lane) or all(other.lane != task.lane for other in group)
+def _claimed(session: Session, batch: Batch, job: Job) -> PortalTask | None:
+    """The task of a job, locked; None if it was wiped with its portal, or claimed by another process since.
+
+    SQLite gives the ids of deleted rows out again: another portal's task may have this one.
+    """
+    task = session.get(PortalTask, job.task_id, with_for_update=True, populate_existing=True)
+    if task is None or (task.portal_id, task.key) != (batch.portal_id, job.key):
+        return None
+    return task if task.state == TaskState.DOING and task.claims == job.claim else None
 
 
 def after(error: Bx24Error, now: datetime) -> Written:
     """What the failure of a request as a whole means for each task in it."""
     match error:
         case Throttled():
-            return Again(error.code, error.retry_after)
+            return Again(error.code, error.retry_after, is_asked=True)
         case Postponed():
             reset = error.operating_reset_at
-            return Again(error.code, (reset - now).total_seconds() if reset else 60.0)
+            return Again(error.code, (reset - now).total_seconds() if reset else 60.0, is_asked=True)
         case AuthDead() | Expired() | Unauthorized() | PortalInactive():
             return Again(error.code, REAUTH_S)
         case Rejected():
@@ -227,50 +265,4 @@ def _over(task: PortalTask, state: TaskState, now: datetime) -> None:
     """A task ends; what only it needed is forgotten."""
     task.state, task.done_at, task.payload = state, now, None
     if state == TaskState.DONE:
-        task.error, task.tries = "", 0
-
-
-# Statements are made once: building a statement takes longer than running it.
-_NOW = bindparam("now", type_=UTCDateTime)
-_EARLIER = aliased(PortalTask)
-#: In front of a task stand the earlier ones of its lane that are being done, or wait for a later moment.
-_IN_FRONT = there_is(
-    _EARLIER,
-    _EARLIER.id,
-    _EARLIER.portal_id == PortalTask.portal_id,
-    _EARLIER.lane == PortalTask.lane,
-    or_(_EARLIER.state == "due", _EARLIER.state == "doing", _EARLIER.state == "unclear"),
-    _EARLIER.id < PortalTask.id,
-    or_(_EARLIER.state == "doing", _EARLIER.due_at > _NOW),
-)
-_ACTIVE = select(Portal.id).where(Portal.id == PortalTask.portal_id, Portal.status == PortalStatus.ACTIVE).exists()
-_DUE = (
-    select(PortalTask)
-    .where(
-        among(PortalTask.shard, "shards"),
-        or_(PortalTask.state == "due", PortalTask.state == "unclear"),
-        PortalTask.due_at <= _NOW,
-        _ACTIVE,
-        or_(PortalTask.lane == "", ~_IN_FRONT),
-    )
-    .order_by(PortalTask.id)
-    .limit(bindparam("limit"))
-    .execution_options(populate_existing=True)
-)
-_ORPHANED = (
-    update(PortalTask)
-    .where(
-        among(PortalTask.shard, "shards"),
-        PortalTask.state == "doing",
-        PortalTask.claimed_at < bindparam("before", type_=UTCDateTime),
-    )
-    .values(state="unclear", due_at=_NOW)
-    .execution_options(synchronize_session=False)
-)
-
-
-def orphaned(session: Session, shards: Iterable[int], now: datetime, older_than: timedelta = timedelta(0)) -> None:
-    """What was being done on these shards, claimed longer ago than that, is unclear: its process died or lost the shard."""
-    # A claim of this very moment counts too: the clock may stand still between a death and its discovery.
-    before = now - older_than + timedelta(microseconds=1)
-    session.execute(_ORPHANED, {"shards": list(shards), "before": before, "now": now})
+        task.error, task.tries, task.failing_since = "", 0, None

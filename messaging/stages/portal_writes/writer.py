@@ -1,14 +1,17 @@
 """What a kind of portal task must know how to do (messaging.store.portal_tasks)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from sqlalchemy.orm import Session
 
-from bx24.client import Client
+from messaging.portals.tokens import PortalClient
 from messaging.runtime import Runtime
 from messaging.store.portal_tasks import PortalTask
+
+#: No request begins later than so many seconds after the claim of its tasks.
+BEGIN_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -35,17 +38,23 @@ class Done:
 
 @dataclass(frozen=True)
 class Again:
-    """It was certainly not done; after so many seconds again. None: by the usual back-off."""
+    """It was certainly not done; after so many seconds again. None: by the usual back-off.
+
+    is_asked: the portal has asked us to wait. That is no failure of the task; but its kind rests in this portal, each time
+    longer.
+    """
 
     reason: str
     after_s: float | None = None
+    is_asked: bool = False
 
 
 @dataclass(frozen=True)
 class Unclear:
     """Nobody knows whether it was done: the connection broke after the request was written.
 
-    After so many seconds the writer looks; None: by the usual back-off.
+    When the portal cannot be at work on it any more, and so many seconds have passed, the writer looks; None: by the usual
+    back-off.
     """
 
     reason: str
@@ -79,7 +88,10 @@ class Writer(Protocol):
     def load(self, session: Session, tasks: Sequence[PortalTask]) -> dict[int, Any]:
         """What each task needs, by its id. A task that is left out has nothing to do any more and counts as done."""
 
-    def write(self, client: Client, jobs: Sequence[Job]) -> list[Written]:
+    def busy_s(self, needs: Iterable[Any]) -> float:
+        """How many seconds the portal may be at work on one request about these needs, whether or not we wait for it."""
+
+    def write(self, client: PortalClient, jobs: Sequence[Job]) -> list[Written]:
         """Do these tasks of one portal, in their order; one result for each. May raise Bx24Error for all of them: what came
         of the request then is told by its class."""
 

@@ -17,7 +17,7 @@ from bx24.emulator.rules import frames
 from messaging.insight import search_rows
 from messaging.insight.line_checks import CHECKS
 from messaging.lines import lines
-from messaging.store.models import Run
+from messaging.store.models import SHARDS, Run
 from messaging.worker import pool
 from messaging.worker.due_work import due_shards
 from tests.flows.scenes import (
@@ -49,7 +49,7 @@ QUEUES = {
     *("ix_run_stored", "ix_run_deadline", "ix_run_answer", "ix_run_replied", "ix_reply_fetch", "ix_inbound_due"),
     *("ix_message_queued", "ix_message_turn", "ix_message_lane", "ix_inbound_ref"),
     *("ix_message_held_client", "ix_run_awaits"),
-    *("ix_message_held", "ix_portal_task_due", "ix_portal_task_doing", "ix_portal_task_lane"),
+    "ix_message_held",
 }
 
 
@@ -140,6 +140,10 @@ def a_year(shop: World) -> None:
         copies(connection, "opt_out", 1, MANY, phone_key="'o' || n", alias_key="'a' || n")
         times = dict.fromkeys(("created_at", "done_at"), old)
         copies(connection, "portal_task", 1, MANY, key="'waba24_read m' || n", state="'done'", **times)
+        # A portal that left: its open tasks stay, on the shard of the portal that lives.
+        copies(connection, "portal", 1, 1, id=str(1 + SHARDS), member_id="'left'", status="'inactive'")
+        left = {"portal_id": str(1 + SHARDS), "state": "'due'", "created_at": old, "due_at": old, "done_at": "NULL"}
+        copies(connection, "portal_task", 1, MANY, key="'left m' || n", **left)
         copies(connection, "reply", 1, MANY, provider_id="'p' || n", run_id=f"{top} + n", conversation_id=talk)
         connection.execute(text("ANALYZE"))
 

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run
+from messaging.store.portal_tasks import PortalTask
 from messaging.worker import due_work
 from tests.flows.scenes import PHONES, open_windows, start_each, template_robot
 from tests.support.world import World
@@ -34,6 +35,11 @@ DUE: dict[str, dict[Any, dict[str, Any]]] = {
     "a webhook came": {InboundEvent: {"state": "stored", "due_at": -SECOND}},
     "robots are to be registered": {Portal: {"registration_due_at": -SECOND}},
     "the administrator is to be told": {Line: {"news": "stopped", "news_at": -SECOND}},
+    "something is to be written to a portal": {PortalTask: {"state": "unclear", "due_at": -SECOND}},
+    "a dead worker was writing to a portal": {
+        PortalTask: {"state": "doing", "claimed_at": -SECOND, "due_at": LATER},
+        Lease: {"owner": ""},
+    },
     "a stopped line is to be probed": {Line: {"stopped_at": AGO, "probe_at": -SECOND}},
 }
 NOT_DUE: dict[str, dict[Any, dict[str, Any]]] = {
@@ -54,6 +60,13 @@ NOT_DUE: dict[str, dict[Any, dict[str, Any]]] = {
         Lease: {"owner": "alive", "expires_at": LATER},
     },
     "a webhook that waits for its message": {InboundEvent: {"state": "stored", "due_at": LATER}},
+    "a write of a kind that only a newer release knows": {
+        PortalTask: {"state": "due", "kind": "newer", "due_at": -SECOND}
+    },
+    "a write to a portal that left": {
+        PortalTask: {"state": "due", "due_at": -SECOND},
+        Portal: {"status": "inactive"},
+    },
     "a registration of a portal that left": {Portal: {"registration_due_at": -SECOND, "status": "inactive"}},
 }
 

@@ -1,0 +1,120 @@
+"""Which portal tasks are due: whose turn it is, the next tasks of one portal and kind, and those that a dead process left."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy.orm import Session, aliased
+
+from messaging.stages.portal_writes.writer import Writer
+from messaging.store.crypto import Undecryptable
+from messaging.store.models import Portal
+from messaging.store.portal_tasks import UNREADABLE, PortalTask
+from messaging.store.sql import among, there_is
+from messaging.store.states import PortalStatus
+from messaging.store.types import UTCDateTime
+
+#: Portal and kind: so much is done by one call at a time.
+Pair = tuple[int, str]
+
+# Statements are made once: building a statement takes longer than running it.
+_NOW = bindparam("now", type_=UTCDateTime)
+_WAITS = or_(PortalTask.state == "due", PortalTask.state == "unclear")
+_OLDEST = (
+    select(PortalTask.portal_id, PortalTask.kind, func.min(PortalTask.due_at).label("since"))
+    .where(among(PortalTask.shard, "shards"), _WAITS, PortalTask.due_at <= _NOW, among(PortalTask.kind, "kinds"))
+    .group_by(PortalTask.portal_id, PortalTask.kind)
+    .subquery()
+)
+_PAIRS = (
+    select(_OLDEST.c.portal_id, _OLDEST.c.kind)
+    .join(Portal, Portal.id == _OLDEST.c.portal_id)
+    .where(Portal.status == PortalStatus.ACTIVE)
+    .order_by(_OLDEST.c.since, _OLDEST.c.portal_id, _OLDEST.c.kind)
+)
+_EARLIER = aliased(PortalTask)
+_OF_LANE = (
+    _EARLIER.portal_id == PortalTask.portal_id,
+    _EARLIER.lane == PortalTask.lane,
+    or_(_EARLIER.state == "due", _EARLIER.state == "doing", _EARLIER.state == "unclear"),
+    _EARLIER.id < PortalTask.id,
+)
+#: In front of a task stand the earlier ones of its lane that are being done, or wait for a later moment.
+_IN_FRONT = there_is(_EARLIER, _EARLIER.id, *_OF_LANE, or_(_EARLIER.state == "doing", _EARLIER.due_at > _NOW))
+_IS_FIRST = ~there_is(_EARLIER, _EARLIER.id, *_OF_LANE)
+_NEXT = (
+    select(PortalTask.id)
+    .where(
+        PortalTask.portal_id == bindparam("portal"),
+        PortalTask.kind == bindparam("kind"),
+        _WAITS,
+        PortalTask.due_at <= _NOW,
+    )
+    .order_by(PortalTask.id)
+    .limit(bindparam("most"))
+)
+_NEXT_OF_LANES = _NEXT.where(or_(PortalTask.lane == "", ~_IN_FRONT))
+_FIRST_OF_LANES = _NEXT.where(or_(PortalTask.lane == "", _IS_FIRST))
+#: Locked: what changes meanwhile waits, and then sees that the task is being done.
+_BY_ID = (
+    select(PortalTask)
+    .where(among(PortalTask.id, "ids"), _WAITS)
+    .order_by(PortalTask.id)
+    .with_for_update()
+    .execution_options(populate_existing=True)
+)
+_UNREADABLE = (
+    update(PortalTask)
+    .where(PortalTask.id == bindparam("task"))
+    .values(state="failed", done_at=_NOW, payload=None, error=UNREADABLE)
+    .execution_options(synchronize_session=False)
+)
+_ORPHANED = (
+    update(PortalTask)
+    .where(
+        among(PortalTask.shard, "shards"),
+        PortalTask.state == "doing",
+        PortalTask.claimed_at < bindparam("before", type_=UTCDateTime),
+    )
+    .values(state="unclear", due_at=func.coalesce(PortalTask.settled_at, _NOW))
+    .execution_options(synchronize_session=False)
+)
+
+
+def pairs(session: Session, shards: Iterable[int], kinds: Iterable[str], now: datetime) -> list[Pair]:
+    """The portals and kinds with tasks that are due on these shards, the longest wait first; of active portals only.
+
+    Their tasks are counted in the index alone, so a portal with thousands of them delays no other.
+    """
+    rows = session.execute(_PAIRS, {"shards": list(shards), "kinds": list(kinds), "now": now})
+    return [(row.portal_id, row.kind) for row in rows]
+
+
+def next_tasks(session: Session, portal_id: int, writer: Writer, now: datetime) -> list[PortalTask]:
+    """The tasks of one portal and kind whose turn it is, locked, at most as many as the writer takes at once."""
+    statement = _FIRST_OF_LANES if writer.one_of_a_lane else _NEXT_OF_LANES
+    asked = {"portal": portal_id, "kind": writer.kind, "most": writer.batch, "now": now}
+    return _readable(session, session.scalars(statement, asked).all(), now)
+
+
+def _readable(session: Session, ids: Sequence[int], now: datetime) -> list[PortalTask]:
+    """These tasks, locked. Those that no known key decrypts are given up."""
+    if not ids:
+        return []
+    try:
+        return list(session.scalars(_BY_ID, {"ids": list(ids)}))
+    except Undecryptable:
+        if len(ids) == 1:
+            session.execute(_UNREADABLE, {"task": ids[0], "now": now})
+            return []
+    return [task for task_id in ids for task in _readable(session, [task_id], now)]
+
+
+def orphaned(session: Session, shards: Iterable[int], now: datetime, older_than: timedelta = timedelta(0)) -> None:
+    """What was being done on these shards, claimed longer ago than that, is unclear: its process died or lost the shard.
+
+    The portal may still be at work on it: nobody looks before `settled_at`.
+    """
+    # A claim of this very moment counts too: the clock may stand still between a death and its discovery.
+    before = now - older_than + timedelta(microseconds=1)
+    session.execute(_ORPHANED, {"shards": list(shards), "before": before, "now": now})

@@ -1,0 +1,13 @@
+"""The kinds of portal tasks, with their writers. A task of another kind waits for a release that knows it."""
+
+from collections.abc import Callable
+
+from messaging.runtime import Runtime
+from messaging.stages.portal_writes.cards import Cards
+from messaging.stages.portal_writes.chats import Chats
+from messaging.stages.portal_writes.notices import Notices
+from messaging.stages.portal_writes.triggers import Triggers
+from messaging.stages.portal_writes.writer import Writer
+
+WRITERS: tuple[Callable[[Runtime], Writer], ...] = (Triggers, Cards, Notices, Chats)
+KINDS = [Triggers.kind, Cards.kind, Notices.kind, Chats.kind]
