@@ -20,10 +20,16 @@ Pair = tuple[int, str]
 # Statements are made once: building a statement takes longer than running it.
 _NOW = bindparam("now", type_=UTCDateTime)
 _WAITS = or_(PortalTask.state == "due", PortalTask.state == "unclear")
-_OLDEST = (
-    select(PortalTask.portal_id, PortalTask.kind, func.min(PortalTask.due_at).label("since"))
+#: Materialized: grouped at once, SQLite would read all tasks that wait, in the order of another index.
+_DUE = (
+    select(PortalTask.portal_id, PortalTask.kind, PortalTask.due_at)
     .where(among(PortalTask.shard, "shards"), _WAITS, PortalTask.due_at <= _NOW, among(PortalTask.kind, "kinds"))
-    .group_by(PortalTask.portal_id, PortalTask.kind)
+    .cte("due")
+    .prefix_with("MATERIALIZED")
+)
+_OLDEST = (
+    select(_DUE.c.portal_id, _DUE.c.kind, func.min(_DUE.c.due_at).label("since"))
+    .group_by(_DUE.c.portal_id, _DUE.c.kind)
     .subquery()
 )
 _PAIRS = (

@@ -44,6 +44,8 @@ LARGE = "run|message|inbound_event|reply|conversation|portal_task|opt_out"
 END_OF_TABLE = re.compile(r"FROM (\w+) ORDER BY \1\.id( DESC)?\s+LIMIT", re.DOTALL)
 #: A stretch of the primary key: as long as a day, or a piece of it (in these small tables perhaps all of it).
 STRETCH = re.compile(r"WHERE (\w+)\.id >= ")
+#: What the tests' own world asks, to see when something is due next.
+OF_THE_WORLD = "SELECT min(portal_task.due_at)"
 #: The partial indexes that are as small as what waits: reading one through is what they are for.
 QUEUES = {
     *("ix_run_stored", "ix_run_deadline", "ix_run_answer", "ix_run_replied", "ix_reply_fetch", "ix_inbound_due"),
@@ -247,7 +249,7 @@ def every_page(shop: World) -> None:
 
 def _through(connection: Connection, statement: str, parameters: Any) -> list[str]:
     """The lines of the plan that read a large table, or all of a portal's runs."""
-    if END_OF_TABLE.search(statement) or STRETCH.search(statement):
+    if END_OF_TABLE.search(statement) or STRETCH.search(statement) or statement.startswith(OF_THE_WORLD):
         return []
     if connection.dialect.name == "sqlite":
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
