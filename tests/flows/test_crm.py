@@ -144,11 +144,22 @@ def test_a_reply_to_nothing_goes_to_who_has_the_phone(
     assert len(cards(shop, (3, 1))) == (expected is not None)
 
 
+def spoil(world: World, word: str, fault: dict[str, Any]) -> None:
+    """The portal's next request with this word in its body meets this fault."""
+
+    def look(request: requests.PreparedRequest) -> None:
+        if word in str(request.body):
+            world.net.broken.clear()
+            set_portal_faults(world, **fault)
+
+    world.net.broken[host(PORTAL)] = look
+
+
 @pytest.mark.parametrize(
     ("fault", "calls"),
     [
-        pytest.param({"drop_after": True}, 1, id="done, and the answer lost"),
-        pytest.param({"error": "INTERNAL_SERVER_ERROR", "status": 500}, 2, id="refused before it was done"),
+        pytest.param({"spoiled": {"batch": ["drop_after"]}}, 1, id="done, and the answer lost"),
+        pytest.param({"errors": {EXECUTE: ["INTERNAL_SERVER_ERROR"]}}, 2, id="refused before it was done"),
     ],
 )
 def test_what_was_perhaps_done_is_looked_at_and_repeated_only_if_nothing_moved(
@@ -159,7 +170,7 @@ def test_what_was_perhaps_done_is_looked_at_and_repeated_only_if_nothing_moved(
     start_each(shop, template_robot())
     jump_clock(shop, 1)
     jump_clock(shop, 10, 10)
-    set_portal_faults(shop, spoiled={EXECUTE: {"times": 1, **fault}})
+    spoil(shop, "waba24_reply", fault)
     reply(shop, context={"gsId": shop.sent[0].id})
     jump_clock(shop, 1, 10, 200)
     assert stage_of(shop) == "EXECUTING"
@@ -190,7 +201,7 @@ def test_a_card_is_added_once_though_nobody_knows_whether_it_was(shop: World, lo
     start_each(shop, template_robot())
     jump_clock(shop, 1)
     if lost == "after":
-        set_portal_faults(shop, spoiled={"crm.activity.configurable.add": {"times": 1, "drop_after": True}})
+        spoil(shop, "crm.activity.configurable.add", {"spoiled": {"batch": ["drop_after"]}})
     else:
         broken = requests.exceptions.ReadTimeout("late")
         shop.net.broken[host(PORTAL)] = lambda request: broken if "configurable" in str(request.body) else None

@@ -45,8 +45,7 @@ def test_the_page_shows_what_is_registered_and_what_set_each_off(shop: World) ->
 
 @ONE_DATABASE
 def test_what_was_given_up_is_seen_with_its_remedy(shop: World) -> None:
-    error = {"error": "ACCESS_DENIED", "status": 403, "description": "Access denied! Admin permissions required"}
-    set_portal_faults(shop, spoiled={"crm.automation.trigger.execute": error})
+    set_portal_faults(shop, errors={"crm.automation.trigger.execute": ["ACCESS_DENIED"] * 20})
     start_each(shop, template_robot())
     jump_clock(shop, 1, 6)
     frame = Frame(shop)
