@@ -229,40 +229,44 @@ class Town:
 
     def new_portal(self) -> str:
         """The address of a portal without the app."""
-        return str(self._post(f"{self.vendors.portal}/emulator/portals")["portal"])
+        return str(self.post(f"{self.vendors.portal}/emulator/portals")["portal"])
 
-    def open_shop(self, pace: float = 40, portal: str = "") -> Shop:
-        """Install the app on a new portal, or on this one, and connect a line of a new Gupshup app. pace: messages a second."""
+    def open_shop(self, pace: float = 40, portal: str = "", scope: list[str] | None = None) -> Shop:
+        """Install the app on a new portal, or on this one, and connect a line of a new Gupshup app.
+
+        pace: messages a second. scope: what the portal grants, None: what robots need.
+        """
         name = f"crashshop{next(self.vendors.numbers)}"
         url = portal or self.new_portal()
-        page = {"install_url": f"{self.url}/bx24/install", "app_url": f"{self.url}/bx24/app", "finish": True}
-        installed = self._post(f"{url}/emulator/install", page)
+        page: dict[str, Any] = {"install_url": f"{self.url}/bx24/install", "app_url": f"{self.url}/bx24/app"}
+        page |= {"finish": True, "scope": scope}
+        installed = self.post(f"{url}/emulator/install", page)
         assert installed["status"] == 200, installed
-        member = self._get(f"{url}/emulator/state")["member_id"]
+        member = self.get(f"{url}/emulator/state")["member_id"]
         app = {"app_name": name, "phone": "79001112233", "templates": [TEMPLATE], "allow_http": True}
-        made = self._post(f"{self.vendors.gupshup}/emulator/apps", app)
+        made = self.post(f"{self.vendors.gupshup}/emulator/apps", app)
         new = lines.NewLine(made["api_key"], name, "79001112233", made["app_id"])
         line = lines.add(self.runtime, member, new)
         with self.runtime.db.write() as session:
             stored = session.get_one(Line, line.id)
             stored.pace, stored.burst = pace, 10
         hook = {"url": lines.webhook_url(self.runtime, line)}
-        self._post(f"{self.vendors.gupshup}/emulator/apps/{name}/webhook", hook)
+        self.post(f"{self.vendors.gupshup}/emulator/apps/{name}/webhook", hook)
         until("robots are registered", lambda: self._registered(url, member))
-        self._post(f"{url}/emulator/faults", {"retry_until_200": True, "delay_s": 0.01})
+        self.post(f"{url}/emulator/faults", {"retry_until_200": True, "delay_s": 0.01})
         shop = Shop(url, name, line.id)
         self.shops.append(shop)
         return shop
 
     def _registered(self, portal: str, member: str) -> bool:
-        codes = {robot["code"] for robot in self._get(f"{portal}/emulator/robots")["robots"]}
+        codes = {robot["code"] for robot in self.get(f"{portal}/emulator/robots")["robots"]}
         with self.runtime.db.read() as session:
             stored = session.scalars(select(Portal).where(Portal.member_id == member)).one()
         return "robot.send_template" in codes and stored.registration_due_at is None
 
     def gupshup_faults(self, **faults: Any) -> None:
         for shop in self.shops:
-            self._post(f"{self.vendors.gupshup}/emulator/faults", {"app": shop.app, **faults})
+            self.post(f"{self.vendors.gupshup}/emulator/faults", {"app": shop.app, **faults})
 
     # --- calls -------------------------------------------------------------------------------------------------------
 
@@ -278,7 +282,7 @@ class Town:
             "wait_minutes": "60",
         }
         body = {"entityTypeId": 2, "id": 1, "code": "robot.send_template", "values": values}
-        flow = self._post(f"{shop.portal}/emulator/run", body)["workflow"]
+        flow = self.post(f"{shop.portal}/emulator/run", body)["workflow"]
         return Call(shop, name, phone, flow["id"])
 
     def calls(self, shop: Shop, count: int, clients: int = 20, wait_for: Iterable[str] = ("accepted",)) -> list[Call]:
@@ -291,12 +295,12 @@ class Town:
 
     def accepted(self, shops: Iterable[Shop] | None = None) -> list[dict[str, Any]]:
         """What Gupshup accepted from these shops, oldest first."""
-        found = [self._get(f"{self.vendors.gupshup}/emulator/messages?app={shop.app}") for shop in shops or self.shops]
+        found = [self.get(f"{self.vendors.gupshup}/emulator/messages?app={shop.app}") for shop in shops or self.shops]
         return [message for answer in found for message in answer["messages"]]
 
     def sent(self) -> int:
         """How many messages Gupshup has accepted since this town began; cheap enough to ask often."""
-        return int(self._get(f"{self.vendors.gupshup}/emulator/messages/count")["accepted"]) - self._earlier
+        return int(self.get(f"{self.vendors.gupshup}/emulator/messages/count")["accepted"]) - self._earlier
 
     def until_sent(self, count: int, limit_s: float = 40) -> None:
         """Wait until Gupshup has accepted so many messages."""
@@ -319,7 +323,7 @@ class Town:
 
     def _flows(self, calls: list[Call]) -> list[dict[str, Any]]:
         portals = {call.shop.portal for call in calls}
-        return [flow for portal in portals for flow in self._get(f"{portal}/emulator/log")["workflows"]]
+        return [flow for portal in portals for flow in self.get(f"{portal}/emulator/log")["workflows"]]
 
     def states(self, calls: list[Call]) -> Counter[str]:
         """Message statuses in the database, of these calls; runs without a message by their own state."""
@@ -360,12 +364,14 @@ class Town:
             return None
         return answer.json() if answer.content else {}
 
-    def _get(self, url: str) -> Any:
+    def get(self, url: str) -> Any:
+        """The JSON of an answer that must be good."""
         answer = self._ask("GET", url)
         assert answer is not None, f"GET {url} failed"
         return answer
 
-    def _post(self, url: str, body: dict[str, Any] | None = None) -> Any:
+    def post(self, url: str, body: dict[str, Any] | None = None) -> Any:
+        """The same for a POST."""
         answer = self._ask("POST", url, body or {})
         assert answer is not None, f"POST {url} failed"
         return answer

@@ -1,0 +1,148 @@
+"""Clients and operators write to each other while everything is killed with -9: nothing lost, nothing twice, in order.
+
+An operator's message is counted once the web has stored it: Bitrix24 never repeats an event (reference bitrix24-2.md 11).
+"""
+
+from __future__ import annotations
+
+import base64
+import os
+import random
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from messaging.portals import open_lines
+from messaging.store.open_channels import OperatorMessage
+from tests.crash.processes import kill, until
+from tests.crash.rig import Shop, Town
+from tests.crash.test_crashes import CALLS, SEED, TOWNS
+
+SCOPE = ["bizproc", "crm", "disk", "im", "placement", "user_brief", "imopenlines", "imconnector", "contact_center"]
+PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"0" * 200).decode()
+#: Each client's share of what is written in one round.
+CLIENTS = 10
+pytestmark = pytest.mark.skipif("CRASH_CALLS" not in os.environ, reason="takes minutes: `make crash` plays it")
+
+
+@dataclass
+class Talk:
+    """What was written in a shop, by client, in order."""
+
+    town: Town
+    shop: Shop
+    #: Phone → what the client wrote; a picture is its caption.
+    said: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    #: Phone → what operators wrote.
+    answered: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    count: int = 0
+
+    def clients_write(self, rounds: int) -> None:
+        for _ in range(rounds):
+            for number in range(CLIENTS):
+                self.count += 1
+                phone, text = f"7912{1000001 + number}", f"in {self.count}"
+                body: dict[str, Any] = {"app": self.shop.app, "phone": phone, "type": "text", "text": text}
+                if self.count % 10 == 0:
+                    body |= {"type": "image", "content_type": "image/png", "content_base64": PICTURE, "caption": text}
+                self.town.post(f"{self.town.vendors.gupshup}/emulator/reply", body)
+                self.said[phone].append(text)
+
+    def operators_write(self, rounds: int) -> None:
+        """Operators answer in the chats there are; returns when the web has stored what they wrote."""
+        chats = self.chats()
+        for _ in range(rounds):
+            for phone, chat in chats.items():
+                self.count += 1
+                text = f"out {self.count}"
+                self.town.post(f"{self.shop.portal}/emulator/chats/{chat['id']}/write", {"text": text})
+                self.answered[phone].append(text)
+        until("operators' messages are stored", lambda: self.stored() >= self.written, 30)
+
+    @property
+    def written(self) -> int:
+        return sum(map(len, self.answered.values()))
+
+    def stored(self) -> int:
+        with self.town.runtime.db.read() as session:
+            return session.scalar(select(func.count()).select_from(OperatorMessage)) or 0
+
+    def chats(self) -> dict[str, Any]:
+        """Phone → the portal's chat."""
+        found = self.town.get(f"{self.shop.portal}/emulator/chats")["chats"]
+        return {str(chat["client"]["id"]): chat for chat in found}
+
+    def in_chats(self) -> dict[str, list[str]]:
+        """Phone → what the chat shows of the client, in order."""
+        return {
+            phone: [_words(message["text"]) for message in chat["messages"] if message["kind"] == "client"]
+            for phone, chat in self.chats().items()
+        }
+
+    def on_phones(self) -> dict[str, list[str]]:
+        """Phone → what Gupshup accepted for it, in order."""
+        found: defaultdict[str, list[str]] = defaultdict(list)
+        for message in self.town.accepted([self.shop]):
+            found[message["destination"]].append(str((message["message"] or {}).get("text")))
+        return dict(found)
+
+
+def _words(text: str) -> str:
+    """What the client wrote, without the time that stands before a late message."""
+    return text[text.index("in ") :].strip() if "in " in text else text
+
+
+@pytest.mark.parametrize("where", TOWNS)
+def test_both_ways_under_kill_9(where: str, request: pytest.FixtureRequest) -> None:
+    town: Town = request.getfixturevalue(where)
+    chance = random.Random(SEED)
+    top = town.serve()
+    shop = town.open_shop(pace=40, scope=SCOPE)
+    town.gupshup_faults(latency_ms=50, retries=50)
+    open_lines.switch_on(town.runtime, shop.line_id, None)
+    talk = Talk(town, shop)
+    rounds = max(1, CALLS // (2 * CLIENTS * 8))
+
+    def supervisor() -> int:
+        return until("the workers have a supervisor", lambda: top.find("worker.py", of=top.pid))[0]
+
+    def everybody() -> None:
+        nonlocal top
+        for pid in top.family():
+            kill(pid)
+        top.destroy()
+        top = town.serve()
+
+    blows = {
+        "worker": lambda: kill(until("worker", lambda: top.find("worker.py child", of=supervisor()))[0]),
+        "web": lambda: kill(chance.choice(until("web", lambda: top.find("gunicorn")))),
+        "redis emptied": town.redis.flushall,
+        "everything": everybody,
+    }
+    talk.clients_write(1)
+    until("everybody has a chat", lambda: len(talk.chats()) == CLIENTS, 60)
+    for name in [*chance.sample(sorted(blows), 4), *chance.sample(sorted(blows), 4)]:
+        town.until_ready()
+        talk.operators_write(rounds)
+        talk.clients_write(rounds)
+        blows[name]()
+    town.until_ready()
+    limit_s = 120 + CALLS / 5
+    until("all is in the chats", lambda: _total(talk.in_chats()) >= _total(talk.said), limit_s, 0.5)
+    until("all has left", lambda: _total(talk.on_phones()) >= _total(talk.answered) - 8 * 8, limit_s, 0.5)
+
+    assert talk.in_chats() == dict(talk.said)
+    sent = talk.on_phones()
+    for phone, texts in talk.answered.items():
+        assert len(set(sent[phone])) == len(sent[phone]), f"{phone} got a message twice"
+        assert [text for text in texts if text in sent[phone]] == sent[phone], f"{phone}: out of order"
+    missing = _total(talk.answered) - _total(sent)
+    print(f"\n{where}: {_total(talk.said)} in, {_total(talk.answered)} out, {missing} unclear")
+    assert missing <= 8 * 4, "only what a killed worker had in its hands is unclear"
+
+
+def _total(by_phone: dict[str, list[str]]) -> int:
+    return sum(map(len, by_phone.values()))
