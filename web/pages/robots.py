@@ -7,7 +7,7 @@ from flask import Response, request
 from flask_babel import ngettext
 from sqlalchemy import func, select
 
-from activities import ACTIVITIES
+from activities import ACTIONS, ACTIVITIES
 from bx24.errors import Bx24Error
 from messaging.portals import portals, robots
 from messaging.store.id_search import first_since
@@ -91,7 +91,7 @@ def week(viewer: Viewer, portal: Portal) -> Response:
         )
         total = dict(session.execute(came).all())
         failed = dict(session.execute(came.where(Run.outcome == "failed")).all())
-    return fill(empty(), {f"week-{name}": _ran(total.get(name, 0), failed.get(name, 0)) for name in ACTIVITIES})
+    return fill(empty(), {f"week-{name}": _ran(total.get(name, 0), failed.get(name, 0)) for name in ACTIONS})
 
 
 def _ran(total: int, failed: int) -> str:
@@ -106,7 +106,7 @@ def _draw(
     viewer: Viewer, portal: Portal, present: frozenset[str] | None = None, error: Bx24Error | None = None
 ) -> Response:
     rows = _rows(viewer, portal, present)
-    places = [place for row in rows for place in (row.robot, row.activity)]
+    places = [place for row in rows for place in (row.robot, row.activity) if place.state != "absent"]
     return show(
         "pages/robots.html",
         viewer,
@@ -128,9 +128,9 @@ def _rows(viewer: Viewer, portal: Portal, present: frozenset[str] | None) -> lis
             name,
             action.title.to(viewer.language),
             _place(portal, code_of("robots", name), present) if name in ROBOTS else Place("", "absent"),
-            _place(portal, code_of("activities", name), present),
+            _place(portal, code_of("activities", name), present) if name in ACTIVITIES else Place("", "absent"),
         )
-        for name, action in ACTIVITIES.items()
+        for name, action in ACTIONS.items()
     ]
 
 
