@@ -52,7 +52,7 @@ def test_properties_of_the_activity(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_properties_of_the_robot(name: str) -> None:
     described = describe(ROBOTS[name][0].schema(Client), options={"line": {}})
-    to_whom = ["line select", "phone string"] if ACTIVITIES[name].is_addressed else []
+    to_whom = ["line select", "phone string"] if ACTIONS[name].is_addressed else []
     shown = ["timeline bool"] if name in SENDS else []
     assert short(described) == [*to_whom, *content(name), *ending(name), *shown]
 

@@ -125,10 +125,10 @@ def commands(page: Page) -> list[str]:
 
 def test_hello_refresh_and_a_path(emulator: Emulator, page: Page) -> None:
     origin = emulator.portal.base_url
-    frame = opened(page, f"{origin}/app?tab=lines", origin)
+    frame = opened(page, f"{origin}/app?view=lines", origin)
     init = frame.evaluate("() => portal.ready")
     assert (init["install"], init["isAdmin"], init["placement"]) == (True, True, "DEFAULT")
-    assert init["options"]["tab"] == "lines"
+    assert init["options"]["view"] == "lines"
     # The first run of a user is acknowledged, as the SDK's own start does it.
     assert commands(page) == ["getInitData", "setInstall"]
 

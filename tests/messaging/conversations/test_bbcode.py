@@ -33,6 +33,6 @@ def test_formatting_is_kept_where_whatsapp_has_it(written: str, shown: str) -> N
 
 @pytest.mark.parametrize("piece", ["[b]", "[b]x[/b]", "[/b]", "[[[", "[url=", "[b][/i]"])
 def test_a_long_text_takes_no_longer_than_its_length(piece: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()
     to_whatsapp(piece * 20_000)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2

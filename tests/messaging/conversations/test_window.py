@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from messaging.conversations.window import WINDOW, window_until
+from messaging.conversations.window import window_until
+from messaging.runs.window import WINDOW
 
 CONNECTED = datetime(2026, 11, 23, 9, 0, 0, 500_000, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
