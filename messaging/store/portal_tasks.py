@@ -63,8 +63,8 @@ class PortalTask(Base):
     __tablename__ = "portal_task"
     __table_args__ = (
         UniqueConstraint("portal_id", "key"),
-        partial("ix_portal_task_due", *("shard", "due_at", "portal_id", "kind"), where=_WAITS),
-        partial("ix_portal_task_next", "portal_id", "kind", "id", where=_WAITS),
+        partial("ix_portal_task_due", "shard", "due_at", where=_WAITS),
+        partial("ix_portal_task_next", *("portal_id", "kind", "id", "due_at"), where=_WAITS),
         partial("ix_portal_task_doing", "shard", "claimed_at", where="state = 'doing'"),
         partial(
             "ix_portal_task_lane",

@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import bindparam, func, or_, select, update
+from sqlalchemy import BigInteger, bindparam, func, literal, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
 from messaging.stages.portal_writes.writer import Writer
 from messaging.store.crypto import Undecryptable
-from messaging.store.models import Portal
+from messaging.store.models import SHARDS, Portal
 from messaging.store.portal_tasks import UNREADABLE, PortalTask
 from messaging.store.sql import among, there_is
 from messaging.store.states import PortalStatus
@@ -20,23 +20,25 @@ Pair = tuple[int, str]
 # Statements are made once: building a statement takes longer than running it.
 _NOW = bindparam("now", type_=UTCDateTime)
 _WAITS = or_(PortalTask.state == "due", PortalTask.state == "unclear")
-#: Materialized: grouped at once, SQLite would read all tasks that wait, in the order of another index.
-_DUE = (
-    select(PortalTask.portal_id, PortalTask.kind, PortalTask.due_at)
-    .where(among(PortalTask.shard, "shards"), _WAITS, PortalTask.due_at <= _NOW, among(PortalTask.kind, "kinds"))
-    .cte("due")
-    .prefix_with("MATERIALIZED")
+#: The portals with tasks that wait, each found by one step into the index: a portal with thousands of them costs no more.
+_PORTALS = select(literal(0, BigInteger).label("id")).cte("portals", recursive=True)
+_FOLLOWING = (
+    select(func.min(PortalTask.portal_id)).where(_WAITS, PortalTask.portal_id > _PORTALS.c.id).scalar_subquery()
 )
-_OLDEST = (
-    select(_DUE.c.portal_id, _DUE.c.kind, func.min(_DUE.c.due_at).label("since"))
-    .group_by(_DUE.c.portal_id, _DUE.c.kind)
-    .subquery()
+_PORTALS = _PORTALS.union_all(select(_FOLLOWING).where(_PORTALS.c.id.is_not(None)))
+_HAS_DUE = there_is(
+    PortalTask,
+    PortalTask.id,
+    PortalTask.portal_id == Portal.id,
+    PortalTask.kind == bindparam("kind"),
+    _WAITS,
+    PortalTask.due_at <= _NOW,
 )
-_PAIRS = (
-    select(_OLDEST.c.portal_id, _OLDEST.c.kind)
-    .join(Portal, Portal.id == _OLDEST.c.portal_id)
-    .where(Portal.status == PortalStatus.ACTIVE)
-    .order_by(_OLDEST.c.since, _OLDEST.c.portal_id, _OLDEST.c.kind)
+_DUE_PORTALS = (
+    select(Portal.id)
+    .join(_PORTALS, _PORTALS.c.id == Portal.id)
+    .where(among(Portal.id % SHARDS, "shards"), Portal.status == PortalStatus.ACTIVE, _HAS_DUE)
+    .order_by(Portal.id)
 )
 _EARLIER = aliased(PortalTask)
 _OF_LANE = (
@@ -88,12 +90,13 @@ _ORPHANED = (
 
 
 def pairs(session: Session, shards: Iterable[int], kinds: Iterable[str], now: datetime) -> list[Pair]:
-    """The portals and kinds with tasks that are due on these shards, the longest wait first; of active portals only.
-
-    Their tasks are counted in the index alone, so a portal with thousands of them delays no other.
-    """
-    rows = session.execute(_PAIRS, {"shards": list(shards), "kinds": list(kinds), "now": now})
-    return [(row.portal_id, row.kind) for row in rows]
+    """The portals and kinds with tasks that are due on these shards; of active portals only."""
+    held = list(shards)
+    return [
+        (portal_id, kind)
+        for kind in kinds
+        for portal_id in session.scalars(_DUE_PORTALS, {"shards": held, "kind": kind, "now": now})
+    ]
 
 
 def next_tasks(session: Session, portal_id: int, writer: Writer, now: datetime) -> list[PortalTask]:

@@ -19,16 +19,12 @@ def _partial(name: str, columns: list[str], where: str) -> None:
 def upgrade() -> None:
     op.add_column("portal_task", sa.Column("settled_at", _MOMENT))
     op.add_column("portal_task", sa.Column("failing_since", _MOMENT))
-    op.drop_index("ix_portal_task_due", "portal_task")
-    _partial("ix_portal_task_due", ["shard", "due_at", "portal_id", "kind"], _WAITS)
-    _partial("ix_portal_task_next", ["portal_id", "kind", "id"], _WAITS)
+    _partial("ix_portal_task_next", ["portal_id", "kind", "id", "due_at"], _WAITS)
     _partial("ix_portal_task_stuck", ["due_at"], "done_at IS NULL")
 
 
 def downgrade() -> None:
     op.drop_index("ix_portal_task_stuck", "portal_task")
     op.drop_index("ix_portal_task_next", "portal_task")
-    op.drop_index("ix_portal_task_due", "portal_task")
-    _partial("ix_portal_task_due", ["shard", "due_at"], _WAITS)
     op.drop_column("portal_task", "failing_since")
     op.drop_column("portal_task", "settled_at")
