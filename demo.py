@@ -1,7 +1,7 @@
 """`make demo`: the product's main job, happening on this machine, without an account anywhere.
 
 Starts the emulated Bitrix24 portal, the emulated Gupshup, the embedded Redis, web and worker on free loopback ports with a
-data folder of their own; installs the app, connects a line, moves a deal to a stage with nine robots, one for each action
+data folder of their own; installs the app, connects a line, moves a deal to a stage with nine robots
 (demo_story), answers as the client; shows every hop. With ONCE=1 it ends there: exit 0 only if everything was delivered and
 the workflow answered.
 """

@@ -43,6 +43,21 @@ _BUTTON_TYPES = {
 }
 
 
+def params_field(title: Text) -> fields.List[str]:
+    """The values of a template's variables."""
+    return fields.List(
+        fields.String(),
+        load_default=list,
+        metadata={
+            "title": title,
+            "hint": Text(
+                "In order: the header's, then the text's. May be numbered: [1] Anna, [2] 512",
+                "По порядку: сначала заголовка, затем текста. Можно с номерами: [1] Анна, [2] 512",
+            ),
+        },
+    )
+
+
 class SendTemplate(SendAction):
     name = "send_template"
     title = Text("WhatsApp: template", "WhatsApp: шаблон")
@@ -68,17 +83,7 @@ class SendTemplate(SendAction):
                 ),
             },
         )
-        params = fields.List(
-            fields.String(),
-            load_default=list,
-            metadata={
-                "title": _PARAMS,
-                "hint": Text(
-                    "In order: the header's, then the text's. May be numbered: [1] Anna, [2] 512",
-                    "По порядку: сначала заголовка, затем текста. Можно с номерами: [1] Анна, [2] 512",
-                ),
-            },
-        )
+        params = params_field(_PARAMS)
         header = fields.String(
             load_default="",
             metadata={

@@ -68,17 +68,7 @@ class SessionSending(Until):
             ),
         },
     )
-    fallback_params = fields.List(
-        fields.String(),
-        load_default=list,
-        metadata={
-            "title": _PARAMS,
-            "hint": Text(
-                "In order: the header's, then the text's. May be numbered: [1] Anna, [2] 512",
-                "По порядку: сначала заголовка, затем текста. Можно с номерами: [1] Анна, [2] 512",
-            ),
-        },
-    )
+    fallback_params = send_template.params_field(_PARAMS)
     quiet = quiet_field()
 
 

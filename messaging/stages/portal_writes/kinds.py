@@ -9,5 +9,6 @@ from messaging.stages.portal_writes.notices import Notices
 from messaging.stages.portal_writes.triggers import Triggers
 from messaging.stages.portal_writes.writer import Writer
 
-WRITERS: tuple[Callable[[Runtime], Writer], ...] = (Triggers, Cards, Notices, Chats)
-KINDS = [Triggers.kind, Cards.kind, Notices.kind, Chats.kind]
+_ALL = (Triggers, Cards, Notices, Chats)
+WRITERS: tuple[Callable[[Runtime], Writer], ...] = _ALL
+KINDS = [writer.kind for writer in _ALL]

@@ -16,7 +16,6 @@ from messaging.portals import portals
 from messaging.runs import unsent
 from messaging.runtime import Runtime
 from messaging.stages.portal_writes.due import orphaned
-from messaging.stages.portal_writes.kinds import KINDS, WRITERS
 from messaging.stages.portal_writes.stage import LOST_AFTER, ROOM, PortalWrites, Result
 from messaging.stages.portal_writes.writer import BEGIN_S, Again, Done, GivenUp, Job, Unclear, Written
 from messaging.store.models import SHARDS, shard_of
@@ -327,10 +326,6 @@ def test_of_a_lane_whose_tasks_go_one_by_one_only_the_first_is_claimed(portal: P
     portal.step()
     portal.step()
     assert portal.writer.calls == [[("a1", False), ("b1", False)], [("a2", False)]]
-
-
-def test_every_writer_has_its_kind_among_those_that_wake_a_worker(portal: Portal) -> None:
-    assert [writer(portal.world.runtime).kind for writer in WRITERS] == KINDS
 
 
 def test_a_portal_that_asks_us_to_wait_fails_no_task_but_is_asked_less_and_less_often(portal: Portal) -> None:
