@@ -93,7 +93,6 @@ function makeForm(page, catalogue, makeContent) {
     submit: (event) => event.preventDefault(),
     focusin: () => checks.fold(),
     focusout: ({ target }) => {
-      store.flush();
       const code = codeOf(form, /** @type {Element} */ (target));
       if (code && !touched.has(code)) {
         touched.add(code);
@@ -111,7 +110,6 @@ const codeOf = ({ controls }, { id }) =>
 /** @param {Form} form @param {HTMLElement} element @param {Checks} checks @param {Screen} screen */
 function begin(form, element, checks, screen) {
   form.store.writeDefaults();
-  window.addEventListener('pagehide', () => form.store.flush());
   screen.draw();
   checks.now();
   parent.followHeight(element);

@@ -1,7 +1,5 @@
 // The values of the form: as Bitrix24 has them saved until somebody changes one; only what was changed is written.
 
-const PAUSE_MS = 300;
-
 /**
  * @typedef {string | string[]} Value a text, or the entries of a multiple property
  * @typedef {ReturnType<typeof createStore>} Store
@@ -22,14 +20,11 @@ export function createStore({ values, properties, write, onChange }) {
   for (const { code, default: value } of missing) current[code] = value;
   /** @type {Record<string, Value>} */
   let waiting = {};
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  let timer;
 
   function flush() {
-    clearTimeout(timer);
     const due = waiting;
     waiting = {};
-    if (Object.keys(due).length) write(due);
+    write(due);
   }
 
   return {
@@ -57,7 +52,7 @@ export function createStore({ values, properties, write, onChange }) {
     },
 
     /**
-     * Written 300 ms after the last change.
+     * Written at once, for the next press may be the host's Save; what one event of the page changes is written together.
      * @param {string} code @param {Value} value in the shape that the host keeps for this property
      * @throws {TypeError} for a text where the host keeps entries, or the other way round
      */
@@ -65,13 +60,10 @@ export function createStore({ values, properties, write, onChange }) {
       if (multiple.has(code) !== Array.isArray(value)) throw new TypeError(`${code}: one value or several?`);
       if (same(current[code], value)) return;
       current[code] = value;
+      if (!Object.keys(waiting).length) queueMicrotask(flush);
       waiting[code] = value;
-      clearTimeout(timer);
-      timer = setTimeout(flush, PAUSE_MS);
       onChange(code);
     },
-
-    flush,
 
     /** Once, when the page opens. */
     writeDefaults() {
