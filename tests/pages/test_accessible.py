@@ -23,15 +23,13 @@ from messaging.lines import lines
 from messaging.store.models import Portal
 from messaging.system import embedded_redis
 from robots import ROBOTS
-from tests.support.browser import launch
+from tests.support.browser import launch, wait_for_htmx
 
 AXE = (Path(__file__).parent.parent / "vendor" / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 #: Language and width of a look; the other width is tried, too.
 LOOKS = (("ru", 1280), ("en", 600))
 SECTIONS = ("start", "lines", "robots", "templates", "messages", "opt_outs", "rules", "health", "doctor", "help")
-#: htmx is at work as long as one of these stands on an element.
-BUSY = ".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added"
 TEMPLATES = [
     {
         "name": "visit_reminder",
@@ -98,7 +96,7 @@ class Reader:
 
     def idle(self) -> None:
         """Until htmx has put everything into its place."""
-        expect(self.frame.locator(BUSY)).to_have_count(0)
+        wait_for_htmx(self.frame)
 
     def go(self, target: Locator | str) -> None:
         """Press a link or a button; a name is that of a section."""

@@ -19,7 +19,7 @@ from messaging.lines import lines
 from messaging.store.models import Portal
 from messaging.system import embedded_redis
 from tests.pages.test_whole_way import CLIENT, Reader, shot
-from tests.support.browser import launch
+from tests.support.browser import launch, open_app
 
 WARDROBE = (Path(__file__).parents[2] / "docs/pictures/ru/6-phone.png").read_bytes()
 TEMPLATES: list[dict[str, Any]] = [
@@ -104,9 +104,7 @@ def test_what_a_client_writes_reaches_the_deal_and_the_operator(demo: Demo, page
 
 def switch_on_chats(demo: Demo, page: Page) -> None:
     """An administrator connects the line to an open line, on the line's page."""
-    page.goto(f"{demo.emulators.portal}/app?lang=ru")
-    app = page.frame_locator("iframe")
-    expect(app.locator(".htmx-request")).to_have_count(0)
+    app = open_app(page, demo.emulators.portal, "ru")
     app.get_by_role("link", name="Линии", exact=True).click()
     app.get_by_role("link", name=APP_NAME).first.click()
     card = app.locator("#channel-card")
@@ -188,9 +186,7 @@ def only_service_goes(demo: Demo, page: Page) -> None:
     page.goto(f"{demo.emulators.portal}/log?lang=ru")
     expect(page.get_by_role("main").get_by_text("opted_out").first).to_be_visible(timeout=20_000)
     expect(page.get_by_role("main").get_by_text("отказался").first).to_be_visible()
-    page.goto(f"{demo.emulators.portal}/app?lang=ru")
-    app = page.frame_locator("iframe")
-    expect(app.locator(".htmx-request")).to_have_count(0)
+    app = open_app(page, demo.emulators.portal, "ru")
     app.get_by_role("link", name="Отказы", exact=True).click()
     expect(app.get_by_text("СТОП").first).to_be_visible()
     shot(page, T, "r6-opt-outs")

@@ -19,7 +19,7 @@ from playwright.sync_api import Browser, FloatRect, FrameLocator, Page, expect, 
 
 from demo import Demo
 from messaging.system import embedded_redis
-from tests.support.browser import launch
+from tests.support.browser import launch, open_app
 
 APP, NUMBER, CLIENT = "AcmeShop", "+7 900 111-22-33", "79123456789"
 BODY = "Здравствуйте, {{1}}! Заказ «{{2}}» на сумму {{3}} собран. Вам удобно получить его завтра?"
@@ -305,10 +305,7 @@ def went_on(demo: Demo, page: Page, t: Reader) -> None:
 
 
 def open_messages(demo: Demo, page: Page, t: Reader) -> FrameLocator:
-    page.goto(f"{demo.emulators.portal}/app?lang={t.lang}")
-    app = page.frame_locator("iframe")
-    # A press would give up the section that is being loaded, and htmx tells the console of that.
-    expect(app.locator(".htmx-request")).to_have_count(0)
+    app = open_app(page, demo.emulators.portal, t.lang)
     app.get_by_role("link", name=t("Сообщения"), exact=True).click()
     expect(app.get_by_role("heading", name=t("Сообщения"), exact=True)).to_be_visible()
     return app

@@ -13,7 +13,7 @@ import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Frame, Playwright
+    from playwright.sync_api import Browser, Frame, FrameLocator, Page, Playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 MAC_APPLICATIONS = (
@@ -22,6 +22,8 @@ MAC_APPLICATIONS = (
 )
 PLAYWRIGHT = [sys.executable, "-m", "playwright"]
 _LACKING = re.compile(r"error while loading shared libraries: ([^:\s]+)")
+#: htmx is at work as long as one of these stands on an element.
+BUSY = ".htmx-request, .htmx-swapping, .htmx-settling, .htmx-added"
 # A browser left to itself looks up its maker's hosts at every start: tests would depend on the network.
 QUIET = (
     "--disable-background-networking",
@@ -49,6 +51,23 @@ def wait_in(frame: "Frame", condition: str) -> None:
     """
     frame.wait_for_url(re.compile("^http"))
     frame.wait_for_function(condition)
+
+
+def wait_for_htmx(frame: "Frame") -> None:
+    """Wait until htmx has put everything into its place. Only a loaded page has begun to ask for it."""
+    from playwright.sync_api import expect
+
+    frame.wait_for_load_state()
+    expect(frame.locator(BUSY)).to_have_count(0)
+
+
+def open_app(page: "Page", portal_url: str, lang: str) -> "FrameLocator":
+    """The app on the emulated portal, with the section that was open last: a press that comes earlier would give it up."""
+    page.goto(f"{portal_url}/app?lang={lang}")
+    app = page.frame_locator("iframe")
+    app.get_by_role("heading", level=1).first.wait_for(state="attached")
+    wait_for_htmx(page.frames[-1])
+    return app
 
 
 def find(playwright: "Playwright") -> str | None:
