@@ -120,7 +120,7 @@ _REACTIONS = {code: reaction for reaction, codes in _TABLE.items() for code in c
 
 # Methods that want an administrator. Their bare ACCESS_DENIED means "this user is none"; that of bizproc.event.send,
 # whose right is in the event token, is final for everybody.
-_ADMIN_METHODS = ("bizproc.robot.", "bizproc.activity.", "event.", "placement.")
+_ADMIN_METHODS = ("bizproc.robot.", "bizproc.activity.", "crm.automation.trigger.", "event.", "placement.")
 _NOT_ADMIN_METHODS = frozenset({"bizproc.activity.log"})
 _CLASSES: dict[Reaction, type[Bx24Error]] = {
     Reaction.REFRESH: Expired,

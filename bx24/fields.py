@@ -41,9 +41,14 @@ class YesNo(fields.Boolean):
     _YES = frozenset({"y", "yes", "1", "true", "on", "да", "д"})
     _NO = frozenset({"n", "no", "0", "false", "off", "нет", "н"})
 
+    @classmethod
+    def is_no(cls, value: object) -> bool:
+        """Whether this says no, as a run may bring it."""
+        return str(value).strip().lower() in cls._NO
+
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any) -> bool:
         word = str(value).strip().lower()
-        if word in self._YES or word in self._NO:
+        if word in self._YES or self.is_no(word):
             return word in self._YES
         raise self.make_error("invalid", input=value)
 

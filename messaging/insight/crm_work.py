@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session, defer
 from bx24.i18n import Text
 from messaging.runs.crm_tasks import TRIGGER
 from messaging.store.models import Message, Reply
-from messaging.store.portal_tasks import UNINSTALLED, UNREADABLE, PortalTask, TaskState
+from messaging.store.portal_tasks import NO_ANSWER, UNINSTALLED, UNREADABLE, PortalTask, TaskState
 
 #: Tasks that are looked through for the last executions; of each trigger so many are shown.
 LOOKED_AT, SHOWN = 500, 5
@@ -21,9 +21,10 @@ _REMEDIES: tuple[tuple[str, Text], ...] = (
     (
         "ACCESS_DENIED",
         Text(
-            "Bitrix24 lets only administrators do this. An administrator should open the app once: it then uses his rights.",
-            "Битрикс24 разрешает это только администратору. Пусть администратор один раз откроет приложение: дальше оно "
-            "будет работать с его правами.",
+            "Bitrix24 lets only administrators do this. An administrator should press “Reinstall” in the app's card: the app "
+            "then works with that person's rights.",
+            "Битрикс24 разрешает это только администратору. Пусть администратор нажмёт «Переустановить» в карточке приложения: "
+            "дальше оно будет работать с его правами.",
         ),
     ),
     (
@@ -58,7 +59,10 @@ _OURS: dict[str, Text] = {
         "Приложение удалили раньше, чем до этого дошла очередь.",
     ),
 }
-_NO_ANSWER = Text(
+_REFUSED = Text(
+    "Bitrix24 refused: {error}. Nothing is repeated by itself.", "Битрикс24 отказал: {error}. Само это не повторится."
+)
+_IN_VAIN = Text(
     "Bitrix24 did not answer for two days, or not clearly. Nothing is repeated by itself any more.",
     "Битрикс24 не отвечал два дня или отвечал неясно. Само это больше не повторится.",
 )
@@ -139,4 +143,5 @@ def remedy(error: str) -> Text:
     """What somebody can do about an error that a task was given up for."""
     if error in _OURS:
         return _OURS[error]
-    return next((text for part, text in _REMEDIES if part.lower() in error.lower()), _NO_ANSWER)
+    known = next((text for part, text in _REMEDIES if part.lower() in error.lower()), None)
+    return known or (_IN_VAIN if error.startswith(NO_ANSWER) else _REFUSED.format(error=error))

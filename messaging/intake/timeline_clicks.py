@@ -50,6 +50,12 @@ def clicked(runtime: Runtime, portal: Portal, call: EventCall) -> None:
         runtime.db.write_again(lambda session: _resend(session, runtime, portal.id, message_id, activity, user_id))
 
 
+def is_lost(message: Message) -> bool:
+    """Whether a message has failed and the client does not have it: after a failure WhatsApp may still deliver it."""
+    has_arrived = message.delivered_at is not None or message.read_at is not None
+    return message.status == MessageStatus.FAILED and not has_arrived
+
+
 def _number(value: Any) -> int:
     text = str(value or "")
     return int(text) if text.isdecimal() and len(text) < 19 else 0
@@ -65,7 +71,7 @@ def _resend(session: Session, runtime: Runtime, portal_id: int, message_id: int,
     if card is None or message is None or message.portal_id != portal_id or known.get("activity") != activity:
         log.warning("a click on a card that is not ours", portal=portal_id, message=message_id)
         return
-    if message.status != MessageStatus.FAILED:
+    if not is_lost(message):
         note: dict[str, Any] = {}  # the card was not up to date yet
     elif (why := _refusal(session, runtime, message)) is not None:
         note = {"note": _told(session, runtime, portal_id, message_id, user_id, why)}

@@ -134,8 +134,9 @@ def _has_crm(session: Session, portal_id: int) -> bool:
 
 
 def _trigger(code: Trigger, cause: str, item: Item | None, **about: Any) -> dict[str, Any]:
-    """Triggers of one item are set off one after another: each may move it."""
-    lane = f"{item[0]}_{item[1]}" if item else f"c{about.get('conversation_id')}"
+    """Triggers of one item are set off one after another: each may move it. So are those of one client without an item."""
+    client = about.get("conversation_id")
+    lane = f"{item[0]}_{item[1]}" if item else f"c{client}" if client else ""
     return {"kind": TRIGGER, "key": f"{code} {cause}", "lane": lane, "result": _known(item, code=str(code)), **about}
 
 

@@ -47,6 +47,8 @@ _WAITS = "state = 'due' OR state = 'unclear'"
 
 #: `error` of a task whose payload no known key decrypts, and of one whose portal has uninstalled the app.
 UNREADABLE, UNINSTALLED = "unreadable", "uninstalled"
+#: `error` begins with it where a task was tried for two days in vain.
+NO_ANSWER = "in vain:"
 
 
 class PortalTask(Base):
@@ -166,3 +168,22 @@ _HASTENED = (
 def hasten(session: Session, portal_id: int, keys: Sequence[str], now: datetime) -> None:
     """What these tasks wait for has happened: they are due now, unless they have failed before or are done."""
     session.execute(_HASTENED, {"portal": portal_id, "keys": list(keys), "now": now})
+
+
+_HELD = (
+    update(PortalTask)
+    .where(
+        PortalTask.portal_id == bindparam("portal"),
+        PortalTask.lane == bindparam("of_lane"),
+        PortalTask.state == "due",
+        PortalTask.due_at < bindparam("until", type_=UTCDateTime),
+    )
+    .values(due_at=bindparam("until", type_=UTCDateTime))
+    .execution_options(synchronize_session=False)
+)
+
+
+def hold_lane(session: Session, task: PortalTask, until: datetime) -> None:
+    """The tasks that wait in the lane of this one are not due before that moment."""
+    session.flush()
+    session.execute(_HELD, {"portal": task.portal_id, "of_lane": task.lane, "until": until})

@@ -9,11 +9,12 @@ from messaging.lines import circuit_breaker
 from messaging.runs.outcomes import UNCLEAR_FOR
 from messaging.runtime import Runtime
 from messaging.stages.operators import UNTOLD
+from messaging.stages.portal_writes import due as portal_tasks
 from messaging.stages.portal_writes.kinds import KINDS
-from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
+from messaging.store.models import SHARDS, InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
 from messaging.store.open_channels import OperatorMessage
 from messaging.store.portal_tasks import PortalTask
-from messaging.store.sql import among, there_is
+from messaging.store.sql import there_is
 from messaging.store.states import EventState, MessageStatus, PortalStatus, RunState
 from messaging.store.types import UTCDateTime
 
@@ -26,10 +27,11 @@ def due_shards(session: Session, runtime: Runtime) -> set[int]:
     """
     now = runtime.clock()
     unclear_since = now - timedelta(seconds=runtime.config.unknown_after_s)
-    asked = {"now": now, "unclear_since": unclear_since, "unclear_until": unclear_since - UNCLEAR_FOR, "kinds": KINDS}
+    asked = {"now": now, "unclear_since": unclear_since, "unclear_until": unclear_since - UNCLEAR_FOR}
     due = set(session.scalars(_DUE, asked))
     rare = [*session.scalars(_REGISTRATIONS, asked), *session.scalars(_PROBES, asked)]
-    return due | {shard_of(portal_id) for portal_id in rare}
+    tasks = portal_tasks.pairs(session, range(SHARDS), KINDS, now)
+    return due | {shard_of(portal_id) for portal_id in [*rare, *(portal_id for portal_id, _ in tasks)]}
 
 
 # Built once: SQLAlchemy spends more time on building this statement than on running it.
@@ -75,15 +77,6 @@ _DUE = select(Lease.shard).where(
             InboundEvent.shard == Lease.shard,
             InboundEvent.state == EventState.STORED,
             InboundEvent.due_at <= _NOW,
-        ),
-        there_is(
-            PortalTask,
-            PortalTask.due_at,
-            PortalTask.shard == Lease.shard,
-            or_(PortalTask.state == "due", PortalTask.state == "unclear"),
-            PortalTask.due_at <= _NOW,
-            among(PortalTask.kind, "kinds"),
-            exists().where(Portal.id == PortalTask.portal_id, Portal.status == PortalStatus.ACTIVE),
         ),
         there_is(
             OperatorMessage,

@@ -63,6 +63,7 @@ def test_each_code_says_what_to_do(code: str, status: int, wanted: Reaction, kin
         ("bizproc.robot.add", "Access denied!", errors.Unauthorized),
         ("BIZPROC.ACTIVITY.LIST", "Access denied!", errors.Unauthorized),
         ("event.bind", "Access denied!", errors.Unauthorized),
+        ("crm.automation.trigger.execute", "Access denied.", errors.Unauthorized),
         ("bizproc.robot.add", "Access denied! Application context required", errors.Rejected),
         ("bizproc.robot.add", "REST is available only on commercial plans.", errors.Rejected),
         ("bizproc.event.send", "Access denied!", errors.Rejected),

@@ -105,7 +105,7 @@ def test_twenty_repeats_in_any_order_with_deaths_between_move_the_deal_once(shop
             shop.drain.round([], lambda stage, task: None)  # claims what is due, and is killed
             shop.replace_worker()
             jump_clock(shop, 40)
-    jump_clock(shop, *[200] * 4)
+    jump_clock(shop, *[200] * 8)
     assert stage_of(shop) == "EXECUTING"
     assert sorted(set(executions(shop))) == sorted(executions(shop)), "each once"
     assert {code for code, *_ in executions(shop)} == {"waba24_reply", "waba24_delivered", "waba24_read"}
@@ -120,7 +120,7 @@ def test_a_tap_sets_off_two_triggers_on_the_item_of_the_run(shop: World) -> None
     start_each(shop, BUTTONS)
     jump_clock(shop, 1)
     tap(shop, "button", number=-1, title="Да")
-    jump_clock(shop, 1, 6)
+    jump_clock(shop, 1, 6, 10)
     assert [one for one in executions(shop)[before:] if one[0] in ("waba24_button", "waba24_reply")] == [
         ("waba24_button", 2, 1),
         ("waba24_reply", 2, 1),
@@ -172,11 +172,38 @@ def test_what_was_perhaps_done_is_looked_at_and_repeated_only_if_nothing_moved(
     jump_clock(shop, 10, 10)
     spoil(shop, "waba24_reply", fault)
     reply(shop, context={"gsId": shop.sent[0].id})
-    jump_clock(shop, 1, 10, 200)
+    jump_clock(shop, 1, 10, 10, 10, 200)
     assert stage_of(shop) == "EXECUTING"
     assert [code for code, *_ in executions(shop)].count("waba24_reply") == 1
     assert {task.state for task in tasks(shop)} == {"done"}
     assert len(rest_calls(shop, "waba24_reply")) >= calls
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(
+    "fault", [pytest.param(["drop_after"], id="done"), pytest.param(["drop_before"], id="not done")]
+)
+def test_in_doubt_all_deals_of_a_contact_are_looked_at(shop: World, fault: list[str]) -> None:
+    place(shop, "EXECUTING", "waba24_reply")
+    place(shop, "WON", "waba24_reply")
+    shop.portal.crm.items[2, 1] |= {"contactId": 2, "contactIds": [2, 1]}
+    spoil(shop, "waba24_reply", {"spoiled": {"batch": fault}})
+    open_windows(shop, OLGA)
+    jump_clock(shop, 1, 10, 10, 200)
+    assert stage_of(shop) == "EXECUTING"
+    assert executions(shop) == [("waba24_reply", 3, 1)]
+    assert {task.state for task in tasks(shop)} == {"done"}
+
+
+@ONE_DATABASE
+def test_whoever_is_no_administrator_any_more_delays_triggers_and_loses_none(shop: World) -> None:
+    set_portal_faults(shop, errors={EXECUTE: ["ACCESS_DENIED"] * 2})
+    start_each(shop, template_robot())
+    jump_clock(shop, 1, 6)
+    assert {task.state for task in tasks(shop)} == {"due"}
+    jump_clock(shop, 310, 310)
+    assert ("waba24_delivered", 2, 1) in executions(shop)
+    assert {task.state for task in tasks(shop)} == {"done"}
 
 
 def test_a_card_shows_how_far_the_message_has_come_with_one_add_and_few_updates(shop: World) -> None:
@@ -213,10 +240,12 @@ def test_a_card_is_added_once_though_nobody_knows_whether_it_was(shop: World, lo
 
 
 def test_a_failed_message_tells_the_remedy_and_is_sent_again_once_from_its_card(shop: World) -> None:
+    shop.set_gupshup_faults(drop_statuses=["delivered"])
     start_each(shop, template_robot())
     jump_clock(shop, 1)
     post_webhook(shop, status_payload("failed", shop.sent[0].id, code=131026, reason="Message undeliverable"))
     jump_clock(shop, 6)
+    shop.set_gupshup_faults(drop_statuses=[])
     (card,) = cards(shop)
     assert tag(card) == ("Не доставлено", "failure")
     assert "WhatsApp" in texts(card)
@@ -244,9 +273,11 @@ def click(world: World, card: Any, user_id: int = 1) -> None:
 @pytest.mark.parametrize("why", ["window", "line", "delivered", "another card"])
 def test_what_makes_no_sense_is_not_sent_again_and_the_card_says_why(shop: World, why: str) -> None:
     open_windows(shop)
+    shop.set_gupshup_faults(drop_statuses=["delivered"])
     start_each(shop, text_robot())
     jump_clock(shop, 1)
-    post_webhook(shop, status_payload("failed", shop.sent[0].id, code=131026, reason="Message undeliverable"))
+    sent = shop.sent[0].id
+    post_webhook(shop, status_payload("failed", sent, code=131026, reason="Message undeliverable"))
     jump_clock(shop, 6)
     card = next(one for one in cards(shop) if one.origin_id == "waba24-m1")
     if why == "window":
@@ -254,8 +285,7 @@ def test_what_makes_no_sense_is_not_sent_again_and_the_card_says_why(shop: World
     elif why == "line":
         lines.remove(shop.runtime, shop.line.id)
     elif why == "delivered":
-        with shop.runtime.db.write() as session:
-            session.execute(update(Message).values(status="delivered"))
+        post_webhook(shop, status_payload("delivered", sent, at=shop.now))
     else:
         with shop.runtime.db.write() as session:
             session.execute(update(PortalTask).where(PortalTask.kind == "card").values(result={"activity": 1}))
@@ -269,7 +299,7 @@ def test_what_makes_no_sense_is_not_sent_again_and_the_card_says_why(shop: World
 
 
 def test_a_run_that_sent_nothing_shows_what_has_to_be_done(shop: World) -> None:
-    start_each(shop, text_robot(PHONES[0]), text_robot(PHONES[1], timeline="N"))
+    start_each(shop, text_robot(PHONES[0]), text_robot(PHONES[1], timeline="нет"))
     jump_clock(shop, 1, 6)
     (card,) = cards(shop)
     assert tag(card)[0] == "Не отправлено"

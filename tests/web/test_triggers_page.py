@@ -45,12 +45,12 @@ def test_the_page_shows_what_is_registered_and_what_set_each_off(shop: World) ->
 
 @ONE_DATABASE
 def test_what_was_given_up_is_seen_with_its_remedy(shop: World) -> None:
-    set_portal_faults(shop, errors={"crm.automation.trigger.execute": ["ACCESS_DENIED"] * 20})
+    set_portal_faults(shop, errors={"crm.automation.trigger.execute": ["insufficient_scope"] * 20})
     start_each(shop, template_robot())
     jump_clock(shop, 1, 6)
     frame = Frame(shop)
     for path in ("triggers", "health", "start"):
-        assert "Битрикс24 разрешает это только администратору" in seen(frame.page(path)), path
+        assert "У приложения нет разрешения «CRM»" in seen(frame.page(path)), path
     assert "Карточка в таймлайне" not in seen(frame.page("health"))
 
 

@@ -13,6 +13,7 @@ from flask_babel import lazy_gettext as _l
 
 from activities import phones
 from bx24.errors import Bx24Error
+from messaging.limits.bounds import PAGE_TOTAL_S
 from messaging.policy import quiet_hours, settings, zones
 from messaging.policy.quiet_hours import Hours
 from messaging.policy.settings import Policy
@@ -114,7 +115,7 @@ def save(viewer: Viewer, portal: Portal) -> Response:
 def fields(viewer: Viewer, portal: Portal) -> Response:
     """The text fields of the portal's CRM as options; none if the portal does not answer. The page loads them later."""
     try:
-        found = crm_fields.text_fields(tokens.portal_client(runtime(), portal.id))
+        found = crm_fields.text_fields(tokens.portal_client(runtime(), portal.id, PAGE_TOTAL_S))
     except Bx24Error:
         found = []
     return page("pages/rules_fields.html", viewer, fields=found)

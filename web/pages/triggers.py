@@ -9,6 +9,7 @@ from flask_babel import gettext as _
 from bx24.errors import Bx24Error
 from messaging.insight import crm_work
 from messaging.insight.crm_work import Execution
+from messaging.limits.bounds import PAGE_TOTAL_S
 from messaging.portals import portals, scopes, tokens, triggers
 from messaging.store.models import Portal, shard_of
 from web.context import runtime
@@ -89,7 +90,9 @@ def triggers_page(viewer: Viewer, portal: Portal) -> Response:
 def check(viewer: Viewer, portal: Portal) -> Response:
     """Ask the portal which triggers it has."""
     try:
-        return _draw(viewer, portal, present=triggers.registered(tokens.portal_client(runtime(), portal.id)))
+        return _draw(
+            viewer, portal, present=triggers.registered(tokens.portal_client(runtime(), portal.id, PAGE_TOTAL_S))
+        )
     except Bx24Error as error:
         return _draw(viewer, portal, error=error)
 

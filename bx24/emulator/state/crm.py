@@ -42,6 +42,10 @@ def entity_type(triple: Triple) -> int | None:
     return int(found.group(1)) if found else None
 
 
+#: When items were made; items that have stages came to their first one then.
+CREATED = "2026-01-12T09:00:00+03:00"
+
+
 class Crm:
     """The items of a portal by (entityTypeId, id)."""
 
@@ -65,6 +69,7 @@ class Crm:
         }
         if entity not in (CONTACT, COMPANY):
             item["contactIds"] = contacts
+            item.setdefault("movedTime", CREATED)
         if entity in WITH_PHONES:
             item["fm"] = [*self._rows("PHONE", phones), *self._rows("EMAIL", emails)]
             item["hasPhone"], item["hasEmail"] = "Y" if phones else "N", "Y" if emails else "N"

@@ -1,15 +1,18 @@
 """What the cards of some tasks show, read from the rows at the moment when they are written."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import Session, defer, joinedload
 
 from bx24 import i18n
+from bx24.fields import YesNo
 from bx24.i18n import Text
 from messaging.insight import lone_timeline, wording
 from messaging.insight.reasons import reason_of
 from messaging.insight.sent_message import client_view
+from messaging.intake.timeline_clicks import is_lost
 from messaging.runtime import Runtime
 from messaging.stages.portal_writes.layout import Card
 from messaging.store.models import Line, Message, Portal, Reply, Run
@@ -26,10 +29,17 @@ _UNSENT = frozenset({MessageStatus.HELD, MessageStatus.QUEUED, MessageStatus.DRO
 class CardContents:
     """Cards of one portal, in one transaction."""
 
-    def __init__(self, session: Session, runtime: Runtime, portal_id: int) -> None:
+    def __init__(self, session: Session, runtime: Runtime, portal_id: int, tasks: Sequence[PortalTask]) -> None:
         self.session, self.runtime = session, runtime
+        #: Read at once: afterwards the session knows them by their ids.
+        self._known = [*self._read(Message, {task.message_id for task in tasks}, joinedload(Message.run))]
+        self._known += self._read(Reply, {task.reply_id for task in tasks})
         spoken = session.scalar(select(Portal.language).where(Portal.id == portal_id))
         self.language = i18n.language(spoken)
+
+    def _read(self, model: Any, ids: set[int | None], *options: Any) -> Sequence[Any]:
+        wanted = ids - {None}
+        return self.session.scalars(select(model).where(model.id.in_(wanted)).options(*options)).all() if wanted else ()
 
     def of(self, task: PortalTask) -> Card | None:
         """What the card of a task shows; None if there is nothing (any more) to be shown."""
@@ -57,13 +67,13 @@ class CardContents:
             remedy=why if status in (MessageStatus.FAILED, *_UNCLEAR) else None,
             note=Text(known["note"]["en"], known["note"]["ru"]) if known.get("note") else None,
             story=str(run.id) if run else f"m{message.id}",
-            resend=message.id if message.status == MessageStatus.FAILED and not resent else None,
+            resend=message.id if is_lost(message) and not resent else None,
         )
 
     def _run(self, run: Run) -> Card | None:
         """A run that failed before there was a message: what has to be done is what the salesperson needs."""
-        wanted = {str(name).lower(): value for name, value in (run.properties or {}).items()} if run.properties else {}
-        if run.outcome != OutcomeKind.FAILED or str(wanted.get("timeline", "Y")).upper() in ("N", "0", "FALSE"):
+        wanted = {str(name).lower(): value for name, value in (run.properties or {}).items()}
+        if run.outcome != OutcomeKind.FAILED or YesNo.is_no(wanted.get("timeline")):
             return None
         return Card(
             title=_title(wording.title(run.side, run.action)),

@@ -56,7 +56,7 @@ class Cards:
         self.runtime = runtime
 
     def load(self, session: Session, tasks: Sequence[PortalTask]) -> dict[int, Any]:
-        contents = CardContents(session, self.runtime, tasks[0].portal_id)
+        contents = CardContents(session, self.runtime, tasks[0].portal_id, tasks)
         phones = owners.phones_of(session, tasks)
         needs: dict[int, Any] = {}
         for task in tasks:

@@ -33,7 +33,7 @@ from messaging.runtime import Runtime
 from messaging.stages.portal_writes import due
 from messaging.stages.portal_writes.due import Pair
 from messaging.stages.portal_writes.writer import BEGIN_S, Again, Behind, Done, GivenUp, Job, Unclear, Writer, Written
-from messaging.store.portal_tasks import PortalTask, TaskState
+from messaging.store.portal_tasks import NO_ANSWER, PortalTask, TaskState
 
 #: Portals and kinds whose tasks are read in one round.
 LOOKED_AT = 50
@@ -214,6 +214,7 @@ class PortalWrites:
         task.error = reason[:300]
         task.failing_since = task.failing_since or now
         if now - task.failing_since > TOO_OLD:
+            task.error = f"{NO_ANSWER} {reason}"[:300]
             _over(task, TaskState.FAILED, now)
             return
         wait_s = backoff_s(task.tries, BACKOFF_MAX_S, BACKOFF_S) if is_try else 1.0

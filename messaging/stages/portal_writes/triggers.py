@@ -2,8 +2,8 @@
 
 Bitrix24 moves the item inside the call, and a second call may move it again. So when nobody knows whether a call was carried
 out, the item is looked at first: if it has moved since the call was claimed, the trigger counts as set off (decision 0037).
-Of one item never more than one trigger is under way, so no other trigger of ours moves it meanwhile. What is looked at is then
-set off in a request of its own, so that one slow stage leaves no others in doubt.
+Of one item never more than one trigger is under way, and the next one waits until nobody can take the move of the one before
+for its own. What is looked at is then set off in a request of its own, so that one slow stage leaves no others in doubt.
 
 Bitrix24 docs: api-reference/crm/automation/triggers/crm-automation-trigger-execute (an administrator's token).
 """
@@ -26,14 +26,16 @@ from messaging.stages.portal_writes import owners
 from messaging.stages.portal_writes.stage import after
 from messaging.stages.portal_writes.writer import Again, Done, GivenUp, Job, Unclear, Written
 from messaging.store.models import Portal
-from messaging.store.portal_tasks import PortalTask, TaskState
+from messaging.store.portal_tasks import PortalTask, TaskState, hold_lane
 
 EXECUTE = "crm.automation.trigger.execute"
 DEAL = ENTITY_TYPE_IDS["DEAL"]
 #: On items of these types Bitrix24 moves a deal of theirs: field of the deal.
-_MOVES_DEAL = {crm.CONTACT: "contactId", crm.COMPANY: "companyId"}
+_MOVES_DEAL = {crm.CONTACT: "contactIds", crm.COMPANY: "companyId"}
 #: How far the portal's clock may be behind ours.
 SKEW = timedelta(seconds=5)
+#: From the end of a trigger to the next one of its item.
+APART = 2 * SKEW
 #: A batch of ten triggers, each of which moves an item (13 s and more, measured).
 BUSY_S = 150.0
 _NOT_REGISTERED = "is not registered"
@@ -94,6 +96,8 @@ class Triggers:
             return Unclear(str(error)) if isinstance(done, Unclear) else done
 
     def written(self, session: Session, runtime: Runtime, task: PortalTask, result: Written) -> None:
+        if task.done_at is not None and task.lane:
+            hold_lane(session, task, task.done_at + APART)
         if isinstance(result, Again) and _NOT_REGISTERED in result.reason:
             portal = session.get_one(Portal, task.portal_id, with_for_update=True)
             if portal.registration_due_at is None:
@@ -132,7 +136,10 @@ def _called(error: Bx24Error | None, has_answer: bool, item: Pair, now: datetime
 
 
 def _has_moved(client: Client, item: Pair, since: datetime) -> bool:
-    """Whether the item, or the deal of this contact or company, has changed its stage since then. Raises Bx24Error."""
+    """Whether the item, or a deal of this contact or company, has changed its stage since then. Raises Bx24Error.
+
+    What does not tell when it moved counts as moved: a trigger that is lost is better than one that comes twice.
+    """
     entity, number = item
     if entity in _MOVES_DEAL:
         asked = {"entityTypeId": DEAL, "filter": {_MOVES_DEAL[entity]: number}, "order": {"movedTime": "DESC"}}
@@ -141,8 +148,8 @@ def _has_moved(client: Client, item: Pair, since: datetime) -> bool:
         items = list(rows.values()) if isinstance(rows, Mapping) else rows if isinstance(rows, list) else []
     else:
         items = [crm.item(client.call("crm.item.get", {"entityTypeId": entity, "id": number}).result)]
-    moments = [_moment(one.get("movedTime")) for one in items if isinstance(one, Mapping)]
-    return any(moment is not None and moment >= since for moment in moments)
+    moments = [_moment(one.get("movedTime")) if isinstance(one, Mapping) else None for one in items]
+    return moments[:1] == [None] or any(moment is not None and moment >= since for moment in moments)
 
 
 def _moment(value: Any) -> datetime | None:

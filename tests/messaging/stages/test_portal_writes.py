@@ -236,7 +236,7 @@ def test_a_task_that_never_succeeds_is_given_up_and_says_why(portal: Portal) -> 
         portal.later(6 * 3600)
     portal.step()
     task = portal.tasks()["note 1"]
-    assert (task.state, task.error, task.tries) == ("failed", "no answer", 10)
+    assert (task.state, task.error, task.tries) == ("failed", "in vain: no answer", 10)
     portal.step()
     assert portal.states()["note 2"] == "done"
 
