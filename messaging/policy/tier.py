@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session
 from activities.errors import TIER_FULL, Refused
 from gupshup.events import AccountEvent
 from gupshup.tiers import FIRST, UNLIMITED, clients_a_day
+from messaging.conversations import lookup
 from messaging.runs.window import WINDOW
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line, Message
@@ -71,18 +72,14 @@ _OPENED = (
 )
 
 
-def refusal(session: Session, runtime: Runtime, line: Line, conversation: Conversation | None) -> Refused | None:
-    """Why a template may not open this conversation now; None if it may. Its window is closed.
-
-    conversation: None for a client who was never written to.
-    """
-    if not line.tier:
-        return None
+def refusal(session: Session, runtime: Runtime, line: Line, phone: str) -> Refused | None:
+    """Why a template may not open the conversation with this phone (digits) now; None if it may. Its window is closed."""
     now = runtime.clock()
-    if conversation is not None and _counts(conversation.opened_at, now):
+    if not line.tier or _remembered(session, runtime, line.id, now) < line.tier:
         return None
-    is_full = _remembered(session, runtime, line.id, now) >= line.tier
-    return _full(line) if is_full else None
+    # Of any activity: of what was about to leave, and is planned again, nothing may have been accepted yet.
+    known = lookup.conversations_of(session, runtime, line.id, phone)
+    return None if any(_counts(one.opened_at, now) for one in known) else _full(line)
 
 
 def over_limit(

@@ -52,12 +52,12 @@ class RunDesk:
     def window_until(self) -> datetime | None:
         return window_until(self.conversation, self.line, self.now())
 
-    def open_conversation(self) -> None:
-        """A template opens this conversation. Raises Refused limit_reached."""
+    def open_conversation(self, phone: str) -> None:
+        """A template opens the conversation with this phone (digits). Raises Refused limit_reached."""
         if not self.line.tier:
             return
         with self.runtime.db.read() as session:
-            why = tier.refusal(session, self.runtime, self.line, self.conversation)
+            why = tier.refusal(session, self.runtime, self.line, phone)
         if why is not None:
             raise why
 

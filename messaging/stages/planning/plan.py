@@ -205,7 +205,7 @@ class Draft:
         if plan.message is not None:
             message = self._message(plan, desk, phone) | judgement.when(plan, desk, phone, deadline_at)
             if not plan.message.is_session and desk.window_until() is None:
-                desk.open_conversation()
+                desk.open_conversation(phone)
         return Planned(
             line_id=line.id,
             phone=phone,
