@@ -11,7 +11,6 @@ A message that could not leave in time is judged again (`judge_again`): its run 
 
 from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
-from typing import Any
 
 import structlog
 from sqlalchemy import bindparam, case, exists, or_, select, update
@@ -23,6 +22,7 @@ from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store import rows
 from messaging.store.changes import Changes
+from messaging.store.database import ask
 from messaging.store.models import Conversation, Line, Message, Run, shard_of
 from messaging.store.rows import MessageRow
 from messaging.store.sql import among
@@ -57,17 +57,19 @@ def release_due(session: Session, shards: Iterable[int], now: datetime) -> int:
     return int(released.rowcount)  # type: ignore[attr-defined]  # a CursorResult, typed as Result
 
 
-def judge_again(session: Session, claimed: Iterable[Any], now: datetime) -> set[int]:
-    """Of the messages just claimed, those that must not leave any more: their runs are planned again. Returns their ids.
+def late(session: Session, message_ids: Collection[int], now: datetime) -> set[int]:
+    """Those of these messages, about to leave, whose judgement does not hold any more."""
+    return set(ask(session, _LATE, {"ids": list(message_ids), "now": now}).scalars())
 
-    claimed: rows with id, run_id and judge_at.
-    """
-    late = [row for row in claimed if row.judge_at is not None and row.judge_at <= now and row.run_id is not None]
-    if late:
-        session.execute(_PUT_BACK, {"ids": [row.id for row in late]})
-        session.execute(_PLANNED_AGAIN, {"ids": [row.run_id for row in late], "now": now})
-        log.info("messages are judged again", count=len(late))
-    return {row.id for row in late}
+
+def judge_again(changes: Changes, runtime: Runtime, message: MessageRow) -> None:
+    """A queued message is late: its run is planned again. Until then it is held for no reason of its own."""
+    run, now = message.run, runtime.clock()
+    if run is None or run.state == RunState.ENDED:
+        return
+    changes.set(message, status=MessageStatus.HELD, hold="", held_until=None)
+    changes.set(run, state=RunState.STORED, plan_at=now)
+    log.info("message is judged again", trace=run.trace, message=message.id)
 
 
 def send_now(runtime: Runtime, portal_id: int, run_id: int) -> bool:
@@ -150,16 +152,4 @@ _LEFT_OVER = (
     .values(status=MessageStatus.DROPPED)
     .execution_options(synchronize_session=False)
 )
-#: Held for no reason of its own: it waits for its run to be planned again.
-_PUT_BACK = (
-    update(Message)
-    .where(among(Message.id, "ids"))
-    .values(status=MessageStatus.HELD, hold="", held_until=None, claimed_at=None, attempts=Message.attempts - 1)
-    .execution_options(synchronize_session=False)
-)
-_PLANNED_AGAIN = (
-    update(Run)
-    .where(among(Run.id, "ids"), Run.state == RunState.WAITING)
-    .values(state=RunState.STORED, plan_at=_NOW)
-    .execution_options(synchronize_session=False)
-)
+_LATE = select(Message.id).where(among(Message.id, "ids"), Message.judge_at <= _NOW, Message.run_id.is_not(None))

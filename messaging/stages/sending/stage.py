@@ -4,7 +4,7 @@ A message is claimed in the database (`sending`, attempt, time, fence) before an
 one of four: accepted; certainly not written (again later); certainly refused (failed); unclear (unknown, never again).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -13,6 +13,7 @@ import structlog
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
+from activities.errors import Refused
 from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
 from messaging.limits.backoff import backoff_s
@@ -80,8 +81,6 @@ class Outbox:
         if not chosen:
             return []
         claimed = ask(session, CLAIM, {"ids": chosen, **times(now)}).all()
-        late = holding.judge_again(session, claimed, now)
-        claimed = [row for row in claimed if row.id not in late]
         contents = self._contents(session, claimed)
         accounts = {line_id: lines.account(line) for line_id, line in of_lines.items()}
         return [
@@ -100,20 +99,31 @@ class Outbox:
         ]
 
     def _allowed(self, session: Session, chosen: list[int], of_lines: Mapping[int, Line]) -> list[int]:
-        """Those that may still go to their clients. The others end here: since they were planned, a client has written
-        “stop”, say, or the line has written to as many new clients as it may."""
+        """Those that may still go to their clients. Of the others, those that come too late are judged again; the rest end
+        here: since they were planned, a client has written “stop”, say, or the line has written to as many new clients as
+        it may."""
         now = self.runtime.clock()
-        refusals = policy.held_back(session, now, chosen)
-        left = [message_id for message_id in chosen if message_id not in refusals]
+        late = holding.late(session, chosen, now)
+        left = [message_id for message_id in chosen if message_id not in late]
+        refusals = policy.held_back(session, now, left)
+        left = [message_id for message_id in left if message_id not in refusals]
         refusals |= tier.over_limit(session, self.runtime, of_lines, left, now)
-        if refusals:
-            changes = Changes(session)
-            for message in rows.messages_by_id(session, refusals):
-                if message.status == MessageStatus.QUEUED:
-                    hold_back(changes, self.runtime, message, refusals[message.id])
-                    self.schedule.ready.add(message.line_id)  # who waits behind it?
-            changes.write()
-        return [message_id for message_id in chosen if message_id not in refusals]
+        if late or refusals:
+            self._turn_back(session, late, refusals)
+        return [message_id for message_id in left if message_id not in refusals]
+
+    def _turn_back(self, session: Session, late: Collection[int], refusals: Mapping[int, Refused]) -> None:
+        """All are locked at once: whoever ends runs locks them in the same order."""
+        changes = Changes(session)
+        for message in rows.messages_by_id(session, [*late, *refusals]):
+            if message.status != MessageStatus.QUEUED:
+                continue
+            if message.id in late:
+                holding.judge_again(changes, self.runtime, message)
+            else:
+                hold_back(changes, self.runtime, message, refusals[message.id])
+            self.schedule.ready.add(message.line_id)  # who waits behind it?
+        changes.write()
 
     def _contents(self, session: Session, claimed: Sequence[Any]) -> dict[int, Content]:
         """What to send, by message: from memory, if it was planned here a moment ago.

@@ -1,0 +1,101 @@
+"""Messages that could not leave in time: their runs are planned again, and nothing is lost, overtaken or blocked by that."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, select, text, update
+
+from messaging.lines import lines
+from messaging.store.models import Line, Message, Run
+from tests.flows.scenes import (
+    PHONES,
+    Robot,
+    ending,
+    endings,
+    jump_clock,
+    start_each,
+    template_robot,
+)
+from tests.support.world import START, World
+
+HOUR = 3600
+#: Moscow's quiet hours: 21:00 to 9:00.
+EVENING, MORNING = START.replace(hour=18), (START + timedelta(days=1)).replace(hour=6)
+SENT = ("accepted", "")
+POSTGRESQL = pytest.mark.parametrize("tables_url", ["postgresql"], indirect=True)
+
+
+def until(world: World, moment: Any) -> float:
+    """Seconds from now until a moment."""
+    seconds: float = (moment - world.now).total_seconds()
+    return seconds
+
+
+def late_message(shop: World, *robots: Robot) -> list[Any]:
+    """These robots' messages are queued by day while the line is paused; now it is night, and the line goes on."""
+    shop.now = EVENING - timedelta(hours=3)
+    lines.pause(shop.runtime, shop.line.id, None)
+    flows = start_each(shop, *robots)
+    shop.advance_clock(5)
+    assert {message.status for message in shop.stored_rows(Message)} == {"queued"}
+    jump_clock(shop, 4 * HOUR)
+    lines.unpause(shop.runtime, shop.line.id)
+    return flows
+
+
+def change_line(world: World, **columns: Any) -> None:
+    with world.runtime.db.write() as session:
+        session.execute(update(Line).values(columns))
+
+
+# --- the limit of new clients ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("clients", [1, 4])
+def test_a_message_does_not_count_against_its_own_limit(shop: World, clients: int) -> None:
+    change_line(shop, tier=clients)
+    flows = late_message(shop, *(template_robot(phone, quiet="hold") for phone in PHONES[:clients]))
+    shop.advance_clock(10)
+    assert endings(flows) == [("", "")] * clients
+    jump_clock(shop, until(shop, MORNING), 5)
+    assert endings(flows) == [SENT] * clients
+    assert len(shop.sent) == clients
+
+
+def test_a_client_who_was_counted_when_nothing_was_written_is_not_counted_twice(shop: World) -> None:
+    change_line(shop, tier=1)
+    shop.now = EVENING - timedelta(seconds=10)
+    shop.set_gupshup_faults(next=[{"answer": "429", "retry_after": 30}])
+    flow = shop.robots_start(template_robot(PHONES[0], quiet="hold"))
+    shop.advance_clock(60)
+    assert [(message.status, message.hold) for message in shop.stored_rows(Message)] == [("held", "quiet")]
+    jump_clock(shop, until(shop, MORNING), 5)
+    assert ending(flow) == SENT
+
+
+# --- locks ------------------------------------------------------------------------------------------------------------------
+
+
+@POSTGRESQL
+def test_who_judges_again_and_waits_for_a_run_holds_no_message(shop: World) -> None:
+    """Else whoever ends runs, and drops their messages, waits for the drain that waits for him."""
+    late_message(shop, template_robot(quiet="hold"))
+    with ThreadPoolExecutor(1) as pool, shop.runtime.db.engine.connect() as ending_runs:
+        ending_runs.execute(select(Run.id).with_for_update())
+        settled = pool.submit(shop.drain.settle)
+        while not _somebody_waits(ending_runs):
+            assert not settled.done()
+        try:
+            ending_runs.execute(select(Message.id).with_for_update(nowait=True))
+        finally:
+            ending_runs.rollback()
+    settled.result()
+    assert shop.stored_rows(Message)[0].status == "held"
+
+
+def _somebody_waits(connection: Connection) -> bool:
+    return bool(connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
