@@ -63,11 +63,12 @@ def late(session: Session, message_ids: Collection[int], now: datetime) -> set[i
 
 
 def judge_again(changes: Changes, runtime: Runtime, message: MessageRow) -> None:
-    """A queued message is late: its run is planned again. Until then it is held for no reason of its own."""
+    """A queued message is late: its run is planned again. Until then it is held for no reason of its own, and keeps its place
+    in front of its client's later messages for a while (messaging.stages.sending.ready)."""
     run, now = message.run, runtime.clock()
     if run is None or run.state == RunState.ENDED:
         return
-    changes.set(message, status=MessageStatus.HELD, hold="", held_until=None)
+    changes.set(message, status=MessageStatus.HELD, hold="", held_until=None, send_at=now)
     changes.set(run, state=RunState.STORED, plan_at=now)
     log.info("message is judged again", trace=run.trace, message=message.id)
 

@@ -12,13 +12,16 @@ from sqlalchemy import Connection, select, text, update
 from messaging.lines import lines
 from messaging.store.models import Line, Message, Run
 from tests.flows.scenes import (
+    OLGA,
     PHONES,
     Robot,
     ending,
     endings,
     jump_clock,
+    set_portal_faults,
     start_each,
     template_robot,
+    text_robot,
 )
 from tests.support.world import START, World
 
@@ -75,6 +78,33 @@ def test_a_client_who_was_counted_when_nothing_was_written_is_not_counted_twice(
     assert [(message.status, message.hold) for message in shop.stored_rows(Message)] == [("held", "quiet")]
     jump_clock(shop, until(shop, MORNING), 5)
     assert ending(flow) == SENT
+
+
+# --- the order per client -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("outage_s", "order"),
+    [
+        pytest.param(20, ["первое", "второе"], id="in order"),
+        pytest.param(90, ["второе", "первое"], id="not for ever"),
+    ],
+)
+def test_a_message_that_is_judged_again_keeps_its_place(shop: World, outage_s: int, order: list[str]) -> None:
+    waits = {"if_closed": "wait", "wait_minutes": "4000"}
+    flows = start_each(
+        shop, text_robot(phone="", words="первое", quiet="hold", **waits), text_robot(words="второе", **waits)
+    )
+    shop.advance_clock(10)
+    jump_clock(shop, 24 * HOUR)
+    set_portal_faults(shop, html_502=500)
+    shop.client_replies(OLGA, "Я здесь")
+    shop.advance_clock(outage_s)
+    assert [message.message["text"] for message in shop.sent] == order[: outage_s // 60]
+    set_portal_faults(shop, html_502=0)
+    shop.advance_clock(120)
+    assert [message.message["text"] for message in shop.sent] == order
+    assert endings(flows) == [SENT] * 2
 
 
 # --- locks ------------------------------------------------------------------------------------------------------------------

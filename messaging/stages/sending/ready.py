@@ -26,7 +26,8 @@ from messaging.store.sql import among, there_is
 from messaging.store.types import Array, UTCDateTime
 
 #: A message waits for earlier runs of its portal that are not planned yet, so that robots keep their order; but not
-#: for ever: one run whose card cannot be read must not hold up the others.
+#: for ever: one run whose card cannot be read must not hold up the others. So with earlier messages to the same client
+#: that are judged again.
 ORDER_PATIENCE = timedelta(seconds=60)
 #: No send takes this long: connect 5 s, read 30 s.
 LOST_AFTER = timedelta(seconds=120)
@@ -38,7 +39,8 @@ def times(now: datetime) -> dict[str, datetime]:
 
 
 NOW = bindparam("now", type_=UTCDateTime)
-_EARLIER, _FLYING, _UNPLANNED = aliased(Message), aliased(Message), aliased(Run)
+_PATIENT = bindparam("patient", type_=UTCDateTime)
+_EARLIER, _AGAIN, _FLYING, _UNPLANNED = aliased(Message), aliased(Message), aliased(Message), aliased(Run)
 
 
 def _wanted(message: Any) -> ColumnElement[bool]:
@@ -54,8 +56,8 @@ def _order(message: Any) -> tuple[Any, Any, Any]:
 
 def _ready(message: Any) -> Select[tuple[int, int, int]]:
     """Queued messages that nothing stands in front of, in their order. In front of a message stand: earlier messages to the
-    same client, a message in flight to that client, and earlier runs of its portal that are not planned yet and may turn
-    out to go to the same client.
+    same client, queued or about to be judged again; a message in flight to that client; and earlier runs of its portal that
+    are not planned yet and may turn out to go to the same client.
 
     message: `Message`, or a part of its rows.
     """
@@ -65,6 +67,15 @@ def _ready(message: Any) -> Select[tuple[int, int, int]]:
         _EARLIER.conversation_id == message.conversation_id,
         tuple_(*_order(_EARLIER)) < tuple_(*_order(message)),
         _EARLIER.status == "queued",
+    )
+    again = there_is(
+        _AGAIN,
+        _AGAIN.conversation_id,
+        _AGAIN.conversation_id == message.conversation_id,
+        tuple_(*_order(_AGAIN)) < tuple_(*_order(message)),
+        _AGAIN.status == "held",
+        _AGAIN.hold == "",
+        _AGAIN.send_at > _PATIENT,  # since it was put back
     )
     in_flight = there_is(
         _FLYING, _FLYING.priority, _FLYING.conversation_id == message.conversation_id, _FLYING.status == "sending"
@@ -76,11 +87,12 @@ def _ready(message: Any) -> Select[tuple[int, int, int]]:
         _UNPLANNED.portal_id == message.portal_id,
         _UNPLANNED.state == "stored",
         _UNPLANNED.id < message.position,
-        _UNPLANNED.stored_at > bindparam("patient", type_=UTCDateTime),
+        _UNPLANNED.stored_at > _PATIENT,
     )
     return (
         select(message.id, message.conversation_id, message.line_id)
-        .where(message.status == "queued", message.send_at <= NOW, _wanted(message), ~earlier, ~in_flight, ~unplanned)
+        .where(message.status == "queued", message.send_at <= NOW, _wanted(message))
+        .where(~earlier, ~again, ~in_flight, ~unplanned)
         .order_by(*_order(message))
     )
 
