@@ -49,7 +49,7 @@ RELAPSE = timedelta(hours=1)
 #: Runs ended in one transaction. SQLite's other writers wait until it is over.
 GROUP = 200
 #: Statuses of a trial that has not failed.
-_UNDER_WAY = frozenset(RANK) - {MessageStatus.UNKNOWN}
+_UNDER_WAY = frozenset(RANK) - {MessageStatus.HELD, MessageStatus.UNKNOWN}
 log = structlog.get_logger(__name__)
 
 
@@ -261,6 +261,12 @@ def decide_trial(session: Session, runtime: Runtime, line: Line) -> None:
         line.probe_at = message.accepted_at + TRIAL
     else:
         resume(session, runtime, line, "trial passed")
+
+
+def not_tried(session: Session, runtime: Runtime, message: MessageRow) -> None:
+    """A queued message does not leave after all: if it was to try its line, another may."""
+    if _is_trial(session, message):
+        _allow_trial(_locked(session, message.line_id), runtime.clock())
 
 
 def _allow_trial(line: Line, now: datetime) -> None:

@@ -18,6 +18,7 @@ from sqlalchemy.orm import Session, defer
 
 from activities.errors import refused
 from messaging.conversations.window import window_until
+from messaging.lines import circuit_breaker
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store import rows
@@ -70,6 +71,7 @@ def judge_again(changes: Changes, runtime: Runtime, message: MessageRow) -> None
         return
     changes.set(message, status=MessageStatus.HELD, hold="", held_until=None, send_at=now)
     changes.set(run, state=RunState.STORED, plan_at=now)
+    circuit_breaker.not_tried(changes.session, runtime, message)
     log.info("message is judged again", trace=run.trace, message=message.id)
 
 

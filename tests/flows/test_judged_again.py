@@ -129,3 +129,45 @@ def test_who_judges_again_and_waits_for_a_run_holds_no_message(shop: World) -> N
 
 def _somebody_waits(connection: Connection) -> bool:
     return bool(connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
+
+
+# --- the trial of a stopped line --------------------------------------------------------------------------------------------
+
+
+def stopped_line_with_late_trial(shop: World, trial: Robot) -> Any:
+    """A trial of a line without money, so slow that quiet hours begin before it can leave. The wallet is filled by now."""
+    shop.now = EVENING - timedelta(seconds=400)
+    shop.set_gupshup_faults(wallet_empty=True)
+    shop.robots_start(template_robot(PHONES[7]))
+    shop.advance_clock(2)
+    assert shop.stored_rows(Line)[0].stop_code == "1003"
+    shop.set_gupshup_faults(wallet_empty=False)
+    jump_clock(shop, until(shop, EVENING) - 30)
+    change_line(shop, pace=0.02, burst=1)
+    shop.runtime.paces.bucket(shop.stored_rows(Line)[0], shop.now).take(1, more=False)
+    flow = shop.robots_start(trial)
+    shop.advance_clock(2)
+    assert shop.stored_rows(Line)[0].trial_run_id is not None
+    assert shop.stored_rows(Message)[-1].status == "queued"
+    return flow
+
+
+def test_a_trial_that_is_held_after_all_is_no_trial_any_more(shop: World) -> None:
+    flow = stopped_line_with_late_trial(shop, template_robot(quiet="hold"))
+    shop.advance_clock(70)
+    assert (ending(flow), shop.stored_rows(Message)[-1].hold) == (("", ""), "quiet")
+    line = shop.stored_rows(Line)[0]
+    assert (line.trial_run_id, line.stopped_at is None) == (None, False), "nothing was tried"
+    other = shop.robots_start(template_robot(PHONES[1], until="delivered"))
+    shop.advance_clock(120)
+    assert (ending(other), shop.stored_rows(Line)[0].stopped_at) == (("delivered", ""), None)
+    jump_clock(shop, until(shop, MORNING), 60)
+    assert ending(flow) == SENT
+
+
+def test_a_trial_that_cannot_be_planned_again_resumes_nothing(shop: World) -> None:
+    flow = stopped_line_with_late_trial(shop, template_robot(phone="", quiet="hold"))
+    set_portal_faults(shop, html_502=500)
+    shop.advance_clock(200)
+    assert (ending(flow), len(shop.sent)) == (("", ""), 1), "the message that stopped the line"
+    assert shop.stored_rows(Line)[0].stopped_at is not None
