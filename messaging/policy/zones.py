@@ -45,7 +45,8 @@ def read(text: str) -> tzinfo | None:
     found = _OFFSET.fullmatch(written)
     if found is None or not (found[1] or found[2]):
         return None
-    return _offset((found[1] or "").lower(), re.sub(r"[−–]", "-", found[2] or "+0").replace(" ", ""), found[3] or "0")
+    hours = re.sub(r"\s", "", re.sub(r"[−–]", "-", found[2] or "+0"))
+    return _offset((found[1] or "").lower(), hours, found[3] or "0")
 
 
 def _offset(base: str, hours: str, minutes: str) -> tzinfo | None:

@@ -54,6 +54,7 @@ def test_quiet_hours(now: str, zone: ZoneInfo, hours: Hours, ends: str | None, b
     [
         ("Europe/Moscow", 3), (" europe/moscow ", 3), ("America/New York", -5), ("UTC+3", 3), ("GMT-3", -3),
         ("+5:30", 5.5), ("-03:30", -3.5), ("МСК", 3), ("мск+2", 5), ("UTC−3", -3), ("UTC", 0),
+        ("UTC+\u00a03", 3), ("UTC-\t3", -3),
         ("", None), ("12", None), ("завтра", None), ("+25", None), ("Europe/Atlantis", None), ("Etc/Unknown", None),
     ],
 )  # fmt: skip
