@@ -23,13 +23,12 @@ from messaging.store.portal_tasks import PortalTask
 from messaging.store.rows import RunRow
 from messaging.store.states import MessageStatus, OutcomeKind, RunState
 
-#: A message that has not left.
-_WAITING = (MessageStatus.HELD, MessageStatus.QUEUED)
+#: Statuses of a message that has not left.
+_UNSENT = (MessageStatus.HELD, MessageStatus.QUEUED)
 #: Runs that are ended in one transaction.
 GROUP = 200
 #: `error_code` of a message that was given up so.
 GIVEN_UP = "restored"
-_UNSENT = (MessageStatus.HELD, MessageStatus.QUEUED)
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,7 @@ def find(session: Session, stored_before: datetime) -> list[Unsent]:
     """What is not handed over yet, oldest first: runs, then messages without one; not what could never be sent."""
     lone = session.execute(
         select(Message.id, Message.portal_id, Message.line_id, Message.action, Message.item, Message.created_at)
-        .where(Message.run_id.is_(None), Message.status.in_(_WAITING), Message.created_at <= stored_before)
+        .where(Message.run_id.is_(None), Message.status.in_(_UNSENT), Message.created_at <= stored_before)
         .order_by(Message.id)
     )
     found = session.execute(
@@ -83,7 +82,7 @@ def give_up_lone(runtime: Runtime, message_ids: Sequence[int]) -> int:
     """Give up these messages without a run. Returns how many were still unsent."""
     given_up = (
         update(Message)
-        .where(Message.id.in_(message_ids), Message.run_id.is_(None), Message.status.in_(_WAITING))
+        .where(Message.id.in_(message_ids), Message.run_id.is_(None), Message.status.in_(_UNSENT))
         .values(status=MessageStatus.UNKNOWN, error_code=GIVEN_UP)
         .returning(Message.id)
     )
