@@ -1,4 +1,4 @@
-"""What `make demo` plays: nine robots on one deal, and a client who answers.
+"""What `make demo` plays: nine of the twelve robots on one deal, and a client who answers.
 
 A step is a robot as it is placed on the stage, and what the client does about it: nothing, a text, a tap.
 """

@@ -17,9 +17,11 @@ _WINDOW: Results = {name: title for name, title in CheckWindow.results.items() i
 #: Code of a result → its value in words. A result without an entry stops `make tables`.
 VALUES: Mapping[str, Text] = {
     "status": Text(
-        "`accepted` `sent` `delivered` `read` `replied` `failed` `timeout` `unknown`; of window check and opt-out `ok`",
+        "`accepted` `sent` `delivered` `read` `replied` `failed` `timeout` `unknown`; of window check, "
+        "opt-out and closing of chats `ok`",
         "`accepted` — принято, `sent` — отправлено, `delivered` — доставлено, `read` — прочитано, `replied` — клиент "
-        "ответил, `failed` — ошибка, `timeout` — время вышло, `unknown` — неизвестно; у проверки окна и отказа `ok`",
+        "ответил, `failed` — ошибка, `timeout` — время вышло, `unknown` — неизвестно; у проверки окна, отказа "
+        "и закрытия чатов `ok`",
     ),
     "error_code": Text(
         "one of the [error codes](errors.md); empty if all went well",
