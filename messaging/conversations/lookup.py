@@ -12,15 +12,15 @@ from sqlalchemy.orm import Session, defer
 
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation
-from messaging.store.sql import among
+from messaging.store.sql import among, insert_missing
 
 
 def new_conversation(session: Session, runtime: Runtime, line_id: int, phone: str) -> Conversation:
-    """A conversation of this line with a phone (digits) that has none yet."""
-    made = Conversation(line_id=line_id, phone=phone, phone_key=runtime.phone_key(phone))
-    session.add(made)
-    session.flush()
-    return made
+    """A conversation of this line with a phone (digits) that has none yet, unless another transaction makes it just now."""
+    key = runtime.phone_key(phone)
+    insert_missing(session, Conversation, [{"line_id": line_id, "phone": phone, "phone_key": key}], "id")
+    mine = (Conversation.line_id == line_id) & (Conversation.phone_key == key)
+    return session.scalars(select(Conversation).where(mine)).one()
 
 
 def conversations_of(

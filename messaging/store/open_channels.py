@@ -10,6 +10,7 @@ from sqlalchemy.types import JSON
 
 from messaging.store.indexes import partial
 from messaging.store.models import Base
+from messaging.store.sql import insert_missing
 from messaging.store.types import EncryptedJson, Key, LiteralString, UTCDateTime
 
 #: Our connector: one for all portals.
@@ -119,20 +120,17 @@ def chat_of(session: Session, conversation_id: int, open_line_id: int) -> int | 
 def keep_chat(
     session: Session, portal_id: int, conversation_id: int, open_line_id: int, chat_id: int, now: datetime
 ) -> bool:
-    """Remember the chat of a conversation on an open line; whether none was known before."""
-    found = session.scalar(_CHAT, {"conversation": conversation_id, "open_line": open_line_id})
-    if found is not None:
-        if found.chat_id != chat_id:
-            found.chat_id, found.known_at = chat_id, now
-        return False
-    session.add(
-        ClientChat(
-            portal_id=portal_id,
-            conversation_id=conversation_id,
-            open_line_id=open_line_id,
-            chat_id=chat_id,
-            known_at=now,
-        )
-    )
-    session.flush()
-    return True
+    """Remember the chat of a conversation on an open line; whether none was known before.
+
+    Another transaction may remember it at the same moment.
+    """
+    asked = {"conversation": conversation_id, "open_line": open_line_id}
+    found = session.scalar(_CHAT, asked)
+    if found is None:
+        row = {"portal_id": portal_id, "conversation_id": conversation_id, "open_line_id": open_line_id}
+        if insert_missing(session, ClientChat, [{**row, "chat_id": chat_id, "known_at": now}], "id"):
+            return True
+        found = session.scalars(_CHAT, asked).one()
+    if found.chat_id != chat_id:
+        found.chat_id, found.known_at = chat_id, now
+    return False

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+import requests
+
 from messaging.portals import open_lines
 from tests.flows.scenes import OLGA
-from tests.support.world import PORTAL, World
+from tests.support.world import APP, PORTAL, World
 
 SCOPES = ["imopenlines", "imconnector", "contact_center"]
 OPEN_LINE = 1
@@ -59,3 +61,19 @@ class Chats:
         """An operator writes; the number of the message. Time does not pass."""
         given = [{"name": n, "type": t, "content": base64.b64encode(c).decode()} for n, t, c in files]
         return int(self.post(f"chats/{self.chat(phone)['id']}/write", text=text, files=given)["message"]["id"])
+
+
+def record_posts(world: World, *, is_cut: bool = False) -> tuple[list[Any], list[Any]]:
+    """What both vendors post to us from now on. is_cut: it does not come to us."""
+    webhooks: list[Any] = []
+    events: list[Any] = []
+
+    def keep(request: Any) -> Exception | None:
+        path = request.url.removeprefix(APP)
+        kept = (path, {"Content-Type": request.headers.get("Content-Type", "")}, request.body)
+        if request.method == "POST":
+            (events if path.startswith("/bx24/") else webhooks).append(kept)
+        return requests.exceptions.ConnectionError("cut") if is_cut else None
+
+    world.net.broken["waba.example"] = keep
+    return webhooks, events

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import base64
 from datetime import timedelta
-from typing import Any
 
 import pytest
-import requests
 
 from messaging.lines import lines
 from messaging.portals import open_lines
 from messaging.store.models import Line, Message
-from tests.flows.chats import Chats
+from tests.flows.chats import Chats, record_posts
 from tests.flows.scenes import OLGA, PHONES, ending, jump_clock, template_robot, text_robot
 from tests.support.samples import png
 from tests.support.world import APP, World, returned
@@ -238,22 +236,6 @@ def test_events_that_overtake_each_other_are_put_in_order(chats: Chats) -> None:
         assert world.app.post(path, data=body, headers=headers, base_url=APP).status_code == 200
     world.advance_clock(8)
     assert [sent.message["text"].split("\n")[1] for sent in world.sent] == ["раз", "два", "три"]
-
-
-def record_posts(world: World, *, is_cut: bool = False) -> tuple[list[Any], list[Any]]:
-    """What both vendors post to us from now on. is_cut: it does not come to us."""
-    webhooks: list[Any] = []
-    events: list[Any] = []
-
-    def keep(request: Any) -> Exception | None:
-        path = request.url.removeprefix(APP)
-        kept = (path, {"Content-Type": request.headers.get("Content-Type", "")}, request.body)
-        if request.method == "POST":
-            (events if path.startswith("/bx24/") else webhooks).append(kept)
-        return requests.exceptions.ConnectionError("cut") if is_cut else None
-
-    world.net.broken["waba.example"] = keep
-    return webhooks, events
 
 
 def test_a_clients_file_is_in_the_chat_behind_what_he_wrote_before(chats: Chats) -> None:

@@ -1,0 +1,78 @@
+"""What operators write in chats of Open Channels, on its way to the client: what comes together, overtakes, is too much."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, event
+from werkzeug.test import Client as WsgiClient
+
+from messaging.store.models import Conversation, Reply
+from messaging.store.open_channels import ClientChat, OperatorMessage
+from tests.flows.chats import Chats, record_posts
+from tests.flows.scenes import OLGA
+from tests.support.world import APP, World
+
+
+@pytest.fixture
+def chats(shop: World) -> Chats:
+    """A client has written: her chat is there."""
+    made = Chats(shop)
+    shop.client_replies(OLGA, "Здравствуйте")
+    shop.advance_clock(2)
+    return made
+
+
+def cut_events(chats: Chats, *texts: str) -> list[Any]:
+    """The portal's events of what an operator writes, which do not come to us."""
+    world = chats.world
+    _, events = record_posts(world, is_cut=True)
+    for text in texts:
+        chats.write(text)
+    world.bx.deliver_due()
+    world.now += timedelta(milliseconds=100)
+    world.bx.deliver_due()
+    world.net.broken.clear()
+    assert len(events) == len(texts)
+    return events
+
+
+def come(world: World, posted: Any) -> int:
+    """An event comes; how it is answered."""
+    path, headers, body = posted
+    app = WsgiClient(world.app.application)
+    return app.post(path, data=body, headers=headers, base_url=APP).status_code
+
+
+def meet_at(world: World, table: str) -> None:
+    """The first two transactions that insert into this table do so together. On SQLite they are in turn anyway."""
+    both = threading.Barrier(2)
+    arrived: list[str] = []
+
+    def wait(_: Any, __: Any, statement: str, *___: Any) -> None:
+        if statement.startswith(f"INSERT INTO {table} ") and len(arrived) < 2:
+            arrived.append(table)
+            both.wait(10)
+
+    engine = world.runtime.db.engine
+    if engine.dialect.name == "postgresql":
+        event.listen(engine, "before_cursor_execute", wait)
+
+
+@pytest.mark.parametrize("table", ["client_chat", "conversation"])
+def test_two_events_of_a_forgotten_chat_come_together(chats: Chats, table: str) -> None:
+    world = chats.world
+    events = cut_events(chats, "раз", "два")
+    with world.runtime.db.write() as session:
+        session.execute(delete(ClientChat))
+        if table == "conversation":
+            session.execute(delete(Reply))
+            session.execute(delete(Conversation))
+    meet_at(world, table)
+    with ThreadPoolExecutor(2) as portal:
+        assert list(portal.map(lambda posted: come(world, posted), events)) == [200, 200]
+    assert len(world.stored_rows(OperatorMessage)) == 2
