@@ -281,6 +281,22 @@ def test_a_file_that_the_portal_cannot_load_is_there_as_a_link(chats: Chats, cap
     assert link in (chats.notes()[0] if caption else chats.lines("client")[0])
 
 
+@pytest.mark.parametrize("fault", ["query_limit", "drop_before", "drop_after"])
+def test_a_link_that_does_not_come_through_repeats_no_other_message(chats: Chats, fault: str) -> None:
+    world = chats.world
+    world.client_replies(OLGA, "Раз")
+    world.advance_clock(2)
+    world.bx.cloud.fetch = lambda url, headers: (404, "text/plain", b"")
+    chats.spoil("imconnector.send.messages", "query_limit", "", fault)
+    world.client_replies(OLGA, "Два")
+    picture = base64.b64encode(PNG).decode()
+    world.client_replies(OLGA, "", type="image", caption="", content_base64=picture, content_type="image/png")
+    jump_clock(world, 1, 20, 20, 100, 100, 1)
+    *texts, file = chats.lines("client")
+    assert texts == ["Раз", "Два"]
+    assert f"{APP}/files/" in file
+
+
 def test_a_robot_closes_the_chats_of_its_item(chats: Chats) -> None:
     world = chats.world
     world.client_replies(OLGA, "Здравствуйте")

@@ -19,6 +19,8 @@ from messaging.store.open_channels import OperatorMessage, chat_of, open_line_of
 from messaging.store.portal_tasks import PortalTask, TaskState
 from messaging.store.states import Origin
 
+#: In the result of a task: the portal could not load the message's file, so its link goes instead.
+BY_LINK = "by_link"
 #: So many tasks before an unclear one its like are looked for.
 NEARBY = 2000
 
@@ -33,9 +35,8 @@ class Need:
     chat_id: int | None = None
     open_line_id: int = 0
     text: str = ""
-    #: Of `in`: the message, and as it is sent if the portal cannot load its file.
+    #: Of `in`.
     message: ClientMessage | None = None
-    by_link: str = ""
     title: str = ""
     #: Of lines: who is told if the chat is closed to us; the numbers of the lines that are known; when it was asked for.
     user_id: int | None = None
@@ -94,20 +95,16 @@ class Loading:
         conversation = self.session.get_one(Conversation, reply.conversation_id)
         self._begun.add(conversation.id)
         name = str(reply.content.get("who") or "")
-
-        def made(file: tuple[str, str] | None, *, by_link: bool) -> ClientMessage:
-            now = self.runtime.clock()
-            text = chat_texts.of_client(reply, quoted, self.zone, now, self.lang, by_link)
-            at = int(reply.at.timestamp())
-            return ClientMessage(reply.provider_id, conversation.phone, name, text, at, file)
-
+        by_link = BY_LINK in (task.result or {})
+        text = chat_texts.of_client(reply, quoted, self.zone, self.runtime.clock(), self.lang, by_link)
+        file = None if by_link else chat_texts.file_of(reply)
+        at = int(reply.at.timestamp())
         return Need(
             "in",
             **common,
             chat_id=chat_of(self.session, conversation.id, open_line.open_line_id),
             open_line_id=open_line.open_line_id,
-            message=made(chat_texts.file_of(reply), by_link=False),
-            by_link=made(None, by_link=True).text,
+            message=ClientMessage(reply.provider_id, conversation.phone, name, text, at, file),
             title=f"{' '.join(open_channels.name_parts(name)).strip() or '+' + conversation.phone} - {open_line.name}",
         )
 

@@ -17,14 +17,14 @@ from sqlalchemy.orm import Session
 
 from bx24 import open_channels, open_lines
 from bx24.errors import Bx24Error, Rejected
-from bx24.open_channels import ClientMessage, Received
+from bx24.open_channels import Received
 from messaging.conversations import chat_tasks
 from messaging.conversations.chat_notes import FILE_NOT_IN_CHAT
 from messaging.limits.bounds import REST_TOTAL_S
 from messaging.portals.tokens import PortalClient
 from messaging.runtime import Runtime
 from messaging.stages.portal_writes import chat_texts
-from messaging.stages.portal_writes.chat_needs import Loading, Need
+from messaging.stages.portal_writes.chat_needs import BY_LINK, Loading, Need
 from messaging.stages.portal_writes.stage import after
 from messaging.stages.portal_writes.writer import BEGIN_S, Again, Behind, Done, GivenUp, Job, Unclear
 from messaging.stages.portal_writes.writer import Written as Result
@@ -90,6 +90,8 @@ class Chats:
             self._forget_line(session, task.portal_id, int(task.key.split(" ")[1]))
         if what != "in" or task.conversation_id is None or task.reply_id is None:
             return
+        if isinstance(result, Again) and result.reason == open_channels.NOTHING_TO_SHOW:
+            task.result = {**(task.result or {}), BY_LINK: True}
         reply = session.get(Reply, task.reply_id)
         open_line = session.get(OpenLine, reply.line_id) if reply is not None else None
         if reply is None or open_line is None:
@@ -183,10 +185,7 @@ class Writing:
         message = need.message
         assert message is not None
         if received.error == open_channels.NOTHING_TO_SHOW and message.file is not None:
-            # The portal could not load the file, and there was nothing else.
-            plain = ClientMessage(message.id, message.phone, message.name, need.by_link, message.at)
-            [received] = open_channels.send(self.client, CONNECTOR, need.open_line_id, [plain])
-            message = plain
+            return Again(received.error)  # the portal could not load the file, and there was nothing else
         if received.error == open_channels.NOT_ADDED:
             return Again(received.error, LOOK_AFTER_S)
         if received.error:
