@@ -34,6 +34,8 @@ KIND = "chat"
 FILE_PATIENCE = timedelta(minutes=10)
 #: When a chat is new, so many automatic messages of so long ago are shown in it: what the client answers to.
 EARLIER, EARLIER_FOR = 3, timedelta(days=1)
+#: Why a client's message is given up of which nobody can tell whether its chat has it, before the chat's number is known.
+IN_CHAT_UNKNOWN = "it is not known whether the chat has this message: look into the chat"
 #: With one of them a message is shown in the chat: later ones add nothing.
 _LEFT = (MessageStatus.ACCEPTED, MessageStatus.SENT)
 _SEEN = (MessageStatus.ACCEPTED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
@@ -126,7 +128,8 @@ def put_mirrors(
 
 
 def chat_began(session: Session, runtime: Runtime, portal_id: int, conversation_id: int) -> None:
-    """A client's first message has made his chat: what was sent to him before, and could not be shown, is shown now."""
+    """The number of a client's chat is known: what could not be shown or looked for before is shown and looked for now."""
+    _look_again(session, runtime, portal_id, conversation_id)
     since = runtime.clock() - EARLIER_FOR
     automatic = (
         select(Message.id)
@@ -147,6 +150,19 @@ def chat_began(session: Session, runtime: Runtime, portal_id: int, conversation_
         if not task.result:  # there was no chat to show it in
             task.state, task.due_at, task.done_at = TaskState.DUE, runtime.clock(), None
             task.payload = {"what": "mirror"}
+
+
+def _look_again(session: Session, runtime: Runtime, portal_id: int, conversation_id: int) -> None:
+    given_up = select(PortalTask).where(
+        PortalTask.portal_id == portal_id,
+        PortalTask.kind == KIND,
+        PortalTask.state == "failed",
+        PortalTask.lane == lane(conversation_id),
+        PortalTask.error == IN_CHAT_UNKNOWN,
+    )
+    for task in session.scalars(given_up):
+        task.state, task.due_at, task.done_at = TaskState.UNCLEAR, runtime.clock(), None
+        task.tries, task.failing_since = 0, None
 
 
 def note(

@@ -57,7 +57,8 @@ def _store(session: Session, runtime: Runtime, portal: Portal, event: Posted) ->
         if open_line is None or conversation is None:
             _tell_not_connected(session, runtime, portal, message)
             continue
-        keep_chat(session, portal.id, conversation.id, event.line, message.chat_id, runtime.clock())
+        if keep_chat(session, portal.id, conversation.id, event.line, message.chat_id, runtime.clock()):
+            chat_tasks.chat_began(session, runtime, portal.id, conversation.id)
         rows = list(_rows(session, portal.id, open_line.line_id, conversation.id, message, runtime.clock()))
         new = insert_missing(session, OperatorMessage, rows, "id")
         log.info("operator has written", portal=portal.id, line=open_line.line_id, parts=len(rows), new=len(new))

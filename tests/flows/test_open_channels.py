@@ -6,10 +6,12 @@ import base64
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from messaging.lines import lines
 from messaging.portals import open_lines
 from messaging.store.models import Line, Message
+from messaging.store.portal_tasks import PortalTask
 from tests.flows.chats import Chats, record_posts
 from tests.flows.scenes import OLGA, PHONES, ending, jump_clock, template_robot, text_robot
 from tests.support.samples import png
@@ -187,6 +189,36 @@ def test_a_call_that_breaks_off_makes_no_second_message(chats: Chats, fault: str
     world.client_replies(OLGA, "Три")
     jump_clock(world, 1, 20, 100, 1)
     assert chats.lines("client") == ([] if is_first else ["Раз"]) + ["Два", "Три"]
+
+
+@pytest.mark.parametrize("second", ["drop_after", "drop_before"])
+@pytest.mark.parametrize("names", ["client", "operator"])
+def test_what_breaks_off_while_the_chats_number_is_unknown(chats: Chats, second: str, names: str) -> None:
+    """The first message is found by the chat's existence, the second only when the chat's number is known."""
+    world = chats.world
+    chats.spoil("imconnector.send.messages", "drop_after", second)
+    written = ["Раз", "Два", "Три", "Четыре"] if names == "client" else ["Раз", "Два"]
+    for words in written:
+        world.client_replies(OLGA, words)
+    jump_clock(world, 1, 20, 100, 20, 100, 20, 20, 20, 1)
+    if names == "operator":
+        chats.write("Слушаю")
+        jump_clock(world, 2, 20, 1)
+    shown = [text.split("\n")[-1] for text in chats.lines("client")]
+    assert sorted(shown) == sorted(written)
+    assert shown == written or second == "drop_before"
+
+
+def test_a_worker_that_dies_at_the_first_messages_loses_none(chats: Chats) -> None:
+    world = chats.world
+    chats.spoil("imconnector.send.messages", "drop_after")
+    for words in ("Раз", "Два", "Три"):
+        world.client_replies(OLGA, words)
+    world.do_due_work()
+    with world.runtime.db.write() as session:  # it had all of them in its hands
+        session.execute(update(PortalTask).where(PortalTask.kind == "chat").values(state="unclear"))
+    jump_clock(world, 60, 100, 1)
+    assert chats.lines("client") == ["Раз", "Два", "Три"]
 
 
 @pytest.mark.parametrize("fault", ["drop_after", "drop_before", "html_502"])

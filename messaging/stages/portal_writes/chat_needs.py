@@ -6,7 +6,7 @@ from datetime import UTC, datetime, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from bx24 import open_channels
@@ -17,6 +17,7 @@ from messaging.stages.portal_writes import chat_texts
 from messaging.store.models import Conversation, Message, Portal, Reply
 from messaging.store.open_channels import OperatorMessage, chat_of, open_line_of
 from messaging.store.portal_tasks import PortalTask, TaskState
+from messaging.store.sql import among
 from messaging.store.states import Origin
 
 #: In the result of a task: the portal could not load the message's file, so its link goes instead.
@@ -35,9 +36,10 @@ class Need:
     chat_id: int | None = None
     open_line_id: int = 0
     text: str = ""
-    #: Of `in`.
+    #: Of `in`. is_first: no message before it can have made the client's chat.
     message: ClientMessage | None = None
     title: str = ""
+    is_first: bool = True
     #: Of lines: who is told if the chat is closed to us; the numbers of the lines that are known; when it was asked for.
     user_id: int | None = None
     known: frozenset[int] = frozenset()
@@ -93,6 +95,9 @@ class Loading:
             return self._line(task, chat_texts.reaction(reply, quoted, self.lang), {}, common)
         quoted = "" if kind in ("button", "list") else quoted
         conversation = self.session.get_one(Conversation, reply.conversation_id)
+        chat_id = chat_of(self.session, conversation.id, open_line.open_line_id)
+        if chat_id is None and conversation.id in self._begun:
+            task.state = TaskState.DUE  # it stood behind another one: no batch has begun it yet
         self._begun.add(conversation.id)
         name = str(reply.content.get("who") or "")
         by_link = BY_LINK in (task.result or {})
@@ -102,11 +107,18 @@ class Loading:
         return Need(
             "in",
             **common,
-            chat_id=chat_of(self.session, conversation.id, open_line.open_line_id),
+            chat_id=chat_id,
             open_line_id=open_line.open_line_id,
             message=ClientMessage(reply.provider_id, conversation.phone, name, text, at, file),
             title=f"{' '.join(open_channels.name_parts(name)).strip() or '+' + conversation.phone} - {open_line.name}",
+            is_first=chat_id is not None or task.state != TaskState.UNCLEAR or self._is_first(task, reply),
         )
+
+    def _is_first(self, task: PortalTask, reply: Reply) -> bool:
+        earlier = select(Reply.id).where(Reply.conversation_id == reply.conversation_id, Reply.id < reply.id)
+        newest = self.session.scalars(earlier.order_by(Reply.id.desc()).limit(NEARBY))
+        known = {"portal": task.portal_id, "keys": [f"in {reply_id}" for reply_id in newest]}
+        return not task.result and all("chat" in (result or {}) for result in self.session.scalars(_BEGUN, known))
 
     def _about_message(
         self, task: PortalTask, what: str, payload: Mapping[str, Any], common: dict[str, Any]
@@ -180,6 +192,12 @@ class Loading:
             ids=tuple(message.whatsapp_id or message.gupshup_id or str(message.id) for message in sent),
             at=int(first.timestamp()),
         )
+
+
+#: What came of the clients' messages that were begun.
+_BEGUN = select(PortalTask.result).where(
+    PortalTask.portal_id == bindparam("portal"), among(PortalTask.key, "keys"), PortalTask.claims > 0
+)
 
 
 def _zone(name: str) -> tzinfo:

@@ -1,13 +1,13 @@
 """The writer of a client's chat with operators (Open Channels), see messaging.conversations.chat_tasks.
 
 The portal looks for no duplicates. What is unclear is looked for first: a client's message by our id of it, a line of ours by
-its text, where a line of ours with that text that we know of does not count. A chat whose number nobody knows yet has had no
-message of ours that was answered; the first message into such a chat goes alone, so that the chat is there if and only if
-that message is (decision 0036).
+its text, where a line of ours with that text that we know of does not count. While nobody knows a chat's number, a batch
+begins one message into it. If no message was there before, the chat is there if and only if that message is; else nobody can
+tell until an answer names the number (decision 0036).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -76,7 +76,9 @@ class Chats:
         began = self.runtime.clock()
         for of_client in _by_client(jobs):
             writing = Writing(self.runtime, client)
-            for group in _together(of_client):
+            begun, behind = _begun(of_client)
+            done |= {job.task_id: Behind() for job in behind}
+            for group in _together(begun):
                 is_late = self.runtime.clock() - began > timedelta(seconds=BEGIN_S)
                 results = [Behind()] * len(group) if is_late or writing.is_blocked else writing.do(group)
                 done |= {job.task_id: result for job, result in zip(group, results, strict=True)}
@@ -133,8 +135,6 @@ class Writing:
     runtime: Runtime
     client: PortalClient
     is_blocked: bool = False
-    #: The client's chat, as told by an answer in this batch.
-    chat_id: int | None = field(default=None, init=False)
 
     def do(self, jobs: Sequence[Job]) -> list[Result]:
         """Some client's messages in one call, or one other task."""
@@ -165,13 +165,17 @@ class Writing:
         if not unclear:
             return {}
         need: Need = unclear[0].needs
-        chat_id = need.chat_id or self.chat_id
-        if chat_id is not None:
-            there = {known for one in open_channels.latest(self.client, chat_id) for known in one.connector_ids}
-            return {job.task_id: Done({"chat": chat_id}) for job in unclear if job.needs.message.id in there}
+        if need.chat_id is None:
+            return {unclear[0].task_id: result} if (result := self._without_number(need)) is not None else {}
+        there = {known for one in open_channels.latest(self.client, need.chat_id) for known in one.connector_ids}
+        return {job.task_id: Done({"chat": need.chat_id}) for job in unclear if job.needs.message.id in there}
+
+    def _without_number(self, need: Need) -> Result | None:
+        """What became of a message of which only the chat's existence can tell; None: it is not there."""
         assert need.message is not None
-        is_there = open_channels.has_chat(self.client, CONNECTOR, need.open_line_id, need.message.phone, need.title)
-        return {unclear[0].task_id: Done()} if is_there else {}
+        if not open_channels.has_chat(self.client, CONNECTOR, need.open_line_id, need.message.phone, need.title):
+            return None
+        return Done() if need.is_first else GivenUp(chat_tasks.IN_CHAT_UNKNOWN)
 
     def _sent(self, jobs: Sequence[Job]) -> list[Result]:
         needs: list[Need] = [job.needs for job in jobs]
@@ -190,7 +194,6 @@ class Writing:
             return Again(received.error, LOOK_AFTER_S)
         if received.error:
             return GivenUp(received.error)
-        self.chat_id = received.chat_id or self.chat_id
         lost = {"file_lost": True} if message.file is not None and not received.files else {}
         return Done({"chat": received.chat_id, **lost} if received.chat_id else lost)
 
@@ -210,7 +213,7 @@ class Writing:
         return self._system_line(job, need)
 
     def _system_line(self, job: Job, need: Need) -> Result:
-        chat_id = need.chat_id or self.chat_id
+        chat_id = need.chat_id
         if chat_id is None:
             return Done()  # the client has no chat: nobody would see it
         try:
@@ -246,17 +249,23 @@ def _by_client(jobs: Sequence[Job]) -> Iterator[list[Job]]:
     yield from groups.values()
 
 
+def _begun(jobs: Sequence[Job]) -> tuple[Sequence[Job], Sequence[Job]]:
+    """Those that this batch begins: nothing behind a client's message into a chat whose number nobody knows; and the rest."""
+    for place, job in enumerate(jobs, 1):
+        if job.needs.what == "in" and job.needs.chat_id is None:
+            return jobs[:place], jobs[place:]
+    return jobs, ()
+
+
 def _together(jobs: Sequence[Job]) -> Iterator[list[Job]]:
-    """What one call does: neighbouring messages of the client. Into a chat that is not known the first goes alone."""
+    """What one call does: neighbouring messages of the client."""
     group: list[Job] = []
-    is_known = any(job.needs.chat_id is not None for job in jobs)
     for job in jobs:
         need: Need = job.needs
-        fits = bool(group) and need.what == "in" and group[0].needs.what == "in" and is_known
+        fits = bool(group) and need.what == "in" and group[0].needs.what == "in"
         if group and not (fits and need.open_line_id == group[0].needs.open_line_id):
             yield group
             group = []
-            is_known = True
         group.append(job)
     if group:
         yield group
