@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from messaging.conversations.chat_notes import POLICY
@@ -217,16 +217,11 @@ def registered(session: Session, runtime: Runtime, portal_id: int) -> None:
 
 
 def line_removed(session: Session, runtime: Runtime, line: Line) -> None:
-    """A line is disconnected: no chat belongs to it any more, and what operators have queued will not leave."""
+    """A line is disconnected: no chat belongs to it any more. What operators have queued is refused as all that is queued."""
     open_line = session.get(OpenLine, line.id)
     if open_line is not None:
         switch(session, runtime, line.portal_id, open_line.open_line_id, is_on=False)
         session.delete(open_line)
-    waiting = (
-        (Message.line_id == line.id) & (Message.status == MessageStatus.QUEUED) & (Message.origin == Origin.OPERATOR)
-    )
-    dropped = update(Message).where(waiting).values(status=MessageStatus.DROPPED)
-    session.execute(dropped.execution_options(synchronize_session=False))
 
 
 # --- what became of an operator's message ---------------------------------------------------------------------------------

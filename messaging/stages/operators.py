@@ -31,14 +31,11 @@ from messaging.policy.sending import Wanted, may_send
 from messaging.portals import tokens
 from messaging.runs.outcomes import UNCLEAR_FOR
 from messaging.runtime import Runtime
-from messaging.stages.status_changes import advance
-from messaging.store import rows
-from messaging.store.changes import Changes
-from messaging.store.models import SHARDS, Conversation, Line, Message, Portal
+from messaging.store.models import Conversation, Line, Message, Portal
 from messaging.store.open_channels import OperatorMessage, OperatorState
 from messaging.store.portal_tasks import PortalTask
 from messaging.store.sql import among, not_among, there_is
-from messaging.store.states import LineStatus, MessageStatus, Origin, PortalStatus
+from messaging.store.states import LineStatus, Origin, PortalStatus
 from messaging.store.types import UTCDateTime
 
 TRIES = 6
@@ -85,7 +82,6 @@ class Operators:
         return slots
 
     def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Preparing]:
-        self._give_up_stopped(session, held)
         self._tell_unclear(session, held)
         asked = {
             "shards": list(held),
@@ -217,17 +213,6 @@ class Operators:
             wait_s = backoff_s(row.tries, BACKOFF_MAX_S, BACKOFF_S)
             row.due_at = self.runtime.clock() + timedelta(seconds=wait_s)
 
-    def _give_up_stopped(self, session: Session, held: dict[int, int]) -> None:
-        """On a stopped line nothing leaves: what operators have queued fails with the reason, as robots' messages do."""
-        is_held = (Line.portal_id % SHARDS).in_(list(held))
-        for line in session.scalars(select(Line).where(Line.stopped_at.is_not(None), is_held)):
-            waiting = session.scalars(_WAITING, {"line": line.id}).all()
-            changes = Changes(session)
-            for message in rows.messages_by_id(session, waiting) if waiting else ():
-                changes.set(message, error_code=line.stop_code, error_reason=line.stop_reason)
-                advance(changes, self.runtime, message, MessageStatus.FAILED, self.runtime.clock())
-            changes.write()
-
     def _tell_unclear(self, session: Session, held: dict[int, int]) -> None:
         since = self.runtime.clock() - timedelta(seconds=self.runtime.config.unknown_after_s)
         asked = {"shards": list(held), "since": since, "until": since - UNCLEAR_FOR}
@@ -270,9 +255,6 @@ _DUE = (
     )
     .order_by(OperatorMessage.id)
     .limit(bindparam("limit"))
-)
-_WAITING = select(Message.id).where(
-    Message.line_id == bindparam("line"), Message.status == "queued", Message.origin == Origin.OPERATOR
 )
 #: An operator's message of which the chat has not been told that it is unclear. No plain column of the origin: SQLite would
 #: read all that operators ever wrote, by the index of origins.

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import delete, event
 from werkzeug.test import Client as WsgiClient
 
+from messaging.lines import lines
 from messaging.store.models import Conversation, Reply
 from messaging.store.open_channels import ClientChat, OperatorMessage
 from tests.flows.chats import Chats, record_posts
@@ -76,3 +77,14 @@ def test_two_events_of_a_forgotten_chat_come_together(chats: Chats, table: str) 
     with ThreadPoolExecutor(2) as portal:
         assert list(portal.map(lambda posted: come(world, posted), events)) == [200, 200]
     assert len(world.stored_rows(OperatorMessage)) == 2
+
+
+def test_what_an_operator_has_queued_is_told_when_its_line_is_disconnected(chats: Chats) -> None:
+    world = chats.world
+    lines.pause(world.runtime, world.line.id)
+    chats.write("Добрый день")
+    world.advance_clock(5)
+    lines.remove(world.runtime, world.line.id)
+    world.advance_clock(5)
+    [note] = chats.notes()
+    assert note.startswith("Клиент не получил сообщение «*Анна Соколова:* Добрый день».")
