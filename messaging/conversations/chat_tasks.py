@@ -6,7 +6,7 @@ tick      an operator's message has left: its clock becomes a tick
 failed    an operator's message has failed: a line that only operators see
 note      any other line that only operators see
 check     the portal is asked whether the connector is still on
-on, off   the portal is told that it is
+switch    the portal is told whether it is
 
 All tasks of a client are one lane: the chat keeps their order.
 """
@@ -198,14 +198,14 @@ def ask_if_on(session: Session, runtime: Runtime, portal_id: int, open_line_id: 
     portal_tasks.put(session, portal_id, runtime.clock(), [task])
 
 
-def switch(session: Session, runtime: Runtime, portal_id: int, open_line_id: int, *, is_on: bool) -> None:
-    """Tell the portal that our connector is on, or off, at this open line."""
+def switch(session: Session, runtime: Runtime, portal_id: int, open_line_id: int) -> None:
+    """Tell the portal whether our connector is on at this open line: as it is when the portal is told."""
     now = runtime.clock()
     task = {
         "kind": KIND,
-        "key": f"{'on' if is_on else 'off'} {open_line_id} {now.timestamp():.0f}",
+        "key": f"switch {open_line_id} {now.timestamp():.6f}",
         "lane": f"open line {open_line_id}",
-        "payload": {"what": "switch", "open_line": open_line_id, "is_on": is_on},
+        "payload": {"what": "switch", "open_line": open_line_id},
     }
     portal_tasks.put(session, portal_id, now, [task])
 
@@ -213,14 +213,14 @@ def switch(session: Session, runtime: Runtime, portal_id: int, open_line_id: int
 def registered(session: Session, runtime: Runtime, portal_id: int) -> None:
     """The connector was registered, perhaps anew: what is switched on here is to be on in the portal as well."""
     for open_line in session.scalars(select(OpenLine).where(OpenLine.portal_id == portal_id)):
-        switch(session, runtime, portal_id, open_line.open_line_id, is_on=True)
+        switch(session, runtime, portal_id, open_line.open_line_id)
 
 
 def line_removed(session: Session, runtime: Runtime, line: Line) -> None:
     """A line is disconnected: no chat belongs to it any more. What operators have queued is refused as all that is queued."""
     open_line = session.get(OpenLine, line.id)
     if open_line is not None:
-        switch(session, runtime, line.portal_id, open_line.open_line_id, is_on=False)
+        switch(session, runtime, line.portal_id, open_line.open_line_id)
         session.delete(open_line)
 
 

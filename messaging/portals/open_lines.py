@@ -119,9 +119,9 @@ def _switched(session: Session, line_id: int, found: LineSettings, now: datetime
         if row is not None:
             session.delete(row)
             session.flush()
-        row = OpenLine(line_id=line_id, portal_id=line.portal_id, open_line_id=found.id, since=now)
+        row = OpenLine(line_id=line_id, portal_id=line.portal_id, open_line_id=found.id)
         session.add(row)
-    row.name, row.warnings, row.error = found.name, list(found.warnings), ""
+    row.since, row.name, row.warnings, row.error = now, found.name, list(found.warnings), ""
     log.info("open line switched on", portal=line.portal_id, line=line_id, open_line=found.id)
     return row
 

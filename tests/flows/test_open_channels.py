@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
+from messaging.conversations import chat_tasks
 from messaging.lines import lines
 from messaging.portals import open_lines
 from messaging.store.models import Line, Message
@@ -231,6 +232,17 @@ def test_a_line_of_ours_that_breaks_off_is_not_shown_twice(chats: Chats, fault: 
         world.robots_start(text_robot(OLGA, words="Одно и то же"))
     jump_clock(world, 1, 100, 100, 1)
     assert chats.notes() == ["Отправлено автоматически (робот):\nОдно и то же"] * 3
+
+
+def test_a_line_that_is_switched_on_again_stays_on_whatever_waited(chats: Chats) -> None:
+    world = chats.world
+    with world.runtime.db.write() as session:
+        chat_tasks.line_removed(session, world.runtime, session.get_one(Line, world.line.id))
+    open_lines.switch_on(world.runtime, world.line.id, 1)
+    world.advance_clock(5)
+    world.client_replies(OLGA, "Раз")
+    world.advance_clock(2)
+    assert chats.lines("client") == ["Раз"]
 
 
 def test_twenty_repeats_of_every_event_with_the_worker_dying_between(chats: Chats) -> None:

@@ -15,7 +15,7 @@ from messaging.policy.settings import Policy
 from messaging.runtime import Runtime
 from messaging.stages.portal_writes import chat_texts
 from messaging.store.models import Conversation, Message, Portal, Reply
-from messaging.store.open_channels import OperatorMessage, chat_of, open_line_of
+from messaging.store.open_channels import OpenLine, OperatorMessage, chat_of, open_line_of
 from messaging.store.portal_tasks import PortalTask, TaskState
 from messaging.store.sql import among
 from messaging.store.states import Origin
@@ -73,8 +73,10 @@ class Loading:
             case "check":
                 return Need("check", **common, open_line_id=int(payload["open_line"]))
             case "switch":
-                word = "on" if payload["is_on"] else "off"
-                return Need(word, **common, open_line_id=int(payload["open_line"]))
+                open_line_id = int(payload["open_line"])
+                mine = (OpenLine.portal_id == task.portal_id) & (OpenLine.open_line_id == open_line_id)
+                is_on = self.session.scalar(select(OpenLine.line_id).where(mine)) is not None
+                return Need("on" if is_on else "off", **common, open_line_id=open_line_id)
             case "tick":
                 return self._tick(task, payload, common)
             case "mirror" | "failed" | "unclear":

@@ -89,7 +89,7 @@ class Chats:
     def written(self, session: Session, runtime: Runtime, task: PortalTask, result: Result) -> None:
         what = task.key.partition(" ")[0]
         if what == "check" and isinstance(result, Done) and not result.result["works"]:
-            self._forget_line(session, task.portal_id, int(task.key.split(" ")[1]))
+            self._forget_line(session, task, int(task.key.split(" ")[1]))
         if what != "in" or task.conversation_id is None or task.reply_id is None:
             return
         if isinstance(result, Again) and result.reason == open_channels.NOTHING_TO_SHOW:
@@ -121,11 +121,14 @@ class Chats:
             key = f"file {reply.id}"
             chat_tasks.note(session, runtime, task.portal_id, key, text, conversation_id=conversation_id)
 
-    def _forget_line(self, session: Session, portal_id: int, open_line_id: int) -> None:
-        mine = (OpenLine.portal_id == portal_id) & (OpenLine.open_line_id == open_line_id)
-        for open_line in session.scalars(select(OpenLine).where(mine)):
+    def _forget_line(self, session: Session, task: PortalTask, open_line_id: int) -> None:
+        """Unless it was switched on since the portal was asked."""
+        mine = (OpenLine.portal_id == task.portal_id) & (OpenLine.open_line_id == open_line_id)
+        for open_line in session.scalars(select(OpenLine).where(mine, OpenLine.since < task.claimed_at)):
             session.delete(open_line)
-            log.warning("switched off in the portal", portal=portal_id, line=open_line.line_id, open_line=open_line_id)
+            log.warning(
+                "switched off in the portal", portal=task.portal_id, line=open_line.line_id, open_line=open_line_id
+            )
 
 
 @dataclass
