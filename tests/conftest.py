@@ -18,6 +18,8 @@ from messaging.store import schema
 from messaging.store.crypto import Cipher
 from messaging.store.database import open_engine
 from messaging.system import embedded_redis, logs
+from tests.support import shared
+from tests.support.one_database import OneDatabase
 from tests.support.s3 import bucket, s3_url
 from tests.support.servers import create_database, drop_database, postgres_database_url, postgres_url
 from tests.support.world import KEY, World
@@ -94,19 +96,39 @@ def _migrate(url: str) -> None:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def one_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder for the SQLite file of one test after another.
+
+    In memory where that is a folder: nothing here outlives its test, and each commit would wait for the disk.
+    """
+    parent = SHARED_MEMORY if SHARED_MEMORY.is_dir() else tmp_path_factory.getbasetemp()
+    with tempfile.TemporaryDirectory(dir=parent) as folder:
+        yield Path(folder)
+
+
+@pytest.fixture(scope="session")
+def one_database(postgres_url: str, migrated_postgresql: str) -> Iterator[OneDatabase]:
+    """The PostgreSQL database of one test after another."""
+    database = OneDatabase(postgres_url, migrated_postgresql, shared.disconnect)
+    yield database
+    database.drop()
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
-def tables_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """A database of each kind with our tables, and nothing in them."""
+def tables_url(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A database of each kind with our tables, and nothing in them. Its address is the same in every test."""
     if request.param == "sqlite":
-        # In memory where that is a folder: nothing here outlives its test, and each commit would wait for the disk.
-        with tempfile.TemporaryDirectory(dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else tmp_path) as folder:
-            shutil.copy(request.getfixturevalue("migrated_sqlite"), f"{folder}/waba24.db")
-            yield f"sqlite:///{folder}/waba24.db"
+        folder = request.getfixturevalue("one_folder")
+        shutil.copy(request.getfixturevalue("migrated_sqlite"), folder / "waba24.db")
+        yield f"sqlite:///{folder}/waba24.db"
+        shared.disconnect()
+        for left in folder.iterdir():
+            left.unlink()
         return
-    template = request.getfixturevalue("migrated_postgresql")
-    url = create_database(request.getfixturevalue("postgres_url"), template)
-    yield url
-    drop_database(url)
+    database = request.getfixturevalue("one_database")
+    yield database.url
+    database.empty()
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """HTTP in, pages out. No rules live here: requests are parsed, handed to messaging, answered."""
 
+from functools import partial
+
 import structlog
 from flask import Flask, Response
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -44,14 +46,14 @@ def build(runtime: Runtime) -> Flask:
     app.url_map.converters["int"] = Id
     texts.attach(app)
     failures.attach(app)
-    refusals.attach(app, runtime)
+    refusals.attach(app)
     for module in (front, frames, install, pages, settings, runs, webhooks, files, health):
         app.register_blueprint(module.blueprint)
     commands.attach(app)
 
     @app.after_request
     def _when_answered(response: Response) -> Response:
-        response.call_on_close(lambda: _afterwards(runtime))
+        response.call_on_close(partial(_afterwards, app.extensions["waba24"]))
         return response
 
     return app

@@ -6,7 +6,7 @@ Doors and reasons are two small sets of our own words: a stranger makes no new l
 import math
 from enum import StrEnum
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 
 from messaging.limits import bounds
 from messaging.runtime import Runtime
@@ -53,13 +53,14 @@ def because(reason: Reason, again_s: float = 0.0) -> None:
     g.refused_because, g.again_s = reason, again_s
 
 
-def attach(app: Flask, runtime: Runtime) -> None:
+def attach(app: Flask) -> None:
     """Count every refusal of the app, and give each 429 and 503 its Retry-After."""
 
     @app.after_request
     def _finish(response: Response) -> Response:
         if response.status_code >= 400:
             reason = g.get("refused_because") or _usual(response.status_code)
+            runtime: Runtime = current_app.extensions["waba24"]
             runtime.counters.add("requests_refused", _door(), reason.value)
             if response.status_code in (429, 503):
                 again_s = g.get("again_s") or _AGAIN_S.get(reason, bounds.AGAIN_S)

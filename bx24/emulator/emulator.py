@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
 
@@ -59,6 +60,7 @@ class Emulator:
         portal_url: str = "http://portal.example",
         auth_url: str = "http://auth.example",
         lang: str = "ru",
+        make_app: Callable[[Portal, Portals], Flask] = create_portal_app,
     ) -> None:
         self.cloud = Cloud(
             clock=clock,
@@ -74,6 +76,7 @@ class Emulator:
         self.portals = Portals(self.cloud)
         self.auth_app = create_auth_app(self.portals)
         self._apps: dict[int, Flask] = {}
+        self._make_app = make_app
         self.add_portal(portal_url, lang=lang)
 
     @property
@@ -89,7 +92,7 @@ class Emulator:
         """The application that serves a portal."""
         with self.lock:
             if portal.number not in self._apps:
-                self._apps[portal.number] = create_portal_app(portal, self.portals)
+                self._apps[portal.number] = self._make_app(portal, self.portals)
             return self._apps[portal.number]
 
     def add_portal(self, base_url: str = "", *, lang: str = "ru") -> Portal:
@@ -132,6 +135,6 @@ class Emulator:
 def create_emulator(clock: Clock = time.time, post: Post = http_post, **options: Any) -> Emulator:
     """An emulator without sockets: `.portal_app` and `.auth_app` are WSGI applications.
 
-    options: fetch, pause, client_id, client_secret, portal_url, auth_url, lang.
+    options: fetch, pause, client_id, client_secret, portal_url, auth_url, lang, make_app.
     """
     return Emulator(clock=clock, post=post, **options)

@@ -19,6 +19,6 @@ from __future__ import annotations
 
 from gupshup.emulator.app import create_emulator
 from gupshup.emulator.context import emulator_of
-from gupshup.emulator.emulator import Emulator
+from gupshup.emulator.emulator import Emulator, random_id
 
-__all__ = ["Emulator", "create_emulator", "emulator_of"]
+__all__ = ["Emulator", "create_emulator", "emulator_of", "random_id"]

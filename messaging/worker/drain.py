@@ -91,10 +91,13 @@ class Drain(Rounds):
     def settle(self, rounds: int = 100) -> None:
         """Do everything that is due now, on this thread: for tests and the command line."""
         finished: list[Finished] = []
-        for _ in range(rounds):
+        for again in range(rounds):
             self.renew()
             with self.runtime.db.read() as session:
-                self.hold(due_work.due_shards(session, self.runtime))
+                due = due_work.due_shards(session, self.runtime)
+            if again and not due and not finished:
+                return
+            self.hold(due)
             done: list[Finished] = []
             found = self.round(finished, self._into(done))
             finished = done

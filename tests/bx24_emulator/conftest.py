@@ -14,6 +14,7 @@ from bx24.emulator import Emulator, Portal, create_emulator
 from bx24.emulator.rules.workflow_engine import Engine
 from bx24.emulator.state.workflow import PlacedRobot, Workflow
 from tests.bx24_emulator.app_page import served_app
+from tests.support import shared
 
 PORTAL, AUTH, APP = "https://acme.example", "https://auth.example", "https://app.example"
 ROBOT: dict[str, Any] = {
@@ -183,7 +184,7 @@ def log_kinds(flow: Workflow) -> list[str]:
 
 @pytest.fixture
 def driver() -> PortalDriver:
-    return PortalDriver()
+    return PortalDriver(make_app=shared.PortalApps())
 
 
 @pytest.fixture

@@ -115,15 +115,16 @@ class Server:
             self._process = None
 
 
-def create_database(url: str, template: str = "template1") -> str:
-    """Create a database with a new name on the server of `url` and return its URL.
+def create_database(url: str, template: str = "template1", name: str = "") -> str:
+    """Create a database on the server of `url` and return its URL.
 
     template: name of a database of that server to copy, while nobody is connected to it; the default is empty.
+    name: "": a new one.
     """
     target = make_url(url)
-    name = f"test_{uuid.uuid4().hex[:12]}"
+    name = name or f"test_{uuid.uuid4().hex[:12]}"
     statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy")
-    with _connect(target) as connection:
+    with connect(target) as connection:
         connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template)))
     return target.set(database=name).render_as_string(hide_password=False)
 
@@ -133,7 +134,7 @@ def drop_database(url: str) -> None:
     target = make_url(url)
     if not target.database:
         raise ValueError(f"{url} names no database")
-    with _connect(target.set(database="postgres")) as connection:
+    with connect(target.set(database="postgres")) as connection:
         connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(target.database)))
 
 
@@ -228,7 +229,7 @@ def _until_ready(url: URL, log: Path, wait: Callable[[float], None], limit_s: fl
     deadline = time.monotonic() + limit_s
     while True:
         try:
-            _connect(url).close()
+            connect(url).close()
             return
         except psycopg.OperationalError as error:
             if time.monotonic() > deadline:
@@ -236,7 +237,8 @@ def _until_ready(url: URL, log: Path, wait: Callable[[float], None], limit_s: fl
         wait(0.05)
 
 
-def _connect(url: URL) -> "psycopg.Connection[Any]":
+def connect(url: URL) -> "psycopg.Connection[Any]":
+    """A connection on which each statement is a transaction."""
     return psycopg.connect(
         host=str(url.query["host"]), user=url.username, dbname=url.database, autocommit=True, connect_timeout=10
     )

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import requests
 from cryptography.fernet import Fernet
 from requests.adapters import BaseAdapter
-from sqlalchemy import func, select, update
+from sqlalchemy import event, select, update
 from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 from werkzeug.test import Client as WsgiClient
@@ -27,19 +27,17 @@ import bx24.client
 import bx24.emulator
 import gupshup.client
 import gupshup.emulator
-from app import create_app
 from bx24.emulator.rules.workflow_engine import Engine
 from bx24.emulator.state.workflow import PlacedRobot
 from messaging.lines import lines
 from messaging.runtime import Runtime
 from messaging.store import schema
 from messaging.store.crypto import Cipher
-from messaging.store.database import Database, open_engine
-from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run
-from messaging.store.open_channels import OperatorMessage
-from messaging.store.portal_tasks import PortalTask
+from messaging.store.models import InboundEvent, Message, Portal, Run
 from messaging.system.config import Config
+from messaging.worker import due_work
 from messaging.worker.drain import Drain
+from tests.support import due_dates, shared
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 PORTAL, AUTH, GUPSHUP, APP = (
@@ -131,16 +129,17 @@ class World:
             portal_url=PORTAL,
             auth_url=AUTH,
             lang=lang,
+            make_app=shared.PortalApps(),
         )
-        self.gs_app = gupshup.emulator.create_emulator(
+        self.gs = gupshup.emulator.Emulator(
             lambda: self.now,
             lambda url, body: post(url, {"Content-Type": "application/json"}, json.dumps(body).encode())[0],
-            base_url=GUPSHUP,
-            pause=lambda _: None,
+            gupshup.emulator.random_id,
+            GUPSHUP,
         )
-        self.gs = gupshup.emulator.emulator_of(self.gs_app)
+        self.gs_app = shared.gupshup_app(self.gs)
         self.runtime = self._runtime(database_url, redis_url, folder, files or {})
-        self.flask = create_app(self.runtime)
+        self.flask = shared.our_app(self.runtime)
         self.app = self.flask.test_client()
         self.net.apps = {
             urlsplit(PORTAL).netloc: self.bx.portal_app,
@@ -149,7 +148,13 @@ class World:
             urlsplit(APP).netloc: self.flask,
         }
         self.drain = Drain(self.runtime, threads=16)
+        self._commits = 0
+        self._settled: tuple[int, Drain | None] = (0, None)
+        event.listen(self.runtime.db.engine, "commit", self._count_commit)
         self.line: Any = None
+
+    def _count_commit(self, _: Any) -> None:
+        self._commits += 1
 
     def _poster(self) -> Callable[[str, dict[str, str], bytes], tuple[int, str]]:
         session = requests.Session()
@@ -188,7 +193,7 @@ class World:
         runtime = Runtime(
             config=config,
             cipher=cipher,
-            db=Database(open_engine(database_url, cipher)),
+            db=shared.SharedDatabase(database_url, KEY),
             clock=lambda: self.now,
             bx_session=sessions[0],
             gs_session=sessions[1],
@@ -211,9 +216,18 @@ class World:
     def do_due_work(self) -> None:
         """Do what is due now, in our app and in both emulators, until nothing is left. The clock does not move."""
         for _ in range(30):
-            self.drain.settle()
+            if self._may_have_work():
+                self.drain.settle()
+                self._settled = self._commits, self.drain
             if not self.bx.deliver_due() + self.gs.deliver_due() and not self._due():
                 return
+
+    def _may_have_work(self) -> bool:
+        """Whether something is due, as the worker itself asks before a round; or somebody has written something."""
+        if self._settled != (self._commits, self.drain):
+            return True
+        with self.runtime.db.read() as session:
+            return bool(due_work.due_shards(session, self.runtime))
 
     def _due(self) -> bool:
         next_bx, next_gs = self.bx.next_due(), self.gs.next_due()
@@ -234,26 +248,8 @@ class World:
         far = self.now + timedelta(days=365)
         next_bx, next_gs = self.bx.next_due(), self.gs.next_due()
         due = [datetime.fromtimestamp(next_bx, UTC) if next_bx else far, next_gs or far]
-        unclear = timedelta(seconds=self.runtime.config.unknown_after_s)
         with self.runtime.db.read() as session:
-            for column, condition, lag in (
-                (Run.plan_at, Run.state == "stored", timedelta()),
-                (Run.deadline_at, Run.state != "ended", timedelta()),
-                (Run.answer_at, Run.answer_at.is_not(None), timedelta()),
-                (Message.send_at, Message.status == "queued", timedelta()),
-                (Message.claimed_at, Message.status == "unknown", unclear),
-                (InboundEvent.due_at, InboundEvent.state == "stored", timedelta()),
-                (Message.held_until, Message.status == "held", timedelta()),
-                (PortalTask.due_at, PortalTask.state.in_(("due", "unclear")), timedelta()),
-                (OperatorMessage.due_at, OperatorMessage.state == "stored", timedelta()),
-                (Reply.fetch_at, Reply.fetch_at.is_not(None), timedelta()),
-                (Portal.registration_due_at, Portal.registration_due_at.is_not(None), timedelta()),
-                (Line.probe_at, Line.probe_at.is_not(None), timedelta()),
-                (Line.news_at, Line.news_at.is_not(None), timedelta()),
-                (Lease.expires_at, Lease.owner.not_in(("", self.drain.name)), timedelta(milliseconds=1)),
-            ):
-                first = session.scalar(select(func.min(column)).where(condition))
-                due.append(first + lag if first else far)
+            due += due_dates.of(session, self.drain.name, timedelta(seconds=self.runtime.config.unknown_after_s))
         # A row that is overdue and still there waits for something that has no date in the database: the line's rate
         # limit, or an earlier message of the same conversation.
         return max(min(due), self.now + timedelta(milliseconds=500 if min(due) <= self.now else 1))
