@@ -55,15 +55,29 @@ class Retention:
         self.name = secrets.token_hex(6)
         self._tallies = Tallies(runtime)
         self._paused_until: datetime | None = None
+        self._has_left = True
 
     def step(self) -> int:
         """Do the work of one second; returns how many rows were wiped or deleted. Pauses for PAUSE when nothing is left."""
         now = self.runtime.clock()
         if (self._paused_until and now < self._paused_until) or not self._has_lock():
             return 0
-        done = sum(self._do(duty) for duty in DUTIES for _ in range(BATCHES))
+        # Once nothing is left, only the counting goes on: each question takes SQLite's write lock.
+        done = sum(self._repeat(duty) for duty in DUTIES) if self._has_left else 0
         counting = self._count()
-        self._paused_until = None if done or counting else now + PAUSE
+        is_over = not done and not counting
+        self._paused_until = now + PAUSE if is_over else None
+        self._has_left = done > 0 or is_over
+        return done
+
+    def _repeat(self, duty: Duty) -> int:
+        """Do up to BATCHES of this duty, as long as they find something."""
+        done = 0
+        for _ in range(BATCHES):
+            found = self._do(duty)
+            done += found
+            if not found:
+                break
         return done
 
     @property
