@@ -148,6 +148,8 @@ class World:
             urlsplit(APP).netloc: self.flask,
         }
         self.drain = Drain(self.runtime, threads=16)
+        #: For what only the tests ask: whoever listens to the app's database does not hear it.
+        self._own_look = shared.SharedDatabase(database_url, KEY).read
         self._commits = 0
         self._settled: tuple[int, Drain | None] = (0, None)
         event.listen(self.runtime.db.engine, "commit", self._count_commit)
@@ -226,7 +228,7 @@ class World:
         """Whether something is due, as the worker itself asks before a round; or somebody has written something."""
         if self._settled != (self._commits, self.drain):
             return True
-        with self.runtime.db.read() as session:
+        with self._own_look() as session:
             return bool(due_work.due_shards(session, self.runtime))
 
     def _due(self) -> bool:
@@ -248,7 +250,7 @@ class World:
         far = self.now + timedelta(days=365)
         next_bx, next_gs = self.bx.next_due(), self.gs.next_due()
         due = [datetime.fromtimestamp(next_bx, UTC) if next_bx else far, next_gs or far]
-        with self.runtime.db.read() as session:
+        with self._own_look() as session:
             due += due_dates.of(session, self.drain.name, timedelta(seconds=self.runtime.config.unknown_after_s))
         # A row that is overdue and still there waits for something that has no date in the database: the line's rate
         # limit, or an earlier message of the same conversation.
