@@ -29,7 +29,8 @@ __all__ = ["bucket", "postgres_database_url", "postgres_url", "s3_url"]
 settings.register_profile("waba24", deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 settings.load_profile("waba24")
 
-#: Tests of real processes mostly wait. Begun last, they would keep one of two test processes busy while the other idles.
+#: Tests of real processes mostly wait. Begun last, they would keep one test process busy while the others idle. xdist keeps
+#: this order with --no-loadscope-reorder.
 FIRST = ("crash", "pages")
 
 
