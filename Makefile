@@ -31,10 +31,10 @@ demo: run-environment ## everything on this machine with both emulators; ONCE=1 
 serve: run-environment ## the app for a real portal: web and worker, configured by the environment or .env
 	@exec $(BIN) -m web.serve
 
-# Files go out in the order of tests/conftest.py: those that mostly wait come first, so a third process keeps two cores busy.
+# Files go out in the order of tests/conftest.py: those that mostly wait come first. PROCESSES=3 uses the time they wait.
 # Compiled modules are kept even where the environment forbids it: each of a hundred processes would compile them again.
-test: dev-environment browser ## every test, on two cores; ARGS="-k window -x" is handed to pytest
-	@PYTHONDONTWRITEBYTECODE= $(BIN) -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(ARGS)
+test: dev-environment browser ## every test, on two processes; ARGS="-k window -x" is handed to pytest
+	@PYTHONDONTWRITEBYTECODE= $(BIN) -m pytest -q -n $(or $(PROCESSES),2) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 crash: dev-environment ## kill -9 at random under 2,000 calls, both databases, and two machines; 10 minutes; SEED=7 plays another order, CALLS=500 less
 	@CRASH_CALLS=$(or $(CALLS),2000) $(if $(SEED),CRASH_SEED=$(SEED)) \
