@@ -99,15 +99,17 @@ def rules(viewer: Viewer, portal: Portal) -> Response:
 @blueprint.post("/rules", endpoint="save_rules")
 @changes
 def save(viewer: Viewer, portal: Portal) -> Response:
-    """Store the rules, unless something is wrong with them; they hold for messages that are judged from now on."""
+    """Store the rules, unless something is wrong with them; they hold for what is judged from now on."""
     form = Typed.sent()
     values, errors = form.settings()
     if errors:
         return _draw(viewer, portal, form, errors=errors)
     settings.change(runtime(), portal.id, **values)
-    return _draw(
-        viewer, portal, form, said=_("The rules are saved. They hold for every message that is sent from now on.")
+    said = _(
+        "The rules are saved. They hold for robots that start from now on. What is held already keeps its time; it can be "
+        "sent by hand on the page Messages."
     )
+    return _draw(viewer, portal, form, said=said)
 
 
 @blueprint.get("/rules/fields", endpoint="rule_fields")
