@@ -2,7 +2,7 @@
 
 A held message is a row and nothing more: it takes no place in its client's queue, no thread and no question of its own.
     window   the client writes: `release_if_open`, in the transaction that learns it
-    quiet    the quiet hours end: `release_due`, one statement for all of them
+    quiet    the quiet hours end: `release_due`, many of them at once
     by hand  somebody lets it go or drops it on its page: `send_now`, `drop`
 Its run's deadline drops it as it drops a queued one. Released, it stands in the queue where it would have stood.
 
@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 import structlog
-from sqlalchemy import bindparam, case, exists, or_, select, update
+from sqlalchemy import and_, bindparam, case, exists, or_, select, update
 from sqlalchemy.orm import Session, defer
 
 from activities.errors import refused
@@ -31,6 +31,8 @@ from messaging.store.states import Hold, MessageStatus, RunState
 from messaging.store.types import UTCDateTime
 
 log = structlog.get_logger(__name__)
+#: Messages that are let go in one transaction: all portals of a drain wait for it, on SQLite robot calls too.
+GROUP = 1_000
 
 
 def release_if_open(session: Session, line: Line, conversations: Iterable[Conversation], now: datetime) -> None:
@@ -48,13 +50,17 @@ def look_again(session: Session, lines: Mapping[int, Line], conversation_ids: Co
 
 
 def release_due(session: Session, shards: Iterable[int], now: datetime) -> int:
-    """Queue what waited for the end of quiet hours on these shards. Returns how much.
+    """Queue what waited for the end of quiet hours on these shards, at most GROUP messages. Returns how many.
 
     What is held longer than its run lasts is dropped: a process of the former release, which does not know that messages
     may be held, has ended the run.
     """
-    session.execute(_LEFT_OVER, {"shards": list(shards), "now": now})
-    released = session.execute(_RELEASED_BY_TIME, {"shards": list(shards), "now": now})
+    looked = {"shards": list(shards), "now": now, "group": GROUP}
+    due = [found for hold in Hold for found in ask(session, _DUE, {**looked, "hold": hold}).scalars()]
+    if not due:
+        return 0
+    session.execute(_LEFT_OVER, {"ids": due})
+    released = session.execute(_RELEASED_BY_TIME, {"ids": due, "now": now})
     return int(released.rowcount)  # type: ignore[attr-defined]  # a CursorResult, typed as Result
 
 
@@ -137,21 +143,28 @@ _RELEASED_BY_WORDS = (
     )
     .execution_options(synchronize_session=False)
 )
-_RELEASED_BY_TIME = (
-    update(Message)
+#: In the order in which they leave: a client's later message is never released before an earlier one.
+_DUE = (
+    select(Message.id)
     .where(
         among(Message.shard, "shards"),
         Message.status == "held",
         Message.held_until <= _NOW,
-        Message.hold == Hold.QUIET,
-        _IS_WANTED,
+        Message.hold == bindparam("hold"),
     )
+    .order_by(Message.held_until, Message.position, Message.id)
+    .limit(bindparam("group"))
+)
+_IS_HELD = and_(among(Message.id, "ids"), Message.status == "held")
+_RELEASED_BY_TIME = (
+    update(Message)
+    .where(_IS_HELD, Message.hold == Hold.QUIET, _IS_WANTED)
     .values(**_QUEUED)
     .execution_options(synchronize_session=False)
 )
 _LEFT_OVER = (
     update(Message)
-    .where(among(Message.shard, "shards"), Message.status == "held", Message.held_until <= _NOW, ~_IS_WANTED)
+    .where(_IS_HELD, ~_IS_WANTED)
     .values(status=MessageStatus.DROPPED)
     .execution_options(synchronize_session=False)
 )

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import Connection, select, text, update
 
 from messaging.lines import lines
+from messaging.policy import holding
 from messaging.store.models import Line, Message, Run
 from tests.flows.scenes import (
     OLGA,
@@ -171,3 +172,22 @@ def test_a_trial_that_cannot_be_planned_again_resumes_nothing(shop: World) -> No
     shop.advance_clock(200)
     assert (ending(flow), len(shop.sent)) == (("", ""), 1), "the message that stopped the line"
     assert shop.stored_rows(Line)[0].stopped_at is not None
+
+
+# --- many at once -----------------------------------------------------------------------------------------------------------
+
+
+def test_in_the_morning_so_many_are_released_at_once_and_no_more(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(holding, "GROUP", 3)
+    shop.now = EVENING + timedelta(hours=1)
+    flows = start_each(shop, *(template_robot(phone, quiet="hold") for phone in PHONES))
+    shop.advance_clock(5)
+    shop.now = MORNING
+
+    def released() -> int:
+        with shop.runtime.db.write() as session:
+            return holding.release_due(session, range(64), shop.now)
+
+    assert [released() for _ in range(4)] == [3, 3, 2, 0]
+    shop.advance_clock(5)
+    assert endings(flows) == [SENT] * len(PHONES)
