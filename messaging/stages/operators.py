@@ -40,7 +40,6 @@ from messaging.store.types import UTCDateTime
 
 TRIES = 6
 BACKOFF_S, BACKOFF_MAX_S = 2.0, 60.0
-LOOKED_AT = 200
 #: Files are fetched by WhatsApp soon after the message has left; a paused line may keep it for a while.
 FILE_KEPT = timedelta(days=3)
 log = structlog.get_logger(__name__)
@@ -83,13 +82,16 @@ class Operators:
 
     def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Preparing]:
         self._tell_unclear(session, held)
+        taken = Counter(portal_id for _, portal_id in self.busy)
         asked = {
             "shards": list(held),
             "now": self.runtime.clock(),
             "busy": [row_id for row_id, _ in self.busy],
-            "limit": LOOKED_AT,
+            "full": [portal_id for portal_id, count in taken.items() if count >= self._share],
+            "share": self._share,
+            # Of portals with something in flight some of these rows are too many.
+            "limit": free_slots + len(self.busy),
         }
-        taken = Counter(portal_id for _, portal_id in self.busy)
         tasks: list[Preparing] = []
         for row in session.execute(_DUE, asked):
             if len(tasks) < free_slots and taken[row.portal_id] < self._share:
@@ -243,17 +245,28 @@ _IN_FRONT = there_is(
     tuple_(_EARLIER.im_message_id, _EARLIER.id) < tuple_(OperatorMessage.im_message_id, OperatorMessage.id),
 )
 _ACTIVE = select(Portal.id).where(Portal.id == OperatorMessage.portal_id, Portal.status == PortalStatus.ACTIVE).exists()
-_DUE = (
-    select(OperatorMessage.id, OperatorMessage.portal_id, OperatorMessage.content)
+#: What is due of each portal whose share has room, numbered: much of one portal hides nothing of others.
+_OF_PORTALS = (
+    select(
+        OperatorMessage.id,
+        func.row_number().over(partition_by=OperatorMessage.portal_id, order_by=OperatorMessage.id).label("place"),
+    )
     .where(
         among(OperatorMessage.shard, "shards"),
         OperatorMessage.state == "stored",
         OperatorMessage.due_at <= bindparam("now", type_=UTCDateTime),
         not_among(OperatorMessage.id, "busy"),
+        not_among(OperatorMessage.portal_id, "full"),
         or_(OperatorMessage.im_message_id.is_(None), ~_IN_FRONT),
         _ACTIVE,
     )
-    .order_by(OperatorMessage.id)
+    .subquery("of_portals")
+)
+_DUE = (
+    select(OperatorMessage.id, OperatorMessage.portal_id, OperatorMessage.content)
+    .join(_OF_PORTALS, _OF_PORTALS.c.id == OperatorMessage.id)
+    .where(_OF_PORTALS.c.place <= bindparam("share"))
+    .order_by(_OF_PORTALS.c.place, OperatorMessage.id)
     .limit(bindparam("limit"))
 )
 #: An operator's message of which the chat has not been told that it is unclear. No plain column of the origin: SQLite would

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -11,11 +12,14 @@ import pytest
 from sqlalchemy import delete, event
 from werkzeug.test import Client as WsgiClient
 
+from messaging.limits.bounds import share_of_portal
 from messaging.lines import lines
-from messaging.store.models import Conversation, Reply
+from messaging.stages.operators import Operators
+from messaging.store.models import SHARDS, Conversation, Portal, Reply, shard_of
 from messaging.store.open_channels import ClientChat, OperatorMessage
 from tests.flows.chats import Chats, record_posts
 from tests.flows.scenes import OLGA
+from tests.support.rows import copies
 from tests.support.world import APP, World
 
 
@@ -88,3 +92,33 @@ def test_what_an_operator_has_queued_is_told_when_its_line_is_disconnected(chats
     world.advance_clock(5)
     [note] = chats.notes()
     assert note.startswith("Клиент не получил сообщение «*Анна Соколова:* Добрый день».")
+
+
+def neighbour(world: World) -> Portal:
+    """Another portal, of which the app's database knows."""
+    with world.runtime.db.write() as session:
+        first = session.get_one(Portal, world.line.portal_id)
+        copied = {column.name: getattr(first, column.name) for column in Portal.__table__.columns}
+        made = Portal(**{**copied, "id": first.id + 1, "member_id": "neighbour"})
+        session.add(made)
+    return made
+
+
+def test_much_of_one_portal_holds_up_no_other(chats: Chats) -> None:
+    """Whose operators write less gets its turn in the same round, and the one with much no more than its share."""
+    world = chats.world
+    [posted] = cut_events(chats, "Добрый день")
+    assert come(world, posted) == 200
+    other = neighbour(world)
+    with world.runtime.db.engine.begin() as connection:
+        copies(connection, "operator_message", 1, 300, key="'c' || n", conversation_id="1000 + n")
+        of_other = {"portal_id": str(other.id), "shard": str(shard_of(other.id)), "conversation_id": "5000"}
+        copies(connection, "operator_message", 1, 1, key="'last'", **of_other)
+    world.now += timedelta(seconds=2)
+    with world.runtime.db.read() as session:
+        stage = Operators(world.runtime, "test")
+        share = share_of_portal(stage.slots(4))
+        claimed = stage.claim(session, dict.fromkeys(range(SHARDS), 1), 4)
+        again = stage.claim(session, dict.fromkeys(range(SHARDS), 1), 1)
+    assert Counter(task.portal_id for task in claimed) == {1: share, other.id: 1}
+    assert again == []

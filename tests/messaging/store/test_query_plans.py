@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, event, insert, text
 
 from bx24.emulator.rules import frames
 from messaging.insight import search_rows
 from messaging.insight.line_checks import CHECKS
 from messaging.lines import lines
-from messaging.store.models import SHARDS, Run
+from messaging.store.models import SHARDS, Run, shard_of
+from messaging.store.open_channels import OperatorMessage, OperatorState
 from messaging.worker import pool
 from messaging.worker.due_work import due_shards
 from tests.flows.scenes import (
@@ -39,7 +40,7 @@ from tests.support.world import APP, PORTAL, World
 from tests.web.inside import Frame
 
 MANY = 6_000
-LARGE = "run|message|inbound_event|reply|conversation|portal_task|opt_out"
+LARGE = "run|message|inbound_event|reply|conversation|portal_task|opt_out|operator_message"
 #: The first row, the last row: one step into the primary key, whatever a plan calls it.
 END_OF_TABLE = re.compile(r"FROM (\w+) ORDER BY \1\.id( DESC)?\s+LIMIT", re.DOTALL)
 #: A stretch of the primary key: as long as a day, or a piece of it (in these small tables perhaps all of it).
@@ -51,7 +52,7 @@ QUEUES = {
     *("ix_run_stored", "ix_run_deadline", "ix_run_answer", "ix_run_replied", "ix_reply_fetch", "ix_inbound_due"),
     *("ix_message_queued", "ix_message_turn", "ix_message_lane", "ix_inbound_ref"),
     *("ix_message_held_client", "ix_run_awaits"),
-    "ix_message_held",
+    *("ix_message_held", "ix_operator_message_due"),
 }
 
 
@@ -146,8 +147,20 @@ def a_year(shop: World) -> None:
         copies(connection, "portal", 1, 1, id=str(1 + SHARDS), member_id="'left'", status="'inactive'")
         left = {"portal_id": str(1 + SHARDS), "state": "'due'", "created_at": old, "due_at": old, "done_at": "NULL"}
         copies(connection, "portal_task", 1, MANY, key="'left m' || n", **left)
+        connection.execute(insert(OperatorMessage), [an_operators_message(shop)])
+        times = dict.fromkeys(("created_at", "due_at"), old)
+        copies(
+            connection, "operator_message", 1, MANY, key="'o' || n", conversation_id=talk, im_message_id="n", **times
+        )
         copies(connection, "reply", 1, MANY, provider_id="'p' || n", run_id=f"{top} + n", conversation_id=talk)
         connection.execute(text("ANALYZE"))
+
+
+def an_operators_message(shop: World) -> dict[str, Any]:
+    """One that has become a message long ago."""
+    of_line = {"portal_id": shop.line.portal_id, "shard": shard_of(shop.line.portal_id), "line_id": shop.line.id}
+    times = dict.fromkeys(("created_at", "due_at"), shop.now)
+    return {**of_line, **times, "conversation_id": 1, "key": "im 1 0", "position": 0, "state": OperatorState.SENT}
 
 
 def test_nothing_reads_a_large_table_through(shop: World) -> None:
