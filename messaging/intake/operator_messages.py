@@ -18,7 +18,7 @@ from gupshup.limits import CAPTION_LIMIT
 from messaging.conversations import bbcode, chat_tasks, lookup
 from messaging.conversations.chat_notes import NOT_CONNECTED, NOT_SENT
 from messaging.runtime import Runtime
-from messaging.store.models import Conversation, Portal, Run, shard_of
+from messaging.store.models import Conversation, Portal, shard_of
 from messaging.store.open_channels import CONNECTOR, OpenLine, OperatorMessage, OperatorState, keep_chat
 from messaging.store.sql import insert_missing
 
@@ -59,7 +59,7 @@ def _store(session: Session, runtime: Runtime, portal: Portal, event: Posted) ->
             continue
         if keep_chat(session, portal.id, conversation.id, event.line, message.chat_id, runtime.clock()):
             chat_tasks.chat_began(session, runtime, portal.id, conversation.id)
-        rows = list(_rows(session, portal.id, open_line.line_id, conversation.id, message, runtime.clock()))
+        rows = list(_rows(portal.id, open_line.line_id, conversation.id, message, runtime.clock()))
         new = insert_missing(session, OperatorMessage, rows, "id")
         log.info("operator has written", portal=portal.id, line=open_line.line_id, parts=len(rows), new=len(new))
 
@@ -79,10 +79,9 @@ def _tell_not_connected(session: Session, runtime: Runtime, portal: Portal, mess
 
 
 def _rows(
-    session: Session, portal_id: int, line_id: int, conversation_id: int, message: Written, now: datetime
+    portal_id: int, line_id: int, conversation_id: int, message: Written, now: datetime
 ) -> Iterator[dict[str, Any]]:
-    """A row for each part. Its place in the client's queue is behind the newest run: robots that ran before go first."""
-    position = session.scalar(select(Run.id).order_by(Run.id.desc()).limit(1)) or 0
+    """A row for each part."""
     for number, (text, file) in enumerate(_parts(message)):
         yield {
             "portal_id": portal_id,
@@ -93,7 +92,6 @@ def _rows(
             "chat_id": message.chat_id,
             "im_message_id": message.message_id,
             "user_id": message.user_id,
-            "position": position,
             "content": {"text": text, "file": _file(file)},
             "state": OperatorState.STORED,
             "created_at": now,

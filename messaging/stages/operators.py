@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import String, bindparam, cast, func, insert, literal, or_, select, tuple_
+from sqlalchemy import String, bindparam, cast, func, literal, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from activities import phones
@@ -21,6 +21,7 @@ from gupshup import messages
 from gupshup.errors import InvalidMessage
 from messaging.conversations import chat_tasks
 from messaging.conversations.chat_notes import not_sent
+from messaging.conversations.queueing import queue
 from messaging.conversations.window import window_until
 from messaging.files.problems import Unfetched, unreachable
 from messaging.files.storage import Files
@@ -163,21 +164,10 @@ class Operators:
 
     def _queue(self, session: Session, row: OperatorMessage, message: Mapping[str, Any]) -> None:
         now = self.runtime.clock()
+        line = session.get_one(Line, row.line_id)
         phone = session.get_one(Conversation, row.conversation_id).phone
-        columns = {
-            **message,
-            "origin": Origin.OPERATOR,
-            "origin_id": row.id,
-            "position": row.position,
-            "portal_id": row.portal_id,
-            "shard": row.shard,
-            "line_id": row.line_id,
-            "conversation_id": row.conversation_id,
-            "created_at": now,
-            "send_at": now,
-            "country": phones.country_of(phone),
-        }
-        session.execute(insert(Message), [columns])
+        content = {**message, "country": phones.country_of(phone)}
+        queue(session, now, line, row.conversation_id, (Origin.OPERATOR, row.id), content)
         row.state, row.content = OperatorState.SENT, None
         self.fed.add(row.line_id)
         self.runtime.counters.add("operator_messages", row.line_id, "queued", portal=row.portal_id)

@@ -261,7 +261,7 @@ class Message(Base):
     send_at: not to leave before; None while the line is paused. hold: why it is or was held (states.Hold); held_until:
     until when at most. judge_at: it may not leave from then on without being planned again. is_awaited: by other runs.
     Messages of a line, and of a client, leave in the order of (priority, position, id): priority 0 robots and people,
-    1 campaigns; position: the id of the run, for a message without a run that of the newest run when it was asked for.
+    1 campaigns; position: the id of the run, for a message without a run that of the newest run when it was queued.
     action … item: what reports ask for and cannot find later, when texts are wiped. timeline: to be shown on the item.
     """
 

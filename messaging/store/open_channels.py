@@ -66,7 +66,7 @@ class OperatorMessage(Base):
 
     key: what names it in its portal, so that an event that comes twice makes one message: `im <message of the messenger>
     <part>`, or `panel <nonce of the form>`. chat_id, im_message_id: the messenger's; None of a template sent from the panel.
-    user_id: who wrote it. content: forgotten when it is `sent` or `refused`. position: as of Message.
+    user_id: who wrote it. content: forgotten when it is `sent` or `refused`. position: nobody reads it.
     """
 
     __tablename__ = "operator_message"
@@ -87,7 +87,7 @@ class OperatorMessage(Base):
     chat_id: Mapped[int | None] = mapped_column(Key)
     im_message_id: Mapped[int | None] = mapped_column(Key)
     user_id: Mapped[int | None] = mapped_column(Key)
-    position: Mapped[int] = mapped_column(Key)
+    position: Mapped[int] = mapped_column(Key, default=0)
     content: Mapped[Any] = mapped_column(EncryptedJson, nullable=True)
     state: Mapped[str] = mapped_column(LiteralString(8), default=OperatorState.STORED)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -18,7 +18,7 @@ from messaging.stages.operators import Operators
 from messaging.store.models import SHARDS, Conversation, Portal, Reply, shard_of
 from messaging.store.open_channels import ClientChat, OperatorMessage
 from tests.flows.chats import Chats, record_posts
-from tests.flows.scenes import OLGA
+from tests.flows.scenes import OLGA, PHONES, text_robot
 from tests.support.rows import copies
 from tests.support.world import APP, World
 
@@ -92,6 +92,22 @@ def test_what_an_operator_has_queued_is_told_when_its_line_is_disconnected(chats
     world.advance_clock(5)
     [note] = chats.notes()
     assert note.startswith("Клиент не получил сообщение «*Анна Соколова:* Добрый день».")
+
+
+def test_events_that_overtake_each_other_are_put_in_order_though_a_robot_runs_between(chats: Chats) -> None:
+    """Both wait in the outbox, behind a run that came after the first event and before the second."""
+    world = chats.world
+    first, second = cut_events(chats, "раз", "два")
+    lines.pause(world.runtime, world.line.id)
+    assert come(world, second) == 200
+    world.robots_start(text_robot(PHONES[0]))
+    world.now += timedelta(milliseconds=100)
+    world.bx.deliver_due()
+    assert come(world, first) == 200
+    world.advance_clock(3)
+    lines.unpause(world.runtime, world.line.id)
+    world.advance_clock(8)
+    assert [sent.message["text"].split("\n")[1] for sent in world.sent] == ["раз", "два"]
 
 
 def neighbour(world: World) -> Portal:

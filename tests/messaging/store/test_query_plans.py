@@ -160,7 +160,7 @@ def an_operators_message(shop: World) -> dict[str, Any]:
     """One that has become a message long ago."""
     of_line = {"portal_id": shop.line.portal_id, "shard": shard_of(shop.line.portal_id), "line_id": shop.line.id}
     times = dict.fromkeys(("created_at", "due_at"), shop.now)
-    return {**of_line, **times, "conversation_id": 1, "key": "im 1 0", "position": 0, "state": OperatorState.SENT}
+    return {**of_line, **times, "conversation_id": 1, "key": "im 1 0", "state": OperatorState.SENT}
 
 
 def test_nothing_reads_a_large_table_through(shop: World) -> None:
