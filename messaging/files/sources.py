@@ -80,6 +80,12 @@ def understood(endpoint: str, reference: str) -> bool:
     return any(pattern.fullmatch(text) for pattern in (_LINK, _DISK, _OTHER, _FIELD))
 
 
+def is_foreign(endpoint: str, reference: str) -> bool:
+    """Whether this is an https link away from the portal: its file is fetched without the app's rights."""
+    is_link = _LINK.fullmatch(reference) and reference[:8].lower() == "https://"
+    return bool(is_link) and origin_of(reference) != origin_of(endpoint)
+
+
 def disk_id(endpoint: str, reference: str) -> int | None:
     """The id of the Drive file that is named by its id, or by the portal's link to it; None for everything else."""
     text = _unwrapped(reference, endpoint)

@@ -79,13 +79,17 @@ class Files:
     """The files that robots of one portal name. Cheap: make one wherever it is needed.
 
     rest: the portal's REST client; endpoint: the address that client calls, by which links of the portal's own are known.
+    seconds: a file must be fetched in.
     """
 
-    def __init__(self, runtime: Runtime, portal_id: int, rest: Client, endpoint: str) -> None:
+    def __init__(
+        self, runtime: Runtime, portal_id: int, rest: Client, endpoint: str, seconds: float = downloads.TOTAL_S
+    ) -> None:
         self.runtime = runtime
         self.portal_id = portal_id
         self.rest = rest
         self.endpoint = endpoint
+        self.seconds = seconds
 
     def shared(self, *, document: Sequence[str], reference: str, media: str, name: str, keep_until: datetime) -> Shared:
         """A file made ready for WhatsApp, under a link of ours that works until `keep_until` at least.
@@ -139,6 +143,7 @@ class Files:
             label=source.label,
             headers=headers or source.headers,
             allow_http=self.runtime.config.allow_http,
+            seconds=self.seconds,
         )
         return downloads.fetch(self.runtime.file_session, download, visit)
 

@@ -19,7 +19,9 @@ from bx24.i18n import Text
 from gupshup.templates import TemplateInfo
 from messaging.conversations import lookup
 from messaging.conversations.window import window_until
+from messaging.files import sources
 from messaging.files.storage import Files
+from messaging.limits.bounds import PAGE_TOTAL_S
 from messaging.portals import tokens
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line, Portal, Run, shard_of
@@ -40,6 +42,10 @@ _WORDING = Wording(
     button_params=Text("Buttons", "Кнопки"),
     header=Text("File of the header", "Файл заголовка"),
     remedy=Text("Fill it in.", "Заполните её."),
+)
+_FOREIGN = Text(
+    "Give an https link that opens without a login and does not lead into your Bitrix24.",
+    "Укажите ссылку https, которая открывается без входа и ведёт не в ваш Битрикс24.",
 )
 log = structlog.get_logger(__name__)
 
@@ -174,9 +180,12 @@ class HandDesk:
         return self.used
 
     def file(self, reference: str, media: str, name: str = "") -> Shared:
+        """By a foreign link only: of the portal's files the app may read more than the person who names one."""
         rest = tokens.portal_client(self.runtime, self.chat.portal_id)
+        if not sources.is_foreign(rest.endpoint, reference):
+            raise refused("value_invalid", at="header", field=_WORDING.header, value=reference[:80], remedy=_FOREIGN)
         keep_until = self.now() + FILE_KEPT
-        files = Files(self.runtime, self.chat.portal_id, rest, rest.endpoint)
+        files = Files(self.runtime, self.chat.portal_id, rest, rest.endpoint, PAGE_TOTAL_S)
         return files.shared(document=(), reference=reference, media=media, name=name, keep_until=keep_until)
 
     def contact(self, reference: str) -> Card:

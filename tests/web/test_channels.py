@@ -8,10 +8,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from werkzeug.wrappers import Response
 
 from tests.flows.chats import OPEN_LINE, Chats
-from tests.flows.scenes import OLGA
-from tests.support.world import APP, World
+from tests.flows.scenes import OLGA, ONE_DATABASE, gupshup_control
+from tests.support.samples import jpeg
+from tests.support.world import APP, PORTAL, World
 from tests.web.inside import ADMINISTRATOR, EMPLOYEE, Frame, seen
 from tests.web.posts import frame_form, open_frame
 
@@ -124,6 +126,31 @@ def test_what_is_missing_is_said_before_anything_leaves(talking: Chats) -> None:
     assert "нет значения" in seen(frame.post("/app/panel/send", filled))
     world.advance_clock(3)
     assert world.sent == []
+
+
+@ONE_DATABASE
+def test_the_panel_reads_no_file_with_the_rights_of_the_app(talking: Chats) -> None:
+    """The person in front of it may read less on the portal than the app may."""
+    world, frame = talking.world, Frame(talking.world)
+    world.net.apps["cdn.example"] = Response(jpeg(), content_type="image/jpeg")
+    photo = {"name": "photo", "language": "ru", "body": "Смотрите", "kind": "IMAGE"}
+    gupshup_control(world, "apps/acmeshop/templates", photo)
+    world.advance_clock(3600)
+    opened = panel(world, talking.chat()["id"])
+    choice = re.search(r'<option value="([^"]+)">photo', opened.text)
+    assert choice
+    filled = {"template": choice[1], "nonce": "n", "pass": hidden(opened, "pass")}
+    in_drive = f"{PORTAL}/disk/downloadFile/601/"
+    wrapped = f"[url={in_drive}]x[/url]"
+    cards = ("CONTACT|5|UF_CRM_1", "UF_CRM_1")
+    world.net.seen.clear()
+    for file in ("601", *cards, in_drive, in_drive.upper(), "/disk/downloadFile/601/", wrapped, "http://cdn.example/a"):
+        answer = seen(frame.post("/app/panel/send", {**filled, "header": file}))
+        assert "Укажите ссылку https, которая открывается без входа" in answer, file
+    assert world.net.seen == []
+    answer = frame.post("/app/panel/send", {**filled, "header": "https://cdn.example/a.jpg"})
+    assert "передан на отправку" in seen(answer)
+    assert world.net.hosts() == {"cdn.example"}
 
 
 def test_the_panel_opens_only_for_those_who_may_open_the_chat(talking: Chats) -> None:
