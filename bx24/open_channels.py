@@ -52,7 +52,7 @@ class OperatorFile:
 class Written:
     """One message of an operator. chat_id, message_id: the messenger's. user_id: 0 for a text of the portal itself.
 
-    client: our id of the chat. text: BBCode.
+    client: our id of the chat. text: BBCode. lost_files: how many the event names without a link.
     """
 
     chat_id: int
@@ -61,6 +61,7 @@ class Written:
     client: str
     text: str
     files: tuple[OperatorFile, ...]
+    lost_files: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def _written(entry: Any) -> Written | None:
     chat_id, message_id = number(im.get("CHAT_ID")), number(im.get("MESSAGE_ID"))
     if not chat_id or not message_id:
         return None
-    files = tuple(found for one in values(message.get("FILES")) if (found := _file(one)) is not None)
+    named = [_file(one) for one in values(message.get("FILES")) if upper_map(one)]
+    files = tuple(found for found in named if found is not None)
     return Written(
         chat_id,
         message_id,
@@ -92,6 +94,7 @@ def _written(entry: Any) -> Written | None:
         text_of(chat.get("ID")),
         text_of(message.get("TEXT")),
         files,
+        len(named) - len(files),
     )
 
 

@@ -25,6 +25,10 @@ FILE_NOT_FETCHED = Text(
     "The file “{name}” could not be fetched from Bitrix24. Send it once more.",
     "Файл «{name}» не удалось получить из Битрикс24. Отправьте его ещё раз.",
 )
+FILES_NOT_SENT = Text(
+    "Files of this message that were not sent to the client: {count}. Send them in a message of their own, at most {most}.",
+    "Файлы этого сообщения, не отправленные клиенту: {count}. Отправьте их отдельным сообщением, не больше {most}.",
+)
 #: In a client's message.
 LATE = Text("(written on {at})", "(написано {at})")
 FILE_LOST = Text(

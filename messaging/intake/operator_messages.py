@@ -16,7 +16,7 @@ from bx24.open_channels import OperatorFile, Posted, Written, posted
 from bx24.payloads import EventCall
 from gupshup.limits import CAPTION_LIMIT
 from messaging.conversations import bbcode, chat_tasks, lookup
-from messaging.conversations.chat_notes import NOT_CONNECTED, NOT_SENT
+from messaging.conversations.chat_notes import FILES_NOT_SENT, NOT_CONNECTED, NOT_SENT
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Portal, shard_of
 from messaging.store.open_channels import CONNECTOR, OpenLine, OperatorMessage, OperatorState, keep_chat
@@ -24,7 +24,7 @@ from messaging.store.sql import insert_missing
 
 #: Messages written one right after the other may come in the wrong order: so long they wait for each other.
 SETTLE = timedelta(seconds=1)
-#: Files of one message that are sent on.
+#: Files of one message that are sent on. The others are told in the chat.
 MOST_FILES = 30
 log = structlog.get_logger(__name__)
 
@@ -51,7 +51,7 @@ def _store(session: Session, runtime: Runtime, portal: Portal, event: Posted) ->
     mine = (OpenLine.portal_id == portal.id) & (OpenLine.open_line_id == event.line)
     open_line = session.scalar(select(OpenLine).where(mine))
     for message in event.messages:
-        if not message.user_id or not (message.text or message.files):
+        if not message.user_id or not (message.text or message.files or message.lost_files):
             continue  # a text of the portal itself: greeting, closing, rating
         conversation = _conversation(session, runtime, open_line, message) if open_line is not None else None
         if open_line is None or conversation is None:
@@ -59,6 +59,7 @@ def _store(session: Session, runtime: Runtime, portal: Portal, event: Posted) ->
             continue
         if keep_chat(session, portal.id, conversation.id, event.line, message.chat_id, runtime.clock()):
             chat_tasks.chat_began(session, runtime, portal.id, conversation.id)
+        _tell_lost_files(session, runtime, portal, conversation, message)
         rows = list(_rows(portal.id, open_line.line_id, conversation.id, message, runtime.clock()))
         new = insert_missing(session, OperatorMessage, rows, "id")
         log.info("operator has written", portal=portal.id, line=open_line.line_id, parts=len(rows), new=len(new))
@@ -76,6 +77,16 @@ def _tell_not_connected(session: Session, runtime: Runtime, portal: Portal, mess
     text = NOT_SENT.format(why=NOT_CONNECTED).to(portal.language)
     key, of_chat = f"off {message.message_id}", {"chat_id": message.chat_id, "user_id": message.user_id}
     chat_tasks.note(session, runtime, portal.id, key, text, conversation_id=None, **of_chat)
+
+
+def _tell_lost_files(
+    session: Session, runtime: Runtime, portal: Portal, conversation: Conversation, message: Written
+) -> None:
+    lost = message.lost_files + len(message.files[MOST_FILES:])
+    if lost:
+        text = FILES_NOT_SENT.format(count=lost, most=MOST_FILES).to(portal.language)
+        key, of_chat = f"files {message.message_id}", {"chat_id": message.chat_id, "user_id": message.user_id}
+        chat_tasks.note(session, runtime, portal.id, key, text, conversation_id=conversation.id, **of_chat)
 
 
 def _rows(
@@ -104,7 +115,7 @@ def _parts(message: Written) -> list[tuple[str, OperatorFile | None]]:
     text = bbcode.to_whatsapp(message.text)
     files: list[OperatorFile] = list(message.files[:MOST_FILES])
     if not files:
-        return [(text, None)]
+        return [(text, None)] if text or not message.lost_files else []
     is_caption = len(text) <= CAPTION_LIMIT and not files[0].is_audio
     first: list[tuple[str, OperatorFile | None]] = [] if is_caption or not text else [(text, None)]
     return [*first, (text if is_caption else "", files[0]), *[("", file) for file in files[1:]]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -20,7 +21,10 @@ from messaging.store.open_channels import ClientChat, OperatorMessage
 from tests.flows.chats import Chats, record_posts
 from tests.flows.scenes import OLGA, PHONES, text_robot
 from tests.support.rows import copies
+from tests.support.samples import png
 from tests.support.world import APP, World
+
+PNG = png()
 
 
 @pytest.fixture
@@ -32,12 +36,12 @@ def chats(shop: World) -> Chats:
     return made
 
 
-def cut_events(chats: Chats, *texts: str) -> list[Any]:
-    """The portal's events of what an operator writes, which do not come to us."""
+def cut_events(chats: Chats, *texts: str, files: int = 0) -> list[Any]:
+    """The portal's events of what an operator writes, each time with so many files, which do not come to us."""
     world = chats.world
     _, events = record_posts(world, is_cut=True)
     for text in texts:
-        chats.write(text)
+        chats.write(text, *[("a.png", "image/png", PNG)] * files)
     world.bx.deliver_due()
     world.now += timedelta(milliseconds=100)
     world.bx.deliver_due()
@@ -108,6 +112,22 @@ def test_events_that_overtake_each_other_are_put_in_order_though_a_robot_runs_be
     lines.unpause(world.runtime, world.line.id)
     world.advance_clock(8)
     assert [sent.message["text"].split("\n")[1] for sent in world.sent] == ["раз", "два"]
+
+
+def test_files_that_are_not_sent_are_told_once(chats: Chats) -> None:
+    """Some are too many for one message, some came without a link."""
+    world = chats.world
+    lines.pause(world.runtime, world.line.id)
+    [many] = cut_events(chats, "", files=33)
+    [(path, headers, body)] = cut_events(chats, "", files=2)
+    unlinked = re.sub(rb"(?i)%5B(link|downloadlink)%5D", b"%5Bother%5D", body)
+    assert unlinked != body
+    for event_of in (many, (path, headers, unlinked)) * 2:
+        assert come(world, event_of) == 200
+    assert len(world.stored_rows(OperatorMessage)) == 30
+    world.advance_clock(3)
+    told = "Файлы этого сообщения, не отправленные клиенту: {}. Отправьте их отдельным сообщением, не больше 30."
+    assert chats.notes() == [told.format(3), told.format(2)]
 
 
 def neighbour(world: World) -> Portal:
