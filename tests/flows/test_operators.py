@@ -6,6 +6,7 @@ import re
 import threading
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.flows.scenes import OLGA, PHONES, text_robot
 from tests.support.rows import copies
 from tests.support.samples import png
 from tests.support.world import APP, World
+from tests.web.inside import ADMINISTRATOR, EMPLOYEE
 
 PNG = png()
 
@@ -128,6 +130,23 @@ def test_files_that_are_not_sent_are_told_once(chats: Chats) -> None:
     world.advance_clock(3)
     told = "Файлы этого сообщения, не отправленные клиенту: {}. Отправьте их отдельным сообщением, не больше 30."
     assert chats.notes() == [told.format(3), told.format(2)]
+
+
+def test_a_chat_that_is_closed_to_the_app_hides_no_refusal_from_its_operator(chats: Chats) -> None:
+    """They come as notices: each stays, though there are several of one chat."""
+    world = chats.world
+    with world.bx.lock:
+        for line in world.portal.open_lines.lines.values():
+            line.queue = [EMPLOYEE]
+        [chat] = world.portal.chats.by_id.values()
+        chat.members = [EMPLOYEE]
+        world.portal.users[ADMINISTRATOR] = replace(world.portal.users[ADMINISTRATOR], is_admin=False)
+    world.now += timedelta(hours=30)
+    for text in ("раз", "два"):
+        chats.post(f"chats/{chat.id}/write", text=text, user_id=EMPLOYEE)
+        world.advance_clock(3)
+    assert (world.sent, chats.notes()) == ([], [])
+    assert [notice.user_id for notice in world.portal.notices] == [EMPLOYEE, EMPLOYEE]
 
 
 def neighbour(world: World) -> Portal:

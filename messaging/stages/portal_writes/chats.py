@@ -226,7 +226,7 @@ class Writing:
         except Rejected as error:
             if need.user_id is None:
                 return GivenUp(str(error))
-            return self._told_personally(need, chat_id)
+            return self._told_personally(job, need)
 
     def _same_line(self, chat_id: int, need: Need) -> int | None:
         """A line with this text of which we know nothing: it is the one whose answer did not come."""
@@ -236,9 +236,9 @@ class Writing:
                 return message.id
         return None
 
-    def _told_personally(self, need: Need, chat_id: int) -> Result:
-        """The chat is closed to the app's user: its operator gets a notice. A second one with the tag replaces the first."""
-        params = {"USER_ID": need.user_id, "MESSAGE": need.text, "TAG": f"waba24|chat|{chat_id}"}
+    def _told_personally(self, job: Job, need: Need) -> Result:
+        """The chat is closed to the app's user: its operator gets a notice. A repeated one replaces the first, by its tag."""
+        params = {"USER_ID": need.user_id, "MESSAGE": need.text, "TAG": f"waba24|chat|{job.key}"}
         self.client.call("im.notify.system.add", params)
         return Done()
 
