@@ -7,6 +7,8 @@ import re
 from dataclasses import dataclass, field
 
 _TAG = re.compile(r"\[(/?)([a-zA-Z]{1,12}|\*)(?:=([^\[\]\n]{0,2048}))?\]")
+#: Codes inside each other that count. A longer text is left as it is: the portal makes none, and WhatsApp takes none.
+_DEEPEST, _LONGEST = 20, 20_000
 _SIGNS = {"b": "*", "i": "_", "s": "~", "code": "```"}
 #: Codes that have an end, and those that stand alone.
 _PAIRS = frozenset(
@@ -28,6 +30,8 @@ class _Open:
 
 def to_whatsapp(text: str) -> str:
     """The text with WhatsApp's formatting, the operator's name, if it is there, in a line of its own."""
+    if len(text) > _LONGEST:
+        return text[: _LONGEST + 1]
     signature = _SIGNATURE.match(text)
     if signature is None:
         return _converted(text)
@@ -46,9 +50,9 @@ def _converted(text: str) -> str:
         at = tag.end()
         if name in _ALONE:
             opened[-1].parts.append("" if is_end else _ALONE[name])
-        elif not is_end:
+        elif not is_end and len(opened) <= _DEEPEST:
             opened.append(_Open(name, tag[3] or ""))
-        else:
+        elif is_end:
             _close(opened, name)
     opened[-1].parts.append(text[at:])
     while len(opened) > 1:
@@ -59,7 +63,7 @@ def _converted(text: str) -> str:
 
 def _close(opened: list[_Open], name: str) -> None:
     """The end of a code. What was opened inside and not closed ends with it; an end without a beginning is left out."""
-    if name not in [one.name for one in opened[-20:]]:
+    if name not in [one.name for one in opened]:
         return
     while opened[-1].name != name:
         _fold(opened, is_closed=False)

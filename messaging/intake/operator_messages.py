@@ -4,7 +4,7 @@ A message of n files becomes n messages of ours: WhatsApp shows one file in each
 unless it is too long for that, or the file is a sound, which has none.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,6 +26,8 @@ from messaging.store.sql import insert_missing
 SETTLE = timedelta(seconds=1)
 #: Files of one message that are sent on. The others are told in the chat.
 MOST_FILES = 30
+#: A text, a file, or a file with its caption.
+Part = tuple[str, OperatorFile | None]
 log = structlog.get_logger(__name__)
 
 
@@ -33,7 +35,8 @@ def written(runtime: Runtime, portal: Portal, call: EventCall) -> None:
     """Store what an operator has written, each message once however often the event comes."""
     event = posted(call.data)
     if event.connector == CONNECTOR:
-        runtime.db.write_again(lambda session: _store(session, runtime, portal, event))
+        parts = [_parts(message) for message in event.messages]
+        runtime.db.write_again(lambda session: _store(session, runtime, portal, event, parts))
 
 
 def switched_off(runtime: Runtime, portal: Portal, call: EventCall) -> None:
@@ -47,10 +50,10 @@ def switched_off(runtime: Runtime, portal: Portal, call: EventCall) -> None:
             chat_tasks.ask_if_on(session, runtime, portal.id, int(line), str(call.ts or runtime.clock().timestamp()))
 
 
-def _store(session: Session, runtime: Runtime, portal: Portal, event: Posted) -> None:
+def _store(session: Session, runtime: Runtime, portal: Portal, event: Posted, parts: Sequence[Sequence[Part]]) -> None:
     mine = (OpenLine.portal_id == portal.id) & (OpenLine.open_line_id == event.line)
     open_line = session.scalar(select(OpenLine).where(mine))
-    for message in event.messages:
+    for message, its_parts in zip(event.messages, parts, strict=True):
         if not message.user_id or not (message.text or message.files or message.lost_files):
             continue  # a text of the portal itself: greeting, closing, rating
         conversation = _conversation(session, runtime, open_line, message) if open_line is not None else None
@@ -60,7 +63,7 @@ def _store(session: Session, runtime: Runtime, portal: Portal, event: Posted) ->
         if keep_chat(session, portal.id, conversation.id, event.line, message.chat_id, runtime.clock()):
             chat_tasks.chat_began(session, runtime, portal.id, conversation.id)
         _tell_lost_files(session, runtime, portal, conversation, message)
-        rows = list(_rows(portal.id, open_line.line_id, conversation.id, message, runtime.clock()))
+        rows = list(_rows(portal.id, open_line.line_id, conversation.id, message, its_parts, runtime.clock()))
         new = insert_missing(session, OperatorMessage, rows, "id")
         log.info("operator has written", portal=portal.id, line=open_line.line_id, parts=len(rows), new=len(new))
 
@@ -90,10 +93,10 @@ def _tell_lost_files(
 
 
 def _rows(
-    portal_id: int, line_id: int, conversation_id: int, message: Written, now: datetime
+    portal_id: int, line_id: int, conversation_id: int, message: Written, parts: Sequence[Part], now: datetime
 ) -> Iterator[dict[str, Any]]:
     """A row for each part."""
-    for number, (text, file) in enumerate(_parts(message)):
+    for number, (text, file) in enumerate(parts):
         yield {
             "portal_id": portal_id,
             "shard": shard_of(portal_id),
@@ -111,13 +114,13 @@ def _rows(
         }
 
 
-def _parts(message: Written) -> list[tuple[str, OperatorFile | None]]:
+def _parts(message: Written) -> list[Part]:
     text = bbcode.to_whatsapp(message.text)
     files: list[OperatorFile] = list(message.files[:MOST_FILES])
     if not files:
         return [(text, None)] if text or not message.lost_files else []
     is_caption = len(text) <= CAPTION_LIMIT and not files[0].is_audio
-    first: list[tuple[str, OperatorFile | None]] = [] if is_caption or not text else [(text, None)]
+    first: list[Part] = [] if is_caption or not text else [(text, None)]
     return [*first, (text if is_caption else "", files[0]), *[("", file) for file in files[1:]]]
 
 

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from gupshup.limits import TEXT_LIMIT
 from messaging.conversations.bbcode import to_whatsapp
 
 
@@ -35,4 +36,16 @@ def test_formatting_is_kept_where_whatsapp_has_it(written: str, shown: str) -> N
 def test_a_long_text_takes_no_longer_than_its_length(piece: str) -> None:
     began = time.process_time()
     to_whatsapp(piece * 20_000)
+    to_whatsapp((piece * 20_000)[:20_000])
     assert time.process_time() - began < 2
+
+
+def test_codes_inside_each_other_take_no_longer_than_the_text() -> None:
+    began = time.process_time()
+    shown = to_whatsapp("[b]" * 1500 + "а\n" * 2500 + "[/b]" * 1500)
+    assert time.process_time() - began < 1
+    assert shown.count("а") == 2500
+
+
+def test_a_text_longer_than_any_of_the_portal_stays_too_long() -> None:
+    assert len(to_whatsapp("[b]x[/b]" * 200_000)) > TEXT_LIMIT
