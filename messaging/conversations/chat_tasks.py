@@ -1,7 +1,7 @@
 """What is to be done in a client's chat with operators (Open Channels): portal tasks of the kind `chat`.
 
 in        a client's message goes into the chat
-mirror    what a robot or a campaign has sent is shown there as automatic
+mirror    what goes to the client in another way is shown there
 tick      an operator's message has left: its clock becomes a tick
 failed    an operator's message has failed: a line that only operators see
 note      any other line that only operators see
