@@ -7,6 +7,8 @@ from datetime import datetime, timezone
 
 from flask import Response, stream_with_context
 
+from messaging.campaigns.exports import harmless
+
 
 def csv_response(name: str, pieces: Iterator[str]) -> Response:
     """A file to download, sent while it is made."""
@@ -40,8 +42,3 @@ class Sheet:
 def local(at: datetime | None, zone: timezone) -> str:
     """A moment in the reader's zone, as spreadsheets read it; "" for None."""
     return at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S") if at else ""
-
-
-def harmless(cell: str) -> str:
-    """The cell, quoted if a spreadsheet would take it for a formula."""
-    return f"'{cell}" if cell.lstrip()[:1] in ("=", "+", "-", "@") or cell[:1] in ("\t", "\r") else cell

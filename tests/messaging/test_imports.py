@@ -10,7 +10,16 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 ALWAYS = (
-    *("alembic", "mako", "psycopg", "phonenumbers.geocoder", "phonenumbers.carrier", "bx24.emulator"),
+    *(
+        "alembic",
+        "mako",
+        "psycopg",
+        "phonenumbers.geocoder",
+        "phonenumbers.carrier",
+        "bx24.emulator",
+        "openpyxl",
+        "xlsxwriter",
+    ),
     *("gupshup.emulator", "obstore", "playwright", "b24pysdk", "pygal", "celery"),
 )
 
