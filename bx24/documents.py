@@ -72,3 +72,9 @@ def item_id(document_id: Triple) -> int | None:
     """The number after the last underscore: DEAL_345 → 345, DYNAMIC_183_12 → 12, 77 (lists, Drive) → 77."""
     tail = document_id[2].rpartition("_")[2]
     return int(tail) if re.fullmatch(r"[0-9]{1,18}", tail) else None
+
+
+def crm_item_id(entity_type: int, number: int) -> str:
+    """A CRM item's own id by its type and number: (2, 345) → DEAL_345, (183, 12) → DYNAMIC_183_12."""
+    name = next((name for name, known in ENTITY_TYPE_IDS.items() if known == entity_type), f"DYNAMIC_{entity_type}")
+    return f"{name}_{number}"

@@ -154,3 +154,28 @@ def test_placements_of_the_crm_keep_no_options(driver: PortalDriver) -> None:
     assert [row["options"] for row in driver.result("placement.get")] == [[], {"useBuiltInInterface": "Y"}]
     worker = {"PLACEMENT": "PAGE_BACKGROUND_WORKER", "HANDLER": f"{APP}/worker"}
     assert driver.error("placement.bind", worker) == (400, "EMPTY_ERROR_HANDLER_URL")
+
+
+def test_thousands_of_items_are_read_by_keyset(driver: PortalDriver) -> None:
+    made = driver.control("items/seed", {"count": 3000})
+    assert (made["first"], made["last"]) == (6, 3005)
+    page = {"start": -1, "order": {"id": "ASC"}}
+    assert ids(driver, filter={">id": 2950}, **page) == list(range(2951, 3001))
+    assert ids(driver, filter={">id": 2950, "<=id": 2960, "stageId": "NEW"}, **page) == [2954, 2958]
+    assert ids(driver, filter={"@id": [3005, 7, 9999], ">id": 7}, **page) == [3005]
+    counted = driver.rest("crm.item.list", {"entityTypeId": 2, "filter": {"stageId": "WON"}, "select": ["id"]}).json
+    assert counted["total"] == 750
+    client = driver.result("crm.item.get", {"entityTypeId": 3, "id": 3004})["item"]
+    assert (client["fm"][0]["value"], client["hasPhone"]) == ("+79000003004", "Y")
+    del driver.portal.crm.items[2, 2951]
+    assert ids(driver, filter={">id": 2950}, **page)[0] == 2952
+
+
+def test_fields_of_a_type_are_described(driver: PortalDriver) -> None:
+    fields = driver.result("crm.item.fields", {"entityTypeId": 2})["fields"]
+    told = {code: (fields[code]["type"], fields[code]["upperName"]) for code in ("stageId", "ufCrm_1712043311")}
+    assert told == {"stageId": ("crm_status", "STAGE_ID"), "ufCrm_1712043311": ("string", "UF_CRM_1712043311")}
+    assert fields["ufCrmPayment"]["items"][0] == {"ID": "71", "VALUE": "Полная оплата"}
+    assert (fields["ufCrmColors"]["isMultiple"], fields["ufCrmColors"]["title"]) == (True, "Цвета фасадов")
+    rows = driver.result("crm.status.list", {"filter": {"ENTITY_ID": fields["sourceId"]["statusType"]}})
+    assert [row["NAME"] for row in rows] == ["Сайт", "Звонок", "Рекомендация"]

@@ -24,6 +24,7 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "stage-robots": (workflows.set_stage_robots, "POST"),
     "templates": (workflows.add_template, "POST"),
     "deals": (workflows.add_item, "POST"),
+    "items/seed": (crm.seed_items, "POST"),
     "deals/<int:deal_id>/move": (workflows.move_deal, "POST"),
     "run": (workflows.run, "POST"),
     "hold": (workflows.hold, "POST"),

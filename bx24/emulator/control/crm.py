@@ -6,6 +6,8 @@ from typing import Any
 
 from bx24.emulator.control.errors import ControlError
 from bx24.emulator.rules import timeline_clicks, triggers
+from bx24.emulator.state import many_items
+from bx24.emulator.state.crm import DEAL
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.timeline import CONFIGURABLE, Activity
 from bx24.emulator.state.triggers import Execution
@@ -24,6 +26,12 @@ def timeline(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
         "log": [entry for entry in shown if entry["kind"] == "log"],
         "comments": [entry for entry in shown if entry["kind"] == "comment"],
     }
+
+
+def seed_items(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
+    """{"count", "entityTypeId"?: 2}: add thousands of items whose clients have phones; answers the first and the last id."""
+    made = many_items.seed(portal.crm, int(data["count"]), int(data.get("entityTypeId", DEAL)))
+    return {"first": made[0], "last": made[-1]}
 
 
 def add_activity(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:

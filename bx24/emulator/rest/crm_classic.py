@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from bx24.emulator.formats import php
-from bx24.emulator.formats.texts import text_of
 from bx24.emulator.rest.base import Call, Page, RestError, rest
 from bx24.emulator.rest.crm_access import may_see
+from bx24.emulator.rest.crm_filters import matches
+from bx24.emulator.rules import item_fields
 from bx24.emulator.state import crm
 
 SHOW_FILE = "/bitrix/components/bitrix/crm.deal.show/show_file.php"
@@ -113,14 +114,6 @@ def _comparable(value: Any) -> str:
 
 @rest("crm.status.list", "crm")
 def statuses(call: Call) -> Page:
-    rows = [
-        {
-            "ID": str(index + 1),
-            "ENTITY_ID": "DEAL_STAGE",
-            "STATUS_ID": stage.id,
-            "NAME": text_of(f"stage_{stage.id}", call.portal.lang),
-            "SORT": str(10 * (index + 1)),
-        }
-        for index, stage in enumerate(call.portal.stages)
-    ]
+    """The words of the directories, all in one page. Docs: crm-status-list."""
+    rows = [row for row in item_fields.directories(call.portal) if matches(row, call.params.get("filter"))]
     return Page(rows, len(rows), None)

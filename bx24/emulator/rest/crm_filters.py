@@ -6,12 +6,18 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Protocol
 
 from bx24.emulator.formats import php
 
 _PREFIX = re.compile(r"(!=%|!%=|>=|<=|!@|!%|!=|=%|%=|>|<|@|%|!|=)?(.*)", re.DOTALL)
 _ABSENT: tuple[Any, ...] = (None, "", [], {})
+
+
+class Row(Protocol):
+    """What a filter looks into."""
+
+    def get(self, name: str, /) -> Any: ...
 
 
 def split_key(key: str) -> tuple[str, str]:
@@ -20,7 +26,7 @@ def split_key(key: str) -> tuple[str, str]:
     return (found.group(1) or "=", found.group(2)) if found else ("=", key)
 
 
-def matches(row: dict[str, Any], criteria: Any) -> bool:
+def matches(row: Row, criteria: Any) -> bool:
     """Whether the row meets all criteria; a group with `logic: "OR"` needs one of them."""
     given = php.items(criteria)
     any_of = any(key == "logic" and str(value).upper() == "OR" for key, value in given)
@@ -32,7 +38,7 @@ def matches(row: dict[str, Any], criteria: Any) -> bool:
     return any(answers) if any_of and answers else all(answers)
 
 
-def _meets(row: dict[str, Any], prefix: str, name: str, wanted: Any) -> bool:
+def _meets(row: Row, prefix: str, name: str, wanted: Any) -> bool:
     stored = row.get(name)
     entries = stored if isinstance(stored, list) else [stored]
     if prefix.startswith("!"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from bx24.emulator.formats import php
@@ -9,6 +11,7 @@ from bx24.emulator.rest.base import Call, Page, RestError, access_denied, rest
 from bx24.emulator.rest.crm_access import may_see
 from bx24.emulator.rest.crm_filters import matches, names_of
 from bx24.emulator.rest.crm_filters import order as ordered
+from bx24.emulator.rules import item_fields
 from bx24.emulator.state import crm
 
 PAGE = 50
@@ -66,34 +69,71 @@ def _shown(call: Call, item: dict[str, Any]) -> dict[str, Any]:
 def item_list(call: Call) -> Page:
     """Pages of 50. start -1: nothing is counted, `total` is 0. Items that the caller may not see are left out."""
     entity, criteria = _entity(call), call.params.get("filter")
-    known = [item for item in call.portal.crm.of(entity) if may_see(call, item)]
     _check_filter(call, entity, criteria)
-    found = [item for item in known if matches(_filterable(item), criteria)]
-    rows = ordered(found, call.params.get("order") or {"id": "ASC"})
+    found = (
+        item
+        for item in _candidates(call.portal.crm, entity, criteria)
+        if may_see(call, item) and matches(_Filterable(item), criteria)
+    )
+    by = call.params.get("order") or {"id": "ASC"}
+    if call.start < 0 and [(key, str(way).upper()) for key, way in php.items(by)] == [("id", "ASC")]:
+        return Page({"items": _listed(call, list(islice(found, PAGE)))}, 0, None)
+    rows = ordered(list(found), by)
     offset = max(0, call.start)
-    shown = [_selected(_shown(call, item), call.params.get("select")) for item in rows[offset : offset + PAGE]]
+    shown = {"items": _listed(call, rows[offset : offset + PAGE])}
     if call.start < 0:
-        return Page({"items": shown}, 0, None)
-    return Page({"items": shown}, len(rows), offset + PAGE if offset + PAGE < len(rows) else None)
+        return Page(shown, 0, None)
+    return Page(shown, len(rows), offset + PAGE if offset + PAGE < len(rows) else None)
+
+
+def _listed(call: Call, items: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [_selected(_shown(call, item), call.params.get("select")) for item in items]
+
+
+def _candidates(store: crm.Crm, entity: int, criteria: Any) -> Iterator[dict[str, Any]]:
+    """The items among which a filter can find any, in the order of their ids: what it says of ids is looked up first."""
+    given = dict(php.items(criteria))
+    if "logic" in given:
+        return store.between(entity)
+    if php.is_array(named := given.get("@id", given.get("id"))):
+        numbers = {int(value) for value in php.values(named) if str(value).isdigit()}
+        return (item for number in sorted(numbers) if (item := store.get(entity, number)) is not None)
+    above, until = (str(given.get(key, "")) for key in (">id", "<=id"))
+    return store.between(entity, int(above) if above.isdigit() else 0, int(until) if until.isdigit() else None)
 
 
 def _check_filter(call: Call, entity: int, criteria: Any) -> None:
     """Raises RestError for a field that this type does not have."""
     person = (*_PERSON_FIELDS, *_MULTI_FIELDS) if entity in crm.WITH_PHONES else ()
-    own = {name for item in call.portal.crm.of(entity) for name in _filterable(item)} - {"fm", "entityTypeId"}
     for name in names_of(criteria):
-        if name not in _FIELDS and name not in person and name not in own and not name.startswith("parentId"):
+        if name in _FIELDS or name in person or name.startswith("parentId"):
+            continue
+        is_own = name not in ("fm", "entityTypeId") and any(
+            _Filterable(item).has(name) for item in call.portal.crm.between(entity)
+        )
+        if not is_own:
             raise RestError("INVALID_ARG_VALUE", f"Invalid filter: field '{name}' is not allowed in filter", 400)
 
 
-def _filterable(item: dict[str, Any]) -> dict[str, Any]:
-    """The item's values by the names that a filter may use: custom fields by both of theirs, phones and e-mails."""
-    multi = {
-        name: [row["value"] for row in item["fm"] if row["typeId"] == kind]
-        for name, kind in _MULTI_FIELDS.items()
-        if "fm" in item
-    }
-    return {**crm.modern(item, original_uf=True), **item, **multi}
+class _Filterable:
+    """An item by the names that a filter may use: custom fields by both of theirs, phones and e-mails."""
+
+    def __init__(self, item: dict[str, Any]) -> None:
+        self._item = item
+
+    def has(self, name: str) -> bool:
+        return name in self._item or (name.startswith("UF") and self._own(name) != "")
+
+    def get(self, name: str, /) -> Any:
+        if name in self._item:
+            return self._item[name]
+        if name in _MULTI_FIELDS and "fm" in self._item:
+            return [row["value"] for row in self._item["fm"] if row["typeId"] == _MULTI_FIELDS[name]]
+        return self._item.get(self._own(name)) if name.startswith("UF") else None
+
+    def _own(self, name: str) -> str:
+        """The camelCase name of a custom field, "" if the item has no such field."""
+        return next((key for key in self._item if key.startswith("uf") and crm.upper(key) == name), "")
 
 
 def _selected(item: dict[str, Any], select: Any) -> dict[str, Any]:
@@ -108,20 +148,9 @@ def _selected(item: dict[str, Any], select: Any) -> dict[str, Any]:
 
 
 @rest("crm.item.fields", "crm")
-def item_fields(call: Call) -> dict[str, Any]:
-    """The fields that items of this type have; those the portal has added are texts. Docs: crm-item-fields."""
-    names = {name for item in call.portal.crm.of(_entity(call)) for name in item}
-    own = {name for name in names if name.startswith("uf")}
-    return {
-        "fields": {
-            name: {
-                "type": "string" if name in own or name == "title" else "integer",
-                "title": name,
-                "isReadOnly": False,
-            }
-            for name in sorted(names)
-        }
-    }
+def fields_of_items(call: Call) -> dict[str, Any]:
+    """The fields that items of this type have. Docs: crm-item-fields."""
+    return {"fields": item_fields.described(call.portal, _entity(call))}
 
 
 @rest("crm.category.list", "crm")

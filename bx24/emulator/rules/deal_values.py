@@ -15,7 +15,12 @@ from bx24.emulator.state.crm import COMPANY, CONTACT
 from bx24.emulator.state.portal import Portal
 
 _CURRENCY_SIGNS = {"RUB": "₽", "USD": "$", "EUR": "€"}
-_ALIASES = {"STATUSID": "STAGEID", "ASSIGNEDBY": "ASSIGNEDBYID", "CREATEDBYID": "CREATEDBY"}
+_ALIASES = {
+    "STATUSID": "STAGEID",
+    "ASSIGNEDBY": "ASSIGNEDBYID",
+    "CREATEDBYID": "CREATEDBY",
+    "DATECREATE": "CREATEDTIME",
+}
 _BY_CODE = {field.code: field for field in FIELDS}
 _BY_TWIN = {field.twin: field for field in FIELDS if field.twin}
 

@@ -6,8 +6,11 @@ Items are kept in the camelCase shape of `crm.item.get`. The upper-case strings 
 
 from __future__ import annotations
 
+import bisect
 import copy
 import re
+from collections import UserDict
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 Triple = tuple[str, str, str]
@@ -24,7 +27,14 @@ DOCUMENT_TYPES = {
     QUOTE: ("crm", _DOCUMENT + "Quote", "QUOTE"),
     SMART_INVOICE: ("crm", _DOCUMENT + "SmartInvoice", "SMART_INVOICE"),
 }
-_RENAMED = {"stageId": "STAGE_ID", "fm": "", "contactIds": "", "entityTypeId": "", "ufCrmContract": "UF_CRM_CONTRACT"}
+_RENAMED = {
+    "stageId": "STAGE_ID",
+    "fm": "",
+    "contactIds": "",
+    "entityTypeId": "",
+    "createdTime": "DATE_CREATE",
+    "ufCrmContract": "UF_CRM_CONTRACT",
+}
 _MULTI_FIELDS = ("PHONE", "EMAIL")
 
 
@@ -46,16 +56,37 @@ def entity_type(triple: Triple) -> int | None:
 CREATED = "2026-01-12T09:00:00+03:00"
 
 
-class Crm:
-    """The items of a portal by (entityTypeId, id)."""
+class Items(UserDict[tuple[int, int], dict[str, Any]]):
+    """Items by (entityTypeId, id). It knows the ids of each type in their order: lists of thousands are read quickly."""
 
-    def __init__(self, items: dict[tuple[int, int], dict[str, Any]] | None = None) -> None:
-        self.items = items or {}
+    def __init__(self) -> None:
+        self._ids: dict[int, list[int]] = {}
+        super().__init__()
+
+    def __setitem__(self, key: tuple[int, int], item: dict[str, Any]) -> None:
+        if key not in self.data:
+            bisect.insort(self._ids.setdefault(key[0], []), key[1])
+        self.data[key] = item
+
+    def __delitem__(self, key: tuple[int, int]) -> None:
+        del self.data[key]
+        self._ids[key[0]].remove(key[1])
+
+    def ids(self, entity: int) -> Sequence[int]:
+        """The ids of a type in their order."""
+        return self._ids.get(entity, [])
+
+
+class Crm:
+    """The items of a portal."""
+
+    def __init__(self) -> None:
+        self.items = Items()
         self._fm_id = 1000
 
     def add(self, entity: int, item_id: int | None = None, **fields: Any) -> dict[str, Any]:
         """Add or replace an item. fields: camelCase, and `phones`, `emails`: values or (type, value)."""
-        number = item_id or max((key[1] for key in self.items if key[0] == entity), default=0) + 1
+        number = item_id or max(self.items.ids(entity)[-1:], default=0) + 1
         phones, emails = fields.pop("phones", ()), fields.pop("emails", ())
         contacts = list(fields.pop("contactIds", []) or ([fields["contactId"]] if fields.get("contactId") else []))
         item: dict[str, Any] = {
@@ -63,6 +94,7 @@ class Crm:
             "entityTypeId": entity,
             "assignedById": 1,
             "createdBy": 1,
+            "createdTime": CREATED,
             "companyId": 0,
             "contactId": contacts[0] if contacts else None,
             **fields,
@@ -71,10 +103,14 @@ class Crm:
             item["contactIds"] = contacts
             item.setdefault("movedTime", CREATED)
         if entity in WITH_PHONES:
-            item["fm"] = [*self._rows("PHONE", phones), *self._rows("EMAIL", emails)]
+            item["fm"] = [*self.phone_rows(phones), *self._rows("EMAIL", emails)]
             item["hasPhone"], item["hasEmail"] = "Y" if phones else "N", "Y" if emails else "N"
         self.items[entity, number] = item
         return item
+
+    def phone_rows(self, entries: Any) -> list[dict[str, Any]]:
+        """Phones as an item's `fm` has them. entries: values or (type, value)."""
+        return self._rows("PHONE", entries)
 
     def _rows(self, kind: str, entries: Any) -> list[dict[str, Any]]:
         rows = []
@@ -88,10 +124,17 @@ class Crm:
         return self.items.get((entity, item_id))
 
     def of(self, entity: int) -> list[dict[str, Any]]:
-        return [item for (kind, _), item in sorted(self.items.items()) if kind == entity]
+        return list(self.between(entity))
+
+    def between(self, entity: int, above: int = 0, until: int | None = None) -> Iterator[dict[str, Any]]:
+        """The items of a type in the order of their ids, from the first above an id to the last up to one."""
+        ids = self.items.ids(entity)
+        end = len(ids) if until is None else bisect.bisect_right(ids, until)
+        for place in range(bisect.bisect_right(ids, above), end):
+            yield self.items[entity, ids[place]]
 
     def has_type(self, entity: int) -> bool:
-        return entity in DOCUMENT_TYPES or any(kind == entity for kind, _ in self.items) or entity == SMART_PROCESS
+        return entity in DOCUMENT_TYPES or bool(self.items.ids(entity)) or entity == SMART_PROCESS
 
     def document(self, triple: Triple) -> dict[str, Any] | None:
         """The item of a document id, such as ("crm", "CCrmDocumentDeal", "DEAL_12")."""
@@ -111,14 +154,14 @@ def modern(item: dict[str, Any], *, original_uf: bool = False) -> dict[str, Any]
     shown = copy.deepcopy(item)
     if not original_uf:
         return shown
-    return {(_upper(key) if key.startswith("uf") else key): value for key, value in shown.items()}
+    return {(upper(key) if key.startswith("uf") else key): value for key, value in shown.items()}
 
 
 def classic(item: dict[str, Any]) -> dict[str, Any]:
     """The item as `crm.deal.get` and the like show it: upper-case keys, strings, no PHONE if there is none."""
     shown: dict[str, Any] = {}
     for key, value in item.items():
-        name = _RENAMED.get(key, _upper(key))
+        name = _RENAMED.get(key, upper(key))
         if key == "stageId" and item["entityTypeId"] == LEAD:
             name = "STATUS_ID"
         if name:
@@ -139,7 +182,8 @@ def _text(key: str, value: Any) -> Any:
     return f"{float(value):.2f}" if key == "opportunity" else str(value)
 
 
-def _upper(key: str) -> str:
+def upper(key: str) -> str:
+    """STAGE_ID of stageId."""
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", key).upper()
 
 

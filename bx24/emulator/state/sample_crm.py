@@ -72,7 +72,7 @@ _ITEMS: tuple[tuple[int, int, dict[str, Any]], ...] = (
             "companyId": 1,
             "begindate": "2026-11-20T03:00:00+03:00",
             "closedate": "2026-12-15T03:00:00+03:00",
-            "dateCreate": "2026-11-18T11:24:00+03:00",
+            "createdTime": "2026-11-18T11:24:00+03:00",
             "probability": 70,
             "sourceId": "WEB",
             "sourceDescription": "Форма «Рассчитать шкаф»",
