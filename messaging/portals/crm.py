@@ -197,7 +197,12 @@ def text(item: Mapping[str, Any], key: str) -> str:
 
 def values(item: Mapping[str, Any], kind: str) -> tuple[str, ...]:
     """Phones or e-mails, without repetitions, in CRM's order."""
+    texts = [text(row, "value") for row in rows_of(item) if row.get("typeId") == kind]
+    return tuple(dict.fromkeys(text for text in texts if text))
+
+
+def rows_of(item: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The phones and e-mails of an item as REST has them: typeId, valueType, value."""
     rows = item.get("fm")
     entries = list(rows.values()) if isinstance(rows, Mapping) else rows if isinstance(rows, list) else []
-    texts = [text(row, "value") for row in entries if isinstance(row, Mapping) and row.get("typeId") == kind]
-    return tuple(dict.fromkeys(text for text in texts if text))
+    return [row for row in entries if isinstance(row, Mapping)]
