@@ -27,6 +27,7 @@ from messaging.portals import tokens
 from messaging.queue.group_commit import CachedPortal
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
+from messaging.store.campaigns import Campaign, Recipient, RefusedRow
 from messaging.store.crypto import digest, same
 from messaging.store.models import (
     Conversation,
@@ -352,7 +353,10 @@ def _wipe(session: Session, portal: Portal) -> None:
     for model in (Reply, Message, InboundEvent, Template, Tally, HourTally):
         session.execute(delete(model).where(model.line_id.in_(lines)))
     session.execute(delete(Run).where(Run.portal_id == portal.id))
-    for table in (Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine):
+    campaigns = select(Campaign.id).where(Campaign.portal_id == portal.id)
+    for of_campaign in (Recipient, RefusedRow):
+        session.execute(delete(of_campaign).where(of_campaign.campaign_id.in_(campaigns)))
+    for table in (Campaign, Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine):
         session.execute(delete(table).where(table.portal_id == portal.id))
     session.execute(delete(Conversation).where(Conversation.line_id.in_(lines)))
     session.execute(delete(Line).where(Line.portal_id == portal.id))

@@ -254,8 +254,7 @@ class Run(Base):
 class Message(Base):
     """One message to a client. At most one for each cause: (`origin`, `origin_id`) is unique.
 
-    origin: a robot, an activity, a campaign … (states.Origin); origin_id: the run, the campaign's recipient …;
-    run_id: the run, of robots and activities alone.
+    origin: a robot, a campaign … (states.Origin); origin_id: the run, the recipient …; run_id, campaign_id: if it has one.
     status: held → queued → sending → accepted → sent → delivered → read, or failed, unknown (nobody can tell), dropped
     (never handed over). It only rises (messaging.runs.statuses).
     send_at: not to leave before; None while the line is paused. hold: why it is or was held (states.Hold); held_until:
@@ -286,12 +285,15 @@ class Message(Base):
         partial("ix_message_lone", "portal_id", "position", "id", where="run_id IS NULL"),
         partial("ix_message_lone_item", "portal_id", "item", where="run_id IS NULL"),
         partial("ix_message_lone_texts", "created_at", where="run_id IS NULL AND payload IS NOT NULL"),
+        partial("ix_message_campaign", "campaign_id", "status", "error_code", where="campaign_id IS NOT NULL"),
+        partial("ix_message_campaign_client", "conversation_id", "id", where="campaign_id IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     origin: Mapped[str] = mapped_column(String(10))
     origin_id: Mapped[int | None] = mapped_column(Key)
     run_id: Mapped[int | None] = mapped_column(ForeignKey("run.id"))
+    campaign_id: Mapped[int | None] = mapped_column(Key)
     portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"))
     shard: Mapped[int] = mapped_column(Integer)
     priority: Mapped[int] = mapped_column(SmallInteger, default=0, server_default="0")

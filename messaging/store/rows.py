@@ -44,6 +44,7 @@ class MessageRow:
     id: int
     origin: str
     run_id: int | None
+    campaign_id: int | None
     portal_id: int
     line_id: int
     conversation_id: int
