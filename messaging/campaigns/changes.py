@@ -1,0 +1,296 @@
+"""What people do with campaigns: create, edit, check, start, pause, resume, cancel, copy, delete.
+
+Each change locks the campaign's row and asks its state first: of two people who press at the same moment one is told that
+it was too late (WrongState). What a change leaves to be done is done by the worker (messaging.stages.campaigns).
+"""
+
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from activities.errors import Refused, refused
+from bx24.errors import Bx24Error
+from bx24.i18n import Text
+from gupshup.errors import GupshupError
+from messaging.campaigns import recipients
+from messaging.campaigns.audience import Kind
+from messaging.campaigns.counts import counts
+from messaging.campaigns.recipients import Entry
+from messaging.runtime import Runtime
+from messaging.store.campaigns import Campaign, CampaignState, Paused, Recipient, RefusedRow
+from messaging.store.models import Portal, shard_of
+
+State = CampaignState
+#: States in which a campaign may be on its way.
+OPEN = (State.SCHEDULED, State.PREPARING, State.RUNNING, State.PAUSED)
+#: Campaigns of one portal that may be open at the same time, and drafts it may have.
+OPEN_AT_MOST, DRAFTS_AT_MOST = 20, 200
+#: Recipients of one campaign.
+AUDIENCE_AT_MOST = 100_000
+#: What a draft's settings are called in `edit`; those of AUDIENCE change who is in it, those of CONTENT what they get.
+AUDIENCE = frozenset({"audience"})
+CONTENT = frozenset({"line_ids", "template", "language", "mapping"})
+PLAN = frozenset({"name", "hours", "per_minute", "start_at"})
+_NO_ANSWER = Text(
+    "{who} has not given the recipients ({code}). Try again later; what is stored stays.",
+    "{who} не отдал получателей ({code}). Попробуйте позже, введённое сохранено.",
+)
+log = structlog.get_logger(__name__)
+
+
+class WrongState(Exception):
+    """The campaign is in another state by now. state: in which."""
+
+    def __init__(self, state: str) -> None:
+        super().__init__(f"the campaign is {state}")
+        self.state = state
+
+
+class TooMany(Exception):
+    """A portal's limit is reached. limit: how many there may be."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"at most {limit}")
+        self.limit = limit
+
+
+def find(session: Session, portal_id: int, key: str, lock: bool = False) -> Campaign:
+    """A campaign of the portal. Raises LookupError."""
+    mine = select(Campaign).where(Campaign.key == key, Campaign.portal_id == portal_id)
+    found = session.scalar(mine.with_for_update() if lock else mine)
+    if found is None:
+        raise LookupError(key)
+    return found
+
+
+def create(runtime: Runtime, portal_id: int, user_id: int, name: str) -> str:
+    """A new draft; its key. Raises TooMany."""
+    with runtime.db.write() as session:
+        session.get_one(Portal, portal_id, with_for_update=True)
+        _room(session, portal_id, [State.DRAFT], DRAFTS_AT_MOST)
+        made = Campaign(
+            key=secrets.token_urlsafe(12),
+            portal_id=portal_id,
+            shard=shard_of(portal_id),
+            name=name[:200],
+            line_ids=[],
+            created_by=user_id,
+            created_at=runtime.clock(),
+        )
+        session.add(made)
+        session.flush()
+        return made.key
+
+
+def _room(session: Session, portal_id: int, states: list[State], limit: int) -> None:
+    of_portal = select(Campaign.id).where(Campaign.portal_id == portal_id, Campaign.state.in_(states))
+    if len(session.scalars(of_portal.limit(limit)).all()) >= limit:
+        raise TooMany(limit)
+
+
+def edit(runtime: Runtime, portal_id: int, key: str, **settings: Any) -> None:
+    """Change a draft. settings: columns of AUDIENCE, CONTENT and PLAN. Raises LookupError, WrongState."""
+
+    def change(session: Session, campaign: Campaign) -> None:
+        changed = {name for name, value in settings.items() if getattr(campaign, name) != value}
+        for name in changed:
+            setattr(campaign, name, settings[name])
+        if changed & (AUDIENCE | CONTENT):
+            _check_anew(campaign)
+        is_kept = (campaign.audience or {}).get("kind") == Kind.PHONES
+        if changed & AUDIENCE or ("mapping" in changed and not is_kept):
+            campaign.read_at = campaign.cursor = None  # other fields or columns may be wanted now
+
+    _change(runtime, portal_id, key, (State.DRAFT,), change)
+
+
+def _check_anew(campaign: Campaign) -> None:
+    """What was found out about the recipients holds no more; a process that is finding it out stops."""
+    campaign.checked_at, campaign.checked_id, campaign.problem = None, 0, None
+    campaign.reads += 1
+    campaign.tries = 0
+
+
+def add(runtime: Runtime, portal_id: int, key: str, entries: list[Entry]) -> int:
+    """Add recipients to a draft, in the place of those from another source; how many were taken.
+
+    Raises LookupError, WrongState, TooMany.
+    """
+    taken = 0
+
+    def change(session: Session, campaign: Campaign) -> None:
+        nonlocal taken
+        if (campaign.audience or {}).get("kind") != Kind.PHONES:
+            _forget(session, campaign)
+        if counts(session, campaign.id).audience + len(entries) > AUDIENCE_AT_MOST:
+            raise TooMany(AUDIENCE_AT_MOST)
+        region = recipients.region_of(session.get_one(Portal, portal_id))
+        campaign.audience = {"kind": Kind.PHONES}
+        _check_anew(campaign)
+        campaign.read_at = runtime.clock()
+        taken = recipients.store(session, runtime, campaign, entries, region)
+
+    _change(runtime, portal_id, key, (State.DRAFT,), change)
+    return taken
+
+
+def clear(runtime: Runtime, portal_id: int, key: str) -> None:
+    """Forget a draft's recipients and where they come from. Raises LookupError, WrongState."""
+
+    def change(session: Session, campaign: Campaign) -> None:
+        _forget(session, campaign)
+        _check_anew(campaign)
+
+    _change(runtime, portal_id, key, (State.DRAFT,), change)
+
+
+def _forget(session: Session, campaign: Campaign) -> None:
+    for table in (RefusedRow, Recipient):
+        session.execute(delete(table).where(table.campaign_id == campaign.id))
+    campaign.audience = campaign.read_at = campaign.cursor = None
+
+
+def check(runtime: Runtime, portal_id: int, key: str) -> None:
+    """Let the worker read and judge the recipients of a draft: the dry run. Raises LookupError, WrongState."""
+
+    def change(session: Session, campaign: Campaign) -> None:
+        _check_anew(campaign)
+        campaign.wants_check, campaign.due_at = True, runtime.clock()
+
+    _change(runtime, portal_id, key, (State.DRAFT,), change)
+
+
+def start(runtime: Runtime, portal_id: int, key: str) -> None:
+    """Start a draft, at its `start_at` or now. The caller has seen that nothing is missing (messaging.campaigns.readiness).
+
+    Raises LookupError, WrongState, TooMany.
+    """
+
+    def change(session: Session, campaign: Campaign) -> None:
+        _room(session, portal_id, list(OPEN), OPEN_AT_MOST)
+        now = runtime.clock()
+        _check_anew(campaign)
+        campaign.wants_check = False
+        later = campaign.start_at is not None and campaign.start_at > now
+        campaign.state = State.SCHEDULED if later else State.PREPARING
+        campaign.due_at = campaign.start_at if later else now
+
+    _change(runtime, portal_id, key, (State.DRAFT,), change)
+
+
+def unschedule(runtime: Runtime, portal_id: int, key: str) -> None:
+    """Make a draft of a campaign that has not begun. Raises LookupError, WrongState."""
+
+    def change(session: Session, campaign: Campaign) -> None:
+        campaign.state, campaign.due_at = State.DRAFT, None
+        _check_anew(campaign)
+
+    _change(runtime, portal_id, key, (State.SCHEDULED, State.PREPARING), change)
+
+
+def pause(runtime: Runtime, portal_id: int, key: str) -> None:
+    """Nothing more leaves than what is handed over just now. Raises LookupError, WrongState."""
+    _change(
+        runtime,
+        portal_id,
+        key,
+        (State.RUNNING, State.PAUSED),
+        lambda session, campaign: put_to_rest(session, campaign, Paused.BY_HAND),
+    )
+
+
+def put_to_rest(session: Session, campaign: Campaign, reason: Paused, look_at: datetime | None = None) -> None:
+    """Pause a locked campaign. look_at: when the worker looks whether it may go on; None: a person decides."""
+    campaign.state, campaign.paused_reason, campaign.due_at = State.PAUSED, reason, look_at
+    recipients.take_back(session, campaign.id)
+
+
+def resume(runtime: Runtime, portal_id: int, key: str) -> None:
+    """Go on. Failures until now do not count again. Raises LookupError, WrongState."""
+
+    def change(session: Session, campaign: Campaign) -> None:
+        now = runtime.clock()
+        campaign.state, campaign.paused_reason = State.RUNNING, ""
+        campaign.due_at = campaign.fed_at = now
+        campaign.allowed_failures = counts(session, campaign.id).by_state["failed"]
+        campaign.digest = ""  # the person has seen the template as it is now
+
+    _change(runtime, portal_id, key, (State.PAUSED,), change)
+
+
+def cancel(runtime: Runtime, portal_id: int, key: str) -> None:
+    """End a campaign: nothing more leaves. The worker marks who was not written to. Raises LookupError, WrongState."""
+
+    def change(session: Session, campaign: Campaign) -> None:
+        now = runtime.clock()
+        recipients.take_back(session, campaign.id)
+        campaign.state, campaign.paused_reason = State.CANCELLED, ""
+        campaign.reads += 1
+        campaign.ended_at = campaign.due_at = now
+
+    _change(runtime, portal_id, key, OPEN, change)
+
+
+def remove(runtime: Runtime, portal_id: int, key: str) -> None:
+    """Delete a draft with its recipients. Raises LookupError, WrongState."""
+
+    def change(session: Session, campaign: Campaign) -> None:
+        _forget(session, campaign)
+        session.flush()
+        session.delete(campaign)
+
+    _change(runtime, portal_id, key, (State.DRAFT,), change)
+
+
+def copy(runtime: Runtime, portal_id: int, key: str, user_id: int, name: str) -> str:
+    """A draft with the same settings and the same source of recipients; its key. Raises LookupError, TooMany."""
+    new = create(runtime, portal_id, user_id, name)
+    with runtime.db.write() as session:
+        old, made = find(session, portal_id, key), find(session, portal_id, new)
+        for column in ("line_ids", "template", "language", "hours", "per_minute"):
+            setattr(made, column, getattr(old, column))
+        made.mapping = {name: value for name, value in (old.mapping or {}).items() if name != "shared"} or None
+        made.audience = old.audience if (old.audience or {}).get("kind") == Kind.CRM else None
+    return new
+
+
+def _change(
+    runtime: Runtime,
+    portal_id: int,
+    key: str,
+    states: tuple[State, ...],
+    change: Callable[[Session, Campaign], None],
+) -> None:
+    with runtime.db.write() as session:
+        campaign = find(session, portal_id, key, lock=True)
+        was = campaign.state
+        if was not in states:
+            raise WrongState(was)
+        change(session, campaign)
+        session.flush()
+        log.info("campaign changed", portal=portal_id, campaign=campaign.id, was=was, state=campaign.state)
+        shard = campaign.shard
+    runtime.wakeups.notify([shard])
+
+
+def internal(campaign_id: int) -> Refused:
+    """A fault of ours."""
+    return refused("internal", trace=f"campaign {campaign_id}")
+
+
+def problem_of(why: Refused | Bx24Error | GupshupError) -> dict[str, str]:
+    """What keeps a campaign from being prepared, as `campaign.problem` keeps it: code, en, ru."""
+    if isinstance(why, Refused):
+        return {"code": why.code, "en": why.text.en, "ru": why.text.ru}
+    text = _NO_ANSWER.format(who="Bitrix24" if isinstance(why, Bx24Error) else "Gupshup", code=why.code)
+    return {"code": why.code, "en": text.en, "ru": text.ru}
+
+
+def settings_of(campaign: Campaign) -> Mapping[str, Any]:
+    """The settings that `edit` can change."""
+    return {name: getattr(campaign, name) for name in sorted(AUDIENCE | CONTENT | PLAN)}

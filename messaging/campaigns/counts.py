@@ -1,0 +1,128 @@
+"""How far a campaign has come: counted from its recipients and their messages, never kept on the side."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import func, literal, select, union_all
+from sqlalchemy.orm import Session
+
+from messaging.store.campaigns import Recipient, RecipientState
+from messaging.store.models import Message
+from messaging.store.states import MessageStatus
+
+#: States of a recipient as the contract counts them, from the first to the last.
+STATES = ("pending", "queued", "sending", "unknown", "accepted", "sent", "delivered", "read", "failed")
+#: A reply that quotes nothing counts for the campaign that wrote to the client last, if that was not longer ago.
+REPLY_WINDOW = timedelta(hours=72)
+#: What is on the phones at least.
+_ARRIVED = ("delivered", "read")
+_SENT = ("accepted", "sent", *_ARRIVED)
+
+
+@dataclass(frozen=True)
+class Counts:
+    """by_state: STATES → recipients; skipped: reason → recipients; replied: of all."""
+
+    by_state: dict[str, int]
+    skipped: dict[str, int]
+    replied: int
+
+    @property
+    def audience(self) -> int:
+        """All recipients."""
+        return sum(self.by_state.values()) + sum(self.skipped.values())
+
+    @property
+    def willing(self) -> int:
+        """Those that are, or were, to be written to."""
+        return sum(self.by_state.values())
+
+    @property
+    def left(self) -> int:
+        """Those that are not handed over yet."""
+        return self.by_state["pending"] + self.by_state["queued"]
+
+    @property
+    def sent(self) -> int:
+        """Gupshup has accepted them, and they have not failed."""
+        return sum(self.by_state[state] for state in _SENT)
+
+    @property
+    def delivered(self) -> int:
+        """They are on the clients' phones."""
+        return sum(self.by_state[state] for state in _ARRIVED)
+
+    @property
+    def read(self) -> int:
+        """The clients have opened them."""
+        return self.by_state["read"]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As contract section 14 shows them."""
+        return {**self.by_state, "skipped": self.skipped, "replied": self.replied}
+
+
+def counts(session: Session, campaign_id: int) -> Counts:
+    """Count a campaign's recipients, each once, under its newest state. One statement sees one moment."""
+    waiting = (
+        select(Recipient.state, Recipient.reason, func.count())
+        .where(
+            Recipient.campaign_id == campaign_id, Recipient.state.in_([RecipientState.PENDING, RecipientState.SKIPPED])
+        )
+        .group_by(Recipient.state, Recipient.reason)
+    )
+    written = (
+        select(Message.status, literal("message"), func.count())
+        .where(Message.campaign_id == campaign_id)
+        .group_by(Message.status)
+    )
+    replied = select(literal("replied"), literal("replied"), func.count()).where(
+        Recipient.campaign_id == campaign_id, Recipient.replied_at.is_not(None)
+    )
+    by_state: Counter[str] = Counter(dict.fromkeys(STATES, 0))
+    skipped: dict[str, int] = {}
+    answered = 0
+    for state, reason, number in session.execute(union_all(waiting, written, replied)):
+        if state == "replied":
+            answered = number
+        elif state == RecipientState.SKIPPED:
+            skipped[reason] = number
+        else:
+            by_state[state] += number
+    return Counts(dict(by_state), skipped, answered)
+
+
+def failures(session: Session, campaign_id: int) -> dict[str, int]:
+    """Error code → messages that failed with it, the most frequent first."""
+    found = session.execute(
+        select(Message.error_code, func.count().label("number"))
+        .where(Message.campaign_id == campaign_id, Message.status == MessageStatus.FAILED)
+        .group_by(Message.error_code)
+        .order_by(func.count().desc(), Message.error_code)
+    )
+    return {row.error_code: row.number for row in found}
+
+
+def on_line(session: Session, line_id: int) -> int:
+    """Messages of campaigns that are queued on a line and not claimed."""
+    waiting = select(func.count()).where(
+        Message.line_id == line_id, Message.status == MessageStatus.QUEUED, Message.priority == 1
+    )
+    return session.scalar(waiting) or 0
+
+
+def replied(
+    session: Session, conversation_ids: list[int], message_id: int | None, now: datetime, since: datetime
+) -> None:
+    """A client has written: the recipient whose message he quoted or tapped, else of the newest one since then, has replied."""
+    query = select(Message.origin_id).where(Message.campaign_id.is_not(None))
+    if message_id is not None:
+        query = query.where(Message.id == message_id)
+    else:
+        query = query.where(Message.conversation_id.in_(conversation_ids), Message.claimed_at > since)
+    recipient_id = session.scalar(query.order_by(Message.id.desc()).limit(1))
+    recipient = session.get(Recipient, recipient_id) if recipient_id is not None else None
+    if recipient is not None and recipient.replied_at is None:
+        recipient.replied_at = now

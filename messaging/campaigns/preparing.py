@@ -1,0 +1,258 @@
+"""Preparing a campaign: its recipients are read from their source, stored, and judged. On a thread of the worker.
+
+Each part is stored together with the cursor behind it, in one transaction that begins by asking whether the campaign still
+wants it (`reads`): a process that died repeats one part, one that was frozen or overtaken by an edit stores nothing more.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from activities.errors import Refused
+from bx24.i18n import Text
+from messaging.campaigns import recipients
+from messaging.campaigns.audience import Kind, Part
+from messaging.campaigns.changes import AUDIENCE_AT_MOST
+from messaging.campaigns.composing import Composer, digest_of, template_on
+from messaging.campaigns.recipients import Judge
+from messaging.campaigns.sources import Sources
+from messaging.files.storage import Files
+from messaging.portals import tokens
+from messaging.runtime import Runtime
+from messaging.store.campaigns import Campaign, CampaignState, Recipient, RefusedRow
+from messaging.store.models import Line, Portal
+from messaging.store.states import LineStatus
+from messaging.templates.catalogue import Templates
+
+#: Recipients judged, and old rows deleted, in one transaction.
+GROUP = 500
+#: A row of a file as the report keeps it, and how many of them.
+TEXT_LENGTH, REFUSED_AT_MOST = 300, 10_000
+#: An audience that was read so long ago is read again when the campaign starts: the CRM has moved on.
+FRESH = timedelta(minutes=15)
+#: The file of a header is kept so long.
+FILE_KEPT = timedelta(days=30)
+_TOO_MANY = Text(
+    "A campaign has at most {limit} recipients. Narrow the filter, or divide the list.",
+    "В рассылке не больше {limit} получателей. Сузьте фильтр или разделите список.",
+).format(limit=AUDIENCE_AT_MOST)
+_NO_TEMPLATE = Text(
+    "Line “{line}” has no approved template “{name}” that can be sent. Choose another template or other lines.",
+    "На линии «{line}» нет одобренного шаблона «{name}», который можно отправить. Выберите другой шаблон или линии.",
+)
+_NO_LINE = Text("Choose a line that is connected.", "Выберите подключённую линию.")
+log = structlog.get_logger(__name__)
+
+
+class Overtaken(Exception):
+    """Somebody has changed the campaign meanwhile: what is under way here is not wanted any more."""
+
+
+class Preparing:
+    """Prepares one campaign. Raises Refused for what a person must change, Bx24Error and GupshupError for what may pass."""
+
+    def __init__(self, runtime: Runtime, campaign_id: int) -> None:
+        self.runtime = runtime
+        self.campaign_id = campaign_id
+        with runtime.db.read() as session:
+            self._load(session)
+
+    def _load(self, session: Session) -> None:
+        self.campaign = session.get_one(Campaign, self.campaign_id)
+        self.reads = self.campaign.reads
+        self.portal = session.get_one(Portal, self.campaign.portal_id)
+        self.region = recipients.region_of(self.portal)
+        session.expunge_all()
+
+    def run(self) -> None:
+        """Read what is not read yet, then judge everybody."""
+        try:
+            if not self._is_read():
+                self._forget()
+                self._read()
+            if self.campaign.template or self.campaign.state != CampaignState.DRAFT:
+                self._judge()
+            else:
+                self._write(_only_read)
+        except Overtaken:
+            log.info("a campaign was changed while it was prepared", campaign=self.campaign_id)
+
+    def _is_read(self) -> bool:
+        """Whether the audience is stored, and new enough."""
+        at = self.campaign.read_at
+        if at is None or (self.campaign.audience or {}).get("kind") != Kind.CRM:
+            return at is not None
+        return self.runtime.clock() - at < FRESH
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def _forget(self) -> None:
+        """Delete what was stored of another audience, or of an older state of this one."""
+        if self.campaign.cursor is not None:
+            return  # it is the beginning of this one
+        while self._write(_forget_some):
+            pass
+
+    def _read(self) -> None:
+        source = Sources(self.runtime, self.campaign, self.region, self.portal.language)
+        for part in source.parts(self.campaign.cursor):
+            self._write(partial(self._store, part))
+
+    def _store(self, part: Part, session: Session, campaign: Campaign) -> None:
+        stored = int((campaign.cursor or {}).get("stored", 0)) + len(part.entries)
+        if stored > AUDIENCE_AT_MOST:
+            raise Refused("value_invalid", _TOO_MANY, "audience")
+        recipients.store(session, self.runtime, campaign, part.entries, self.region)
+        refusals = int((campaign.cursor or {}).get("refused", 0))
+        kept = part.refusals[: max(0, REFUSED_AT_MOST - refusals)]
+        if kept:
+            rows = [
+                {
+                    "campaign_id": campaign.id,
+                    "line_no": one.line_no,
+                    "text": one.text[:TEXT_LENGTH],
+                    "reason": one.reason,
+                }
+                for one in kept
+            ]
+            session.execute(insert(RefusedRow), rows)
+        totals = {"stored": stored, "refused": refusals + len(part.refusals)}
+        campaign.cursor = {**(part.cursor or {}), **totals}
+        if part.cursor is None:
+            campaign.read_at = self.runtime.clock()
+
+    # --- judging ------------------------------------------------------------------------------------------------------
+
+    def _judge(self) -> None:
+        judge = self._made_judge()
+        done = 0
+        while not done:
+            done = self._write(lambda session, campaign: self._judge_some(session, campaign, judge))
+
+    def _made_judge(self) -> Judge:
+        self._refresh_templates()
+        shared = self._shared()
+        with self.runtime.db.read() as session:
+            lines = lines_of(session, self.campaign)
+            if not lines:
+                raise Refused("line_not_connected", _NO_LINE, "lines")
+            composers = composers_for(session, self.runtime, self.campaign, lines, shared)
+            missing = next((line for line in lines if line.id not in composers), None)
+            if missing is not None:
+                why = _NO_TEMPLATE.format(line=missing.name, name=self.campaign.template)
+                raise Refused("template_not_approved", why, "template")
+            session.expunge_all()
+        return Judge(self.runtime, self.campaign, lines, composers)
+
+    def _refresh_templates(self) -> None:
+        with self.runtime.db.read() as session:
+            lines = lines_of(session, self.campaign)
+            session.expunge_all()
+        for line in lines:
+            Templates(self.runtime, line).listed(anew=True)
+
+    def _shared(self) -> dict[str, str] | None:
+        """Keep the file of the header, if it is the same for all and no line needs another. Raises Refused, Bx24Error."""
+        known = (self.campaign.mapping or {}).get("shared")
+        header = recipients.variables_of(self.campaign).header
+        if known or header.name or not header.text:
+            return known or None
+        with self.runtime.db.read() as session:
+            infos = [template_on(session, self.campaign, line) for line in lines_of(session, self.campaign)]
+        info = next((info for info in infos if info is not None), None)
+        if info is None or not info.is_media:
+            return None
+        media = "video" if info.kind == "GIF" else info.kind.lower()
+        rest = tokens.portal_client(self.runtime, self.portal.id)
+        found = Files(self.runtime, self.portal.id, rest, rest.endpoint).shared(
+            document=(), reference=header.text, media=media, name="", keep_until=self.runtime.clock() + FILE_KEPT
+        )
+        shared = {"url": found.url, "media": found.media, "name": found.name}
+
+        def keep(_: Session, campaign: Campaign) -> None:
+            campaign.mapping = {**(campaign.mapping or {}), "shared": shared}
+
+        self._write(keep)
+        return shared
+
+    def _judge_some(self, session: Session, campaign: Campaign, judge: Judge) -> int:
+        """Judge the next recipients; 1 if there were none left."""
+        asked = {"campaign": campaign.id, "after": campaign.checked_id, "limit": GROUP}
+        found = session.scalars(recipients.UNJUDGED, asked).all()
+        if found:
+            recipients.record(session, judge.judge(session, found))
+            campaign.checked_id = found[-1].id
+            return 0
+        now = self.runtime.clock()
+        campaign.checked_at, campaign.problem, campaign.tries = now, None, 0
+        info = next(iter(judge.composers.values())).info
+        campaign.category = info.category[:20]
+        if campaign.state == CampaignState.PREPARING:
+            campaign.state, campaign.digest = CampaignState.RUNNING, digest_of(info)
+            campaign.started_at = campaign.fed_at = campaign.due_at = now
+        else:
+            campaign.wants_check, campaign.due_at = False, None
+        return 1
+
+    def _write(self, change: Callable[[Session, Campaign], Any]) -> Any:
+        """Do this in a transaction of its own if the campaign still wants it. Raises Overtaken."""
+
+        def step(session: Session) -> Any:
+            campaign = session.get(Campaign, self.campaign_id, with_for_update=True, populate_existing=True)
+            if campaign is None or campaign.reads != self.reads or campaign.state not in _PREPARED:
+                raise Overtaken
+            return change(session, campaign)
+
+        done = self.runtime.db.write_again(step)
+        with self.runtime.db.read() as session:
+            self._load(session)
+        return done
+
+
+_PREPARED = (CampaignState.DRAFT, CampaignState.PREPARING)
+
+
+def _only_read(_: Session, campaign: Campaign) -> None:
+    """A draft without a template is read, so that its columns can be seen; there is nothing to judge yet."""
+    campaign.wants_check, campaign.due_at, campaign.problem = False, None, None
+
+
+def _forget_some(session: Session, campaign: Campaign) -> int:
+    """Delete some of what was stored of the audience; how many rows."""
+    gone = 0
+    for table in (Recipient, RefusedRow):
+        ids = session.scalars(select(table.id).where(table.campaign_id == campaign.id).limit(GROUP * 4)).all()
+        session.execute(delete(table).where(table.id.in_(ids)).execution_options(synchronize_session=False))
+        gone += len(ids)
+    return gone
+
+
+def lines_of(session: Session, campaign: Campaign) -> list[Line]:
+    """The campaign's lines that are connected, in its order."""
+    found = session.scalars(
+        select(Line).where(
+            Line.id.in_(campaign.line_ids or []),
+            Line.portal_id == campaign.portal_id,
+            Line.status == LineStatus.CONNECTED,
+        )
+    )
+    by_id = {line.id: line for line in found}
+    return [by_id[line_id] for line_id in campaign.line_ids or [] if line_id in by_id]
+
+
+def composers_for(
+    session: Session, runtime: Runtime, campaign: Campaign, lines: Iterable[Line], shared: Any
+) -> dict[int, Composer]:
+    """By line, what makes the campaign's messages; a line whose template cannot be sent is missing."""
+    variables = recipients.variables_of(campaign)
+    found = {line.id: template_on(session, campaign, line) for line in lines}
+    return {
+        line_id: Composer(info, variables, shared, runtime.clock())
+        for line_id, info in found.items()
+        if info is not None
+    }

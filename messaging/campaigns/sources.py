@@ -1,0 +1,101 @@
+"""The sources of a campaign's recipients, read in parts that can be taken up again at a cursor."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from activities.errors import Refused
+from bx24.i18n import Text
+from messaging.campaigns import uploads
+from messaging.campaigns.audience import Kind, Part, Refusal
+from messaging.campaigns.crm_audience import CrmAudience, parsed
+from messaging.campaigns.crm_filters import InvalidAudience
+from messaging.campaigns.crm_reading import read_page
+from messaging.campaigns.phone_cells import phone_of
+from messaging.campaigns.recipients import Entry, variables_of
+from messaging.campaigns.spreadsheets import BadRow, End, Row, read
+from messaging.portals import tokens
+from messaging.runtime import Runtime
+from messaging.store.campaigns import Campaign
+
+#: Rows of a part.
+ROWS = 1000
+_EMPTY = Text("Choose who is to get the campaign.", "Выберите получателей рассылки.")
+_NO_COLUMN = Text(
+    "The file has no column “{name}” for the phones. Choose the column with the phones.",
+    "В файле нет столбца «{name}» с телефонами. Выберите столбец с телефонами.",
+)
+_GONE = Text("The file is not kept any more. Upload it again.", "Файл больше не хранится. Загрузите его заново.")
+
+
+class Sources:
+    """The recipients of one campaign. region: of phones without a country code; language: of the portal."""
+
+    def __init__(self, runtime: Runtime, campaign: Campaign, region: str, language: str) -> None:
+        self.runtime = runtime
+        self.campaign = campaign
+        self.region = region
+        self.language = language
+        self.settings: Mapping[str, Any] = campaign.audience or {}
+
+    def parts(self, cursor: Mapping[str, Any] | None) -> Iterator[Part]:
+        """From the cursor on. Raises Refused for what a person must change, Bx24Error for what may pass."""
+        match self.settings.get("kind"):
+            case Kind.PHONES:
+                yield Part([], [], None)  # stored when they were given
+            case Kind.FILE:
+                yield from self._file(int((cursor or {}).get("line", 0)))
+            case Kind.CRM:
+                yield from self._crm(dict((cursor or {}).get("page", {})))
+            case _:
+                raise Refused("value_missing", _EMPTY, "audience")
+
+    def _crm(self, cursor: Mapping[str, int]) -> Iterator[Part]:
+        try:
+            audience = parsed({name: value for name, value in self.settings.items() if name != "kind"})
+            yield from self._pages(audience, cursor)
+        except InvalidAudience as problem:
+            raise Refused("value_invalid", next(iter(problem.problems.values())), "audience") from problem
+
+    def _pages(self, audience: CrmAudience, cursor: Mapping[str, int]) -> Iterator[Part]:
+        client = tokens.portal_client(self.runtime, self.campaign.portal_id)
+        wanted, is_last = variables_of(self.campaign).names(), False
+        while not is_last:
+            page = read_page(client, audience, cursor, wanted, self.language)
+            cursor, is_last = page.cursor, page.is_last
+            entries = [Entry(0, row.phone, row.values, row.item, row.is_found) for row in page.rows]
+            yield Part(entries, [], None if is_last else {"page": dict(cursor)})
+
+    def _file(self, behind: int) -> Iterator[Part]:
+        """Rows behind that one; the part's cursor is its last row."""
+        try:
+            with uploads.on_disk(self.runtime, self.settings["file"]) as path:
+                yield from self._rows(path, behind)
+        except FileNotFoundError:
+            raise Refused("value_invalid", _GONE, "audience") from None
+
+    def _rows(self, path: Any, behind: int) -> Iterator[Part]:
+        column = self.settings["phone"]
+        wanted = set(variables_of(self.campaign).names())
+        entries: list[Entry] = []
+        refusals: list[Refusal] = []
+        for event in read(path, self.settings["name"], region=self.region, sheet=self.settings.get("sheet", "")):
+            if isinstance(event, End):
+                if event.problem:
+                    raise Refused("value_invalid", event.explanation, "audience")
+                yield Part(entries, refusals, None)
+            elif isinstance(event, Row | BadRow) and event.line > behind:
+                if isinstance(event, BadRow):
+                    refusals.append(Refusal(event.line, event.text, event.reason))
+                    continue
+                if column not in event.cells:
+                    raise Refused("value_invalid", _NO_COLUMN.format(name=column), "audience")
+                cell = event.cells[column]
+                phone = phone_of(cell, self.region, bool(self.settings.get("international")))
+                if phone.reason:
+                    refusals.append(Refusal(event.line, cell, phone.reason))
+                    continue
+                values = {name: event.cells.get(name, "") for name in wanted}
+                entries.append(Entry(event.line, f"+{phone.digits}", values))
+                if len(entries) >= ROWS:
+                    yield Part(entries, refusals, {"line": event.line})
+                    entries, refusals = [], []
