@@ -168,4 +168,4 @@ _LEFT_OVER = (
     .values(status=MessageStatus.DROPPED)
     .execution_options(synchronize_session=False)
 )
-_LATE = select(Message.id).where(among(Message.id, "ids"), Message.judge_at <= _NOW, Message.run_id.is_not(None))
+_LATE = select(Message.id).where(among(Message.id, "ids"), Message.judge_at <= _NOW)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from messaging.campaigns import counts
 from messaging.conversations import chat_tasks
 from messaging.policy import consent
 from messaging.runs import crm_tasks
@@ -53,7 +54,13 @@ def _into_the_chat(changes: Changes, runtime: Runtime, heard: Heard) -> None:
     chat_tasks.client_wrote(changes.session, runtime, heard.line, heard.reply, heard.message)
 
 
+def _counts_for_a_campaign(changes: Changes, runtime: Runtime, heard: Heard) -> None:
+    ids = [conversation.id for conversation in heard.conversations]
+    now = runtime.clock()
+    counts.replied(changes.session, ids, heard.message.id if heard.message else None, now, now - counts.REPLY_WINDOW)
+
+
 #: Told that a message's status has risen, after its listener.
 STATUS: tuple[StatusObserver, ...] = (consent.failed, crm_tasks.message_changed, chat_tasks.mirrored)
 #: Told of a reply, after the run that it ends.
-REPLY: tuple[ReplyObserver, ...] = (_consent, _in_crm, _into_the_chat)
+REPLY: tuple[ReplyObserver, ...] = (_consent, _in_crm, _into_the_chat, _counts_for_a_campaign)

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from activities.errors import Refused
+from messaging.campaigns import recipients
 from messaging.conversations import chat_tasks, replies
 from messaging.lines import circuit_breaker
 from messaging.runs import deliveries, outcomes
@@ -26,19 +27,24 @@ Listener = Callable[[Changes, Runtime, MessageRow], None]
 
 
 def _nobody(_changes: Changes, _runtime: Runtime, _message: MessageRow) -> None:
-    """Nobody waits for what a person has sent by hand: the page and the timeline card show how far it has come."""
+    """Nobody waits for what a person or a campaign has sent: pages count the messages themselves."""
 
 
 LISTENERS: dict[str, Listener] = {
     Origin.ROBOT: outcomes.message_changed,
     Origin.ACTIVITY: outcomes.message_changed,
     Origin.MANUAL: _nobody,
+    Origin.CAMPAIGN: _nobody,
     Origin.OPERATOR: chat_tasks.operators_message_changed,
 }
 
 
 def hold_back(changes: Changes, runtime: Runtime, message: MessageRow, why: Refused) -> None:
-    """A queued message may not leave any more: it ends here, with its run if it has one, and is never sent."""
+    """A queued message may not leave any more: it ends here, with its run if it has one, and is never sent. That of a
+    campaign is taken back."""
+    if message.campaign_id is not None:
+        recipients.not_leaving(changes.session, message, why)
+        return
     changes.set(message, error_code=why.code)
     if message.run is not None:
         outcomes.finish_run(changes, runtime, message.run, outcomes.failed(why))

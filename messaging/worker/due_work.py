@@ -11,6 +11,7 @@ from messaging.runtime import Runtime
 from messaging.stages.operators import UNTOLD
 from messaging.stages.portal_writes import due as portal_tasks
 from messaging.stages.portal_writes.kinds import KINDS
+from messaging.store.campaigns import Campaign
 from messaging.store.models import SHARDS, InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
 from messaging.store.open_channels import OperatorMessage
 from messaging.store.portal_tasks import PortalTask
@@ -85,6 +86,14 @@ _DUE = select(Lease.shard).where(
             OperatorMessage.state == "stored",
             OperatorMessage.due_at <= _NOW,
             exists().where(Portal.id == OperatorMessage.portal_id, Portal.status == PortalStatus.ACTIVE),
+        ),
+        there_is(
+            Campaign,
+            Campaign.due_at,
+            Campaign.shard == Lease.shard,
+            Campaign.due_at.is_not(None),
+            Campaign.due_at <= _NOW,
+            exists().where(Portal.id == Campaign.portal_id, Portal.status == PortalStatus.ACTIVE),
         ),
         ((Lease.owner == "") | (Lease.expires_at < _NOW))
         & there_is(PortalTask, PortalTask.claimed_at, PortalTask.shard == Lease.shard, PortalTask.state == "doing"),

@@ -29,6 +29,7 @@ from messaging.store.states import EventState, MessageStatus, Origin, RunState
 from messaging.store.tallies import HourTally, Tally
 from messaging.store.types import WIPED
 from messaging.system.counters import POINT
+from messaging.worker import campaign_retention
 
 #: Rows of one transaction, not counting the message and the reply of each run.
 BATCH = 100
@@ -282,6 +283,7 @@ def operator_messages(session: Session, runtime: Runtime, limit: int) -> int:
 DUTIES: tuple[Duty, ...] = (
     *(runs, lone_messages, replies, run_texts, lone_texts, reply_texts, events),
     *(old_tallies, old_hours, shapes, portal_tasks, operator_messages),
+    *campaign_retention.DUTIES,
 )
 
 

@@ -9,6 +9,7 @@ send        queued messages                 Gupshup                   accepted, 
 probe       stopped lines that are due      Gupshup, or the portal    goes on, still stopped; told
 answer      ended runs, by portal           one REST batch            answered, again
 operate     what operators wrote            the portal, for files     message or refusal; told
+campaigns   campaigns that are due; fed CRM, files              audience stored and judged
 write       portal tasks, by portal, kind   REST                      done, again, unclear, given up
 """
 
@@ -30,6 +31,7 @@ from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.stages.answering import Answers
 from messaging.stages.base import Finished, Stage, Submit
+from messaging.stages.campaigns import Campaigns
 from messaging.stages.inbound.stage import BATCH, Inbound
 from messaging.stages.operators import Operators
 from messaging.stages.planning.stage import Planning
@@ -65,6 +67,7 @@ class Rounds:
         self.outbox.fresh = self.planning.fresh
         self.answers = Answers(runtime, self.name)
         self.operators = Operators(runtime, self.name)
+        self.campaigns = Campaigns(runtime, self.name)
         #: Work of every day, looked for in each round.
         self.quick: list[Stage] = [self.planning, self.outbox, self.answers]
         #: The rest, and what only time makes due, twice a second.
@@ -73,6 +76,7 @@ class Rounds:
             Fetching(runtime, self.name),
             Probing(runtime, self.name),
             self.operators,
+            self.campaigns,
             PortalWrites(runtime, self.name, [writer(runtime) for writer in WRITERS]),
         ]
         self.stages: list[Stage] = [*self.rare, *self.quick]
@@ -135,8 +139,9 @@ class Rounds:
             self.outbox.schedule.again_in = self.answers.again_in = None
             return 0, []
         found = self._take_in(session, held)
-        self.outbox.schedule.ready |= self.operators.fed
-        self.operators.fed.clear()
+        for feeding in (self.operators, self.campaigns):
+            self.outbox.schedule.ready |= feeding.fed
+            feeding.fed.clear()
         if thorough:
             found += self._look(session, held) + self._end_overdue(session, held)
         tasks: list[tuple[Stage, Any]] = []

@@ -142,6 +142,12 @@ def gupshup_control(world: World, path: str, body: dict[str, Any]) -> Any:
     return answer.json if answer.data else None
 
 
+def add_template(world: World, name: str, category: str, body: str = "Скидки для вас.") -> None:
+    """A template of the shop's app in this category: MARKETING, UTILITY, AUTHENTICATION."""
+    made = {"name": name, "language": "ru", "category": category, "body": body}
+    gupshup_control(world, f"apps/{world.gupshup_app['app_name']}/templates", made)
+
+
 @contextmanager
 def after_each_send(world: World, then: Callable[[], None]) -> Iterator[None]:
     """Call `then` each time Gupshup has accepted a message and its response has not reached us yet."""

@@ -20,6 +20,7 @@ from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
     PHONES,
+    add_template,
     ending,
     endings,
     gupshup_control,
@@ -53,11 +54,6 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[Changed]:
     told: list[Changed] = []
     monkeypatch.setattr(consent, "OBSERVERS", (lambda _session, _runtime, change: told.append(change),))
     return told
-
-
-def add_template(world: World, name: str, category: str) -> None:
-    made = {"name": name, "language": "ru", "category": category, "body": "Скидки для вас."}
-    gupshup_control(world, f"apps/{world.gupshup_app['app_name']}/templates", made)
 
 
 def sale_robot(phone: str = OLGA, **more: Any) -> tuple[str, dict[str, Any]]:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
+from messaging.campaigns import recipients
 from messaging.limits.backoff import backoff_s
 from messaging.lines import lines
 from messaging.policy import holding, tier
@@ -118,7 +119,9 @@ class Outbox:
         for message in rows.messages_by_id(session, [*late, *refusals]):
             if message.status != MessageStatus.QUEUED:
                 continue
-            if message.id in late:
+            if message.id in late and message.campaign_id is not None:
+                recipients.not_leaving(session, message)
+            elif message.id in late:
                 holding.judge_again(changes, self.runtime, message)
             else:
                 hold_back(changes, self.runtime, message, refusals[message.id])

@@ -1,0 +1,60 @@
+"""What becomes of campaigns in time: texts are wiped, rows deleted, as those of other messages are."""
+
+from datetime import timedelta
+
+from sqlalchemy import delete, exists, or_, select, type_coerce, update
+from sqlalchemy.orm import Session
+from sqlalchemy.types import Text
+
+from messaging.runtime import Runtime
+from messaging.store.campaigns import Campaign, CampaignState, Recipient, RefusedRow
+from messaging.store.models import Message
+
+#: The report on a file's bad rows is kept so long after the campaign was made.
+REPORT_KEPT = timedelta(days=30)
+_OVER = or_(Campaign.state == CampaignState.FINISHED, Campaign.state == CampaignState.CANCELLED)
+
+
+def refused_rows(session: Session, runtime: Runtime, limit: int) -> int:
+    """Delete the report on a file's bad rows after REPORT_KEPT."""
+    old = select(Campaign.id).where(Campaign.created_at < runtime.clock() - REPORT_KEPT)
+    ids = session.scalars(select(RefusedRow.id).where(RefusedRow.campaign_id.in_(old)).limit(limit)).all()
+    return _delete(session, RefusedRow, list(ids))
+
+
+def recipient_texts(session: Session, runtime: Runtime, limit: int) -> int:
+    """Wipe recipients' values KEEP_TEXTS_DAYS after the end of their campaign, then what the campaign holds of texts."""
+    before = runtime.clock() - timedelta(days=runtime.config.keep_texts_days)
+    unwiped = type_coerce(Campaign.mapping, Text).is_not(None)
+    old = session.scalar(select(Campaign.id).where(_OVER, Campaign.ended_at < before, unwiped).limit(1))
+    if old is None:
+        return 0
+    has_values = type_coerce(Recipient.values, Text).is_not(None)
+    ids = session.scalars(select(Recipient.id).where(Recipient.campaign_id == old, has_values).limit(limit)).all()
+    wiped = update(Recipient).where(Recipient.id.in_(ids)).values(values=None)
+    if not ids:
+        wiped = update(Campaign).where(Campaign.id == old).values(mapping=None, audience=None)
+    session.execute(wiped.execution_options(synchronize_session=False))
+    return max(1, len(ids))
+
+
+def campaigns(session: Session, runtime: Runtime, limit: int) -> int:
+    """Delete recipients KEEP_DAYS after the end of their campaign, once their messages are deleted, then the campaign."""
+    before = runtime.clock() - timedelta(days=runtime.config.keep_days)
+    message = exists().where(Message.campaign_id == Campaign.id)
+    old = session.scalar(select(Campaign.id).where(_OVER, Campaign.ended_at < before, ~message).limit(1))
+    if old is None:
+        return 0
+    ids = session.scalars(select(Recipient.id).where(Recipient.campaign_id == old).limit(limit)).all()
+    if ids:
+        return _delete(session, Recipient, list(ids))
+    return _delete(session, Campaign, [old])
+
+
+def _delete(session: Session, model: type[Campaign | Recipient | RefusedRow], ids: list[int]) -> int:
+    if ids:
+        session.execute(delete(model).where(model.id.in_(ids)).execution_options(synchronize_session=False))
+    return len(ids)
+
+
+DUTIES = (refused_rows, recipient_texts, campaigns)
