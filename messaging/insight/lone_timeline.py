@@ -14,6 +14,7 @@ from messaging.insight.steps import Step, in_order, with_gaps
 from messaging.insight.timeline import Timeline, place_in_queue
 from messaging.insight.wording import title
 from messaging.runtime import Runtime
+from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Message
 from messaging.store.states import MessageStatus
 
@@ -31,7 +32,7 @@ def build(session: Session, runtime: Runtime, message_id: int, portal_id: int | 
         return None
     line = session.get_one(Line, message.line_id, options=[defer(Line.api_key), defer(Line.secret)])
     bodies = provider_events.bodies(session, runtime, message)
-    steps = [_started(message), *message_steps(message, line, bodies), *_awaited(session, message, line)]
+    steps = [_started(session, message), *message_steps(message, line, bodies), *_awaited(session, message, line)]
     gaps = GapReasons(session, None, message, line)
     return Timeline(
         run=None,
@@ -58,8 +59,11 @@ def why(message: Message) -> Text | None:
     return None
 
 
-def _started(message: Message) -> Step:
+def _started(session: Session, message: Message) -> Step:
     details = ((Text("Document", "Документ"), message.item),)
+    campaign = session.get(Campaign, message.campaign_id) if message.campaign_id is not None else None
+    if campaign is not None:
+        details += ((Text("Campaign", "Рассылка"), campaign.name),)
     return Step(message.created_at, title(message.origin, message.action), "robot", details=details)
 
 
