@@ -19,11 +19,12 @@ def copies(connection: Connection, table: str, template: int, count: int, **othe
     made: Mapping[str, str] = {"id": f"{top} + n", **other}
     if table == "message" and "run_id" in made:  # a robot's message stands where its run does
         made = {"origin_id": made["run_id"], "position": made["run_id"], **made}
-    values = ", ".join(made.get(name, f"t.{name}") for name in columns)
+    values = ", ".join(made.get(name, f't."{name}"') for name in columns)
+    names = ", ".join(f'"{name}"' for name in columns)
     connection.execute(
         text(
             f"WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {count}) "
-            f"INSERT INTO {table} ({', '.join(columns)}) SELECT {values} FROM s, {table} t WHERE t.id = {template}"
+            f"INSERT INTO {table} ({names}) SELECT {values} FROM s, {table} t WHERE t.id = {template}"
         )
     )
     if connection.dialect.name == "postgresql":

@@ -14,6 +14,8 @@ from typing import Any
 from sqlalchemy import Connection, event, insert, text
 
 from bx24.emulator.rules import frames
+from messaging.campaigns import changes
+from messaging.campaigns.counts import counts, failures
 from messaging.insight import search_rows
 from messaging.insight.line_checks import CHECKS
 from messaging.lines import lines
@@ -21,6 +23,7 @@ from messaging.store.models import SHARDS, Run, shard_of
 from messaging.store.open_channels import OperatorMessage, OperatorState
 from messaging.worker import pool
 from messaging.worker.due_work import due_shards
+from tests.flows.mailing import Mailing
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
@@ -40,7 +43,7 @@ from tests.support.world import APP, PORTAL, World
 from tests.web.inside import Frame
 
 MANY = 6_000
-LARGE = "run|message|inbound_event|reply|conversation|portal_task|opt_out|operator_message"
+LARGE = "run|message|inbound_event|reply|conversation|portal_task|opt_out|operator_message|recipient"
 #: The first row, the last row: one step into the primary key, whatever a plan calls it.
 END_OF_TABLE = re.compile(r"FROM (\w+) ORDER BY \1\.id( DESC)?\s+LIMIT", re.DOTALL)
 #: A stretch of the primary key: as long as a day, or a piece of it (in these small tables perhaps all of it).
@@ -52,7 +55,7 @@ QUEUES = {
     *("ix_run_stored", "ix_run_deadline", "ix_run_answer", "ix_run_replied", "ix_reply_fetch", "ix_inbound_due"),
     *("ix_message_queued", "ix_message_turn", "ix_message_lane", "ix_inbound_ref"),
     *("ix_message_held_client", "ix_run_awaits"),
-    *("ix_message_held", "ix_operator_message_due"),
+    *("ix_message_held", "ix_operator_message_due", "ix_recipient_pending"),
 }
 
 
@@ -96,7 +99,7 @@ def a_day(shop: World) -> None:
         shop, "apps/acmeshop/templates", {"name": "sale", "language": "ru", "category": "MARKETING", "body": "!"}
     )
     start_each(shop, *[template_robot(PHONES[4], template="sale")] * 3)
-    shop.advance_clock(2)
+    a_campaign(shop)
     shop.set_gupshup_faults(next=["502"])
     shop.robots_start(template_robot(PHONES[2], until="delivered"))
     shop.robots_start(("robot.wait_reply", {"phone": OLGA, "wait_minutes": 5}))
@@ -120,11 +123,29 @@ def a_day(shop: World) -> None:
     assert shop.control.post("/emulator/uninstall", json={"clean": 0}, base_url=PORTAL).json["sent"] == 1
 
 
+def a_campaign(shop: World) -> None:
+    """It is looked at, started, paused, resumed and cancelled; a client replies."""
+    mailing = Mailing(shop, PHONES, per_minute=60)
+    mailing.do(changes.check)
+    shop.advance_clock(1)
+    mailing.start(seconds=2)
+    mailing.do(changes.pause)
+    mailing.do(changes.resume)
+    shop.client_replies(PHONES[0], "Спасибо")
+    shop.advance_clock(2)
+    mailing.do(changes.cancel)
+    with shop.runtime.db.read() as session:
+        assert counts(session, mailing.row.id).skipped
+        failures(session, mailing.row.id)
+    shop.advance_clock(1)
+
+
 def a_year(shop: World) -> None:
     """Rows long done around the few that live."""
     open_windows(shop)
     start_each(shop, template_robot(until="delivered"))
     jump_clock(shop, 2, 40, 40)
+    Mailing(shop, PHONES[:2]).start(seconds=4)
     shop.client_replies(OLGA, "Да")
     shop.client_replies(PHONES[6], "Стоп")
     shop.do_due_work()
@@ -140,6 +161,7 @@ def a_year(shop: World) -> None:
         times = dict.fromkeys(("created_at", "send_at", "claimed_at"), old)
         copies(connection, "message", 1, MANY, **ids, **times)
         copies(connection, "inbound_event", event_id, MANY, key="'e' || n", ref="'g' || n", received_at=old, due_at=old)
+        copies(connection, "recipient", 1, MANY, phone_key="'k' || n", message_id="n", replied_at=old)
         copies(connection, "opt_out", 1, MANY, phone_key="'o' || n", alias_key="'a' || n")
         times = dict.fromkeys(("created_at", "done_at"), old)
         copies(connection, "portal_task", 1, MANY, key="'waba24_read m' || n", state="'done'", **times)
