@@ -103,7 +103,8 @@ class _Lines:
             rest = line
             while rest and not rest.endswith(("\n", "\r")):
                 rest = self._text.readline(LONGEST_LINE)
-        return line.replace("\0", "")
+            return line
+        return line.replace("\0", "") or line[:1]
 
     def put_back(self, lines: list[str]) -> None:
         """These lines come next."""
@@ -125,6 +126,7 @@ def _separator(lines: _Lines, sample: list[str]) -> tuple[str, int]:
     if first[:4].lower() == "sep=" and len(first) == 5:
         lines.next()
         return first[4], _columns(sample[1:], first[4])[1]
+    sample = [line for line in sample if len(line) <= LONGEST_LINE]  # `csv` would refuse all of them
     agreed = {separator: _columns(sample, separator) for separator in SEPARATORS}
     best = max(SEPARATORS, key=agreed.__getitem__)
     return (best, agreed[best][1]) if agreed[best][1] > 1 else ("", 1)

@@ -33,7 +33,9 @@ def messages(file: BinaryIO, sheet: str, ru: bool) -> Iterator[Message]:
     warnings.simplefilter("ignore")
     book = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
     names = [found.title for found in book.worksheets if found.sheet_state == "visible"]
-    chosen = sheet or next(iter(names), "")
+    if not book.worksheets:  # of the format "Strict", say, which openpyxl does not know
+        raise Unreadable("broken")
+    chosen = sheet or next(iter(names), book.worksheets[0].title)
     if chosen not in names:
         raise Unreadable("no_sheet", sheet=chosen)
     yield ["table", {"form": "xlsx", "sheet": chosen, "sheets": names}]
