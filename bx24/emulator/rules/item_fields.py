@@ -5,6 +5,7 @@ Source: docs, crm-item-fields and crm-status-list.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any
 
 from bx24.emulator.formats.texts import text_of
@@ -27,6 +28,8 @@ _LISTS = frozenset({"contactIds", "observers", "fm"})
 _COMMON = ("id", "title", "createdTime", "updatedTime", "createdBy", "updatedBy", "assignedById", "opened", "sourceId")
 _OF_PEOPLE = ("name", "lastName", "secondName", "birthdate", "post", "fm", "hasPhone", "hasEmail")
 _PREFIXES = {crm.DEAL: "", crm.CONTACT: "CONTACT.", crm.COMPANY: "COMPANY."}
+LOOKED_AT = 1000
+"""Items whose fields are told."""
 STAGES = {
     crm.LEAD: "STATUS",
     crm.DEAL: "DEAL_STAGE",
@@ -38,11 +41,11 @@ STAGES = {
 
 
 def described(portal: Portal, entity: int) -> dict[str, dict[str, Any]]:
-    """The fields of a type: those of every portal, and those that its items have."""
+    """The fields of a type: those of every portal, and those that its first items have."""
     known = {field.code: field for field in FIELDS}
     names = {*_COMMON, *(_OF_PEOPLE if entity in (crm.LEAD, crm.CONTACT) else ("fm",) if entity == crm.COMPANY else ())}
     names |= {"stageId", "contactId", "contactIds", "companyId"} if entity in STAGES else set()
-    names = names.union(*portal.crm.of(entity)) - {"entityTypeId"}
+    names = names.union(*islice(portal.crm.between(entity), LOOKED_AT)) - {"entityTypeId"}
     made: dict[str, dict[str, Any]] = {}
     for name in sorted(names):
         code = crm.upper(name)

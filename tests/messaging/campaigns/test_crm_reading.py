@@ -19,8 +19,6 @@ from messaging.portals.tokens import portal_client
 from tests.flows.scenes import ONE_DATABASE
 from tests.support.world import World
 
-pytestmark = ONE_DATABASE
-
 
 def rest(world: World) -> Client:
     return portal_client(world.runtime, 1)
@@ -49,6 +47,7 @@ def numbers(rows: Sequence[Row]) -> list[int]:
     return [int(row.item.rpartition("_")[2]) for row in rows]
 
 
+@ONE_DATABASE
 def test_every_item_is_read_once_whatever_lies_between(shop: World) -> None:
     """Dense ids, gaps of ten and of thousands, and a filter that leaves out three of four."""
     many_items.seed(shop.portal.crm, 250)
@@ -63,6 +62,7 @@ def test_every_item_is_read_once_whatever_lies_between(shop: World) -> None:
     assert everything(shop, {"type": "deal", "filter": {"<id": 1}}) == []
 
 
+@ONE_DATABASE
 def test_three_hundred_deals_with_phones_cost_two_requests(shop: World) -> None:
     many_items.seed(shop.portal.crm, 300)
     before = shop.portal.counters.http
@@ -71,6 +71,7 @@ def test_three_hundred_deals_with_phones_cost_two_requests(shop: World) -> None:
     assert (found.rows[0], found.rows[-1].phone) == (Row("DEAL_6", "+79000000005", "Анна Лебедь"), "+79000000304")
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize("kind", ["lead", "company", "contact", "quote", "smart_invoice", "DYNAMIC_183"])
 def test_every_type_is_an_audience(shop: World, kind: str) -> None:
     entity = parsed({"type": kind, "filter": {}}).entity_type_id
@@ -80,6 +81,7 @@ def test_every_type_is_an_audience(shop: World, kind: str) -> None:
     assert all(row.phone.startswith("+7900") for row in rows)
 
 
+@ONE_DATABASE
 def test_whose_phone_it_is(shop: World) -> None:
     store = shop.portal.crm
     store.add(crm.COMPANY, 9, title="ООО «Лён»", phones=["+7 495 555-00-11"])
@@ -104,6 +106,7 @@ def test_whose_phone_it_is(shop: World) -> None:
     assert "+79123" not in repr(page(shop, {"type": "lead", "filter": {}}))
 
 
+@ONE_DATABASE
 def test_values_are_texts_as_the_portal_writes_them(shop: World) -> None:
     shop.portal.crm.items[crm.CONTACT, 4]["ufCrmBonus"] = 7
     shop.portal.crm.items[crm.CONTACT, 2]["fm"] = []
@@ -141,6 +144,7 @@ def test_values_are_texts_as_the_portal_writes_them(shop: World) -> None:
     assert own.values == {"CONTACT.NAME": "Ольга", "LAST_NAME": "Никитина", "EMAIL": "olga@example.com"}
 
 
+@ONE_DATABASE
 def test_a_page_that_is_read_again_is_the_same(shop: World) -> None:
     """After a crash; what is deleted or added behind it changes nothing in front."""
     many_items.seed(shop.portal.crm, 650)
@@ -157,6 +161,7 @@ def test_a_page_that_is_read_again_is_the_same(shop: World) -> None:
     assert len({row.item for row in rest_of_them}) == len(rest_of_them) == len(shop.portal.crm.items.ids(crm.DEAL))
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize(
     ("faults", "error"),
     [
