@@ -69,18 +69,21 @@ class Preparing:
         self.region = recipients.region_of(self.portal)
         session.expunge_all()
 
-    def run(self) -> None:
-        """Read what is not read yet, then judge everybody."""
+    def run(self) -> float:
+        """Read what is not read yet, then judge everybody. Returns seconds after which to go on, 0 if it is through."""
         try:
             if not self._is_read():
                 self._forget()
-                self._read()
+                rest_s = self._read()
+                if rest_s:
+                    return rest_s
             if self.campaign.template or self.campaign.state != CampaignState.DRAFT:
                 self._judge()
             else:
                 self._write(_only_read)
         except Overtaken:
             log.info("a campaign was changed while it was prepared", campaign=self.campaign_id)
+        return 0.0
 
     def _is_read(self) -> bool:
         """Whether the audience is stored, and new enough."""
@@ -98,10 +101,13 @@ class Preparing:
         while self._write(_forget_some):
             pass
 
-    def _read(self) -> None:
+    def _read(self) -> float:
         source = Sources(self.runtime, self.campaign, self.region, self.portal.language)
         for part in source.parts(self.campaign.cursor):
             self._write(partial(self._store, part))
+            if source.rest_s and part.cursor is not None:
+                return source.rest_s
+        return 0.0
 
     def _store(self, part: Part, session: Session, campaign: Campaign) -> None:
         stored = int((campaign.cursor or {}).get("stored", 0)) + len(part.entries)

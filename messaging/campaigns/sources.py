@@ -13,10 +13,13 @@ from messaging.campaigns.crm_reading import read_page
 from messaging.campaigns.phone_cells import phone_of
 from messaging.campaigns.recipients import Entry, variables_of
 from messaging.campaigns.spreadsheets import BadRow, End, Row, read
+from messaging.limits.portal_rate import BURST, RATE_PER_S
 from messaging.portals import tokens
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign
 
+#: So many requests of the portal's bucket are left to others.
+ROOM = BURST // 2
 #: Rows of a part.
 ROWS = 1000
 _EMPTY = Text("Choose who is to get the campaign.", "Выберите получателей рассылки.")
@@ -36,6 +39,8 @@ class Sources:
         self.region = region
         self.language = language
         self.settings: Mapping[str, Any] = campaign.audience or {}
+        #: Seconds in which the portal is to be left alone: what people and workflows ask needs half of its requests.
+        self.rest_s = 0.0
 
     def parts(self, cursor: Mapping[str, Any] | None) -> Iterator[Part]:
         """From the cursor on. Raises Refused for what a person must change, Bx24Error for what may pass."""
@@ -62,6 +67,7 @@ class Sources:
         while not is_last:
             page = read_page(client, audience, cursor, wanted, self.language)
             cursor, is_last = page.cursor, page.is_last
+            self.rest_s = max(0, client.limit.level - ROOM) / RATE_PER_S
             entries = [Entry(0, row.phone, row.values, row.item, row.is_found) for row in page.rows]
             yield Part(entries, [], None if is_last else {"page": dict(cursor)})
 

@@ -60,11 +60,11 @@ def why(message: Message) -> Text | None:
 
 
 def _started(session: Session, message: Message) -> Step:
-    details = ((Text("Document", "Документ"), message.item),)
+    details = [(Text("Document", "Документ"), message.item)]
     campaign = session.get(Campaign, message.campaign_id) if message.campaign_id is not None else None
     if campaign is not None:
-        details += ((Text("Campaign", "Рассылка"), campaign.name),)
-    return Step(message.created_at, title(message.origin, message.action), "robot", details=details)
+        details.append((Text("Campaign", "Рассылка"), campaign.name))
+    return Step(message.created_at, title(message.origin, message.action), "robot", details=tuple(details))
 
 
 def _awaited(session: Session, message: Message, line: Line) -> list[Step]:

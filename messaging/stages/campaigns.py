@@ -68,8 +68,8 @@ class Task:
     portal_id: int
 
 
-#: None, or why it could not be prepared.
-Result = None | Refused | Bx24Error | GupshupError
+#: Seconds after which to go on, 0 if it is prepared; or why it could not be.
+Result = float | Refused | Bx24Error | GupshupError
 
 
 class Campaigns:
@@ -139,16 +139,17 @@ class Campaigns:
     def work(self, task: Task) -> Result:
         """Read and judge the audience. On a thread; writes in transactions of its own, for it may take minutes."""
         try:
-            Preparing(self.runtime, task.campaign_id).run()
+            return Preparing(self.runtime, task.campaign_id).run()
         except (Refused, Bx24Error, GupshupError) as error:
             return error
-        return None
 
     def record(self, session: Session, done: list[tuple[Task, Result]]) -> None:
         for task, result in done:
             self.busy.discard((task.campaign_id, task.portal_id))
-            if result is not None:
+            if not isinstance(result, float):
                 self._failed(session, task, result)
+            elif result and (campaign := session.get(Campaign, task.campaign_id, with_for_update=True)) is not None:
+                campaign.due_at = self.runtime.clock() + timedelta(seconds=result)
 
     def lost(self, session: Session, task: Task) -> None:
         self.busy.discard((task.campaign_id, task.portal_id))
