@@ -33,6 +33,7 @@ class Policy:
     zone_field: str = ""
     country_zones: Mapping[str, str] = field(default_factory=dict)
     time_zone: str = ""
+    rights: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, portal: Portal) -> Self:

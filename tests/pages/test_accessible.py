@@ -29,7 +29,19 @@ AXE = (Path(__file__).parent.parent / "vendor" / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 #: Language and width of a look; the other width is tried, too.
 LOOKS = (("ru", 1280), ("en", 600))
-SECTIONS = ("start", "lines", "robots", "templates", "messages", "opt_outs", "rules", "health", "doctor", "help")
+SECTIONS = (
+    "start",
+    "lines",
+    "robots",
+    "templates",
+    "messages",
+    "opt_outs",
+    "rules",
+    "rights",
+    "health",
+    "doctor",
+    "help",
+)
 TEMPLATES = [
     {
         "name": "visit_reminder",

@@ -9,6 +9,9 @@ from typing import Any
 
 from bx24.emulator.rules import frames
 from bx24.i18n import language
+from messaging.policy import settings
+from messaging.policy.rights import Grant, Right, Who
+from messaging.store.models import Portal
 from tests.support.world import APP, PORTAL, World
 from web.frames import HEADER, Viewer, issue
 
@@ -58,6 +61,12 @@ def opened(world: World, user_id: int = ADMINISTRATOR) -> Any:
     with world.bx.lock:
         made = frames.new_frame(world.portal, f"{APP}/bx24/app", user_id=user_id)
     return world.app.post(made.url.removeprefix(APP), data=made.form)
+
+
+def hide_phones(world: World) -> None:
+    """Only administrators see clients' phones from now on."""
+    hidden = Grant(Who.ADMINS).stored()
+    settings.change(world.runtime, world.stored_rows(Portal)[0].id, rights={str(Right.PHONES): hidden})
 
 
 def seen(page: Any) -> str:

@@ -38,6 +38,8 @@ PAGES = (
         "opt-outs/rules",
         "rules",
         "rules/fields",
+        "rights",
+        "rights/people",
         "health",
         "help",
         *(f"lines/1/checks/{name}" for name in CHECKS),

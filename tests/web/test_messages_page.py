@@ -32,7 +32,7 @@ from tests.flows.scenes import (
     text_robot,
 )
 from tests.support.world import World
-from tests.web.inside import EMPLOYEE, Frame, seen
+from tests.web.inside import EMPLOYEE, Frame, hide_phones, seen
 from web.pages import messages
 
 
@@ -197,7 +197,8 @@ def test_another_portal_sees_nothing_of_it(shop: World) -> None:
 
 
 @ONE_DATABASE
-def test_only_administrators_see_whole_phones(shop: World, frame: Frame) -> None:
+def test_who_has_no_right_to_phones_sees_them_masked(shop: World, frame: Frame) -> None:
+    hide_phones(shop)
     open_windows(shop)
     start_each(shop, text_robot(OLGA, "Позвоните +7 912 345-67-89", until="replied"))
     shop.advance_clock(2)
@@ -222,6 +223,7 @@ def test_only_administrators_see_whole_phones(shop: World, frame: Frame) -> None
 
 
 def test_who_sees_masked_phones_finds_them_by_the_whole_number_only(shop: World, frame: Frame) -> None:
+    hide_phones(shop)
     start_each(shop, template_robot(OLGA))
     shop.advance_clock(2)
     employee = Frame(shop, EMPLOYEE)
@@ -252,7 +254,7 @@ def test_phones_are_masked_all_over_the_message_on_the_screen(shop: World) -> No
         )
         with shop.flask.test_request_context():
             drawn = render_template(
-                "pages/message_phone.html", timeline=timeline, mask=messages._without_phones, marks=formatting.html
+                "pages/message_phone.html", timeline=timeline, mask=messages.without_phones, marks=formatting.html
             )
         assert drawn.count("+7 9***89") >= 8
         assert "345-67" not in drawn, media

@@ -29,7 +29,7 @@ from tests.flows.scenes import (
     text_robot,
 )
 from tests.support.world import APP, GUPSHUP, World
-from tests.web.inside import EMPLOYEE, Frame, opened, seen
+from tests.web.inside import EMPLOYEE, Frame, hide_phones, opened, seen
 
 pytestmark = ONE_DATABASE
 
@@ -215,6 +215,7 @@ def _at_home(shop: World, lang: str = "ru", user_id: int = 1, minutes: int = 180
 
 def test_every_morning_it_tells_what_was_sent_and_what_needs_a_person(shop: World) -> None:
     _busy(shop)
+    hide_phones(shop)
     plain = seen(_at_home(shop))
     for words in (
         "Отправлено 2 Отправлено, Сегодня: Показать сообщения было 0",

@@ -31,6 +31,7 @@ from web.context import reader_zone, runtime, typed
 from web.frames import Viewer, page
 from web.pages.crm_objects import document_of, object_name, path_of
 from web.pages.shell import blueprint, reads, show
+from web.rights import sees_phones
 from web.sheets import Sheet, csv_response, local
 
 PERIODS = ("today", "7", "30", "all", "own")
@@ -67,16 +68,15 @@ class Asked:
     code: str = ""
     errors: dict[str, str] = field(default_factory=dict)
 
-    def query(self, now: datetime, zone: timezone, viewer: Viewer) -> Query:
+    def query(self, now: datetime, zone: timezone, *, masked: bool) -> Query:
         """The search for these filters. A field that cannot be read is left out and named in `errors`.
 
-        A viewer who sees masked phones can search by the whole number only; parts would reveal it digit by digit.
+        masked: the viewer sees masked phones, and searches by the whole number only; parts would reveal it digit by digit.
         """
         since, until = self._period(now, zone)
         line = int(self.line) if self.line.isdecimal() and len(self.line) < 19 else None
         action = self.action if self.action in ROBOTS else ""
         status = self.status if self.status in search_rows.STATUSES else ""
-        masked = not viewer.is_admin
         return Query(self.words[:120], line, action, status, since, until, whole_phones=masked, code=self.code)
 
     def _period(self, now: datetime, zone: timezone) -> tuple[datetime | None, datetime | None]:
@@ -136,7 +136,7 @@ def _id(name: str) -> int | None:
 def messages(viewer: Viewer, portal: Portal) -> Response:
     """The whole page, the list alone after a change of the filters, or the next rows."""
     asked = _asked()
-    query = asked.query(runtime().clock(), reader_zone(), viewer)
+    query = asked.query(runtime().clock(), reader_zone(), masked=not sees_phones(viewer, portal))
     with runtime().db.read() as session:
         found = search.find(session, runtime(), portal, query, _before())
         lines = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.status, Line.id)).all()
@@ -150,6 +150,7 @@ def messages(viewer: Viewer, portal: Portal) -> Response:
         "statuses": {name: _status(name, viewer.language) for name in search_rows.STATUSES},
         "signs": SIGNS,
         "is_new": is_new,
+        "is_whole": not query.whole_phones,
         "reason": reasons.short(reasons.explained(asked.code, "", "")).to(viewer.language) if asked.code else "",
     }
     part = {"found": "pages/messages_found.html", "more": "pages/messages_rows.html"}.get(
@@ -233,7 +234,7 @@ def _story(
         signs=SIGNS,
         duration=wording.duration,
         marks=formatting.html,
-        mask=lambda text: text if viewer.is_admin else _without_phones(text),
+        mask=lambda text: text if row.is_whole else without_phones(text),
     )
 
 
@@ -244,11 +245,11 @@ def _opt_out(session: Session, portal: Portal, found: Found) -> int | None:
 
 
 class Row:
-    """A run as the viewer sees it: in the viewer's language; phones are masked unless he is an administrator."""
+    """A run as the viewer sees it: in the viewer's language; phones are masked if he has no right to see them."""
 
     def __init__(self, found: Found, viewer: Viewer, portal: Portal) -> None:
         self.found = found
-        self._language, self._whole = viewer.language, viewer.is_admin
+        self._language, self.is_whole = viewer.language, sees_phones(viewer, portal)
         self._spoken = portal.language
 
     @property
@@ -260,7 +261,7 @@ class Row:
 
     @property
     def phone(self) -> Markup | str:
-        return shown_phone(self.found.phone, self._whole)
+        return shown_phone(self.found.phone, self.is_whole)
 
     @property
     def object(self) -> str:
@@ -274,7 +275,7 @@ class Row:
 
     @property
     def words(self) -> str:
-        return self.found.text if self._whole else _without_phones(self.found.text)
+        return self.found.text if self.is_whole else without_phones(self.found.text)
 
     @property
     def robot(self) -> str:
@@ -301,7 +302,7 @@ class Row:
         else:
             text = reasons.explained(found.code, found.said, self._spoken, found.line)
         words = reasons.short(text).to(self._language)
-        return words if self._whole else _without_phones(words)
+        return words if self.is_whole else without_phones(words)
 
 
 def shown_phone(digits: str, whole: bool) -> Markup | str:
@@ -319,7 +320,7 @@ def masked(digits: str) -> str:
     return kept + re.sub(r"\d(?=.*\d.*\d)", "*", whole[len(kept) :])
 
 
-def _without_phones(text: str) -> str:
+def without_phones(text: str) -> str:
     """A client's text with the phones in it masked."""
     return re.sub(r"\+?\d[\d ()-]{8,18}\d", lambda found: f"{found[0][:4]}***{found[0][-2:]}", text)
 
@@ -336,7 +337,7 @@ def _capital(text: str) -> str:
 def messages_csv(viewer: Viewer, portal: Portal) -> Response:
     """The filtered messages, newest first, at most 10,000 rows; static/download.js fetches this."""
     zone = reader_zone()
-    query = _asked().query(runtime().clock(), zone, viewer)
+    query = _asked().query(runtime().clock(), zone, masked=not sees_phones(viewer, portal))
     return csv_response("messages.csv", _csv(viewer, portal, query, zone))
 
 
@@ -351,15 +352,15 @@ def _csv(viewer: Viewer, portal: Portal, query: Query, zone: timezone) -> Iterat
     while count < _LONGEST_CSV:
         with runtime().db.read() as session:
             piece = search.find(session, runtime(), portal, query, before, min(_CSV_PAGE, _LONGEST_CSV - count))
-        yield sheet.rows(_cells(Row(row, viewer, portal), viewer, zone) for row in piece.rows)
+        yield sheet.rows(_cells(Row(row, viewer, portal), zone) for row in piece.rows)
         count, before = count + len(piece.rows), piece.before
         if before is None:
             return
 
 
-def _cells(row: Row, viewer: Viewer, zone: timezone) -> list[str]:
+def _cells(row: Row, zone: timezone) -> list[str]:
     found = row.found
-    digits = found.phone if viewer.is_admin else masked(found.phone).lstrip("+") if found.phone else ""
+    digits = found.phone if row.is_whole else masked(found.phone).lstrip("+") if found.phone else ""
     return [
         *(local(found.at, zone), digits, row.object, row.robot, found.line, row.words, row.status),
         *(local(found.reached_at, zone), found.code, row.reason, found.gupshup_id),

@@ -1,7 +1,7 @@
 """The panel beside a chat of Open Channels (placement IM_TEXTAREA): the client's window, and templates to send.
 
 Whoever may open the chat may send: the portal is asked with the token of the person who opens the panel. What it says is
-signed into a pass, which the panel's forms bring back.
+sealed in a pass, which the panel's forms bring back.
 """
 
 import re
@@ -12,7 +12,6 @@ from typing import Any
 
 from flask import Response, request
 from flask_babel import gettext as _
-from itsdangerous import BadData, URLSafeTimedSerializer
 
 from activities.errors import Refused
 from bx24 import open_lines
@@ -22,14 +21,18 @@ from bx24.errors import Bx24Error, Rejected
 from bx24.open_lines import Dialog
 from gupshup.errors import GupshupError, InvalidMessage
 from gupshup.templates import TemplateInfo
+from messaging.policy.rights import Right
 from messaging.portals import portals
 from messaging.store.models import Portal, shard_of
 from messaging.store.open_channels import CONNECTOR
 from messaging.templates import by_hand
 from messaging.templates.by_hand import Chat, Filled
+from web import passes
 from web.context import clean, runtime
-from web.frames import LIFETIME_S, OpenedFrame, Viewer, page, portal_of, refused
+from web.frames import OpenedFrame, Viewer, page, portal_of, refused
+from web.pages.messages import shown_phone
 from web.pages.shell import ALONE, blueprint, reads, show
+from web.rights import may, sees_phones
 
 #: Values of a template: more than WhatsApp allows.
 MOST_VALUES = 60
@@ -41,6 +44,8 @@ def opened(frame: OpenedFrame) -> Response:
     portal = portal_of(frame.viewer)
     if portal is None:
         return refused("not_installed", frame.call.lang, viewer=frame.viewer)
+    if not may(frame.viewer, portal, Right.SEND):
+        return _nothing(frame.viewer, "no_right")
     given = {str(key).upper(): str(value) for key, value in frame.call.options.items()}
     dialog_id = given.get("DIALOGID", "")
     if not _DIALOG.fullmatch(dialog_id):
@@ -55,26 +60,18 @@ def opened(frame: OpenedFrame) -> Response:
     chat = _chat(portal, dialog.connector, dialog.line, dialog.client)
     if chat is None:
         return _nothing(frame.viewer, "foreign" if dialog.connector != CONNECTOR else "off")
-    given_pass = _passes().dumps(
-        {
-            "user": frame.viewer.user_id,
-            "member": frame.viewer.member_id,
-            "chat": dialog.chat_id,
-            "line": dialog.line,
-            "client": dialog.client,
-            "name": names.get("first", ""),
-        }
-    )
+    said = {"chat": dialog.chat_id, "line": dialog.line, "client": dialog.client, "name": names.get("first", "")}
     return show(
         "pages/panel.html",
         frame.viewer,
         shell=ALONE,
         has_banner=False,
         chat=chat,
+        shown_phone=shown_phone(chat.phone, sees_phones(frame.viewer, portal)),
         now=runtime().clock(),
         templates=by_hand.offered(runtime(), chat.line),
         values=[value for value in dict.fromkeys(names.values()) if value],
-        given_pass=given_pass,
+        given_pass=passes.issue("panel", frame.viewer, said),
     )
 
 
@@ -109,21 +106,17 @@ def _map(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _passes() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(list(reversed(runtime().cipher.keys)), salt="panel")
-
-
 def _with_chat(view: Callable[..., Response]) -> Callable[..., Response]:
     """For what the panel asks: the view gets the viewer, the chat, and what the pass says."""
 
     @wraps(view)
     def checked(viewer: Viewer, portal: Portal) -> Response:
         try:
-            said = _passes().loads(clean(request.values.get("pass", "")), max_age=24 * LIFETIME_S)
-        except BadData:
+            said = passes.read("panel", viewer, clean(request.values.get("pass", "")))
+        except passes.Ended:
             return _nothing(viewer, "ended")
-        if (said["member"], said["user"]) != (viewer.member_id, viewer.user_id):
-            return _nothing(viewer, "ended")
+        if not may(viewer, portal, Right.SEND):
+            return _nothing(viewer, "no_right")
         chat = _chat(portal, CONNECTOR, int(said["line"]), said["client"])
         return view(viewer, chat, said) if chat is not None else _nothing(viewer, "off")
 

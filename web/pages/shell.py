@@ -1,7 +1,8 @@
 """What the app's pages share: the blueprint, the navigation, the rights to read and to change.
 
 A page is one template that extends `base`: the whole document when the portal opens the frame, only what goes into
-<main> when htmx asks. Everyone who may open the app reads; only the portal's administrators change anything.
+<main> when htmx asks. Everyone who may open the app reads; only the portal's administrators change settings; what else
+people may do is a right (messaging.policy.rights).
 """
 
 import json
@@ -13,9 +14,11 @@ from flask import Blueprint, Response, request
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
 
+from messaging.policy.rights import Right
 from messaging.store.models import Portal
 from web.frames import Viewer, page, portal_of, require_frame
 from web.pages import banner
+from web.rights import may
 
 #: Sections that only administrators see.
 FOR_ADMINISTRATORS = frozenset({"doctor"})
@@ -31,6 +34,7 @@ SECTIONS: dict[str, LazyString] = {
     "messages": _l("Messages"),
     "opt_outs": _l("Opt-outs"),
     "rules": _l("Sending rules"),
+    "rights": _l("Rights"),
     "health": _l("Health"),
     "doctor": _l("Doctor"),
     "help": _l("Help"),
@@ -63,6 +67,21 @@ def changes(view: View) -> View:
         return view(viewer, portal, *args, **kwargs)
 
     return reads(checked)
+
+
+def having(right: Right) -> Callable[[View], View]:
+    """For those who have this right; the view gets the viewer and his portal."""
+
+    def guarded(view: View) -> View:
+        @wraps(view)
+        def checked(viewer: Viewer, portal: Portal, *args: Any, **kwargs: Any) -> Response:
+            if not may(viewer, portal, right):
+                return show("pages/problem.html", viewer, status=403, problem="no_right")
+            return view(viewer, portal, *args, **kwargs)
+
+        return reads(checked)
+
+    return guarded
 
 
 def show(

@@ -17,6 +17,7 @@ from web.frames import Viewer, page
 from web.pages import messages, needs, overview
 from web.pages.checks import Row, all_done, has_fault, progress
 from web.pages.shell import blueprint, reads, show
+from web.rights import sees_phones
 
 #: Messages that are listed.
 LAST = 10
@@ -83,7 +84,7 @@ def _needs(viewer: Viewer, portal: Portal, lines: list[Line]) -> dict[str, Any]:
 def _recent(viewer: Viewer, portal: Portal) -> list[messages.Row]:
     """The last messages, as the list of messages shows them."""
     with runtime().db.read() as session:
-        found = search.find(session, runtime(), portal, Query(whole_phones=not viewer.is_admin), None, LAST)
+        found = search.find(session, runtime(), portal, Query(whole_phones=not sees_phones(viewer, portal)), None, LAST)
     return [messages.Row(row, viewer, portal) for row in found.rows]
 
 

@@ -20,6 +20,7 @@ from web.frames import Viewer
 from web.pages.messages import masked
 from web.pages.opt_outs.table import table
 from web.pages.shell import blueprint, changes, reads
+from web.rights import sees_phones
 from web.sheets import Sheet, csv_response, local
 from web.texts import number
 
@@ -70,13 +71,14 @@ def _csv(viewer: Viewer, portal: Portal, zone: timezone) -> Iterator[str]:
     yield sheet.head((_("Phone"), _("Holds for"), _("Since"), _("Source"), _("Why"), _("User ID")))
     with runtime().db.read() as session:
         lines = {line.id: line.name or line.app_name for line in session.query(Line).filter_by(portal_id=portal.id)}
+    whole = sees_phones(viewer, portal)
     before = None
     while True:
         with runtime().db.read() as session:
             entries = opt_outs.newest(session, portal.id, before, _PAGE)
         yield sheet.rows(
             (
-                entry.phone if viewer.is_admin else masked(entry.phone).lstrip("+"),
+                entry.phone if whole else masked(entry.phone).lstrip("+"),
                 _("All lines") if entry.line_id == EVERY_LINE else lines.get(entry.line_id, str(entry.line_id)),
                 local(entry.since, zone),
                 entry.source,

@@ -23,6 +23,7 @@ from web.context import runtime, typed
 from web.frames import Viewer, page
 from web.pages.messages import shown_phone
 from web.pages.shell import blueprint, changes, reads, show
+from web.rights import sees_phones
 
 ROWS = 50
 
@@ -137,6 +138,6 @@ def _shown(viewer: Viewer, portal: Portal, found: Found) -> dict[str, Any]:
         "found": found,
         "total": total,
         "lines": {line.id: line.name or line.app_name for line in lines},
-        "shown_phone": lambda digits: shown_phone(digits, viewer.is_admin),
+        "shown_phone": lambda digits: shown_phone(digits, sees_phones(viewer, portal)),
         "why": lambda entry: why(entry).to(viewer.language),
     }

@@ -1,0 +1,109 @@
+"""The people and departments of a portal: to choose from, and which departments a person belongs to.
+
+Bitrix24 docs: api-reference/user/user-get, api-reference/departments/department-get.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from redis.exceptions import RedisError
+
+from bx24.client import Client
+from bx24.errors import Bx24Error, Rejected
+from messaging.limits.bounds import PAGE_TOTAL_S
+from messaging.portals import tokens
+from messaging.runtime import Runtime
+
+PAGE = 50
+#: Rows of one list that are read.
+MOST = 1_000
+#: For so long the departments of a person are remembered, seconds.
+REMEMBERED_S = 300
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class People:
+    """Users and departments, id → name, sorted by name. is_closed: the app lacks the permission for one of the lists."""
+
+    users: Mapping[int, str]
+    departments: Mapping[int, str]
+    is_closed: bool = False
+
+
+def listed(client: Client) -> People:
+    """Whom a right may be given to; the first MOST of each list. Raises Bx24Error."""
+    closed = False
+    found: list[dict[int, str]] = []
+    for method, criteria in (("user.get", {"ACTIVE": "Y"}), ("department.get", {})):
+        try:
+            rows = list(_rows(client, method, criteria))
+        except Rejected as error:
+            log.warning("people not listed", method=method, code=error.code)
+            rows, closed = [], True
+        named = {_number(row.get("ID")): _name(row) for row in rows}
+        found.append(dict(sorted(named.items(), key=lambda pair: pair[1].lower())))
+    users, departments = found
+    return People(users, departments, closed)
+
+
+def departments_of(runtime: Runtime, portal_id: int, user_id: int) -> frozenset[int]:
+    """The departments of a user, with all above them; none if the portal does not answer: then they give no right."""
+    key = f"waba24:departments:{portal_id}:{user_id}"
+    try:
+        known = runtime.redis.get(key)
+    except RedisError:
+        known = None
+    if isinstance(known, bytes):
+        return frozenset(json.loads(known))
+    try:
+        found = _asked(tokens.portal_client(runtime, portal_id, PAGE_TOTAL_S), user_id)
+    except Bx24Error as error:
+        log.warning("departments not known", portal=portal_id, user=user_id, code=error.code)
+        return frozenset()
+    try:
+        runtime.redis.set(key, json.dumps(sorted(found)), ex=REMEMBERED_S)
+    except RedisError:
+        log.warning("departments not remembered", portal=portal_id)
+    return found
+
+
+def _asked(client: Client, user_id: int) -> frozenset[int]:
+    [user, *_] = [*_maps(client.call("user.get", {"ID": user_id}).result), {}]
+    given = user.get("UF_DEPARTMENT") or []
+    mine = {_number(one) for one in (given if isinstance(given, list) else [given])} - {0}
+    try:
+        above = {_number(row.get("ID")): _number(row.get("PARENT")) for row in _rows(client, "department.get", {})}
+    except Rejected:
+        above = {}  # without this permission a department counts without those below it
+    found: set[int] = set()
+    while mine:
+        found |= mine
+        mine = {above.get(one, 0) for one in mine} - found - {0}
+    return frozenset(found)
+
+
+def _rows(client: Client, method: str, criteria: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    start: int | None = 0
+    while start is not None and start < MOST:
+        reply = client.call(method, {**criteria, "start": start})
+        yield from _maps(reply.result)
+        start = reply.next if reply.next and reply.next > start else None
+
+
+def _maps(result: Any) -> list[Mapping[str, Any]]:
+    return [row for row in result if isinstance(row, Mapping)] if isinstance(result, list) else []
+
+
+def _number(value: Any) -> int:
+    text = str(value or "")
+    return int(text) if text.isdecimal() and len(text) < 10 else 0
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    """A department's name, or a person's first and last name; the number if it has none."""
+    words = " ".join(str(row.get(part) or "").strip() for part in ("NAME", "LAST_NAME")).strip()
+    return words[:100] or f"#{row.get('ID')}"
