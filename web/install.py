@@ -14,6 +14,7 @@ from messaging.store.models import Portal, shard_of
 from web.context import empty, form, refuse, runtime
 from web.frames import OpenedFrame, Viewer, opens_frame, page, portal_of, refused, require_frame
 from web.pages import messages, panel, start
+from web.pages.hand import opening
 from web.pages.lines import channel
 
 blueprint = Blueprint("bx24", __name__, url_prefix="/bx24")
@@ -24,6 +25,7 @@ log = structlog.get_logger(__name__)
 @blueprint.get("/app")
 @blueprint.get("/connector")
 @blueprint.get("/panel")
+@blueprint.get("/hand")
 def outside() -> Response:
     """A reload inside the frame, or the address opened outside Bitrix24: there is no user to show anything to."""
     return refused("open_inside", request.args.get("LANG", ""), 200)
@@ -93,6 +95,13 @@ def connector(frame: OpenedFrame) -> Response:
 def beside_chat(frame: OpenedFrame) -> Response:
     """The panel below the input field of a chat."""
     return panel.opened(frame)
+
+
+@blueprint.post("/hand")
+@opens_frame
+def by_hand(frame: OpenedFrame) -> Response:
+    """Sending by hand, from a card of the CRM or from the row of a list."""
+    return opening.opened(frame)
 
 
 @blueprint.post("/events")

@@ -17,6 +17,7 @@ WEBHOOK_BYTES = (
 UNREAD_WEBHOOK_BYTES = 16 * KB  # so much of such a webhook is kept
 LONG_BODY_BYTES = 256 * KB  # few are longer; as gupshup.webhooks.READ_BYTES
 PAGE_BYTES = 512 * KB  # what our own pages send: a form, the settings of one robot
+UPLOAD_BYTES = 16 * MB  # a file that a person sends to a client from the computer; the form around it: PAGE_BYTES
 
 # Numbers, characters.
 REFUSED_TOKENS = 10_000  # that a process remembers
@@ -63,6 +64,7 @@ AGAIN_QUOTA_S = 10  # unless the quota knows
 PAGE_ANSWER_BYTES = 2 * MB  # an answer of a portal to a page; for others see bx24.wire.MAX_ANSWER_BYTES
 
 # Places and slots: per process, per portal. None free: 503, or 429 with Retry-After.
+UPLOADS_AT_ONCE = 2  # of files, that one process receives at the same time
 LONG_BODIES_AT_ONCE = 2  # longer than LONG_BODY_BYTES, that one process receives and decodes at the same time
 
 

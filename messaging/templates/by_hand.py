@@ -3,9 +3,9 @@
 It takes the operators' way (messaging.stages.operators), so it is refused, confirmed and told in the chat as what they write.
 """
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import select
@@ -32,11 +32,6 @@ from messaging.templates.catalogue import Templates
 
 #: A file of a template is kept so long, in case that the line is paused.
 FILE_KEPT = timedelta(days=3)
-_GREETING = re.compile(
-    r"(?:здравствуйте|добр\w{1,5} (?:день|утро|вечер)|привет|уважаем\w{1,5}|hello|hi|dear|good (?:morning|day))"
-    r"[ ,!]{1,3}\{\{ ?(\w{1,60}) ?\}\}",
-    re.IGNORECASE,
-)
 _WORDING = Wording(
     params=Text("Variables", "Переменные"),
     button_params=Text("Buttons", "Кнопки"),
@@ -51,14 +46,20 @@ log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
-class Chat:
-    """A chat of ours on a line that is switched on. until: when the client's window closes, None: it is closed."""
+class Recipient:
+    """A client (phone: digits) on a connected line. until: when the client's window closes, None: it is closed."""
 
     portal_id: int
     line: Line
-    open_line_id: int
     phone: str
     until: datetime | None
+
+
+@dataclass(frozen=True)
+class Chat(Recipient):
+    """A chat of ours on a line that is switched on at an open line."""
+
+    open_line_id: int
 
 
 def chat_of(runtime: Runtime, portal_id: int, open_line_id: int, phone: str) -> Chat | None:
@@ -69,7 +70,7 @@ def chat_of(runtime: Runtime, portal_id: int, open_line_id: int, phone: str) -> 
         if line is None or line.status != LineStatus.CONNECTED or not phone.isdecimal():
             return None
         conversation = _conversation(session, runtime, line.id, phone)
-        return Chat(portal_id, line, open_line_id, phone, window_until(conversation, line, runtime.clock()))
+        return Chat(portal_id, line, phone, window_until(conversation, line, runtime.clock()), open_line_id)
 
 
 def _conversation(session: Session, runtime: Runtime, line_id: int, phone: str) -> Conversation | None:
@@ -80,13 +81,6 @@ def offered(runtime: Runtime, line: Line) -> list[TemplateInfo]:
     """The templates of the line that can be sent from the panel."""
     known, _problem = Templates(runtime, line).listed()
     return [info for info in known if info.sendable and unsupported(info) is None]
-
-
-def suggested(info: TemplateInfo, first_name: str) -> list[str]:
-    """A value for each variable of header and text; "" where none suggests itself. The client is greeted by his name."""
-    greeted = {found[1] for found in _GREETING.finditer(info.body)}
-    header = [""] * len(info.header_vars)
-    return header + [first_name if name in greeted else "" for name in info.body_vars]
 
 
 @dataclass(frozen=True)
@@ -105,11 +99,18 @@ def send(runtime: Runtime, chat: Chat, chat_id: int, filled: Filled, user_id: in
 
     Raises Refused, InvalidMessage, GupshupError, Bx24Error.
     """
-    desk = HandDesk(runtime, chat)
+    columns = composed(filled, HandDesk(runtime, chat))
+    return runtime.db.write_again(
+        lambda session: _stored(session, runtime, chat, chat_id, filled.nonce, columns, user_id)
+    )
+
+
+def composed(filled: Filled, desk: "HandDesk") -> dict[str, Any]:
+    """The template as columns of its message. Raises as `send`."""
     call = Call(filled.template_id, "", filled.params, filled.header, filled.button_params, wording=_WORDING)
     message, choices = compose(call, desk)
     info = desk.used
-    columns = {
+    return {
         "kind": message.kind,
         "is_session": message.is_session,
         "payload": {"path": message.path, "form": message.form()},
@@ -117,9 +118,6 @@ def send(runtime: Runtime, chat: Chat, chat_id: int, filled: Filled, user_id: in
         "template": info.name if info is not None else "",
         "category": info.category[:20] if info is not None else "",
     }
-    return runtime.db.write_again(
-        lambda session: _stored(session, runtime, chat, chat_id, filled.nonce, columns, user_id)
-    )
 
 
 def _stored(
@@ -161,7 +159,7 @@ class HandDesk:
 
     msgid = ""
 
-    def __init__(self, runtime: Runtime, chat: Chat) -> None:
+    def __init__(self, runtime: Runtime, chat: Recipient) -> None:
         self.runtime = runtime
         self.chat = chat
         self.used: TemplateInfo | None = None
@@ -195,4 +193,4 @@ class HandDesk:
         return None
 
 
-__all__ = ["Chat", "Filled", "chat_of", "offered", "send", "suggested"]
+__all__ = ["Chat", "Filled", "HandDesk", "Recipient", "chat_of", "composed", "offered", "send"]

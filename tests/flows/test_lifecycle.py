@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 from bx24.errors import Bx24Error
 from messaging.intake import portal_events
 from messaging.lines import lines
-from messaging.portals import portals, robots
+from messaging.portals import hand_places, portals, robots, tokens
 from messaging.portals.tokens import PortalTokens
 from messaging.stages import registration
 from messaging.store.models import Base, Line, Portal, Run
@@ -49,6 +49,27 @@ def _count(world: World) -> dict[str, int]:
 def _uninstall(world: World, clean: int) -> None:
     assert world.control.post("/emulator/uninstall", json={"clean": clean}, base_url=PORTAL).json["sent"] == 1
     world.advance_clock(1)
+
+
+@ONE_DATABASE
+def test_cards_and_lists_of_the_crm_lead_to_our_page_until_the_app_is_removed(world: World) -> None:
+    stale = {"PLACEMENT": "CRM_DEAL_DETAIL_TAB", "HANDLER": "https://old.example/bx24/hand", "TITLE": "WhatsApp"}
+    world.install_app()
+    codes = {f"CRM_{kind}_{where}" for kind in hand_places.KINDS for where in ("DETAIL_TAB", "LIST_MENU")}
+
+    def bound() -> list[tuple[str, str]]:
+        return sorted((row.placement, row.handler) for row in world.portal.placements if row.placement in codes)
+
+    expected = sorted((code, f"{APP}/bx24/hand") for code in codes)
+    assert bound() == expected
+    tokens.portal_client(world.runtime, _portal(world).id).call("placement.bind", stale)
+    with world.runtime.db.write() as session:
+        portals.register_again(session, session.scalars(select(Portal)).one(), world.runtime)
+    world.advance_clock(2)
+    assert bound() == expected, "bound once, and no more under an old address"
+    assert (_portal(world).registration or {})["failed"] == {}
+    _uninstall(world, clean=0)
+    assert bound() == []
 
 
 def test_an_install_registers_everything_and_hears_what_happens_to_the_app(world: World) -> None:

@@ -7,6 +7,7 @@ All pages are read inside a frame of Bitrix24 (web.frames) and share one shell (
 
 from web.pages import (
     doctor,
+    hand,
     health,
     held,
     help_page,
@@ -26,6 +27,7 @@ from web.pages.shell import blueprint
 __all__ = [
     "blueprint",
     "doctor",
+    "hand",
     "health",
     "held",
     "help_page",

@@ -27,6 +27,7 @@ from messaging.store.models import Portal, shard_of
 from messaging.store.open_channels import CONNECTOR
 from messaging.templates import by_hand
 from messaging.templates.by_hand import Chat, Filled
+from messaging.templates.suggestions import suggested
 from web import passes
 from web.context import clean, runtime
 from web.frames import OpenedFrame, Viewer, page, portal_of, refused
@@ -130,7 +131,7 @@ def template(viewer: Viewer, chat: Chat, said: Mapping[str, Any]) -> Response:
     info = _chosen(chat, request.args.get("template", ""))
     if info is None:
         return page("pages/panel_form.html", viewer, info=None)
-    return _form(viewer, chat, info, by_hand.suggested(info, str(said["name"])))
+    return _form(viewer, chat, info, suggested(info, str(said["name"])))
 
 
 def _chosen(chat: Chat, template_id: str) -> TemplateInfo | None:

@@ -1,0 +1,104 @@
+"""Files that a person sends by hand: from the computer, or by a link that anybody may open.
+
+A link is fetched without the portal's token, and none of the portal's own is followed: the app may read more there than the
+person who names the file.
+"""
+
+import os
+import re
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import BinaryIO
+
+import structlog
+
+from activities.base import Shared
+from activities.errors import Refused, refused
+from bx24.i18n import Text
+from messaging.files import downloads, media_types, quota, sources
+from messaging.files.downloads import Download, Downloaded, origin_of
+from messaging.files.problems import megabytes, unreachable
+from messaging.files.storage import check_room, keep, prepare, temporary
+from messaging.limits.bounds import UPLOAD_BYTES
+from messaging.runtime import Runtime
+
+#: WhatsApp fetches a file soon after the message has left; a paused line may keep it for a while.
+KEPT = timedelta(days=3)
+#: Seconds in which a link must be fetched: a person waits, and a thread of the web.
+LINK_S = 15.0
+_CHUNK = 64 * 1024
+_LINK = re.compile(r"https://[^\s/?#]{1,255}[/?#]?\S{0,2000}", re.IGNORECASE)
+_FOREIGN = Text(
+    "Give a link that begins with https:// and opens without a login; a file of the portal's Drive by its public link.",
+    "Укажите ссылку, которая начинается с https:// и открывается без входа; файл с Диска — по его публичной ссылке.",
+)
+_TOO_LARGE = Text(
+    "The file {value} is larger than {limit}: no more is taken from a computer. Put it on Drive and give its public link.",
+    "Файл {value} больше {limit}: с компьютера здесь больше не принимается. Положите его на Диск и укажите публичную ссылку.",
+)
+log = structlog.get_logger(__name__)
+
+
+def uploaded(runtime: Runtime, portal_id: int, stream: BinaryIO, name: str, media: str) -> Shared:
+    """A file from a person's computer, made ready for WhatsApp. media: "auto" or what it must be.
+
+    Raises Refused: file_type, file_too_large, limit_reached, and Unfetched if the store is away.
+    """
+    label = name[-80:] or "file"
+    check_room(runtime, label)
+    quota.check(runtime, portal_id, label)
+    return _kept(runtime, portal_id, _copied(stream, temporary(runtime), name, label), media, label)
+
+
+def _copied(stream: BinaryIO, folder: Path, name: str, label: str) -> Downloaded:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, written = tempfile.mkstemp(prefix="upload-", dir=folder)
+    path, size = Path(written), 0
+    try:
+        with os.fdopen(descriptor, "wb") as copy:
+            while (part := stream.read(_CHUNK)) and size <= UPLOAD_BYTES:
+                size += copy.write(part)
+        if not size:
+            raise unreachable(label, "empty")
+        if size > UPLOAD_BYTES:
+            raise Refused("file_too_large", _TOO_LARGE.format(value=label, limit=megabytes(UPLOAD_BYTES)), "file")
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+    return Downloaded(path, name, "", size, "")
+
+
+def linked(runtime: Runtime, portal_id: int, endpoint: str, reference: str, media: str) -> Shared:
+    """A file by an https link of foreign origin, made ready for WhatsApp. endpoint: of the portal's REST.
+
+    Raises Refused: value_invalid, file_unreachable, file_type, file_too_large, limit_reached.
+    """
+    label = downloads.shown(reference)
+    if not _LINK.fullmatch(reference) or _is_portals(reference, endpoint, runtime.config.public_url):
+        raise refused("value_invalid", at="file", field=sources.FIELD, value=label, remedy=_FOREIGN)
+    check_room(runtime, label)
+    quota.check(runtime, portal_id, label)
+    download = Download(reference, temporary(runtime), media=media, label=label, seconds=LINK_S)
+    got = downloads.fetch(runtime.file_session, download)
+    return _kept(runtime, portal_id, got, media, label)
+
+
+def _is_portals(reference: str, *ours: str) -> bool:
+    try:
+        return origin_of(reference) in {origin_of(one) for one in ours}
+    except ValueError:
+        return True
+
+
+def _kept(runtime: Runtime, portal_id: int, got: Downloaded, media: str, label: str) -> Shared:
+    try:
+        media, content = prepare(got.path, got.size, media, label)
+        if content.mime == "text/html" and got.url:
+            raise unreachable(label, "page")
+        shown = media_types.named(got.name, content)
+        url, file_id = keep(runtime, portal_id, "out", got, content, shown, runtime.clock() + KEPT)
+    finally:
+        got.path.unlink(missing_ok=True)
+    log.info("file of a person kept", portal=portal_id, file=file_id, media=media, mime=content.mime, size=got.size)
+    return Shared(media, url, shown, media_types.described(content, shown), got.size)

@@ -1,0 +1,175 @@
+"""What a person sends by hand from a CRM card: a text, a file, or a template.
+
+It goes into the outbox like every message, as one of origin `manual`. What can be judged is judged at once, so the person reads
+the reason beside the field; consent and a stopped line are asked again where the message leaves. The form's nonce is the
+cause of its message: sent twice, or by two processes at once, it makes one.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, BinaryIO
+
+import structlog
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from activities import phones
+from activities.base import Shared
+from activities.errors import refused
+from gupshup import messages
+from messaging.conversations import lookup
+from messaging.conversations.queueing import queue
+from messaging.conversations.window import window_until
+from messaging.files import hand_files
+from messaging.lines import circuit_breaker
+from messaging.policy.sending import Wanted, may_send
+from messaging.portals import tokens
+from messaging.runtime import Runtime
+from messaging.store.crypto import keyed_digest
+from messaging.store.models import Conversation, Line, Message
+from messaging.store.states import LineStatus, Origin
+from messaging.templates.by_hand import Filled, HandDesk, Recipient, composed
+
+#: Ids of causes from here on are made of nonces; below are those of messages that somebody sends again from a timeline card.
+_NONCES_FROM = 1 << 60
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that the form brought. name: as the person's computer calls it."""
+
+    stream: BinaryIO
+    name: str
+
+
+@dataclass(frozen=True)
+class Written:
+    """A text, or a file with the text as its caption. link: of a file; upload and link are not both given."""
+
+    text: str
+    link: str
+    upload: Upload | None
+
+
+@dataclass(frozen=True)
+class Order:
+    """Who sends from where. item: the CRM item ("DEAL_5"); nonce: of the form; user_id: of the person."""
+
+    item: str
+    nonce: str
+    user_id: int
+
+
+def lines_of(runtime: Runtime, portal_id: int) -> Sequence[Line]:
+    """The connected lines of a portal, in their order."""
+    connected = select(Line).where(Line.portal_id == portal_id, Line.status == LineStatus.CONNECTED)
+    with runtime.db.read() as session:
+        return session.scalars(connected.order_by(Line.id)).all()
+
+
+def talked_on(runtime: Runtime, lines: Sequence[Line], phone: str) -> Line | None:
+    """The line on which this client and we have talked last; None: on none of these."""
+    by_id = {line.id: line for line in lines}
+    with runtime.db.read() as session:
+        found = lookup.conversations_with(session, list(by_id), runtime.phone_keys(phone)) if lines else []
+    activity = {one.line_id: at for one in found if (at := one.last_activity_at or one.last_inbound_at)}
+    return by_id[max(activity, key=lambda line_id: activity[line_id])] if activity else None
+
+
+def recipient(runtime: Runtime, line: Line, phone: str) -> Recipient:
+    """The client on a line, with the window as it is now."""
+    with runtime.db.read() as session:
+        known = _conversation(session, runtime, line, phone)
+        return Recipient(line.portal_id, line, phone, window_until(known, line, runtime.clock()))
+
+
+def send_written(runtime: Runtime, to: Recipient, written: Written, order: Order) -> int:
+    """Queue a text or a file; the id of its message. Raises Refused, InvalidMessage."""
+    if to.until is None:
+        raise refused("window_closed", at="text")  # said before a file is fetched that could not be sent
+    desk = CardDesk(runtime, to, written.upload)
+    if written.upload is None and not written.link:
+        message: messages.Message = messages.Text(written.text)
+    else:
+        shared = desk.file(written.link, "auto")
+        message = messages.File(shared.media, shared.url, written.text, shared.name)
+    columns = {
+        "kind": message.kind,
+        "is_session": message.is_session,
+        "payload": {"path": message.path, "form": message.form()},
+        "choices": None,
+        "action": "send_text" if isinstance(message, messages.Text) else "send_file",
+    }
+    return _queued(runtime, to, columns, order)
+
+
+def send_template(runtime: Runtime, to: Recipient, filled: Filled, upload: Upload | None, order: Order) -> int:
+    """Queue a template; the id of its message. upload: the file of its header, instead of the link in `filled`.
+
+    Raises Refused, InvalidMessage, GupshupError.
+    """
+    columns = composed(filled, CardDesk(runtime, to, upload))
+    return _queued(runtime, to, {**columns, "action": "send_template"}, order)
+
+
+class CardDesk(HandDesk):
+    """`activities.base.Desk` for what is sent from a card: files come from the computer, or by a link open to anybody."""
+
+    def __init__(self, runtime: Runtime, to: Recipient, upload: Upload | None) -> None:
+        super().__init__(runtime, to)
+        self.upload = upload
+
+    def file(self, reference: str, media: str, name: str = "") -> Shared:
+        portal_id = self.chat.portal_id
+        if self.upload is not None:
+            return hand_files.uploaded(self.runtime, portal_id, self.upload.stream, self.upload.name, media)
+        endpoint = tokens.portal_client(self.runtime, portal_id).endpoint
+        return hand_files.linked(self.runtime, portal_id, endpoint, reference, media)
+
+
+def _queued(runtime: Runtime, to: Recipient, columns: Mapping[str, Any], order: Order) -> int:
+    content = {**columns, "item": order.item, "timeline": True, "country": phones.country_of(to.phone)}
+    whole = f"hand {to.portal_id} {order.user_id} {order.nonce}"
+    cause = Origin.MANUAL, _NONCES_FROM | int(keyed_digest(runtime.index_key, whole)[:15], 16)
+    message_id, is_new = runtime.db.write_again(lambda session: _store(session, runtime, to, content, cause))
+    log.info("sent by hand", portal=to.portal_id, user=order.user_id, message=message_id, is_new=is_new)
+    return message_id
+
+
+def _store(
+    session: Session, runtime: Runtime, to: Recipient, content: Mapping[str, Any], cause: tuple[Origin, int]
+) -> tuple[int, bool]:
+    """The message of this cause, and whether it is new. Raises Refused."""
+    if (known := session.scalar(_of(cause))) is not None:
+        return known, False
+    now, line = runtime.clock(), session.get_one(Line, to.line.id)
+    found = _conversation(session, runtime, line, to.phone)
+    conversation = found or lookup.new_conversation(session, runtime, line.id, to.phone)
+    _judge(session, now, line, conversation, content)
+    new = queue(session, now, line, conversation.id, cause, content)
+    return (new, True) if new is not None else (session.scalars(_of(cause)).one(), False)
+
+
+def _of(cause: tuple[Origin, int]) -> Any:
+    return select(Message.id).where(Message.origin == cause[0], Message.origin_id == cause[1])
+
+
+def _judge(session: Session, now: datetime, line: Line, conversation: Conversation, content: Mapping[str, Any]) -> None:
+    """Raises Refused if this message must not leave now, by what the database knows."""
+    if line.status != LineStatus.CONNECTED:
+        raise refused("line_not_connected", at="line")
+    if line.stopped_at is not None:
+        raise circuit_breaker.refusal_of(line)
+    keys = frozenset({conversation.phone_key, conversation.alias_key or conversation.phone_key})
+    wanted = Wanted(line.portal_id, line.id, keys, content["is_session"], content.get("category", "").upper())
+    [why] = may_send(session, now, [wanted])
+    if why is not None:
+        raise why
+    if content["is_session"] and window_until(conversation, line, now) is None:
+        raise refused("window_closed", at="text")
+
+
+def _conversation(session: Session, runtime: Runtime, line: Line, phone: str) -> Conversation | None:
+    return next(iter(lookup.conversations_of(session, runtime, line.id, phone)), None)

@@ -1,0 +1,203 @@
+"""Sending by hand from a card of the CRM: who may, what is read of the card, what is sent once, and what is refused at once."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from bx24.emulator.state import crm
+from messaging.lines import lines
+from messaging.policy import settings
+from messaging.policy.rights import Grant, Right, Who
+from messaging.store.models import Line, Message, Portal
+from messaging.store.states import Origin
+from tests.flows.scenes import OLGA, ONE_DATABASE, jump_clock, open_windows, start_each, text_robot
+from tests.support.samples import png
+from tests.support.world import World
+from tests.web.inside import ADMINISTRATOR, EMPLOYEE, Frame, hide_phones, seen
+from tests.web.posts import frame_form, open_frame
+
+
+def opened(world: World, number: int = 1, user_id: int = ADMINISTRATOR, place: str = "CRM_DEAL_DETAIL_TAB") -> Any:
+    """The page as the portal opens it in the tab of an item, or from its row."""
+    options = json.dumps({"ID": str(number), "URI": f"/crm/deal/details/{number}/"})
+    form = frame_form(world, user_id=user_id, PLACEMENT=place, PLACEMENT_OPTIONS=options)
+    return open_frame(world, "hand", form)
+
+
+def hidden(page: Any, name: str) -> str:
+    found = re.search(rf'name="{name}" value="([^"]*)"', page if isinstance(page, str) else page.text)
+    assert found, name
+    return found[1]
+
+
+def who(page: Any, **more: str) -> dict[str, str]:
+    """What every form of the page brings along."""
+    return {"pass": hidden(page, "pass"), "phone": "0", "line": "1", **more}
+
+
+def manual(world: World) -> list[Message]:
+    with world.runtime.db.read() as session:
+        return list(session.scalars(select(Message).where(Message.origin == Origin.MANUAL).order_by(Message.id)))
+
+
+def test_a_text_is_sent_once_and_its_status_grows(shop: World) -> None:
+    open_windows(shop)
+    frame, page = Frame(shop), opened(shop)
+    assert "+7 912 345-67-89" in seen(page)
+    assert "Здравствуйте" in seen(page)
+    assert "Окно открыто" in seen(page)
+    form = who(page, text="Заказ готов", nonce=hidden(page, "nonce"))
+    for _ in range(3):
+        assert "Сообщение отправляется" in seen(frame.change("hand/write", **form))
+    cursors = {name: hidden(page, name) for name in ("message_id", "reply_id", "mark")}
+    waiting = frame.change("hand/talk", **form, **cursors)
+    assert "В очереди".lower() in seen(waiting).lower()
+    assert "every 2s" in waiting
+    shop.advance_clock(5)
+    later = frame.change("hand/talk", **form, **cursors)
+    assert "Заказ готов" in seen(later)
+    assert frame.post("/app/hand/talk", {**form, **cursors, "mark": hidden(later, "mark")}).status_code == 204
+    [sent] = manual(shop)
+    assert (sent.item, sent.action, sent.timeline, sent.status) == ("DEAL_1", "send_text", True, "delivered")
+    assert len(shop.sent) == 1
+
+
+def test_a_template_is_filled_from_the_card(shop: World) -> None:
+    frame, page = Frame(shop), opened(shop)
+    assert "Окно закрыто" in seen(page)
+    assert 'name="text"' not in page.text
+    choice = re.search(r'<option value="([^"]+)">order_ready', page.text)
+    assert choice
+    form = frame.change("hand/template", **who(page, template=choice[1]))
+    assert 'name="param" value="Ольга"' in form
+    assert 'name="param" value="А-1042"' in form, "the template speaks of an order, and the deal has its number"
+    filled = who(page, template=choice[1], nonce=hidden(form, "nonce"))
+    missing = frame.post("/app/hand/send", {**filled, "param": ["Ольга", ""]}).text
+    assert 'aria-describedby="e-params-2"' in missing
+    for _ in range(2):
+        assert "передан на отправку" in seen(frame.post("/app/hand/send", {**filled, "param": ["Ольга", "512"]}))
+    shop.advance_clock(5)
+    [sent] = manual(shop)
+    assert (sent.template, sent.category, sent.status) == ("order_ready", "UTILITY", "delivered")
+    assert "Заказ 512 готов" in seen(frame.change("hand/talk", **who(page)))
+
+
+@ONE_DATABASE
+def test_a_file_goes_from_the_computer_or_by_a_foreign_link(shop: World) -> None:
+    open_windows(shop)
+    frame, page = Frame(shop), opened(shop)
+    form = who(page, text="Чертёж", nonce="one")
+    answer = frame.post("/app/hand/write", {**form, "file": (io.BytesIO(png()), "plan.png")})
+    assert "Сообщение отправляется" in seen(answer)
+    for link, words in (
+        ("https://acme.example/disk/downloadFile/12/", "открывается без входа"),
+        ("http://files.example/a.pdf", "открывается без входа"),
+        ("12", "открывается без входа"),
+        ("https://10.0.0.1/a.pdf", "файл"),
+    ):
+        again = frame.change("hand/write", **who(page, text="", link=link, nonce=link))
+        assert words in seen(again).lower(), link
+        assert 'id="e-link"' in again, link
+    shop.advance_clock(5)
+    [sent] = manual(shop)
+    assert (sent.kind, sent.action, sent.status) == ("file", "send_file", "delivered")
+    assert "Изображение Чертёж" in seen(frame.change("hand/talk", **who(page)))
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("form", [{"text": ""}, {"text": "x" * 4097}])
+def test_what_is_beyond_a_limit_is_said_at_its_field(shop: World, form: dict[str, str]) -> None:
+    open_windows(shop)
+    page = opened(shop)
+    assert 'aria-describedby="h-text-limit e-text"' in Frame(shop).change("hand/write", **who(page, nonce="n", **form))
+    assert manual(shop) == []
+
+
+def test_consent_a_stopped_line_and_a_closed_window_are_judged_at_once(shop: World) -> None:
+    open_windows(shop)
+    frame, page = Frame(shop), opened(shop)
+    form = who(page, text="Ещё скидка")
+    shop.client_replies(OLGA, "стоп")
+    shop.advance_clock(2)
+    assert "отказался от сообщений" in seen(frame.change("hand/write", **form, nonce="a"))
+    shop.client_replies(OLGA, "старт")
+    shop.advance_clock(2)
+    jump_clock(shop, 23 * 3600)
+    form = who(opened(shop), text="Ещё скидка")
+    jump_clock(shop, 2 * 3600)
+    assert "окно 24 часа" in seen(frame.change("hand/write", **form, nonce="b")).lower()
+    open_windows(shop)
+    with shop.runtime.db.write() as session:
+        line = session.get_one(Line, shop.line.id)
+        line.stopped_at, line.stop_code = shop.now, "1003"
+    assert "на балансе" in seen(frame.change("hand/write", **form, nonce="d")).lower()
+    lines.remove(shop.runtime, shop.line.id)
+    assert "Ни одна линия не подключена" in seen(frame.change("hand/write", **form, nonce="c"))
+    assert manual(shop) == []
+
+
+@ONE_DATABASE
+def test_the_page_opens_only_for_those_who_may_read_the_card(shop: World) -> None:
+    page = opened(shop)
+    stolen = Frame(shop, EMPLOYEE).change("hand/talk", **who(page))
+    assert "открыта слишком долго" in seen(stolen)
+    with shop.bx.lock:
+        shop.portal.faults.own_items.append(EMPLOYEE)
+        shop.portal.crm.items[crm.DEAL, 1]["assignedById"] = ADMINISTRATOR
+    assert "карточка вам недоступна" in seen(opened(shop, user_id=EMPLOYEE)).lower()
+    assert "нет телефона" in seen(opened(shop, 2, place="CRM_COMPANY_LIST_MENU"))
+    assert "Здесь нет карточки" in seen(opened(shop, place="CRM_DEAL_LIST_TOOLBAR"))
+    assert shop.app.post("/app/hand/write", data=who(page, text="x")).status_code == 401
+    assert shop.app.get("/bx24/hand").status_code == 200
+
+
+@ONE_DATABASE
+def test_without_the_rights_nothing_is_sent_and_phones_are_masked(shop: World) -> None:
+    open_windows(shop)
+    hide_phones(shop)
+    page = opened(shop, user_id=EMPLOYEE)
+    assert "+7 912 ***-**-89" in seen(page)
+    assert OLGA not in page.text
+    with shop.runtime.db.read() as session:
+        portal_id = session.scalars(select(Portal.id)).one()
+    settings.change(shop.runtime, portal_id, rights={str(Right.SEND): Grant(Who.ADMINS).stored()})
+    assert 'name="text"' not in opened(shop, user_id=EMPLOYEE).text
+    answer = Frame(shop, EMPLOYEE).change("hand/write", **who(page, text="Привет", nonce="n"))
+    assert "Отправлять вручную вам нельзя" in seen(answer)
+    assert manual(shop) == []
+
+
+@ONE_DATABASE
+def test_a_client_with_several_phones_and_lines_is_asked_which(shop: World) -> None:
+    shop.connect_line("second", "79004445566")
+    page = opened(shop, 2, place="CRM_CONTACT_DETAIL_TAB")
+    assert "+7 495 123-45-67" in page.text
+    assert "+7 916 222-33-44" in page.text
+    assert '<select id="f-line"' in page.text
+    other = Frame(shop).change("hand/client", **{**who(page), "phone": "1", "line": "2"})
+    assert '<option value="1" selected>+7 916' in other
+    assert '<option value="2" selected>' in other
+    assert "Ни одна линия" in seen(Frame(shop).change("hand/client", **{**who(page), "line": "99"}))
+
+
+@ONE_DATABASE
+def test_a_long_conversation_is_read_page_by_page(shop: World) -> None:
+    open_windows(shop)
+    for number in range(23):
+        start_each(shop, text_robot(OLGA, f"Слово {number:02}."))
+        shop.advance_clock(7)
+    frame, page = Frame(shop), opened(shop)
+    first = re.findall(r"Слово (\d\d)\.", seen(page))
+    assert first == [f"{number:02}" for number in range(3, 23)]
+    cursor = re.search(r'"message_id": (\d+), "reply_id": (\d+)', page.text.replace("&#34;", '"'))
+    assert cursor
+    older = frame.change("hand/older", **who(page), message_id=cursor[1], reply_id=cursor[2])
+    assert re.findall(r"Слово (\d\d)\.", seen(older)) == ["00", "01", "02"]
+    assert "Здравствуйте" in seen(older)
+    assert "Показать более ранние" not in seen(older)

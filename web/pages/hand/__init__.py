@@ -1,0 +1,5 @@
+"""Sending by hand: the page behind the tab in CRM cards and the menu of CRM lists."""
+
+from web.pages.hand import compose, opening, talk
+
+__all__ = ["compose", "opening", "talk"]

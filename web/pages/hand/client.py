@@ -1,0 +1,105 @@
+"""The client of a card: what the card said when it was opened, and whom of its numbers the person writes to, on which line.
+
+The card is read with the token of the person who opens it; what it says is sealed in a pass, which the page's forms bring
+back. So nobody writes to a client whose card is closed to him, and a page holds no number that its viewer must not see.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from functools import wraps
+from typing import Any, Self
+
+from flask import Response, request
+
+from bx24.documents import ENTITY_TYPE_IDS
+from messaging.portals.client_card import ClientCard, Phone, Value
+from messaging.runtime import Runtime
+from messaging.store.models import Line, Portal
+from messaging.templates import from_card
+from messaging.templates.by_hand import Recipient
+from web import passes
+from web.context import clean, runtime
+from web.frames import Viewer
+from web.pages.shell import ALONE, reads, show
+
+PURPOSE = "hand"
+
+
+@dataclass(frozen=True)
+class Card:
+    """A card as its pass keeps it. item: "DEAL_5"."""
+
+    item: str
+    title: str
+    first_name: str
+    phones: tuple[Phone, ...]
+    values: tuple[Value, ...]
+
+    @classmethod
+    def of(cls, card: ClientCard) -> Self:
+        names = {number: name for name, number in ENTITY_TYPE_IDS.items()}
+        item = f"{names[card.item[0]]}_{card.item[1]}"
+        return cls(item, card.title, card.first_name, card.phones, card.values)
+
+    @classmethod
+    def read(cls, said: dict[str, Any]) -> Self:
+        """From what `sealed` has put into a pass."""
+        phones = tuple(Phone(**one) for one in said["phones"])
+        values = tuple(Value(**one) for one in said["values"])
+        return cls(said["item"], said["title"], said["first_name"], phones, values)
+
+    def sealed(self, viewer: Viewer) -> str:
+        """The pass for the forms of this viewer's page."""
+        return passes.issue(PURPOSE, viewer, asdict(self))
+
+
+@dataclass(frozen=True)
+class Client:
+    """The client that was chosen: `number` of the card's phones, and the line."""
+
+    card: Card
+    number: int
+    lines: Sequence[Line]
+    to: Recipient
+
+
+def chosen(app: Runtime, portal: Portal, card: Card, number: int, line_id: str) -> Client | None:
+    """The client of this number of the card, on this line; "": on the line on which we have talked, else the default one.
+
+    None without such a phone or a line.
+    """
+    lines = from_card.lines_of(app, portal.id)
+    known = {str(line.id): line for line in lines}
+    if not 0 <= number < len(card.phones) or not lines or line_id not in {"", *known}:
+        return None
+    phone = card.phones[number].digits
+    line = known.get(line_id) or from_card.talked_on(app, lines, phone)
+    line = line or known.get(str(portal.default_line_id)) or lines[0]
+    return Client(card, number, lines, from_card.recipient(app, line, phone))
+
+
+def with_client(view: Callable[..., Response]) -> Callable[..., Response]:
+    """For what the page asks: the view gets the viewer, the portal and the client that the form names."""
+
+    @wraps(view)
+    def checked(viewer: Viewer, portal: Portal) -> Response:
+        try:
+            card = Card.read(passes.read(PURPOSE, viewer, clean(request.form.get("pass", ""))))
+        except passes.Ended:
+            return nothing(viewer, "ended")
+        number = request.form.get("phone", "")
+        client = chosen(
+            runtime(),
+            portal,
+            card,
+            int(number) if number.isdecimal() and len(number) < 4 else 0,
+            request.form.get("line", ""),
+        )
+        return view(viewer, portal, client) if client is not None else nothing(viewer, "no_line")
+
+    return reads(checked)
+
+
+def nothing(viewer: Viewer, reason: str, **more: Any) -> Response:
+    """The page that says why there is nobody to write to. reason: a case of hand_nothing.html."""
+    return show("pages/hand_nothing.html", viewer, shell=ALONE, has_banner=False, reason=reason, **more)

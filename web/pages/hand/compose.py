@@ -1,0 +1,206 @@
+"""The fields to write in: a text or a file while the client's window is open, a template at any time."""
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import Response, request
+from flask_babel import gettext as _
+from werkzeug.exceptions import ServiceUnavailable
+
+from activities.errors import Refused, from_invalid
+from bx24.errors import Bx24Error
+from gupshup.errors import GupshupError, InvalidMessage
+from gupshup.limits import CAPTION_LIMIT, TEXT_LIMIT
+from gupshup.templates import TemplateInfo
+from messaging.limits import bounds
+from messaging.limits.concurrency import ConcurrencyLimit
+from messaging.policy.rights import Right
+from messaging.store.models import Portal, shard_of
+from messaging.templates import by_hand, from_card
+from messaging.templates.by_hand import Filled
+from messaging.templates.from_card import Order, Upload, Written
+from messaging.templates.suggestions import suggested
+from web.context import clean, runtime, typed
+from web.frames import Viewer, page
+from web.pages.hand.client import Client, nothing, with_client
+from web.pages.shell import blueprint
+from web.refusals import Reason, because
+from web.rights import may
+
+#: Values of a template: more than WhatsApp allows.
+MOST_VALUES = 60
+_uploads = ConcurrencyLimit(bounds.UPLOADS_AT_ONCE, patience_s=0)
+
+
+def empty(client: Client) -> dict[str, Any]:
+    """What the templates of the two forms show before anything is typed."""
+    return {
+        "templates": by_hand.offered(runtime(), client.to.line),
+        "info": None,
+        "text_limit": TEXT_LIMIT,
+        "caption_limit": CAPTION_LIMIT,
+        "upload_mb": bounds.UPLOAD_BYTES // bounds.MB,
+        "upload_bytes": bounds.UPLOAD_BYTES,
+        "errors": {},
+        "given": {},
+        "nonce": _nonce(),
+    }
+
+
+def _nonce() -> str:
+    """Of a form: sent twice, it makes one message; corrected after a refusal, it is the same form still."""
+    return secrets.token_urlsafe(12)
+
+
+def sends(view: Callable[..., Response]) -> Callable[..., Response]:
+    """For a form that sends, perhaps with a file: the view gets the viewer, the portal and the client.
+
+    Only for those who may send by hand.
+    """
+    checked = with_client(_entitled(view))
+
+    def received() -> Response:
+        request.max_content_length = bounds.UPLOAD_BYTES + bounds.PAGE_BYTES
+        size = request.content_length
+        if size is not None and size <= bounds.PAGE_BYTES:
+            return checked()
+        with _uploads.acquire() as has_place:
+            if not has_place:
+                because(Reason.BUSY)
+                raise ServiceUnavailable
+            return checked()
+
+    return received
+
+
+def _entitled(view: Callable[..., Response]) -> Callable[..., Response]:
+    def checked(viewer: Viewer, portal: Portal, client: Client) -> Response:
+        return view(viewer, portal, client) if may(viewer, portal, Right.SEND) else nothing(viewer, "no_right")
+
+    return checked
+
+
+# --- a text or a file
+
+
+def write(viewer: Viewer, portal: Portal, client: Client) -> Response:
+    """Send a text, or a file with the text as its caption."""
+    given = {"text": typed("text").replace("\r\n", "\n"), "link": typed("link").strip(), "nonce": typed("nonce")[:40]}
+    upload = _upload()
+    if upload is not None and given["link"]:
+        return _writing(viewer, client, given, {"link": _("Choose a file or give a link, not both.")})
+    written = Written(given["text"].strip(), given["link"], upload)
+    errors = _tried(viewer, lambda: from_card.send_written(runtime(), client.to, written, _order(viewer, client)))
+    return _writing(viewer, client, given, errors) if errors else _sent("pages/hand_text.html", viewer, client)
+
+
+def _writing(viewer: Viewer, client: Client, given: Mapping[str, str], errors: Mapping[str, str]) -> Response:
+    places = {"caption": "text", "media": "file", "url": "link"}
+    shown = {places.get(name, name): words for name, words in errors.items()}
+    if "file" in shown and given["link"]:
+        shown["link"] = shown.pop("file")
+    shown = {name if name in ("text", "file", "link") else "": words for name, words in shown.items()}
+    values = {**empty(client), "errors": shown, "given": given, "nonce": given["nonce"] or _nonce()}
+    return page("pages/hand_text.html", viewer, client=client, **values)
+
+
+# --- a template
+
+
+@blueprint.post("/hand/template", endpoint="hand_template")
+@with_client
+def template(viewer: Viewer, portal: Portal, client: Client) -> Response:
+    """The form of the chosen template, its variables filled from the card."""
+    info = _chosen(client)
+    if info is None:
+        return page("pages/hand_template.html", viewer, client=client, **empty(client))
+    params = suggested(info, client.card.first_name, client.card.values)
+    return _filling(viewer, client, info, {"params": params, "button_params": [], "header": "", "nonce": ""}, {})
+
+
+def send(viewer: Viewer, portal: Portal, client: Client) -> Response:
+    """Send the template."""
+    info = _chosen(client)
+    if info is None:
+        return page("pages/hand_template.html", viewer, client=client, **empty(client), is_gone=True)
+    given: dict[str, Any] = {
+        "params": [clean(value) for value in request.form.getlist("param")[:MOST_VALUES]],
+        "button_params": [clean(value) for value in request.form.getlist("button_param")[:MOST_VALUES]],
+        "header": typed("header").strip(),
+        "nonce": typed("nonce")[:40],
+    }
+    upload = _upload()
+    if upload is not None and given["header"]:
+        return _filling(viewer, client, info, given, {"header": _("Choose a file or give a link, not both.")})
+    header = upload.name or "file" if upload is not None else given["header"]
+    filled = Filled(info.id, given["params"], given["button_params"], header, given["nonce"])
+    errors = _tried(
+        viewer, lambda: from_card.send_template(runtime(), client.to, filled, upload, _order(viewer, client))
+    )
+    return (
+        _filling(viewer, client, info, given, errors)
+        if errors
+        else _sent("pages/hand_template.html", viewer, client, name=info.name)
+    )
+
+
+def _chosen(client: Client) -> TemplateInfo | None:
+    wanted = typed("template")
+    return next((info for info in by_hand.offered(runtime(), client.to.line) if info.id == wanted), None)
+
+
+def _filling(
+    viewer: Viewer, client: Client, info: TemplateInfo, given: Mapping[str, Any], errors: Mapping[str, str]
+) -> Response:
+    shown = {"header" if name in ("file", "media", "url") else name: words for name, words in errors.items()}
+    known = {f"params-{n}" for n in range(1, MOST_VALUES + 1)} | {f"button_params-{n}" for n in range(1, 11)}
+    shown = {name if name in known | {"header"} else "": words for name, words in shown.items()}
+    values = {**empty(client), "info": info, "errors": shown, "given": given, "nonce": given["nonce"] or _nonce()}
+    return page("pages/hand_template.html", viewer, client=client, **values)
+
+
+# --- both
+
+
+def _upload() -> Upload | None:
+    sent = request.files.get("file")
+    return Upload(sent.stream, clean(sent.filename)) if sent is not None and sent.filename else None  # type: ignore[arg-type]  # a stream of bytes
+
+
+def _order(viewer: Viewer, client: Client) -> Order:
+    return Order(client.card.item, typed("nonce")[:40] or _nonce(), viewer.user_id)
+
+
+def _tried(viewer: Viewer, send: Callable[[], int]) -> dict[str, str]:
+    """Field → why it could not be sent; nothing if it is on its way."""
+    try:
+        send()
+    except InvalidMessage as why:
+        return _placed(viewer, from_invalid(why))
+    except Refused as why:
+        return _placed(viewer, why)
+    except GupshupError:
+        return {"": _("Gupshup does not answer. Try again in a minute.")}
+    except Bx24Error as error:
+        return {"": _("Bitrix24 answered: %(said)s", said=str(error))}
+    return {}
+
+
+def _placed(viewer: Viewer, why: Refused) -> dict[str, str]:
+    if why.code == "window_closed":
+        return {"text": _("The client's 24-hour window has closed. Send a template, or wait until the client writes.")}
+    at = "file" if why.code.startswith("file_") else why.at
+    return {f"{at}-{why.position}" if why.position else at: why.text.to(viewer.language)}
+
+
+def _sent(template: str, viewer: Viewer, client: Client, **more: Any) -> Response:
+    """The form anew; the conversation is drawn again at once."""
+    runtime().pending_wakeups.add([shard_of(client.to.portal_id)])
+    response = page(template, viewer, client=client, **empty(client), is_sent=True, **more)
+    response.headers["HX-Trigger"] = "waba24:talk"
+    return response
+
+
+blueprint.add_url_rule("/hand/write", "hand_write", sends(write), methods=["POST"])
+blueprint.add_url_rule("/hand/send", "hand_send", sends(send), methods=["POST"])
