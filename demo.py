@@ -37,7 +37,18 @@ from web.serve import halves
 
 CLIENT_ID, CLIENT_SECRET = "local.demo0123456789.01234567", "demo-secret-of-an-emulated-app"
 #: What the portal grants the app: everything it can use.
-SCOPE = ["bizproc", "crm", "disk", "im", "placement", "user_brief", "imopenlines", "imconnector", "contact_center"]
+SCOPE = [
+    "bizproc",
+    "crm",
+    "disk",
+    "im",
+    "placement",
+    "user_brief",
+    "department",
+    "imopenlines",
+    "imconnector",
+    "contact_center",
+]
 APP_NAME, BUSINESS_PHONE, CLIENT_PHONE = "DemoShop", "79001112233", "79123456789"
 PATIENCE_S = 60.0
 #: The language that LANG names, as in en_GB.UTF-8; "", "C" and "POSIX" name none.

@@ -4,7 +4,7 @@ from activities.errors import Refused, refused
 from bx24.i18n import Text
 from gupshup.limits import MAX_BYTES
 
-_AGAIN = Text("run the robot again later", "запустите робота позже")
+_AGAIN = Text("try again later", "повторите позже")
 REASONS: dict[str, Text] = {
     "scheme": Text("the link must begin with https://", "ссылка должна начинаться с https://"),
     "address": Text("this is no valid link; copy it again in full", "это не ссылка; скопируйте её ещё раз целиком"),

@@ -2,7 +2,8 @@
 
 Bitrix24 sends ONCRMTIMELINEITEMACTION with the activity, its item and what we have put into the button. That is a request, no
 proof: the card that we remember for this message must be that activity. A failed message is sent again at most once, however
-often somebody clicks: its id is the cause of the new one. What makes no sense is not sent; the card and a notice say why.
+often somebody clicks: its id is the cause of the new one. What makes no sense, or whoever clicks may not do, is not sent; the
+card and a notice say why.
 """
 
 from typing import Any
@@ -18,6 +19,10 @@ from messaging.conversations.queueing import queue
 from messaging.conversations.window import window_until
 from messaging.files import storage
 from messaging.lines import circuit_breaker
+from messaging.policy import rights
+from messaging.policy.rights import Person, Right, Who
+from messaging.policy.settings import Policy
+from messaging.portals import people, portals
 from messaging.runs import crm_tasks
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line, Message, Portal
@@ -39,6 +44,10 @@ _CLOSED = Text(
     "Окно 24 часа закрыто. Отправьте шаблон или дождитесь, когда клиент напишет.",
 )
 _FILE_GONE = Text("Its file is not kept any more. Run the robot again.", "Файл уже удалён. Запустите робота заново.")
+_NO_RIGHT = Text(
+    "You have no right to send by hand. An administrator gives it on the app's page “Rights”.",
+    "У вас нет права отправлять вручную. Его даёт администратор на странице приложения «Права».",
+)
 log = structlog.get_logger(__name__)
 
 
@@ -47,7 +56,18 @@ def clicked(runtime: Runtime, portal: Portal, call: EventCall) -> None:
     message_id, activity = (_number(call.data.get(name)) for name in ("message", "activityId"))
     if str(call.data.get("id")) == "resend" and message_id and activity:
         user_id = call.auth.user_id or _number(call.data.get("userId")) or 0
-        runtime.db.write_again(lambda session: _resend(session, runtime, portal.id, message_id, activity, user_id))
+        why = None if _may_send(runtime, portal, user_id, call.auth.access_token) else _NO_RIGHT
+        runtime.db.write_again(lambda session: _resend(session, runtime, portal.id, message_id, activity, user_id, why))
+
+
+def _may_send(runtime: Runtime, portal: Portal, user_id: int, access_token: str) -> bool:
+    """Whether this user may send by hand; the portal is asked only if that depends on who it is."""
+    policy = Policy.of(portal)
+    if rights.granted(policy, Right.SEND).who == Who.ALL:
+        return True
+    is_admin = portals.is_persons_admin(runtime, portal, access_token)
+    person = Person(user_id, is_admin, lambda: people.departments_of(runtime, portal.id, user_id))
+    return rights.may(policy, Right.SEND, person)
 
 
 def is_lost(message: Message) -> bool:
@@ -61,7 +81,15 @@ def _number(value: Any) -> int:
     return int(text) if text.isdecimal() and len(text) < 19 else 0
 
 
-def _resend(session: Session, runtime: Runtime, portal_id: int, message_id: int, activity: int, user_id: int) -> None:
+def _resend(
+    session: Session,
+    runtime: Runtime,
+    portal_id: int,
+    message_id: int,
+    activity: int,
+    user_id: int,
+    forbidden: Text | None,
+) -> None:
     key = f"card m{message_id}"
     card = session.scalar(
         select(PortalTask).where(PortalTask.portal_id == portal_id, PortalTask.key == key).with_for_update()
@@ -73,7 +101,7 @@ def _resend(session: Session, runtime: Runtime, portal_id: int, message_id: int,
         return
     if not is_lost(message):
         note: dict[str, Any] = {}  # the card was not up to date yet
-    elif (why := _refusal(session, runtime, message)) is not None:
+    elif (why := forbidden or _refusal(session, runtime, message)) is not None:
         note = {"note": _told(session, runtime, portal_id, message_id, user_id, why)}
     else:
         _queue_again(session, runtime, message)

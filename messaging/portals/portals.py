@@ -137,6 +137,14 @@ def is_admin(runtime: Runtime, info: AppInfo, access_token: str) -> bool:
     return bool(_client(runtime, info.client_endpoint, access_token).call("user.admin").result)
 
 
+def is_persons_admin(runtime: Runtime, portal: Portal, access_token: str) -> bool:
+    """Whether an event's token is an administrator's; False if it has expired or the portal does not answer."""
+    try:
+        return bool(access_token and _client(runtime, portal.client_endpoint, access_token).call("user.admin").result)
+    except (Unverified, Bx24Error):
+        return False
+
+
 @contextmanager
 def client_of(runtime: Runtime, portal: Portal, access_token: str, person: str) -> Iterator[Client]:
     """The REST of the portal with the token of somebody who looks at a page. person: who that is.

@@ -12,6 +12,7 @@ import requests
 from sqlalchemy import update
 
 from messaging.lines import lines
+from messaging.policy import settings
 from messaging.store.models import Message, Portal
 from messaging.store.portal_tasks import PortalTask
 from tests.flows.scenes import (
@@ -270,7 +271,7 @@ def click(world: World, card: Any, user_id: int = 1) -> None:
     assert answer.status_code == 200, answer.json
 
 
-@pytest.mark.parametrize("why", ["window", "line", "delivered", "another card"])
+@pytest.mark.parametrize("why", ["window", "line", "delivered", "no right", "another card"])
 def test_what_makes_no_sense_is_not_sent_again_and_the_card_says_why(shop: World, why: str) -> None:
     open_windows(shop)
     shop.set_gupshup_faults(drop_statuses=["delivered"])
@@ -284,16 +285,18 @@ def test_what_makes_no_sense_is_not_sent_again_and_the_card_says_why(shop: World
         shop.now += timedelta(hours=25)
     elif why == "line":
         lines.remove(shop.runtime, shop.line.id)
+    elif why == "no right":
+        settings.change(shop.runtime, 1, rights={"send": {"who": "admins"}})
     elif why == "delivered":
         post_webhook(shop, status_payload("delivered", sent, at=shop.now))
     else:
         with shop.runtime.db.write() as session:
             session.execute(update(PortalTask).where(PortalTask.kind == "card").values(result={"activity": 1}))
-    click(shop, card)
+    click(shop, card, user_id=2)
     jump_clock(shop, 6, 6)
     assert len(shop.stored_rows(Message)) == 1
     assert len(shop.sent) == 1
-    if why in ("window", "line"):
+    if why in ("window", "line", "no right"):
         assert "Ещё раз не отправлено" in texts(card)
         assert len(rest_calls(shop, "im.notify.system.add")) == 1
 

@@ -1,0 +1,48 @@
+"""Sending by hand in a real browser: from the tab of a deal and from the menu of a list, by mouse, with the status growing."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from playwright.sync_api import FrameLocator, Page, expect
+
+from demo import Demo
+from tests.pages.test_replies_way import T, browser, demo, page, say
+from tests.pages.test_whole_way import shot
+
+__all__ = ["browser", "demo", "page"]
+
+
+def test_a_salesperson_writes_from_the_card_and_from_the_list(demo: Demo, page: Page, tmp_path: Path) -> None:
+    demo.until("places", lambda: len(demo.portal("state")["placements"]) >= 8)
+    say(demo, page, "Здравствуйте! Когда привезёте шкаф?")
+    card = tab_of_deal(demo, page)
+    expect(card.get_by_text("Когда привезёте шкаф?")).to_be_visible()
+    card.get_by_label("Текст").fill("Добрый день! Привезём завтра к 12:00.")
+    card.locator("#text").get_by_role("button", name="Отправить клиенту").click()
+    expect(card.get_by_text("Сообщение отправляется")).to_be_visible()
+    ours = card.locator(".bubble.ours").last
+    expect(ours).to_contain_text(re.compile("доставлено|прочитано", re.IGNORECASE), timeout=20_000)
+    picture = tmp_path / "large.bin"
+    picture.write_bytes(b"x" * (16 * 1024 * 1024 + 1))
+    card.get_by_label("Файл с компьютера").set_input_files(picture)
+    assert card.locator("#f-file").evaluate("field => field.validationMessage").startswith("Файл больше 16 МБ")
+    shot(page, T, "h1-card")
+    page.goto(f"{demo.emulators.portal}/crm/deal/list/?lang=ru")
+    page.get_by_label("Действия: Шкаф-купе").click()
+    page.get_by_role("link", name="Написать в WhatsApp").first.click()
+    menu = page.frame_locator("dialog iframe").frame_locator("iframe")
+    menu.locator("#f-template").select_option(label="order_ready (ru)")
+    menu.locator("#template").get_by_role("button", name="Отправить клиенту").click()
+    expect(menu.get_by_text("передан на отправку")).to_be_visible()
+    expect(menu.locator(".bubble.ours").last).to_contain_text("Ваш заказ собран.")
+    shot(page, T, "h2-menu")
+
+
+def tab_of_deal(demo: Demo, page: Page) -> FrameLocator:
+    page.goto(f"{demo.emulators.portal}/crm/deal/details/1/?lang=ru")
+    page.get_by_role("link", name="WhatsApp", exact=True).click()
+    card = page.frame_locator("#app-frame")
+    expect(card.get_by_role("heading", name="WhatsApp")).to_be_visible()
+    return card
