@@ -30,12 +30,14 @@ LINK_S = 15.0
 _CHUNK = 64 * 1024
 _LINK = re.compile(r"https://[^\s/?#]{1,255}[/?#]?\S{0,2000}", re.IGNORECASE)
 _FOREIGN = Text(
-    "Give a link that begins with https:// and opens without a login; a file of the portal's Drive by its public link.",
-    "Укажите ссылку, которая начинается с https:// и открывается без входа; файл с Диска — по его публичной ссылке.",
+    "Give a direct link from outside the portal that begins with https:// and opens without a login, or choose the file on "
+    "your computer.",
+    "Укажите прямую ссылку не с портала, которая начинается с https:// и открывается без входа, или выберите файл на "
+    "компьютере.",
 )
 _TOO_LARGE = Text(
-    "The file {value} is larger than {limit}: no more is taken from a computer. Put it on Drive and give its public link.",
-    "Файл {value} больше {limit}: с компьютера здесь больше не принимается. Положите его на Диск и укажите публичную ссылку.",
+    "The file {value} is larger than {limit}: no more is taken from a computer. Send a direct link to it.",
+    "Файл {value} больше {limit}: с компьютера здесь больше не принимается. Отправьте прямую ссылку на него.",
 )
 log = structlog.get_logger(__name__)
 

@@ -141,13 +141,13 @@ def _phones(
 def _own(item: Pair, card: Mapping[str, Any], described: Any, language: str) -> Iterator[Value]:
     yield Value(_NUMBER[0].to(language), str(item[1]), _NUMBER[1])
     for name, (title, words) in _TITLES.items():
-        if text := _shown(card.get(name), is_day=name.endswith("date")):
+        if text := shown(card.get(name), is_day=name.endswith("date")):
             yield Value(title.to(language), text, words)
     fields = described.get("fields") if isinstance(described, Mapping) else None
     for name, field in fields.items() if isinstance(fields, Mapping) else ():
         if not str(name).lower().startswith("uf") or not isinstance(field, Mapping) or field.get("type") not in _READ:
             continue
-        if text := _shown(card.get(name), field.get("items"), is_day=field["type"] == "date"):
+        if text := shown(card.get(name), field.get("items"), is_day=field["type"] == "date"):
             yield Value(str(field.get("title") or name)[:LONGEST], text)
 
 
@@ -172,10 +172,10 @@ def _about(
         yield Value(_MANAGER[0].to(language), manager[:LONGEST], _MANAGER[1])
 
 
-def _shown(value: Any, items: Any = None, *, is_day: bool = False) -> str:
+def shown(value: Any, items: Any = None, *, is_day: bool = False) -> str:
     """A field's value as a person writes it; "" for what nobody would write to a client. items: of an enumeration."""
     if isinstance(value, list):
-        return ", ".join(text for one in value[:10] if (text := _shown(one, items, is_day=is_day)))[:LONGEST]
+        return ", ".join(text for one in value[:10] if (text := shown(one, items, is_day=is_day)))[:LONGEST]
     if value is None or isinstance(value, bool | Mapping):
         return ""
     text = " ".join(str(value).split())

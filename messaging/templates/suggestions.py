@@ -14,7 +14,7 @@ _GREETING = re.compile(
 _VARIABLE = re.compile(r"\{\{ ?(\w{1,60}) ?\}\}")
 _WORD = re.compile(r"[^\W\d_]{3,40}")
 #: Words before a variable that speak of it; letters of a word that count: the rest is its ending.
-_WORDS_BEFORE, _STEM = 3, 5
+_WORDS_BEFORE, _STEM = 3, 4
 #: Names of variables that mean the client.
 _CLIENT = frozenset({"name", "first_name", "client", "client_name", "имя"})
 
@@ -63,7 +63,7 @@ def _best(spoken: set[str], offered: Sequence[Offered]) -> str:
 
 
 def _stems(words: Iterable[str]) -> set[str]:
-    return {word.lower().replace("ё", "е")[:_STEM] for word in words}
+    return {word.lower().replace("ё", "е")[: min(_STEM, max(_STEM - 1, len(word) - 1))] for word in words}
 
 
 __all__ = ["suggested"]

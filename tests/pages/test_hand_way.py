@@ -8,6 +8,7 @@ from pathlib import Path
 from playwright.sync_api import FrameLocator, Page, expect
 
 from demo import Demo
+from tests.pages.test_accessible import AXE, TAGS
 from tests.pages.test_replies_way import T, browser, demo, page, say
 from tests.pages.test_whole_way import shot
 
@@ -28,6 +29,7 @@ def test_a_salesperson_writes_from_the_card_and_from_the_list(demo: Demo, page: 
     picture.write_bytes(b"x" * (16 * 1024 * 1024 + 1))
     card.get_by_label("Файл с компьютера").set_input_files(picture)
     assert card.locator("#f-file").evaluate("field => field.validationMessage").startswith("Файл больше 16 МБ")
+    assert faults(page) == []
     shot(page, T, "h1-card")
     page.goto(f"{demo.emulators.portal}/crm/deal/list/?lang=ru")
     page.get_by_label("Действия: Шкаф-купе").click()
@@ -37,7 +39,20 @@ def test_a_salesperson_writes_from_the_card_and_from_the_list(demo: Demo, page: 
     menu.locator("#template").get_by_role("button", name="Отправить клиенту").click()
     expect(menu.get_by_text("передан на отправку")).to_be_visible()
     expect(menu.locator(".bubble.ours").last).to_contain_text("Ваш заказ собран.")
+    assert faults(page) == []
     shot(page, T, "h2-menu")
+
+
+def faults(page: Page) -> list[str]:
+    """Serious and critical faults of accessibility in the frame that was opened last."""
+    frame = page.frames[-1]
+    frame.evaluate(AXE)
+    found = frame.evaluate("(tags) => axe.run(document, {runOnly: tags, resultTypes: ['violations']})", TAGS)
+    return [
+        f"{one['id']}: {one['nodes'][0]['html'][:200]}"
+        for one in found["violations"]
+        if one["impact"] in ("serious", "critical")
+    ]
 
 
 def tab_of_deal(demo: Demo, page: Page) -> FrameLocator:
