@@ -19,7 +19,7 @@ from gupshup.messages import MSG_PATH
 from gupshup.reading import as_dict, as_id, as_list, as_text, digits, parse_json, storable
 from gupshup.refusals import names_bad_settings
 from gupshup.templates import TemplateInfo, parse
-from gupshup.transport import Answer, Broken, exchange, session
+from gupshup.transport import Answer, Broken, Upload, exchange, session
 
 __all__ = ["MODES", "Account", "Client", "session"]
 
@@ -57,7 +57,7 @@ class Client:
         Raises NotWritten, Throttled (try again), Unclear (never), Rejected, Misconfigured (final).
         https://docs.gupshup.io/reference/msg
         """
-        answer = self._call("POST", path, account, form={**form, **_addressing(account, destination)}, is_send=True)
+        answer = self.ask("POST", path, account, form={**form, **_addressing(account, destination)}, is_send=True)
         message_id = as_id(answer.get("messageId"))
         if not message_id:
             raise Unclear("gupshup_unclear", _reason(answer, "", account) or "accepted, but without a messageId")
@@ -65,7 +65,7 @@ class Client:
 
     def templates(self, account: Account) -> list[TemplateInfo]:
         """All templates of the app, whatever their status. At most 10 calls a minute are allowed."""
-        answer = self._call("GET", _app_path(account, "template"), account)
+        answer = self.ask("GET", app_path(account, "template"), account)
         listed = answer.get("templates", answer.get("waba_templates"))
         if not isinstance(listed, list):
             # Not an empty list: whoever keeps a copy would throw all templates away.
@@ -81,18 +81,18 @@ class Client:
         Raises Misconfigured, Rejected (404: no such app), Throttled, Unavailable.
         """
         if account.app_id:
-            self._call("GET", _app_path(account, "template"), account, params={"pageNo": "0", "pageSize": "1"})
+            self.ask("GET", app_path(account, "template"), account, params={"pageNo": "0", "pageSize": "1"})
             return
         form = {"message": '{"type":"text","text":"?"}', **_addressing(account, "")}
         try:
-            self._call("POST", MSG_PATH, account, form=form)
+            self.ask("POST", MSG_PATH, account, form=form)
         except Rejected as error:
             if error.code == "gupshup_404":
                 raise
 
     def subscriptions(self, account: Account) -> list[dict[str, Any]]:
         """The app's webhooks: `id`, `tag`, `url`, `active`, `modes` ..."""
-        answer = self._call("GET", _app_path(account, "subscription"), account)
+        answer = self.ask("GET", app_path(account, "subscription"), account)
         return [as_dict(raw) for raw in as_list(answer.get("subscriptions"))]
 
     def subscribe(self, account: Account, url: str, tag: str, modes: Iterable[str] = MODES) -> dict[str, Any]:
@@ -103,15 +103,15 @@ class Client:
         """
         # One comma-separated string: a list or a repeated field is silently ignored.
         form = {"url": url, "tag": tag, "version": "2", "modes": ",".join(modes)}
-        path = _app_path(account, "subscription")
+        path = app_path(account, "subscription")
         ours = [as_id(known.get("id")) for known in self.subscriptions(account) if known.get("tag") == tag]
         if ours and ours[0]:
-            answer = self._call("PUT", f"{path}/{quote(ours[0], safe='')}", account, form={**form, "active": "true"})
+            answer = self.ask("PUT", f"{path}/{quote(ours[0], safe='')}", account, form={**form, "active": "true"})
         else:
-            answer = self._call("POST", path, account, form=form)
+            answer = self.ask("POST", path, account, form=form)
         return as_dict(answer.get("subscription"))
 
-    def _call(
+    def ask(
         self,
         method: str,
         path: str,
@@ -119,11 +119,15 @@ class Client:
         *,
         form: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
+        upload: Upload | None = None,
         is_send: bool = False,
     ) -> dict[str, Any]:
+        """One call with the account's key; the JSON object of the answer. Raises GupshupError, see `gupshup.errors`."""
         url, headers = self._base_url + path, {"apikey": _key(account), "Accept": "application/json"}
         try:
-            answer = exchange(self._session, method, url, headers, form=form, params=params, timeout=self._timeout)
+            answer = exchange(
+                self._session, method, url, headers, form=form, params=params, upload=upload, timeout=self._timeout
+            )
         except Broken as broken:
             # "from None": what lies behind the error carries the request, and the request carries the key.
             raise _no_answer(broken, is_send) from None
@@ -146,7 +150,8 @@ def _addressing(account: Account, destination: str) -> dict[str, str]:
     }
 
 
-def _app_path(account: Account, what: str) -> str:
+def app_path(account: Account, what: str) -> str:
+    """The path of something that belongs to the line's app. Raises Misconfigured if the line has no app id."""
     if not account.app_id:
         raise Misconfigured("gupshup_app_id", "the line has no app id")
     return f"/wa/app/{quote(account.app_id, safe='')}/{what}"

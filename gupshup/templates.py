@@ -6,7 +6,7 @@ is only a rendering of all parts, used when nothing better is there.
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
 from itertools import zip_longest
 from typing import Any, Self
@@ -45,13 +45,14 @@ _MEDIA_KINDS = frozenset({"IMAGE", "VIDEO", "DOCUMENT", "GIF"})
 class TemplateButton:
     """type: QUICK_REPLY, URL, PHONE_NUMBER, COPY_CODE, OTP, FLOW ...; value: the link or the phone.
 
-    has_variable: it wants a value when sent, the tail of its link or the code.
+    has_variable: it wants a value when sent, the tail of its link or the code. sample: the link as submitted, with a value.
     """
 
     type: str
     text: str
     value: str = ""
     has_variable: bool = False
+    sample: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class TemplateInfo:
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
         """What to_dict() gave, also after a trip through JSON. Keys of another version are left alone."""
-        known = {field.name for field in fields(cls)}
+        known = {one.name for one in fields(cls)}
         values: dict[str, Any] = {
             name: tuple(v) if isinstance(v, list) else v for name, v in stored.items() if name in known
         }
@@ -247,7 +248,9 @@ def _buttons(listed: object) -> tuple[TemplateButton, ...]:
 def _button(raw: dict[str, Any]) -> TemplateButton:
     kind = as_id(raw.get("type")).upper()
     value = as_text(raw.get("url")) or as_text(raw.get("phone_number"))
-    return TemplateButton(kind, as_text(raw.get("text")), value, kind == "COPY_CODE" or "{{" in value)
+    given = raw.get("example")
+    sample = as_text(next(iter(given), "")) if isinstance(given, list) else as_text(given)
+    return TemplateButton(kind, as_text(raw.get("text")), value, kind == "COPY_CODE" or "{{" in value, sample)
 
 
 def _rendered_buttons(rendering: str) -> list[dict[str, str]]:

@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import requests
 from requests.adapters import HTTPAdapter
 from urllib3.exceptions import HTTPError
+from urllib3.filepost import encode_multipart_formdata
 
 #: Bytes of an answer: a list of a thousand templates is a megabyte. Seconds for all of it.
 MAX_ANSWER_BYTES, TOTAL_S = 8 * 1024 * 1024, 60.0
@@ -24,6 +25,15 @@ class Answer:
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file, sent as the field `file` of a form."""
+
+    name: str
+    mime: str
     content: bytes = field(repr=False)
 
 
@@ -75,15 +85,16 @@ def exchange(
     form: Mapping[str, str] | None = None,
     text: str | None = None,
     params: Mapping[str, str] | None = None,
+    upload: Upload | None = None,
     timeout: tuple[float, float],
 ) -> Answer:
-    """Send one request and read the whole answer. Raises Broken. text: a body of JSON, instead of a form.
+    """Send one request and read the whole answer. Raises Broken. text, upload: a body of JSON or a file, instead of a form.
 
     The adapter is called directly: Session.send would keep cookies, use the environment's proxies and prepare redirects.
     """
-    content = urlencode(form) if form is not None else text
-    body = _Body(content.encode()) if content is not None else None
-    sent = {**http.headers, **headers, **({} if body is None else _JSON if form is None else _FORM)}
+    content, kind = _body_of(form, text, upload)
+    body = _Body(content) if content is not None else None
+    sent = {**http.headers, **headers, **kind}
     try:
         request = requests.Request(method, url, sent, data=body, params=params).prepare()
         until = monotonic() + TOTAL_S
@@ -91,6 +102,18 @@ def exchange(
             return Answer(response.status_code, response.headers, _content(response, until))
     except (requests.RequestException, HTTPError, HTTPException, OSError) as error:
         raise Broken(_root_of(error), body is None or body.was_read) from None
+
+
+def _body_of(
+    form: Mapping[str, str] | None, text: str | None, upload: Upload | None
+) -> tuple[bytes | None, Mapping[str, str]]:
+    """The body of a request, None for none, and the header that says what it is."""
+    if upload is not None:
+        content, kind = encode_multipart_formdata({"file": (upload.name, upload.content, upload.mime)})
+        return content, {"Content-Type": kind}
+    if form is not None:
+        return urlencode(form).encode(), _FORM
+    return (None, {}) if text is None else (text.encode(), _JSON)
 
 
 def _content(response: requests.Response, until: float) -> bytes:

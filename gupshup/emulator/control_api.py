@@ -12,8 +12,9 @@ from gupshup.emulator.state.accounts import BadApp
 from gupshup.emulator.state.faults import BadFault
 from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import App
-from gupshup.emulator.state.templates import BadSeed, Template
+from gupshup.emulator.state.templates import BadSeed
 
+_VERDICTS = {"approve": "APPROVED", "reject": "REJECTED", "pause": "PAUSED", "disable": "DISABLED"}
 blueprint = Blueprint("control", __name__, url_prefix="/emulator")
 
 
@@ -108,23 +109,31 @@ def change_template(name: str, template_id: str) -> ResponseReturnValue:
     template = app.templates.get(template_id)
     if template is None:
         raise _Wrong(f"no template {template_id!r}")
-    with current().changed:
-        changed = current().accounts.change_template(app, template, changes)
-    if changed.status != template.status:
-        current().emit(app, "template-event", _status_update(changed))
-    return changed.raw
+    return current().set_template(app, template, changes).raw
 
 
-def _status_update(template: Template) -> JsonObject:
-    raw = template.raw
-    event: JsonObject = {
-        "type": "status-update",
-        "id": template.id,
-        "status": template.status.lower(),
-        "elementName": raw.get("elementName"),
-        "languageCode": raw.get("languageCode"),
-    }
-    return event | ({"rejectedReason": raw.get("reason")} if template.status == "REJECTED" else {})
+@blueprint.post("/apps/<name>/templates/<template_id>/review")
+def review(name: str, template_id: str) -> ResponseReturnValue:
+    """WhatsApp's decision: `{"verdict", "reason"?, "category"?, "announced"?}`; the app is told by a webhook.
+
+    verdict: approve, reject (with a reason), pause, disable, or recategorise (to a category; announced: only told of).
+    """
+    app, body = _app(name), _body()
+    template = app.templates.get(template_id)
+    if template is None:
+        raise _Wrong(f"no template {template_id!r}")
+    verdict = str(body.get("verdict"))
+    if verdict == "recategorise":
+        category = str(body.get("category"))
+        if category not in ("MARKETING", "UTILITY", "AUTHENTICATION"):
+            raise _Wrong("category: MARKETING, UTILITY or AUTHENTICATION")
+        current().recategorise(app, template, category, is_announced=bool(body.get("announced")))
+    elif verdict in _VERDICTS:
+        reason = str(body.get("reason") or "INVALID_FORMAT") if verdict == "reject" else "NONE"
+        current().set_template(app, template, {"status": _VERDICTS[verdict], "reason": reason})
+    else:
+        raise _Wrong(f"verdict: recategorise or one of {', '.join(_VERDICTS)}")
+    return app.templates[template_id].raw
 
 
 @blueprint.get("/messages")

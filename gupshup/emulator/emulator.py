@@ -15,6 +15,7 @@ from gupshup.emulator.state.accounts import Accounts
 from gupshup.emulator.state.faults import Faults
 from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import App, Chat, Message, Phone, Reply, Status, Webhook, whatsapp_id
+from gupshup.emulator.state.templates import Template
 from gupshup.emulator.state.timetable import Clock, Post, Timetable
 
 # The page of a phone refreshes every second. After this time without a refresh it counts as closed.
@@ -219,6 +220,35 @@ class Emulator:
         key = self.new_id()
         self.media[key] = (content_type, name, content)
         return f"{self.base_url or 'https://filemanager.gupshup.io'}/wa/media/{key}/{name}"
+
+    # Templates
+
+    def review_later(self, app: App, template_id: str) -> None:
+        """With the fault `review_ms`, WhatsApp approves what was submitted by itself after so many milliseconds."""
+        if self.faults.get(app.name, "review_ms") is not None:
+            at = self.clock() + timedelta(milliseconds=self.faults.number(app.name, "review_ms"))
+            self.timetable.run_at(at, partial(self._approve, app, template_id))
+
+    def _approve(self, app: App, template_id: str) -> None:
+        template = app.templates.get(template_id)
+        if template is not None and template.status == "PENDING":
+            self.set_template(app, template, {"status": "APPROVED", "reason": "NONE"})
+
+    def set_template(self, app: App, template: Template, changes: JsonObject) -> Template:
+        """WhatsApp decides about a template; the app is told of another status by a webhook."""
+        with self.changed:
+            changed = self.accounts.change_template(app, template, changes)
+            if changed.status != template.status:
+                self.emit(app, "template-event", webhook_bodies.template_status(changed))
+            return changed
+
+    def recategorise(self, app: App, template: Template, category: str, *, is_announced: bool) -> None:
+        """WhatsApp changes a category, or announces that it will."""
+        with self.changed:
+            self.emit(app, "template-event", webhook_bodies.template_category(template, category, is_announced))
+            if not is_announced:
+                was = template.raw.get("category")
+                self.accounts.change_template(app, template, {"category": category, "oldCategory": was})
 
     def close_window(self, app: App, number: str) -> None:
         """Close the 24-hour window of this chat only."""

@@ -13,7 +13,7 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from gupshup.emulator.context import current, sleep
-from gupshup.emulator.rules import send_forms, webhook_bodies
+from gupshup.emulator.rules import send_forms, template_submissions, webhook_bodies
 from gupshup.emulator.rules.send_forms import MSG_PATH, TEMPLATE_PATH, Refused
 from gupshup.emulator.state.accounts import BadApp
 from gupshup.emulator.state.faults import Answer
@@ -22,6 +22,7 @@ from gupshup.emulator.state.records import App, Subscription
 
 blueprint = Blueprint("api", __name__)
 
+_MAX_SAMPLE_BYTES = 100 * 1024 * 1024
 _SUBSCRIPTION_FIELDS = frozenset({"url", "tag", "version", "modes", "doCheck", "showOnUI", "meta", "active"})
 _FILTERS = {
     "templateStatus": "status",
@@ -149,6 +150,81 @@ def one_template(app_id: str, template_id: str) -> ResponseReturnValue:
     if template is None:
         raise Refused(404, "Template Not Found")
     return {"status": "success", "template": template.raw}
+
+
+@blueprint.post("/wa/app/<app_id>/template")
+def create_template(app_id: str) -> ResponseReturnValue:
+    """Submit a template: it is PENDING until it is reviewed (`/emulator/…/review`)."""
+    emulator, app = current(), _app(app_id)
+    with emulator.changed:
+        answer = _prepared_instead(app)
+        emulator.accounts.blocked_until_forgotten(app)
+        wanted = template_submissions.read_new(request.form.to_dict(), app)
+        made = emulator.accounts.add_template(app, {**wanted, "status": "PENDING"})
+        emulator.review_later(app, made.id)
+    return _prepared(answer) if answer else {"status": "success", "template": made.raw}
+
+
+@blueprint.put("/wa/app/<app_id>/template/<template_id>")
+def edit_template(app_id: str, template_id: str) -> ResponseReturnValue:
+    """Submit a change: the template is PENDING again."""
+    emulator, app = current(), _app(app_id)
+    with emulator.changed:
+        answer = _prepared_instead(app)
+        template = app.templates.get(template_id)
+        if template is None:
+            raise Refused(404, "Template Not Found")
+        if template.status not in ("APPROVED", "REJECTED", "PAUSED"):
+            raise Refused(400, "(#100) This message template can't be edited")
+        if emulator.accounts.was_edited_today(app, template):
+            raise Refused(400, template_submissions.EDITED_TODAY)
+        wanted = template_submissions.read_change(request.form.to_dict(), app, template.raw)
+        made = emulator.accounts.edit_template(app, template, wanted)
+        emulator.review_later(app, made.id)
+    return _prepared(answer) if answer else {"status": "success", "template": made.raw}
+
+
+@blueprint.delete("/wa/app/<app_id>/template/<name>")
+def delete_template(app_id: str, name: str) -> ResponseReturnValue:
+    """Delete all languages of a template; its name is blocked for 30 days."""
+    emulator, app = current(), _app(app_id)
+    with emulator.changed:
+        answer = _prepared_instead(app)
+        if not emulator.accounts.delete_templates(app, name):
+            raise Refused(400, "Template Does not exists.")
+    return _prepared(answer) if answer else {"status": "success"}
+
+
+@blueprint.post("/wa/<app_id>/wa/media/v2")
+def upload_sample(app_id: str) -> ResponseReturnValue:
+    """Keep a file as the sample of a template's header."""
+    emulator, app = current(), _app(app_id)
+    with emulator.changed:
+        answer = _prepared_instead(app)
+        file = request.files.get("file")
+        if file is None or not file.filename:
+            raise Refused(400, "Missing file")
+        content = file.read()
+        if len(content) > _MAX_SAMPLE_BYTES:
+            raise Refused(413, "File size exceeds the maximum limit!")
+        media_id = emulator.new_id()
+        app.samples[media_id] = file.mimetype
+        url = emulator.keep_file(file.mimetype, "sample", content)
+    if answer:
+        return _prepared(answer)
+    return {"status": "success", "media": {"id": media_id, "url": url, "fileName": file.filename}}
+
+
+def _prepared_instead(app: App) -> Answer | None:
+    """The prepared answer to a call that changes templates; raised here unless the change is to be made first."""
+    answer = current().faults.take(app.name, "manage")
+    if answer is None or answer.answer.endswith("_after_accept"):
+        return answer
+    if answer.answer == "error_200":
+        raise Refused(200, template_submissions.NOT_SUPPORTED)
+    if answer.answer.isdecimal():
+        raise Refused(int(answer.answer), _MESSAGES.get(answer.answer, "Internal Server Error"), answer.retry_after)
+    raise Refused(502, "Bad Gateway")
 
 
 @blueprint.post("/wa/app/<app_id>/subscription")

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from gupshup.emulator.state.codes import is_synchronous
 from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.records import MODES, App, Message, Reply, Status, epoch_ms
+from gupshup.emulator.state.templates import Template
 
 _MODE_OF_TYPE = {
     "message": "MESSAGE",
@@ -85,6 +86,25 @@ def _charge(message: Message, at: datetime) -> JsonObject:
             "type": "regular" if known else "free_customer_service",
         },
     }
+
+
+def template_status(template: Template) -> JsonObject:
+    """The `status-update` of a template-event."""
+    event = _template("status-update", template) | {"status": template.status.lower()}
+    return event | ({"rejectedReason": template.raw.get("reason")} if template.status == "REJECTED" else {})
+
+
+def template_category(template: Template, category: str, is_announced: bool) -> JsonObject:
+    """The `category-update` of a template-event: an announcement, then the change."""
+    was = template.raw.get("category")
+    told = {"current": was, "correct": category} if is_announced else {"old": was, "new": category}
+    return _template("category-update", template) | {"category": told}
+
+
+def _template(kind: str, template: Template) -> JsonObject:
+    raw = template.raw
+    names = {"elementName": raw.get("elementName"), "languageCode": raw.get("languageCode")}
+    return {"type": kind, "id": template.id, **names}
 
 
 def inbound(reply: Reply, name: str, *, context: bool = True) -> JsonObject:

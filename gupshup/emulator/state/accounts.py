@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from urllib.parse import urlsplit
 
 from gupshup.emulator.state import templates
@@ -82,6 +83,33 @@ class Accounts:
         template = templates.seed(raw, app.id, epoch_ms(self._clock()), self._new_id())
         app.templates[template.id] = template
         return template
+
+    def edit_template(self, app: App, template: Template, wanted: Mapping[str, object]) -> Template:
+        """A submitted change: other content under the same id, name and language; it is to be reviewed again."""
+        kept = {"id": template.id, "name": template.raw["elementName"], "language": template.raw["languageCode"]}
+        now = self._clock()
+        made = templates.seed({**wanted, **kept, "status": "PENDING"}, app.id, epoch_ms(now), template.id)
+        app.templates[template.id], app.edited[template.id] = made, now
+        return made
+
+    def delete_templates(self, app: App, name: str) -> bool:
+        """Delete the templates of this name in all languages; the name is blocked. False if there are none."""
+        found = [one for one in app.templates.values() if one.raw.get("elementName") == name]
+        for one in found:
+            del app.templates[one.id]
+            app.deleted_names[name, str(one.raw.get("languageCode"))] = self._clock()
+        return bool(found)
+
+    def was_edited_today(self, app: App, template: Template) -> bool:
+        """Whether an approved template was changed in the last 24 hours: it may not be changed again."""
+        at = app.edited.get(template.id)
+        return template.status == "APPROVED" and at is not None and self._clock() - at < timedelta(hours=24)
+
+    def blocked_until_forgotten(self, app: App) -> None:
+        """Names that were deleted more than 30 days ago are free again."""
+        for key, at in list(app.deleted_names.items()):
+            if self._clock() - at >= timedelta(days=30):
+                del app.deleted_names[key]
 
     def change_template(self, app: App, template: Template, changes: JsonObject) -> Template:
         """Overwrite keys of the stored object, such as `status`."""

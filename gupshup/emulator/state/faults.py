@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 
 from gupshup.emulator.state.json_types import JsonObject
 
-# The prepared answers there are. With `*_after_accept` the message is accepted, but the caller does not learn it.
+# The prepared answers there are. `error_200`: an error in the body of a 200.
+# With `*_after_accept` the message is accepted, but the caller does not learn it.
 ANSWERS = frozenset(
     {
         "400",
@@ -22,6 +23,7 @@ ANSWERS = frozenset(
         "504",
         "html_502",
         "no_message_id",
+        "error_200",
         "refuse",
         "drop_after_accept",
         "500_after_accept",
@@ -30,7 +32,7 @@ ANSWERS = frozenset(
         "504_after_accept",
     }
 )
-SCOPES = ("send", "templates", "subscription")
+SCOPES = ("send", "templates", "subscription", "manage")
 DELAYS: Mapping[str, int] = {"enqueued": 50, "sent": 150, "delivered": 300}
 _SETTINGS: Mapping[str, type | tuple[type, ...]] = {
     "latency_ms": int,
@@ -54,6 +56,7 @@ _SETTINGS: Mapping[str, type | tuple[type, ...]] = {
     "webhook_lanes": int,
     "retries": int,
     "clock_ahead_s": int,
+    "review_ms": (int, type(None)),
 }
 _ALLOWED: Mapping[str, tuple[object, ...]] = {
     "order": ("normal", "reversed"),
@@ -82,6 +85,7 @@ _DEFAULTS: Mapping[str, object] = {
     "webhook_lanes": 1,
     "retries": 5,
     "clock_ahead_s": 0,
+    "review_ms": None,
 }
 
 

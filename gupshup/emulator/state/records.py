@@ -92,6 +92,12 @@ class App:
     allow_http: bool = False
     templates: dict[str, Template] = field(default_factory=dict)
     subscriptions: dict[str, Subscription] = field(default_factory=dict)
+    #: (name, language) of templates that were deleted: nobody may use them for 30 days.
+    deleted_names: dict[tuple[str, str], datetime] = field(default_factory=dict)
+    #: Sample media of templates: id → MIME type.
+    samples: dict[str, str] = field(default_factory=dict)
+    #: Ids of templates → when their newest change was submitted.
+    edited: dict[str, datetime] = field(default_factory=dict)
     bucket: Bucket | None = None
 
 

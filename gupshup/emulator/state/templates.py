@@ -31,6 +31,8 @@ _SEED_KEYS = frozenset(
         "quality",
         "reason",
         "samples",
+        "sample_text",
+        "sample_header",
         "vertical",
     }
 )
@@ -102,11 +104,12 @@ def _vendor_object(
     buttons = _objects(raw.get("buttons", []))
     samples = raw.get("samples")
     example = dict(samples) if isinstance(samples, Mapping) else {}
-    sample = fill(body, [f"[{example.get(v, 'sample')}]" for v in variables(body)])
+    sample = str(raw.get("sample_text") or fill(body, [f"[{example.get(v, 'sample')}]" for v in variables(body)]))
     container: JsonObject = {"appId": app_id, "data": body, "sampleText": sample, "enableSample": True}
     container |= {key: text for key, text in (("header", header), ("footer", footer)) if text}
     if header:
-        container["sampleHeader"] = fill(header, [f"[{example.get(v, 'sample')}]" for v in variables(header)])
+        filled = fill(header, [f"[{example.get(v, 'sample')}]" for v in variables(header)])
+        container["sampleHeader"] = str(raw.get("sample_header") or filled)
     if buttons:
         container["buttons"] = buttons
     return {
