@@ -16,9 +16,15 @@ from messaging.runs.crm_tasks import Trigger
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Message, Portal, Template
 from messaging.store.states import LineStatus, MessageStatus
+from messaging.store.template_drafts import ChangeKind
+from messaging.templates import changes
 
 #: Failures older than that are past.
 RECENT = timedelta(hours=24)
+#: So long the start page tells of a changed category.
+CATEGORY_TOLD = timedelta(days=7)
+#: Templates of which the runs are counted, for each line and status.
+NAMES_COUNTED = 10
 #: Seconds after which a queue waits for somebody, not for its turn.
 WAITS_LONG_S = 60
 #: Reasons named one by one.
@@ -39,7 +45,8 @@ class Kind(StrEnum):
     CRM = "crm"  # count: triggers and cards that were given up; code: the commonest error
     ROBOTS = "robots"  # count: not registered, 0: nobody could be asked; code: what Bitrix24 said
     TIER = "tier"  # count: clients written to first in 24 hours; code: the limit
-    TEMPLATES = "templates"  # count, names, code: their status
+    TEMPLATES = "templates"  # count, names, code: their status; runs
+    RECATEGORISED = "recategorised"  # count, names; code: the new category; runs
     WAITING = "waiting"  # count, since
     REASON = "reason"  # code, count
 
@@ -54,6 +61,8 @@ class Problem:
     since: datetime | None = None
     code: str = ""
     names: tuple[str, ...] = ()
+    #: Robots' runs of the last 30 days with these templates.
+    runs: int = 0
 
 
 def problems(session: Session, runtime: Runtime, portal: Portal) -> list[Problem]:
@@ -67,7 +76,8 @@ def problems(session: Session, runtime: Runtime, portal: Portal) -> list[Problem
         *_lines(session, runtime, lines),
         *_robots(portal),
         *_tiers(session, runtime.clock(), lines),
-        *_templates(session, lines),
+        *_templates(session, lines, runtime.clock()),
+        *_recategorised(session, portal, lines, runtime.clock()),
         *_waiting(runtime.clock(), queues),
         *_given_up(session, runtime, portal),
         *_reasons(session, runtime, portal, {line.id: line for line in mine}),
@@ -122,7 +132,7 @@ def _tiers(session: Session, now: datetime, lines: Sequence[Line]) -> list[Probl
     return [Problem(Kind.TIER, line, count=one.written, code=str(one.limit)) for line, one in used if one.is_high]
 
 
-def _templates(session: Session, lines: Sequence[Line]) -> list[Problem]:
+def _templates(session: Session, lines: Sequence[Line], now: datetime) -> list[Problem]:
     stored = select(Template.line_id, Template.status, Template.name).where(
         Template.line_id.in_([line.id for line in lines]), Template.status.in_(UNUSABLE)
     )
@@ -132,8 +142,41 @@ def _templates(session: Session, lines: Sequence[Line]) -> list[Problem]:
     by_id = {line.id: line for line in lines}
     order = {status: nth for nth, status in enumerate(UNUSABLE)}
     return [
-        Problem(Kind.TEMPLATES, by_id[line_id], count=len(found), code=status, names=tuple(dict.fromkeys(found)))
+        Problem(
+            Kind.TEMPLATES,
+            by_id[line_id],
+            count=len(found),
+            code=status,
+            names=tuple(dict.fromkeys(found)),
+            runs=_runs(session, line_id, found, now),
+        )
         for (status, line_id), found in sorted(names.items(), key=lambda one: (order[one[0][0]], one[0][1]))
+    ]
+
+
+def _runs(session: Session, line_id: int, names: Sequence[str], now: datetime) -> int:
+    """Robots' runs with these templates; of more than NAMES_COUNTED, with the first ones."""
+    return sum(changes.runs_using(session, line_id, name, now) for name in list(dict.fromkeys(names))[:NAMES_COUNTED])
+
+
+def _recategorised(session: Session, portal: Portal, lines: Sequence[Line], now: datetime) -> list[Problem]:
+    """Templates whose category WhatsApp has changed in the last days, or is going to change."""
+    kinds = (ChangeKind.CATEGORY, ChangeKind.ANNOUNCED)
+    names: dict[tuple[str, int], list[str]] = {}
+    for change in changes.recent(session, portal.id, kinds, now - CATEGORY_TOLD):
+        names.setdefault((change.after, change.line_id), []).append(change.name)
+    by_id = {line.id: line for line in lines}
+    return [
+        Problem(
+            Kind.RECATEGORISED,
+            by_id[line_id],
+            count=len(set(found)),
+            code=category,
+            names=tuple(dict.fromkeys(found)),
+            runs=_runs(session, line_id, found, now),
+        )
+        for (category, line_id), found in names.items()
+        if line_id in by_id
     ]
 
 

@@ -45,6 +45,7 @@ from messaging.store.open_channels import ClientChat, OpenLine, OperatorMessage
 from messaging.store.opt_outs import OptOut
 from messaging.store.portal_tasks import UNINSTALLED, PortalTask, is_open
 from messaging.store.tallies import HourTally, Tally
+from messaging.store.template_drafts import TemplateChange, TemplateDraft
 from messaging.system.public_http import within
 
 #: Who waits for the auth server; who waits for `user.admin` of a portal.
@@ -358,7 +359,7 @@ def _uninstalled(session: Session, runtime: Runtime, portal_id: int, clean: bool
 def _wipe(session: Session, portal: Portal) -> None:
     lines = select(Line.id).where(Line.portal_id == portal.id)
     portal.default_line_id = None
-    for model in (Reply, Message, InboundEvent, Template, Tally, HourTally):
+    for model in (Reply, Message, InboundEvent, Template, TemplateChange, TemplateDraft, Tally, HourTally):
         session.execute(delete(model).where(model.line_id.in_(lines)))
     session.execute(delete(Run).where(Run.portal_id == portal.id))
     campaigns = select(Campaign.id).where(Campaign.portal_id == portal.id)

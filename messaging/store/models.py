@@ -282,6 +282,7 @@ class Message(Base):
         Index("ix_message_conversation", "conversation_id", "id"),
         partial("ix_message_marketing", "conversation_id", "id", where="category = 'MARKETING'"),
         partial("ix_message_failed", "portal_id", "run_id", "error_code", "line_id", where="status = 'failed'"),
+        partial("ix_message_template", "line_id", "template", "created_at", where="template <> ''"),
         partial("ix_message_lone", "portal_id", "position", "id", where="run_id IS NULL"),
         partial("ix_message_lone_item", "portal_id", "item", where="run_id IS NULL"),
         partial("ix_message_lone_texts", "created_at", where="run_id IS NULL AND payload IS NOT NULL"),

@@ -18,6 +18,7 @@ from messaging.limits.concurrency import PAGE_TIMEOUT
 from messaging.lines import circuit_breaker, lines
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Template
+from messaging.templates import changes
 
 FRESH = timedelta(minutes=30)
 #: A miss asks Gupshup again at most so often; its limit is 10 lists a minute (reference section 5.7).
@@ -193,6 +194,7 @@ def sync(runtime: Runtime, line: Line, door: Client | None = None) -> Any:
     with runtime.db.write() as session:
         # The line's row first: two lists at once would both delete the old rows and insert the same new ones.
         stored = session.get_one(Line, line.id, with_for_update=True)
+        before = {info.id: info for _, info in every(session, [line.id])}
         session.execute(delete(Template).where(Template.line_id == line.id))
         for info in {info.id: info for info in infos}.values():
             session.add(
@@ -205,6 +207,8 @@ def sync(runtime: Runtime, line: Line, door: Client | None = None) -> Any:
                     data=info.to_dict(),
                 )
             )
+            if info.id in before:
+                changes.compare(session, runtime, stored, before[info.id], info, now)
         stored.templates_synced_at = now
     log.info("templates refreshed", line=line.id, count=len(infos))
     return now

@@ -14,6 +14,7 @@ from messaging.lines import circuit_breaker
 from messaging.store.models import Line
 from web.context import runtime
 from web.pages import checks
+from web.pages.template_words import CATEGORIES
 from web.texts import moment, number
 
 #: Names of templates told one by one.
@@ -149,7 +150,7 @@ def _templates(problem: Problem, language: str) -> Item:
     title, remedy = {
         "REJECTED": (
             ngettext("WhatsApp rejected %(num)s template", "WhatsApp rejected %(num)s templates", count),
-            _("Correct it in the Gupshup console and submit it again."),
+            _("Open it to see why, correct it and submit it again."),
         ),
         "PAUSED": (
             ngettext("WhatsApp paused %(num)s template", "WhatsApp paused %(num)s templates", count),
@@ -157,7 +158,7 @@ def _templates(problem: Problem, language: str) -> Item:
         ),
         "FAILED": (
             ngettext("%(num)s template was not submitted", "%(num)s templates were not submitted", count),
-            _("Submit it again in the Gupshup console."),
+            _("Make a copy of it and submit that."),
         ),
     }.get(problem.code) or (
         ngettext("WhatsApp switched off %(num)s template", "WhatsApp switched off %(num)s templates", count),
@@ -173,7 +174,32 @@ def _templates(problem: Problem, language: str) -> Item:
         "remedy": remedy,
     }
     url = url_for("pages.templates", line=line.id, status=problem.code)
-    return Item("warn", title, text, _("Open Templates"), url)
+    return Item("warn", title, text + _used(problem), _("Open Templates"), url)
+
+
+def _used(problem: Problem) -> Markup:
+    """How much of what robots do is concerned."""
+    if not problem.runs:
+        return Markup("")
+    words = ngettext(
+        "%(num)s run of robots in the last 30 days.", "%(num)s runs of robots in the last 30 days.", problem.runs
+    )
+    return Markup(" {}").format(words)
+
+
+def _recategorised(problem: Problem, language: str) -> Item:
+    line = _line(problem)
+    title = ngettext(
+        "WhatsApp changes the category of %(num)s template",
+        "WhatsApp changes the category of %(num)s templates",
+        problem.count,
+    )
+    names = Markup(", ").join(Markup("<code>{}</code>").format(name) for name in problem.names[:NAMES])
+    category = CATEGORIES.get(problem.code, problem.code)
+    words = _("The price of its messages changes with the category.")
+    text = Markup("{}: {} → {}. {}").format(line.name or line.app_name, names, category, words)
+    url = url_for("pages.templates", line=line.id, category=problem.code)
+    return Item("warn", title, text + _used(problem), _("Open Templates"), url)
 
 
 def _waiting(problem: Problem, language: str) -> Item:
@@ -208,6 +234,7 @@ _WORDS = {
     Kind.TRIGGERS: _triggers,
     Kind.CRM: _given_up,
     Kind.TEMPLATES: _templates,
+    Kind.RECATEGORISED: _recategorised,
     Kind.WAITING: _waiting,
     Kind.REASON: _reason,
 }

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import Response, request
 from flask_babel import LazyString
-from flask_babel import lazy_gettext as _l
 
 from bx24.i18n import Text
 from gupshup import consequences
@@ -17,26 +16,7 @@ from messaging.templates import catalogue
 from web.context import runtime
 from web.frames import Viewer
 from web.pages.shell import blueprint, reads, show
-
-#: Status → word, icon and colour of its badge. Another status of Gupshup's is shown as it came.
-STATUSES: dict[str, tuple[LazyString, str, str]] = {
-    "APPROVED": (_l("Approved"), "check", "ok"),
-    "PENDING": (_l("In review"), "clock", "info"),
-    "IN_APPEAL": (_l("In appeal"), "clock", "info"),
-    "REJECTED": (_l("Rejected"), "cross", "bad"),
-    "FAILED": (_l("Not submitted to Meta"), "cross", "bad"),
-    "PAUSED": (_l("Paused"), "pause", "warn"),
-    "DISABLED": (_l("Disabled"), "cross", "bad"),
-    "DEACTIVATED": (_l("Disabled"), "cross", "bad"),
-    "DELETED": (_l("Deleted"), "cross", "bad"),
-    "DRAFT": (_l("Draft"), "help", ""),
-    "SANDBOX_REQUESTED": (_l("Sandbox"), "check", "info"),
-}
-CATEGORIES: dict[str, LazyString] = {
-    "MARKETING": _l("Marketing"),
-    "UTILITY": _l("Utility"),
-    "AUTHENTICATION": _l("Authentication"),
-}
+from web.pages.template_words import CATEGORIES, STATUSES
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from messaging.store.rows import MessageRow
 from messaging.store.sql import among
 from messaging.store.states import EventState, MessageStatus
 from messaging.system.counters import POINT
+from messaging.templates import changes
 
 #: How long an event waits for a message that is not known yet.
 PARK = timedelta(minutes=10)
@@ -152,7 +153,7 @@ class Applying:
                 self.known.read()
                 return state
             case webhooks.TemplateEvent():
-                line.templates_synced_at = None
+                changes.heard(self.session, self.runtime, line, event)
                 return EventState.DONE
             case webhooks.AccountEvent():
                 if tier.learn(line, event):

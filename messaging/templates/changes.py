@@ -1,0 +1,190 @@
+"""What happens to a template at WhatsApp: our copy follows at once, a history keeps it, the administrator is told.
+
+Events may be lost, so what a new list shows to have changed counts as well (messaging.templates.catalogue).
+"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import delete, func, literal, select, text
+from sqlalchemy.orm import Session
+
+from bx24.i18n import Text
+from gupshup.events import TemplateEvent
+from gupshup.template_refusals import why_rejected
+from gupshup.templates import TemplateInfo
+from messaging.runs import crm_tasks
+from messaging.runtime import Runtime
+from messaging.store.models import Line, Message, Portal, Template
+from messaging.store.portal_tasks import put
+from messaging.store.states import Origin
+from messaging.store.template_drafts import ChangeKind, TemplateChange
+
+#: How long the history is kept.
+KEPT = timedelta(days=365)
+#: Runs that count as present use, and up to how many of them are counted.
+USED_WITHIN = timedelta(days=30)
+MOST_COUNTED = 10_000
+#: Statuses that the administrator is told of.
+_BAD: dict[str, Text] = {
+    "REJECTED": Text("WhatsApp rejected the template “{name}”.", "WhatsApp отклонил шаблон «{name}»."),
+    "PAUSED": Text(
+        "WhatsApp paused the template “{name}” because of complaints.",
+        "WhatsApp приостановил шаблон «{name}» из-за жалоб.",
+    ),
+    "DISABLED": Text("WhatsApp disabled the template “{name}”.", "WhatsApp отключил шаблон «{name}»."),
+    "DEACTIVATED": Text("WhatsApp disabled the template “{name}”.", "WhatsApp отключил шаблон «{name}»."),
+    "FAILED": Text(
+        "Gupshup could not submit the template “{name}” to WhatsApp.",
+        "Gupshup не смог отправить шаблон «{name}» в WhatsApp.",
+    ),
+}
+_CATEGORIES: dict[str, Text] = {
+    "MARKETING": Text("Marketing", "маркетинг"),
+    "UTILITY": Text("Utility", "услуга"),
+    "AUTHENTICATION": Text("Authentication", "код подтверждения"),
+}
+_MOVED = Text(
+    "WhatsApp changed the category of the template “{name}”: {before} → {after}. Messages with it now have another price.",
+    "WhatsApp изменил категорию шаблона «{name}»: {before} → {after}. Цена сообщений с ним теперь другая.",
+)
+_WILL_MOVE = Text(
+    "WhatsApp will change the category of the template “{name}”: {before} → {after}. The price of messages will change, too.",
+    "WhatsApp собирается изменить категорию шаблона «{name}»: {before} → {after}. Цена сообщений тоже изменится.",
+)
+_USED = Text(
+    "Runs of robots with it in the last 30 days: {runs}. Look at these robots.",
+    "Запусков роботов с ним за последние 30 дней: {runs}. Проверьте эти роботы.",
+)
+log = structlog.get_logger(__name__)
+
+
+def heard(session: Session, runtime: Runtime, line: Line, event: TemplateEvent) -> None:
+    """Apply an event to our copy. The list is stale from now on: events do not tell everything."""
+    line.templates_synced_at = None
+    known = (Template.line_id == line.id) & (Template.template_id == event.id[:64])
+    stored = session.scalar(select(Template).where(known).with_for_update())
+    if stored is None:
+        return
+    was = TemplateInfo.from_dict(stored.data)
+    is_change = bool(event.category_before)
+    now = replace(
+        was,
+        status=event.status[:32] or was.status,
+        reason=event.reason if event.status else was.reason,
+        category=event.category.upper()[:32] if is_change else was.category,
+    )
+    stored.status, stored.data = now.status, now.to_dict()
+    at = event.at or runtime.clock()
+    compare(session, runtime, line, was, now, at)
+    if event.category and not is_change and event.category.upper() != was.category:
+        _keep(session, runtime, line, ChangeKind.ANNOUNCED, now, was.category, event.category.upper(), at)
+
+
+def compare(session: Session, runtime: Runtime, line: Line, was: TemplateInfo, now: TemplateInfo, at: datetime) -> None:
+    """Keep what of a template has changed, and tell the administrator what needs him."""
+    if was.status != now.status:
+        _keep(session, runtime, line, ChangeKind.STATUS, now, was.status, now.status, at)
+    if was.category != now.category:
+        _keep(session, runtime, line, ChangeKind.CATEGORY, now, was.category, now.category, at)
+
+
+def submitted(session: Session, line: Line, info: TemplateInfo, before: str, user_id: int, at: datetime) -> None:
+    """Somebody here has submitted a template, or a change of one. before: its status, "" of a new one."""
+    session.add(_row(line, ChangeKind.SUBMITTED, info, before, info.status, at, user_id))
+
+
+def history(session: Session, line_id: int, template_id: str, limit: int = 20) -> list[TemplateChange]:
+    """What happened to a template, the newest first."""
+    mine = (TemplateChange.line_id == line_id) & (TemplateChange.template_id == template_id)
+    return list(session.scalars(select(TemplateChange).where(mine).order_by(TemplateChange.id.desc()).limit(limit)))
+
+
+def recent(session: Session, portal_id: int, kinds: tuple[ChangeKind, ...], since: datetime) -> list[TemplateChange]:
+    """The changes of these kinds on a portal's lines since then, the oldest first."""
+    mine = (TemplateChange.portal_id == portal_id) & (TemplateChange.at >= since) & TemplateChange.kind.in_(kinds)
+    return list(session.scalars(select(TemplateChange).where(mine).order_by(TemplateChange.at, TemplateChange.id)))
+
+
+def runs_using(session: Session, line_id: int, name: str, now: datetime) -> int:
+    """How many messages of robots and activities used this template in the last 30 days; MOST_COUNTED + 1 for more."""
+    uses = (
+        select(literal(1))
+        .where(
+            Message.line_id == line_id,
+            Message.template == name,
+            text("message.template <> ''"),  # in these words, so that the partial index is used
+            Message.created_at >= now - USED_WITHIN,
+            Message.origin.in_((Origin.ROBOT, Origin.ACTIVITY)),
+        )
+        .limit(MOST_COUNTED + 1)
+    )
+    return session.scalar(select(func.count()).select_from(uses.subquery())) or 0
+
+
+def _keep(
+    session: Session,
+    runtime: Runtime,
+    line: Line,
+    kind: ChangeKind,
+    info: TemplateInfo,
+    before: str,
+    after: str,
+    at: datetime,
+) -> None:
+    change = _row(line, kind, info, before, after, at)
+    session.add(change)
+    too_old = (TemplateChange.portal_id == line.portal_id) & (TemplateChange.at < runtime.clock() - KEPT)
+    session.execute(delete(TemplateChange).where(too_old))
+    session.flush()
+    log.info("template changed", line=line.id, template=info.name, kind=kind, before=before, after=after)
+    words = _words(change)
+    portal = session.get_one(Portal, line.portal_id)
+    if words is None or not portal.token_user_id:
+        return
+    runs = runs_using(session, line.id, info.name, runtime.clock())
+    said = [words, _USED.format(runs=runs)] if runs else [words]
+    whole = " ".join(part.to(portal.language) for part in said)
+    told = crm_tasks.notice(portal.token_user_id, f"template {change.id}", whole)
+    put(session, line.portal_id, runtime.clock(), [told])
+
+
+def _row(
+    line: Line,
+    kind: ChangeKind,
+    info: TemplateInfo,
+    before: str,
+    after: str,
+    at: datetime,
+    user_id: int | None = None,
+) -> TemplateChange:
+    return TemplateChange(
+        portal_id=line.portal_id,
+        line_id=line.id,
+        template_id=info.id[:64],
+        name=info.name,
+        kind=kind,
+        before=before[:32],
+        after=after[:32],
+        reason=info.reason[:300] if kind == ChangeKind.STATUS else "",
+        user_id=user_id,
+        at=at,
+    )
+
+
+def _words(change: TemplateChange) -> Text | None:
+    """What the administrator is told; None if it is nothing he has to know of."""
+    if change.kind == ChangeKind.STATUS:
+        words = _BAD.get(change.after)
+        if words is None:
+            return None
+        why = Text(*why_rejected(change.reason)) if change.after == "REJECTED" and change.reason else None
+        told = words.format(name=change.name)
+        return Text(f"{told.en} {why.en}", f"{told.ru} {why.ru}") if why else told
+    words = _MOVED if change.kind == ChangeKind.CATEGORY else _WILL_MOVE
+    return words.format(
+        name=change.name,
+        before=_CATEGORIES.get(change.before, Text(change.before, change.before)),
+        after=_CATEGORIES.get(change.after, Text(change.after, change.after)),
+    )
