@@ -19,6 +19,7 @@ from web.pages import (
     robots,
     rules,
     start,
+    template_editing,
     templates,
     triggers,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "robots",
     "rules",
     "start",
+    "template_editing",
     "templates",
     "triggers",
 ]

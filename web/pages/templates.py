@@ -10,9 +10,11 @@ from flask_babel import LazyString
 from bx24.i18n import Text
 from gupshup import consequences
 from gupshup.errors import GupshupError, Throttled, Unavailable, Unclear
+from gupshup.template_drafts import KINDS
+from gupshup.template_refusals import why_rejected
 from gupshup.templates import TemplateInfo
 from messaging.store.models import Line, Portal
-from messaging.templates import catalogue
+from messaging.templates import catalogue, changes, management
 from web.context import runtime
 from web.frames import Viewer
 from web.pages.shell import blueprint, reads, show
@@ -51,41 +53,66 @@ def _searched(info: TemplateInfo) -> str:
 @blueprint.get("/templates", endpoint="templates")
 @reads
 def listing(viewer: Viewer, portal: Portal) -> Response:
-    return _draw(viewer, portal, {})
+    return draw(viewer, portal)
 
 
 @blueprint.post("/templates/refresh")
 @reads
 def refresh(viewer: Viewer, portal: Portal) -> Response:
     """Ask Gupshup for the templates of every line, unless it was just asked. This changes nothing there, so everyone may."""
-    asked = {line.id: catalogue.Templates(runtime(), line).listed(anew=True) for line in _lines(portal)}
-    return _draw(viewer, portal, {line_id: problem for line_id, (_, problem) in asked.items() if problem})
+    asked = {line.id: catalogue.Templates(runtime(), line).listed(anew=True) for line in connected(portal)}
+    return draw(viewer, portal, {line_id: problem for line_id, (_, problem) in asked.items() if problem})
 
 
 @blueprint.get("/templates/<int:line_id>/<template_id>")
 @reads
 def template(viewer: Viewer, portal: Portal, line_id: int, template_id: str) -> Response:
     """A template as the client will see it."""
-    line = next((line for line in _lines(portal) if line.id == line_id), None)
+    return one_shown(viewer, portal, line_id, template_id)
+
+
+def one_shown(
+    viewer: Viewer, portal: Portal, line_id: int, template_id: str, said: str = "", refused: str = ""
+) -> Response:
+    """A template's page. said, refused: a sentence above it."""
+    line = next((line for line in connected(portal) if line.id == line_id), None)
     found = [info for _, info in _stored([line]) if info.id == template_id] if line is not None else []
-    if not found:
+    if line is None or not found:
         return show("pages/problem.html", viewer, status=404, problem="not_found")
-    header, body = found[0].with_samples()
+    info, now = found[0], runtime().clock()
+    header, body = info.with_samples()
+    with runtime().db.read() as session:
+        story = changes.history(session, line.id, info.id)
+        used = changes.runs_using(session, line.id, info.name, now)
     return show(
         "pages/template.html",
         viewer,
         section="templates",
-        info=found[0],
+        info=info,
         line=line,
         header=header,
         body=body,
+        why=Text(*why_rejected(info.reason)).to(viewer.language),
+        story=story,
+        used=used,
+        most_counted=changes.MOST_COUNTED,
+        can_edit=info.status in management.EDITABLE and info.kind in KINDS,
+        can_copy=info.kind in KINDS,
+        languages_of_name=sorted(one.language for _, one in _stored([line]) if one.name == info.name),
+        said=said,
+        refused=refused,
         **_words(),
     )
 
 
-def _draw(viewer: Viewer, portal: Portal, problems: dict[int, GupshupError]) -> Response:
-    lines, asked = _lines(portal), Filter.asked()
+def draw(
+    viewer: Viewer, portal: Portal, problems: Mapping[int, GupshupError] | None = None, said: str = ""
+) -> Response:
+    """The list. problems: why Gupshup did not hand out those of a line; said: a sentence above it."""
+    lines, asked, problems = connected(portal), Filter.asked(), problems or {}
     stored = _stored(lines)
+    with runtime().db.read() as session:
+        drafts = management.drafts(session, portal.id)
     return show(
         "pages/templates.html",
         viewer,
@@ -94,6 +121,8 @@ def _draw(viewer: Viewer, portal: Portal, problems: dict[int, GupshupError]) -> 
         rows=[(line_id, info) for line_id, info in stored if asked.takes(line_id, info)],
         total=len(stored),
         asked=asked,
+        drafts=drafts,
+        said=said,
         line_names=[(line.id, line.name) for line in lines],
         languages=[(language, language) for language in sorted({info.language for _, info in stored})],
         categories_in_use=_in_use({info.category for _, info in stored}, CATEGORIES),
@@ -123,7 +152,8 @@ def _words() -> dict[str, Any]:
     return {"statuses": STATUSES, "categories": CATEGORIES}
 
 
-def _lines(portal: Portal) -> list[Line]:
+def connected(portal: Portal) -> list[Line]:
+    """The portal's lines that are connected, in the order of their ids."""
     with runtime().db.read() as session:
         return [line for line in session.get_one(Portal, portal.id).lines if line.status == "connected"]
 
