@@ -258,6 +258,8 @@ class Demo:
             ).stdout
         )
         self.gupshup(f"apps/{APP_NAME}/webhook", {"url": line["webhook_url"]})
+        # A template that somebody writes in the demo is approved while he looks on.
+        self.gupshup("faults", {"app": APP_NAME, "review_ms": 8000})
         with self.runtime.db.read() as session:
             connected = session.get_one(Line, line["id"])
         self.past = Past(self.runtime, connected, made["templates"][0]["id"], LANGUAGE).store()

@@ -40,12 +40,12 @@ _TABLE: tuple[tuple[str, Explained], ...] = (
     (ALREADY_EXISTS, Explained(
         "name_taken", Reaction.FIX,
         "Gupshup has another template with this name and language. Choose another name, for example with _v2 at its end.",
-        "В Gupshup уже есть другой шаблон с таким именем на этом языке. Выберите другое имя, например добавьте в конце _v2.",
+        "В Gupshup уже есть другой шаблон с таким названием на этом языке. Выберите другое, например добавьте в конце _v2.",
         "name")),
     (_BEING_DELETED, Explained(
         "name_blocked", Reaction.FIX,
         "A template with this name was deleted; WhatsApp blocks the name for 30 days. Choose another name.",
-        "Шаблон с таким именем удалили; WhatsApp блокирует имя на 30 дней. Выберите другое имя.",
+        "Шаблон с таким названием удалили; WhatsApp блокирует его на 30 дней. Выберите другое название.",
         "name")),
     ("not supported on gupshup platform", Explained(
         "not_supported", Reaction.TELL,
@@ -56,7 +56,7 @@ _TABLE: tuple[tuple[str, Explained], ...] = (
     ("invalid element name", Explained(
         "name", Reaction.FIX,
         "Gupshup does not accept the name. Use small Latin letters, digits and the underscore.",
-        "Gupshup не принял имя. Используйте строчные латинские буквы, цифры и подчёркивание.",
+        "Gupshup не принял название. Используйте строчные латинские буквы, цифры и подчёркивание.",
         "name")),
     ("invalid category", Explained(
         "category", Reaction.FIX,
@@ -71,7 +71,7 @@ _TABLE: tuple[tuple[str, Explained], ...] = (
     ("once every 24 hours", Explained(
         "edited_today", Reaction.TELL,
         "An approved template can be changed once in 24 hours. Try again tomorrow, or make a copy with another name.",
-        "Одобренный шаблон можно менять раз в 24 часа. Попробуйте завтра или сделайте копию с другим именем.")),
+        "Одобренный шаблон можно менять раз в 24 часа. Попробуйте завтра или сделайте копию с другим названием.")),
     ("delete operation is not allowed for sandbox", Explained(
         "sandbox", Reaction.TELL,
         "A sandbox app cannot delete templates. Do it after the app has gone live.",
@@ -123,7 +123,7 @@ CANNOT_EDIT = Explained(
     "cannot_edit",
     Reaction.TELL,
     "Gupshup does not let this app change templates. Make a copy with another name and choose it in the robots.",
-    "Gupshup не даёт этому приложению менять шаблоны. Сделайте копию с другим именем и выберите её в роботах.",
+    "Gupshup не даёт этому приложению менять шаблоны. Сделайте копию с другим названием и выберите её в роботах.",
 )
 
 

@@ -38,7 +38,7 @@ _ANY_BRACES = re.compile(r"\{\{|\}\}")
 _NAMED = re.compile(r"\{\{\s*[A-Za-z_][A-Za-z0-9_]{0,60}\s*\}\}")
 
 
-_NAME_PLACE = Place("name", "Name", "Имя")
+_NAME_PLACE = Place("name", "Name", "Название")
 _LANGUAGE_PLACE = Place("language", "Language", "Язык")
 _CATEGORY = Place("category", "Category", "Категория")
 _KIND = Place("kind", "Header", "Заголовок")
@@ -75,7 +75,7 @@ def hard(found: Iterable[Problem]) -> list[Problem]:
 
 def _name(draft: Draft, others: Iterable[TemplateInfo]) -> Iterator[Problem]:
     if not draft.name:
-        yield _NAME_PLACE.wrong("empty", "Enter a name.", "Введите имя.")
+        yield _NAME_PLACE.wrong("empty", "Enter a name.", "Введите название.")
     elif not _NAME.fullmatch(draft.name):
         yield _NAME_PLACE.wrong(
             "name",
@@ -88,7 +88,7 @@ def _name(draft: Draft, others: Iterable[TemplateInfo]) -> Iterator[Problem]:
         yield _NAME_PLACE.wrong(
             "name_taken",
             "The line has a template with this name and language. Choose another name, for example with _v2 at its end.",
-            "У линии уже есть шаблон с таким именем на этом языке. Выберите другое, например добавьте в конце _v2.",
+            "У линии уже есть шаблон с таким названием на этом языке. Выберите другое, например добавьте в конце _v2.",
         )
     if not _LANGUAGE.fullmatch(draft.language):
         yield _LANGUAGE_PLACE.wrong(
@@ -191,13 +191,13 @@ def _edges(body: str) -> Iterator[Problem]:
         yield _BODY.wrong(
             "leading",
             f"It begins with the variable {found[0][0]}. Put a word before it.",
-            f"Текст начинается с переменной {found[0][0]}. Добавьте слово перед ней.",
+            f"В начале стоит переменная {found[0][0]}. Добавьте слово перед ней.",
         )
     if found and not _has_words(body[found[-1].end() :]):
         yield _BODY.wrong(
             "trailing",
             f"It ends with the variable {found[-1][0]}. Put a word after it.",
-            f"Текст заканчивается переменной {found[-1][0]}. Добавьте слово после неё.",
+            f"В конце стоит переменная {found[-1][0]}. Добавьте слово после неё.",
         )
     for first, second in pairwise(found):
         if not body[first.end() : second.start()].strip():

@@ -294,9 +294,31 @@ def test_pages_with_a_line_templates_and_messages(demo: Demo, readers: list[Read
         reader.go("templates")
         reader.go(frame.get_by_role("link", name="promo_may"))
         reader.look("one template")
+        template_form(reader)
         messages(reader)
         opt_outs(reader)
         line(reader)
+
+
+def template_form(reader: Reader) -> None:
+    """A new template: variables and buttons come by mouse, the phone follows, what is wrong leads to its field."""
+    frame = reader.frame
+    reader.go("templates")
+    reader.go(frame.locator("main .title .btn-primary"))
+    frame.locator("#f-body").fill("Скидка до конца мая: ")
+    frame.locator("[data-variable]").click()
+    expect(frame.locator("#f-sample_1")).to_be_visible()
+    frame.locator("#f-sample_1").fill("15 %")
+    frame.locator("[data-add]").click()
+    frame.locator(".button-row [name=button_text]").fill("Хочу")
+    phone = frame.locator("#template-phone .bubble")
+    expect(phone).to_contain_text("Скидка до конца мая: 15 %")
+    expect(phone).to_contain_text("Хочу")
+    expect(frame.locator("#template-checks .bad")).to_have_count(2)
+    reader.look("a new template")
+    reader.go(frame.locator("form .btn-primary"))
+    expect(frame.locator("#e-body")).to_be_visible()
+    reader.look("a new template, errors")
 
 
 def messages(reader: Reader) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from messaging.store.models import Template
-from messaging.store.portal_tasks import PortalTask
 from messaging.store.template_drafts import TemplateDraft
 from messaging.templates import management
 from tests.flows.scenes import ONE_DATABASE, PHONES, gupshup_control, jump_clock, template_robot
@@ -59,8 +58,9 @@ def review(world: World, verdict: str, name: str = "visit", **more: Any) -> None
 
 
 def notices(world: World) -> list[str]:
-    tasks = world.stored_rows(PortalTask)  # type: ignore[type-var]
-    return [task.payload["text"] for task in tasks if task.kind == "notice"]
+    """What the administrator was told, in the order in which it came."""
+    jump_clock(world, 5, 5)
+    return [notice.message for notice in world.portal.notices]
 
 
 @ONE_DATABASE
@@ -84,8 +84,8 @@ def test_a_template_is_written_submitted_approved_and_sent(shop: World) -> None:
     ("changes", "field", "words"),
     [
         ({"name": "Визит"}, "name", "строчные латинские буквы"),
-        ({"name": "welcome"}, "name", "уже есть шаблон с таким именем"),
-        ({"body": "Ждём вас, {{1}}"}, "body", "заканчивается переменной {{1}}"),
+        ({"name": "welcome"}, "name", "уже есть шаблон с таким названием"),
+        ({"body": "Ждём вас, {{1}}"}, "body", "В конце стоит переменная {{1}}"),
         ({"sample_2": ""}, "sample_2", "Без примера WhatsApp не примет"),
         ({"kind": "IMAGE"}, "media", "требует пример файла"),
         ({"button_text": ["Приду", "Приду"]}, "button_2", "называется так же"),
@@ -112,7 +112,7 @@ def test_a_draft_is_kept_however_wrong_and_goes_on_later(shop: World) -> None:
     [kept] = shop.stored_rows(TemplateDraft)  # type: ignore[type-var]
     assert "Визит" in frame.page(f"templates/drafts/{kept.id}")
     checked = seen(frame.post("/app/templates/check", {**TYPED, "line": shop.line.id, "name": ""}).text)
-    assert "Имя: Введите имя." in checked
+    assert "Название: Введите название." in checked
     assert "Правила WhatsApp соблюдены" in seen(
         frame.post("/app/templates/check", {**TYPED, "line": shop.line.id}).text
     )
@@ -200,7 +200,7 @@ def test_a_change_warns_of_robots_and_is_reviewed_again(shop: World) -> None:
     assert 'value="visit_v2"' in frame.page(f"{address(shop)}/copy")
     assert "удалён" in seen(frame.change(f"{address(shop)}/delete"))
     assert stored(shop) is None
-    assert "блокирует имя на 30 дней" in seen(write(shop))
+    assert "блокирует его на 30 дней" in seen(write(shop))
 
 
 @ONE_DATABASE

@@ -25,9 +25,7 @@ CATEGORIES: dict[str, LazyString] = {
 #: Category → what it means for the price.
 PRICES: dict[str, LazyString] = {
     "MARKETING": _l("Offers, news, reminders to buy. Usually the dearest category; a client may switch it off."),
-    "UTILITY": _l(
-        "About an order or a visit the client knows of. Usually cheaper than marketing."
-    ),
+    "UTILITY": _l("About an order or a visit the client knows of. Usually cheaper than marketing."),
     "AUTHENTICATION": _l("One-time codes only. The text is short, with one button that copies the code."),
 }
 KINDS: dict[str, LazyString] = {

@@ -1,5 +1,5 @@
 // The form of a template: a row for each button, a field for each variable's sample, counters, and the client's phone beside it.
-import { around, byId, make, readData } from './dom.js';
+import { around, byId, make, readData, setAttribute } from './dom.js';
 import { phone } from './settings/phone.js';
 import { MOST_BUTTONS, model, nextVariable, variables } from './template_model.js';
 
@@ -16,7 +16,10 @@ export function edit(form) {
     counters(form);
     screen.show(model(written(form), form.dataset.sender ?? ''));
   };
-  form.addEventListener('input', draw);
+  form.addEventListener('input', (event) => {
+    forgive(event.target);
+    draw();
+  });
   form.addEventListener('change', draw);
   form.addEventListener('click', (event) => {
     if (press(form, event)) {
@@ -25,6 +28,15 @@ export function edit(form) {
     }
   });
   draw();
+}
+
+/** What was wrong with a field is no longer said once somebody changes it: the check beside the form knows better. @param {EventTarget | null} field */
+function forgive(field) {
+  if (!(field instanceof HTMLElement) || !field.hasAttribute('aria-invalid')) return;
+  field.removeAttribute('aria-invalid');
+  document.getElementById(`e-${field.id.slice(2)}`)?.remove();
+  const left = field.getAttribute('aria-describedby')?.split(' ').filter((id) => document.getElementById(id)) ?? [];
+  setAttribute(field, 'aria-describedby', left.join(' ') || null);
 }
 
 /** @param {HTMLFormElement} form @param {string} name */
