@@ -4,7 +4,8 @@ A submission that breaks off is safe to repeat (gupshup.template_calls); what wa
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path, PurePath
@@ -15,7 +16,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from gupshup.client import Client
-from gupshup.errors import GupshupError
+from gupshup.errors import GupshupError, Throttled
 from gupshup.limits import MAX_BYTES
 from gupshup.template_calls import TemplateCalls
 from gupshup.template_drafts import Draft, SampleFile
@@ -24,6 +25,7 @@ from gupshup.template_refusals import Explained, Reaction, explain
 from gupshup.template_rules import NAME_LIMIT, hard, problems
 from gupshup.templates import TemplateInfo
 from messaging.files import media_types
+from messaging.limits.concurrency import PAGE_TIMEOUT, ConcurrencyLimit
 from messaging.lines import lines
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Template
@@ -65,6 +67,9 @@ class BadSample(Exception):
         self.code = code
 
 
+#: Threads of a process in which a person waits for Gupshup; one of a portal.
+_page_threads = ConcurrencyLimit(slow_s=PAGE_TIMEOUT[1])
+_BUSY = explain(Throttled("gupshup_429"))
 _EDITED_TODAY = explain(GupshupError("", "once every 24 hours"))
 
 
@@ -148,7 +153,8 @@ def submit(
             raise NotSubmitted(explained=_EDITED_TODAY)
     calls, account = TemplateCalls(catalogue.hasty(runtime)), lines.account(line)
     try:
-        info = calls.edit(account, template_id, tidy) if template_id else calls.create(account, tidy)
+        with _slot(line):
+            info = calls.edit(account, template_id, tidy) if template_id else calls.create(account, tidy)
     except GupshupError as error:
         log.warning("template not submitted", line=line.id, name=tidy.name, code=error.code, reason=error.reason)
         raise NotSubmitted(explained=explain(error, is_edit=bool(template_id))) from None
@@ -170,6 +176,15 @@ def edited_lately(session: Session, runtime: Runtime, line: Line, template_id: s
     # A submission that found no status before it has made the template.
     sent = [change.at for change in known if change.kind == ChangeKind.SUBMITTED and change.before]
     return bool(sent) and runtime.clock() - sent[0] < EDIT_EVERY
+
+
+@contextmanager
+def _slot(line: Line) -> Iterator[None]:
+    """One of the threads that may wait for Gupshup. Raises NotSubmitted if none is free soon."""
+    with _page_threads.acquire(str(line.portal_id)) as has_slot:
+        if not has_slot:
+            raise NotSubmitted(explained=_BUSY)
+        yield
 
 
 def _status(session: Session, line: Line, template_id: str) -> str:
@@ -196,7 +211,8 @@ def _keep(session: Session, line: Line, info: TemplateInfo) -> None:
 def remove(runtime: Runtime, line: Line, name: str) -> None:
     """Delete the templates of this name in all languages, at WhatsApp and here. Raises NotSubmitted."""
     try:
-        TemplateCalls(catalogue.hasty(runtime)).delete(lines.account(line), name)
+        with _slot(line):
+            TemplateCalls(catalogue.hasty(runtime)).delete(lines.account(line), name)
     except GupshupError as error:
         log.warning("template not deleted", line=line.id, name=name, code=error.code, reason=error.reason)
         raise NotSubmitted(explained=explain(error)) from None
@@ -221,7 +237,8 @@ def upload(runtime: Runtime, line: Line, kind: str, name: str, content: bytes) -
     shown = PurePath(name.replace("\\", "/")).name[-100:] or "sample"
     door = TemplateCalls(Client(runtime.gs_session, runtime.config.gupshup_url))
     try:
-        return door.upload(lines.account(line), shown, found.mime, content)
+        with _slot(line):
+            return door.upload(lines.account(line), shown, found.mime, content)
     except GupshupError as error:
         log.warning("sample not uploaded", line=line.id, code=error.code, reason=error.reason)
         raise NotSubmitted(explained=explain(error)) from None

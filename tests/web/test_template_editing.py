@@ -142,7 +142,7 @@ def test_a_gupshup_that_does_not_answer_loses_nothing_and_makes_nothing_twice(sh
 def test_the_administrator_is_told_what_happened_to_a_template_and_whom_it_concerns(shop: World) -> None:
     frame = Frame(shop)
     frame.post("/app/templates/refresh")
-    shop.robots_start(template_robot(PHONES[0]))
+    shop.robots_start(template_robot(PHONES[0], template="order_ready", params=["Ольга", "512"]))
     jump_clock(shop, 3)
     review(shop, "pause", "order_ready")
     found = stored(shop, "order_ready")
