@@ -34,12 +34,13 @@ class DraftButton:
 
 @dataclass(frozen=True)
 class SampleFile:
-    """A file that Gupshup keeps as the sample of a header. size: bytes."""
+    """A file that Gupshup keeps as the sample of a header. size: bytes. kind: of KINDS, "" if nobody knows."""
 
     id: str
     url: str = ""
     name: str = ""
     size: int = 0
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,8 @@ class Draft:
             "buttons": tuple(
                 DraftButton(one.type, one.text.strip(), one.value.strip(), one.sample.strip()) for one in self.buttons
             ),
-            "media": self.media if self.kind != "TEXT" else None,
+            # A sample of another kind was chosen before the header was.
+            "media": self.media if self.media is not None and self.media.kind in ("", self.kind) else None,
         }
         return replace(self, **changed)
 

@@ -72,6 +72,10 @@ _TABLE: tuple[tuple[str, Explained], ...] = (
         "edited_today", Reaction.TELL,
         "An approved template can be changed once in 24 hours. Try again tomorrow, or make a copy with another name.",
         "Одобренный шаблон можно менять раз в 24 часа. Попробуйте завтра или сделайте копию с другим названием.")),
+    ("template not found", Explained(
+        "gone", Reaction.TELL,
+        "Gupshup has no such template any more. Copy the text into a new template.",
+        "В Gupshup такого шаблона больше нет. Перенесите текст в новый шаблон.")),
     ("delete operation is not allowed for sandbox", Explained(
         "sandbox", Reaction.TELL,
         "A sandbox app cannot delete templates. Do it after the app has gone live.",

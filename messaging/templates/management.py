@@ -238,7 +238,7 @@ def upload(runtime: Runtime, line: Line, kind: str, name: str, content: bytes) -
     door = TemplateCalls(Client(runtime.gs_session, runtime.config.gupshup_url))
     try:
         with _slot(line):
-            return door.upload(lines.account(line), shown, found.mime, content)
+            return replace(door.upload(lines.account(line), shown, found.mime, content), kind=kind)
     except GupshupError as error:
         log.warning("sample not uploaded", line=line.id, code=error.code, reason=error.reason)
         raise NotSubmitted(explained=explain(error)) from None

@@ -214,7 +214,9 @@ def test_a_picture_is_checked_by_its_content_and_shown_as_chosen(shop: World) ->
     assert "Акция.png" in seen(form)
     media = re.search(r'name="media_id" value="([^"]+)"', form)
     assert media is not None
-    write(shop, **picture, draft=str(kept.id), media_id=media[1])
+    again = {"draft": str(kept.id), "media_id": media[1], "media_kind": "IMAGE"}
+    assert "требует пример файла" in seen(write(shop, kind="VIDEO", header="", **again)), "the picture is no video"
+    write(shop, **picture, **again)
     known = stored(shop)
     assert known is not None
     assert known.data["kind"] == "IMAGE"

@@ -85,9 +85,10 @@ def _buttons() -> tuple[DraftButton, ...]:
 
 def _media() -> SampleFile | None:
     media_id = _line("media_id")[:256]
-    return (
-        SampleFile(media_id, _line("media_url"), _line("media_name")[:100], _number("media_size")) if media_id else None
-    )
+    if not media_id:
+        return None
+    kind = _one_of("media_kind", KINDS, "")
+    return SampleFile(media_id, _line("media_url"), _line("media_name")[:100], _number("media_size"), kind)
 
 
 def checks_of(problems: list[Problem], language: str) -> list[dict[str, Any]]:
