@@ -255,8 +255,7 @@ class Message(Base):
     """One message to a client. At most one for each cause: (`origin`, `origin_id`) is unique.
 
     origin: a robot, a campaign … (states.Origin); origin_id: the run, the recipient …; run_id, campaign_id: if it has one.
-    status: held → queued → sending → accepted → sent → delivered → read, or failed, unknown (nobody can tell), dropped
-    (never handed over). It only rises (messaging.runs.statuses).
+    status: of states.MessageStatus; it only rises (messaging.runs.statuses).
     send_at: not to leave before; None while the line is paused. hold: why it is or was held (states.Hold); held_until:
     until when at most. judge_at: it may not leave from then on without being planned again. is_awaited: by other runs.
     Messages of a line, and of a client, leave in the order of (priority, position, id): priority 0 robots and people,

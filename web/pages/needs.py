@@ -14,7 +14,7 @@ from messaging.lines import circuit_breaker
 from messaging.store.models import Line
 from web.context import runtime
 from web.pages import checks
-from web.pages.template_words import CATEGORIES
+from web.template_words import CATEGORIES
 from web.texts import moment, number
 
 #: Names of templates told one by one.

@@ -15,9 +15,10 @@ from messaging.limits import bounds
 from messaging.store.models import Line, Portal
 from messaging.templates import catalogue, changes, management
 from messaging.templates.management import MOST_SAMPLE_BYTES, BadSample, NotSubmitted, TooManyDrafts
+from web import template_words
 from web.context import place_for, runtime
 from web.frames import Viewer, page
-from web.pages import template_forms, template_words
+from web.pages import template_forms
 from web.pages.shell import blueprint, show
 from web.pages.shell import changes as for_admins
 from web.pages.template_forms import Form

@@ -18,7 +18,7 @@ from messaging.templates import catalogue, changes, management
 from web.context import runtime
 from web.frames import Viewer
 from web.pages.shell import blueprint, reads, show
-from web.pages.template_words import CATEGORIES, STATUSES
+from web.template_words import CATEGORIES, STATUSES
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from messaging.lines import circuit_breaker, selection
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Portal
 from messaging.templates.catalogue import Templates
-from web.pages.template_words import CATEGORIES, STATUSES
+from web.template_words import CATEGORIES, STATUSES
 
 #: Status of a template → what is said of a robot's template that has it.
 TROUBLES: dict[str, LazyString] = {
