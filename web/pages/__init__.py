@@ -1,4 +1,4 @@
-"""The app's own pages, each module one section: first steps, lines, robots, triggers, templates, messages, opt-outs …
+"""The app's own pages, each module one section: first steps, lines, robots, triggers, templates, messages, campaigns …
 
 `held` belongs to the messages.
 
@@ -6,6 +6,7 @@ All pages are read inside a frame of Bitrix24 (web.frames) and share one shell (
 """
 
 from web.pages import (
+    campaigns,
     doctor,
     hand,
     health,
@@ -27,6 +28,7 @@ from web.pages.shell import blueprint
 
 __all__ = [
     "blueprint",
+    "campaigns",
     "doctor",
     "hand",
     "health",

@@ -21,7 +21,7 @@ from web.pages import banner
 from web.rights import may
 
 #: Sections that only administrators see.
-FOR_ADMINISTRATORS = frozenset({"doctor"})
+FOR_ADMINISTRATORS = frozenset({"campaigns", "doctor"})
 blueprint = Blueprint("pages", __name__, url_prefix="/app")
 
 #: Section → its name in the navigation; the endpoint is `pages.<section>`.
@@ -32,6 +32,7 @@ SECTIONS: dict[str, LazyString] = {
     "triggers": _l("Triggers"),
     "templates": _l("Templates"),
     "messages": _l("Messages"),
+    "campaigns": _l("Campaigns"),
     "opt_outs": _l("Opt-outs"),
     "rules": _l("Sending rules"),
     "rights": _l("Rights"),

@@ -22,6 +22,22 @@ export function say(text) {
 
 document.addEventListener('waba24:say', (event) => say(event.detail));
 
+// <form data-person hx-post="…">: what the person may see in Bitrix24 is asked with his own token, which only the portal gives.
+let person = '';
+document.body.addEventListener('htmx:confirm', (event) => {
+  const { elt, issueRequest } = event.detail;
+  if (!elt.matches('[data-person]')) return;
+  event.preventDefault();
+  parent.accessToken().then((token) => {
+    person = token ?? '';
+    issueRequest(true);
+  });
+});
+
+document.body.addEventListener('htmx:configRequest', (event) => {
+  if (event.detail.elt.matches('[data-person]')) event.detail.parameters.access_token = person;
+});
+
 document.body.addEventListener('htmx:configRequest', (event) => Object.assign(event.detail.headers, headers()));
 
 document.body.addEventListener('htmx:beforeSwap', (event) => {

@@ -3,6 +3,8 @@ import { around, byId } from './dom.js';
 import { localise } from './times.js';
 
 const POLL_MS = 10_000;
+const BEAT_MS = 2000;
+const HIDDEN_BEAT_MS = 15_000;
 const HIDDEN = 'waba24-hidden';
 
 /**
@@ -81,6 +83,13 @@ document.addEventListener('input', ({ target }) => {
 setInterval(() => {
   if (document.visibilityState === 'visible') window.htmx.trigger(document.body, 'tick');
 }, POLL_MS);
+
+// What is counted while somebody looks (hx-trigger="beat from:body"): every 2 s, while the page is hidden every 15 s.
+function beat() {
+  window.htmx.trigger(document.body, 'beat');
+  setTimeout(beat, document.visibilityState === 'visible' ? BEAT_MS : HIDDEN_BEAT_MS);
+}
+setTimeout(beat, BEAT_MS);
 
 document.body.addEventListener('htmx:oobAfterSwap', () => {
   localise();

@@ -32,7 +32,8 @@ interface Window {
 }
 
 interface HTMLElementEventMap {
-  'htmx:configRequest': CustomEvent<{ headers: Record<string, string> }>;
+  'htmx:confirm': CustomEvent<{ elt: Element; issueRequest: (isConfirmed: boolean) => void }>;
+  'htmx:configRequest': CustomEvent<{ elt: Element; headers: Record<string, string>; parameters: Record<string, string> }>;
   'htmx:beforeSwap': CustomEvent<HtmxSwap>;
   'htmx:afterSwap': CustomEvent<HtmxSwap>;
   'htmx:oobAfterSwap': CustomEvent<HtmxSwap>;

@@ -1,0 +1,37 @@
+"""What the steps of a draft share: their list, and the portal's lines."""
+
+from typing import Any
+
+from flask import Response
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+
+from messaging.store.campaigns import Campaign
+from messaging.store.models import Line, Portal
+from messaging.store.states import LineStatus
+from web.context import runtime
+from web.frames import Viewer
+from web.pages.campaigns.rights import SECTION
+from web.pages.shell import show
+
+#: Endpoint → the step's name.
+STEPS: dict[str, LazyString] = {
+    "campaign_audience": _l("Audience"),
+    "campaign_template": _l("Template"),
+    "campaign_timing": _l("When and how fast"),
+    "campaign_check": _l("Check"),
+}
+
+
+def draw(template: str, viewer: Viewer, campaign: Campaign, step: str, **values: Any) -> Response:
+    """A step of the draft. values: said, refused: a sentence above it; errors: field → what is wrong; others."""
+    shown = {"errors": {}, "said": "", "refused": "", **values}
+    return show(template, viewer, section=SECTION, campaign=campaign, steps=STEPS, step=step, **shown)
+
+
+def connected(portal: Portal) -> list[Line]:
+    """The portal's lines that are connected."""
+    with runtime().db.read() as session:
+        mine = (Line.portal_id == portal.id) & (Line.status == LineStatus.CONNECTED)
+        return list(session.scalars(select(Line).where(mine).order_by(Line.id)))

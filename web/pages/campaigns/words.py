@@ -1,0 +1,111 @@
+"""What states and reasons of campaigns are called."""
+
+from dataclasses import dataclass
+
+from flask_babel import LazyString
+from flask_babel import lazy_gettext as _l
+
+from activities.errors import CATALOGUE
+from gupshup.refusals import refusal
+from messaging.campaigns.phone_cells import REASONS
+from messaging.campaigns.sheets.problems import ROWS
+from messaging.store.campaigns import Paused
+
+#: State of a campaign → word, icon and colour of its badge.
+STATES: dict[str, tuple[LazyString, str, str]] = {
+    "draft": (_l("Draft"), "help", ""),
+    "scheduled": (_l("Scheduled"), "clock", "info"),
+    "preparing": (_l("Preparing"), "hourglass", "info"),
+    "running": (_l("Running"), "play", "info"),
+    "paused": (_l("On pause"), "pause", "warn"),
+    "finished": (_l("Finished"), "check", "ok"),
+    "cancelled": (_l("Cancelled"), "cross", ""),
+}
+#: State of a recipient as the contract counts it → word, icon, colour.
+RECIPIENTS: dict[str, tuple[LazyString, str, str]] = {
+    "pending": (_l("Waiting"), "clock", ""),
+    "skipped": (_l("Skipped"), "minus", "warn"),
+    "queued": (_l("In the queue"), "clock", ""),
+    "sending": (_l("Being sent"), "up", ""),
+    "unknown": (_l("Unknown"), "question", "warn"),
+    "accepted": (_l("Accepted"), "clock", ""),
+    "sent": (_l("Sent"), "tick", ""),
+    "delivered": (_l("Delivered"), "double-tick", ""),
+    "read": (_l("Read"), "double-tick", "info"),
+    "failed": (_l("Not delivered"), "cross", "bad"),
+    "replied": (_l("Replied"), "reply", "ok"),
+}
+#: Why recipients are skipped.
+SKIPPED: dict[str, LazyString] = {
+    "invalid_phone": _l("no valid phone"),
+    "duplicate": _l("duplicates"),
+    "opted_out": _l("opted out"),
+    "marketing_cap": _l("got advertising recently"),
+    "missing_value": _l("a variable is empty"),
+    "cancelled": _l("the campaign was cancelled"),
+    "not_found": _l("the item no longer exists"),
+}
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Why a campaign is paused, what to do, and where: a section of the app and what its link is called."""
+
+    title: LazyString
+    remedy: LazyString
+    section: str = ""
+    link: LazyString | str = ""
+
+
+PAUSES: dict[str, Pause] = {
+    Paused.BY_HAND: Pause(_l("Paused by hand"), _l("Nothing is sent until somebody resumes the campaign.")),
+    Paused.LINE_STOPPED: Pause(
+        _l("No line of the campaign works"),
+        _l("They are stopped or on pause. As soon as one works again, the campaign goes on by itself."),
+        "lines",
+        _l("Open Lines"),
+    ),
+    Paused.LINE_REMOVED: Pause(
+        _l("The campaign's lines were removed"),
+        _l("Cancel the campaign, and make one of its copy on another line for those who have not got it."),
+        "lines",
+        _l("Open Lines"),
+    ),
+    Paused.LIMIT: Pause(
+        _l("Today's limit of new clients is used up"),
+        _l(
+            "WhatsApp lets a line write first to so many clients in 24 hours. The campaign goes on by itself when it may."
+        ),
+        "lines",
+        _l("Open Lines"),
+    ),
+    Paused.TEMPLATE: Pause(
+        _l("WhatsApp has changed or stopped the template"),
+        _l("Look at its text, category and state. If all is right, resume: from then on the new version is sent."),
+        "templates",
+        _l("Open Templates"),
+    ),
+    Paused.FAILURES: Pause(
+        _l("Too many messages are not delivered"),
+        _l("See the reasons below first. Resume when you have done what they advise."),
+    ),
+    Paused.STALE: Pause(
+        _l("The campaign has stood still for hours"),
+        _l("The server was off, or was restored from a backup. Check whether it is still of interest, then resume."),
+    ),
+}
+
+
+def failure(code: str, language: str) -> str:
+    """What an error code means, and what to do."""
+    known = CATALOGUE.get(code)
+    if known is not None and "{" not in known.en:
+        return known.to(language)
+    told = refusal(code)
+    return told.ru if language == "ru" else told.en
+
+
+def row_reason(reason: str, value: str, language: str) -> str:
+    """Why a row of a file is no recipient."""
+    text = REASONS.get(reason) or ROWS.get(reason)
+    return text.format(value=value, column="").to(language) if text is not None else reason
