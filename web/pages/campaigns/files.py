@@ -7,6 +7,7 @@ from flask import Response, request
 from flask_babel import gettext as _
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from activities.errors import Refused
 from messaging.campaigns import changes, uploads
 from messaging.campaigns.audience import Kind
 from messaging.campaigns.uploads import LARGEST, TooLarge
@@ -37,12 +38,15 @@ def upload(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
             sent = request.files.get("file")
             if sent is None or not sent.filename:
                 return _refused(viewer, portal, campaign, _("Choose a file."))
-            name, key = clean(sent.filename)[:_LONGEST_NAME], uploads.save(runtime(), cast(BinaryIO, sent.stream))
+            name = clean(sent.filename)[:_LONGEST_NAME]
+            key = uploads.save(runtime(), portal.id, cast(BinaryIO, sent.stream), name)
     except (TooLarge, RequestEntityTooLarge):
         words = _(
             "The file is larger than %(size)s MB. Leave only the columns you need, or split it.", size=LARGEST // MB
         )
         return _refused(viewer, portal, campaign, words)
+    except Refused as why:
+        return _refused(viewer, portal, campaign, why.text.to(viewer.language))
     except (OSError, StoreAway):
         return _refused(viewer, portal, campaign, _("The file could not be kept. Try again in a minute."))
     return _looked(viewer, portal, campaign, key, name)

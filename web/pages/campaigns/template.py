@@ -20,7 +20,7 @@ from web.frames import Viewer, page
 from web.pages.campaigns import people, steps, timing
 from web.pages.campaigns.rights import found, of_campaign
 from web.pages.shell import blueprint
-from web.pages.templates import CATEGORIES
+from web.template_words import CATEGORIES
 
 #: Variables of a template at most: more than WhatsApp allows.
 MOST = 60
