@@ -66,7 +66,7 @@ def _named(pairs: Any) -> dict[int, str]:
 DEFAULTS: dict[Right, Grant] = {
     Right.SEND: Grant(Who.ALL),
     Right.BROADCAST: Grant(Who.ADMINS),
-    Right.PHONES: Grant(Who.ALL),
+    Right.PHONES: Grant(Who.ADMINS),
 }
 
 

@@ -107,7 +107,7 @@ def test_a_file_goes_from_the_computer_or_by_a_foreign_link(shop: World) -> None
     shop.advance_clock(5)
     [sent] = manual(shop)
     assert (sent.kind, sent.action, sent.status) == ("file", "send_file", "delivered")
-    assert "Изображение Чертёж" in seen(frame.change("hand/talk", **who(page)))
+    assert "Картинка Чертёж" in seen(frame.change("hand/talk", **who(page)))
 
 
 @ONE_DATABASE
@@ -138,7 +138,7 @@ def test_consent_a_stopped_line_and_a_closed_window_are_judged_at_once(shop: Wor
         line.stopped_at, line.stop_code = shop.now, "1003"
     assert "на балансе" in seen(frame.change("hand/write", **form, nonce="d")).lower()
     lines.remove(shop.runtime, shop.line.id)
-    assert "Ни одна линия не подключена" in seen(frame.change("hand/write", **form, nonce="c"))
+    assert "Нет подключённых линий" in seen(frame.change("hand/write", **form, nonce="c"))
     assert manual(shop) == []
 
 
@@ -183,7 +183,7 @@ def test_a_client_with_several_phones_and_lines_is_asked_which(shop: World) -> N
     other = Frame(shop).change("hand/client", **{**who(page), "phone": "1", "line": "2"})
     assert '<option value="1" selected>+7 916' in other
     assert '<option value="2" selected>' in other
-    assert "Ни одна линия" in seen(Frame(shop).change("hand/client", **{**who(page), "line": "99"}))
+    assert "Нет подключённых линий" in seen(Frame(shop).change("hand/client", **{**who(page), "line": "99"}))
 
 
 @ONE_DATABASE

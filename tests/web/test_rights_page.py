@@ -22,7 +22,7 @@ EVERYBODY = {"who-send": "all", "who-broadcast": "admins", "who-phones": "all"}
     ("stored", "right", "may"),
     [
         ({}, Right.SEND, True),
-        ({}, Right.PHONES, True),
+        ({}, Right.PHONES, False),
         ({}, Right.BROADCAST, False),
         ({"send": {"who": "admins"}}, Right.SEND, False),
         ({"send": {"who": "chosen", "users": [[2, "Пётр"]]}}, Right.SEND, True),
