@@ -143,7 +143,8 @@ def refused_rows(session: Session, campaign_id: int, after: int, limit: int) -> 
 
 @dataclass(frozen=True)
 class Curve:
-    """Messages by hour. hours: the beginning of each, none left out."""
+    """Messages by hour. hours: the beginning of each, none left out, from the one before the first message to the one
+    behind the last."""
 
     hours: list[datetime]
     accepted: list[int]
@@ -158,7 +159,7 @@ def curve(session: Session, campaign_id: int, most_hours: int) -> Curve:
     known = [hour for one in counted for hour in one]
     if not known:
         return Curve([], [], [], [])
-    first, last = min(known), max(known)
+    first, last = min(known) - 1, max(known) + 1
     hours = list(range(first, min(last, first + most_hours - 1) + 1))
     rows = [[one.get(hour, 0) for hour in hours] for one in counted]
     return Curve([datetime.fromtimestamp(hour * _HOUR_S, UTC) for hour in hours], *rows)

@@ -34,6 +34,7 @@ PAGES = (
         "messages",
         "messages/1",
         "messages/2",
+        "campaigns",
         "opt-outs",
         "opt-outs/rules",
         "rules",

@@ -100,7 +100,7 @@ def refused_rows(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response
 
 def _csv(viewer: Viewer, campaign_id: int) -> Iterator[str]:
     written = Sheet(viewer.language)
-    yield written.head((_("Line"), _("What stands there"), _("What is wrong")))
+    yield written.head((_("Row"), _("What stands there"), _("What is wrong")))
     after = 0
     while True:
         with runtime().db.read() as session:

@@ -84,8 +84,8 @@ def curve(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     ]
     labels = [moment(hour) for hour in drawn.hours]
     title = _("Messages by hour")
-    chart = charts.lines(series, labels, title) if len(labels) > 1 else charts.bars(series, labels, title)
-    return page("pages/campaigns_curve.html", viewer, chart=chart if labels else None)
+    chart = charts.lines(series, labels, title) if labels else None
+    return page("pages/campaigns_curve.html", viewer, chart=chart)
 
 
 @blueprint.post("/campaigns/<key>/again", endpoint="campaign_again")

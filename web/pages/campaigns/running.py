@@ -126,7 +126,7 @@ def pause(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
 @of_campaign
 def resume(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     changes.resume(runtime(), portal.id, campaign.key)
-    return draw(viewer, portal, found(portal, campaign.key), said=_("The campaign goes on."))
+    return draw(viewer, portal, found(portal, campaign.key))
 
 
 @blueprint.post("/campaigns/<key>/cancel", endpoint="cancel_campaign")

@@ -20,7 +20,7 @@ STEPS: dict[str, LazyString] = {
     "campaign_audience": _l("Audience"),
     "campaign_template": _l("Template"),
     "campaign_timing": _l("When and how fast"),
-    "campaign_check": _l("Check"),
+    "campaign_check": _l("Final check"),
 }
 
 
