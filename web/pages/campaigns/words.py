@@ -5,10 +5,9 @@ from dataclasses import dataclass
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
 
-from activities.errors import CATALOGUE
-from gupshup.refusals import refusal
 from messaging.campaigns.phone_cells import REASONS
 from messaging.campaigns.sheets.problems import ROWS
+from messaging.insight.reasons import explained
 from messaging.store.campaigns import Paused
 
 #: State of a campaign → word, icon and colour of its badge.
@@ -98,11 +97,7 @@ PAUSES: dict[str, Pause] = {
 
 def failure(code: str, language: str) -> str:
     """What an error code means, and what to do."""
-    known = CATALOGUE.get(code)
-    if known is not None and "{" not in known.en:
-        return known.to(language)
-    told = refusal(code)
-    return told.ru if language == "ru" else told.en
+    return explained(code, "", language).to(language)
 
 
 def row_reason(reason: str, value: str, language: str) -> str:
