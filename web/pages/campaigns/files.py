@@ -66,9 +66,6 @@ def _looked(viewer: Viewer, portal: Portal, campaign: Campaign, key: str, name: 
 
 def _taken(viewer: Viewer, portal: Portal, campaign: Campaign, chosen: dict[str, object]) -> Response:
     changes.edit(runtime(), portal.id, campaign.key, audience=chosen)
-    old = (campaign.audience or {}).get("file")
-    if old and old != chosen["file"]:
-        runtime().files.remove([old])
     if chosen["phone"]:
         changes.check(runtime(), portal.id, campaign.key)
     return audience.draw(viewer, portal, found(portal, campaign.key), Kind.FILE)

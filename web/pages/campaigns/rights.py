@@ -9,21 +9,23 @@ from flask_babel import gettext as _
 
 from messaging.campaigns import changes
 from messaging.campaigns.changes import TooMany, WrongState
+from messaging.policy.rights import Right
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Portal
 from web.context import runtime
 from web.frames import Viewer
 from web.pages.campaigns.words import STATES
 from web.pages.shell import reads, show
+from web.rights import may
 from web.texts import number
 
 View = Callable[..., Response]
 SECTION = "campaigns"
 
 
-def may_broadcast(viewer: Viewer) -> bool:
-    """Whether this person makes campaigns, and sees them: they show clients' phones."""
-    return viewer.is_admin
+def may_broadcast(viewer: Viewer, portal: Portal) -> bool:
+    """Whether this person makes campaigns, and sees them."""
+    return may(viewer, portal, Right.BROADCAST)
 
 
 def broadcasts(view: View) -> View:
@@ -31,7 +33,7 @@ def broadcasts(view: View) -> View:
 
     @wraps(view)
     def checked(viewer: Viewer, portal: Portal, *args: Any, **kwargs: Any) -> Response:
-        if not may_broadcast(viewer):
+        if not may_broadcast(viewer, portal):
             return show("pages/problem.html", viewer, status=403, section=SECTION, problem="not_admin")
         return view(viewer, portal, *args, **kwargs)
 

@@ -102,7 +102,8 @@ def cancel_words(so_far: Counts) -> str:
         so_far.left, shown=number(so_far.left),
     )  # fmt: skip
     sending = so_far.by_state["sending"]
-    return f"{left} {_('On their way already: %(number)s.', number=number(sending))}" if sending else str(left)
+    on_their_way = _("On their way already: %(number)s.", number=number(sending))
+    return f"{left} {on_their_way}" if sending else str(left)
 
 
 @blueprint.post("/campaigns/<key>/start", endpoint="start_campaign")
