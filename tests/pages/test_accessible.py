@@ -30,7 +30,19 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
 #: Language and width of a look; the other width is tried, too.
 LOOKS = (("ru", 1280), ("en", 600))
 SECTIONS = (
-    *("start", "lines", "robots", "templates", "messages", "campaigns", "opt_outs", "rules", "rights", "health", "doctor"),
+    *(
+        "start",
+        "lines",
+        "robots",
+        "templates",
+        "messages",
+        "campaigns",
+        "opt_outs",
+        "rules",
+        "rights",
+        "health",
+        "doctor",
+    ),
     "help",
 )
 TEMPLATES = [

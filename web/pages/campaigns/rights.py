@@ -15,29 +15,15 @@ from messaging.store.models import Portal
 from web.context import runtime
 from web.frames import Viewer
 from web.pages.campaigns.words import STATES
-from web.pages.shell import reads, show
-from web.rights import may
+from web.pages.shell import having, show
 from web.texts import number
 
 View = Callable[..., Response]
 SECTION = "campaigns"
 
 
-def may_broadcast(viewer: Viewer, portal: Portal) -> bool:
-    """Whether this person makes campaigns, and sees them."""
-    return may(viewer, portal, Right.BROADCAST)
-
-
-def broadcasts(view: View) -> View:
-    """For those who may make campaigns; the view gets the viewer and his portal."""
-
-    @wraps(view)
-    def checked(viewer: Viewer, portal: Portal, *args: Any, **kwargs: Any) -> Response:
-        if not may_broadcast(viewer, portal):
-            return show("pages/problem.html", viewer, status=403, section=SECTION, problem="not_admin")
-        return view(viewer, portal, *args, **kwargs)
-
-    return reads(checked)
+#: For those who may make campaigns, and see them; the view gets the viewer and his portal.
+broadcasts = having(Right.BROADCAST)
 
 
 def of_campaign(view: View) -> View:
