@@ -78,7 +78,7 @@ def curve(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     with runtime().db.read() as session:
         drawn = campaigns.curve(session, campaign.id, HOURS)
     series = [
-        charts.Series(_("Sent"), drawn.accepted, "info"),
+        charts.Series(_("Accepted"), drawn.accepted, "info"),
         charts.Series(_("Delivered"), drawn.delivered, "ok"),
         charts.Series(_("Read"), drawn.read, "warn"),
     ]
