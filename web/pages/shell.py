@@ -21,7 +21,7 @@ from web.pages import banner
 from web.rights import may
 
 #: Sections that only administrators see.
-FOR_ADMINISTRATORS = frozenset({"campaigns", "doctor"})
+FOR_ADMINISTRATORS = frozenset({"doctor"})
 blueprint = Blueprint("pages", __name__, url_prefix="/app")
 
 #: Section → its name in the navigation; the endpoint is `pages.<section>`.
@@ -101,8 +101,20 @@ def show(
     """
     base = "pages/fragment.html" if request.headers.get("HX-Request") else shell
     worst = banner.worst(viewer) if has_banner and "problem" not in values else None
-    sections = {name: title for name, title in SECTIONS.items() if viewer.is_admin or name not in FOR_ADMINISTRATORS}
-    return page(template, viewer, status, base=base, section=section, sections=sections, banner=worst, **values)
+    return page(
+        template, viewer, status, base=base, section=section, sections=_sections(viewer), banner=worst, **values
+    )
+
+
+def _sections(viewer: Viewer) -> dict[str, LazyString]:
+    """Those that this person may open."""
+    if viewer.is_admin:
+        return SECTIONS
+    portal = portal_of(viewer)
+    hidden = set(FOR_ADMINISTRATORS)
+    if portal is None or not may(viewer, portal, Right.BROADCAST):
+        hidden.add("campaigns")
+    return {name: title for name, title in SECTIONS.items() if name not in hidden}
 
 
 def fill(response: Response, places: dict[str, str], *events: str) -> Response:

@@ -14,7 +14,7 @@ from messaging.campaigns.recipients import Entry, region_of
 from messaging.insight import campaigns
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Portal
-from web.context import clean, runtime, typed
+from web.context import runtime, typed
 from web.frames import Viewer, page
 from web.pages.campaigns import steps, template
 from web.pages.campaigns.numbers import counted
@@ -89,7 +89,7 @@ def save(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
 @blueprint.post("/campaigns/<key>/phones", endpoint="add_campaign_phones")
 @of_campaign
 def add(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
-    """Add pasted phones. A list that replaces another source begins in a new draft: nothing of the old one stays."""
+    """Add pasted phones. They take the place of recipients from another source."""
     given = typed("phones")
     lines = [line for line in given.splitlines() if line.strip()]
     if not lines:
@@ -101,8 +101,6 @@ def add(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     if not entries:
         words = _("There is no phone in these lines.")
         return draw(viewer, portal, campaign, Kind.PHONES, errors={"phones": words}, given=given, bad=bad)
-    if (campaign.audience or {}).get("kind", Kind.PHONES) != Kind.PHONES:
-        campaign = emptied(viewer, portal, campaign)
     changes.add(runtime(), portal.id, campaign.key, entries)
     words = ngettext("%(num)s phone is added.", "%(num)s phones are added.", len(entries))
     return draw(viewer, portal, found(portal, campaign.key), Kind.PHONES, said=words, bad=bad[:BAD_SHOWN])
@@ -130,13 +128,5 @@ def _lines(given: str) -> Iterator[tuple[int, str]]:
 @of_campaign
 def clear(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     """Forget the list."""
-    return draw(viewer, portal, emptied(viewer, portal, campaign), Kind.PHONES, said=_("The list is empty again."))
-
-
-def emptied(viewer: Viewer, portal: Portal, campaign: Campaign) -> Campaign:
-    """A draft with the same settings and nobody in it, in place of this one."""
-    kept = {"start_at": campaign.start_at, "name": clean(campaign.name), "audience": None}
-    key = changes.copy(runtime(), portal.id, campaign.key, viewer.user_id, campaign.name)
-    changes.remove(runtime(), portal.id, campaign.key)
-    changes.edit(runtime(), portal.id, key, **kept)
-    return found(portal, key)
+    changes.clear(runtime(), portal.id, campaign.key)
+    return draw(viewer, portal, found(portal, campaign.key), Kind.PHONES, said=_("The list is empty again."))
