@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import burst, intake, latency, messages, pages, report
+from bench import burst, campaign, intake, latency, messages, pages, report
 from bench.figures import NAMES, verdicts
 from bench.ground import Ground
 from messaging.system import logs
@@ -23,6 +23,7 @@ PARTS: dict[str, Callable[[Ground], None]] = {
     "latency": latency.run,
     "burst": burst.run,
     "pages": pages.run,
+    "campaign": campaign.run,
 }
 
 

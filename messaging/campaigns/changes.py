@@ -79,6 +79,7 @@ def create(runtime: Runtime, portal_id: int, user_id: int, name: str) -> str:
             shard=shard_of(portal_id),
             name=name[:200],
             line_ids=[],
+            mapping={},
             created_by=user_id,
             created_at=runtime.clock(),
         )
@@ -211,14 +212,18 @@ def put_to_rest(session: Session, campaign: Campaign, reason: Paused, look_at: d
 
 
 def resume(runtime: Runtime, portal_id: int, key: str) -> None:
-    """Go on. Failures until now do not count again. Raises LookupError, WrongState."""
+    """Go on, or begin if it has not begun. Failures until now do not count again. Raises LookupError, WrongState."""
 
     def change(session: Session, campaign: Campaign) -> None:
         now = runtime.clock()
+        if campaign.paused_reason == Paused.TEMPLATE:
+            campaign.digest = ""  # the person has seen the template as it is now
         campaign.state, campaign.paused_reason = State.RUNNING, ""
         campaign.due_at = campaign.fed_at = now
         campaign.allowed_failures = counts(session, campaign.id).by_state["failed"]
-        campaign.digest = ""  # the person has seen the template as it is now
+        if campaign.started_at is None:
+            campaign.state = State.PREPARING
+            _check_anew(campaign)
 
     _change(runtime, portal_id, key, (State.PAUSED,), change)
 
@@ -254,7 +259,7 @@ def copy(runtime: Runtime, portal_id: int, key: str, user_id: int, name: str) ->
         old, made = find(session, portal_id, key), find(session, portal_id, new)
         for column in ("line_ids", "template", "language", "hours", "per_minute"):
             setattr(made, column, getattr(old, column))
-        made.mapping = {name: value for name, value in (old.mapping or {}).items() if name != "shared"} or None
+        made.mapping = {name: value for name, value in (old.mapping or {}).items() if name != "shared"}
         made.audience = old.audience if (old.audience or {}).get("kind") == Kind.CRM else None
     return new
 

@@ -40,6 +40,11 @@ def template_on(session: Session, campaign: Campaign, line: Line) -> TemplateInf
     return next((info for info in mine if info.sendable and unsupported(info) is None), None)
 
 
+def fits(mapping: Mapping, info: TemplateInfo) -> bool:
+    """Whether the mapping was made for a template with these variables."""
+    return mapping.fits(len(info.header_vars) + len(info.body_vars), info.button_vars)
+
+
 class Composer:
     """Makes messages out of one line's template. shared: the file of the header if it is the same for all."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, literal, select, union_all
+from sqlalchemy import func, literal, select, union_all, update
 from sqlalchemy.orm import Session
 
 from messaging.store.campaigns import Recipient, RecipientState
@@ -123,6 +123,7 @@ def replied(
     else:
         query = query.where(Message.conversation_id.in_(conversation_ids), Message.claimed_at > since)
     recipient_id = session.scalar(query.order_by(Message.id.desc()).limit(1))
-    recipient = session.get(Recipient, recipient_id) if recipient_id is not None else None
-    if recipient is not None and recipient.replied_at is None:
-        recipient.replied_at = now
+    if recipient_id is not None:
+        first = (Recipient.id == recipient_id) & Recipient.replied_at.is_(None)
+        counted = update(Recipient).where(first).values(replied_at=now)
+        session.execute(counted.execution_options(synchronize_session=False))

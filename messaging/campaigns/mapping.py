@@ -66,6 +66,10 @@ class Mapping:
         sources = (*self.params, *self.buttons, self.header)
         return list(dict.fromkeys(source.name for source in sources if source.name))
 
+    def fits(self, params: int, buttons: int) -> bool:
+        """Whether it has as many values as a template has variables, and variables of buttons."""
+        return (len(self.params), len(self.buttons)) == (params, buttons)
+
     def filled(self, values: AnyMapping[str, str]) -> Filled:
         """The template's values for a recipient. values: by field or column."""
         return Filled(

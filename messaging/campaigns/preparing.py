@@ -5,7 +5,7 @@ wants it (`reads`): a process that died repeats one part, one that was frozen or
 """
 
 from collections.abc import Callable, Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -18,7 +18,7 @@ from bx24.i18n import Text
 from messaging.campaigns import recipients
 from messaging.campaigns.audience import Kind, Part
 from messaging.campaigns.changes import AUDIENCE_AT_MOST
-from messaging.campaigns.composing import Composer, digest_of, template_on
+from messaging.campaigns.composing import Composer, digest_of, fits, template_on
 from messaging.campaigns.recipients import Judge
 from messaging.campaigns.sources import Sources
 from messaging.files.storage import Files
@@ -35,8 +35,10 @@ GROUP = 500
 TEXT_LENGTH, REFUSED_AT_MOST = 300, 10_000
 #: An audience that was read so long ago is read again when the campaign starts: the CRM has moved on.
 FRESH = timedelta(minutes=15)
-#: The file of a header is kept so long.
-FILE_KEPT = timedelta(days=30)
+#: The file of a header is kept so long, and kept anew from that age on.
+FILE_KEPT, FILE_RENEWED = timedelta(days=30), timedelta(days=14)
+#: After SLICE others have their turn, and REST_S later this campaign goes on.
+SLICE, REST_S = timedelta(seconds=2), 0.2
 _TOO_MANY = Text(
     "A campaign has at most {limit} recipients. Narrow the filter, or divide the list.",
     "В рассылке не больше {limit} получателей. Сузьте фильтр или разделите список.",
@@ -44,6 +46,14 @@ _TOO_MANY = Text(
 _NO_TEMPLATE = Text(
     "Line “{line}” has no approved template “{name}” that can be sent. Choose another template or other lines.",
     "На линии «{line}» нет одобренного шаблона «{name}», который можно отправить. Выберите другой шаблон или линии.",
+)
+_DIFFERENT = Text(
+    "The lines have different texts under the name “{name}”. Choose lines with the same template.",
+    "На линиях под названием «{name}» разные тексты. Выберите линии с одинаковым шаблоном.",
+)
+_UNFILLED = Text(
+    "The template's variables have changed. Choose again where their values come from.",
+    "Переменные шаблона изменились. Укажите заново, откуда брать их значения.",
 )
 _NO_LINE = Text("Choose a line that is connected.", "Выберите подключённую линию.")
 log = structlog.get_logger(__name__)
@@ -59,28 +69,27 @@ class Preparing:
     def __init__(self, runtime: Runtime, campaign_id: int) -> None:
         self.runtime = runtime
         self.campaign_id = campaign_id
+        self._until = runtime.clock() + SLICE
         with runtime.db.read() as session:
-            self._load(session)
-
-    def _load(self, session: Session) -> None:
-        self.campaign = session.get_one(Campaign, self.campaign_id)
-        self.reads = self.campaign.reads
-        self.portal = session.get_one(Portal, self.campaign.portal_id)
+            self.campaign = session.get_one(Campaign, campaign_id)
+            self.portal = session.get_one(Portal, self.campaign.portal_id)
+            session.expunge_all()
         self.region = recipients.region_of(self.portal)
-        session.expunge_all()
+
+    @property
+    def reads(self) -> int:
+        """The campaign's number after our last transaction: another one means that somebody has changed it since."""
+        return self.campaign.reads
 
     def run(self) -> float:
         """Read what is not read yet, then judge everybody. Returns seconds after which to go on, 0 if it is through."""
         try:
-            if not self._is_read():
-                self._forget()
-                rest_s = self._read()
-                if rest_s:
-                    return rest_s
+            rest_s = 0.0 if self._is_read() else self._read()
+            if rest_s:
+                return rest_s
             if self.campaign.template or self.campaign.state != CampaignState.DRAFT:
-                self._judge()
-            else:
-                self._write(_only_read)
+                return self._judge()
+            self._write(_only_read)
         except Overtaken:
             log.info("a campaign was changed while it was prepared", campaign=self.campaign_id)
         return 0.0
@@ -94,22 +103,26 @@ class Preparing:
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def _forget(self) -> None:
-        """Delete what was stored of another audience, or of an older state of this one."""
-        if self.campaign.cursor is not None:
-            return  # it is the beginning of this one
-        while self._write(_forget_some):
-            pass
-
     def _read(self) -> float:
+        """Store the audience from where it broke off, else anew; seconds after which to go on, 0 behind its end."""
+        if self.campaign.read_at is not None or not {"page", "line"} & (self.campaign.cursor or {}).keys():
+            self._write(_from_the_front)
+            while self._write(_forget_some):
+                pass
         source = Sources(self.runtime, self.campaign, self.region, self.portal.language)
         for part in source.parts(self.campaign.cursor):
             self._write(partial(self._store, part))
-            if source.rest_s and part.cursor is not None:
-                return source.rest_s
+            if part.cursor is not None and (source.rest_s or (source.can_rest and self._is_long)):
+                return max(source.rest_s, REST_S)
         return 0.0
 
+    @property
+    def _is_long(self) -> bool:
+        """Whether it is time to let others do their work: the shard of a campaign must be free to go to another process."""
+        return self.runtime.clock() >= self._until
+
     def _store(self, part: Part, session: Session, campaign: Campaign) -> None:
+        campaign.tries = 0
         stored = int((campaign.cursor or {}).get("stored", 0)) + len(part.entries)
         if stored > AUDIENCE_AT_MOST:
             raise Refused("value_invalid", _TOO_MANY, "audience")
@@ -134,11 +147,12 @@ class Preparing:
 
     # --- judging ------------------------------------------------------------------------------------------------------
 
-    def _judge(self) -> None:
+    def _judge(self) -> float:
         judge = self._made_judge()
-        done = 0
-        while not done:
-            done = self._write(lambda session, campaign: self._judge_some(session, campaign, judge))
+        while not self._write(lambda session, campaign: self._judge_some(session, campaign, judge)):
+            if self._is_long:
+                return REST_S
+        return 0.0
 
     def _made_judge(self) -> Judge:
         self._refresh_templates()
@@ -152,6 +166,10 @@ class Preparing:
             if missing is not None:
                 why = _NO_TEMPLATE.format(line=missing.name, name=self.campaign.template)
                 raise Refused("template_not_approved", why, "template")
+            if len({digest_of(composer.info) for composer in composers.values()}) > 1:
+                raise Refused("value_invalid", _DIFFERENT.format(name=self.campaign.template), "template")
+            if not fits(recipients.variables_of(self.campaign), composers[lines[0].id].info):
+                raise Refused("template_params", _UNFILLED, "template")
             session.expunge_all()
         return Judge(self.runtime, self.campaign, lines, composers)
 
@@ -165,9 +183,11 @@ class Preparing:
     def _shared(self) -> dict[str, str] | None:
         """Keep the file of the header, if it is the same for all and no line needs another. Raises Refused, Bx24Error."""
         known = (self.campaign.mapping or {}).get("shared")
-        header = recipients.variables_of(self.campaign).header
-        if known or header.name or not header.text:
-            return known or None
+        header, now = recipients.variables_of(self.campaign).header, self.runtime.clock()
+        if header.name or not header.text:
+            return None
+        if known and datetime.fromisoformat(known["until"]) > now + FILE_RENEWED:
+            return {name: known[name] for name in ("url", "media", "name")}
         with self.runtime.db.read() as session:
             infos = [template_on(session, self.campaign, line) for line in lines_of(session, self.campaign)]
         info = next((info for info in infos if info is not None), None)
@@ -176,12 +196,13 @@ class Preparing:
         media = "video" if info.kind == "GIF" else info.kind.lower()
         rest = tokens.portal_client(self.runtime, self.portal.id)
         found = Files(self.runtime, self.portal.id, rest, rest.endpoint).shared(
-            document=(), reference=header.text, media=media, name="", keep_until=self.runtime.clock() + FILE_KEPT
+            document=(), reference=header.text, media=media, name="", keep_until=now + FILE_KEPT
         )
         shared = {"url": found.url, "media": found.media, "name": found.name}
 
         def keep(_: Session, campaign: Campaign) -> None:
-            campaign.mapping = {**(campaign.mapping or {}), "shared": shared}
+            until = (now + FILE_KEPT).isoformat()
+            campaign.mapping = {**(campaign.mapping or {}), "shared": {**shared, "until": until}}
 
         self._write(keep)
         return shared
@@ -208,15 +229,18 @@ class Preparing:
     def _write(self, change: Callable[[Session, Campaign], Any]) -> Any:
         """Do this in a transaction of its own if the campaign still wants it. Raises Overtaken."""
 
-        def step(session: Session) -> Any:
+        def step(session: Session) -> tuple[Any, Campaign]:
             campaign = session.get(Campaign, self.campaign_id, with_for_update=True, populate_existing=True)
-            if campaign is None or campaign.reads != self.reads or campaign.state not in _PREPARED:
+            is_same = campaign is not None and (campaign.key, campaign.reads) == (self.campaign.key, self.reads)
+            if campaign is None or not is_same or campaign.state not in _PREPARED:
                 raise Overtaken
-            return change(session, campaign)
+            done = change(session, campaign)
+            campaign.reads += 1
+            session.flush()
+            session.expunge(campaign)
+            return done, campaign
 
-        done = self.runtime.db.write_again(step)
-        with self.runtime.db.read() as session:
-            self._load(session)
+        done, self.campaign = self.runtime.db.write_again(step)
         return done
 
 
@@ -226,6 +250,10 @@ _PREPARED = (CampaignState.DRAFT, CampaignState.PREPARING)
 def _only_read(_: Session, campaign: Campaign) -> None:
     """A draft without a template is read, so that its columns can be seen; there is nothing to judge yet."""
     campaign.wants_check, campaign.due_at, campaign.problem = False, None, None
+
+
+def _from_the_front(_: Session, campaign: Campaign) -> None:
+    campaign.read_at = campaign.cursor = None
 
 
 def _forget_some(session: Session, campaign: Campaign) -> int:

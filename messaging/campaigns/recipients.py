@@ -19,7 +19,7 @@ from messaging.campaigns.mapping import Mapping as Variables
 from messaging.conversations import lookup
 from messaging.policy.sending import Wanted, may_send
 from messaging.runtime import Runtime
-from messaging.store.campaigns import Campaign, Recipient, RecipientState, Skipped
+from messaging.store.campaigns import Campaign, CampaignState, Recipient, RecipientState, Skipped
 from messaging.store.models import Conversation, Line, Message, Portal
 from messaging.store.sql import among, insert_missing
 from messaging.store.states import MessageStatus
@@ -208,15 +208,23 @@ def not_leaving(session: Session, message: Any, why: Refused | None = None) -> N
 
     why: None if it only comes too late to leave without being judged again.
     """
-    session.execute(delete(Message).where(Message.id == message.id).execution_options(synchronize_session=False))
+    gone = delete(Message).where(Message.id == message.id).returning(Message.origin_id)
+    recipient_id = session.scalar(gone.execution_options(synchronize_session=False))
+    state = session.scalar(select(Campaign.state).where(Campaign.id == message.campaign_id))
     reason = _REASONS.get(why.code, "") if why is not None else ""
-    state = RecipientState.SKIPPED if reason else RecipientState.PENDING
+    if state == CampaignState.CANCELLED:
+        reason = Skipped.CANCELLED
     session.execute(
         update(Recipient)
-        .where(Recipient.message_id == message.id, Recipient.campaign_id == message.campaign_id)
-        .values(state=state, reason=reason, message_id=None)
+        .where(Recipient.id == recipient_id)
+        .values(state=RecipientState.SKIPPED if reason else RecipientState.PENDING, reason=reason, message_id=None)
         .execution_options(synchronize_session=False)
     )
+
+
+def is_running(session: Session, campaign_id: int) -> bool:
+    """Whether messages of this campaign may leave."""
+    return session.scalar(select(Campaign.state).where(Campaign.id == campaign_id)) == CampaignState.RUNNING
 
 
 def write_to(
@@ -260,10 +268,17 @@ def _conversations_for(session: Session, runtime: Runtime, judged: Sequence[Judg
         for one in judged
         if one.line is not None and one.conversation is not None
     }
-    for one in judged:
-        if one.line is not None and (one.line.id, one.recipient.phone) not in found:
-            made = lookup.new_conversation(session, runtime, one.line.id, one.recipient.phone)
-            found[one.line.id, one.recipient.phone] = made.id
+    new = {
+        (one.line.id, runtime.phone_key(one.recipient.phone)): one.recipient.phone
+        for one in judged
+        if one.line is not None and (one.line.id, one.recipient.phone) not in found
+    }
+    if new:
+        rows = [{"line_id": line, "phone": phone, "phone_key": key} for (line, key), phone in new.items()]
+        insert_missing(session, Conversation, rows, "id")
+        for talk in lookup.conversations_with(session, {line for line, _ in new}, [key for _, key in new]):
+            if (talk.line_id, talk.phone_key) in new:
+                found[talk.line_id, new[talk.line_id, talk.phone_key]] = talk.id
     return found
 
 

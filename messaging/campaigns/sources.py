@@ -41,6 +41,8 @@ class Sources:
         self.settings: Mapping[str, Any] = campaign.audience or {}
         #: Seconds in which the portal is to be left alone: what people and workflows ask needs half of its requests.
         self.rest_s = 0.0
+        #: Whether reading can go on at a cursor without reading all that stands before it again.
+        self.can_rest = self.settings.get("kind") == Kind.CRM
 
     def parts(self, cursor: Mapping[str, Any] | None) -> Iterator[Part]:
         """From the cursor on. Raises Refused for what a person must change, Bx24Error for what may pass."""

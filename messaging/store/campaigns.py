@@ -10,7 +10,7 @@ from sqlalchemy.types import JSON
 
 from messaging.store.indexes import partial
 from messaging.store.models import Base
-from messaging.store.types import EncryptedJson, Key, LiteralString, ReadableText, UTCDateTime
+from messaging.store.types import Key, LiteralString, ReadableJson, ReadableText, UTCDateTime
 
 
 class CampaignState(StrEnum):
@@ -69,10 +69,10 @@ class Campaign(Base):
     messaging.campaigns.audience stores it. hours: "HH:MM-HH:MM" of the client's clock, "" any. per_minute: at most so many,
     None as fast as the lines send.
     read_at: when all recipients were stored; checked_at: when all of them were judged, after which `recipient` says who
-    will be written to. cursor: how far reading has come; checked_id: how far judging has come. reads: how often a part of
-    the audience was stored, so that a process that was frozen stores nothing more. wants_check: a draft is to be read and
-    judged. problem: code and words of what keeps it from being read. due_at: when the worker looks at it next, None: never.
-    fed_at: when it was last looked at while running. allowed_failures: so many failures a person has seen and gone on.
+    will be written to. cursor: how far reading has come; checked_id: how far judging has come. reads: raised by each change
+    and by each part that is stored, so that whoever was frozen or overtaken stores nothing more. wants_check: a draft is to
+    be read and judged. problem: code and words of what keeps it from being read. due_at: when the worker looks at it next,
+    None: never. fed_at: when it was last looked at while running. allowed_failures: so many failures a person has seen.
     """
 
     __tablename__ = "campaign"
@@ -80,6 +80,8 @@ class Campaign(Base):
         UniqueConstraint("key"),
         Index("ix_campaign_portal", "portal_id", "id"),
         partial("ix_campaign_due", "shard", "due_at", where="due_at IS NOT NULL"),
+        # A thread that still prepares a deleted campaign must never find another one under its id.
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -94,8 +96,8 @@ class Campaign(Base):
     language: Mapped[str] = mapped_column(String(16), default="")
     digest: Mapped[str] = mapped_column(String(64), default="")
     category: Mapped[str] = mapped_column(String(20), default="")
-    mapping: Mapped[Any] = mapped_column(EncryptedJson, nullable=True)
-    audience: Mapped[Any] = mapped_column(EncryptedJson, nullable=True)
+    mapping: Mapped[Any] = mapped_column(ReadableJson, nullable=True)
+    audience: Mapped[Any] = mapped_column(ReadableJson, nullable=True)
     hours: Mapped[str] = mapped_column(String(11), default="")
     per_minute: Mapped[int | None] = mapped_column(Integer)
     start_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
@@ -132,6 +134,7 @@ class Recipient(Base):
         Index("ix_recipient_state", "campaign_id", "state", "reason", "id"),
         Index("ix_recipient_campaign", "campaign_id", "id"),
         partial("ix_recipient_replied", "campaign_id", "replied_at", where="replied_at IS NOT NULL"),
+        {"sqlite_autoincrement": True},
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
@@ -142,7 +145,7 @@ class Recipient(Base):
     line_id: Mapped[int | None] = mapped_column(Key)
     item: Mapped[str] = mapped_column(String(64), default="")
     line_no: Mapped[int] = mapped_column(Integer, default=0)
-    values: Mapped[Any] = mapped_column(EncryptedJson, nullable=True)
+    values: Mapped[Any] = mapped_column(ReadableJson, nullable=True)
     state: Mapped[str] = mapped_column(LiteralString(8), default=RecipientState.PENDING)
     reason: Mapped[str] = mapped_column(String(20), default="")
     due_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -25,7 +25,7 @@ def refused_rows(session: Session, runtime: Runtime, limit: int) -> int:
 def recipient_texts(session: Session, runtime: Runtime, limit: int) -> int:
     """Wipe recipients' values KEEP_TEXTS_DAYS after the end of their campaign, then what the campaign holds of texts."""
     before = runtime.clock() - timedelta(days=runtime.config.keep_texts_days)
-    unwiped = type_coerce(Campaign.mapping, Text).is_not(None)
+    unwiped = type_coerce(Campaign.mapping, Text).is_not(None) | type_coerce(Campaign.audience, Text).is_not(None)
     old = session.scalar(select(Campaign.id).where(_OVER, Campaign.ended_at < before, unwiped).limit(1))
     if old is None:
         return 0
@@ -36,6 +36,21 @@ def recipient_texts(session: Session, runtime: Runtime, limit: int) -> int:
         wiped = update(Campaign).where(Campaign.id == old).values(mapping=None, audience=None)
     session.execute(wiped.execution_options(synchronize_session=False))
     return max(1, len(ids))
+
+
+def drafts(session: Session, runtime: Runtime, limit: int) -> int:
+    """Delete drafts with their recipients KEEP_TEXTS_DAYS after they were made, or looked at last."""
+    before = runtime.clock() - timedelta(days=runtime.config.keep_texts_days)
+    seen = [or_(at.is_(None), at < before) for at in (Campaign.read_at, Campaign.checked_at)]
+    is_old = (Campaign.state == CampaignState.DRAFT) & Campaign.due_at.is_(None) & (Campaign.created_at < before)
+    old = session.scalar(select(Campaign.id).where(is_old, *seen).limit(1))
+    if old is None:
+        return 0
+    for table in (Recipient, RefusedRow):
+        ids = session.scalars(select(table.id).where(table.campaign_id == old).limit(limit)).all()
+        if ids:
+            return _delete(session, table, list(ids))
+    return _delete(session, Campaign, [old])
 
 
 def campaigns(session: Session, runtime: Runtime, limit: int) -> int:
@@ -57,4 +72,4 @@ def _delete(session: Session, model: type[Campaign | Recipient | RefusedRow], id
     return len(ids)
 
 
-DUTIES = (refused_rows, recipient_texts, campaigns)
+DUTIES = (refused_rows, recipient_texts, drafts, campaigns)

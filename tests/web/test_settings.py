@@ -21,7 +21,7 @@ from gupshup import messages
 from messaging.lines import lines
 from messaging.store.models import Line, Portal
 from robots import ROBOTS
-from tests.flows.scenes import ONE_DATABASE, ending, open_windows
+from tests.flows.scenes import ONE_DATABASE, ending, jump_clock, open_windows
 from tests.pages.harness.field_texts import TEXTS as FIELD_TEXTS
 from tests.pages.harness_phone.texts import TEXTS as PHONE_TEXTS
 from tests.support.world import AUTH, GUPSHUP, PORTAL, World
@@ -64,6 +64,7 @@ def headers(page: Any) -> dict[str, str]:
 @ONE_DATABASE
 def test_every_action_has_its_page_in_both_languages(shop: World) -> None:
     for side, actions in (("robots", ROBOTS), ("activities", ACTIVITIES)):
+        jump_clock(shop, 60)  # the portal takes so many requests at once
         for name in actions:
             for lang in ("ru", "en"):
                 page = opened(shop, f"/{side}/{name}", lang)

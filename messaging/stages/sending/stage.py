@@ -219,7 +219,14 @@ class Outbox:
         if isinstance(error, Throttled):
             line = changes.session.get_one(Line, message.line_id)
             self.runtime.paces.too_fast(line, now, wait_s, message.claimed_at)
-        if message.status == MessageStatus.SENDING and message.fence == sending.fence:
+        is_ours = message.status == MessageStatus.SENDING and message.fence == sending.fence
+        if (
+            is_ours
+            and message.campaign_id is not None
+            and not recipients.is_running(changes.session, message.campaign_id)
+        ):
+            recipients.not_leaving(changes.session, message)  # it was paused or cancelled meanwhile
+        elif is_ours:
             changes.set(message, status=MessageStatus.QUEUED, send_at=now + timedelta(seconds=wait_s))
         log.warning("not handed over, again later", trace=sending.trace, code=error.code, after_s=wait_s)
 

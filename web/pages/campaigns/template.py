@@ -133,7 +133,7 @@ def _kept(portal: Portal, campaign: Campaign) -> Campaign:
     if info is not None and is_same and request.form.getlist("source"):
         settings["mapping"] = _mapping(campaign, _sent(info))
     elif not is_same:
-        settings["mapping"] = None
+        settings["mapping"] = {}
     changes.edit(runtime(), portal.id, campaign.key, **settings)
     return found(portal, campaign.key)
 

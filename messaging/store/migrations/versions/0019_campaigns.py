@@ -46,6 +46,7 @@ def upgrade() -> None:
         sa.Column("created_at", _MOMENT, nullable=False),
         *(sa.Column("started_at", _MOMENT), sa.Column("ended_at", _MOMENT)),
         sa.UniqueConstraint("key"),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_campaign_portal", "campaign", ["portal_id", "id"])
     _partial("ix_campaign_due", "campaign", ["shard", "due_at"], "due_at IS NOT NULL")
@@ -65,6 +66,7 @@ def upgrade() -> None:
         sa.Column("message_id", _KEY),
         sa.Column("replied_at", _MOMENT),
         sa.UniqueConstraint("campaign_id", "phone_key"),
+        sqlite_autoincrement=True,
     )
     _partial("ix_recipient_pending", "recipient", ["campaign_id", "line_id", "due_at", "id"], "state = 'pending'")
     op.create_index("ix_recipient_state", "recipient", ["campaign_id", "state", "reason", "id"])

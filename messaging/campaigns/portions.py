@@ -1,0 +1,171 @@
+"""What a campaign sends next: a small portion, as much as its lines send in FEED_S, judged in this very moment."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from math import ceil
+from typing import Any
+
+from sqlalchemy import bindparam, func, select, update
+from sqlalchemy.orm import Session
+
+from messaging.campaigns import recipients
+from messaging.campaigns.composing import digest_of, fits
+from messaging.campaigns.counts import counts, on_line
+from messaging.campaigns.hours import opens_at
+from messaging.campaigns.preparing import composers_for, lines_of
+from messaging.campaigns.recipients import Judge
+from messaging.policy import tier
+from messaging.policy.settings import Policy
+from messaging.runtime import Runtime
+from messaging.store.campaigns import Campaign, Paused, Recipient, RecipientState
+from messaging.store.models import Line, Portal, Run
+from messaging.store.states import LineStatus
+from messaging.store.types import UTCDateTime
+
+#: So many seconds of a line's pace are queued at most.
+FEED_S = 3.0
+FEED = timedelta(seconds=FEED_S)
+#: A campaign that has nothing to feed, or waits for its line, is looked at so often.
+LOOK = timedelta(seconds=30)
+#: Recipients of one portion at most, however quick the line.
+PORTION = 300
+#: The share of a line's limit of new clients that campaigns use; the rest is left to robots and people.
+LIMIT_SHARE = 0.9
+#: Recipients moved from a removed line in one transaction.
+MOVED = 2000
+
+
+def is_still(line: Line) -> bool:
+    """Whether nothing leaves on this line just now."""
+    return line.stopped_at is not None or line.paused_at is not None or line.status != LineStatus.CONNECTED
+
+
+def limit_left(session: Session, line: Line, now: datetime) -> int:
+    """How many new clients campaigns may write to today on this line."""
+    used = tier.use(session, line, now)
+    if not used.limit:
+        return PORTION
+    return int(used.limit * LIMIT_SHARE) - used.written - on_line(session, line.id)
+
+
+class Portion:
+    """What a campaign may send next. budget: how many recipients may be judged. fed: lines that got messages; used: of the
+    budget."""
+
+    def __init__(self, runtime: Runtime, session: Session, campaign: Campaign, now: datetime, budget: int) -> None:
+        self.runtime, self.budget = runtime, budget
+        self.fed: set[int] = set()
+        self.used = 0
+        self.session, self.campaign, self.now = session, campaign, now
+        self.portal = session.get_one(Portal, campaign.portal_id)
+        self.lines = lines_of(session, campaign)
+
+    def feed(self) -> Paused | None:
+        """Queue the portion, and set when the next one is due; or why there is none."""
+        campaign = self.campaign
+        shared = (campaign.mapping or {}).get("shared")
+        composers = composers_for(self.session, self.runtime, campaign, self.lines, shared)
+        working = [line for line in self.lines if not is_still(line)]
+        if not self._is_template_as_it_was(composers, working):
+            return Paused.TEMPLATE
+        self._rescue([line.id for line in self.lines], [line.id for line in self.lines if is_still(line)])
+        judge = Judge(self.runtime, campaign, self.lines, composers)
+        left, gap = self._allowed_now()
+        limits = {line.id: limit_left(self.session, line, self.now) for line in working}
+        if limits and max(limits.values()) <= 0:
+            return Paused.LIMIT
+        queued = 0
+        for line in working:
+            room = min(self._room(line), left - queued, limits[line.id], PORTION, self.budget - self.used)
+            if room > 0:
+                fed = self._feed_line(judge, line, room)
+                self.used += room  # judging costs as much as queueing
+                queued += fed
+        campaign.due_at = self.now + (gap if queued or self._is_more_due() else LOOK)
+        return None
+
+    def _is_template_as_it_was(self, composers: dict[int, Any], working: Sequence[Line]) -> bool:
+        """Whether all lines still have the template that was looked at when the campaign was started."""
+        variables = recipients.variables_of(self.campaign)
+        if any(line.id not in composers or not fits(variables, composers[line.id].info) for line in working):
+            return False
+        digests = {digest_of(composers[line.id].info) for line in working}
+        if not self.campaign.digest and len(digests) == 1:
+            self.campaign.digest = digests.pop()
+            return True
+        return digests == {self.campaign.digest}
+
+    def _rescue(self, known: list[int], still: list[int]) -> None:
+        """What is queued on a line that is still waits as a recipient; what was meant for a removed line gets another."""
+        if still:
+            recipients.take_back(self.session, self.campaign.id, still)
+        lost = [line_id for line_id in self.campaign.line_ids if line_id not in known]
+        if lost and known:
+            recipients.take_back(self.session, self.campaign.id, lost)
+            orphans = select(Recipient.id).where(
+                Recipient.campaign_id == self.campaign.id,
+                Recipient.state == RecipientState.PENDING,
+                Recipient.line_id.in_(lost),
+            )
+            some = self.session.scalars(orphans.limit(MOVED)).all()
+            moved = update(Recipient).where(Recipient.id.in_(some)).values(line_id=known[0])
+            self.session.execute(moved.execution_options(synchronize_session=False))
+
+    def _allowed_now(self) -> tuple[int, timedelta]:
+        """How many may be queued by the campaign's own pace, and when the next portion is due."""
+        per_minute = self.campaign.per_minute
+        if not per_minute:
+            return PORTION * len(self.lines), FEED
+        portion = max(1, int(per_minute * FEED_S / 60))
+        return portion, timedelta(seconds=max(FEED_S, 60 * portion / per_minute))
+
+    def _room(self, line: Line) -> int:
+        return ceil(line.pace * FEED_S) - on_line(self.session, line.id)
+
+    def _feed_line(self, judge: Judge, line: Line, room: int) -> int:
+        asked = {"campaign": self.campaign.id, "line": line.id, "now": self.now, "limit": room}
+        found = self.session.scalars(_NEXT, asked).all()
+        awake = [one for one in found if not self._put_off(one)]
+        judged = judge.judge(self.session, awake)
+        skipped = [one for one in judged if one.reason]
+        if skipped:
+            recipients.record(self.session, skipped)
+        position = self.session.scalar(select(func.max(Run.id))) or 0
+        go = [one for one in judged if not one.reason]
+        queued = recipients.write_to(self.session, self.runtime, self.campaign, go, position, self.now) if go else 0
+        if queued:
+            self.fed.add(line.id)
+        return queued
+
+    def _put_off(self, recipient: Recipient) -> bool:
+        """Whether it is no hour for this client; then the recipient waits until it is."""
+        region = recipients.region_of(self.portal)
+        opens = opens_at(self.campaign.hours, Policy.of(self.portal), recipient.phone, region, self.now)
+        if opens is not None:
+            recipient.due_at = opens
+        return opens is not None
+
+    def _is_more_due(self) -> bool:
+        self.session.flush()
+        mine = (Recipient.campaign_id == self.campaign.id) & (Recipient.state == RecipientState.PENDING)
+        due = select(Recipient.id).where(mine, Recipient.due_at <= self.now).limit(1)
+        return self.session.scalar(due) is not None or bool(on_campaign(self.session, self.campaign.id))
+
+
+def on_campaign(session: Session, campaign_id: int) -> int:
+    """How many of its messages are queued or being handed over."""
+    so_far = counts(session, campaign_id)
+    return so_far.by_state["queued"] + so_far.by_state["sending"]
+
+
+_NEXT = (
+    select(Recipient)
+    .where(
+        Recipient.campaign_id == bindparam("campaign"),
+        Recipient.line_id == bindparam("line"),
+        Recipient.state == RecipientState.PENDING,
+        Recipient.due_at <= bindparam("now", type_=UTCDateTime),
+    )
+    .order_by(Recipient.due_at, Recipient.id)
+    .limit(bindparam("limit"))
+)
