@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from flask import Response, request
+from flask import Response, make_response, request
 from flask_babel import gettext as _
 from flask_babel import ngettext
 
@@ -71,11 +71,24 @@ def reading(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     return page("pages/campaigns_read.html", viewer, campaign=campaign, kind=kind, **read_so_far(viewer, campaign))
 
 
+@blueprint.post("/campaigns/<key>/name", endpoint="name_campaign")
+@of_campaign
+def rename(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
+    """Keep the name as soon as it is typed: choosing the recipients draws the page anew."""
+    if name := _name():
+        changes.edit(runtime(), portal.id, campaign.key, name=name)
+    return make_response("", 204)
+
+
+def _name() -> str:
+    return " ".join(typed("name").split())[:NAME]
+
+
 @blueprint.post("/campaigns/<key>/audience", endpoint="save_campaign_audience")
 @of_campaign
 def save(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     """Name the campaign and go on with the template."""
-    name = " ".join(typed("name").split())[:NAME]
+    name = _name()
     if name and name != campaign.name:
         changes.edit(runtime(), portal.id, campaign.key, name=name)
         campaign = found(portal, campaign.key)
