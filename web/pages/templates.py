@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, request
+from flask import Response, make_response, request
 from flask_babel import LazyString
 
 from bx24.i18n import Text
@@ -67,7 +67,10 @@ def refresh(viewer: Viewer, portal: Portal) -> Response:
 @blueprint.get("/templates/<int:line_id>/<template_id>")
 @reads
 def template(viewer: Viewer, portal: Portal, line_id: int, template_id: str) -> Response:
-    """A template as the client will see it."""
+    """A template as the client will see it; 204 while its status is the one that the page shows already (?seen=)."""
+    seen = request.args.get("seen")
+    if seen and (template_id, seen) in {(info.id, info.status) for _, info in _stored(connected(portal))}:
+        return make_response("", 204)
     return one_shown(viewer, portal, line_id, template_id)
 
 
