@@ -155,7 +155,10 @@ def _mapping(campaign: Campaign, sent: Mapping) -> dict[str, Any]:
 @blueprint.post("/campaigns/<key>/preview", endpoint="campaign_preview")
 @of_campaign
 def preview(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
-    """The phone with the values of a recipient; what was chosen is kept."""
+    """The phone with the values of a recipient; what was chosen is kept. nth: who is shown; step: 1 the next one, -1 back.
+
+    The buttons stay while the phone is drawn anew: a press would be lost with its button.
+    """
     lines = steps.connected(portal)
     campaign = _kept(portal, campaign)
     info = chosen_template(campaign, common(chosen_lines(campaign, lines)))
@@ -163,6 +166,7 @@ def preview(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
         return page("pages/campaigns_phone.html", viewer, campaign=campaign, info=None)
     nth = typed("nth")
     position = int(nth) if nth.isdecimal() and len(nth) < 7 else 0
+    position += {"1": 1, "-1": -1}.get(typed("step"), 0)
     shown = seen(portal, campaign, info, Mapping.read(campaign.mapping), position, lines)
     return page("pages/campaigns_phone.html", viewer, campaign=campaign, info=info, **shown)
 
