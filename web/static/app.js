@@ -44,7 +44,7 @@ document.body.addEventListener('htmx:beforeSwap', (event) => {
   const { xhr, requestConfig } = event.detail;
   if (xhr.status === 401) {
     again(requestConfig);
-  } else if (xhr.getResponseHeader('Content-Type')?.startsWith('text/html')) {
+  } else if (xhr.status !== 204 && xhr.getResponseHeader('Content-Type')?.startsWith('text/html')) {
     event.detail.shouldSwap = true; // our refusals are pages too: what happened, and what to do
     event.detail.isError = false;
   }
