@@ -8,8 +8,10 @@ from typing import Any
 
 from bench.figures import number
 from bench.ground import Ground, wait
+from gupshup.tiers import UNLIMITED
 from messaging.campaigns import changes, uploads
 from messaging.campaigns.counts import counts
+from messaging.policy import tier
 from messaging.store.campaigns import CampaignState
 from messaging.store.models import Line
 
@@ -44,6 +46,7 @@ def _measure(ground: Ground, town: Any, count: int) -> dict[str, Any]:
     runtime = town.runtime
     with runtime.db.read() as session:
         portal_id = session.get_one(Line, shop.line_id).portal_id
+    tier.set_by_admin(runtime, shop.line_id, UNLIMITED)
     rows = "".join(f"+{phone};Клиент {place}\n" for place, phone in enumerate(ground.phones(count)))
     file = uploads.save(runtime, portal_id, io.BytesIO(f"Телефон;Имя\n{rows}".encode()), "clients.csv")
     key = changes.create(runtime, portal_id, 1, "Bench")

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 
 import pytest
 
+from gupshup.tiers import UNLIMITED
 from messaging.campaigns import changes, uploads
 from messaging.campaigns.counts import Counts, counts
+from messaging.policy import tier
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line
 from tests.crash.processes import kill, until
@@ -77,6 +79,8 @@ def test_a_campaign_under_kill_9(where: str, request: pytest.FixtureRequest) -> 
     top = town.serve()
     first = town.open_shop(pace=40)
     shops = [first, *(town.open_shop(pace=40, portal=first.portal) for _ in range(2))]
+    for shop in shops:
+        tier.set_by_admin(town.runtime, shop.line_id, UNLIMITED)
     town.gupshup_faults(latency_ms=50, retries=50)
     begun = time.monotonic()
     mailing = Mailing.begin(town, shops)
