@@ -230,7 +230,7 @@ def test_a_line_of_ours_that_breaks_off_is_not_shown_twice(chats: Chats, fault: 
     chats.spoil("im.message.add", fault, "drop_after")
     for _ in range(3):
         world.robots_start(text_robot(OLGA, words="Одно и то же"))
-    jump_clock(world, 1, 100, 100, 1)
+    jump_clock(world, 1, 100, 100, 60, 60, 60, 1)
     assert chats.notes() == ["Отправлено автоматически (робот):\nОдно и то же"] * 3
 
 

@@ -37,6 +37,8 @@ from messaging.store.portal_tasks import NO_ANSWER, PortalTask, TaskState
 
 #: Portals and kinds whose tasks are read in one round.
 LOOKED_AT = 50
+#: So many portals and kinds are remembered with their last turn.
+REMEMBERED = 10_000
 #: A task that has failed for so long is given up.
 TOO_OLD = timedelta(days=2)
 BACKOFF_S, BACKOFF_MAX_S = 2.0, 900.0
@@ -79,6 +81,7 @@ class PortalWrites:
         self.busy: set[Pair] = set()
         #: When each portal and kind was looked at last, as a number that grows.
         self._looked_at: dict[Pair, int] = {}
+        self._turn = 0
         self._pauses: dict[int, datetime] = {}
         #: How often in a row the portal has asked us to wait, and until when we do.
         self._rests: dict[Pair, tuple[int, datetime]] = {}
@@ -105,7 +108,8 @@ class PortalWrites:
             if not is_free or self._is_resting((portal_id, kind), now):
                 continue
             looked_at += 1
-            self._looked_at[portal_id, kind] = max(self._looked_at.values(), default=0) + 1
+            self._turn += 1
+            self._looked_at[portal_id, kind] = self._turn
             batch = self._begin(session, portal_id, self.writers[kind], now)
             if batch.jobs:
                 batches.append(batch)
@@ -114,8 +118,10 @@ class PortalWrites:
         return batches
 
     def _in_turn(self, pairs: Sequence[Pair]) -> list[Pair]:
-        """These, those first that were looked at longest ago: a portal with much to do is no reason for others to wait."""
-        self._looked_at = {pair: self._looked_at[pair] for pair in pairs if pair in self._looked_at}
+        """These, those first that were looked at longest ago: a portal, or a kind, with much to do is no reason for others to
+        wait. What has nothing to do for a moment is remembered as well, or it would come first whenever it has."""
+        if len(self._looked_at) > REMEMBERED:
+            self._looked_at = {pair: self._looked_at[pair] for pair in pairs if pair in self._looked_at}
         return sorted(pairs, key=lambda pair: self._looked_at.get(pair, 0))
 
     def _is_resting(self, pair: Pair, now: datetime) -> bool:
