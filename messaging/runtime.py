@@ -23,6 +23,7 @@ from messaging.limits.quotas import CallQuota, FrameQuota
 from messaging.limits.refused_tokens import RefusedTokens
 from messaging.limits.remembered_counts import RememberedCounts
 from messaging.limits.slow_portals import SlowPortals
+from messaging.limits.token_rate import TokenRate
 from messaging.queue import leases, spool
 from messaging.queue.group_commit import Intake
 from messaging.queue.spool import Spool
@@ -123,6 +124,11 @@ class Runtime:
     def call_quota(self) -> CallQuota:
         """How many robot calls this process takes from each portal."""
         return CallQuota(self.config.calls_per_minute)
+
+    @cached_property
+    def token_rate(self) -> TokenRate:
+        """How often tokens of the API may call."""
+        return TokenRate(lambda: self.redis)
 
     @cached_property
     def frame_quota(self) -> FrameQuota:

@@ -11,6 +11,7 @@ from messaging.limits import bounds
 from messaging.runtime import Runtime
 from messaging.system.embedded_redis import QueueServerError
 from web import (
+    api,
     commands,
     failures,
     files,
@@ -49,6 +50,7 @@ def build(runtime: Runtime) -> Flask:
     refusals.attach(app)
     for module in (front, frames, install, pages, settings, runs, webhooks, files, health):
         app.register_blueprint(module.blueprint)
+    api.attach(app, failures.answered)
     commands.attach(app)
 
     @app.after_request

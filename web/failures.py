@@ -23,17 +23,18 @@ log = structlog.get_logger(__name__)
 
 def attach(app: Flask) -> None:
     """Let this module answer every HTTP error of the app."""
-    app.register_error_handler(HTTPException, _answered)
+    app.register_error_handler(HTTPException, answered)
     app.register_error_handler(OverQuota, _too_often)
 
 
 def _too_often(error: OverQuota) -> Response:
     log.warning("over a quota", path=request.path, problem=str(error), again_s=round(error.again_s, 1))
     because(Reason.QUOTA, error.again_s)
-    return _answered(TooManyRequests())
+    return answered(TooManyRequests())
 
 
-def _answered(error: HTTPException) -> Response:
+def answered(error: HTTPException) -> Response:
+    """The page or the empty answer that says so."""
     status = error.code or 500
     if status < 400:
         return Response(headers=error.get_response().headers, status=status)  # a redirect
@@ -66,4 +67,4 @@ def _is_read_by_people() -> bool:
     return request.path.startswith(("/app", "/bx24/install", "/bx24/app")) or request.path.endswith("/settings")
 
 
-__all__ = ["attach"]
+__all__ = ["answered", "attach"]

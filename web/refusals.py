@@ -12,7 +12,7 @@ from messaging.limits import bounds
 from messaging.runtime import Runtime
 
 #: Blueprints, by their names; what belongs to none of them, a wrong address for example, came to OTHER.
-DOORS = frozenset({"runs", "webhooks", "bx24", "settings", "frames", "pages", "front", "files", "health"})
+DOORS = frozenset({"runs", "webhooks", "bx24", "settings", "frames", "pages", "front", "files", "health", "api"})
 OTHER = "other"
 
 
@@ -73,4 +73,6 @@ def _usual(status: int) -> Reason:
 
 
 def _door() -> str:
+    if request.path.startswith("/api/"):
+        return "api"
     return request.blueprint if request.blueprint in DOORS else OTHER

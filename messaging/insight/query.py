@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, or_, select
+from sqlalchemy import ColumnElement, Select, false, or_, select
 
 from messaging.store.models import Message, Run, shard_of
-from messaging.store.states import MessageStatus, OutcomeKind
+from messaging.store.states import MessageStatus, Origin, OutcomeKind
 
 #: Statuses that only the message's own row can tell apart.
 _OF_THE_MESSAGE = frozenset(
@@ -17,6 +17,8 @@ _LONE: dict[str, tuple[str, ...]] = {
     OutcomeKind.FAILED: (MessageStatus.FAILED, MessageStatus.DROPPED),
     MessageStatus.QUEUED: (MessageStatus.QUEUED, MessageStatus.SENDING),
 }
+#: Origin of a run's message → the side its run came from. Messages of other origins have no run.
+SIDES: dict[str, str] = {Origin.ROBOT: "robots", Origin.ACTIVITY: "activities", Origin.API: "api"}
 #: Outcomes that say more than the message's status does.
 _DECIDED = (OutcomeKind.REPLIED, OutcomeKind.FAILED, OutcomeKind.TIMEOUT, OutcomeKind.OK)
 
@@ -26,7 +28,8 @@ class Query:
     """A search. Empty fields and None ask for everything.
 
     words: a phone or part of one, a document, an id. status: one of search_rows.STATUSES.
-    code: why a run failed, as failures.by_reason names it.
+    code: why a run failed, as failures.by_reason names it. origin: of states.Origin; campaign_id: of the campaign's messages.
+    sends_only: runs that send nothing are left out.
     since, until: the period of the robot call, without `until` itself.
     whole_phones: a part of a phone finds nothing; else a viewer who sees masked phones could guess them digit by digit.
     """
@@ -39,6 +42,9 @@ class Query:
     until: datetime | None = None
     whole_phones: bool = False
     code: str = ""
+    origin: str = ""
+    campaign_id: int | None = None
+    sends_only: bool = False
 
     @property
     def reads_messages(self) -> bool:
@@ -56,6 +62,10 @@ class Query:
             found.append(Run.action == self.action)
         if self.line_id is not None:
             found.append(Run.line_id == self.line_id)
+        if self.sends_only:
+            found.append(Run.action.startswith("send_"))
+        if self.origin or self.campaign_id is not None:
+            found.append(Run.side == SIDES[self.origin] if self._may_be_runs else false())
         failed = select(Message.run_id).where(
             Message.portal_id == portal_id,
             Message.status == MessageStatus.FAILED,
@@ -63,6 +73,10 @@ class Query:
             Message.run_id < high,
         )
         return [*found, *self._of_status(portal_id, failed), *self._of_code(failed)]
+
+    @property
+    def _may_be_runs(self) -> bool:
+        return self.campaign_id is None and self.origin in SIDES
 
     def _of_code(self, failed: Select[int | None]) -> list[ColumnElement[bool]]:
         """failed: the runs whose message has failed; the message's reason counts, not the run's."""
@@ -108,6 +122,10 @@ class Query:
             found.append(Message.action == self.action)
         if self.line_id is not None:
             found.append(Message.line_id == self.line_id)
+        if self.origin:
+            found.append(Message.origin == self.origin)
+        if self.campaign_id is not None:
+            found.append(Message.campaign_id == self.campaign_id)
         if self.status:
             found.append(Message.status.in_(_LONE.get(self.status, (self.status,))))
         return found

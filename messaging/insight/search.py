@@ -65,6 +65,19 @@ def find(
     return Page(rows, Place(stopped_at), session.scalar(select(Run.stored_at).where(Run.id == stopped_at)))
 
 
+def places(
+    session: Session, runtime: Runtime, portal: Portal, query: Query, before: Place | None, limit: int
+) -> tuple[list[Place], Place | None]:
+    """Where the runs and messages stand that fit the query, newest first, and the cursor of the next page; None: at the end.
+
+    If the budget runs out there may be fewer of them, or none, and a cursor all the same.
+    """
+    found, stopped_at = _Search(session, runtime, portal, query).places(before, limit + 1)
+    if len(found) > limit:
+        return found[:limit], found[limit - 1]
+    return found, None if stopped_at is None else Place(stopped_at)
+
+
 class _Search:
     """One search in one portal's runs and messages."""
 

@@ -131,7 +131,7 @@ def store(runtime: Runtime, portal: Portal | CachedPortal, side: str, action: Ac
     return stored is not None
 
 
-def _new_trace() -> str:
+def new_trace() -> str:
     """Twelve hex digits by which people find a run. At least one letter: digits alone would be searched for as a phone."""
     return secrets.choice("abcdef") + secrets.token_hex(6)[1:]
 
@@ -151,7 +151,7 @@ def insert_of(
     """
     now = runtime.clock()
     row: dict[str, Any] = {
-        "trace": _new_trace(),
+        "trace": new_trace(),
         "portal_id": portal.id,
         "shard": shard_of(portal.id),
         "side": side,

@@ -17,6 +17,7 @@ WEBHOOK_BYTES = (
 UNREAD_WEBHOOK_BYTES = 16 * KB  # so much of such a webhook is kept
 LONG_BODY_BYTES = 256 * KB  # few are longer; as gupshup.webhooks.READ_BYTES
 PAGE_BYTES = 512 * KB  # what our own pages send: a form, the settings of one robot
+API_BYTES = 256 * KB  # a call of the REST API
 UPLOAD_BYTES = 16 * MB  # a file that a person sends to a client from the computer; the form around it: PAGE_BYTES
 
 # Numbers, characters.

@@ -27,6 +27,7 @@ from messaging.portals import tokens
 from messaging.queue.group_commit import CachedPortal
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
+from messaging.store.api import ApiToken, IdempotencyKey
 from messaging.store.campaigns import Campaign, Recipient, RefusedRow
 from messaging.store.crypto import digest, same
 from messaging.store.models import (
@@ -365,7 +366,9 @@ def _wipe(session: Session, portal: Portal) -> None:
     campaigns = select(Campaign.id).where(Campaign.portal_id == portal.id)
     for of_campaign in (Recipient, RefusedRow):
         session.execute(delete(of_campaign).where(of_campaign.campaign_id.in_(campaigns)))
-    for table in (Campaign, Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine):
+    tokens_of_api = select(ApiToken.id).where(ApiToken.portal_id == portal.id)
+    session.execute(delete(IdempotencyKey).where(IdempotencyKey.token_id.in_(tokens_of_api)))
+    for table in (ApiToken, Campaign, Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine):
         session.execute(delete(table).where(table.portal_id == portal.id))
     session.execute(delete(Conversation).where(Conversation.line_id.in_(lines)))
     session.execute(delete(Line).where(Line.portal_id == portal.id))

@@ -11,16 +11,20 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import structlog
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from messaging.queue.group_insert import (
+    ClaimSpec,
     GroupInsert,
     InsertSpec,
+    NewClaim,
     NewRow,
     Snapshot,
     StaleSnapshot,
     group_insert,
+    new_claim,
+    stake,
     takes_arrays,
 )
 from messaging.store.database import is_away, is_disk_full
@@ -97,6 +101,7 @@ class RecognitionCache(Generic[T]):
 class PendingRow:
     """A row that waits to be committed.
 
+    claim: inserted with it; if another row was made under the same claim before, this one is not stored.
     tried: its group was committed, or failed.
     outcome: the row's id, None if it was stored before, or an error. It is an error until the commit: however a leader ends,
     nobody takes that for success.
@@ -105,6 +110,7 @@ class PendingRow:
     spec: InsertSpec
     row: NewRow
     shard: int
+    claim: NewClaim | None = None
     tried: bool = False
     outcome: int | Exception | None = field(default_factory=lambda: Unavailable("not committed"))
     wake: threading.Event = field(default_factory=threading.Event)
@@ -117,6 +123,13 @@ class Insert(NamedTuple):
     values: Mapping[str, Any]
     snapshot: Snapshot
     shard: int
+
+
+class Claim(NamedTuple):
+    """What a row is stored under, so that it is stored once. values: not yet encrypted."""
+
+    spec: ClaimSpec
+    values: Mapping[str, Any]
 
 
 class Intake:
@@ -162,14 +175,22 @@ class Intake:
         return len(self._waiting)
 
     def store(
-        self, spec: InsertSpec, values: Mapping[str, Any], snapshot: Snapshot, shard: int, retry_for_s: float
+        self,
+        spec: InsertSpec,
+        values: Mapping[str, Any],
+        snapshot: Snapshot,
+        shard: int,
+        retry_for_s: float,
+        claim: Claim | None = None,
     ) -> int | None:
-        """Commit one row; its id, or None if a row with its key was stored before.
+        """Commit one row; its id, or None if a row with its key, or under its claim, was stored before.
 
         A row whose group failed is tried again alone, so a bad row spoils only itself. retry_for_s: how long to keep trying
         while the database is away; a full disk is not waited for. Raises StaleSnapshot, Unavailable, SQLAlchemyError.
         """
         pending = self._prepared(spec, values, snapshot, shard)
+        if claim is not None:
+            pending.claim = new_claim(claim.spec, claim.values, self.engine.dialect)
         begun = self.now()
         until = begun + retry_for_s
         self._commit_with_others(pending)
@@ -275,11 +296,21 @@ class Intake:
         """Commit the rows and set their outcomes. wait: see `GroupInsert.execute`."""
         specs = sorted({pending.spec for pending in group}, key=lambda spec: spec.order)
         outcomes: list[tuple[PendingRow, int | Exception | None]] = []
-        with self._autocommit.connect() if self._autocommit and len(specs) == 1 else self.engine.begin() as connection:
+        is_one_statement = len(specs) == 1 and all(pending.claim is None for pending in group)
+        with self._autocommit.connect() if self._autocommit and is_one_statement else self.engine.begin() as connection:
             for spec in specs:
                 of_spec = [pending for pending in group if pending.spec is spec]
                 inserted = self._inserts[spec].execute(connection, [pending.row for pending in of_spec], wait)
-                outcomes += zip(of_spec, inserted, strict=True)
+                outcomes += _claimed(connection, spec, list(zip(of_spec, inserted, strict=True)))
         for pending, outcome in outcomes:
             pending.outcome = outcome
         self._stored({pending.shard for pending, outcome in outcomes if isinstance(outcome, int)})
+
+
+def _claimed(
+    connection: Connection, spec: InsertSpec, outcomes: list[tuple[PendingRow, int | StaleSnapshot | None]]
+) -> list[tuple[PendingRow, int | Exception | None]]:
+    """The outcomes, None for a row whose claim was staked before."""
+    made = {row_id: one.claim for one, row_id in outcomes if isinstance(row_id, int) and one.claim is not None}
+    late = stake(connection, made, spec.model) if made else set()
+    return [(one, None if isinstance(outcome, int) and outcome in late else outcome) for one, outcome in outcomes]

@@ -22,6 +22,7 @@ from sqlalchemy import (
     and_,
     bindparam,
     column,
+    delete,
     func,
     null,
     select,
@@ -73,6 +74,54 @@ class NewRow:
     values: Mapping[str, Any]
     key: Key
     snapshot: Snapshot
+
+
+@dataclass(frozen=True, eq=False)
+class ClaimSpec:
+    """How claims of one model are inserted: rows that stand for having made another row, so that it is not made twice.
+
+    key: names of the columns that make a claim unique. made: the column for the id of the row that was made.
+    """
+
+    model: Any
+    key: tuple[str, ...]
+    made: str
+
+
+@dataclass(frozen=True, eq=False)
+class NewClaim:
+    """A claim that can be inserted: its values are encrypted already."""
+
+    spec: ClaimSpec
+    values: Mapping[str, Any]
+
+    @property
+    def key(self) -> Key:
+        return tuple([self.values[name] for name in self.spec.key])
+
+
+def new_claim(spec: ClaimSpec, values: Mapping[str, Any], dialect: Dialect) -> NewClaim:
+    """Encrypt the values of a claim, on the caller's own thread."""
+    columns = spec.model.__table__.c
+    return NewClaim(spec, {name: _stored(columns[name].type, value, dialect) for name, value in values.items()})
+
+
+def stake(connection: Connection, made: Mapping[int, NewClaim], table_of: Any) -> set[int]:
+    """Insert the claims to rows that this transaction has just made, by their ids; delete the rows whose claims another
+    call has staked before. Returns these. table_of: the model of the rows.
+
+    Claims are inserted in the order of their keys: two processes that get the same two calls must not wait for each other.
+    """
+    spec = next(iter(made.values())).spec
+    table = _stored_table(spec.model.__table__, connection.dialect)
+    ordered = sorted(made.items(), key=lambda one: one[1].key)
+    rows = [{**claim.values, spec.made: row_id} for row_id, claim in ordered]
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    inserting = dialect.insert(table).values(rows).on_conflict_do_nothing().returning(table.c[spec.made])
+    late = set(made) - set(connection.execute(inserting).scalars())
+    if late:
+        connection.execute(delete(table_of).where(table_of.id.in_(late)))
+    return late
 
 
 class GroupInsert(ABC):

@@ -33,6 +33,7 @@ def _nobody(_changes: Changes, _runtime: Runtime, _message: MessageRow) -> None:
 LISTENERS: dict[str, Listener] = {
     Origin.ROBOT: outcomes.message_changed,
     Origin.ACTIVITY: outcomes.message_changed,
+    Origin.API: outcomes.message_changed,
     Origin.MANUAL: _nobody,
     Origin.CAMPAIGN: _nobody,
     Origin.OPERATOR: chat_tasks.operators_message_changed,

@@ -5,6 +5,7 @@ from typing import Any
 from sqlalchemy import Column, Table, select, type_coerce, update
 from sqlalchemy.types import Text
 
+from messaging.store.api import IdempotencyKey
 from messaging.store.campaigns import Campaign
 from messaging.store.crypto import Cipher
 from messaging.store.database import Database
@@ -17,7 +18,7 @@ from messaging.store.types import EncryptedJson, EncryptedText
 
 CHUNK = 500
 #: Tables with encrypted columns that stand in modules of their own: the metadata knows them once these are imported.
-OTHERS: tuple[type[Base], ...] = (Campaign, File, OperatorMessage, OptOut, PortalTask)
+OTHERS: tuple[type[Base], ...] = (Campaign, File, IdempotencyKey, OperatorMessage, OptOut, PortalTask)
 
 
 def rotate(db: Database, cipher: Cipher) -> int:

@@ -371,6 +371,7 @@ class Reply(Base):
         UniqueConstraint("line_id", "provider_id"),
         partial("ix_reply_fetch", "shard", "fetch_at", where="fetch_at IS NOT NULL"),
         Index("ix_reply_conversation", "conversation_id", "id"),
+        Index("ix_reply_line", "line_id", "id"),
         partial("ix_reply_run", "run_id", where="run_id IS NOT NULL"),
         partial("ix_reply_texts", "received_at", where="content <> ''"),
     )

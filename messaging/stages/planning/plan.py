@@ -36,6 +36,8 @@ from messaging.store.states import MessageStatus, Origin, PortalStatus
 from robots import Client, client
 from robots.lookup import action_of
 
+#: Side of a run → where its message comes from.
+_ORIGINS = {"robots": Origin.ROBOT, "activities": Origin.ACTIVITY, "api": Origin.API}
 #: How often a file that cannot be had just now is asked for again: half a minute in all.
 FILE_TRIES = 5
 #: And for a portal whose token's user has left: until another's is there, two minutes in all.
@@ -239,7 +241,7 @@ class Draft:
             "is_session": message.is_session,
             "payload": {"path": message.path, "form": message.form()},
             "choices": [list(choice) for choice in plan.choices] or None,
-            "origin": Origin.ROBOT if self.run.side == "robots" else Origin.ACTIVITY,
+            "origin": _ORIGINS[self.run.side],
             "action": self.action.name,
             "template": template.name if template else "",
             "category": template.category[:20] if template else "",

@@ -1,0 +1,86 @@
+"""What requests and answers look like, for the document of the API."""
+
+from typing import Any
+
+ID = "5Jmr1u6pXy0tq0pQm9v8Sg"
+AT = "2026-11-23T09:00:00+00:00"
+PROBLEM: dict[str, Any] = {
+    "type": "https://waba.example.com/api/v1/docs#window_closed",
+    "title": "The request has wrong values",
+    "status": 422,
+    "detail": "The 24-hour window is closed: the client has not written for more than a day.",
+    "code": "window_closed",
+    "errors": {"": [{"code": "window_closed", "message": "The 24-hour window is closed."}]},
+}
+LINE: dict[str, Any] = {
+    "id": 1,
+    "phone": "79001112233",
+    "name": "Shop",
+    "status": "connected",
+    "window_hours": 24,
+    "tier": 1000,
+    "balance": None,
+}
+MESSAGE: dict[str, Any] = {
+    "id": ID,
+    "line": 1,
+    "phone": "79161234567",
+    "origin": "api",
+    "type": "template",
+    "status": "delivered",
+    "error_code": None,
+    "error_text": None,
+    "provider_id": "0b1c8f0a-4f57-4a41-9d0e-7f3f1f0f2b11",
+    "created_at": AT,
+    "sent_at": "2026-11-23T09:00:01+00:00",
+    "delivered_at": "2026-11-23T09:00:03+00:00",
+    "read_at": None,
+    "cost": None,
+    "campaign": None,
+    "item": None,
+}
+ACCEPTED: dict[str, Any] = {
+    "id": ID,
+    "status": "queued",
+    "line": 1,
+    "phone": "79161234567",
+    "type": "template",
+    "created_at": AT,
+}
+REPLY: dict[str, Any] = {
+    "id": ID,
+    "line": 1,
+    "phone": "79161234567",
+    "type": "button",
+    "text": "Да",
+    "reply_id": "yes",
+    "file": None,
+    "at": AT,
+    "to_message": "x1Qk3E0bH2m7vV8nC4sRzA",
+}
+#: Type of a message → a body that sends one.
+NEW_MESSAGES: dict[str, dict[str, Any]] = {
+    "text": {"phone": "+7 916 123-45-67", "type": "text", "text": "Заказ готов, ждём вас."},
+    "template": {
+        "phone": "+7 916 123-45-67",
+        "type": "template",
+        "template": "order_ready",
+        "params": ["Ольга", "512"],
+    },
+    "buttons": {"phone": "+7 916 123-45-67", "type": "buttons", "text": "Придёте?", "buttons": ["Да|yes", "Нет|no"]},
+    "list": {
+        "phone": "+7 916 123-45-67",
+        "type": "list",
+        "text": "Выберите время",
+        "button": "Время",
+        "items": ["# Утро", "10:00|свободно|10", "# Вечер", "18:00|свободно|18"],
+    },
+    "file": {"phone": "+7 916 123-45-67", "type": "file", "file": "https://example.com/invoice.pdf"},
+    "contact": {
+        "phone": "+7 916 123-45-67",
+        "type": "contact",
+        "contact_name": "Анна, менеджер",
+        "contact_phone": "+7 916 765-43-21",
+    },
+    "location": {"phone": "+7 916 123-45-67", "type": "location", "latitude": 54.9885, "longitude": 73.3686},
+}
