@@ -29,7 +29,7 @@ from messaging.store.states import EventState, MessageStatus, Origin, RunState
 from messaging.store.tallies import HourTally, Tally
 from messaging.store.types import WIPED
 from messaging.system.counters import POINT
-from messaging.worker import campaign_retention
+from messaging.worker import api_retention, campaign_retention
 
 #: Rows of one transaction, not counting the message and the reply of each run.
 BATCH = 100
@@ -284,6 +284,7 @@ DUTIES: tuple[Duty, ...] = (
     *(runs, lone_messages, replies, run_texts, lone_texts, reply_texts, events),
     *(old_tallies, old_hours, shapes, portal_tasks, operator_messages),
     *campaign_retention.DUTIES,
+    *api_retention.DUTIES,
 )
 
 

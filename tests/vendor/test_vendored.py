@@ -28,9 +28,11 @@ def test_every_copied_file_is_listed_and_unchanged() -> None:
 def test_the_head_of_a_copy_names_the_version_that_is_listed() -> None:
     for path, (package, _) in listed().items():
         name, version = package.rsplit(" ", 1)
-        # htmx's own file has no head; it names its version inside.
+        if name == "swagger-ui-dist" and not path.endswith(".js"):
+            continue  # its style and licences name no version; the script beside them does
+        # The files of htmx and of swagger-ui have no head; they name their version inside.
         text = (ROOT / path).read_text(encoding="utf-8")
-        assert version in (text if name == "htmx.org" else text[:300]), path
+        assert version in (text if name in ("htmx.org", "swagger-ui-dist") else text[:300]), path
 
 
 def test_the_recipe_is_the_same_in_the_file_and_in_the_list() -> None:

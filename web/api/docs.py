@@ -4,8 +4,9 @@ from typing import Any
 
 from flask import Blueprint, Flask, Response
 
-from web.api import document
+from web.api import document, problems
 from web.api.resource import PREFIX
+from web.frames import page, speak
 
 
 def attach(app: Flask, api: Any) -> None:
@@ -18,5 +19,10 @@ def attach(app: Flask, api: Any) -> None:
         response.headers["Access-Control-Allow-Origin"] = "*"
         response.headers["Cache-Control"] = "public, max-age=300"
         return response
+
+    @blueprint.get("/docs", endpoint="viewer")
+    def viewer() -> Response:
+        speak(problems.language())
+        return page("api_docs.html", None)
 
     app.register_blueprint(blueprint)

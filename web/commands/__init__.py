@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from web.commands import database, doctor, files, keys, lines, messages, portals, robots, unsent
+from web.commands import database, doctor, files, keys, lines, messages, portals, robots, tokens, unsent
 
 
 def attach(app: Flask) -> None:
@@ -15,6 +15,7 @@ def attach(app: Flask) -> None:
         messages.group,
         files.group,
         keys.group,
+        tokens.group,
         unsent.group,
         doctor.group,
     )

@@ -6,6 +6,7 @@ All pages are read inside a frame of Bitrix24 (web.frames) and share one shell (
 """
 
 from web.pages import (
+    api_tokens,
     campaigns,
     doctor,
     hand,
@@ -27,6 +28,7 @@ from web.pages import (
 from web.pages.shell import blueprint
 
 __all__ = [
+    "api_tokens",
     "blueprint",
     "campaigns",
     "doctor",

@@ -21,7 +21,7 @@ from web.pages import banner
 from web.rights import may
 
 #: Sections that only administrators see.
-FOR_ADMINISTRATORS = frozenset({"doctor"})
+FOR_ADMINISTRATORS = frozenset({"api", "doctor"})
 blueprint = Blueprint("pages", __name__, url_prefix="/app")
 
 #: Section → its name in the navigation; the endpoint is `pages.<section>`.
@@ -36,6 +36,7 @@ SECTIONS: dict[str, LazyString] = {
     "opt_outs": _l("Opt-outs"),
     "rules": _l("Sending rules"),
     "rights": _l("Rights"),
+    "api": _l("API"),
     "health": _l("Health"),
     "doctor": _l("Doctor"),
     "help": _l("Help"),
