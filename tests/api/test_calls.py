@@ -1,5 +1,6 @@
 """What holds for every route: tokens, scopes, limits, errors, sizes, other portals."""
 
+import time
 from typing import Any
 
 import pytest
@@ -116,10 +117,9 @@ def test_a_token_that_calls_too_often_is_told_when_to_come_back(shop: World, pro
     first = program.get("/lines")
     assert first.headers["RateLimit-Policy"] == '"burst";q=60;w=3'
     assert first.headers["RateLimit"].startswith('"burst";r=59')
-    for _ in range(200):
-        answer = program.get("/lines")
-        if answer.status_code == 429:
-            break
+    in_an_hour = int(time.time() + 3600) * 1000  # nothing flows into the bucket until then
+    shop.runtime.redis.hset(f"waba24:api:{program.made.id}", mapping={"left": "0", "at": in_an_hour})
+    answer = program.get("/lines")
     assert (answer.status_code, answer.json["code"]) == (429, "rate_limited")
     assert answer.headers["Retry-After"] == "1"
     assert Program(shop).get("/lines").status_code == 200
