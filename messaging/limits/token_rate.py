@@ -1,4 +1,5 @@
-"""How often one token of the API may call: a token bucket in Redis, shared by all processes. Without Redis: any number."""
+"""How often one token of the API may call, and all tokens of one portal together: token buckets in Redis, shared by all
+processes. Without Redis: any number."""
 
 import time
 from collections.abc import Callable
@@ -12,26 +13,35 @@ from messaging.system.embedded_redis import QueueServerError
 
 RATE_PER_S = 20
 BURST = 60
+#: All tokens of one portal together: threads that serve them serve others too.
+PORTAL_RATE_PER_S = 60
+PORTAL_BURST = 180
 #: Seconds until an empty bucket is full again.
 WINDOW_S = BURST // RATE_PER_S
 #: After Redis has not answered, nobody asks for so many seconds: each question would wait for the connection.
 REST_S = 5.0
 
-# KEYS[1]: the bucket; ARGV: rate, burst. Returns milliseconds to wait, and how many calls are left. Counts the call only if
-# that is 0 ms.
+# KEYS: buckets; ARGV: rate, burst of each. Returns milliseconds to wait, and how many calls are left in the first one. Counts
+# the call, in all of them, only if that is 0 ms.
 _TAKE = """
 local t = redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
-local left = tonumber(redis.call('HGET', KEYS[1], 'left') or ARGV[2])
-local at = tonumber(redis.call('HGET', KEYS[1], 'at') or now)
-left = math.min(tonumber(ARGV[2]), left + math.max(0, now - at) / 1000 * ARGV[1])
-if left < 1 then
-  return {math.ceil((1 - left) / ARGV[1] * 1000), 0}
+local left, wait = {}, 0
+for i, key in ipairs(KEYS) do
+  local rate, burst = tonumber(ARGV[2 * i - 1]), tonumber(ARGV[2 * i])
+  local had = tonumber(redis.call('HGET', key, 'left') or burst)
+  local at = tonumber(redis.call('HGET', key, 'at') or now)
+  left[i] = math.min(burst, had + math.max(0, now - at) / 1000 * rate)
+  if left[i] < 1 then wait = math.max(wait, math.ceil((1 - left[i]) / rate * 1000)) end
 end
-redis.call('HSET', KEYS[1], 'left', tostring(left - 1), 'at', now)
-redis.call('PEXPIRE', KEYS[1], 60000)
-return {0, math.floor(left - 1)}
+if wait > 0 then return {wait, math.floor(left[1])} end
+for i, key in ipairs(KEYS) do
+  redis.call('HSET', key, 'left', tostring(left[i] - 1), 'at', now)
+  redis.call('PEXPIRE', key, 60000)
+end
+return {0, math.floor(left[1] - 1)}
 """
+_BUCKETS = (RATE_PER_S, BURST, PORTAL_RATE_PER_S, PORTAL_BURST)
 
 
 @dataclass(frozen=True)
@@ -50,14 +60,18 @@ class TokenRate:
         self._now = now
         self._away_until = 0.0
 
-    def take(self, token_id: int) -> Allowance:
-        """Count a call of this token, if it is allowed."""
+    def take(self, token_id: int, portal_id: int) -> Allowance:
+        """Count a call of this token of this portal, if it is allowed."""
         if self._now() < self._away_until:
             return Allowance(BURST, 0.0)
         try:
-            told: Any = self._redis().eval(_TAKE, 1, f"waba24:api:{token_id}", RATE_PER_S, BURST)
+            told: Any = self._redis().eval(_TAKE, 2, *_names(token_id, portal_id), *_BUCKETS)
         except (RedisError, QueueServerError):
             self._away_until = self._now() + REST_S
             return Allowance(BURST, 0.0)
         wait_ms, left = told
         return Allowance(int(left), float(wait_ms) / 1000)
+
+
+def _names(token_id: int, portal_id: int) -> tuple[str, str]:
+    return f"waba24:api:{token_id}", f"waba24:api:portal:{portal_id}"

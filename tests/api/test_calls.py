@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import pytest
+from redis.exceptions import RedisError
 from sqlalchemy import update
 
 from messaging.api import ids, tokens
@@ -117,12 +118,32 @@ def test_a_token_that_calls_too_often_is_told_when_to_come_back(shop: World, pro
     first = program.get("/lines")
     assert first.headers["RateLimit-Policy"] == '"burst";q=60;w=3'
     assert first.headers["RateLimit"].startswith('"burst";r=59')
-    in_an_hour = int(time.time() + 3600) * 1000  # nothing flows into the bucket until then
-    shop.runtime.redis.hset(f"waba24:api:{program.made.id}", mapping={"left": "0", "at": in_an_hour})
+    _empty(shop, f"{program.made.id}")
     answer = program.get("/lines")
     assert (answer.status_code, answer.json["code"]) == (429, "rate_limited")
     assert answer.headers["Retry-After"] == "1"
     assert Program(shop).get("/lines").status_code == 200
+
+
+def test_all_tokens_of_a_portal_together_call_no_more_than_its_share(shop: World, program: Program) -> None:
+    _empty(shop, f"portal:{program.portal_id}")
+    assert program.get("/lines").status_code == 429
+
+
+def test_without_redis_every_call_is_let_through(
+    shop: World, program: Program, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: Any) -> None:
+        raise RedisError
+
+    monkeypatch.setattr(shop.runtime.redis, "eval", away)
+    assert [program.get("/lines").status_code for _ in range(100)] == [200] * 100
+
+
+def _empty(shop: World, bucket: str) -> None:
+    """Nothing is left in a bucket, and nothing flows in for an hour."""
+    in_an_hour = int(time.time() + 3600) * 1000
+    shop.runtime.redis.hset(f"waba24:api:{bucket}", mapping={"left": "0", "at": in_an_hour})
 
 
 def test_ids_tell_nothing_and_open_nothing_for_another_portal(shop: World, program: Program) -> None:

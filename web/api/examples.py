@@ -58,6 +58,13 @@ REPLY: dict[str, Any] = {
     "at": AT,
     "to_message": "x1Qk3E0bH2m7vV8nC4sRzA",
 }
+
+
+def page(item: dict[str, Any]) -> dict[str, Any]:
+    """A page of a list with this row."""
+    return {"items": [item], "next_cursor": "WyJhMSIsNTEyXQ.Zk1e"}
+
+
 #: Type of a message → a body that sends one.
 NEW_MESSAGES: dict[str, dict[str, Any]] = {
     "text": {"phone": "+7 916 123-45-67", "type": "text", "text": "Заказ готов, ждём вас."},

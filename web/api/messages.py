@@ -19,7 +19,7 @@ from messaging.insight.query import Query
 from messaging.insight.search_rows import Place
 from messaging.portals import portals
 from messaging.store.models import Portal
-from web.api import problems, wording
+from web.api import examples, problems, wording
 from web.api.keyed import being_done, conflict, key_of_request, keyed_by_itself, replayed
 from web.api.message_schemas import (
     EXAMPLES,
@@ -60,7 +60,9 @@ _BODY = {
 @needs("messages:write")
 @keyed_by_itself
 @resource.doc(requestBody=_BODY)
-@resource.response(202, AcceptedSchema, description="It is stored, and will be sent at most once.")
+@resource.response(
+    202, AcceptedSchema, description="It is stored, and will be sent at most once.", example=examples.ACCEPTED
+)
 def send_message() -> Response:
     """Send a message
 
@@ -96,7 +98,7 @@ def _wanted(given: dict[str, Any]) -> Wanted:
 @resource.route("/messages")
 @needs("messages:read")
 @resource.arguments(MessagesQuery, location="query")
-@resource.response(200, MessagesSchema)
+@resource.response(200, MessagesSchema, example=examples.page(examples.MESSAGE))
 def list_messages(asked: dict[str, Any]) -> dict[str, Any]:
     """List messages
 
@@ -154,7 +156,7 @@ def _campaign(session: Any, key: str | None) -> int | None:
 
 @resource.route("/messages/<message_id>")
 @needs("messages:read")
-@resource.response(200, MessageSchema)
+@resource.response(200, MessageSchema, example=examples.MESSAGE)
 def read_message(message_id: str) -> listing.Shown:
     """Read a message"""
     with runtime().db.read() as session:

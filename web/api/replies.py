@@ -9,7 +9,7 @@ from activities.errors import refused as refusal
 from messaging.api import cursors, replies
 from messaging.portals import portals
 from messaging.store.models import Portal
-from web.api import problems
+from web.api import examples, problems
 from web.api.message_schemas import Answer
 from web.api.resource import Page, Resource, caller, needs, wrong_cursor
 from web.context import runtime
@@ -52,7 +52,7 @@ class RepliesQuery(Page):
 @resource.route("/replies")
 @needs("messages:read")
 @resource.arguments(RepliesQuery, location="query")
-@resource.response(200, RepliesSchema)
+@resource.response(200, RepliesSchema, example=examples.page(examples.REPLY))
 def list_replies(asked: dict[str, Any]) -> dict[str, Any]:
     """List replies
 

@@ -205,7 +205,7 @@ def _admit(scope: str) -> None:
     if known is None:
         raise Problem(401, "unauthorized")
     g.api_caller = known
-    g.api_allowance = allowance = runtime().token_rate.take(known.token_id)
+    g.api_allowance = allowance = runtime().token_rate.take(known.token_id, known.portal_id)
     if allowance.wait_s:
         raise Problem(429, "rate_limited", again_s=allowance.wait_s)
     if not scopes.allows(known.scopes, scope):
