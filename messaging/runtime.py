@@ -39,7 +39,7 @@ from messaging.system.config import Config
 from messaging.system.counters import Counters
 from messaging.system.file_store import FileStore
 from messaging.system.folder_store import Folder
-from messaging.system.public_http import file_session, guard
+from messaging.system.public_http import callback_session, file_session, guard
 from messaging.system.shapes import ShapeReports
 
 INDEX_KEY = "phone_index_key"
@@ -59,6 +59,7 @@ class Runtime:
     gs_session: requests.Session
     redis_url: str
     file_session: requests.Session = field(default_factory=file_session)
+    callback_session: requests.Session = field(default_factory=callback_session)
     pending_wakeups: PendingWakeups = field(default_factory=PendingWakeups)
     #: How a hand stands at the limiter's gate, in seconds.
     sleep: Callable[[float], None] = time.sleep
@@ -203,6 +204,7 @@ class Runtime:
         self.bx_session.close()
         self.gs_session.close()
         self.file_session.close()
+        self.callback_session.close()
 
 
 def open_runtime(config: Config, clock: Clock = utc_now, ping: bool = True, answer_s: float | None = None) -> Runtime:
@@ -220,4 +222,5 @@ def open_runtime(config: Config, clock: Clock = utc_now, ping: bool = True, answ
         gs_session=gupshup.client.session(pool),
         redis_url=config.redis_url,
         file_session=file_session(pool, config.allow_http),
+        callback_session=callback_session(pool, config.allow_http),
     )

@@ -17,7 +17,7 @@ from activities.errors import Refused, refused
 from bx24.errors import Bx24Error
 from bx24.i18n import Text
 from gupshup.errors import GupshupError
-from messaging.campaigns import recipients
+from messaging.campaigns import news, recipients
 from messaging.campaigns.audience import Kind
 from messaging.campaigns.counts import counts
 from messaging.campaigns.recipients import Entry
@@ -278,6 +278,8 @@ def _change(
             raise WrongState(was)
         change(session, campaign)
         session.flush()
+        if campaign.state != was:
+            news.told(session, runtime, campaign)
         log.info("campaign changed", portal=portal_id, campaign=campaign.id, was=was, state=campaign.state)
         shard = campaign.shard
     runtime.wakeups.notify([shard])

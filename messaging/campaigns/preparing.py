@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from activities.errors import Refused
 from bx24.i18n import Text
-from messaging.campaigns import recipients
+from messaging.campaigns import news, recipients
 from messaging.campaigns.audience import Kind, Part
 from messaging.campaigns.changes import AUDIENCE_AT_MOST
 from messaging.campaigns.composing import Composer, digest_of, fits, template_on
@@ -222,6 +222,8 @@ class Preparing:
         if campaign.state == CampaignState.PREPARING:
             campaign.state, campaign.digest = CampaignState.RUNNING, digest_of(info)
             campaign.started_at = campaign.fed_at = campaign.due_at = now
+            session.flush()
+            news.told(session, self.runtime, campaign)
         else:
             campaign.wants_check, campaign.due_at = False, None
         return 1

@@ -32,6 +32,7 @@ from gupshup import consequences
 from gupshup.consequences import Probe, Stop
 from gupshup.errors import GupshupError
 from gupshup.refusals import refusal
+from messaging.callbacks import telling
 from messaging.limits.pace import LATE_PAUSE_S
 from messaging.runs import outcomes
 from messaging.runs.statuses import RANK
@@ -124,6 +125,7 @@ def _trip(session: Session, line: Line, stop: Stop, left_at: datetime, now: date
     _probe_later(line, stop, now)
     if is_new:
         schedule_notice(line, "stopped", now)
+        telling.line_changed(session, line, now)
     log.error("line stopped", line=line.id, code=line.stop_code, reason=line.stop_reason, tries=line.probe_tries)
 
 
@@ -286,6 +288,7 @@ def resume(session: Session, runtime: Runtime, line: Line, reason: str, by_hand:
     if not untold:
         schedule_notice(line, "resumed", runtime.clock())
     session.flush()
+    telling.line_changed(session, line, runtime.clock())
     return True
 
 

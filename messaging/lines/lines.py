@@ -8,6 +8,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from gupshup.client import Account
+from messaging.callbacks import telling
 from messaging.conversations import chat_tasks
 from messaging.lines import circuit_breaker
 from messaging.portals import portals
@@ -93,9 +94,12 @@ def add(runtime: Runtime, member_id: str, new: NewLine) -> Line:
         name = _name_for(portal, line, new)
         if line is None:
             line = _insert(session, portal, new)
+        is_new = line.status != LineStatus.CONNECTED
         _connect(session, runtime, line, new)
         line.app_id, line.name = new.app_id or line.app_id or "", name
         session.flush()
+        if is_new:
+            telling.line_changed(session, line, runtime.clock())
         if portal.default_line_id is None:
             portal.default_line_id = line.id
         portals.register_again(session, portal, runtime)
@@ -165,6 +169,7 @@ def _removed(session: Session, runtime: Runtime, line_id: int) -> int:
         remaining = [other.id for other in portal.lines if other.status == LineStatus.CONNECTED and other.id != line.id]
         portal.default_line_id = remaining[0] if remaining else None
     portals.register_again(session, portal, runtime)
+    telling.line_changed(session, line, runtime.clock())
     log.info("line removed", portal=portal.id, line=line.id, ended=ended)
     return ended
 
@@ -194,6 +199,7 @@ def pause(runtime: Runtime, line_id: int, user_id: int | None = None) -> bool:
         if line.paused_at is not None:
             return False
         line.paused_at, line.paused_by = runtime.clock(), user_id
+        telling.line_changed(session, line, runtime.clock())
         log.warning("line paused", portal=line.portal_id, line=line.id, user=user_id)
         return True
 
@@ -213,6 +219,7 @@ def _unpaused(session: Session, runtime: Runtime, line_id: int) -> bool:
     session.execute(
         update(Message).where(waiting).values(send_at=runtime.clock()).execution_options(synchronize_session=False)
     )
+    telling.line_changed(session, line, runtime.clock())
     log.warning("line goes on after a pause", portal=line.portal_id, line=line.id)
     return True
 

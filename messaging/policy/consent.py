@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, select, type_coerce
 from sqlalchemy.orm import Session, load_only
 
 from bx24.i18n import Text
+from messaging.callbacks import telling
 from messaging.policy import words
 from messaging.policy.settings import Policy
 from messaging.runs import crm_tasks
@@ -107,9 +108,16 @@ def _sets_off_trigger(session: Session, runtime: Runtime, change: Changed) -> No
     )
 
 
+def _tells_customers(session: Session, runtime: Runtime, change: Changed) -> None:
+    source, at = str(change.cause.source), change.cause.at
+    telling.opt_out_changed(
+        session, runtime, change.portal_id, change.phone, change.line_id, change.opted_out, source, at
+    )
+
+
 Observer = Callable[[Session, Runtime, Changed], None]
 #: Told of each change, in its transaction; never when nothing has changed.
-OBSERVERS: tuple[Observer, ...] = (_sets_off_trigger,)
+OBSERVERS: tuple[Observer, ...] = (_sets_off_trigger, _tells_customers)
 
 
 def changed(session: Session, runtime: Runtime, change: Changed) -> None:

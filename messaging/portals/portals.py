@@ -28,6 +28,7 @@ from messaging.queue.group_commit import CachedPortal
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store.api import ApiToken, IdempotencyKey
+from messaging.store.callbacks import Callback, Endpoint
 from messaging.store.campaigns import Campaign, Recipient, RefusedRow
 from messaging.store.crypto import digest, same
 from messaging.store.models import (
@@ -363,6 +364,8 @@ def _wipe(session: Session, portal: Portal) -> None:
     for model in (Reply, Message, InboundEvent, Template, TemplateChange, TemplateDraft, Tally, HourTally):
         session.execute(delete(model).where(model.line_id.in_(lines)))
     session.execute(delete(Run).where(Run.portal_id == portal.id))
+    for told in (Callback, Endpoint):
+        session.execute(delete(told).where(told.portal_id == portal.id))
     campaigns = select(Campaign.id).where(Campaign.portal_id == portal.id)
     for of_campaign in (Recipient, RefusedRow):
         session.execute(delete(of_campaign).where(of_campaign.campaign_id.in_(campaigns)))

@@ -18,6 +18,7 @@ from activities.base import UNTIL
 from activities.errors import CATALOGUE, TIMEOUT, TIMEOUT_UNSENT, UNKNOWN, Refused
 from bx24.i18n import Text
 from gupshup.errors import refusal
+from messaging.callbacks import telling
 from messaging.runs import crm_tasks, statuses
 from messaging.runs.log_line import log_line
 from messaging.runs.window import window_end
@@ -103,6 +104,7 @@ def finish_run(changes: Changes, runtime: Runtime, run: RunRow, outcome: Outcome
         return False
     if run.message is not None and run.message.status in (MessageStatus.HELD, MessageStatus.QUEUED):
         changes.set(run.message, status=MessageStatus.DROPPED)
+        telling.message_changed(changes, runtime, run.message)
     changes.set(run, **finish(run, outcome, runtime.clock()))
     runtime.counters.add("runs_ended", run.line_id or "", outcome.kind, portal=run.portal_id)
     if outcome.code:

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
-from messaging.campaigns import changes
+from messaging.campaigns import changes, news
 from messaging.campaigns.counts import Counts, counts
 from messaging.campaigns.portions import LOOK, Portion, is_still, limit_left
 from messaging.campaigns.preparing import Preparing, lines_of
@@ -68,6 +68,7 @@ class Campaigns:
         self.busy: set[tuple[int, int]] = set()
         self.fed: set[int] = set()
         self.budget = 0
+        self.counted = news.Counted(runtime)
 
     def slots(self, threads: int) -> int:
         return max(2, threads // 16)
@@ -93,9 +94,13 @@ class Campaigns:
     def _carry(self, session: Session, campaign: Campaign, now: datetime) -> None:
         """Do what can be done at once. A fault with one campaign delays that one, and no other."""
         campaign_id = campaign.id
+        was = campaign.state
         try:
             with session.begin_nested():
                 self._step(session, campaign, now)
+                if campaign.state != was:
+                    session.flush()
+                    news.told(session, self.runtime, campaign)
         except OperationalError:
             raise
         except Exception:
@@ -143,7 +148,7 @@ class Campaigns:
             if campaign is None:
                 continue  # somebody has changed it meanwhile: what became of the former settings is nobody's concern
             if not isinstance(outcome, float):
-                self._failed(campaign, outcome)
+                self._failed(session, campaign, outcome)
             elif outcome:
                 campaign.due_at = self.runtime.clock() + timedelta(seconds=outcome)
 
@@ -151,7 +156,7 @@ class Campaigns:
         self.busy.discard((task.campaign_id, task.portal_id))
         campaign = self._prepared(session, task, None)
         if campaign is not None:
-            self._failed(campaign, changes.internal(task.campaign_id))
+            self._failed(session, campaign, changes.internal(task.campaign_id))
 
     def _prepared(self, session: Session, task: Task, reads: int | None) -> Campaign | None:
         """The campaign, locked, if it is still the one that was prepared. reads: its number then, if that is known."""
@@ -159,7 +164,7 @@ class Campaigns:
         is_wanted = campaign is not None and campaign.state in (State.DRAFT, State.PREPARING)
         return campaign if is_wanted and reads in (None, campaign.reads if campaign else None) else None
 
-    def _failed(self, campaign: Campaign, why: Refused | Bx24Error | GupshupError) -> None:
+    def _failed(self, session: Session, campaign: Campaign, why: Refused | Bx24Error | GupshupError) -> None:
         campaign.tries += 1
         # What a person must change does not pass by itself; a vendor's trouble, and a fault of ours, may.
         passing = why.code == "internal" if isinstance(why, Refused) else getattr(why, "retryable", True)
@@ -168,8 +173,12 @@ class Campaigns:
             campaign.due_at = self.runtime.clock() + timedelta(seconds=wait_s)
             return
         campaign.problem = changes.problem_of(why)
+        was = campaign.state
         campaign.state, campaign.wants_check, campaign.due_at = State.DRAFT, False, None
         campaign.reads += 1
+        if was != State.DRAFT:
+            session.flush()
+            news.told(session, self.runtime, campaign)
         log.warning("a campaign cannot be prepared", campaign=campaign.id, code=campaign.problem["code"])
 
     # --- feeding ------------------------------------------------------------------------------------------------------
@@ -184,6 +193,7 @@ class Campaigns:
             campaign.state, campaign.due_at, campaign.ended_at = State.FINISHED, None, now
             log.info("campaign finished", portal=campaign.portal_id, campaign=campaign.id, **so_far.by_state)
             return
+        self.counted.tell(session, campaign, so_far, now)
         reason = self._trouble(session, campaign, so_far)
         if reason is not None:
             self._rest(session, campaign, reason, now)

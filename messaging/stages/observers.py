@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from messaging.callbacks import telling
 from messaging.campaigns import counts
 from messaging.conversations import chat_tasks
 from messaging.policy import consent
@@ -60,7 +61,14 @@ def _counts_for_a_campaign(changes: Changes, runtime: Runtime, heard: Heard) -> 
     counts.replied(changes.session, ids, heard.message.id if heard.message else None, now, now - counts.REPLY_WINDOW)
 
 
+def _to_customers(changes: Changes, runtime: Runtime, heard: Heard) -> None:
+    telling.replied(changes.session, runtime, heard.line.portal_id, heard.reply, heard.message)
+
+
 #: Told that a message's status has risen, after its listener.
-STATUS: tuple[StatusObserver, ...] = (consent.failed, crm_tasks.message_changed, chat_tasks.mirrored)
+STATUS: tuple[StatusObserver, ...] = (
+    *(consent.failed, crm_tasks.message_changed, chat_tasks.mirrored),
+    telling.message_changed,
+)
 #: Told of a reply, after the run that it ends.
-REPLY: tuple[ReplyObserver, ...] = (_consent, _in_crm, _into_the_chat, _counts_for_a_campaign)
+REPLY: tuple[ReplyObserver, ...] = (_consent, _in_crm, _into_the_chat, _counts_for_a_campaign, _to_customers)

@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from activities.errors import Refused
+from messaging.callbacks import telling
 from messaging.conversations import chat_tasks
 from messaging.files import storage
 from messaging.limits.backoff import backoff_s
@@ -114,6 +115,7 @@ class Fetching:
         reply.fetch_at = None
         crm_tasks.reply_changed(session, self.runtime, portal_id, reply.id)
         chat_tasks.file_is_settled(session, self.runtime, reply)
+        telling.file_settled(session, self.runtime, portal_id, reply)
         if reply.run_id is not None:
             outcome = outcomes.Outcome(OutcomeKind.REPLIED, values=reply.content["values"])
             outcomes.end_runs(session, self.runtime, [reply.run_id], outcome)

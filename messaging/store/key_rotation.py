@@ -6,6 +6,7 @@ from sqlalchemy import Column, Table, select, type_coerce, update
 from sqlalchemy.types import Text
 
 from messaging.store.api import IdempotencyKey
+from messaging.store.callbacks import Callback, Endpoint
 from messaging.store.campaigns import Campaign
 from messaging.store.crypto import Cipher
 from messaging.store.database import Database
@@ -18,7 +19,16 @@ from messaging.store.types import EncryptedJson, EncryptedText
 
 CHUNK = 500
 #: Tables with encrypted columns that stand in modules of their own: the metadata knows them once these are imported.
-OTHERS: tuple[type[Base], ...] = (Campaign, File, IdempotencyKey, OperatorMessage, OptOut, PortalTask)
+OTHERS: tuple[type[Base], ...] = (
+    Callback,
+    Campaign,
+    Endpoint,
+    File,
+    IdempotencyKey,
+    OperatorMessage,
+    OptOut,
+    PortalTask,
+)
 
 
 def rotate(db: Database, cipher: Cipher) -> int:

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, or_, select, type_coerce
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Text
 
+from messaging.store.callbacks import has_endpoint
 from messaging.store.crypto import Cipher, Undecryptable
 from messaging.store.database import ask
 from messaging.store.models import Conversation, Line, Message, Portal, Run
@@ -37,7 +38,10 @@ class Client:
 
 @dataclass(eq=False)
 class MessageRow:
-    """A message with its client, and its run if it has one. connected_at: since when its line has been connected."""
+    """A message with its client, and its run if it has one. connected_at: since when its line has been connected.
+
+    is_watched: an endpoint of the portal may want to know what becomes of it (messaging.callbacks).
+    """
 
     model: ClassVar[Any] = Message
 
@@ -68,6 +72,7 @@ class MessageRow:
     timeline: bool
     last_inbound_at: datetime | None
     connected_at: datetime
+    is_watched: bool
     client: Client
     run: "RunRow | None" = None
 
@@ -134,7 +139,8 @@ _RUNS_TO_PLAN = _RUNS.add_columns(Run.properties, Run.auth).where(among(Run.id, 
 _MESSAGES = (
     select(
         *_columns(MessageRow),
-        *(Conversation.last_inbound_at, Line.connected_at, type_coerce(Conversation.phone, Text).label("phone")),
+        *(Conversation.last_inbound_at, Line.connected_at, has_endpoint(Message.portal_id).label("is_watched")),
+        type_coerce(Conversation.phone, Text).label("phone"),
     )
     .join(Conversation, Conversation.id == Message.conversation_id)
     .join(Line, Line.id == Message.line_id)

@@ -197,6 +197,33 @@ class _Session(requests.Session):
         """None at all: even when told not to follow, requests would read the body of a redirect to the end."""
 
 
+def why_forbidden(url: str, allow_http: bool) -> str:
+    """Why we would not talk to this address: `not_https`, `private`, `unknown_host`; "" we would. Looks its name up.
+
+    A courtesy to whoever enters it: what counts is the judgement of each connection.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not allow_http:
+        return "not_https"
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, allowed_gai_family(), socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return "unknown_host"
+    addresses = {str(entry[4][0]) for entry in found}
+    allowed = any(is_public(one) or (allow_http and _is_loopback(one)) for one in addresses)
+    return "" if allowed else "private"
+
+
+def callback_session(pool: int = 10, allow_http: bool = False) -> requests.Session:
+    """The door for events to customers' systems: guarded, no cookies, no redirects; connections are kept for the next one."""
+    made = _Session()
+    made.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    made.headers.update({"User-Agent": f"waba24/{_version()}", "Accept": "*/*", "Accept-Encoding": "identity"})
+    adapter = HTTPAdapter(pool_connections=max(pool, 10), pool_maxsize=2, max_retries=0)
+    made.mount("https://", adapter)
+    return guard(made, allow_http)
+
+
 def file_session(pool: int = 10, allow_http: bool = False) -> requests.Session:
     """The door for files: guarded, no cookies, no passwords of the environment, no redirect followed by itself."""
     made = _Session()

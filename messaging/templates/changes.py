@@ -14,6 +14,7 @@ from bx24.i18n import Text
 from gupshup.events import TemplateEvent
 from gupshup.template_refusals import why_rejected
 from gupshup.templates import TemplateInfo
+from messaging.callbacks import telling
 from messaging.runs import crm_tasks
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Message, Portal, Template
@@ -93,6 +94,8 @@ def compare(session: Session, runtime: Runtime, line: Line, was: TemplateInfo, n
 def submitted(session: Session, line: Line, info: TemplateInfo, before: str, user_id: int, at: datetime) -> None:
     """Somebody here has submitted a template, or a change of one. before: its status, "" of a new one."""
     session.add(_row(line, ChangeKind.SUBMITTED, info, before, info.status, at, user_id))
+    told = {"kind": str(ChangeKind.SUBMITTED), "before": before, "after": info.status}
+    telling.template_changed(session, line, info, told, at, at)
 
 
 def history(session: Session, line_id: int, template_id: str, limit: int = 20) -> list[TemplateChange]:
@@ -138,6 +141,8 @@ def _keep(
     too_old = (TemplateChange.portal_id == line.portal_id) & (TemplateChange.at < runtime.clock() - KEPT)
     session.execute(delete(TemplateChange).where(too_old))
     session.flush()
+    told = {"kind": str(kind), "before": before, "after": after}
+    telling.template_changed(session, line, info, told, at, runtime.clock())
     log.info("template changed", line=line.id, template=info.name, kind=kind, before=before, after=after)
     words = _words(change)
     portal = session.get_one(Portal, line.portal_id)
@@ -146,8 +151,8 @@ def _keep(
     runs = runs_using(session, line.id, info.name, runtime.clock())
     said = [words, _USED.format(runs=runs)] if runs else [words]
     whole = " ".join(part.to(portal.language) for part in said)
-    told = crm_tasks.notice(portal.token_user_id, f"template {change.id}", whole)
-    put(session, line.portal_id, runtime.clock(), [told])
+    notice = crm_tasks.notice(portal.token_user_id, f"template {change.id}", whole)
+    put(session, line.portal_id, runtime.clock(), [notice])
 
 
 def _row(

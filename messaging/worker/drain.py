@@ -69,7 +69,7 @@ class Drain(Rounds):
         with self.runtime.db.write() as session:
             now = self.runtime.clock()
             taken = leases.take(session, self.name, wanted, now)
-            if taken and (lost := ready.orphaned(session, taken)):
+            if taken and (lost := ready.orphaned(session, self.runtime, taken)):
                 log.warning("sends of a dead worker are unclear", count=lost)
             if taken:
                 portal_tasks.orphaned(session, taken, now)

@@ -11,6 +11,7 @@ from messaging.runtime import Runtime
 from messaging.stages.operators import UNTOLD
 from messaging.stages.portal_writes import due as portal_tasks
 from messaging.stages.portal_writes.kinds import KINDS
+from messaging.store.callbacks import Callback, Endpoint
 from messaging.store.campaigns import Campaign
 from messaging.store.models import SHARDS, InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
 from messaging.store.open_channels import OperatorMessage
@@ -94,6 +95,15 @@ _DUE = select(Lease.shard).where(
             Campaign.due_at.is_not(None),
             Campaign.due_at <= _NOW,
             exists().where(Portal.id == Campaign.portal_id, Portal.status == PortalStatus.ACTIVE),
+        ),
+        there_is(Callback, Callback.id, Callback.shard == Lease.shard, Callback.state == "new"),
+        there_is(
+            Endpoint,
+            Endpoint.due_at,
+            Endpoint.shard == Lease.shard,
+            Endpoint.due_at.is_not(None),
+            Endpoint.due_at <= _NOW,
+            exists().where(Portal.id == Endpoint.portal_id, Portal.status != PortalStatus.INACTIVE),
         ),
         ((Lease.owner == "") | (Lease.expires_at < _NOW))
         & there_is(PortalTask, PortalTask.claimed_at, PortalTask.shard == Lease.shard, PortalTask.state == "doing"),

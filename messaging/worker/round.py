@@ -11,6 +11,7 @@ answer      ended runs, by portal           one REST batch            answered, 
 operate     what operators wrote            the portal, for files     message or refusal; told
 campaigns   campaigns that are due; fed CRM, files              audience stored and judged
 write       portal tasks, by portal, kind   REST                      done, again, unclear, given up
+callbacks   events, by endpoint             the customer's system     taken, again, given up
 """
 
 from collections import Counter, defaultdict
@@ -31,6 +32,7 @@ from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.stages.answering import Answers
 from messaging.stages.base import Finished, Stage, Submit
+from messaging.stages.callbacks import Callbacks
 from messaging.stages.campaigns import Campaigns
 from messaging.stages.inbound.stage import BATCH, Inbound
 from messaging.stages.operators import Operators
@@ -77,6 +79,7 @@ class Rounds:
             Probing(runtime, self.name),
             self.operators,
             self.campaigns,
+            Callbacks(runtime, self.name),
             PortalWrites(runtime, self.name, [writer(runtime) for writer in WRITERS]),
         ]
         self.stages: list[Stage] = [*self.rare, *self.quick]
@@ -192,7 +195,7 @@ class Rounds:
         if self.inbound.applied >= BATCH:
             return 0  # what arrived in time is not known yet
         now = self.runtime.clock()
-        ready.lost_in_flight(session, held, now)
+        ready.lost_in_flight(session, self.runtime, held)
         portal_tasks.orphaned(session, held, now, LOST_AFTER)
         late = outcomes.end_overdue(session, self.runtime, set(held))
         late += circuit_breaker.answer_queued(session, self.runtime, held)

@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
+from messaging.store.callbacks import Endpoint
 from messaging.store.campaigns import Campaign
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run
 from messaging.store.open_channels import OperatorMessage
@@ -27,10 +28,11 @@ _DATES: tuple[tuple[Any, Any], ...] = (
     (Line.probe_at, Line.probe_at.is_not(None)),
     (Line.news_at, Line.news_at.is_not(None)),
     (Campaign.due_at, Campaign.due_at.is_not(None)),
+    (Endpoint.due_at, Endpoint.due_at.is_not(None)),
     (Lease.expires_at, Lease.owner.not_in(("", bindparam("us")))),
 )
 #: The places of the two that become due later than they say.
-_UNCLEAR, _LEASE = 4, 14
+_UNCLEAR, _LEASE = 4, 15
 #: In one statement, built once: it is asked before each step of the clock.
 _FIRSTS = select(*(select(func.min(date)).where(condition).scalar_subquery() for date, condition in _DATES))
 

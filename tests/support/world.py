@@ -202,6 +202,7 @@ class World:
             redis_url=redis_url,
         )
         runtime.file_session.mount("https://", self.net)
+        runtime.callback_session.mount("https://", self.net)
         schema.upgrade(runtime.db.engine)
         runtime.prepare()
         return runtime

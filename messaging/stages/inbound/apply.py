@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session, defer
 from gupshup import webhooks
 from gupshup.open_points import TEMPLATE_CLICKS
 from gupshup.spellings import alike, todays
+from messaging.callbacks.listeners import nobody_listens
 from messaging.conversations import replies
 from messaging.conversations.lookup import conversations_of, new_conversation, unite
 from messaging.policy import consent, holding, tier
@@ -20,6 +21,7 @@ from messaging.runtime import Runtime
 from messaging.stages import observers
 from messaging.stages.status_changes import advance
 from messaging.store import rows
+from messaging.store.callbacks import has_endpoint
 from messaging.store.changes import Changes
 from messaging.store.models import Conversation, InboundEvent, Line, Message, Reply
 from messaging.store.rows import MessageRow
@@ -71,7 +73,11 @@ class Arrived:
     events: list[webhooks.Event]
 
 
-_LINES = select(Line).where(among(Line.id, "ids")).options(defer(Line.api_key), defer(Line.secret))
+_LINES = (
+    select(Line, has_endpoint(Line.portal_id).label("is_watched"))
+    .where(among(Line.id, "ids"))
+    .options(defer(Line.api_key), defer(Line.secret))
+)
 
 
 class KnownMessages:
@@ -110,7 +116,11 @@ class KnownMessages:
 def apply(session: Session, runtime: Runtime, group: Sequence[Arrived]) -> None:
     """Apply stored webhooks in their order; afterwards each is done or unhandled, or waits for its message."""
     ids = list({webhook.row.line_id for webhook in group})
-    lines = {line.id: line for line in session.scalars(_LINES, {"ids": ids})}
+    lines = {}
+    for line, is_watched in session.execute(_LINES, {"ids": ids}):
+        lines[line.id] = line
+        if not is_watched:
+            nobody_listens(session, line.portal_id)
     known = KnownMessages(session, [event for webhook in group for event in webhook.events])
     applying = Applying(Changes(session), runtime, known)
     for webhook in group:

@@ -21,6 +21,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session, aliased, defer
 
+from messaging.callbacks import telling
+from messaging.runtime import Runtime
 from messaging.store.models import Conversation, InboundEvent, Lease, Line, Message, Run
 from messaging.store.sql import among, there_is
 from messaging.store.types import Array, UTCDateTime
@@ -204,23 +206,23 @@ OVERTAKING = (
 )
 
 
-def lost_in_flight(session: Session, shards: Iterable[int], now: datetime) -> int:
+def lost_in_flight(session: Session, runtime: Runtime, shards: Iterable[int]) -> int:
     """Claimed long ago and in nobody's hands: a claim whose commit went through while its answer was lost."""
-    lost = session.execute(
-        update(Message)
-        .where(Message.shard.in_(list(shards)), Message.status == "sending", Message.claimed_at < now - LOST_AFTER)
-        .values(status="unknown", error_code="worker_died")
-        .execution_options(synchronize_session=False)
-    )
-    return int(lost.rowcount)  # type: ignore[attr-defined]  # a CursorResult, typed as Result
+    return _unclear(session, runtime, shards, Message.claimed_at < runtime.clock() - LOST_AFTER)
 
 
-def orphaned(session: Session, shards: Iterable[int]) -> int:
+def orphaned(session: Session, runtime: Runtime, shards: Iterable[int]) -> int:
     """The shards were just taken over: what their former owner had in flight is unclear from now on."""
-    lost = session.execute(
+    return _unclear(session, runtime, shards)
+
+
+def _unclear(session: Session, runtime: Runtime, shards: Iterable[int], *which: ColumnElement[bool]) -> int:
+    lost = session.scalars(
         update(Message)
-        .where(Message.shard.in_(list(shards)), Message.status == "sending")
+        .where(Message.shard.in_(list(shards)), Message.status == "sending", *which)
         .values(status="unknown", error_code="worker_died")
+        .returning(Message.id)
         .execution_options(synchronize_session=False)
-    )
-    return int(lost.rowcount)  # type: ignore[attr-defined]  # a CursorResult, typed as Result
+    ).all()
+    telling.unclear(session, runtime, lost)
+    return len(lost)

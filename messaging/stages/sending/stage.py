@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
+from messaging.callbacks import telling
 from messaging.campaigns import recipients
 from messaging.limits.backoff import backoff_s
 from messaging.lines import lines
@@ -198,6 +199,7 @@ class Outbox:
             tier.unopened(changes.session, self.runtime, message)
         elif message.status == MessageStatus.SENDING:
             changes.set(message, status=MessageStatus.UNKNOWN)
+            telling.message_changed(changes, self.runtime, message)
             if message.run is None:  # a run ends as unknown later, and tells it then
                 crm_tasks.message_changed(changes, self.runtime, message)
 

@@ -1,0 +1,1 @@
+"""What customers' systems are told (webhooks out): which addresses, which events, in which form, signed how."""

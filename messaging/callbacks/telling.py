@@ -1,0 +1,142 @@
+"""What becomes an event: called where things change, in the transaction of the change.
+
+Where nobody listens, nothing is written, and nothing is asked for messages and replies: the rows that are read anyway say so
+(`MessageRow.is_watched`). Statuses of messages are gathered, and written together at the end of a batch.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping
+from copy import copy
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from gupshup.templates import TemplateInfo
+from messaging.callbacks import ids, shapes
+from messaging.callbacks.listeners import News, listeners, tell, wanted
+from messaging.runtime import Runtime
+from messaging.store import rows
+from messaging.store.callbacks import Event
+from messaging.store.campaigns import Campaign
+from messaging.store.changes import Changes
+from messaging.store.database import ask
+from messaging.store.models import Conversation, Line, Message, Reply
+from messaging.store.rows import MessageRow
+from messaging.store.sql import among
+from messaging.store.states import MessageStatus
+
+#: What a MessageRow does not hold.
+_MORE = select(Message.id, Message.kind, Message.created_at).where(among(Message.id, "ids"))
+#: Statuses whose time is the provider's, in the column `<status>_at`.
+_TIMED = frozenset({MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ, MessageStatus.FAILED})
+
+
+class _Statuses:
+    """Statuses that one transaction has brought, as the messages were at that moment."""
+
+    def __init__(self) -> None:
+        self.runtime: Runtime | None = None
+        self._seen: defaultdict[int, list[MessageRow]] = defaultdict(list)
+
+    def add(self, row: MessageRow) -> None:
+        self._seen[row.portal_id].append(copy(row))
+
+    def write(self, session: Session) -> None:
+        runtime, seen = self.runtime, self._seen
+        self._seen = defaultdict(list)
+        if runtime is None or not seen:
+            return
+        asked = {"ids": sorted({row.id for of_portal in seen.values() for row in of_portal})}
+        more = {row.id: {"kind": row.kind, "created_at": row.created_at} for row in ask(session, _MORE, asked)}
+        now = runtime.clock()
+        for portal_id, of_portal in seen.items():
+            tell(session, portal_id, now, [_status(runtime, row, more[row.id], now) for row in of_portal])
+
+
+def _status(runtime: Runtime, row: MessageRow, more: Mapping[str, Any], now: datetime) -> News:
+    at = getattr(row, f"{row.status}_at") if row.status in _TIMED else None
+    data = shapes.message(runtime, row, more)
+    return News(Event.MESSAGE_STATUS, f"m{row.id}", at or now, data, row.origin)
+
+
+def message_changed(changes: Changes, runtime: Runtime, row: MessageRow) -> None:
+    """A message has another status now."""
+    if row.is_watched:
+        gathered = changes.gathered(_Statuses)
+        gathered.runtime = runtime
+        gathered.add(row)
+
+
+def unclear(session: Session, runtime: Runtime, message_ids: Collection[int]) -> None:
+    """Nobody knows whether these messages were sent: whoever was sending them is dead."""
+    changes = Changes(session)
+    for row in rows.messages_alone(session, message_ids) if message_ids else ():
+        message_changed(changes, runtime, row)
+    changes.write()
+
+
+def replied(session: Session, runtime: Runtime, portal_id: int, reply: Reply, message: Message | None) -> None:
+    """A client has written or tapped something. message: ours that was quoted or tapped.
+
+    One with a file is told when the file is there, or will never be (`file_settled`).
+    """
+    if reply.fetch_at is not None or not wanted(session, portal_id, Event.MESSAGE_RECEIVED):
+        return
+    ours = ids.of_message(runtime, portal_id, message.id, message.run_id) if message is not None else None
+    phone = reply.content["values"]["reply_from"]
+    _tell_reply(session, runtime, portal_id, reply, phone, ours)
+
+
+def file_settled(session: Session, runtime: Runtime, portal_id: int, reply: Reply) -> None:
+    """The file of a reply is there, or will never be."""
+    if reply.content and wanted(session, portal_id, Event.MESSAGE_RECEIVED):
+        client = session.get_one(Conversation, reply.conversation_id)
+        phone = reply.content["values"].get("reply_from") or client.phone
+        _tell_reply(session, runtime, portal_id, reply, phone, None)
+
+
+def _tell_reply(
+    session: Session, runtime: Runtime, portal_id: int, reply: Reply, phone: str, to_message: str | None
+) -> None:
+    data = shapes.reply(runtime, portal_id, reply, phone, to_message)
+    lane = f"r{reply.conversation_id}"
+    tell(session, portal_id, runtime.clock(), [News(Event.MESSAGE_RECEIVED, lane, reply.at, data)])
+
+
+def campaign_changed(session: Session, runtime: Runtime, campaign: Campaign, counts: Mapping[str, Any]) -> None:
+    """A campaign has another state, or other counts."""
+    now = runtime.clock()
+    news = News(Event.CAMPAIGN_STATE, f"c{campaign.id}", now, shapes.campaign(runtime, campaign, counts))
+    tell(session, campaign.portal_id, now, [news])
+
+
+def opt_out_changed(
+    session: Session,
+    runtime: Runtime,
+    portal_id: int,
+    phone: str,
+    line_id: int,
+    opted_out: bool,
+    source: str,
+    at: datetime,
+) -> None:
+    """A client was put on the list of those who want no messages, or taken off it."""
+    if listeners(session, portal_id):
+        lane = f"o{runtime.phone_key(phone)[:30]}"
+        data = shapes.opt_out(phone, line_id, opted_out, source, at)
+        tell(session, portal_id, runtime.clock(), [News(Event.OPTOUT_CHANGED, lane, at, data)])
+
+
+def template_changed(
+    session: Session, line: Line, info: TemplateInfo, change: Mapping[str, Any], at: datetime, now: datetime
+) -> None:
+    """A template has another status or category, will have one, or was submitted. change: kind, before, after."""
+    news = News(Event.TEMPLATE_CHANGED, f"t{line.id} {info.id}"[:40], at, shapes.template(line, info, change))
+    tell(session, line.portal_id, now, [news])
+
+
+def line_changed(session: Session, line: Line, now: datetime) -> None:
+    """A line was connected, stopped, paused, goes on, or was removed."""
+    tell(session, line.portal_id, now, [News(Event.LINE_STATE, f"l{line.id}", now, shapes.line(line))])

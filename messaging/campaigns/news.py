@@ -1,0 +1,43 @@
+"""What customers' systems are told of campaigns: each new state, and while one runs its counts, once a minute at most."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy.orm import Session
+
+from messaging.callbacks import telling
+from messaging.callbacks.listeners import wanted
+from messaging.campaigns.counts import Counts, counts
+from messaging.runtime import Runtime
+from messaging.store.callbacks import Event
+from messaging.store.campaigns import Campaign
+
+EVERY = timedelta(minutes=1)
+#: Campaigns whose last telling a process remembers.
+REMEMBERED = 1_000
+
+
+def told(session: Session, runtime: Runtime, campaign: Campaign) -> None:
+    """A campaign has another state, which is written already."""
+    if wanted(session, campaign.portal_id, Event.CAMPAIGN_STATE):
+        telling.campaign_changed(session, runtime, campaign, counts(session, campaign.id).to_dict())
+
+
+class Counted:
+    """Tells the counts of running campaigns, for one process."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self.runtime = runtime
+        #: Campaign → when and which counts were told last.
+        self._last: dict[int, tuple[datetime, Counts]] = {}
+
+    def tell(self, session: Session, campaign: Campaign, so_far: Counts, now: datetime) -> None:
+        """Tell these counts, unless others were told within EVERY, or the same ones."""
+        at, before = self._last.get(campaign.id, (None, None))
+        if before == so_far or (at is not None and now - at < EVERY):
+            return
+        if not wanted(session, campaign.portal_id, Event.CAMPAIGN_STATE):
+            return
+        if len(self._last) >= REMEMBERED:
+            self._last.clear()
+        self._last[campaign.id] = now, so_far
+        telling.campaign_changed(session, self.runtime, campaign, so_far.to_dict())
