@@ -25,6 +25,7 @@ RUSSIAN: Mapping[str, str] = {
     "waba24_webhooks_total": "уведомления Gupshup, по видам",
     "waba24_webhooks_unknown_total": "уведомления, которые сохранены, но не распознаны",
     "waba24_answers_total": "ответы, переданные Битрикс24",
+    "waba24_callbacks_total": "попытки доставить события на вебхуки клиентов, по результату",
     "waba24_operator_messages_total": "что операторы написали в чатах: по линиям и что с этим стало",
     "waba24_rest_calls_total": "вызовы REST Битрикс24",
     "waba24_portal_writes_total": "записи в портал, кроме ответов процессам: по видам и по тому, чем закончились",

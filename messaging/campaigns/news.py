@@ -32,12 +32,13 @@ class Counted:
 
     def tell(self, session: Session, campaign: Campaign, so_far: Counts, now: datetime) -> None:
         """Tell these counts, unless others were told within EVERY, or the same ones."""
-        at, before = self._last.get(campaign.id, (None, None))
-        if before == so_far or (at is not None and now - at < EVERY):
+        known = self._last.get(campaign.id)
+        if known is not None and (now - known[0] < EVERY or known[1] == so_far):
             return
         if not wanted(session, campaign.portal_id, Event.CAMPAIGN_STATE):
             return
         if len(self._last) >= REMEMBERED:
             self._last.clear()
         self._last[campaign.id] = now, so_far
-        telling.campaign_changed(session, self.runtime, campaign, so_far.to_dict())
+        if known is not None:  # else it was told a moment ago, with its state
+            telling.campaign_changed(session, self.runtime, campaign, so_far.to_dict())

@@ -26,6 +26,7 @@ HELP = {
     "webhooks_unknown": ("Webhooks that were kept but not understood", ()),
     "answers": ("Answers handed to Bitrix24", ("outcome",)),
     "portal_writes": ("What was written to portals besides answers, by kind and what became of it", ("kind", "state")),
+    "callbacks": ("Tries to deliver events to customers' webhooks, by what came of them", ("outcome",)),
     "operator_messages": ("What operators wrote in chats, by line and what became of it", ("line", "outcome")),
     "rest_calls": ("REST calls to Bitrix24", ("method",)),
     "portal_pauses": ("Pauses after a portal answered slowly: 5 to 60 s in which it is not asked", ("portal",)),
