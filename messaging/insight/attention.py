@@ -8,12 +8,15 @@ from enum import StrEnum
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from messaging.callbacks import endpoints
 from messaging.insight import crm_work, failures, line_activity, line_checks
 from messaging.insight.line_checks import Result
 from messaging.insight.queue_depth import Queue, queues_of
 from messaging.policy import tier
 from messaging.runs.crm_tasks import Trigger
 from messaging.runtime import Runtime
+from messaging.store.callback_queue import host_of
+from messaging.store.callbacks import EndpointState
 from messaging.store.models import Line, Message, Portal, Template
 from messaging.store.states import LineStatus, MessageStatus
 from messaging.store.template_drafts import ChangeKind
@@ -25,6 +28,8 @@ RECENT = timedelta(hours=24)
 CATEGORY_TOLD = timedelta(days=7)
 #: Templates of which the runs are counted, for each line and status.
 NAMES_COUNTED = 10
+#: A webhook that has taken nothing for so long needs a person.
+WEBHOOK_FAILS = timedelta(minutes=30)
 #: Seconds after which a queue waits for somebody, not for its turn.
 WAITS_LONG_S = 60
 #: Reasons named one by one.
@@ -42,6 +47,8 @@ class Kind(StrEnum):
     LINE_PAUSED = "line_paused"  # since, count: messages that wait
     GUPSHUP_SILENT = "gupshup_silent"  # since: of the last question
     TRIGGERS = "triggers"  # count: not registered; code: what Bitrix24 said
+    WEBHOOK_OFF = "webhook_off"  # code: its reason; names: its host; since
+    WEBHOOK_FAILING = "webhook_failing"  # code: what the last try came to; names: its host; since
     CRM = "crm"  # count: triggers and cards that were given up; code: the commonest error
     ROBOTS = "robots"  # count: not registered, 0: nobody could be asked; code: what Bitrix24 said
     TIER = "tier"  # count: clients written to first in 24 hours; code: the limit
@@ -70,7 +77,7 @@ def problems(session: Session, runtime: Runtime, portal: Portal) -> list[Problem
     mine = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.id)).all()
     lines = [line for line in mine if line.status == LineStatus.CONNECTED]
     if not lines:
-        return _robots(portal)
+        return [*_robots(portal), *_webhooks(session, runtime, portal)]
     queues = queues_of(session, runtime.clock(), portal.id, [line.id for line in mine])
     return [
         *_lines(session, runtime, lines),
@@ -79,6 +86,7 @@ def problems(session: Session, runtime: Runtime, portal: Portal) -> list[Problem
         *_templates(session, lines, runtime.clock()),
         *_recategorised(session, portal, lines, runtime.clock()),
         *_waiting(runtime.clock(), queues),
+        *_webhooks(session, runtime, portal),
         *_given_up(session, runtime, portal),
         *_reasons(session, runtime, portal, {line.id: line for line in mine}),
     ]
@@ -186,6 +194,18 @@ def _waiting(now: datetime, queues: Sequence[Queue]) -> list[Problem]:
     if not waiting.depth or waiting.oldest_s < WAITS_LONG_S:
         return []
     return [Problem(Kind.WAITING, count=waiting.depth, since=now - timedelta(seconds=waiting.oldest_s))]
+
+
+def _webhooks(session: Session, runtime: Runtime, portal: Portal) -> list[Problem]:
+    """Addresses of customers' systems that are switched off, or have taken nothing for some time."""
+    found = []
+    for endpoint in endpoints.listed(session, portal.id):
+        host, since = (host_of(endpoint),), endpoint.failing_since
+        if endpoint.state == EndpointState.OFF:
+            found.append(Problem(Kind.WEBHOOK_OFF, since=endpoint.off_at, code=endpoint.off_reason, names=host))
+        elif since is not None and runtime.clock() - since >= WEBHOOK_FAILS:
+            found.append(Problem(Kind.WEBHOOK_FAILING, since=since, code=endpoint.error, names=host))
+    return found
 
 
 def _given_up(session: Session, runtime: Runtime, portal: Portal) -> list[Problem]:

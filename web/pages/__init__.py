@@ -24,6 +24,7 @@ from web.pages import (
     template_editing,
     templates,
     triggers,
+    webhooks,
 )
 from web.pages.shell import blueprint
 
@@ -47,4 +48,5 @@ __all__ = [
     "template_editing",
     "templates",
     "triggers",
+    "webhooks",
 ]

@@ -145,6 +145,18 @@ def _given_up(problem: Problem, language: str) -> Item:
     return Item("warn", title, text, _("Open Health"), url_for("pages.health"), problem.code)
 
 
+def _webhook_off(problem: Problem, language: str) -> Item:
+    title = _("The webhook %(host)s is switched off", host=problem.names[0])
+    words = _("No events are sent to it since %(since)s. Repair the receiver, then switch the webhook on again.")
+    return Item("bad", title, _since(problem, words), _("Open Webhooks"), url_for("pages.webhooks"))
+
+
+def _webhook_failing(problem: Problem, language: str) -> Item:
+    title = _("The webhook %(host)s takes nothing", host=problem.names[0])
+    words = _("Since %(since)s. We try again and again, and switch it off after three days.")
+    return Item("warn", title, _since(problem, words), _("Open Webhooks"), url_for("pages.webhooks"))
+
+
 def _templates(problem: Problem, language: str) -> Item:
     count = problem.count
     title, remedy = {
@@ -232,6 +244,8 @@ _WORDS = {
     Kind.ROBOTS: _robots,
     Kind.TIER: _tier,
     Kind.TRIGGERS: _triggers,
+    Kind.WEBHOOK_OFF: _webhook_off,
+    Kind.WEBHOOK_FAILING: _webhook_failing,
     Kind.CRM: _given_up,
     Kind.TEMPLATES: _templates,
     Kind.RECATEGORISED: _recategorised,

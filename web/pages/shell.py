@@ -21,7 +21,7 @@ from web.pages import banner
 from web.rights import may
 
 #: Sections that only administrators see.
-FOR_ADMINISTRATORS = frozenset({"api", "doctor"})
+FOR_ADMINISTRATORS = frozenset({"api", "doctor", "webhooks"})
 blueprint = Blueprint("pages", __name__, url_prefix="/app")
 
 #: Section → its name in the navigation; the endpoint is `pages.<section>`.
@@ -37,6 +37,7 @@ SECTIONS: dict[str, LazyString] = {
     "rules": _l("Sending rules"),
     "rights": _l("Rights"),
     "api": _l("API"),
+    "webhooks": _l("Webhooks"),
     "health": _l("Health"),
     "doctor": _l("Doctor"),
     "help": _l("Help"),
