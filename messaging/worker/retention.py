@@ -29,7 +29,7 @@ from messaging.store.states import EventState, MessageStatus, Origin, RunState
 from messaging.store.tallies import HourTally, Tally
 from messaging.store.types import WIPED
 from messaging.system.counters import POINT
-from messaging.worker import api_retention, campaign_retention
+from messaging.worker import api_retention, callback_retention, campaign_retention
 
 #: Rows of one transaction, not counting the message and the reply of each run.
 BATCH = 100
@@ -285,6 +285,7 @@ DUTIES: tuple[Duty, ...] = (
     *(old_tallies, old_hours, shapes, portal_tasks, operator_messages),
     *campaign_retention.DUTIES,
     *api_retention.DUTIES,
+    *callback_retention.DUTIES,
 )
 
 

@@ -40,6 +40,7 @@ SECTIONS = (
         "opt_outs",
         "rules",
         "rights",
+        "webhooks",
         "health",
         "doctor",
     ),
@@ -300,6 +301,7 @@ def test_pages_with_a_line_templates_and_messages(demo: Demo, readers: list[Read
         template_form(reader)
         messages(reader)
         opt_outs(reader)
+        webhooks(reader)
         line(reader)
 
 
@@ -356,6 +358,34 @@ def opt_outs(reader: Reader) -> None:
     frame.locator("#f-message").fill("Basta!")
     expect(frame.locator("#tried .bad")).to_be_visible()
     reader.look("rules of consent")
+
+
+def webhooks(reader: Reader) -> None:
+    """What is wrong with a new webhook; its secret, shown once; a test event that is delivered; the dialogs."""
+    frame = reader.frame
+    reader.go("webhooks")
+    reader.go(frame.locator("form:has(#f-url) .btn-primary"))
+    reader.look("a new webhook, errors")
+    frame.locator("#f-url").fill(f"{reader.demo.url}/healthz")
+    frame.locator("input[value='message.status']").check()
+    reader.go(frame.locator("form:has(#f-url) .btn-primary"))
+    expect(frame.locator("#webhook-secret")).to_contain_text("whsec_")
+    reader.look("webhooks, the secret")
+    reader.go(frame.locator("tbody a").first)
+    reader.go(frame.locator("form[action$='/test'] button"))
+    for _ in range(50):
+        if frame.locator("tbody .status.ok, tbody .small").count():
+            break
+        reader.go(frame.locator("main .title .btn").first)
+    frame.locator("tbody summary").first.click()
+    reader.look("a webhook")
+    frame.locator("[data-dialog=secret-dialog]").click()
+    expect(frame.locator("#secret-dialog")).to_be_visible()
+    reader.look("a webhook, the dialog")
+    reader.go(frame.locator("#secret-dialog .btn-primary"))
+    frame.locator("[data-dialog=remove-dialog]").click()
+    reader.go(frame.locator("#remove-dialog .btn-danger"))
+    expect(frame.locator("#webhook-secret")).to_have_count(0)
 
 
 def line(reader: Reader) -> None:

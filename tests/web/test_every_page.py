@@ -41,6 +41,7 @@ PAGES = (
         "rules/fields",
         "rights",
         "rights/people",
+        "webhooks",
         "health",
         "help",
         *(f"lines/1/checks/{name}" for name in CHECKS),

@@ -14,11 +14,14 @@ from typing import Any
 from sqlalchemy import Connection, event, insert, text
 
 from bx24.emulator.rules import frames
+from messaging.callbacks import endpoints
+from messaging.callbacks.endpoints import Wanted
 from messaging.campaigns import changes
 from messaging.campaigns.counts import counts, failures
 from messaging.insight import search_rows
 from messaging.insight.line_checks import CHECKS
 from messaging.lines import lines
+from messaging.store.callbacks import Endpoint
 from messaging.store.models import SHARDS, Run, shard_of
 from messaging.store.open_channels import OperatorMessage, OperatorState
 from messaging.worker import pool
@@ -43,7 +46,7 @@ from tests.support.world import APP, PORTAL, World
 from tests.web.inside import Frame
 
 MANY = 6_000
-LARGE = "run|message|inbound_event|reply|conversation|portal_task|opt_out|operator_message|recipient"
+LARGE = "run|message|inbound_event|reply|conversation|portal_task|opt_out|operator_message|recipient|callback"
 #: The first row, the last row: one step into the primary key, whatever a plan calls it.
 END_OF_TABLE = re.compile(r"FROM (\w+) ORDER BY \1\.id( DESC)?\s+LIMIT", re.DOTALL)
 #: A stretch of the primary key: as long as a day, or a piece of it (in these small tables perhaps all of it).
@@ -56,6 +59,7 @@ QUEUES = {
     *("ix_message_queued", "ix_message_turn", "ix_message_lane", "ix_inbound_ref"),
     *("ix_message_held_client", "ix_run_awaits"),
     *("ix_message_held", "ix_operator_message_due", "ix_recipient_pending"),
+    *("ix_callback_new", "ix_callback_waiting", "ix_callback_next", "ix_callback_lane"),
 }
 
 
@@ -75,6 +79,7 @@ def listening(world: World) -> Iterator[dict[str, Any]]:
 
 def a_day(shop: World) -> None:
     """Sends with every ending, replies, a lost worker, an unclear send, figures, questions, retention, a removed line."""
+    endpoint = a_webhook(shop)
     open_windows(shop, OLGA, PHONES[0])
     buttons = ("robot.send_buttons", {"text": "?", "phone": OLGA, "buttons": ["Да|yes", "Нет|no"], "until": "replied"})
     start_each(
@@ -100,6 +105,8 @@ def a_day(shop: World) -> None:
     )
     start_each(shop, *[template_robot(PHONES[4], template="sale")] * 3)
     a_campaign(shop)
+    endpoints.send_failed_again(shop.runtime, endpoint.portal_id, endpoint.key)
+    endpoints.switch_on(shop.runtime, endpoint.portal_id, endpoint.key)
     shop.set_gupshup_faults(next=["502"])
     shop.robots_start(template_robot(PHONES[2], until="delivered"))
     shop.robots_start(("robot.wait_reply", {"phone": OLGA, "wait_minutes": 5}))
@@ -121,6 +128,12 @@ def a_day(shop: World) -> None:
     lines.remove(shop.runtime, shop.line.id)
     shop.advance_clock(40)
     assert shop.control.post("/emulator/uninstall", json={"clean": 0}, base_url=PORTAL).json["sent"] == 1
+
+
+def a_webhook(shop: World) -> Endpoint:
+    """Nobody lives there: every event is tried again and again."""
+    wanted = Wanted("https://93.184.216.34/hooks", endpoints.EVENTS)
+    return endpoints.make(shop.runtime, shop.line.portal_id, wanted)
 
 
 def a_campaign(shop: World) -> None:
@@ -148,6 +161,8 @@ def a_year(shop: World) -> None:
     Mailing(shop, PHONES[:2]).start(seconds=4)
     shop.client_replies(OLGA, "Да")
     shop.client_replies(PHONES[6], "Стоп")
+    webhook = a_webhook(shop)
+    endpoints.test(shop.runtime, webhook.portal_id, webhook.key)
     shop.do_due_work()
     old = "'2026-06-01 09:00:00.000000'"
     talk = "(SELECT min(id) FROM conversation) + n % 900"
@@ -169,6 +184,8 @@ def a_year(shop: World) -> None:
         copies(connection, "portal", 1, 1, id=str(1 + SHARDS), member_id="'left'", status="'inactive'")
         left = {"portal_id": str(1 + SHARDS), "state": "'due'", "created_at": old, "due_at": old, "done_at": "NULL"}
         copies(connection, "portal_task", 1, MANY, key="'left m' || n", **left)
+        taken = dict.fromkeys(("created_at", "due_at", "ended_at"), old)
+        copies(connection, "callback", 1, MANY, key="'c' || n", state="'done'", **taken)
         connection.execute(insert(OperatorMessage), [an_operators_message(shop)])
         times = dict.fromkeys(("created_at", "due_at"), old)
         copies(
@@ -266,8 +283,11 @@ def every_page(shop: World) -> None:
         "opt-outs",
         "opt-outs/1",
         "opt-outs/rules",
+        "webhooks",
     ]
     asked = [*(f"/app/{path}" for path in paths), line, f"{line}/hours", f"{line}/robots"]
+    with shop.runtime.db.read() as session:
+        asked += [f"/app/webhooks/{endpoint.key}" for endpoint in endpoints.listed(session, shop.line.portal_id)]
     for path in [*asked, *(f"{line}/checks/{name}" for name in CHECKS)]:
         assert frame.get(path).status_code == 200, path
     filters: list[dict[str, Any]] = [{"status": status} for status in search_rows.STATUSES]
