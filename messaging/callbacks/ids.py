@@ -19,21 +19,21 @@ LENGTH = 22
 
 
 class Kind(IntEnum):
-    """What an id names. The numbers stand in ids that others keep: never give one another meaning."""
+    """What an id names. The numbers stand in ids that others keep: never give one another meaning. Campaigns have a key of
+    their own (messaging.store.campaigns), lines are called by the number that robots and pages show."""
 
     RUN = 1
     MESSAGE = 2
     REPLY = 3
-    CAMPAIGN = 4
-    TEMPLATE = 5
-    WEBHOOK = 6
+    TEMPLATE = 4
+    WEBHOOK = 5
 
 
 def encode(runtime: Runtime, kind: Kind, portal_id: int, row_id: int) -> str:
     """The id of this row for its portal: 22 characters of url-safe base64."""
     block = bytes([kind]) + portal_id.to_bytes(7, "big") + row_id.to_bytes(8, "big")
     encryptor = _cipher(runtime).encryptor()
-    return base64.urlsafe_b64encode(encryptor.update(block) + encryptor.finalize()).decode().rstrip("=")
+    return _written(encryptor.update(block) + encryptor.finalize())
 
 
 def of_message(runtime: Runtime, portal_id: int, message_id: int, run_id: int | None) -> str:
@@ -51,12 +51,18 @@ def decode(runtime: Runtime, portal_id: int, text: str) -> tuple[Kind, int] | No
         sealed = base64.b64decode(f"{text}==", altchars=b"-_", validate=True)
     except (ValueError, binascii.Error):
         return None
+    if _written(sealed) != text:
+        return None  # the last character has bits to spare: an id is written in one way
     decryptor = _cipher(runtime).decryptor()
     block = decryptor.update(sealed) + decryptor.finalize()
     if int.from_bytes(block[1:8], "big") != portal_id or block[0] not in set(Kind):
         return None
     row_id = int.from_bytes(block[8:], "big")
     return (Kind(block[0]), row_id) if row_id < 2**63 else None
+
+
+def _written(sealed: bytes) -> str:
+    return base64.urlsafe_b64encode(sealed).decode().rstrip("=")
 
 
 def _cipher(runtime: Runtime) -> Cipher[modes.ECB]:

@@ -18,7 +18,7 @@ from messaging.store.callbacks import Event
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Reply
 from messaging.store.rows import MessageRow
-from messaging.store.states import LineStatus
+from messaging.store.states import LineStatus, MessageStatus
 
 #: A body has fewer bytes than that (Standard Webhooks: 20 KB). Longer texts are cut.
 BODY_BYTES = 20_000
@@ -54,23 +54,24 @@ def moment(at: datetime | None) -> str | None:
 
 
 def message(runtime: Runtime, row: MessageRow, more: Mapping[str, Any]) -> dict[str, Any]:
-    """A message as it is now. more: what a MessageRow does not hold: kind, created_at, campaign (its id, or None)."""
+    """A message as it is now. more: what a MessageRow does not hold: kind, action, created_at, campaign (its key, or None)."""
+    has_error = row.status in (MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.DROPPED)
     return {
         "id": ids.of_message(runtime, row.portal_id, row.id, row.run_id),
         "line": row.line_id,
         "phone": row.client.phone,
         "origin": row.origin,
-        "type": more["kind"],
+        "type": more["action"].removeprefix("send_") or more["kind"],
         "status": row.status,
-        "error_code": row.error_code or None,
-        "error_text": _error(row.error_code, row.error_reason),
+        "error_code": (row.error_code or None) if has_error else None,
+        "error_text": _error(row.error_code, row.error_reason) if has_error else None,
         "provider_id": row.gupshup_id,
         "created_at": moment(more["created_at"]),
         "sent_at": moment(row.sent_at),
         "delivered_at": moment(row.delivered_at),
         "read_at": moment(row.read_at),
         "cost": None,
-        "campaign": _id(runtime, Kind.CAMPAIGN, row.portal_id, row.campaign_id),
+        "campaign": more["campaign"],
         "item": row.item or None,
     }
 
@@ -84,7 +85,7 @@ def _error(code: str, reason: str) -> str | None:
 
 
 def reply(runtime: Runtime, portal_id: int, row: Reply, phone: str, to_message: str | None) -> dict[str, Any]:
-    """What a client wrote or tapped. to_message: the id of our message that was quoted or tapped."""
+    """What a client wrote or tapped. to_message: the id of our message that it answers, quotes or taps."""
     values = row.content["values"]
     return {
         "id": ids.encode(runtime, Kind.REPLY, portal_id, row.id),
@@ -99,10 +100,10 @@ def reply(runtime: Runtime, portal_id: int, row: Reply, phone: str, to_message: 
     }
 
 
-def campaign(runtime: Runtime, row: Campaign, counts: Mapping[str, Any]) -> dict[str, Any]:
+def campaign(row: Campaign, counts: Mapping[str, Any]) -> dict[str, Any]:
     """A campaign with its counts."""
     return {
-        "id": _id(runtime, Kind.CAMPAIGN, row.portal_id, row.id),
+        "id": row.key,
         "name": row.name,
         "state": row.state,
         "paused_reason": row.paused_reason or None,
@@ -159,7 +160,3 @@ def line_status(row: Line) -> str:
     if row.stopped_at is not None:
         return "stopped"
     return "paused" if row.paused_at is not None else "connected"
-
-
-def _id(runtime: Runtime, kind: Kind, portal_id: int, row_id: int | None) -> str | None:
-    return ids.encode(runtime, kind, portal_id, row_id) if row_id is not None else None

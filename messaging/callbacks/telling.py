@@ -10,11 +10,12 @@ from copy import copy
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gupshup.templates import TemplateInfo
 from messaging.callbacks import ids, shapes
+from messaging.callbacks.ids import Kind
 from messaging.callbacks.listeners import News, listeners, tell, wanted
 from messaging.runtime import Runtime
 from messaging.store import rows
@@ -22,13 +23,24 @@ from messaging.store.callbacks import Event
 from messaging.store.campaigns import Campaign
 from messaging.store.changes import Changes
 from messaging.store.database import ask
-from messaging.store.models import Conversation, Line, Message, Reply
-from messaging.store.rows import MessageRow
+from messaging.store.models import Conversation, Line, Message, Reply, Run
+from messaging.store.rows import MessageRow, RunRow
 from messaging.store.sql import among
 from messaging.store.states import MessageStatus
+from messaging.store.types import UTCDateTime
 
 #: What a MessageRow does not hold.
-_MORE = select(Message.id, Message.kind, Message.created_at).where(among(Message.id, "ids"))
+_MORE = (
+    select(
+        *(Message.id, Message.kind, Message.action, Campaign.key.label("campaign")),
+        func.coalesce(Run.stored_at, Message.created_at, type_=UTCDateTime).label("created_at"),
+    )
+    .outerjoin(Run, Run.id == Message.run_id)
+    .outerjoin(Campaign, Campaign.id == Message.campaign_id)
+    .where(among(Message.id, "ids"))
+)
+#: The action whose message a reply answers.
+_SENDS = "send_"
 #: Statuses whose time is the provider's, in the column `<status>_at`.
 _TIMED = frozenset({MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ, MessageStatus.FAILED})
 
@@ -49,7 +61,7 @@ class _Statuses:
         if runtime is None or not seen:
             return
         asked = {"ids": sorted({row.id for of_portal in seen.values() for row in of_portal})}
-        more = {row.id: {"kind": row.kind, "created_at": row.created_at} for row in ask(session, _MORE, asked)}
+        more = {row.id: dict(row._mapping) for row in ask(session, _MORE, asked)}
         now = runtime.clock()
         for portal_id, of_portal in seen.items():
             tell(session, portal_id, now, [_status(runtime, row, more[row.id], now) for row in of_portal])
@@ -77,29 +89,35 @@ def unclear(session: Session, runtime: Runtime, message_ids: Collection[int]) ->
     changes.write()
 
 
-def replied(session: Session, runtime: Runtime, portal_id: int, reply: Reply, message: Message | None) -> None:
-    """A client has written or tapped something. message: ours that was quoted or tapped.
+def replied(
+    session: Session, runtime: Runtime, portal_id: int, reply: Reply, message: Message | None, run: RunRow | None
+) -> None:
+    """A client has written or tapped something. message: ours that was quoted or tapped; run: the run that the reply ends.
 
-    One with a file is told when the file is there, or will never be (`file_settled`).
+    A reply with a file is told when the file is there, or will never be (`file_settled`).
     """
     if reply.fetch_at is not None or not wanted(session, portal_id, Event.MESSAGE_RECEIVED):
         return
-    ours = ids.of_message(runtime, portal_id, message.id, message.run_id) if message is not None else None
-    phone = reply.content["values"]["reply_from"]
-    _tell_reply(session, runtime, portal_id, reply, phone, ours)
+    ours = None
+    if run is not None and run.action.startswith(_SENDS):
+        ours = ids.encode(runtime, Kind.RUN, portal_id, run.id)
+    elif message is not None:
+        ours = ids.of_message(runtime, portal_id, message.id, message.run_id)
+    _tell_reply(session, runtime, portal_id, reply, ours)
 
 
 def file_settled(session: Session, runtime: Runtime, portal_id: int, reply: Reply) -> None:
     """The file of a reply is there, or will never be."""
-    if reply.content and wanted(session, portal_id, Event.MESSAGE_RECEIVED):
-        client = session.get_one(Conversation, reply.conversation_id)
-        phone = reply.content["values"].get("reply_from") or client.phone
-        _tell_reply(session, runtime, portal_id, reply, phone, None)
+    if not reply.content or not wanted(session, portal_id, Event.MESSAGE_RECEIVED):
+        return
+    run = session.get(Run, reply.run_id) if reply.run_id is not None else None
+    is_answer = run is not None and run.action.startswith(_SENDS)
+    ours = ids.encode(runtime, Kind.RUN, portal_id, run.id) if run is not None and is_answer else None
+    _tell_reply(session, runtime, portal_id, reply, ours)
 
 
-def _tell_reply(
-    session: Session, runtime: Runtime, portal_id: int, reply: Reply, phone: str, to_message: str | None
-) -> None:
+def _tell_reply(session: Session, runtime: Runtime, portal_id: int, reply: Reply, to_message: str | None) -> None:
+    phone = session.get_one(Conversation, reply.conversation_id).phone
     data = shapes.reply(runtime, portal_id, reply, phone, to_message)
     lane = f"r{reply.conversation_id}"
     tell(session, portal_id, runtime.clock(), [News(Event.MESSAGE_RECEIVED, lane, reply.at, data)])
@@ -108,7 +126,7 @@ def _tell_reply(
 def campaign_changed(session: Session, runtime: Runtime, campaign: Campaign, counts: Mapping[str, Any]) -> None:
     """A campaign has another state, or other counts."""
     now = runtime.clock()
-    news = News(Event.CAMPAIGN_STATE, f"c{campaign.id}", now, shapes.campaign(runtime, campaign, counts))
+    news = News(Event.CAMPAIGN_STATE, f"c{campaign.id}", now, shapes.campaign(campaign, counts))
     tell(session, campaign.portal_id, now, [news])
 
 

@@ -62,7 +62,7 @@ def _counts_for_a_campaign(changes: Changes, runtime: Runtime, heard: Heard) -> 
 
 
 def _to_customers(changes: Changes, runtime: Runtime, heard: Heard) -> None:
-    telling.replied(changes.session, runtime, heard.line.portal_id, heard.reply, heard.message)
+    telling.replied(changes.session, runtime, heard.line.portal_id, heard.reply, heard.message, heard.run)
 
 
 #: Told that a message's status has risen, after its listener.
