@@ -384,7 +384,8 @@ def webhooks(reader: Reader) -> None:
     reader.look("a webhook, the dialog")
     reader.go(frame.locator("#secret-dialog .btn-primary"))
     frame.locator("[data-dialog=remove-dialog]").click()
-    reader.go(frame.locator("#remove-dialog .btn-danger"))
+    frame.locator("#remove-dialog .btn-danger").press("Enter")
+    reader.idle()
     expect(frame.locator("#webhook-secret")).to_have_count(0)
 
 
