@@ -94,8 +94,17 @@ def _ordered(asked: Collection[str], order: Sequence[str]) -> list[str]:
     return [str(one) for one in order if one in asked]
 
 
-def make(runtime: Runtime, portal_id: int, wanted: Wanted, user_id: int = 0) -> Endpoint:
-    """A new endpoint, on; its secret is to be shown now and never again. Raises Unfit, TooMany."""
+def make(
+    runtime: Runtime,
+    portal_id: int,
+    wanted: Wanted,
+    user_id: int = 0,
+    also: Callable[[Session, Endpoint], None] | None = None,
+) -> Endpoint:
+    """A new endpoint, on; its secret is to be shown now and never again. also: done in the same transaction.
+
+    Raises Unfit, TooMany.
+    """
     wanted = check(runtime, wanted)
     with runtime.db.write() as session:
         session.get_one(Portal, portal_id, with_for_update=True)  # two at once would both find room
@@ -114,6 +123,8 @@ def make(runtime: Runtime, portal_id: int, wanted: Wanted, user_id: int = 0) -> 
         )
         session.add(made)
         session.flush()
+        if also is not None:
+            also(session, made)
         log.info("endpoint made", portal=portal_id, endpoint=made.id, user=user_id)
         return made
 

@@ -17,7 +17,7 @@ from messaging.runtime import Runtime
 from messaging.store.callbacks import Event
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Reply
-from messaging.store.rows import MessageRow
+from messaging.store.rows import MessageRow, RunRow
 from messaging.store.states import LineStatus, MessageStatus
 
 #: A body has fewer bytes than that (Standard Webhooks: 20 KB). Longer texts are cut.
@@ -55,7 +55,7 @@ def moment(at: datetime | None) -> str | None:
 
 def message(runtime: Runtime, row: MessageRow, more: Mapping[str, Any]) -> dict[str, Any]:
     """A message as it is now. more: what a MessageRow does not hold: kind, action, created_at, campaign (its key, or None)."""
-    has_error = row.status in (MessageStatus.FAILED, MessageStatus.UNKNOWN, MessageStatus.DROPPED)
+    has_error = row.status in (MessageStatus.FAILED, MessageStatus.UNKNOWN)
     return {
         "id": ids.of_message(runtime, row.portal_id, row.id, row.run_id),
         "line": row.line_id,
@@ -73,6 +73,28 @@ def message(runtime: Runtime, row: MessageRow, more: Mapping[str, Any]) -> dict[
         "cost": None,
         "campaign": more["campaign"],
         "item": row.item or None,
+    }
+
+
+def unsent(runtime: Runtime, run: RunRow, said: str, more: Mapping[str, Any]) -> dict[str, Any]:
+    """A message that never left, and never will: its run has ended. said: why; more: origin, phone, item."""
+    return {
+        "id": ids.encode(runtime, Kind.RUN, run.portal_id, run.id),
+        "line": run.line_id,
+        "phone": more["phone"],
+        "origin": more["origin"],
+        "type": run.action.removeprefix("send_"),
+        "status": run.outcome,
+        "error_code": run.error_code or None,
+        "error_text": said or None,
+        "provider_id": None,
+        "created_at": moment(run.stored_at),
+        "sent_at": None,
+        "delivered_at": None,
+        "read_at": None,
+        "cost": None,
+        "campaign": None,
+        "item": more["item"] or None,
     }
 
 

@@ -4,17 +4,15 @@ Where nobody listens, nothing is written, and nothing is asked for messages and 
 (`MessageRow.is_watched`). Statuses of messages are gathered, and written together at the end of a batch.
 """
 
-from collections import defaultdict
 from collections.abc import Collection, Mapping
-from copy import copy
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from gupshup.templates import TemplateInfo
 from messaging.callbacks import ids, shapes
+from messaging.callbacks.gathered import SENDS, Statuses
 from messaging.callbacks.ids import Kind
 from messaging.callbacks.listeners import News, listeners, tell, wanted
 from messaging.runtime import Runtime
@@ -22,63 +20,25 @@ from messaging.store import rows
 from messaging.store.callbacks import Event
 from messaging.store.campaigns import Campaign
 from messaging.store.changes import Changes
-from messaging.store.database import ask
 from messaging.store.models import Conversation, Line, Message, Reply, Run
 from messaging.store.rows import MessageRow, RunRow
-from messaging.store.sql import among
-from messaging.store.states import MessageStatus
-from messaging.store.types import UTCDateTime
+from messaging.store.states import MessageStatus, OutcomeKind
 
-#: What a MessageRow does not hold.
-_MORE = (
-    select(
-        *(Message.id, Message.kind, Message.action, Campaign.key.label("campaign")),
-        func.coalesce(Run.stored_at, Message.created_at, type_=UTCDateTime).label("created_at"),
-    )
-    .outerjoin(Run, Run.id == Message.run_id)
-    .outerjoin(Campaign, Campaign.id == Message.campaign_id)
-    .where(among(Message.id, "ids"))
-)
-#: The action whose message a reply answers.
-_SENDS = "send_"
-#: Statuses whose time is the provider's, in the column `<status>_at`.
-_TIMED = frozenset({MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ, MessageStatus.FAILED})
-
-
-class _Statuses:
-    """Statuses that one transaction has brought, as the messages were at that moment."""
-
-    def __init__(self) -> None:
-        self.runtime: Runtime | None = None
-        self._seen: defaultdict[int, list[MessageRow]] = defaultdict(list)
-
-    def add(self, row: MessageRow) -> None:
-        self._seen[row.portal_id].append(copy(row))
-
-    def write(self, session: Session) -> None:
-        runtime, seen = self.runtime, self._seen
-        self._seen = defaultdict(list)
-        if runtime is None or not seen:
-            return
-        asked = {"ids": sorted({row.id for of_portal in seen.values() for row in of_portal})}
-        more = {row.id: dict(row._mapping) for row in ask(session, _MORE, asked)}
-        now = runtime.clock()
-        for portal_id, of_portal in seen.items():
-            tell(session, portal_id, now, [_status(runtime, row, more[row.id], now) for row in of_portal])
-
-
-def _status(runtime: Runtime, row: MessageRow, more: Mapping[str, Any], now: datetime) -> News:
-    at = getattr(row, f"{row.status}_at") if row.status in _TIMED else None
-    data = shapes.message(runtime, row, more)
-    return News(Event.MESSAGE_STATUS, f"m{row.id}", at or now, data, row.origin)
+#: How a run ends whose message never left.
+_UNSENT = frozenset({OutcomeKind.FAILED, OutcomeKind.TIMEOUT})
 
 
 def message_changed(changes: Changes, runtime: Runtime, row: MessageRow) -> None:
     """A message has another status now."""
     if row.is_watched:
-        gathered = changes.gathered(_Statuses)
-        gathered.runtime = runtime
-        gathered.add(row)
+        changes.gathered(Statuses).add(runtime, row)
+
+
+def run_ended(changes: Changes, runtime: Runtime, run: RunRow, said: str) -> None:
+    """A run has ended. If it was to send something that has not left, it never will: that is told as its outcome. said: why."""
+    is_unsent = run.message is None or run.message.status == MessageStatus.DROPPED
+    if run.is_watched and is_unsent and run.action.startswith(SENDS) and run.outcome in _UNSENT:
+        changes.gathered(Statuses).add_unsent(runtime, run, said)
 
 
 def unclear(session: Session, runtime: Runtime, message_ids: Collection[int]) -> None:
@@ -99,7 +59,7 @@ def replied(
     if reply.fetch_at is not None or not wanted(session, portal_id, Event.MESSAGE_RECEIVED):
         return
     ours = None
-    if run is not None and run.action.startswith(_SENDS):
+    if run is not None and run.action.startswith(SENDS):
         ours = ids.encode(runtime, Kind.RUN, portal_id, run.id)
     elif message is not None:
         ours = ids.of_message(runtime, portal_id, message.id, message.run_id)
@@ -111,7 +71,7 @@ def file_settled(session: Session, runtime: Runtime, portal_id: int, reply: Repl
     if not reply.content or not wanted(session, portal_id, Event.MESSAGE_RECEIVED):
         return
     run = session.get(Run, reply.run_id) if reply.run_id is not None else None
-    is_answer = run is not None and run.action.startswith(_SENDS)
+    is_answer = run is not None and run.action.startswith(SENDS)
     ours = ids.encode(runtime, Kind.RUN, portal_id, run.id) if run is not None and is_answer else None
     _tell_reply(session, runtime, portal_id, reply, ours)
 

@@ -104,8 +104,8 @@ def finish_run(changes: Changes, runtime: Runtime, run: RunRow, outcome: Outcome
         return False
     if run.message is not None and run.message.status in (MessageStatus.HELD, MessageStatus.QUEUED):
         changes.set(run.message, status=MessageStatus.DROPPED)
-        telling.message_changed(changes, runtime, run.message)
     changes.set(run, **finish(run, outcome, runtime.clock()))
+    telling.run_ended(changes, runtime, run, outcome.text.to(run.language) if outcome.text else "")
     runtime.counters.add("runs_ended", run.line_id or "", outcome.kind, portal=run.portal_id)
     if outcome.code:
         runtime.counters.add("refusals", run.line_id or "", outcome.code, portal=run.portal_id)

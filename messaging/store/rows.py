@@ -80,7 +80,7 @@ class MessageRow:
 @dataclass(eq=False)
 class RunRow:
     """A run. awaited: the message of another run that it waits for. language, region, phone_region, portal_status: of its
-    portal. properties, auth: filled for planning alone."""
+    portal. is_watched: as of a message. properties, auth: filled for planning alone."""
 
     model: ClassVar[Any] = Run
 
@@ -115,6 +115,7 @@ class RunRow:
     region: str
     phone_region: str
     portal_status: str
+    is_watched: bool = False
     properties: Any = None
     auth: Any = None
     message: MessageRow | None = None
@@ -129,7 +130,11 @@ def _columns(row: type[MessageRow] | type[RunRow]) -> list[Any]:
 
 # Statements are made once: building a statement takes longer than running it.
 _RUNS = (
-    select(*_columns(RunRow), Portal.language, Portal.region, Portal.phone_region, Portal.status.label("portal_status"))
+    select(
+        *_columns(RunRow),
+        *(Portal.language, Portal.region, Portal.phone_region, Portal.status.label("portal_status")),
+        has_endpoint(Run.portal_id).label("is_watched"),
+    )
     .join(Portal, Portal.id == Run.portal_id)
     .order_by(Run.id)
 )

@@ -10,12 +10,12 @@ import flask_smorest
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from web.api import docs, lines, messages, problems, replies
+from web.api import docs, lines, messages, problems, replies, webhooks
 from web.api.problems import BELOW
 from web.api.resource import PREFIX, Resource
 
 #: In the order of the documentation.
-RESOURCES: tuple[Resource, ...] = (messages.resource, replies.resource, lines.resource)
+RESOURCES: tuple[Resource, ...] = (messages.resource, replies.resource, lines.resource, webhooks.resource)
 VERSION = "1"
 
 

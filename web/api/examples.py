@@ -91,3 +91,18 @@ NEW_MESSAGES: dict[str, dict[str, Any]] = {
     },
     "location": {"phone": "+7 916 123-45-67", "type": "location", "latitude": 54.9885, "longitude": 73.3686},
 }
+NEW_WEBHOOK: dict[str, Any] = {
+    "url": "https://crm.example.com/waba24",
+    "events": ["message.status", "message.received"],
+    "origins": [],
+}
+WEBHOOK: dict[str, Any] = {
+    **NEW_WEBHOOK,
+    "id": "wh_3fJq0Rk2mW8xYcZt",
+    "state": "on",
+    "off_reason": None,
+    "failing_since": None,
+    "waiting": 0,
+    "created_at": AT,
+}
+SECRET = "whsec_m0EWl2E3H3k55NG0my4rlnZxKCdowJyQTfzrWUhHT3k="
