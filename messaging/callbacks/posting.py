@@ -10,7 +10,7 @@ import requests
 from requests import exceptions
 from urllib3.exceptions import HTTPError
 
-from messaging.system.public_http import Forbidden, within
+from messaging.system.public_http import Forbidden, Watch, within
 
 #: Seconds for everything, from looking up the name to the last byte we read.
 TOTAL_S = 15.0
@@ -43,18 +43,20 @@ def post(session: requests.Session, url: str, body: bytes, headers: Mapping[str,
     begun = time.monotonic()
     with within(TOTAL_S) as watch:
         try:
-            code, text, retry_after_s = _exchange(session, url, body, headers, at)
+            code, text, retry_after_s = _exchange(session, url, body, headers, at, watch)
             return Answer(at, _ms(begun), code, text=text, retry_after_s=retry_after_s)
         except (exceptions.RequestException, HTTPError, OSError, ValueError) as error:
             return Answer(at, _ms(begun), error="timeout" if watch.over else _kind(error))
 
 
 def _exchange(
-    session: requests.Session, url: str, body: bytes, headers: Mapping[str, str], at: datetime
+    session: requests.Session, url: str, body: bytes, headers: Mapping[str, str], at: datetime, watch: Watch
 ) -> tuple[int, str, float]:
     whole = {"Content-Type": "application/json", **headers}
     answer = session.post(url, data=body, headers=whole, timeout=TOTAL_S, stream=True, allow_redirects=False)
     try:
+        if watch.over:  # cut within the headers, which then look as if they were complete
+            raise exceptions.Timeout
         return answer.status_code, _beginning(answer), _retry_after_s(answer.headers.get("Retry-After", ""), at)
     finally:
         answer.close()
