@@ -10,7 +10,7 @@ import flask_smorest
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from web.api import docs, lines, messages, problems, replies, webhooks
+from web.api import docs, lines, message_schemas, messages, problems, replies, webhooks
 from web.api.problems import BELOW
 from web.api.resource import PREFIX, Resource
 
@@ -33,6 +33,8 @@ class Api(flask_smorest.Api):  # type: ignore[misc]  # it has no types
 def attach(app: Flask, elsewhere: Callable[[HTTPException], Response]) -> None:
     """Put the API on the app. elsewhere: answers errors of all other addresses."""
     api = Api(app, elsewhere)
+    for schema in message_schemas.NEW.values():
+        api.spec.components.schema(schema.__name__, schema=schema)
     for resource in RESOURCES:
         api.register_blueprint(resource)
     docs.attach(app, api)

@@ -90,7 +90,9 @@ def _built(app: Flask, api: Any) -> str:
     document["info"]["description"] = INFO
     document["servers"] = [{"url": runtime.config.public_url or "/"}]
     components = document.setdefault("components", {})
-    components.setdefault("schemas", {})["Problem"] = PROBLEM
+    components["schemas"]["Problem"] = PROBLEM
+    for unused in ("Error", "PaginationMetadata"):  # flask-smorest's own errors and pages
+        components["schemas"].pop(unused, None)
     components["responses"] = {name: _problem(words) for name, words in _PROBLEMS.items()}
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "description": "A token of the page “API”."}
