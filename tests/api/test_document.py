@@ -110,7 +110,9 @@ def test_thousands_of_requests_made_from_the_document_get_what_it_says(
     made = program.post("/messages", TEMPLATE).json["id"]
     monkeypatch.setattr(shop.runtime.token_rate, "take", lambda *_: Allowance(60, 0.0))
     monkeypatch.setattr(shop.runtime.call_quota, "allows", lambda _: True)
-    schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", shop.flask, config=SchemathesisConfig.from_dict(SETTINGS))
+    schema = schemathesis.openapi.from_wsgi(
+        "/api/v1/openapi.json", shop.flask, config=SchemathesisConfig.from_dict(SETTINGS)
+    )
     played = 0
     for found in schema.get_all_operations():
         operation = found.ok()

@@ -41,6 +41,7 @@ SECTIONS = (
         "rules",
         "rights",
         "webhooks",
+        "api",
         "health",
         "doctor",
     ),
@@ -302,6 +303,7 @@ def test_pages_with_a_line_templates_and_messages(demo: Demo, readers: list[Read
         messages(reader)
         opt_outs(reader)
         webhooks(reader)
+        api(reader)
         line(reader)
 
 
@@ -341,6 +343,20 @@ def messages(reader: Reader) -> None:
     frame.locator("#period").select_option("own")
     reader.idle()
     reader.look("nothing found")
+
+
+def api(reader: Reader) -> None:
+    """A token is made, shown, and about to be revoked."""
+    frame = reader.frame
+    reader.go("api")
+    frame.locator("#f-name").fill("Shop")
+    reader.go(frame.locator("form .btn-primary"))
+    expect(frame.locator("#new-token")).to_contain_text("waba24_")
+    reader.look("a new token")
+    frame.locator("[data-dialog^=revoke]").first.click()
+    expect(frame.locator("dialog[open]")).to_be_visible()
+    reader.look("whether to revoke it")
+    frame.locator("dialog[open] [data-close]").first.click()
 
 
 def opt_outs(reader: Reader) -> None:

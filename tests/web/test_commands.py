@@ -198,3 +198,28 @@ def test_the_database_is_upgraded_by_a_command(world: World) -> None:
     assert "->" in upgraded.output
     with world.runtime.db.read() as session:
         assert session.execute(text("SELECT count(*) FROM lease")).scalar() == 64
+
+
+@ONE_DATABASE
+def test_a_token_is_made_listed_and_revoked(shop: World) -> None:
+    portal = ("--portal", shop.portal.member_id)
+    made = _json(
+        shop, "tokens", "add", *portal, "--name", "shop", "--scope", "messages:write", "--scope", "messages:read"
+    )
+    assert set(made) == {"id", "token", "scopes"}
+    assert made["scopes"] == ["messages:write"]
+    everything = _json(shop, "tokens", "add", *portal, "--name", "all")["scopes"]
+    assert {scope.partition(":")[2] for scope in everything} == {"write"}
+    (first, second) = _json(shop, "tokens", "list", *portal, "--json")
+    assert (first["name"], first["scopes"], first["revoked_at"]) == ("shop", ["messages:write"], None)
+    assert made["token"] not in json.dumps([first, second])
+    assert _run(shop, "tokens", "revoke", str(made["id"])).stdout == "revoked\n"
+    assert _json(shop, "tokens", "list", "--json")[0]["revoked_at"] is not None
+    for wrong, words in (
+        (("add", "--portal", UNKNOWN, "--name", "x"), "no portal"),
+        (("add", *portal, "--name", "x", "--scope", "all"), "no scope all"),
+        (("add", *portal, "--name", " "), "name"),
+        (("revoke", "999"), "no token 999"),
+    ):
+        refused = _run(shop, "tokens", *wrong)
+        assert (refused.exit_code, words in refused.output) == (1, True), refused.output

@@ -41,7 +41,7 @@ def list_tokens(member_id: str | None, as_json: bool) -> None:
     """The tokens with their scopes, and when they were used last."""
     with refusals(), runtime().db.read() as session:
         portal_id = lines.portal_by_member(session, member_id).id if member_id else None
-        members = dict(session.execute(select(Portal.id, Portal.member_id)).tuples().all())
+        members = {row.id: row.member_id for row in session.execute(select(Portal.id, Portal.member_id))}
         rows = [
             {
                 "id": token.id,
