@@ -24,6 +24,7 @@ from messaging.campaigns.recipients import Entry
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, Paused, Recipient, RefusedRow
 from messaging.store.models import Portal, shard_of
+from messaging.store.resting import put_to_rest, take_back
 
 State = CampaignState
 #: States in which a campaign may be on its way.
@@ -174,14 +175,17 @@ def start(runtime: Runtime, portal_id: int, key: str) -> None:
 
     def change(session: Session, campaign: Campaign) -> None:
         _room(session, portal_id, list(OPEN), OPEN_AT_MOST)
-        now = runtime.clock()
-        _check_anew(campaign)
         campaign.wants_check = False
-        later = campaign.start_at is not None and campaign.start_at > now
-        campaign.state = State.SCHEDULED if later else State.PREPARING
-        campaign.due_at = campaign.start_at if later else now
+        _begin(campaign, runtime.clock())
 
     _change(runtime, portal_id, key, (State.DRAFT,), change)
+
+
+def _begin(campaign: Campaign, now: datetime) -> None:
+    _check_anew(campaign)
+    later = campaign.start_at is not None and campaign.start_at > now
+    campaign.state = State.SCHEDULED if later else State.PREPARING
+    campaign.due_at = campaign.start_at if later else now
 
 
 def unschedule(runtime: Runtime, portal_id: int, key: str) -> None:
@@ -205,14 +209,11 @@ def pause(runtime: Runtime, portal_id: int, key: str) -> None:
     )
 
 
-def put_to_rest(session: Session, campaign: Campaign, reason: Paused, look_at: datetime | None = None) -> None:
-    """Pause a locked campaign. look_at: when the worker looks whether it may go on; None: a person decides."""
-    campaign.state, campaign.paused_reason, campaign.due_at = State.PAUSED, reason, look_at
-    recipients.take_back(session, campaign.id)
-
-
 def resume(runtime: Runtime, portal_id: int, key: str) -> None:
-    """Go on, or begin if it has not begun. Failures until now do not count again. Raises LookupError, WrongState."""
+    """Go on, or begin if it has not begun, at its `start_at` if that is to come. Failures until now do not count again.
+
+    Raises LookupError, WrongState.
+    """
 
     def change(session: Session, campaign: Campaign) -> None:
         now = runtime.clock()
@@ -222,8 +223,7 @@ def resume(runtime: Runtime, portal_id: int, key: str) -> None:
         campaign.due_at = campaign.fed_at = now
         campaign.allowed_failures = counts(session, campaign.id).by_state["failed"]
         if campaign.started_at is None:
-            campaign.state = State.PREPARING
-            _check_anew(campaign)
+            _begin(campaign, now)
 
     _change(runtime, portal_id, key, (State.PAUSED,), change)
 
@@ -233,7 +233,7 @@ def cancel(runtime: Runtime, portal_id: int, key: str) -> None:
 
     def change(session: Session, campaign: Campaign) -> None:
         now = runtime.clock()
-        recipients.take_back(session, campaign.id)
+        take_back(session, campaign.id)
         campaign.state, campaign.paused_reason = State.CANCELLED, ""
         campaign.reads += 1
         campaign.ended_at = campaign.due_at = now

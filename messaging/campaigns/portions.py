@@ -19,6 +19,7 @@ from messaging.policy.settings import Policy
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, Paused, Recipient, RecipientState
 from messaging.store.models import Line, Portal, Run
+from messaging.store.resting import take_back
 from messaging.store.states import LineStatus
 from messaging.store.types import UTCDateTime
 
@@ -98,10 +99,10 @@ class Portion:
     def _rescue(self, known: list[int], still: list[int]) -> None:
         """What is queued on a line that is still waits as a recipient; what was meant for a removed line gets another."""
         if still:
-            recipients.take_back(self.session, self.campaign.id, still)
+            take_back(self.session, self.campaign.id, still)
         lost = [line_id for line_id in self.campaign.line_ids if line_id not in known]
         if lost and known:
-            recipients.take_back(self.session, self.campaign.id, lost)
+            take_back(self.session, self.campaign.id, lost)
             orphans = select(Recipient.id).where(
                 Recipient.campaign_id == self.campaign.id,
                 Recipient.state == RecipientState.PENDING,

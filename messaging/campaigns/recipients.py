@@ -186,23 +186,6 @@ def variables_of(campaign: Campaign) -> Variables:
     return Variables.read(campaign.mapping)
 
 
-def take_back(session: Session, campaign_id: int, line_ids: Collection[int] | None = None) -> int:
-    """Take back what is queued and not claimed: nothing of it leaves any more, its recipients are pending again.
-
-    line_ids: of these lines alone. Returns how many.
-    """
-    of_lines = [Message.line_id.in_(line_ids)] if line_ids is not None else []
-    gone = session.scalars(
-        delete(Message)
-        .where(Message.campaign_id == campaign_id, Message.status == MessageStatus.QUEUED, *of_lines)
-        .returning(Message.origin_id)
-        .execution_options(synchronize_session=False)
-    ).all()
-    if gone:
-        session.execute(_PENDING_AGAIN, {"ids": list(gone)})
-    return len(gone)
-
-
 def not_leaving(session: Session, message: Any, why: Refused | None = None) -> None:
     """A queued message of a campaign may not leave any more: it is taken back, and its recipient is skipped, or pending.
 
@@ -282,12 +265,6 @@ def _conversations_for(session: Session, runtime: Runtime, judged: Sequence[Judg
     return found
 
 
-_PENDING_AGAIN = (
-    update(Recipient)
-    .where(among(Recipient.id, "ids"))
-    .values(state=RecipientState.PENDING, message_id=None)
-    .execution_options(synchronize_session=False)
-)
 #: The next recipients to be judged for the first time, in the order in which they were stored.
 UNJUDGED = (
     select(Recipient)

@@ -29,7 +29,7 @@ from messaging.runs import outcomes
 from messaging.runtime import Runtime
 from messaging.store.api import ApiToken, IdempotencyKey
 from messaging.store.callbacks import Callback, Endpoint
-from messaging.store.campaigns import Campaign, Recipient, RefusedRow
+from messaging.store.campaigns import Campaign, Paused, Recipient, RefusedRow
 from messaging.store.crypto import digest, same
 from messaging.store.models import (
     Conversation,
@@ -46,6 +46,7 @@ from messaging.store.observations import Observation
 from messaging.store.open_channels import ClientChat, OpenLine, OperatorMessage
 from messaging.store.opt_outs import OptOut
 from messaging.store.portal_tasks import UNINSTALLED, PortalTask, is_open
+from messaging.store.resting import put_all_to_rest
 from messaging.store.tallies import HourTally, Tally
 from messaging.store.template_drafts import TemplateChange, TemplateDraft
 from messaging.system.public_http import within
@@ -340,6 +341,8 @@ def uninstall(runtime: Runtime, portal_id: int, clean: bool) -> None:
 
 
 def _uninstalled(session: Session, runtime: Runtime, portal_id: int, clean: bool) -> None:
+    # Before portal and lines are locked: whoever feeds a campaign locks in this order.
+    put_all_to_rest(session, Paused.UNINSTALLED, Campaign.portal_id == portal_id)
     # Locked lines take no webhook, a locked portal no call, until this is through.
     portal = session.get_one(Portal, portal_id, with_for_update=True)
     session.execute(select(Line.id).where(Line.portal_id == portal_id).order_by(Line.id).with_for_update())

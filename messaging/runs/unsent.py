@@ -1,8 +1,8 @@
 """What a database says has not been sent yet. After an older dump was restored, that may be wrong.
 
 Between the dump and the loss the database that is gone may have sent it: the dump does not know. Nothing of it may go out
-again by itself, so a person looks and decides, before a worker starts: docs/operators/backup.md. What was to be written to
-portals needs no decision: the portal can be asked.
+again by itself, so a person looks and decides, before a worker starts: docs/operators/backup.md. Campaigns are paused, for they
+would queue again what was given up. What was to be written to portals needs no decision: the portal can be asked.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,11 @@ from activities.errors import RESTORED
 from messaging.runs.outcomes import Outcome, finish_run
 from messaging.runtime import Runtime
 from messaging.store import rows
+from messaging.store.campaigns import Campaign, Paused
 from messaging.store.changes import Changes
 from messaging.store.models import Message, Run
 from messaging.store.portal_tasks import PortalTask
+from messaging.store.resting import put_all_to_rest
 from messaging.store.rows import RunRow
 from messaging.store.states import MessageStatus, OutcomeKind, RunState
 
@@ -87,6 +89,12 @@ def give_up_lone(runtime: Runtime, message_ids: Sequence[int]) -> int:
         .returning(Message.id)
     )
     return len(runtime.db.write_again(lambda session: session.scalars(given_up).all()))
+
+
+def rest_campaigns(runtime: Runtime, stored_before: datetime) -> int:
+    """Pause the campaigns that would go on by themselves: some of their recipients may have been written to. How many."""
+    older = Campaign.created_at <= stored_before
+    return runtime.db.write_again(lambda session: put_all_to_rest(session, Paused.RESTORED, older))
 
 
 def doubt_writes(runtime: Runtime, stored_before: datetime) -> int:

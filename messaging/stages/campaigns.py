@@ -24,6 +24,7 @@ from messaging.limits.backoff import backoff_s
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, Paused, Recipient, RecipientState, Skipped
 from messaging.store.models import Portal
+from messaging.store.resting import put_to_rest
 from messaging.store.sql import among, not_among
 from messaging.store.states import PortalStatus
 from messaging.store.types import UTCDateTime
@@ -126,7 +127,7 @@ class Campaigns:
 
     def _begin(self, session: Session, campaign: Campaign, now: datetime) -> None:
         if campaign.start_at is not None and now - campaign.start_at > STALE:
-            changes.put_to_rest(session, campaign, Paused.STALE)
+            put_to_rest(session, campaign, Paused.STALE)
             return
         early = campaign.start_at is not None and campaign.start_at > now
         campaign.state, campaign.due_at = (State.SCHEDULED, campaign.start_at) if early else (State.PREPARING, now)
@@ -185,7 +186,7 @@ class Campaigns:
 
     def _feed(self, session: Session, campaign: Campaign, now: datetime) -> None:
         if campaign.fed_at is not None and now - campaign.fed_at > STALE:
-            changes.put_to_rest(session, campaign, Paused.STALE)
+            put_to_rest(session, campaign, Paused.STALE)
             return
         campaign.fed_at = now
         so_far = counts(session, campaign.id)
@@ -219,7 +220,7 @@ class Campaigns:
         return None
 
     def _rest(self, session: Session, campaign: Campaign, reason: Paused, now: datetime) -> None:
-        changes.put_to_rest(session, campaign, reason, now + LOOK if reason in _WAITS_BY_ITSELF else None)
+        put_to_rest(session, campaign, reason, now + LOOK if reason in _WAITS_BY_ITSELF else None)
         log.warning("campaign paused", portal=campaign.portal_id, campaign=campaign.id, reason=str(reason))
 
     def _try_again(self, session: Session, campaign: Campaign, now: datetime) -> None:

@@ -28,7 +28,8 @@ class CampaignState(StrEnum):
 class Paused(StrEnum):
     """Why a campaign is paused. line_stopped ends by itself, when a line works again; the others ask a person.
 
-    limit: WhatsApp's limit of new clients a day; stale: nobody has fed it for hours, a dump was restored, say.
+    limit: WhatsApp's limit of new clients a day; stale: nobody has fed it for hours; restored: the database is an older dump,
+    some of its recipients may have been written to since; uninstalled: the app was, and may be back.
     """
 
     BY_HAND = "by_hand"
@@ -38,6 +39,8 @@ class Paused(StrEnum):
     TEMPLATE = "template"
     FAILURES = "failures"
     STALE = "stale"
+    RESTORED = "restored"
+    UNINSTALLED = "uninstalled"
 
 
 class RecipientState(StrEnum):

@@ -40,7 +40,8 @@ def show(before: datetime | None, as_json: bool) -> None:
 def end(names: tuple[str, ...], is_all: bool, before: datetime | None) -> None:
     """Send these no more: their workflows go on with the status `unknown`. Do it while no worker runs.
 
-    What is due in portals (triggers, cards, lines in chats) is marked in any case: it is looked for there before it is done.
+    Campaigns are paused in any case: their administrators decide on the page whether they go on. What is due in portals
+    (triggers, cards, lines in chats) is marked in any case, too: it is looked for there before it is done.
 
     NAMES: as `unsent list` shows them in the column `run`; m5 is a message that no run asks for.
     """
@@ -52,8 +53,11 @@ def end(names: tuple[str, ...], is_all: bool, before: datetime | None) -> None:
     lone = [one.message_id for one in wanted if one.run_id is None and one.message_id is not None]
     given_up = unsent.give_up_lone(runtime(), lone) if lone else 0
     messages = f" and {given_up} messages" if given_up else ""
+    resting = unsent.rest_campaigns(runtime(), _until(before))
     doubtful = unsent.doubt_writes(runtime(), _until(before))
-    click.echo(f"{ended} runs{messages} ended as unknown, {len(listed) - ended - given_up} would still be sent")
+    click.echo(f"{ended} runs{messages} ended as unknown, {len(_found(before))} would still be sent")
+    if resting:
+        click.echo(f"{resting} campaigns paused, until somebody resumes them on the page Campaigns")
     if doubtful:
         click.echo(f"{doubtful} writes to portals are looked for there before they are done")
 

@@ -90,7 +90,18 @@ PAUSES: dict[str, Pause] = {
     ),
     Paused.STALE: Pause(
         _l("The campaign has stood still for hours"),
-        _l("The server was off, or was restored from a backup. Check whether it is still of interest, then resume."),
+        _l("The server was off. Check whether the campaign is still of interest, then resume."),
+    ),
+    Paused.RESTORED: Pause(
+        _l("The server was restored from a backup"),
+        _l(
+            "What was sent after that backup is not known here: some of these clients may have got the message already. "
+            "Look into a few of their chats, then resume or cancel."
+        ),
+    ),
+    Paused.UNINSTALLED: Pause(
+        _l("The app was removed from Bitrix24"),
+        _l("It is installed again. Check whether the campaign is still of interest, then resume."),
     ),
 }
 

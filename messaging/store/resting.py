@@ -1,0 +1,64 @@
+"""Putting campaigns to rest: nothing more of them leaves until a person, or a line that works again, lets them go on.
+
+Everything here happens in the caller's transaction.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from messaging.store.campaigns import Campaign, CampaignState, Paused, Recipient, RecipientState
+from messaging.store.models import Message
+from messaging.store.sql import among
+from messaging.store.states import MessageStatus
+
+#: States in which a campaign goes on by itself.
+_MOVING = (CampaignState.SCHEDULED, CampaignState.PREPARING, CampaignState.RUNNING)
+
+
+def put_to_rest(session: Session, campaign: Campaign, reason: Paused, look_at: datetime | None = None) -> None:
+    """Pause a locked campaign. look_at: when the worker looks whether it may go on; None: a person decides."""
+    campaign.state, campaign.paused_reason, campaign.due_at = CampaignState.PAUSED, reason, look_at
+    take_back(session, campaign.id)
+
+
+def put_all_to_rest(session: Session, reason: Paused, *which: Any) -> int:
+    """Pause these campaigns as far as they would go on by themselves; how many. which: conditions on Campaign.
+
+    A campaign that waits for a person already keeps its reason.
+    """
+    waits_by_itself = (Campaign.state == CampaignState.PAUSED) & Campaign.due_at.is_not(None)
+    moving = select(Campaign).where(or_(Campaign.state.in_(_MOVING), waits_by_itself), *which)
+    found = session.scalars(moving.order_by(Campaign.id).with_for_update()).all()
+    for campaign in found:
+        put_to_rest(session, campaign, reason)
+    session.flush()
+    return len(found)
+
+
+def take_back(session: Session, campaign_id: int, line_ids: Collection[int] | None = None) -> int:
+    """Take back what is queued and not claimed: nothing of it leaves any more, its recipients are pending again.
+
+    line_ids: of these lines alone. Returns how many.
+    """
+    of_lines = [Message.line_id.in_(line_ids)] if line_ids is not None else []
+    gone = session.scalars(
+        delete(Message)
+        .where(Message.campaign_id == campaign_id, Message.status == MessageStatus.QUEUED, *of_lines)
+        .returning(Message.origin_id)
+        .execution_options(synchronize_session=False)
+    ).all()
+    if gone:
+        session.execute(_PENDING_AGAIN, {"ids": list(gone)})
+    return len(gone)
+
+
+_PENDING_AGAIN = (
+    update(Recipient)
+    .where(among(Recipient.id, "ids"))
+    .values(state=RecipientState.PENDING, message_id=None)
+    .execution_options(synchronize_session=False)
+)
