@@ -7,22 +7,22 @@ it was too late (WrongState). What a change leaves to be done is done by the wor
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from activities.errors import Refused, refused
 from bx24.errors import Bx24Error
 from bx24.i18n import Text
 from gupshup.errors import GupshupError
-from messaging.campaigns import news, recipients
+from messaging.campaigns import header_file, news, recipients
 from messaging.campaigns.audience import Kind
 from messaging.campaigns.counts import counts
 from messaging.campaigns.recipients import Entry
 from messaging.runtime import Runtime
-from messaging.store.campaigns import Campaign, CampaignState, Paused, Recipient, RefusedRow
+from messaging.store.campaigns import Campaign, CampaignState, Paused
 from messaging.store.models import Portal, shard_of
 from messaging.store.resting import put_to_rest, take_back
 
@@ -41,6 +41,7 @@ _NO_ANSWER = Text(
     "{who} has not given the recipients ({code}). Try again later; what is stored stays.",
     "{who} не отдал получателей ({code}). Попробуйте позже, введённое сохранено.",
 )
+T = TypeVar("T")
 log = structlog.get_logger(__name__)
 
 
@@ -99,6 +100,8 @@ def edit(runtime: Runtime, portal_id: int, key: str, **settings: Any) -> None:
     """Change a draft. settings: columns of AUDIENCE, CONTENT and PLAN. Raises LookupError, WrongState."""
 
     def change(session: Session, campaign: Campaign) -> None:
+        if "mapping" in settings:
+            settings["mapping"] = header_file.carried(campaign.mapping, settings["mapping"])
         changed = {name for name, value in settings.items() if getattr(campaign, name) != value}
         for name in changed:
             setattr(campaign, name, settings[name])
@@ -123,38 +126,57 @@ def add(runtime: Runtime, portal_id: int, key: str, entries: list[Entry]) -> int
 
     Raises LookupError, WrongState, TooMany.
     """
-    taken = 0
-
-    def change(session: Session, campaign: Campaign) -> None:
-        nonlocal taken
-        if (campaign.audience or {}).get("kind") != Kind.PHONES:
-            _forget(session, campaign)
-        if counts(session, campaign.id).audience + len(entries) > AUDIENCE_AT_MOST:
-            raise TooMany(AUDIENCE_AT_MOST)
+    with runtime.db.read() as session:
         region = recipients.region_of(session.get_one(Portal, portal_id))
+    rows = recipients.rows_of(runtime, entries, region)
+
+    def change(session: Session, campaign: Campaign) -> bool:
+        if (campaign.audience or {}).get("kind") != Kind.PHONES and not _is_empty(session, campaign):
+            return False
+        if counts(session, campaign.id).audience + len(rows) > AUDIENCE_AT_MOST:
+            raise TooMany(AUDIENCE_AT_MOST)
         campaign.audience = {"kind": Kind.PHONES}
         _check_anew(campaign)
         campaign.read_at = runtime.clock()
-        taken = recipients.store(session, runtime, campaign, entries, region)
+        recipients.store(session, campaign.id, rows)
+        return True
 
-    _change(runtime, portal_id, key, (State.DRAFT,), change)
-    return taken
+    _change_until(runtime, portal_id, key, change)
+    return len(rows)
 
 
 def clear(runtime: Runtime, portal_id: int, key: str) -> None:
     """Forget a draft's recipients and where they come from. Raises LookupError, WrongState."""
-
-    def change(session: Session, campaign: Campaign) -> None:
-        _forget(session, campaign)
-        _check_anew(campaign)
-
-    _change(runtime, portal_id, key, (State.DRAFT,), change)
+    _change_until(runtime, portal_id, key, _is_empty)
 
 
-def _forget(session: Session, campaign: Campaign) -> None:
-    for table in (RefusedRow, Recipient):
-        session.execute(delete(table).where(table.campaign_id == campaign.id))
+def remove(runtime: Runtime, portal_id: int, key: str) -> None:
+    """Delete a draft with its recipients. Raises LookupError, WrongState."""
+
+    def change(session: Session, campaign: Campaign) -> bool:
+        if not _is_empty(session, campaign):
+            return False
+        session.delete(campaign)
+        return True
+
+    _change_until(runtime, portal_id, key, change)
+
+
+def _is_empty(session: Session, campaign: Campaign) -> bool:
+    """Forget where a draft's recipients come from, and some of them; whether none are left.
+
+    Whoever comes in between finds a draft without a source: it cannot be started, and what is left is deleted when another
+    source is read.
+    """
     campaign.audience = campaign.read_at = campaign.cursor = None
+    _check_anew(campaign)
+    return not recipients.forget_some(session, campaign.id)
+
+
+def _change_until(runtime: Runtime, portal_id: int, key: str, change: Callable[[Session, Campaign], bool]) -> None:
+    """Change a draft in several transactions, until `change` is through: each is short, for everybody else waits."""
+    while not _change(runtime, portal_id, key, (State.DRAFT,), change):
+        pass
 
 
 def check(runtime: Runtime, portal_id: int, key: str) -> None:
@@ -237,29 +259,21 @@ def cancel(runtime: Runtime, portal_id: int, key: str) -> None:
         campaign.state, campaign.paused_reason = State.CANCELLED, ""
         campaign.reads += 1
         campaign.ended_at = campaign.due_at = now
+        header_file.let_go(session, campaign, now)
 
     _change(runtime, portal_id, key, OPEN, change)
 
 
-def remove(runtime: Runtime, portal_id: int, key: str) -> None:
-    """Delete a draft with its recipients. Raises LookupError, WrongState."""
-
-    def change(session: Session, campaign: Campaign) -> None:
-        _forget(session, campaign)
-        session.flush()
-        session.delete(campaign)
-
-    _change(runtime, portal_id, key, (State.DRAFT,), change)
-
-
 def copy(runtime: Runtime, portal_id: int, key: str, user_id: int, name: str) -> str:
     """A draft with the same settings and the same source of recipients; its key. Raises LookupError, TooMany."""
+    with runtime.db.read() as session:
+        old = find(session, portal_id, key)
     new = create(runtime, portal_id, user_id, name)
     with runtime.db.write() as session:
-        old, made = find(session, portal_id, key), find(session, portal_id, new)
+        made = find(session, portal_id, new)
         for column in ("line_ids", "template", "language", "hours", "per_minute"):
             setattr(made, column, getattr(old, column))
-        made.mapping = {name: value for name, value in (old.mapping or {}).items() if name != "shared"}
+        made.mapping = header_file.without(old.mapping)
         made.audience = old.audience if (old.audience or {}).get("kind") == Kind.CRM else None
     return new
 
@@ -269,20 +283,21 @@ def _change(
     portal_id: int,
     key: str,
     states: tuple[State, ...],
-    change: Callable[[Session, Campaign], None],
-) -> None:
+    change: Callable[[Session, Campaign], T],
+) -> T:
     with runtime.db.write() as session:
         campaign = find(session, portal_id, key, lock=True)
         was = campaign.state
         if was not in states:
             raise WrongState(was)
-        change(session, campaign)
+        done = change(session, campaign)
         session.flush()
         if campaign.state != was:
             news.told(session, runtime, campaign)
         log.info("campaign changed", portal=portal_id, campaign=campaign.id, was=was, state=campaign.state)
         shard = campaign.shard
     runtime.wakeups.notify([shard])
+    return done
 
 
 def internal(campaign_id: int) -> Refused:

@@ -48,9 +48,7 @@ def fits(mapping: Mapping, info: TemplateInfo) -> bool:
 class Composer:
     """Makes messages out of one line's template. shared: the file of the header if it is the same for all."""
 
-    def __init__(
-        self, info: TemplateInfo, mapping: Mapping, shared: AnyMapping[str, str] | None, now: datetime
-    ) -> None:
+    def __init__(self, info: TemplateInfo, mapping: Mapping, shared: Shared | None, now: datetime) -> None:
         self.info = info
         self.mapping = mapping
         self._desk = _Desk(info, shared, now)
@@ -79,7 +77,7 @@ class _Desk:
 
     msgid = region = ""
 
-    def __init__(self, info: TemplateInfo, shared: AnyMapping[str, str] | None, now: datetime) -> None:
+    def __init__(self, info: TemplateInfo, shared: Shared | None, now: datetime) -> None:
         self._info, self._shared, self._now = info, shared, now
 
     def now(self) -> datetime:
@@ -94,7 +92,7 @@ class _Desk:
     def file(self, reference: str, media: str, name: str = "") -> Shared:
         """The file that was kept when the campaign was prepared, else the recipient's own link as it is."""
         if self._shared is not None:
-            return Shared(self._shared["media"], self._shared["url"], self._shared["name"], "", 0)
+            return self._shared
         if not reference.startswith("https://") or len(reference) > 2000:
             raise refused("file_unreachable", at="header", value=reference[:100], reason=_NO_LINK)
         return Shared(media, reference, "", "", 0)

@@ -2,20 +2,18 @@
 
 from collections import Counter
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, literal, select, union_all, update
+from sqlalchemy import func, literal, select, union_all
 from sqlalchemy.orm import Session
 
+from messaging.conversations.queueing import BEHIND_THE_RUNS
 from messaging.store.campaigns import Recipient, RecipientState
 from messaging.store.models import Message
 from messaging.store.states import MessageStatus
 
 #: States of a recipient as the contract counts them, from the first to the last.
 STATES = ("pending", "queued", "sending", "unknown", "accepted", "sent", "delivered", "read", "failed")
-#: A reply that quotes nothing counts for the campaign that wrote to the client last, if that was not longer ago.
-REPLY_WINDOW = timedelta(hours=72)
 #: What is on the phones at least.
 _ARRIVED = ("delivered", "read")
 _SENT = ("accepted", "sent", *_ARRIVED)
@@ -108,22 +106,6 @@ def failures(session: Session, campaign_id: int) -> dict[str, int]:
 def on_line(session: Session, line_id: int) -> int:
     """Messages of campaigns that are queued on a line and not claimed."""
     waiting = select(func.count()).where(
-        Message.line_id == line_id, Message.status == MessageStatus.QUEUED, Message.priority == 1
+        Message.line_id == line_id, Message.status == MessageStatus.QUEUED, Message.priority == BEHIND_THE_RUNS
     )
     return session.scalar(waiting) or 0
-
-
-def replied(
-    session: Session, conversation_ids: list[int], message_id: int | None, now: datetime, since: datetime
-) -> None:
-    """A client has written: the recipient whose message he quoted or tapped, else of the newest one since then, has replied."""
-    query = select(Message.origin_id).where(Message.campaign_id.is_not(None))
-    if message_id is not None:
-        query = query.where(Message.id == message_id)
-    else:
-        query = query.where(Message.conversation_id.in_(conversation_ids), Message.claimed_at > since)
-    recipient_id = session.scalar(query.order_by(Message.id.desc()).limit(1))
-    if recipient_id is not None:
-        first = (Recipient.id == recipient_id) & Recipient.replied_at.is_(None)
-        counted = update(Recipient).where(first).values(replied_at=now)
-        session.execute(counted.execution_options(synchronize_session=False))

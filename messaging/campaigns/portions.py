@@ -5,10 +5,10 @@ from datetime import datetime, timedelta
 from math import ceil
 from typing import Any
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from messaging.campaigns import recipients
+from messaging.campaigns import header_file, recipients
 from messaging.campaigns.composing import digest_of, fits
 from messaging.campaigns.counts import counts, on_line
 from messaging.campaigns.hours import opens_at
@@ -18,7 +18,7 @@ from messaging.policy import tier
 from messaging.policy.settings import Policy
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, Paused, Recipient, RecipientState
-from messaging.store.models import Line, Portal, Run
+from messaging.store.models import Line, Portal
 from messaging.store.resting import take_back
 from messaging.store.states import LineStatus
 from messaging.store.types import UTCDateTime
@@ -64,8 +64,8 @@ class Portion:
     def feed(self) -> Paused | None:
         """Queue the portion, and set when the next one is due; or why there is none."""
         campaign = self.campaign
-        shared = (campaign.mapping or {}).get("shared")
-        composers = composers_for(self.session, self.runtime, campaign, self.lines, shared)
+        header_file.keep_on(self.session, campaign, self.now)
+        composers = composers_for(self.session, self.runtime, campaign, self.lines)
         working = [line for line in self.lines if not is_still(line)]
         if not self._is_template_as_it_was(composers, working):
             return Paused.TEMPLATE
@@ -131,9 +131,8 @@ class Portion:
         skipped = [one for one in judged if one.reason]
         if skipped:
             recipients.record(self.session, skipped)
-        position = self.session.scalar(select(func.max(Run.id))) or 0
         go = [one for one in judged if not one.reason]
-        queued = recipients.write_to(self.session, self.runtime, self.campaign, go, position, self.now) if go else 0
+        queued = recipients.write_to(self.session, self.runtime, self.campaign, go, self.now) if go else 0
         if queued:
             self.fed.add(line.id)
         return queued

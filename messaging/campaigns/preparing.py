@@ -5,38 +5,34 @@ wants it (`reads`): a process that died repeats one part, one that was frozen or
 """
 
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from activities.errors import Refused
 from bx24.i18n import Text
-from messaging.campaigns import news, recipients
+from messaging.campaigns import header_file, news, recipients
 from messaging.campaigns.audience import Kind, Part
 from messaging.campaigns.changes import AUDIENCE_AT_MOST
 from messaging.campaigns.composing import Composer, digest_of, fits, template_on
-from messaging.campaigns.recipients import Judge
-from messaging.campaigns.sources import Sources
-from messaging.files.storage import Files
-from messaging.portals import tokens
+from messaging.campaigns.recipients import Judge, Judged, Row
+from messaging.campaigns.sources import REFUSED_TEXT, Sources
 from messaging.runtime import Runtime
-from messaging.store.campaigns import Campaign, CampaignState, Recipient, RefusedRow
+from messaging.store.campaigns import Campaign, CampaignState, RefusedRow
 from messaging.store.models import Line, Portal
 from messaging.store.states import LineStatus
 from messaging.templates.catalogue import Templates
 
-#: Recipients judged, and old rows deleted, in one transaction.
+#: Recipients judged in one transaction.
 GROUP = 500
-#: A row of a file as the report keeps it, and how many of them.
-TEXT_LENGTH, REFUSED_AT_MOST = 300, 10_000
+#: Rows of a file that the report keeps.
+REFUSED_AT_MOST = 10_000
 #: An audience that was read so long ago is read again when the campaign starts: the CRM has moved on.
 FRESH = timedelta(minutes=15)
-#: The file of a header is kept so long, and kept anew from that age on.
-FILE_KEPT, FILE_RENEWED = timedelta(days=30), timedelta(days=14)
 #: After SLICE others have their turn, and REST_S later this campaign goes on.
 SLICE, REST_S = timedelta(seconds=2), 0.2
 _TOO_MANY = Text(
@@ -107,11 +103,11 @@ class Preparing:
         """Store the audience from where it broke off, else anew; seconds after which to go on, 0 behind its end."""
         if self.campaign.read_at is not None or not {"page", "line"} & (self.campaign.cursor or {}).keys():
             self._write(_from_the_front)
-            while self._write(_forget_some):
+            while self._write(lambda session, campaign: recipients.forget_some(session, campaign.id)):
                 pass
         source = Sources(self.runtime, self.campaign, self.region, self.portal.language)
         for part in source.parts(self.campaign.cursor):
-            self._write(partial(self._store, part))
+            self._write(partial(self._store, part, recipients.rows_of(self.runtime, part.entries, self.region)))
             if part.cursor is not None and (source.rest_s or (source.can_rest and self._is_long)):
                 return max(source.rest_s, REST_S)
         return 0.0
@@ -121,25 +117,25 @@ class Preparing:
         """Whether it is time to let others do their work: the shard of a campaign must be free to go to another process."""
         return self.runtime.clock() >= self._until
 
-    def _store(self, part: Part, session: Session, campaign: Campaign) -> None:
+    def _store(self, part: Part, rows: list[Row], session: Session, campaign: Campaign) -> None:
         campaign.tries = 0
-        stored = int((campaign.cursor or {}).get("stored", 0)) + len(part.entries)
+        stored = int((campaign.cursor or {}).get("stored", 0)) + len(rows)
         if stored > AUDIENCE_AT_MOST:
             raise Refused("value_invalid", _TOO_MANY, "audience")
-        recipients.store(session, self.runtime, campaign, part.entries, self.region)
+        recipients.store(session, campaign.id, rows)
         refusals = int((campaign.cursor or {}).get("refused", 0))
         kept = part.refusals[: max(0, REFUSED_AT_MOST - refusals)]
         if kept:
-            rows = [
+            refused = [
                 {
                     "campaign_id": campaign.id,
                     "line_no": one.line_no,
-                    "text": one.text[:TEXT_LENGTH],
+                    "text": one.text[:REFUSED_TEXT],
                     "reason": one.reason,
                 }
                 for one in kept
             ]
-            session.execute(insert(RefusedRow), rows)
+            session.execute(insert(RefusedRow), refused)
         totals = {"stored": stored, "refused": refusals + len(part.refusals)}
         campaign.cursor = {**(part.cursor or {}), **totals}
         if part.cursor is None:
@@ -149,19 +145,21 @@ class Preparing:
 
     def _judge(self) -> float:
         judge = self._made_judge()
-        while not self._write(lambda session, campaign: self._judge_some(session, campaign, judge)):
+        while judged := self._judged(judge):
+            self._write(partial(self._record, judged))
             if self._is_long:
                 return REST_S
+        self._write(lambda session, campaign: self._is_judged(campaign, judge))
         return 0.0
 
     def _made_judge(self) -> Judge:
         self._refresh_templates()
-        shared = self._shared()
+        self._keep_header_file()
         with self.runtime.db.read() as session:
             lines = lines_of(session, self.campaign)
             if not lines:
                 raise Refused("line_not_connected", _NO_LINE, "lines")
-            composers = composers_for(session, self.runtime, self.campaign, lines, shared)
+            composers = composers_for(session, self.runtime, self.campaign, lines)
             missing = next((line for line in lines if line.id not in composers), None)
             if missing is not None:
                 why = _NO_TEMPLATE.format(line=missing.name, name=self.campaign.template)
@@ -180,41 +178,35 @@ class Preparing:
         for line in lines:
             Templates(self.runtime, line).listed(anew=True)
 
-    def _shared(self) -> dict[str, str] | None:
-        """Keep the file of the header, if it is the same for all and no line needs another. Raises Refused, Bx24Error."""
-        known = (self.campaign.mapping or {}).get("shared")
-        header, now = recipients.variables_of(self.campaign).header, self.runtime.clock()
-        if header.name or not header.text:
-            return None
-        if known and datetime.fromisoformat(known["until"]) > now + FILE_RENEWED:
-            return {name: known[name] for name in ("url", "media", "name")}
+    def _keep_header_file(self) -> None:
+        """Fetch the file of the header, if it is the same for all and a line's template has one. Raises Refused."""
         with self.runtime.db.read() as session:
             infos = [template_on(session, self.campaign, line) for line in lines_of(session, self.campaign)]
         info = next((info for info in infos if info is not None), None)
-        if info is None or not info.is_media:
-            return None
-        media = "video" if info.kind == "GIF" else info.kind.lower()
-        rest = tokens.portal_client(self.runtime, self.portal.id)
-        found = Files(self.runtime, self.portal.id, rest, rest.endpoint).shared(
-            document=(), reference=header.text, media=media, name="", keep_until=now + FILE_KEPT
-        )
-        shared = {"url": found.url, "media": found.media, "name": found.name}
+        found = header_file.fetched(self.runtime, self.portal, self.campaign, info) if info is not None else None
+        wanted = {**header_file.without(self.campaign.mapping), **({header_file.NAME: found} if found else {})}
+        if wanted == (self.campaign.mapping or {}):
+            return
 
         def keep(_: Session, campaign: Campaign) -> None:
-            until = (now + FILE_KEPT).isoformat()
-            campaign.mapping = {**(campaign.mapping or {}), "shared": {**shared, "until": until}}
+            campaign.mapping = wanted
 
         self._write(keep)
-        return shared
 
-    def _judge_some(self, session: Session, campaign: Campaign, judge: Judge) -> int:
-        """Judge the next recipients; 1 if there were none left."""
-        asked = {"campaign": campaign.id, "after": campaign.checked_id, "limit": GROUP}
-        found = session.scalars(recipients.UNJUDGED, asked).all()
-        if found:
-            recipients.record(session, judge.judge(session, found))
-            campaign.checked_id = found[-1].id
-            return 0
+    def _judged(self, judge: Judge) -> list[Judged]:
+        """Judge the next recipients. They are read and judged outside of the transaction that records it: it asks whether they
+        are still those of the campaign."""
+        asked = {"campaign": self.campaign_id, "after": self.campaign.checked_id, "limit": GROUP}
+        with self.runtime.db.read() as session:
+            return judge.judge(session, session.scalars(recipients.UNJUDGED, asked).all())
+
+    @staticmethod
+    def _record(judged: list[Judged], session: Session, campaign: Campaign) -> None:
+        recipients.record(session, judged)
+        campaign.checked_id = judged[-1].recipient.id
+
+    def _is_judged(self, campaign: Campaign, judge: Judge) -> None:
+        """Everybody is judged."""
         now = self.runtime.clock()
         campaign.checked_at, campaign.problem, campaign.tries = now, None, 0
         info = next(iter(judge.composers.values())).info
@@ -226,7 +218,6 @@ class Preparing:
             news.told(session, self.runtime, campaign)
         else:
             campaign.wants_check, campaign.due_at = False, None
-        return 1
 
     def _write(self, change: Callable[[Session, Campaign], Any]) -> Any:
         """Do this in a transaction of its own if the campaign still wants it. Raises Overtaken."""
@@ -258,16 +249,6 @@ def _from_the_front(_: Session, campaign: Campaign) -> None:
     campaign.read_at = campaign.cursor = None
 
 
-def _forget_some(session: Session, campaign: Campaign) -> int:
-    """Delete some of what was stored of the audience; how many rows."""
-    gone = 0
-    for table in (Recipient, RefusedRow):
-        ids = session.scalars(select(table.id).where(table.campaign_id == campaign.id).limit(GROUP * 4)).all()
-        session.execute(delete(table).where(table.id.in_(ids)).execution_options(synchronize_session=False))
-        gone += len(ids)
-    return gone
-
-
 def lines_of(session: Session, campaign: Campaign) -> list[Line]:
     """The campaign's lines that are connected, in its order."""
     found = session.scalars(
@@ -281,11 +262,9 @@ def lines_of(session: Session, campaign: Campaign) -> list[Line]:
     return [by_id[line_id] for line_id in campaign.line_ids or [] if line_id in by_id]
 
 
-def composers_for(
-    session: Session, runtime: Runtime, campaign: Campaign, lines: Iterable[Line], shared: Any
-) -> dict[int, Composer]:
+def composers_for(session: Session, runtime: Runtime, campaign: Campaign, lines: Iterable[Line]) -> dict[int, Composer]:
     """By line, what makes the campaign's messages; a line whose template cannot be sent is missing."""
-    variables = recipients.variables_of(campaign)
+    variables, shared = recipients.variables_of(campaign), header_file.kept(session, runtime, campaign)
     found = {line.id: template_on(session, campaign, line) for line in lines}
     return {
         line_id: Composer(info, variables, shared, runtime.clock())

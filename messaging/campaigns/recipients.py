@@ -4,7 +4,7 @@ A recipient is judged twice by the same rules: when the campaign is prepared, wh
 moment in which its message is queued. Everything here happens in the caller's transaction.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -17,17 +17,22 @@ from activities.errors import Refused
 from messaging.campaigns.composing import Composer
 from messaging.campaigns.mapping import Mapping as Variables
 from messaging.conversations import lookup
+from messaging.conversations.queueing import BEHIND_THE_RUNS, queue_all
 from messaging.policy.sending import Wanted, may_send
 from messaging.runtime import Runtime
-from messaging.store.campaigns import Campaign, CampaignState, Recipient, RecipientState, Skipped
+from messaging.store.campaigns import Campaign, CampaignState, Recipient, RecipientState, RefusedRow, Skipped
 from messaging.store.models import Conversation, Line, Message, Portal
-from messaging.store.sql import among, insert_missing
-from messaging.store.states import MessageStatus
+from messaging.store.sql import insert_missing
+from messaging.store.states import Origin
 
 #: Characters of what stands in the place of a phone, and of one value.
 PHONE_LENGTH, VALUE_LENGTH = 100, 2000
 #: What has not left by then is judged again: the hours may have ended, the template may have changed.
 JUDGED_FOR = timedelta(minutes=2)
+#: A reply that quotes nothing counts for the campaign that wrote to the client last, if that was not longer ago.
+REPLY_WINDOW = timedelta(hours=72)
+#: Rows deleted in one transaction: 30 ms on SQLite, whose one write lock robot calls need, too.
+FORGOTTEN = 2000
 #: Refusals of the rules of sending → why the recipient is skipped.
 _REASONS = {"opted_out": Skipped.OPTED_OUT, "marketing_cap": Skipped.MARKETING_CAP}
 
@@ -49,27 +54,37 @@ def region_of(portal: Portal) -> str:
     return phones.region_of(portal.region, portal.language, portal.phone_region)
 
 
-def store(session: Session, runtime: Runtime, campaign: Campaign, entries: Sequence[Entry], region: str) -> int:
-    """Store a part of the audience. Returns how many were stored, all of them.
+Row = dict[str, Any]
 
-    A phone that the campaign has already becomes a `duplicate`; what is no phone, `invalid_phone`.
-    """
-    now, new, rest = runtime.clock(), {}, []
-    for entry in entries:
-        number = _number(entry.phone, region)
-        row = {
-            "campaign_id": campaign.id,
-            "phone": number or entry.phone.strip()[:PHONE_LENGTH],
-            "phone_key": runtime.phone_key(number) if number else None,
-            "country": phones.country_of(number) if number else "",
-            "item": entry.item[:64],
-            "line_no": entry.line_no,
-            "values": {name: str(value)[:VALUE_LENGTH] for name, value in entry.values.items()} or None,
-            "state": RecipientState.PENDING if number else RecipientState.SKIPPED,
-            "reason": "" if number else Skipped.INVALID_PHONE if entry.is_found else Skipped.NOT_FOUND,
-            "due_at": now,
-        }
-        if not number:
+
+def rows_of(runtime: Runtime, entries: Iterable[Entry], region: str) -> list[Row]:
+    """The rows of a part of the audience, to be stored. Phones are read here, for which nobody needs to wait: a thousand of
+    them take longer than to be stored."""
+    return [_row(runtime, entry, region) for entry in entries]
+
+
+def _row(runtime: Runtime, entry: Entry, region: str) -> Row:
+    number = _number(entry.phone, region)
+    return {
+        "phone": number or entry.phone.strip()[:PHONE_LENGTH],
+        "phone_key": runtime.phone_key(number) if number else None,
+        "country": phones.country_of(number) if number else "",
+        "item": entry.item[:64],
+        "line_no": entry.line_no,
+        "values": {name: str(value)[:VALUE_LENGTH] for name, value in entry.values.items()} or None,
+        "state": RecipientState.PENDING if number else RecipientState.SKIPPED,
+        "reason": "" if number else Skipped.INVALID_PHONE if entry.is_found else Skipped.NOT_FOUND,
+        "due_at": runtime.clock(),
+    }
+
+
+def store(session: Session, campaign_id: int, rows: Sequence[Row]) -> None:
+    """Store a part of the audience, all of it: a phone that the campaign has already becomes a `duplicate`."""
+    new: dict[str, Row] = {}
+    rest: list[Row] = []
+    for given in rows:
+        row = {**given, "campaign_id": campaign_id}
+        if row["phone_key"] is None:
             rest.append(row)
         elif row["phone_key"] in new:
             rest.append(_duplicate(row))
@@ -79,7 +94,16 @@ def store(session: Session, runtime: Runtime, campaign: Campaign, entries: Seque
     rest += [_duplicate(row) for key, row in new.items() if key not in kept]
     if rest:
         session.execute(insert(Recipient), rest)
-    return len(entries)
+
+
+def forget_some(session: Session, campaign_id: int) -> int:
+    """Delete some of what was stored of an audience; how many rows."""
+    gone = 0
+    for table in (Recipient, RefusedRow):
+        ids = session.scalars(select(table.id).where(table.campaign_id == campaign_id).limit(FORGOTTEN - gone)).all()
+        session.execute(delete(table).where(table.id.in_(ids)).execution_options(synchronize_session=False))
+        gone += len(ids)
+    return gone
 
 
 def _number(text: str, region: str) -> str | None:
@@ -87,7 +111,7 @@ def _number(text: str, region: str) -> str | None:
     return next((found for part in phones.split(text) if (found := phones.digits(part, region))), None)
 
 
-def _duplicate(row: dict[str, Any]) -> dict[str, Any]:
+def _duplicate(row: Row) -> Row:
     return {**row, "phone_key": None, "state": RecipientState.SKIPPED, "reason": Skipped.DUPLICATE}
 
 
@@ -206,38 +230,35 @@ def not_leaving(session: Session, message: Any, why: Refused | None = None) -> N
 
 
 def is_running(session: Session, campaign_id: int) -> bool:
-    """Whether messages of this campaign may leave."""
-    return session.scalar(select(Campaign.state).where(Campaign.id == campaign_id)) == CampaignState.RUNNING
+    """Whether messages of this campaign may leave. It stays so until the caller's transaction is over: who wants to pause it
+    waits for that, and who is pausing it is waited for."""
+    state = select(Campaign.state).where(Campaign.id == campaign_id).with_for_update(read=True)
+    return session.scalar(state) == CampaignState.RUNNING
 
 
-def write_to(
-    session: Session, runtime: Runtime, campaign: Campaign, judged: Sequence[Judged], position: int, now: datetime
-) -> int:
+def write_to(session: Session, runtime: Runtime, campaign: Campaign, judged: Sequence[Judged], now: datetime) -> int:
     """Queue the messages of these recipients, who may be written to; how many."""
     talks = _conversations_for(session, runtime, judged)
     rows = [
         {
             **(one.message or {}),
-            "origin": "campaign",
+            "origin": Origin.CAMPAIGN,
             "origin_id": one.recipient.id,
             "campaign_id": campaign.id,
-            "priority": 1,
-            "position": position,
+            "priority": BEHIND_THE_RUNS,
             "portal_id": campaign.portal_id,
             "shard": campaign.shard,
             "line_id": one.line.id,
             "conversation_id": talks[one.line.id, one.recipient.phone],
-            "created_at": now,
-            "send_at": now,
             "judge_at": now + JUDGED_FOR,
-            "country": phones.country_of(one.recipient.phone),
+            "country": one.recipient.country,
             "item": one.recipient.item,
             "timeline": False,
         }
         for one in judged
         if one.line is not None
     ]
-    queued = insert_missing(session, Message, rows, "id", "origin_id")
+    queued = queue_all(session, now, rows)
     of_recipient = [{"id": row.origin_id, "state": RecipientState.QUEUED, "message_id": row.id} for row in queued]
     if of_recipient:
         session.execute(update(Recipient), of_recipient)
@@ -263,6 +284,22 @@ def _conversations_for(session: Session, runtime: Runtime, judged: Sequence[Judg
             if (talk.line_id, talk.phone_key) in new:
                 found[talk.line_id, new[talk.line_id, talk.phone_key]] = talk.id
     return found
+
+
+def replied(session: Session, conversation_ids: list[int], message_id: int | None, now: datetime) -> None:
+    """A client has written: the recipient whose message he quoted or tapped, else of the newest one in REPLY_WINDOW, has
+    replied."""
+    query = select(Message.origin_id).where(Message.campaign_id.is_not(None))
+    if message_id is not None:
+        query = query.where(Message.id == message_id)
+    else:
+        of_client = Message.conversation_id.in_(conversation_ids)
+        query = query.where(of_client, Message.claimed_at > now - REPLY_WINDOW)
+    recipient_id = session.scalar(query.order_by(Message.id.desc()).limit(1))
+    if recipient_id is not None:
+        first = (Recipient.id == recipient_id) & Recipient.replied_at.is_(None)
+        counted = update(Recipient).where(first).values(replied_at=now)
+        session.execute(counted.execution_options(synchronize_session=False))
 
 
 #: The next recipients to be judged for the first time, in the order in which they were stored.

@@ -22,6 +22,8 @@ from messaging.store.campaigns import Campaign
 ROOM = BURST // 2
 #: Rows of a part.
 ROWS = 1000
+#: Characters that are kept of a cell without a phone.
+REFUSED_TEXT = 300
 _EMPTY = Text("Choose who is to get the campaign.", "Выберите получателей рассылки.")
 _NO_COLUMN = Text(
     "The file has no column “{name}” for the phones. Choose the column with the phones.",
@@ -42,6 +44,7 @@ class Sources:
         #: Seconds in which the portal is to be left alone: what people and workflows ask needs half of its requests.
         self.rest_s = 0.0
         #: Whether reading can go on at a cursor without reading all that stands before it again.
+        self._wanted = variables_of(campaign).names()
         self.can_rest = self.settings.get("kind") == Kind.CRM
 
     def parts(self, cursor: Mapping[str, Any] | None) -> Iterator[Part]:
@@ -65,9 +68,9 @@ class Sources:
 
     def _pages(self, audience: CrmAudience, cursor: Mapping[str, int]) -> Iterator[Part]:
         client = tokens.portal_client(self.runtime, self.campaign.portal_id)
-        wanted, is_last = variables_of(self.campaign).names(), False
+        is_last = False
         while not is_last:
-            page = read_page(client, audience, cursor, wanted, self.language)
+            page = read_page(client, audience, cursor, self._wanted, self.language)
             cursor, is_last = page.cursor, page.is_last
             self.rest_s = max(0, client.limit.level - ROOM) / RATE_PER_S
             entries = [Entry(0, row.phone, row.values, row.item, row.is_found) for row in page.rows]
@@ -76,14 +79,12 @@ class Sources:
     def _file(self, behind: int) -> Iterator[Part]:
         """Rows behind that one; the part's cursor is its last row."""
         try:
-            with uploads.on_disk(self.runtime, self.settings["file"]) as path:
+            with uploads.on_disk(self.runtime, self.campaign.portal_id, self.settings["file"]) as path:
                 yield from self._rows(path, behind)
         except FileNotFoundError:
             raise Refused("value_invalid", _GONE, "audience") from None
 
     def _rows(self, path: Any, behind: int) -> Iterator[Part]:
-        column = self.settings["phone"]
-        wanted = set(variables_of(self.campaign).names())
         entries: list[Entry] = []
         refusals: list[Refusal] = []
         for event in read(path, self.settings["name"], region=self.region, sheet=self.settings.get("sheet", "")):
@@ -92,18 +93,25 @@ class Sources:
                     raise Refused("value_invalid", event.explanation, "audience")
                 yield Part(entries, refusals, None)
             elif isinstance(event, Row | BadRow) and event.line > behind:
-                if isinstance(event, BadRow):
-                    refusals.append(Refusal(event.line, event.text, event.reason))
-                    continue
-                if column not in event.cells:
-                    raise Refused("value_invalid", _NO_COLUMN.format(name=column), "audience")
-                cell = event.cells[column]
-                phone = phone_of(cell, self.region, bool(self.settings.get("international")))
-                if phone.reason:
-                    refusals.append(Refusal(event.line, cell, phone.reason))
-                    continue
-                values = {name: event.cells.get(name, "") for name in wanted}
-                entries.append(Entry(event.line, f"+{phone.digits}", values))
-                if len(entries) >= ROWS:
+                row = self._row(event)
+                if isinstance(row, Entry):
+                    entries.append(row)
+                else:
+                    refusals.append(row)
+                if len(entries) + len(refusals) >= ROWS:
                     yield Part(entries, refusals, {"line": event.line})
                     entries, refusals = [], []
+
+    def _row(self, event: Row | BadRow) -> Entry | Refusal:
+        """A row of the file as a recipient, or why it is none."""
+        if isinstance(event, BadRow):
+            return Refusal(event.line, event.text, event.reason)
+        column = self.settings["phone"]
+        if column not in event.cells:
+            raise Refused("value_invalid", _NO_COLUMN.format(name=column), "audience")
+        cell = event.cells[column]
+        phone = phone_of(cell, self.region, bool(self.settings.get("international")))
+        if phone.reason:
+            return Refusal(event.line, cell[:REFUSED_TEXT], phone.reason)
+        values = {name: event.cells.get(name, "") for name in self._wanted}
+        return Entry(event.line, f"+{phone.digits}", values)

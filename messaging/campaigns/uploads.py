@@ -9,6 +9,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from sqlalchemy import select
+
 from messaging.files import quota
 from messaging.files.storage import check_room, temporary
 from messaging.limits.bounds import MB
@@ -22,6 +24,8 @@ LARGEST = 20 * MB
 #: A draft may lie about for so long.
 KEPT = timedelta(days=30)
 _BLOCK = 256 * 1024
+#: `File.direction` of an upload.
+_UPLOADED = "csv"
 
 
 class TooLarge(Exception):
@@ -65,7 +69,7 @@ def _know(runtime: Runtime, portal_id: int, key: str, name: str, size: int) -> N
     now = runtime.clock()
     row = File(
         portal_id=portal_id,
-        direction="csv",
+        direction=_UPLOADED,
         token_digest=crypto.digest(secrets.token_hex(32)),  # nobody is told the token
         name=name[:200],
         content_type="application/octet-stream",
@@ -79,8 +83,12 @@ def _know(runtime: Runtime, portal_id: int, key: str, name: str, size: int) -> N
 
 
 @contextmanager
-def on_disk(runtime: Runtime, key: str) -> Iterator[Path]:
-    """The file as one of this machine. Raises FileNotFoundError, StoreAway."""
+def on_disk(runtime: Runtime, portal_id: int, key: str) -> Iterator[Path]:
+    """The file as one of this machine. Raises FileNotFoundError, also if it is no upload of this portal's; StoreAway."""
+    mine = select(File.id).where(File.portal_id == portal_id, File.direction == _UPLOADED, File.path == key)
+    with runtime.db.read() as session:
+        if session.scalar(mine) is None:
+            raise FileNotFoundError(key)
     with runtime.files.open(key) as kept, tempfile.NamedTemporaryFile(dir=temporary(runtime)) as copy:
         shutil.copyfileobj(kept, copy, _BLOCK)
         copy.flush()

@@ -1,6 +1,6 @@
-"""Queueing a message that no run asks for: what a person sends by hand, what an operator writes in a chat."""
+"""Queueing messages that no run asks for: what a person sends by hand, what an operator writes in a chat, campaigns."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +11,8 @@ from messaging.store.models import Line, Message, Run, shard_of
 from messaging.store.sql import insert_missing
 from messaging.store.states import Origin
 
+#: `Message.priority` of campaigns: robots and people go first, whenever they come.
+BEHIND_THE_RUNS = 1
 _NEWEST_RUN = select(Run.id).order_by(Run.id.desc()).limit(1)
 
 
@@ -31,14 +33,19 @@ def queue(
     row = {
         "origin": origin,
         "origin_id": origin_id,
-        # Behind the robots that were called before it, in front of those that are called later.
-        "position": session.scalar(_NEWEST_RUN) or 0,
         "portal_id": line.portal_id,
         "shard": shard_of(line.portal_id),
         "line_id": line.id,
         "conversation_id": conversation_id,
-        "created_at": now,
-        "send_at": now,
         **content,
     }
-    return next((new.id for new in insert_missing(session, Message, [row], "id")), None)
+    return next((new.id for new in queue_all(session, now, [row])), None)
+
+
+def queue_all(session: Session, now: datetime, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
+    """Queue messages; `id` and `origin_id` of each that its origin has not queued before. rows: their other columns.
+
+    Of its priority, a message stands behind the robots that were called before it, in front of those that are called later.
+    """
+    place = {"position": session.scalar(_NEWEST_RUN) or 0, "created_at": now, "send_at": now}
+    return insert_missing(session, Message, [{**row, **place} for row in rows], "id", "origin_id")

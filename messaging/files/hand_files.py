@@ -71,8 +71,18 @@ def _copied(stream: BinaryIO, folder: Path, name: str, label: str) -> Downloaded
     return Downloaded(path, name, "", size, "")
 
 
-def linked(runtime: Runtime, portal_id: int, endpoint: str, reference: str, media: str) -> Shared:
-    """A file by an https link of foreign origin, made ready for WhatsApp. endpoint: of the portal's REST.
+def linked(
+    runtime: Runtime,
+    portal_id: int,
+    endpoint: str,
+    reference: str,
+    media: str,
+    *,
+    kept: timedelta = KEPT,
+    seconds: float = LINK_S,
+) -> Shared:
+    """A file by an https link of foreign origin, made ready for WhatsApp. endpoint: of the portal's REST; seconds: it must be
+    fetched in.
 
     Raises Refused: value_invalid, file_unreachable, file_type, file_too_large, limit_reached.
     """
@@ -81,9 +91,9 @@ def linked(runtime: Runtime, portal_id: int, endpoint: str, reference: str, medi
         raise refused("value_invalid", at="file", field=sources.FIELD, value=label, remedy=_FOREIGN)
     check_room(runtime, label)
     quota.check(runtime, portal_id, label)
-    download = Download(reference, temporary(runtime), media=media, label=label, seconds=LINK_S)
+    download = Download(reference, temporary(runtime), media=media, label=label, seconds=seconds)
     got = downloads.fetch(runtime.file_session, download)
-    return _kept(runtime, portal_id, got, media, label)
+    return _kept(runtime, portal_id, got, media, label, kept)
 
 
 def _is_portals(reference: str, *ours: str) -> bool:
@@ -93,13 +103,13 @@ def _is_portals(reference: str, *ours: str) -> bool:
         return True
 
 
-def _kept(runtime: Runtime, portal_id: int, got: Downloaded, media: str, label: str) -> Shared:
+def _kept(runtime: Runtime, portal_id: int, got: Downloaded, media: str, label: str, kept: timedelta = KEPT) -> Shared:
     try:
         media, content = prepare(got.path, got.size, media, label)
         if content.mime == "text/html" and got.url:
             raise unreachable(label, "page")
         shown = media_types.named(got.name, content)
-        url, file_id = keep(runtime, portal_id, "out", got, content, shown, runtime.clock() + KEPT)
+        url, file_id = keep(runtime, portal_id, "out", got, content, shown, runtime.clock() + kept)
     finally:
         got.path.unlink(missing_ok=True)
     log.info("file of a person kept", portal=portal_id, file=file_id, media=media, mime=content.mime, size=got.size)

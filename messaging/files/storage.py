@@ -292,6 +292,11 @@ def find(runtime: Runtime, token: str) -> tuple[File, BinaryIO] | None:
         return None
 
 
+def digest_of(link: str) -> str:
+    """By which the row of a link of ours is found (`File.token_digest`)."""
+    return crypto.digest(link.rpartition("/")[2])
+
+
 def are_kept(session: Session, runtime: Runtime, payload: Any) -> bool:
     """Whether all files of ours to which a message links are still there. payload: Message.payload."""
     links = str(payload).replace("\\/", "/").split(f"{runtime.config.public_url}/files/")[1:]

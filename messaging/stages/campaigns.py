@@ -16,10 +16,11 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
-from messaging.campaigns import changes, news
+from messaging.campaigns import changes, header_file, news
 from messaging.campaigns.counts import Counts, counts
 from messaging.campaigns.portions import LOOK, Portion, is_still, limit_left
 from messaging.campaigns.preparing import Preparing, lines_of
+from messaging.files.problems import Unfetched
 from messaging.limits.backoff import backoff_s
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, Paused, Recipient, RecipientState, Skipped
@@ -167,9 +168,7 @@ class Campaigns:
 
     def _failed(self, session: Session, campaign: Campaign, why: Refused | Bx24Error | GupshupError) -> None:
         campaign.tries += 1
-        # What a person must change does not pass by itself; a vendor's trouble, and a fault of ours, may.
-        passing = why.code == "internal" if isinstance(why, Refused) else getattr(why, "retryable", True)
-        if passing and campaign.tries < TRIES:
+        if _may_pass(why) and campaign.tries < TRIES:
             wait_s = backoff_s(campaign.tries, BACKOFF_MAX_S, BACKOFF_S)
             campaign.due_at = self.runtime.clock() + timedelta(seconds=wait_s)
             return
@@ -192,6 +191,7 @@ class Campaigns:
         so_far = counts(session, campaign.id)
         if so_far.left == 0 and so_far.by_state["sending"] == 0:
             campaign.state, campaign.due_at, campaign.ended_at = State.FINISHED, None, now
+            header_file.let_go(session, campaign, now)
             log.info("campaign finished", portal=campaign.portal_id, campaign=campaign.id, **so_far.by_state)
             return
         self.counted.tell(session, campaign, so_far, now)
@@ -240,6 +240,13 @@ class Campaigns:
         if some:
             session.execute(_CANCELLED, {"ids": list(some)})
         campaign.due_at = now if len(some) == CANCEL_GROUP else None
+
+
+def _may_pass(why: Refused | Bx24Error | GupshupError) -> bool:
+    """Whether it may pass by itself: a vendor's trouble, a fault of ours. What a person must change does not."""
+    if isinstance(why, Unfetched):
+        return why.passing
+    return why.code == "internal" if isinstance(why, Refused) else getattr(why, "retryable", True)
 
 
 # Statements are made once: building a statement takes longer than running it.

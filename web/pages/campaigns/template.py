@@ -131,7 +131,7 @@ def _kept(portal: Portal, campaign: Campaign) -> Campaign:
     info = next((one for one in common(_of(lines, ids)) if (one.name, one.language) == (name, language)), None)
     is_same = (campaign.template, campaign.language) == (name, language)
     if info is not None and is_same and request.form.getlist("source"):
-        settings["mapping"] = _mapping(campaign, _sent(info))
+        settings["mapping"] = _sent(info).to_dict()
     elif not is_same:
         settings["mapping"] = {}
     changes.edit(runtime(), portal.id, campaign.key, **settings)
@@ -140,13 +140,6 @@ def _kept(portal: Portal, campaign: Campaign) -> Campaign:
 
 def _of(lines: Sequence[Line], ids: Sequence[int]) -> list[Line]:
     return [line for line in lines if line.id in ids]
-
-
-def _mapping(campaign: Campaign, sent: Mapping) -> dict[str, Any]:
-    """As the campaign keeps it. The kept file of the header stays as long as it is the same."""
-    stored = campaign.mapping or {}
-    is_same = Mapping.read(stored).header == sent.header and "shared" in stored
-    return {**sent.to_dict(), **({"shared": stored["shared"]} if is_same else {})}
 
 
 # --- the preview --------------------------------------------------------------------------------------------------------

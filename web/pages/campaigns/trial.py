@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 
 from activities import phones
 from activities.errors import Refused
-from messaging.campaigns import recipients
+from messaging.campaigns import header_file, recipients
 from messaging.campaigns.composing import Composer, template_on
 from messaging.campaigns.mapping import Mapping
 from messaging.conversations import lookup
@@ -50,7 +50,7 @@ def _queued(portal: Portal, campaign: Campaign, number: str, nth: int, language:
         info = template_on(session, campaign, line)
         if info is None:
             return str(_NO_TEMPLATE)
-        shared = (campaign.mapping or {}).get("shared")
+        shared = header_file.kept(session, runtime(), campaign)
         try:
             content = Composer(info, mapping, shared, runtime().clock()).columns(who.values if who else {})
         except Refused as why:

@@ -1,0 +1,101 @@
+"""The file of a campaign's header, if it is the same for all: fetched once, judged once, kept until the campaign is over.
+
+It is kept in the campaign's mapping as `shared`, with the link and the kind of file that it was fetched for (`of`, `media`):
+under another header it does not count. Only this module writes it: what a client of ours sends as `shared` is dropped.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from activities.base import Shared
+from gupshup.templates import TemplateInfo
+from messaging.campaigns.mapping import Mapping as Variables
+from messaging.files import hand_files, storage
+from messaging.files.downloads import TOTAL_S
+from messaging.runtime import Runtime
+from messaging.store.campaigns import Campaign
+from messaging.store.kept_files import File
+from messaging.store.models import Portal
+
+NAME = "shared"
+#: A draft's file is kept so long; it is fetched anew when so little of that is left.
+KEPT, RENEWED = timedelta(days=30), timedelta(days=14)
+#: From the first message on it is kept longer than a campaign may be paused, and again when a few days of that are over.
+KEPT_OPEN, KEPT_OPEN_LEAST = timedelta(days=100), timedelta(days=95)
+#: WhatsApp fetches a file soon after the message has left.
+KEPT_AFTER = timedelta(days=3)
+
+
+def link_of(mapping: Mapping[str, Any] | None) -> str:
+    """The link to the file if it is the same for all, else ""."""
+    header = Variables.read(mapping).header
+    return "" if header.name else header.text.strip()
+
+
+def without(mapping: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A mapping without the kept file."""
+    return {name: value for name, value in (mapping or {}).items() if name != NAME}
+
+
+def carried(stored: Mapping[str, Any] | None, new: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A new mapping with the kept file of the stored one, as long as its header is the same."""
+    kept = (stored or {}).get(NAME)
+    is_same = kept and link_of(new) == kept.get("of")
+    return {**without(new), **({NAME: kept} if is_same else {})}
+
+
+def kept(session: Session, runtime: Runtime, campaign: Campaign) -> Shared | None:
+    """The kept file, None if there is none for the header as it is now, or none any more."""
+    stored = (campaign.mapping or {}).get(NAME)
+    if not stored or stored.get("of") != link_of(campaign.mapping):
+        return None
+    if not storage.are_kept(session, runtime, stored["url"]):
+        return None
+    return Shared(stored["media"], stored["url"], stored["name"], "", 0)
+
+
+def fetched(runtime: Runtime, portal: Portal, campaign: Campaign, info: TemplateInfo) -> dict[str, Any] | None:
+    """What `mapping` keeps of the file that this template needs: as it is, or fetched a moment ago. None: it needs none.
+
+    It is fetched as a link that a person sends by hand: nothing of the portal's. Raises Refused.
+    """
+    link = link_of(campaign.mapping)
+    if not link or not info.is_media:
+        return None
+    media = "video" if info.kind == "GIF" else info.kind.lower()
+    now, stored = runtime.clock(), (campaign.mapping or {}).get(NAME) or {}
+    with runtime.db.read() as session:
+        found = kept(session, runtime, campaign)
+    if found is not None and found.media == media and _until(stored) > now + RENEWED:
+        return dict(stored)
+    made = hand_files.linked(runtime, portal.id, portal.client_endpoint, link, media, kept=KEPT, seconds=TOTAL_S)
+    until = (now + KEPT).isoformat()
+    return {"of": link, "media": made.media, "url": made.url, "name": made.name, "until": until}
+
+
+def keep_on(session: Session, campaign: Campaign, now: datetime) -> None:
+    """A campaign runs: its file must not go while it does, or while it is paused."""
+    stored = (campaign.mapping or {}).get(NAME)
+    if stored and _until(stored) < now + KEPT_OPEN_LEAST:
+        _keep_until(session, campaign, stored, now + KEPT_OPEN)
+
+
+def let_go(session: Session, campaign: Campaign, now: datetime) -> None:
+    """A campaign is over."""
+    stored = (campaign.mapping or {}).get(NAME)
+    if stored:
+        _keep_until(session, campaign, stored, now + KEPT_AFTER)
+
+
+def _keep_until(session: Session, campaign: Campaign, stored: dict[str, Any], until: datetime) -> None:
+    mine = (File.token_digest == storage.digest_of(stored["url"])) & (File.portal_id == campaign.portal_id)
+    session.execute(update(File).where(mine).values(expires_at=until).execution_options(synchronize_session=False))
+    campaign.mapping = {**(campaign.mapping or {}), NAME: {**stored, "until": until.isoformat()}}
+
+
+def _until(stored: Mapping[str, Any]) -> datetime:
+    return datetime.fromisoformat(stored["until"])
