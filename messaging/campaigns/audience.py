@@ -3,7 +3,7 @@
 A source is read from the front; `cursor` says how far it has come, so a process that dies repeats at most one part.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -38,4 +38,4 @@ class Part:
 
 
 #: Reads a source from a cursor on (None: from the front).
-Parts = Iterator[Part]
+Parts = Generator[Part, None, None]

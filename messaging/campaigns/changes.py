@@ -6,7 +6,7 @@ it was too late (WrongState). What a change leaves to be done is done by the wor
 
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -31,6 +31,8 @@ State = CampaignState
 OPEN = (State.SCHEDULED, State.PREPARING, State.RUNNING, State.PAUSED)
 #: Campaigns of one portal that may be open at the same time, and drafts it may have.
 OPEN_AT_MOST, DRAFTS_AT_MOST = 20, 200
+#: A paused campaign is cancelled when it has waited for a person so long.
+PAUSED_KEPT = timedelta(days=90)
 #: Recipients of one campaign.
 AUDIENCE_AT_MOST = 100_000
 #: What a draft's settings are called in `edit`; those of AUDIENCE change who is in it, those of CONTENT what they get.
@@ -253,15 +255,16 @@ def resume(runtime: Runtime, portal_id: int, key: str) -> None:
 def cancel(runtime: Runtime, portal_id: int, key: str) -> None:
     """End a campaign: nothing more leaves. The worker marks who was not written to. Raises LookupError, WrongState."""
 
-    def change(session: Session, campaign: Campaign) -> None:
-        now = runtime.clock()
-        take_back(session, campaign.id)
-        campaign.state, campaign.paused_reason = State.CANCELLED, ""
-        campaign.reads += 1
-        campaign.ended_at = campaign.due_at = now
-        header_file.let_go(session, campaign, now)
+    _change(runtime, portal_id, key, OPEN, lambda session, campaign: end(session, campaign, runtime.clock()))
 
-    _change(runtime, portal_id, key, OPEN, change)
+
+def end(session: Session, campaign: Campaign, now: datetime) -> None:
+    """Cancel a locked campaign."""
+    take_back(session, campaign.id)
+    campaign.state, campaign.paused_reason = State.CANCELLED, ""
+    campaign.reads += 1
+    campaign.ended_at = campaign.due_at = now
+    header_file.let_go(session, campaign, now)
 
 
 def copy(runtime: Runtime, portal_id: int, key: str, user_id: int, name: str) -> str:

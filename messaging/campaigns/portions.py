@@ -73,15 +73,13 @@ class Portion:
         judge = Judge(self.runtime, campaign, self.lines, composers)
         left, gap = self._allowed_now()
         limits = {line.id: limit_left(self.session, line, self.now) for line in working}
-        if limits and max(limits.values()) <= 0:
-            return Paused.LIMIT
+        if limits and max(limits.values()) <= 0 and not on_campaign(self.session, campaign.id):
+            return Paused.LIMIT  # what is queued was allowed, and leaves first
         queued = 0
         for line in working:
             room = min(self._room(line), left - queued, limits[line.id], PORTION, self.budget - self.used)
             if room > 0:
-                fed = self._feed_line(judge, line, room)
-                self.used += room  # judging costs as much as queueing
-                queued += fed
+                queued += self._feed_line(judge, line, room)
         campaign.due_at = self.now + (gap if queued or self._is_more_due() else LOOK)
         return None
 
@@ -117,17 +115,15 @@ class Portion:
         per_minute = self.campaign.per_minute
         if not per_minute:
             return PORTION * len(self.lines), FEED
-        portion = max(1, int(per_minute * FEED_S / 60))
-        return portion, timedelta(seconds=max(FEED_S, 60 * portion / per_minute))
+        portion = ceil(per_minute * FEED_S / 60)
+        return portion, timedelta(seconds=60 / (per_minute // portion))  # so many whole portions a minute
 
     def _room(self, line: Line) -> int:
         return ceil(line.pace * FEED_S) - on_line(self.session, line.id)
 
     def _feed_line(self, judge: Judge, line: Line, room: int) -> int:
-        asked = {"campaign": self.campaign.id, "line": line.id, "now": self.now, "limit": room}
-        found = self.session.scalars(_NEXT, asked).all()
-        awake = [one for one in found if not self._put_off(one)]
-        judged = judge.judge(self.session, awake)
+        judged = judge.judge(self.session, self._awake(line, room))
+        self.used += len(judged)  # judging costs as much as queueing
         skipped = [one for one in judged if one.reason]
         if skipped:
             recipients.record(self.session, skipped)
@@ -136,6 +132,20 @@ class Portion:
         if queued:
             self.fed.add(line.id)
         return queued
+
+    def _awake(self, line: Line, room: int) -> list[Recipient]:
+        """The next recipients who may be written to at this hour, so many at most. If some of them sleep, more are looked at:
+        half of an audience that sleeps must not keep the others waiting."""
+        found = self._next(line, room)
+        awake = [one for one in found if not self._put_off(one)]
+        if len(awake) < len(found):
+            self.session.flush()
+            awake = [one for one in self._next(line, PORTION) if not self._put_off(one)]
+        return awake[:room]
+
+    def _next(self, line: Line, limit: int) -> Sequence[Recipient]:
+        asked = {"campaign": self.campaign.id, "line": line.id, "now": self.now, "limit": limit}
+        return self.session.scalars(_NEXT, asked).all()
 
     def _put_off(self, recipient: Recipient) -> bool:
         """Whether it is no hour for this client; then the recipient waits until it is."""

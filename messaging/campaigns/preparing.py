@@ -16,9 +16,10 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from bx24.i18n import Text
 from messaging.campaigns import header_file, news, recipients
-from messaging.campaigns.audience import Kind, Part
+from messaging.campaigns.audience import Kind, Part, Parts
 from messaging.campaigns.changes import AUDIENCE_AT_MOST
 from messaging.campaigns.composing import Composer, digest_of, fits, template_on
+from messaging.campaigns.open_files import Opened, OpenFiles
 from messaging.campaigns.recipients import Judge, Judged, Row
 from messaging.campaigns.sources import REFUSED_TEXT, Sources
 from messaging.runtime import Runtime
@@ -62,8 +63,9 @@ class Overtaken(Exception):
 class Preparing:
     """Prepares one campaign. Raises Refused for what a person must change, Bx24Error and GupshupError for what may pass."""
 
-    def __init__(self, runtime: Runtime, campaign_id: int) -> None:
+    def __init__(self, runtime: Runtime, campaign_id: int, open_files: OpenFiles | None = None) -> None:
         self.runtime = runtime
+        self._open_files = open_files or OpenFiles()
         self.campaign_id = campaign_id
         self._until = runtime.clock() + SLICE
         with runtime.db.read() as session:
@@ -101,16 +103,27 @@ class Preparing:
 
     def _read(self) -> float:
         """Store the audience from where it broke off, else anew; seconds after which to go on, 0 behind its end."""
+        opened = self._open_files.take(self.campaign_id, self.reads)
+        source, parts = (opened.source, opened.parts) if opened is not None else self._begun()
+        for part in parts:
+            self._write(partial(self._store, part, recipients.rows_of(self.runtime, part.entries, self.region)))
+            if part.cursor is not None and self._may_rest(source, parts):
+                return max(source.rest_s, REST_S)
+        return 0.0
+
+    def _begun(self) -> tuple[Sources, Parts]:
         if self.campaign.read_at is not None or not {"page", "line"} & (self.campaign.cursor or {}).keys():
             self._write(_from_the_front)
             while self._write(lambda session, campaign: recipients.forget_some(session, campaign.id)):
                 pass
         source = Sources(self.runtime, self.campaign, self.region, self.portal.language)
-        for part in source.parts(self.campaign.cursor):
-            self._write(partial(self._store, part, recipients.rows_of(self.runtime, part.entries, self.region)))
-            if part.cursor is not None and (source.rest_s or (source.can_rest and self._is_long)):
-                return max(source.rest_s, REST_S)
-        return 0.0
+        return source, source.parts(self.campaign.cursor)
+
+    def _may_rest(self, source: Sources, parts: Parts) -> bool:
+        if source.rest_s or not self._is_long:
+            return source.rest_s > 0
+        left = Opened(source, parts, self.reads, self.runtime.clock())
+        return source.can_rest or self._open_files.put(self.campaign_id, left)
 
     @property
     def _is_long(self) -> bool:

@@ -1,12 +1,12 @@
 """The sources of a campaign's recipients, read in parts that can be taken up again at a cursor."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from activities.errors import Refused
 from bx24.i18n import Text
 from messaging.campaigns import uploads
-from messaging.campaigns.audience import Kind, Part, Refusal
+from messaging.campaigns.audience import Kind, Part, Parts, Refusal
 from messaging.campaigns.crm_audience import CrmAudience, parsed
 from messaging.campaigns.crm_filters import InvalidAudience
 from messaging.campaigns.crm_reading import read_page
@@ -43,11 +43,11 @@ class Sources:
         self.settings: Mapping[str, Any] = campaign.audience or {}
         #: Seconds in which the portal is to be left alone: what people and workflows ask needs half of its requests.
         self.rest_s = 0.0
-        #: Whether reading can go on at a cursor without reading all that stands before it again.
+        #: Whether reading can go on at a cursor without reading all that stands before it again; else see `open_files`.
         self._wanted = variables_of(campaign).names()
         self.can_rest = self.settings.get("kind") == Kind.CRM
 
-    def parts(self, cursor: Mapping[str, Any] | None) -> Iterator[Part]:
+    def parts(self, cursor: Mapping[str, Any] | None) -> Parts:
         """From the cursor on. Raises Refused for what a person must change, Bx24Error for what may pass."""
         match self.settings.get("kind"):
             case Kind.PHONES:
@@ -59,14 +59,14 @@ class Sources:
             case _:
                 raise Refused("value_missing", _EMPTY, "audience")
 
-    def _crm(self, cursor: Mapping[str, int]) -> Iterator[Part]:
+    def _crm(self, cursor: Mapping[str, int]) -> Parts:
         try:
             audience = parsed({name: value for name, value in self.settings.items() if name != "kind"})
             yield from self._pages(audience, cursor)
         except InvalidAudience as problem:
             raise Refused("value_invalid", next(iter(problem.problems.values())), "audience") from problem
 
-    def _pages(self, audience: CrmAudience, cursor: Mapping[str, int]) -> Iterator[Part]:
+    def _pages(self, audience: CrmAudience, cursor: Mapping[str, int]) -> Parts:
         client = tokens.portal_client(self.runtime, self.campaign.portal_id)
         is_last = False
         while not is_last:
@@ -76,7 +76,7 @@ class Sources:
             entries = [Entry(0, row.phone, row.values, row.item, row.is_found) for row in page.rows]
             yield Part(entries, [], None if is_last else {"page": dict(cursor)})
 
-    def _file(self, behind: int) -> Iterator[Part]:
+    def _file(self, behind: int) -> Parts:
         """Rows behind that one; the part's cursor is its last row."""
         try:
             with uploads.on_disk(self.runtime, self.campaign.portal_id, self.settings["file"]) as path:
@@ -84,7 +84,7 @@ class Sources:
         except FileNotFoundError:
             raise Refused("value_invalid", _GONE, "audience") from None
 
-    def _rows(self, path: Any, behind: int) -> Iterator[Part]:
+    def _rows(self, path: Any, behind: int) -> Parts:
         entries: list[Entry] = []
         refusals: list[Refusal] = []
         for event in read(path, self.settings["name"], region=self.region, sheet=self.settings.get("sheet", "")):

@@ -18,6 +18,7 @@ from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
 from messaging.campaigns import changes, header_file, news
 from messaging.campaigns.counts import Counts, counts
+from messaging.campaigns.open_files import OpenFiles
 from messaging.campaigns.portions import LOOK, Portion, is_still, limit_left
 from messaging.campaigns.preparing import Preparing, lines_of
 from messaging.files.problems import Unfetched
@@ -71,6 +72,7 @@ class Campaigns:
         self.fed: set[int] = set()
         self.budget = 0
         self.counted = news.Counted(runtime)
+        self._open_files = OpenFiles()
 
     def slots(self, threads: int) -> int:
         return max(2, threads // 16)
@@ -79,6 +81,7 @@ class Campaigns:
         now = self.runtime.clock()
         asked = {"shards": list(held), "now": now, "limit": LOOKED_AT}
         self.budget = BUDGET
+        self._open_files.close_left(now)
         for campaign in session.scalars(_DUE, asked).all():
             if self.budget > 0:
                 self._carry(session, campaign, now)
@@ -135,7 +138,7 @@ class Campaigns:
 
     def work(self, task: Task) -> Result:
         """Read and judge the audience. On a thread; writes in transactions of its own, for it may take minutes."""
-        preparing = Preparing(self.runtime, task.campaign_id)
+        preparing = Preparing(self.runtime, task.campaign_id, self._open_files)
         try:
             rest_s = preparing.run()
             return preparing.reads, rest_s

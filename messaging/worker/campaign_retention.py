@@ -2,16 +2,19 @@
 
 from datetime import timedelta
 
-from sqlalchemy import delete, exists, or_, select, type_coerce, update
+import structlog
+from sqlalchemy import delete, exists, func, or_, select, type_coerce, update
 from sqlalchemy.orm import Session
 from sqlalchemy.types import Text
 
+from messaging.campaigns import changes
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, Recipient, RefusedRow
 from messaging.store.models import Message
 
 #: The report on a file's bad rows is kept so long after the campaign was made.
 REPORT_KEPT = timedelta(days=30)
+log = structlog.get_logger(__name__)
 _OVER = or_(Campaign.state == CampaignState.FINISHED, Campaign.state == CampaignState.CANCELLED)
 
 
@@ -46,11 +49,20 @@ def drafts(session: Session, runtime: Runtime, limit: int) -> int:
     old = session.scalar(select(Campaign.id).where(is_old, *seen).limit(1))
     if old is None:
         return 0
-    for table in (Recipient, RefusedRow):
-        ids = session.scalars(select(table.id).where(table.campaign_id == old).limit(limit)).all()
-        if ids:
-            return _delete(session, table, list(ids))
-    return _delete(session, Campaign, [old])
+    return _delete_with_recipients(session, old, limit)
+
+
+def abandoned(session: Session, runtime: Runtime, limit: int) -> int:
+    """Cancel a campaign that has waited for a person for PAUSED_KEPT: its phones and texts are not kept for ever."""
+    since = func.coalesce(Campaign.fed_at, Campaign.start_at, Campaign.created_at)
+    left = (Campaign.state == CampaignState.PAUSED) & Campaign.due_at.is_(None)
+    old = select(Campaign).where(left, since < runtime.clock() - changes.PAUSED_KEPT).order_by(Campaign.id).limit(1)
+    campaign = session.scalar(old.with_for_update(skip_locked=True))
+    if campaign is None:
+        return 0
+    changes.end(session, campaign, runtime.clock())
+    log.info("campaign was paused for too long", portal=campaign.portal_id, campaign=campaign.id)
+    return 1
 
 
 def campaigns(session: Session, runtime: Runtime, limit: int) -> int:
@@ -60,10 +72,15 @@ def campaigns(session: Session, runtime: Runtime, limit: int) -> int:
     old = session.scalar(select(Campaign.id).where(_OVER, Campaign.ended_at < before, ~message).limit(1))
     if old is None:
         return 0
-    ids = session.scalars(select(Recipient.id).where(Recipient.campaign_id == old).limit(limit)).all()
-    if ids:
-        return _delete(session, Recipient, list(ids))
-    return _delete(session, Campaign, [old])
+    return _delete_with_recipients(session, old, limit)
+
+
+def _delete_with_recipients(session: Session, campaign_id: int, limit: int) -> int:
+    for table in (Recipient, RefusedRow):
+        ids = session.scalars(select(table.id).where(table.campaign_id == campaign_id).limit(limit)).all()
+        if ids:
+            return _delete(session, table, list(ids))
+    return _delete(session, Campaign, [campaign_id])
 
 
 def _delete(session: Session, model: type[Campaign | Recipient | RefusedRow], ids: list[int]) -> int:
@@ -72,4 +89,4 @@ def _delete(session: Session, model: type[Campaign | Recipient | RefusedRow], id
     return len(ids)
 
 
-DUTIES = (refused_rows, recipient_texts, drafts, campaigns)
+DUTIES = (refused_rows, recipient_texts, drafts, abandoned, campaigns)

@@ -61,6 +61,7 @@ def _live(viewer: Viewer, campaign: Campaign) -> dict[str, Any]:
         "minutes": _minutes(campaign, so_far, [line for line in lines if not _is_still(line)]),
         "states": STATES,
         "pause": PAUSES.get(campaign.paused_reason),
+        "paused_days": changes.PAUSED_KEPT.days if campaign.due_at is None else 0,
         "skipped_words": SKIPPED,
         "moves": campaign.state in MOVING or (ended is not None and now - ended < SETTLES),
         "cancel_words": cancel_words(so_far),
