@@ -10,8 +10,17 @@ from sqlalchemy import select
 from messaging.campaigns import changes
 from messaging.campaigns.counts import counts
 from messaging.campaigns.recipients import Entry
+from messaging.lines import lines
 from messaging.store.campaigns import Campaign, Recipient
+from messaging.store.models import Line
 from tests.support.world import World
+
+
+def slow(world: World, pace: float) -> None:
+    """The line sends so many messages a second, none of them ahead of time: the others stay queued. Call it before it sends."""
+    lines.set_pace(world.runtime, world.line.id, pace)
+    with world.runtime.db.write() as session:
+        session.get_one(Line, world.line.id).burst = 1
 
 
 class Mailing:

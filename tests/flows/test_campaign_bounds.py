@@ -17,7 +17,7 @@ from messaging.lines import lines
 from messaging.policy import tier
 from messaging.store.campaigns import Campaign, Recipient, RefusedRow
 from messaging.worker import campaign_retention
-from tests.flows.mailing import Mailing
+from tests.flows.mailing import Mailing, slow
 from tests.flows.scenes import ONE_DATABASE, PHONES
 from tests.flows.test_campaign_audiences import file_of
 from tests.support.world import World
@@ -217,7 +217,7 @@ def test_as_many_leave_in_a_minute_as_was_said(shop: World, per_minute: int) -> 
 def test_who_sleeps_keeps_nobody_waiting(shop: World) -> None:
     """Noon in UTC: ten at night in Vladivostok, three in the afternoon in Moscow."""
     shop.now = datetime(shop.now.year, shop.now.month, shop.now.day, 12, tzinfo=UTC)
-    lines.set_pace(shop.runtime, shop.line.id, 1)
+    slow(shop, 1)
     asleep = [f"742322{number}1234" for number in range(10, 30)]
     mailing = Mailing(shop, [*asleep, "74951234567"], hours="09:00-21:00")
     mailing.start(seconds=3)
@@ -228,7 +228,7 @@ def test_who_sleeps_keeps_nobody_waiting(shop: World) -> None:
 def test_what_the_limit_allows_is_not_taken_back(shop: World) -> None:
     """Three are queued, as many as the limit allows, and the line lets them wait."""
     tier.set_by_admin(shop.runtime, shop.line.id, 4)
-    lines.set_pace(shop.runtime, shop.line.id, 1)
+    slow(shop, 1)
     shop.set_gupshup_faults(next=[{"answer": "429", "retry_after": 20}])
     mailing = Mailing(shop, PHONES)
     mailing.start(seconds=10)

@@ -11,8 +11,7 @@ from sqlalchemy import text
 from messaging.campaigns import changes
 from messaging.campaigns.preparing import Preparing
 from messaging.campaigns.recipients import Entry
-from messaging.lines import lines
-from tests.flows.mailing import Mailing
+from tests.flows.mailing import Mailing, slow
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, jump_clock
 from tests.support.world import World
 
@@ -55,7 +54,7 @@ def test_whoever_is_overtaken_stores_nothing_more(shop: World, change: str) -> N
 
 @ONE_DATABASE
 def test_what_comes_back_unsent_after_a_pause_leaves_no_more(shop: World) -> None:
-    lines.set_pace(shop.runtime, shop.line.id, 1)
+    slow(shop, 1)
     mailing = Mailing(shop, PHONES[:3])
     shop.set_gupshup_faults(next=[{"answer": "429", "retry_after": 1}] * 3)
     send, pressed = shop.runtime.gupshup.send, []

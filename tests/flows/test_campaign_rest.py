@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from messaging.campaigns import changes
-from messaging.lines import lines
 from messaging.portals import portals
 from messaging.store.models import Message, Portal
-from tests.flows.mailing import Mailing
+from tests.flows.mailing import Mailing, slow
 from tests.flows.scenes import PHONES, jump_clock
 from tests.support.world import World
 
@@ -36,7 +35,7 @@ def _install_again(shop: World) -> None:
 
 @pytest.mark.parametrize("happens", [_uninstall, _restore])
 def test_nothing_goes_on_by_itself(shop: World, happens: Any) -> None:
-    lines.set_pace(shop.runtime, shop.line.id, 1)
+    slow(shop, 1)
     running = Mailing(shop, PHONES[:6])
     planned = Mailing(shop, PHONES[6:], start_at=shop.now + timedelta(minutes=2))
     planned.do(changes.start)
@@ -58,7 +57,7 @@ def test_nothing_goes_on_by_itself(shop: World, happens: Any) -> None:
 def test_resumed_it_goes_on_and_a_planned_one_waits_for_its_moment(shop: World) -> None:
     running = Mailing(shop, PHONES[:3])
     planned = Mailing(shop, PHONES[3:5], start_at=shop.now + timedelta(minutes=10))
-    lines.set_pace(shop.runtime, shop.line.id, 1)
+    slow(shop, 1)
     planned.do(changes.start)
     running.start(seconds=1)
     _uninstall(shop)
@@ -75,7 +74,7 @@ def test_resumed_it_goes_on_and_a_planned_one_waits_for_its_moment(shop: World) 
 
 def test_what_was_given_up_after_a_restore_is_not_queued_again(shop: World) -> None:
     """Some messages stand in the dump as queued. They are given up; the others wait until somebody resumes."""
-    lines.set_pace(shop.runtime, shop.line.id, 1)
+    slow(shop, 1)
     mailing = Mailing(shop, PHONES[:5])
     shop.set_gupshup_faults(next=[{"answer": "429", "retry_after": 30}])
     mailing.start(seconds=1)

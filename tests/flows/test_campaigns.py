@@ -12,14 +12,9 @@ from messaging.campaigns import changes
 from messaging.lines import lines
 from messaging.policy import tier
 from messaging.store.models import Message, Template
-from tests.flows.mailing import Mailing
+from tests.flows.mailing import Mailing, slow
 from tests.flows.scenes import OLGA, PHONES, add_template, jump_clock, template_robot
 from tests.support.world import World
-
-
-def slow(world: World, pace: float) -> None:
-    """The line sends so many messages a second, none of them ahead of time."""
-    lines.set_pace(world.runtime, world.line.id, pace)
 
 
 def test_everybody_gets_it_once_and_the_counts_add_up(shop: World) -> None:
