@@ -14,11 +14,11 @@ from messaging.campaigns import changes, open_files, preparing, recipients, sour
 from messaging.campaigns.open_files import OpenFiles
 from messaging.campaigns.preparing import Preparing
 from messaging.lines import lines
-from messaging.policy import tier
+from messaging.policy import sending, tier
 from messaging.store.campaigns import Campaign, Recipient, RefusedRow
 from messaging.worker import campaign_retention
 from tests.flows.mailing import Mailing, slow
-from tests.flows.scenes import ONE_DATABASE, PHONES
+from tests.flows.scenes import ONE_DATABASE, PHONES, add_template
 from tests.flows.test_campaign_audiences import file_of
 from tests.support.world import World
 
@@ -225,10 +225,11 @@ def test_who_sleeps_keeps_nobody_waiting(shop: World) -> None:
 
 
 @ONE_DATABASE
-def test_what_the_limit_allows_is_not_taken_back(shop: World) -> None:
+@pytest.mark.parametrize("pace", [1, 10])
+def test_what_the_limit_allows_is_queued_once_and_not_taken_back(shop: World, pace: float) -> None:
     """Three are queued, as many as the limit allows, and the line lets them wait."""
     tier.set_by_admin(shop.runtime, shop.line.id, 4)
-    slow(shop, 1)
+    slow(shop, pace)
     shop.set_gupshup_faults(next=[{"answer": "429", "retry_after": 20}])
     mailing = Mailing(shop, PHONES)
     mailing.start(seconds=10)
@@ -236,6 +237,20 @@ def test_what_the_limit_allows_is_not_taken_back(shop: World) -> None:
     shop.advance_clock(60)
     assert mailing.state == ("paused", "limit")
     assert mailing.reached().total() == 3
+
+
+@ONE_DATABASE
+def test_who_opts_out_is_not_even_queued(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The question is asked again when a message leaves; a portion asks it, too."""
+    monkeypatch.setattr(sending, "held_back", lambda *_: {})
+    slow(shop, 1)
+    add_template(shop, "sale", "MARKETING")
+    mailing = Mailing(shop, PHONES, template="sale")
+    mailing.start(seconds=1)
+    shop.client_replies(PHONES[7], "СТОП")
+    shop.advance_clock(30)
+    assert mailing.reached() == Counter(PHONES[:7])
+    assert mailing.counted()["skipped"] == {"opted_out": 1}
 
 
 def test_who_is_pausing_is_waited_for(shop: World) -> None:
