@@ -6,11 +6,13 @@ from collections import Counter
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 
 from messaging.campaigns import changes
 from messaging.campaigns.preparing import Preparing
 from messaging.campaigns.recipients import Entry
+from messaging.store.campaigns import Campaign
+from messaging.store.models import Message, Template
 from tests.flows.mailing import Mailing, slow
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, jump_clock
 from tests.support.world import World
@@ -108,3 +110,46 @@ def test_a_mapping_that_does_not_fit_asks_before_anybody_is_skipped(shop: World)
     assert mailing.state == ("draft", "")
     assert mailing.row.problem["code"] == "template_params"
     assert mailing.counted() == {"pending": 2}
+
+
+@ONE_DATABASE
+def test_a_template_with_another_text_asks_before_it_is_sent(shop: World) -> None:
+    slow(shop, 1)
+    mailing = Mailing(shop, PHONES)
+    mailing.start(seconds=2)
+    with shop.runtime.db.write() as session:
+        for stored in session.scalars(select(Template).where(Template.name == "welcome")):
+            stored.data = {**stored.data, "body": "Совсем другой текст"}
+    shop.advance_clock(5)
+    assert mailing.state == ("paused", "template")
+    out = mailing.reached().total()
+    mailing.do(changes.resume)
+    shop.advance_clock(30)
+    assert out < mailing.reached().total() == len(PHONES)
+
+
+@ONE_DATABASE
+def test_what_nobody_has_fed_for_hours_asks_before_it_goes_on(shop: World) -> None:
+    mailing = Mailing(shop, PHONES, per_minute=1)
+    mailing.start(seconds=1)
+    out = mailing.reached().total()
+    shop.now += timedelta(hours=7)
+    shop.advance_clock(2)
+    assert mailing.state == ("paused", "stale")
+    assert mailing.reached().total() == out
+
+
+@ONE_DATABASE
+def test_it_is_not_over_while_a_message_is_being_handed_over(shop: World) -> None:
+    """It may come back unsent, and its recipient is pending again."""
+    slow(shop, 1)
+    mailing = Mailing(shop, PHONES[:1])
+    shop.set_gupshup_faults(next=[{"answer": "429", "retry_after": 60}])
+    mailing.start(seconds=1)
+    in_hand = update(Message).values(status="sending", claimed_at=shop.now)
+    with shop.runtime.db.write() as session:
+        session.execute(in_hand)
+        session.execute(update(Campaign).values(due_at=shop.now))
+    shop.advance_clock(4)
+    assert mailing.counted() == {"sending": 1}
+    assert mailing.state == ("running", "")
