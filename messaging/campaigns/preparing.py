@@ -218,7 +218,7 @@ class Preparing:
         recipients.record(session, judged)
         campaign.checked_id = judged[-1].recipient.id
 
-    def _is_judged(self, campaign: Campaign, judge: Judge) -> None:
+    def _is_judged(self, session: Session, campaign: Campaign, judge: Judge) -> None:
         """Everybody is judged."""
         now = self.runtime.clock()
         campaign.checked_at, campaign.problem, campaign.tries = now, None, 0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from messaging.callbacks import telling
-from messaging.campaigns import counts, recipients
+from messaging.campaigns import recipients
 from messaging.conversations import chat_tasks
 from messaging.policy import consent
 from messaging.runs import crm_tasks
