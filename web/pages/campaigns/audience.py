@@ -12,13 +12,14 @@ from messaging.campaigns.audience import Kind
 from messaging.campaigns.phone_cells import phone_of
 from messaging.campaigns.recipients import Entry, region_of
 from messaging.insight import campaigns
-from messaging.store.campaigns import Campaign
+from messaging.store.campaigns import Campaign, RefusedRow
 from messaging.store.models import Portal
 from web.context import runtime, typed
 from web.frames import Viewer, page
 from web.pages.campaigns import steps, template
 from web.pages.campaigns.numbers import counted
 from web.pages.campaigns.rights import found, of_campaign
+from web.pages.campaigns.veil import Veil
 from web.pages.campaigns.words import SKIPPED, row_reason
 from web.pages.shell import blueprint
 from web.texts import number
@@ -41,26 +42,40 @@ def draw(viewer: Viewer, portal: Portal, campaign: Campaign, kind: str = "", **m
     stored = campaign.audience or {}
     kind = kind if kind in list(Kind) else stored.get("kind", Kind.FILE)
     mine = stored if stored.get("kind") == kind else {}
-    values = {"kind": kind, "audience": mine, "given": "", "bad": [], **read_so_far(viewer, campaign), **more}
+    values = {
+        "kind": kind,
+        "audience": mine,
+        "veil": Veil(viewer, portal),
+        "given": "",
+        "bad": [],
+        **read_so_far(viewer, portal, campaign),
+        **more,
+    }
     return steps.draw("pages/campaigns_audience.html", viewer, campaign, "campaign_audience", **values)
 
 
-def read_so_far(viewer: Viewer, campaign: Campaign) -> dict[str, Any]:
+def read_so_far(viewer: Viewer, portal: Portal, campaign: Campaign) -> dict[str, Any]:
     """How far the audience is read, and which rows of a file were left out."""
     cursor = campaign.cursor or {}
     with runtime().db.read() as session:
         rows = campaigns.refused_rows(session, campaign.id, 0, BAD_SHOWN)
-    problem = campaign.problem or {}
+    problem, veil = campaign.problem or {}, Veil(viewer, portal)
     is_known = campaign.read_at is not None
     return {
         "counts": counted(campaign)[0] if is_known else None,
         "reading": campaign.wants_check and not is_known,
         "stored": int(cursor.get("stored", 0)),
         "refused_rows": int(cursor.get("refused", len(rows))),
-        "rows": [(row.line_no, row.text, row_reason(row.reason, row.text, viewer.language)) for row in rows],
+        "rows": [(row.line_no, *refused_row(row, veil, viewer.language)) for row in rows],
         "problem": "" if is_known or problem.get("code") in _LATER else problem.get(viewer.language, ""),
         "skipped_words": SKIPPED,
     }
+
+
+def refused_row(row: RefusedRow, veil: Veil, language: str) -> tuple[str, str]:
+    """What stands in a row of a file that is no recipient, and what is wrong with it."""
+    shown = veil.raw(row.text)
+    return shown, row_reason(row.reason, shown, language)
 
 
 @blueprint.get("/campaigns/<key>/read", endpoint="campaign_read")
@@ -68,7 +83,9 @@ def read_so_far(viewer: Viewer, campaign: Campaign) -> dict[str, Any]:
 def reading(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     """How far the audience is read; the page asks again while it is."""
     kind = (campaign.audience or {}).get("kind", "")
-    return page("pages/campaigns_read.html", viewer, campaign=campaign, kind=kind, **read_so_far(viewer, campaign))
+    return page(
+        "pages/campaigns_read.html", viewer, campaign=campaign, kind=kind, **read_so_far(viewer, portal, campaign)
+    )
 
 
 @blueprint.post("/campaigns/<key>/name", endpoint="name_campaign")

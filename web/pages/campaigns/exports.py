@@ -18,6 +18,7 @@ from web.context import reader_zone, runtime
 from web.frames import Viewer
 from web.pages.campaigns.report import asked, wording
 from web.pages.campaigns.rights import of_campaign
+from web.pages.campaigns.veil import Veil
 from web.pages.campaigns.words import RECIPIENTS
 from web.pages.shell import blueprint
 
@@ -30,10 +31,9 @@ _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 @of_campaign
 def as_csv(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     """The recipients that the list shows; static/download.js fetches this."""
-    names = _names(campaign)
-    pieces = csv_pieces(
-        _columns(names), _rows(viewer, portal, campaign, names, asked(), reader_zone()), viewer.language
-    )
+    names, veil = _names(campaign), Veil(viewer, portal)
+    rows = _rows(viewer, portal, campaign, names, asked(), reader_zone())
+    pieces = csv_pieces(_columns(names, veil), rows, viewer.language)
     return _file(stream_with_context(pieces), "text/csv; charset=utf-8", "campaign.csv")
 
 
@@ -46,7 +46,7 @@ def as_xlsx(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     folder = tempfile.TemporaryDirectory(dir=runtime().config.data_dir)
     path = Path(folder.name) / "campaign.xlsx"
     try:
-        write_xlsx(path, _columns(names), rows, _("Recipients"))
+        write_xlsx(path, _columns(names, Veil(viewer, portal)), rows, _("Recipients"))
     except BaseException:
         folder.cleanup()
         raise
@@ -75,9 +75,9 @@ def _names(campaign: Campaign) -> list[str]:
         return list(dict.fromkeys([*wanted, *campaigns.value_names(session, campaign.id)]))
 
 
-def _columns(names: list[str]) -> list[Column]:
+def _columns(names: list[str], veil: Veil) -> list[Column]:
     titles = (_("State"), _("Reason"), _("Line"), _("Sent"), _("Delivered"), _("Read"), _("Replied"), _("CRM item"))
-    return [Column(_("Phone"), is_phone=True), *map(Column, titles), *map(Column, names)]
+    return [Column(_("Phone"), is_phone=veil.is_whole), *map(Column, titles), *map(Column, names)]
 
 
 def _rows(
@@ -85,30 +85,30 @@ def _rows(
 ) -> Iterator[list[Cell]]:
     with runtime().db.read() as session:
         lines = {line.id: line.name or line.app_name for line in session.query(Line).filter_by(portal_id=portal.id)}
-    reason_of = wording(viewer)["reason_of"]
+    reason_of, veil = wording(viewer)["reason_of"], Veil(viewer, portal)
     after = 0
     while True:
         with runtime().db.read() as session:
             found = campaigns.recipients(session, campaign.id, shown, after, _PAGE)
         for entry in found:
-            yield _row(entry, lines, names, reason_of(entry.state, entry.reason), zone)
+            yield _row(entry, lines, names, reason_of(entry.state, entry.reason), zone, veil)
         if len(found) < _PAGE:
             return
         after = campaigns.place(found[-1], shown)
 
 
-def _row(entry: Entry, lines: dict[int, str], names: list[str], reason: str, zone: timezone) -> list[Cell]:
+def _row(entry: Entry, lines: dict[int, str], names: list[str], reason: str, zone: timezone, veil: Veil) -> list[Cell]:
     recipient, message = entry.recipient, entry.message
     times = (message.accepted_at, message.delivered_at, message.read_at) if message is not None else (None,) * 3
     values = recipient.values or {}
     return [
-        recipient.phone,
+        veil.cell(recipient),
         str(RECIPIENTS[entry.state][0]),
         reason,
         lines.get(recipient.line_id or 0, ""),
         *(_local(at, zone) for at in (*times, recipient.replied_at)),
         recipient.item,
-        *(str(values.get(name, "")) for name in names),
+        *(veil.text(str(values.get(name, ""))) for name in names),
     ]
 
 

@@ -20,7 +20,7 @@ from web.context import clean, place_for, runtime, typed
 from web.frames import Viewer
 from web.pages.campaigns import audience, sheet
 from web.pages.campaigns.rights import found, of_campaign
-from web.pages.campaigns.words import row_reason
+from web.pages.campaigns.veil import Veil
 from web.pages.shell import blueprint
 from web.sheets import Sheet, csv_response
 
@@ -95,19 +95,17 @@ def choose(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
 @of_campaign
 def refused_rows(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     """The rows that are no recipients; static/download.js fetches this."""
-    return csv_response("rows.csv", _csv(viewer, campaign.id))
+    return csv_response("rows.csv", _csv(viewer, Veil(viewer, portal), campaign.id))
 
 
-def _csv(viewer: Viewer, campaign_id: int) -> Iterator[str]:
+def _csv(viewer: Viewer, veil: Veil, campaign_id: int) -> Iterator[str]:
     written = Sheet(viewer.language)
     yield written.head((_("Row"), _("What stands there"), _("What is wrong")))
     after = 0
     while True:
         with runtime().db.read() as session:
             rows = campaigns.refused_rows(session, campaign_id, after, _PAGE)
-        yield written.rows(
-            (str(row.line_no), row.text, row_reason(row.reason, row.text, viewer.language)) for row in rows
-        )
+        yield written.rows((str(row.line_no), *audience.refused_row(row, veil, viewer.language)) for row in rows)
         if len(rows) < _PAGE:
             return
         after = rows[-1].id

@@ -19,6 +19,7 @@ from web.frames import Viewer, page
 from web.pages import charts
 from web.pages.campaigns import audience
 from web.pages.campaigns.rights import found, of_campaign
+from web.pages.campaigns.veil import Veil
 from web.pages.campaigns.words import RECIPIENTS, SKIPPED, failure
 from web.pages.shell import blueprint
 from web.texts import moment, number
@@ -58,6 +59,7 @@ def listing(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
         asked=wanted,
         more=more,
         codes=codes,
+        veil=Veil(viewer, portal),
         **wording(viewer),
     )
 

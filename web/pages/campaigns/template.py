@@ -19,6 +19,7 @@ from web.context import clean, runtime, typed
 from web.frames import Viewer, page
 from web.pages.campaigns import people, steps, timing
 from web.pages.campaigns.rights import found, of_campaign
+from web.pages.campaigns.veil import Veil
 from web.pages.shell import blueprint
 from web.template_words import CATEGORIES
 
@@ -53,7 +54,7 @@ def draw(viewer: Viewer, portal: Portal, campaign: Campaign, **more: Any) -> Res
         info=info,
         fields=_fields(info, mapping) if info else [],
         names=people.names(portal, campaign, viewer.language) if info else [],
-        **{**(seen(portal, campaign, info, mapping, 0, lines) if info else {}), **more},
+        **{**(seen(viewer, portal, campaign, info, mapping, 0, lines) if info else {}), **more},
     )
 
 
@@ -160,17 +161,27 @@ def preview(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     nth = typed("nth")
     position = int(nth) if nth.isdecimal() and len(nth) < 7 else 0
     position += {"1": 1, "-1": -1}.get(typed("step"), 0)
-    shown = seen(portal, campaign, info, Mapping.read(campaign.mapping), position, lines)
+    shown = seen(viewer, portal, campaign, info, Mapping.read(campaign.mapping), position, lines)
     return page("pages/campaigns_phone.html", viewer, campaign=campaign, info=info, **shown)
 
 
 def seen(
-    portal: Portal, campaign: Campaign, info: TemplateInfo, mapping: Mapping, nth: int, lines: Sequence[Line]
+    viewer: Viewer,
+    portal: Portal,
+    campaign: Campaign,
+    info: TemplateInfo,
+    mapping: Mapping,
+    nth: int,
+    lines: Sequence[Line],
 ) -> dict[str, Any]:
     """What the phone shows: a recipient, and the message with his values. A variable without one stays as it is."""
-    who = people.person(portal, campaign, mapping, nth)
+    who, veil = people.person(portal, campaign, mapping, nth), Veil(viewer, portal)
     filled = mapping.filled(who.values if who else {})
-    values = filled.params if who else [value or sample for value, sample in _pairs(filled.params, info.samples)]
+    values = (
+        [veil.text(value) for value in filled.params]
+        if who
+        else [value or sample for value, sample in _pairs(filled.params, info.samples)]
+    )
     header, body = replace(info, samples=tuple(values)).with_samples()
     sender = next((line.name or line.app_name for line in chosen_lines(campaign, lines)), "")
     return {
@@ -178,7 +189,8 @@ def seen(
         "header": header,
         "body": Markup(formatting.html(body)),
         "sender": sender,
-        "file": filled.header,
+        "file": veil.text(filled.header),
+        "their_phone": veil.raw(who.phone) if who else "",
     }
 
 

@@ -21,6 +21,7 @@ from web.frames import Viewer, page
 from web.pages.campaigns import people, steps
 from web.pages.campaigns.rights import of_campaign
 from web.pages.campaigns.template import chosen_lines
+from web.pages.campaigns.veil import Veil
 from web.pages.shell import blueprint
 
 _NO_TEMPLATE = _l("Choose a line and a template first.")
@@ -36,7 +37,7 @@ def send(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
         return page("pages/campaigns_tested.html", viewer, problem=words)
     nth = typed("nth")
     problem = _queued(portal, campaign, number, int(nth) if nth.isdecimal() and len(nth) < 7 else 0, viewer.language)
-    return page("pages/campaigns_tested.html", viewer, problem=problem, number=number)
+    return page("pages/campaigns_tested.html", viewer, problem=problem, their_phone=Veil(viewer, portal).phone(number))
 
 
 def _queued(portal: Portal, campaign: Campaign, number: str, nth: int, language: str) -> str:
