@@ -12,11 +12,17 @@ from messaging.campaigns.recipients import Entry
 
 
 class Kind(StrEnum):
-    """phones: stored when they were given; file: an uploaded spreadsheet; crm: items of the portal."""
+    """phones: stored when they were given; file: an uploaded spreadsheet; crm: items of the portal; again: those who have not
+    got another campaign (messaging.campaigns.repeats)."""
 
     PHONES = "phones"
     FILE = "file"
     CRM = "crm"
+    AGAIN = "again"
+
+
+#: Sources whose recipients are stored with all their values: another mapping needs no other reading.
+WHOLE = frozenset({Kind.PHONES, Kind.AGAIN})
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from bx24.errors import Bx24Error
 from bx24.i18n import Text
 from gupshup.errors import GupshupError
 from messaging.campaigns import header_file, news, recipients
-from messaging.campaigns.audience import Kind
+from messaging.campaigns.audience import WHOLE, Kind
 from messaging.campaigns.counts import counts
 from messaging.campaigns.recipients import Entry
 from messaging.runtime import Runtime
@@ -109,7 +109,7 @@ def edit(runtime: Runtime, portal_id: int, key: str, **settings: Any) -> None:
             setattr(campaign, name, settings[name])
         if changed & (AUDIENCE | CONTENT):
             _check_anew(campaign)
-        is_kept = (campaign.audience or {}).get("kind") == Kind.PHONES
+        is_kept = (campaign.audience or {}).get("kind") in WHOLE
         if changed & AUDIENCE or ("mapping" in changed and not is_kept):
             campaign.read_at = campaign.cursor = None  # other fields or columns may be wanted now
 

@@ -39,8 +39,11 @@ class TooManyRows(Exception):
     """There are more than MOST_ROWS: nothing is to be cut off silently."""
 
 
-def csv_pieces(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], lang: str) -> Iterator[bytes]:
+def csv_pieces(
+    columns: Sequence[Column], rows: Iterable[Sequence[Cell]], lang: str, *, is_first: bool = True
+) -> Iterator[bytes]:
     """The pieces of a CSV file: UTF-8 with its mark, semicolons, lines end with CR LF. lang: of the decimal mark.
+    is_first: False for what continues a file: it has neither mark nor titles.
 
     Moments are written as they are: give them in the reader's zone. Phones have no "+", which a spreadsheet would take for a
     formula; a text that it would take for one gets an apostrophe. Raises TooManyRows.
@@ -50,7 +53,8 @@ def csv_pieces(columns: Sequence[Column], rows: Iterable[Sequence[Cell]], lang: 
     written.write("\ufeff")
     writer.writerow([harmless(column.title) for column in columns])
     ru = language(lang) == "ru"
-    yield written.getvalue().encode()
+    if is_first:
+        yield written.getvalue().encode()
     for group in _groups(rows):
         written.seek(0)
         written.truncate()

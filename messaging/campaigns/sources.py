@@ -12,11 +12,12 @@ from messaging.campaigns.crm_filters import InvalidAudience
 from messaging.campaigns.crm_reading import read_page
 from messaging.campaigns.phone_cells import phone_of
 from messaging.campaigns.recipients import Entry, variables_of
+from messaging.campaigns.repeats import missed
 from messaging.campaigns.spreadsheets import BadRow, End, Row, read
 from messaging.limits.portal_rate import BURST, RATE_PER_S
 from messaging.portals import tokens
 from messaging.runtime import Runtime
-from messaging.store.campaigns import Campaign
+from messaging.store.campaigns import Campaign, Recipient
 
 #: So many requests of the portal's bucket are left to others.
 ROOM = BURST // 2
@@ -46,6 +47,8 @@ class Sources:
         #: Whether reading can go on at a cursor without reading all that stands before it again; else see `open_files`.
         self._wanted = variables_of(campaign).names()
         self.can_rest = self.settings.get("kind") == Kind.CRM
+        #: Whether reading can go on at a cursor without reading all that stands before it again.
+        self.can_rest = self.settings.get("kind") in (Kind.CRM, Kind.AGAIN)
 
     def parts(self, cursor: Mapping[str, Any] | None) -> Parts:
         """From the cursor on. Raises Refused for what a person must change, Bx24Error for what may pass."""
@@ -56,6 +59,8 @@ class Sources:
                 yield from self._file(int((cursor or {}).get("line", 0)))
             case Kind.CRM:
                 yield from self._crm(dict((cursor or {}).get("page", {})))
+            case Kind.AGAIN:
+                yield from self._again(int((cursor or {}).get("message", 0)))
             case _:
                 raise Refused("value_missing", _EMPTY, "audience")
 
@@ -77,6 +82,20 @@ class Sources:
             yield Part(entries, [], None if is_last else {"page": dict(cursor)})
 
     def _file(self, behind: int) -> Parts:
+    def _again(self, behind: int) -> Iterator[Part]:
+        """Those behind this message of the other campaign; the part's cursor is its last message."""
+        wanted, portal_id = self.settings, self.campaign.portal_id
+        while True:
+            with self.runtime.db.read() as session:
+                found = missed(session, portal_id, int(wanted["campaign"]), wanted["codes"], behind, ROWS)
+            entries = [_entry(one.recipient) for one in found]
+            if len(found) < ROWS:
+                yield Part(entries, [], None)
+                return
+            behind = found[-1].message_id
+            yield Part(entries, [], {"message": behind})
+
+    def _file(self, behind: int) -> Iterator[Part]:
         """Rows behind that one; the part's cursor is its last row."""
         try:
             with uploads.on_disk(self.runtime, self.campaign.portal_id, self.settings["file"]) as path:
@@ -115,3 +134,7 @@ class Sources:
             return Refusal(event.line, cell[:REFUSED_TEXT], phone.reason)
         values = {name: event.cells.get(name, "") for name in self._wanted}
         return Entry(event.line, f"+{phone.digits}", values)
+
+def _entry(one: Recipient) -> Entry:
+    """A recipient of another campaign as an entry of this one."""
+    return Entry(one.line_no, f"+{one.phone}", one.values or {}, one.item)

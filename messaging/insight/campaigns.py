@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timezone
 from typing import Any
 
 from sqlalchemy import Select, extract, func, select
@@ -152,22 +152,26 @@ class Curve:
     read: list[int]
 
 
-def curve(session: Session, campaign_id: int, most_hours: int) -> Curve:
-    """How many were accepted, delivered and read in each hour, from the first on, at most so many hours."""
+def curve(session: Session, campaign_id: int, most_hours: int, zone: timezone = UTC) -> Curve:
+    """How many were accepted, delivered and read in each hour, from the first on, at most so many hours.
+
+    zone: of the reader, whose hours begin half an hour off in some places.
+    """
+    shift_s = int(zone.utcoffset(None).total_seconds()) % _HOUR_S
     columns = (Message.accepted_at, Message.delivered_at, Message.read_at)
-    counted = [_by_hour(session, campaign_id, column) for column in columns]
+    counted = [_by_hour(session, campaign_id, column, shift_s) for column in columns]
     known = [hour for one in counted for hour in one]
     if not known:
         return Curve([], [], [], [])
     first, last = min(known) - 1, max(known) + 1
     hours = list(range(first, min(last, first + most_hours - 1) + 1))
     rows = [[one.get(hour, 0) for hour in hours] for one in counted]
-    return Curve([datetime.fromtimestamp(hour * _HOUR_S, UTC) for hour in hours], *rows)
+    return Curve([datetime.fromtimestamp(hour * _HOUR_S - shift_s, zone) for hour in hours], *rows)
 
 
-def _by_hour(session: Session, campaign_id: int, column: Any) -> dict[int, int]:
-    """Hour since 1970 → messages."""
-    seconds = extract("epoch", column)
+def _by_hour(session: Session, campaign_id: int, column: Any, shift_s: int) -> dict[int, int]:
+    """Hour since 1970, by a clock that is so much ahead → messages."""
+    seconds = extract("epoch", column) + shift_s
     begin = (seconds - seconds % _HOUR_S).label("begin")
     query = select(begin, func.count()).where(Message.campaign_id == campaign_id, column.is_not(None))
     found = session.execute(query.group_by("begin"))

@@ -47,6 +47,7 @@ KNOWN_CALLERS = 20_000  # digests of portals and lines that the machine remember
 
 # Times, seconds.
 PAGE_TOTAL_S = 8.0  # one question of a page to a portal, from connecting to the last byte
+SURVEY_S = 4.0  # a page that asks a portal several questions begins no other one later
 REST_TOTAL_S = 60.0  # the same of a worker
 CONFIRMED_TOKEN_S = 3600.0  # so long a token that the auth server confirmed shares no quota with others
 SLOW_REST_S = 5.0  # an exchange that takes longer makes its portal pause, for so long at first

@@ -6,6 +6,7 @@ Bitrix24 docs: api-reference/user/user-get, api-reference/departments/department
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -13,7 +14,7 @@ from redis.exceptions import RedisError
 
 from bx24.client import Client
 from bx24.errors import Bx24Error, Rejected
-from messaging.limits.bounds import PAGE_TOTAL_S
+from messaging.limits.bounds import PAGE_TOTAL_S, SURVEY_S
 from messaging.portals import tokens
 from messaging.runtime import Runtime
 
@@ -22,6 +23,8 @@ PAGE = 50
 MOST = 1_000
 #: For so long the departments of a person are remembered, seconds.
 REMEMBERED_S = 300
+#: For so long nobody asks again after a portal that did not answer, seconds: each question may hold a thread of the web.
+UNANSWERED_S = 10
 log = structlog.get_logger(__name__)
 
 
@@ -60,12 +63,13 @@ def departments_of(runtime: Runtime, portal_id: int, user_id: int) -> frozenset[
     if isinstance(known, bytes):
         return frozenset(json.loads(known))
     try:
-        found = _asked(tokens.portal_client(runtime, portal_id, PAGE_TOTAL_S), user_id)
+        end = runtime.clock() + timedelta(seconds=SURVEY_S)
+        found, kept_s = _asked(tokens.portal_client(runtime, portal_id, PAGE_TOTAL_S, end), user_id), REMEMBERED_S
     except Bx24Error as error:
         log.warning("departments not known", portal=portal_id, user=user_id, code=error.code)
-        return frozenset()
+        found, kept_s = frozenset(), UNANSWERED_S
     try:
-        runtime.redis.set(key, json.dumps(sorted(found)), ex=REMEMBERED_S)
+        runtime.redis.set(key, json.dumps(sorted(found)), ex=kept_s)
     except RedisError:
         log.warning("departments not remembered", portal=portal_id)
     return found

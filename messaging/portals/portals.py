@@ -138,13 +138,15 @@ def verify(runtime: Runtime, auth: Auth) -> AppInfo:
 
 def is_admin(runtime: Runtime, info: AppInfo, access_token: str) -> bool:
     """Whether the token's user is an administrator; asks the portal at its verified address."""
-    return bool(_client(runtime, info.client_endpoint, access_token).call("user.admin").result)
+    return bool(client_with(runtime, info.client_endpoint, access_token).call("user.admin").result)
 
 
 def is_persons_admin(runtime: Runtime, portal: Portal, access_token: str) -> bool:
     """Whether an event's token is an administrator's; False if it has expired or the portal does not answer."""
     try:
-        return bool(access_token and _client(runtime, portal.client_endpoint, access_token).call("user.admin").result)
+        return bool(
+            access_token and client_with(runtime, portal.client_endpoint, access_token).call("user.admin").result
+        )
     except (Unverified, Bx24Error):
         return False
 
@@ -160,13 +162,15 @@ def client_of(runtime: Runtime, portal: Portal, access_token: str, person: str) 
     with _page_threads.acquire(portal.member_id) as is_free:
         if not is_free:
             raise Unavailable("busy", "too many wait for their portal")
-        yield _client(runtime, portal.client_endpoint, access_token)
+        yield client_with(runtime, portal.client_endpoint, access_token)
 
 
-def _client(runtime: Runtime, endpoint: str, access_token: str) -> Client:
+def client_with(runtime: Runtime, endpoint: str, access_token: str, gate: Callable[[], None] = lambda: None) -> Client:
+    """The REST at this verified address with a token that is used as it is. gate: as of bx24.client.Client."""
     return Client(
         runtime.bx_session,
         _Given(endpoint, access_token),
+        gate,
         timeout=PAGE_TIMEOUT,
         max_bytes=PAGE_ANSWER_BYTES,
         within=partial(within, PAGE_TOTAL_S),

@@ -247,8 +247,10 @@ def test_failures_are_explained_and_written_to_again(shop: World) -> None:
     assert len(rows) == 3
     assert {row[0] for row in rows[1:]} == {f"+{OLGA}", "+79162220000"}
     assert "не получили прежнюю: 1" in draft.post("again", code="131049"), "nobody else"
+    shop.advance_clock(2)
+    assert "1 получатель" in draft.get("/read")
     again = only(shop)
-    assert again.start_at == shop.now + timedelta(hours=24)
+    assert again.start_at == shop.now - timedelta(seconds=2) + timedelta(hours=24)
     with shop.runtime.db.read() as session:
         assert [one.phone for one in session.scalars(select(Recipient).where(Recipient.campaign_id == again.id))] == [
             OLGA

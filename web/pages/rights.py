@@ -11,12 +11,12 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from bx24.errors import Bx24Error
-from messaging.limits.bounds import PAGE_TOTAL_S
 from messaging.policy import settings
 from messaging.policy.rights import LONGEST_NAME, MOST, Grant, Right, Who, granted
 from messaging.policy.settings import Policy
-from messaging.portals import people, tokens
+from messaging.portals import people
 from messaging.portals.people import People
+from messaging.portals.surveys import surveying
 from messaging.store.models import Portal
 from web.context import clean, runtime, typed
 from web.frames import Viewer, page
@@ -44,7 +44,8 @@ def rights(viewer: Viewer, portal: Portal) -> Response:
 def offered(viewer: Viewer, portal: Portal) -> Response:
     """The people and departments of the portal as options; the page loads them later."""
     try:
-        found = people.listed(tokens.portal_client(runtime(), portal.id, PAGE_TOTAL_S))
+        with surveying(runtime(), portal) as client:
+            found = people.listed(client)
     except Bx24Error as error:
         log.warning("people not listed", portal=portal.id, code=error.code)
         return page("pages/rights_people.html", viewer, people=People({}, {}), is_away=True)

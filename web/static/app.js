@@ -1,7 +1,7 @@
 // What htmx leaves to us on the app's pages: the session's header, an ended session, focus, times, dialogs, the frame's height.
 import { nameCountries } from './countries.js';
 import { around, byId, make } from './dom.js';
-import { download } from './download.js';
+import { download, Refused } from './download.js';
 import { headers, parent, renew } from './session.js';
 import { localise } from './times.js';
 
@@ -98,7 +98,7 @@ document.addEventListener('click', (event) => {
   if (dialog) /** @type {HTMLDialogElement} */ (byId(dialog)).showModal();
   around(event, '[data-close]')?.closest('dialog')?.close();
   const file = /** @type {HTMLButtonElement | null} */ (around(event, '[data-download]'));
-  if (file) download(file).catch(() => say(main.dataset.offline ?? ''));
+  if (file) download(file).catch((error) => say(error instanceof Refused ? error.message : main.dataset.offline ?? ''));
   const path = around(event, '[data-open-path]')?.dataset.openPath;
   if (path) {
     event.preventDefault();

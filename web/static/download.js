@@ -1,6 +1,12 @@
 // A file made of a form: a link could not carry the session's header, and an address must not carry a phone.
+// A long file comes in parts, so that none of them holds a thread of the server for long.
 import { make } from './dom.js';
 import { call } from './session.js';
+
+const NEXT = 'X-Waba24-Next';
+
+/** The server says in a sentence why there is no file. */
+export class Refused extends Error {}
 
 /**
  * <button data-download="/address" data-name="file.csv" form="id">: post the form there and save what comes.
@@ -10,14 +16,31 @@ export async function download(button) {
   if (button.getAttribute('aria-busy') === 'true') return;
   button.setAttribute('aria-busy', 'true');
   try {
-    const answer = await call(button.dataset.download ?? '', { method: 'POST', body: textFields(button.form) });
-    if (!answer.ok) throw new Error(String(answer.status));
-    const link = make('a', { href: URL.createObjectURL(await answer.blob()), download: button.dataset.name });
+    const parts = await fetched(button.dataset.download ?? '', textFields(button.form));
+    const file = new Blob(parts, { type: parts[0].type });
+    const link = make('a', { href: URL.createObjectURL(file), download: button.dataset.name });
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60000);
   } finally {
     button.removeAttribute('aria-busy');
   }
+}
+
+/** @param {string} address @param {URLSearchParams} fields @returns {Promise<Blob[]>} the parts of the file, in their order */
+async function fetched(address, fields) {
+  const answer = await call(address, { method: 'POST', body: fields });
+  if (!answer.ok) throw await refusal(answer);
+  const part = await answer.blob();
+  const next = answer.headers.get(NEXT);
+  if (!next) return [part];
+  fields.set('after', next);
+  return [part, ...await fetched(address, fields)];
+}
+
+/** @param {Response} answer */
+async function refusal(answer) {
+  const isSaid = answer.headers.get('Content-Type')?.startsWith('text/plain');
+  return isSaid ? new Refused(await answer.text()) : new Error(String(answer.status));
 }
 
 /** @param {HTMLFormElement | null} form without files */

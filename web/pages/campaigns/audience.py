@@ -29,6 +29,8 @@ MOST_LINES, BAD_SHOWN = 5_000, 20
 #: What a draft cannot be judged for yet: that is asked in later steps.
 _LATER = frozenset({"line_not_connected", "template_not_approved"})
 NAME = 200
+#: Sources that are chosen at this step.
+_CHOSEN = (Kind.FILE, Kind.CRM, Kind.PHONES)
 
 
 @blueprint.get("/campaigns/<key>/audience", endpoint="campaign_audience")
@@ -40,7 +42,7 @@ def step(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
 def draw(viewer: Viewer, portal: Portal, campaign: Campaign, kind: str = "", **more: Any) -> Response:
     """The step. kind: which source is shown, "" for the one that was chosen. more: as of steps.draw."""
     stored = campaign.audience or {}
-    kind = kind if kind in list(Kind) else stored.get("kind", Kind.FILE)
+    kind = kind if kind in _CHOSEN else stored.get("kind", Kind.FILE)
     mine = stored if stored.get("kind") == kind else {}
     values = {
         "kind": kind,

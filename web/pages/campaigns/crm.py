@@ -9,6 +9,7 @@ from messaging.campaigns.audience import Kind
 from messaging.campaigns.crm_audience import CrmAudience, parsed
 from messaging.campaigns.crm_filters import InvalidAudience
 from messaging.portals import portals
+from messaging.portals.surveys import surveying
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Portal
 from web.context import runtime, typed
@@ -33,7 +34,7 @@ def form(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
         return _trouble(viewer, campaign, _("Bitrix24 does not say who you are. Open the app again."))
     try:
         person = f"{viewer.member_id} {viewer.user_id}"
-        with portals.client_of(runtime(), portal, typed("access_token"), person) as client:
+        with surveying(runtime(), portal, typed("access_token"), person) as client:
             known = offered(client, portal, filled.type, viewer.language)
             chosen = _chosen(filled, known)
             number = crm_audience.count(client, chosen) if chosen is not None else None

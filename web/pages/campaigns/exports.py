@@ -1,52 +1,91 @@
 """A campaign's recipients as a file, CSV or XLSX: who, how far, why not, when, and the values they brought."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
+from functools import wraps
+from itertools import islice
 from pathlib import Path
 
-from flask import Response, stream_with_context
+from flask import Response
 from flask_babel import gettext as _
 
 from messaging.campaigns.exports import Cell, Column, csv_pieces, write_xlsx
 from messaging.campaigns.mapping import Mapping
 from messaging.insight import campaigns
-from messaging.insight.campaigns import Entry, Shown
+from messaging.insight.campaigns import REPLIED, Entry, Shown
+from messaging.limits.concurrency import ConcurrencyLimit
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Portal
 from web.context import reader_zone, runtime
 from web.frames import Viewer
-from web.pages.campaigns.report import asked, wording
-from web.pages.campaigns.rights import of_campaign
+from web.pages.campaigns.numbers import counted
+from web.pages.campaigns.report import asked, cursor, wording
+from web.pages.campaigns.rights import View, of_campaign
 from web.pages.campaigns.veil import Veil
 from web.pages.campaigns.words import RECIPIENTS
 from web.pages.shell import blueprint
+from web.texts import number
 
 _PAGE = 1_000
+#: Rows of one answer, which static/download.js puts together, and of a workbook: some two and five seconds of one thread.
+PART, MOST_IN_WORKBOOK = 10_000, 20_000
+#: Where the next answer begins, in a header of this one; the form brings it back as `after`.
+NEXT = "X-Waba24-Next"
 _BLOCK = 64 * 1024
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+#: Files of a process that are made at a time, one of a portal: its threads serve robots, too.
+_files = ConcurrencyLimit(2, patience_s=5, slow_s=60)
+
+
+def takes_turn(view: View) -> View:
+    """Make a file when it is this portal's turn; else a sentence says to try again."""
+
+    @wraps(view)
+    def waiting(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
+        with _files.acquire(portal.member_id) as is_free:
+            if not is_free:
+                return _said(_("Other files are being made just now. Try again in a minute."), 503)
+            return view(viewer, portal, campaign)
+
+    return waiting
+
+
+def _said(words: str, status: int) -> Response:
+    """Why there is no file; static/download.js shows the sentence."""
+    return Response(words, status, content_type="text/plain; charset=utf-8")
 
 
 @blueprint.post("/campaigns/<key>/recipients.csv", endpoint="campaign_csv")
 @of_campaign
+@takes_turn
 def as_csv(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
-    """The recipients that the list shows; static/download.js fetches this."""
-    names, veil = _names(campaign), Veil(viewer, portal)
-    rows = _rows(viewer, portal, campaign, names, asked(), reader_zone())
-    pieces = csv_pieces(_columns(names, veil), rows, viewer.language)
-    return _file(stream_with_context(pieces), "text/csv; charset=utf-8", "campaign.csv")
+    """The recipients that the list shows, or those behind `after`; static/download.js fetches one part after the other."""
+    names, veil, after = _names(campaign), Veil(viewer, portal), cursor()
+    rows = _Rows(viewer, portal, campaign, names, after)
+    made = b"".join(csv_pieces(_columns(names, veil), islice(rows, PART), viewer.language, is_first=not after))
+    answer = _file([made], "text/csv; charset=utf-8", "campaign.csv")
+    if rows.place:
+        answer.headers[NEXT] = str(rows.place)
+    return answer
 
 
 @blueprint.post("/campaigns/<key>/recipients.xlsx", endpoint="campaign_xlsx")
 @of_campaign
+@takes_turn
 def as_xlsx(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
-    """The same as a workbook."""
-    names = _names(campaign)
-    rows = _rows(viewer, portal, campaign, names, asked(), reader_zone())
+    """The same as a workbook, which cannot be put together from parts."""
+    names, veil = _names(campaign), Veil(viewer, portal)
+    if _number(campaign, asked()) > MOST_IN_WORKBOOK:
+        most = number(MOST_IN_WORKBOOK)
+        return _said(
+            _("XLSX holds at most %(most)s recipients. Download CSV, or choose a state above.", most=most), 422
+        )
+    rows = _Rows(viewer, portal, campaign, names, 0)
     folder = tempfile.TemporaryDirectory(dir=runtime().config.data_dir)
     path = Path(folder.name) / "campaign.xlsx"
     try:
-        write_xlsx(path, _columns(names, Veil(viewer, portal)), rows, _("Recipients"))
+        write_xlsx(path, _columns(names, veil), rows, _("Recipients"))
     except BaseException:
         folder.cleanup()
         raise
@@ -55,13 +94,20 @@ def as_xlsx(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     return answer
 
 
+def _number(campaign: Campaign, shown: Shown) -> int:
+    """How many recipients the list has; with a reason, how many there are in its state."""
+    so_far = counted(campaign)[0]
+    known = {**so_far.by_state, "": so_far.audience, "skipped": sum(so_far.skipped.values()), REPLIED: so_far.replied}
+    return known[shown.state]
+
+
 def _pieces(path: Path) -> Iterator[bytes]:
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             yield block
 
 
-def _file(pieces: Iterator[bytes], kind: str, name: str) -> Response:
+def _file(pieces: Iterable[bytes], kind: str, name: str) -> Response:
     answer = Response(pieces, content_type=kind)
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     answer.headers["Cache-Control"] = "no-store"
@@ -80,21 +126,29 @@ def _columns(names: list[str], veil: Veil) -> list[Column]:
     return [Column(_("Phone"), is_phone=veil.is_whole), *map(Column, titles), *map(Column, names)]
 
 
-def _rows(
-    viewer: Viewer, portal: Portal, campaign: Campaign, names: list[str], shown: Shown, zone: timezone
-) -> Iterator[list[Cell]]:
-    with runtime().db.read() as session:
-        lines = {line.id: line.name or line.app_name for line in session.query(Line).filter_by(portal_id=portal.id)}
-    reason_of, veil = wording(viewer)["reason_of"], Veil(viewer, portal)
-    after = 0
-    while True:
+class _Rows:
+    """The rows of the file, read in pages. after: behind which they begin. place: of the last row, 0 behind all of them."""
+
+    def __init__(self, viewer: Viewer, portal: Portal, campaign: Campaign, names: list[str], after: int) -> None:
+        self.place = after
+        self._campaign, self._names, self._shown = campaign, names, asked()
+        self._veil, self._zone = Veil(viewer, portal), reader_zone()
+        self._reason_of = wording(viewer)["reason_of"]
         with runtime().db.read() as session:
-            found = campaigns.recipients(session, campaign.id, shown, after, _PAGE)
-        for entry in found:
-            yield _row(entry, lines, names, reason_of(entry.state, entry.reason), zone, veil)
-        if len(found) < _PAGE:
-            return
-        after = campaigns.place(found[-1], shown)
+            lines = session.query(Line).filter_by(portal_id=portal.id)
+            self._lines = {line.id: line.name or line.app_name for line in lines}
+
+    def __iter__(self) -> Iterator[list[Cell]]:
+        while True:
+            with runtime().db.read() as session:
+                found = campaigns.recipients(session, self._campaign.id, self._shown, self.place, _PAGE)
+            for entry in found:
+                reason = self._reason_of(entry.state, entry.reason)
+                self.place = campaigns.place(entry, self._shown)
+                yield _row(entry, self._lines, self._names, reason, self._zone, self._veil)
+            if len(found) < _PAGE:
+                self.place = 0
+                return
 
 
 def _row(entry: Entry, lines: dict[int, str], names: list[str], reason: str, zone: timezone, veil: Veil) -> list[Cell]:

@@ -1,4 +1,4 @@
-"""Counts of campaigns as pages show them, remembered for a moment: whoever polls, they are counted once."""
+"""Counts of campaigns as pages show them, remembered for a moment: however many poll, they are counted once."""
 
 from collections.abc import Callable, Hashable
 from datetime import datetime, timedelta
@@ -6,7 +6,7 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 from messaging.campaigns.counts import Counts, counts, failures
-from messaging.store.campaigns import Campaign
+from messaging.store.campaigns import Campaign, CampaignState
 from web.context import runtime
 
 T = TypeVar("T")
@@ -14,21 +14,30 @@ _MOST = 500
 
 
 class Remembered(Generic[T]):
-    """Values of this process that are made anew when they are older than `keep`; at most 500 of them."""
+    """Values of this process that are made anew when they are older than `keep`; at most 500 of them.
+
+    While one thread makes a value anew, the others take the old one.
+    """
 
     def __init__(self, keep: timedelta) -> None:
         self._keep = keep
         self._lock = Lock()
         self._values: dict[Hashable, tuple[datetime, T]] = {}
+        self._making: set[Hashable] = set()
 
     def get(self, key: Hashable, make: Callable[[], T]) -> T:
         """The value of `key`; `make` makes it if it is too old or not known."""
         now = runtime().clock()
         with self._lock:
             kept = self._values.get(key)
-        if kept is not None and timedelta() <= now - kept[0] < self._keep:
-            return kept[1]
-        made = make()
+            if kept is not None and (timedelta() <= now - kept[0] < self._keep or key in self._making):
+                return kept[1]
+            self._making.add(key)
+        try:
+            made = make()
+        finally:
+            with self._lock:
+                self._making.discard(key)
         with self._lock:
             if len(self._values) >= _MOST:
                 self._values.clear()
@@ -48,5 +57,7 @@ def counted(campaign: Campaign) -> tuple[Counts, dict[str, int]]:
             return counts(session, campaign.id), failures(session, campaign.id)
 
     is_old = campaign.ended_at is not None and runtime().clock() - campaign.ended_at > timedelta(days=1)
-    key = (campaign.key, campaign.state, campaign.reads)
+    is_draft = campaign.state == CampaignState.DRAFT
+    # What a person changes in a draft is seen at once; what the worker does with others, in a moment.
+    key = (campaign.key, campaign.state, campaign.reads if is_draft else 0)
     return (_ended if is_old else _moving).get(key, make)

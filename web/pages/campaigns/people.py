@@ -6,14 +6,13 @@ from datetime import timedelta
 
 from bx24.errors import Bx24Error
 from messaging.campaigns import crm_catalogue
-from messaging.campaigns.audience import Kind
+from messaging.campaigns.audience import WHOLE, Kind
 from messaging.campaigns.crm_audience import parsed
 from messaging.campaigns.crm_filters import InvalidAudience
 from messaging.campaigns.crm_reading import read_page
 from messaging.campaigns.mapping import Mapping as Variables
 from messaging.insight import campaigns
-from messaging.limits.bounds import PAGE_TOTAL_S
-from messaging.portals import tokens
+from messaging.portals.surveys import surveying
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Portal
 from web.context import runtime
@@ -45,6 +44,9 @@ def names(portal: Portal, campaign: Campaign, language: str) -> list[tuple[str, 
             kind = int(audience["type"])
             found = _fields.get((portal.id, kind, language), lambda: _crm_fields(portal, kind, language))
             return found[:MOST_NAMES]
+        case Kind.AGAIN:
+            with runtime().db.read() as session:
+                return [(name, name) for name in campaigns.value_names(session, int(audience["campaign"]))]
         case _:
             with runtime().db.read() as session:
                 return [(name, name) for name in campaigns.value_names(session, campaign.id)]
@@ -53,16 +55,17 @@ def names(portal: Portal, campaign: Campaign, language: str) -> list[tuple[str, 
 def _crm_fields(portal: Portal, kind: int, language: str) -> list[tuple[str, str]]:
     """None if the portal does not answer: what is mapped already stays."""
     try:
-        client = tokens.portal_client(runtime(), portal.id, PAGE_TOTAL_S)
-        return [(one.code, one.label) for one in crm_catalogue.fields(client, kind, language) if one.kind != "phones"]
+        with surveying(runtime(), portal) as client:
+            found = crm_catalogue.fields(client, kind, language)
     except Bx24Error:
         return []
+    return [(one.code, one.label) for one in found if one.kind != "phones"]
 
 
 def person(portal: Portal, campaign: Campaign, wanted: Variables, nth: int) -> Person | None:
     """The recipient at this place; None if nobody is known yet. wanted: whose values are needed."""
     kind = (campaign.audience or {}).get("kind")
-    is_kept = set(wanted.names()) <= set(Variables.read(campaign.mapping).names()) or kind == Kind.PHONES
+    is_kept = set(wanted.names()) <= set(Variables.read(campaign.mapping).names()) or kind in WHOLE
     if campaign.read_at is not None and is_kept and campaign.audience:
         return _stored(campaign, nth)
     if kind == Kind.FILE:
@@ -95,8 +98,8 @@ def _first_items(portal: Portal, campaign: Campaign, wanted: Variables) -> list[
     audience = campaign.audience or {}
     try:
         chosen = parsed({name: audience[name] for name in ("type", "filter", "ids") if name in audience})
-        client = tokens.portal_client(runtime(), portal.id, PAGE_TOTAL_S)
-        found = read_page(client, chosen, {}, wanted.names(), portal.language)
+        with surveying(runtime(), portal) as client:
+            found = read_page(client, chosen, {}, wanted.names(), portal.language)
     except (Bx24Error, InvalidAudience):
         return []
     return [(row.phone, row.values) for row in found.rows if row.is_found]

@@ -1,23 +1,22 @@
 """Who has got a campaign and who has not: the list, the curve over time, and a new campaign of those who may get it again."""
 
-from datetime import timedelta
+from datetime import timedelta, timezone
 from typing import Any
 
 from flask import Response, request
 from flask_babel import gettext as _
 
-from messaging.campaigns import changes
-from messaging.campaigns.counts import failures
-from messaging.campaigns.recipients import Entry
+from messaging.campaigns import repeats
+from messaging.campaigns.changes import TooMany
 from messaging.insight import campaigns
 from messaging.insight.campaigns import REPLIED, STATUSES, WAITING, Shown
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Portal
-from messaging.store.states import MessageStatus
-from web.context import clean, runtime, typed
+from web.context import clean, reader_zone, runtime, typed
 from web.frames import Viewer, page
 from web.pages import charts
-from web.pages.campaigns import audience
+from web.pages.campaigns import audience, table
+from web.pages.campaigns.numbers import Remembered, counted
 from web.pages.campaigns.rights import found, of_campaign
 from web.pages.campaigns.veil import Veil
 from web.pages.campaigns.words import RECIPIENTS, SKIPPED, failure
@@ -25,11 +24,10 @@ from web.pages.shell import blueprint
 from web.texts import moment, number
 
 ROWS = 50
-#: Hours of the curve at most, and recipients of a new campaign that is made of an old one's.
-HOURS, MOST = 24 * 7, 20_000
-_GROUP = 1_000
-#: WhatsApp lets advertising that it has refused through a day later at the earliest.
-_LATER = timedelta(hours=24)
+#: Hours of the curve at most.
+HOURS = 24 * 7
+#: However many look at a campaign, its messages are counted by the hour once in so long.
+_curves: Remembered[campaigns.Curve] = Remembered(timedelta(seconds=10))
 
 
 def asked() -> Shown:
@@ -38,16 +36,20 @@ def asked() -> Shown:
     return Shown(state, clean(typed("reason"))[:40] if state in ("skipped", "failed") else "")
 
 
+def cursor() -> int:
+    """Behind which recipient the form wants to go on, 0 from the first one."""
+    after = typed("after")
+    return int(after) if after.isdecimal() and len(after) < 19 else 0
+
+
 @blueprint.post("/campaigns/<key>/recipients", endpoint="campaign_recipients")
 @of_campaign
 def listing(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     """The list, or its next rows."""
-    wanted, cursor = asked(), typed("after")
-    after = int(cursor) if cursor.isdecimal() and len(cursor) < 19 else 0
+    wanted, after = asked(), cursor()
     with runtime().db.read() as session:
         rows = campaigns.recipients(session, campaign.id, wanted, after, ROWS + 1)
         lines = {line.id: line.name or line.app_name for line in session.query(Line).filter_by(portal_id=portal.id)}
-        codes = failures(session, campaign.id)
     more = campaigns.place(rows[ROWS - 1], wanted) if len(rows) > ROWS else None
     is_more = request.headers.get("HX-Target") == "more-recipients"
     return page(
@@ -58,7 +60,7 @@ def listing(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
         lines=lines,
         asked=wanted,
         more=more,
-        codes=codes,
+        codes=counted(campaign)[1],
         veil=Veil(viewer, portal),
         **wording(viewer),
     )
@@ -77,8 +79,8 @@ def wording(viewer: Viewer) -> dict[str, Any]:
 @of_campaign
 def curve(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     """Messages by hour; the page asks for it after everything else."""
-    with runtime().db.read() as session:
-        drawn = campaigns.curve(session, campaign.id, HOURS)
+    zone = reader_zone()
+    drawn = _curves.get((campaign.key, zone), lambda: _curve(campaign, zone))
     series = [
         charts.Series(_("Accepted"), drawn.accepted, "info"),
         charts.Series(_("Delivered"), drawn.delivered, "ok"),
@@ -90,36 +92,26 @@ def curve(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     return page("pages/campaigns_curve.html", viewer, chart=chart)
 
 
+def _curve(campaign: Campaign, zone: timezone) -> campaigns.Curve:
+    with runtime().db.read() as session:
+        return campaigns.curve(session, campaign.id, HOURS, zone)
+
+
 @blueprint.post("/campaigns/<key>/again", endpoint="campaign_again")
 @of_campaign
 def again(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     """A new draft of exactly those whose messages failed, with a code that may pass, or all such codes."""
     with runtime().db.read() as session:
-        codes = list(campaigns.repeatable(session, campaign.id))
-    codes = [typed("code")] if typed("code") in codes else codes
+        numbers = campaigns.repeatable(session, campaign.id)
+    codes = [typed("code")] if typed("code") in numbers else list(numbers)
     name = _("%(name)s (again)", name=campaign.name[:180])
-    key = changes.copy(runtime(), portal.id, campaign.key, viewer.user_id, name)
-    taken = sum(_added(portal, campaign, key, code, MOST) for code in codes)
-    changes.edit(runtime(), portal.id, key, start_at=runtime().clock() + _LATER)
+    try:
+        key = repeats.make(runtime(), portal.id, campaign.key, viewer.user_id, name, codes)
+    except TooMany as error:
+        return table.table(viewer, portal, refused=table.too_many_drafts(error.limit))
     said = _(
         "This is a new campaign of %(count)s clients who have not got the old one. It starts in 24 hours at the earliest; "
         "change that at the step “When and how fast”.",
-        count=number(taken),
+        count=number(sum(numbers[code] for code in codes)),
     )
     return audience.draw(viewer, portal, found(portal, key), said=said)
-
-
-def _added(portal: Portal, campaign: Campaign, key: str, code: str, most: int) -> int:
-    """Add those whose messages failed with this code; how many."""
-    taken = after = 0
-    wanted = Shown(MessageStatus.FAILED, code)
-    while taken < most:
-        with runtime().db.read() as session:
-            rows = campaigns.recipients(session, campaign.id, wanted, after, _GROUP)
-        if not rows:
-            break
-        people = [row.recipient for row in rows]
-        entries = [Entry(one.line_no, f"+{one.phone}", one.values or {}, one.item) for one in people]
-        taken += changes.add(runtime(), portal.id, key, entries)
-        after = campaigns.place(rows[-1], wanted)
-    return taken

@@ -62,7 +62,7 @@ def new(viewer: Viewer, portal: Portal) -> Response:
     try:
         key = changes.create(runtime(), portal.id, viewer.user_id, name_of_today())
     except TooMany as error:
-        return table(viewer, portal, refused=_too_many_drafts(error.limit))
+        return table(viewer, portal, refused=too_many_drafts(error.limit))
     changes.edit(runtime(), portal.id, key, hours=timing.HOURS)
     return audience.draw(viewer, portal, found(portal, key))
 
@@ -72,7 +72,8 @@ def name_of_today() -> str:
     return str(_("Campaign of %(day)s", day=f"{runtime().clock():%d.%m.%Y}"))
 
 
-def _too_many_drafts(limit: int) -> str:
+def too_many_drafts(limit: int) -> str:
+    """Why there is no new draft, and what to do."""
     return str(_("There are %(limit)s drafts already. Delete those that nobody needs.", limit=number(limit)))
 
 
@@ -92,7 +93,7 @@ def copy(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     try:
         key = changes.copy(runtime(), portal.id, campaign.key, viewer.user_id, name)
     except TooMany as error:
-        return table(viewer, portal, refused=_too_many_drafts(error.limit))
+        return table(viewer, portal, refused=too_many_drafts(error.limit))
     words = _("This is the copy. Choose who is to get it; template and times are as they were.")
     return audience.draw(viewer, portal, found(portal, key), said=words)
 
