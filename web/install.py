@@ -14,6 +14,7 @@ from messaging.store.models import Portal, shard_of
 from web.context import empty, form, refuse, runtime
 from web.frames import OpenedFrame, Viewer, opens_frame, page, portal_of, refused, require_frame
 from web.pages import messages, panel, start
+from web.pages.campaigns import opening as new_campaign
 from web.pages.hand import opening
 from web.pages.lines import channel
 
@@ -26,6 +27,7 @@ log = structlog.get_logger(__name__)
 @blueprint.get("/connector")
 @blueprint.get("/panel")
 @blueprint.get("/hand")
+@blueprint.get("/campaign")
 def outside() -> Response:
     """A reload inside the frame, or the address opened outside Bitrix24: there is no user to show anything to."""
     return refused("open_inside", request.args.get("LANG", ""), 200)
@@ -102,6 +104,13 @@ def beside_chat(frame: OpenedFrame) -> Response:
 def by_hand(frame: OpenedFrame) -> Response:
     """Sending by hand, from a card of the CRM or from the row of a list."""
     return opening.opened(frame)
+
+
+@blueprint.post("/campaign")
+@opens_frame
+def campaign(frame: OpenedFrame) -> Response:
+    """A new campaign, from the button above a list of the CRM."""
+    return new_campaign.opened(frame)
 
 
 @blueprint.post("/events")

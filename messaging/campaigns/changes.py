@@ -92,6 +92,21 @@ def create(runtime: Runtime, portal_id: int, user_id: int, name: str) -> str:
         return made.key
 
 
+def begin(runtime: Runtime, portal_id: int, user_id: int, name: str, hours: str) -> str:
+    """A new draft with these sending hours; the newest of this person again, if nothing is chosen in it. Its key.
+
+    Whoever opens a campaign and closes it again, day after day, does not fill the portal with empty drafts. Raises TooMany.
+    """
+    mine = (Campaign.portal_id == portal_id) & (Campaign.state == State.DRAFT) & (Campaign.created_by == user_id)
+    with runtime.db.read() as session:
+        newest = session.scalar(select(Campaign).where(mine).order_by(Campaign.id.desc()).limit(1))
+    if newest is not None and newest.audience is None and not newest.line_ids and not newest.template:
+        return newest.key
+    key = create(runtime, portal_id, user_id, name)
+    edit(runtime, portal_id, key, hours=hours)
+    return key
+
+
 def _room(session: Session, portal_id: int, states: list[State], limit: int) -> None:
     of_portal = select(Campaign.id).where(Campaign.portal_id == portal_id, Campaign.state.in_(states))
     if len(session.scalars(of_portal.limit(limit)).all()) >= limit:

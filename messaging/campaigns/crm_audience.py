@@ -156,6 +156,14 @@ def count(client: Client, audience: CrmAudience) -> int:
         raise refusal(error) from error
 
 
+def closed(app: Client, audience: CrmAudience, seen: int) -> int:
+    """How many of these items are closed to a person who has counted `seen`. app: with the app's token. Raises as `count`.
+
+    A campaign reads its items with the app's rights, so whoever is no administrator may only take what he sees himself.
+    """
+    return max(0, count(app, audience) - seen)
+
+
 def refusal(error: Bx24Error) -> Exception:
     """What a refused crm.item.list means: InvalidAudience if the audience is wrong, else the error itself."""
     code = error.code.upper()

@@ -19,7 +19,7 @@ from bx24.registration import Report, bind_events, sync
 from messaging.conversations import chat_tasks
 from messaging.intake import portal_events
 from messaging.limits.backoff import backoff_s
-from messaging.portals import hand_places, open_lines, scopes, tokens, triggers
+from messaging.portals import hand_places, list_places, open_lines, scopes, tokens, triggers
 from messaging.portals.robots import line_options, offers
 from messaging.runtime import Runtime
 from messaging.store.models import Portal, shard_of
@@ -32,6 +32,7 @@ EXTRAS: tuple[tuple[str, "Extra"], ...] = (
     (scopes.OPEN_CHANNELS, open_lines.register_connector),
     (scopes.OPEN_CHANNELS, open_lines.register_panel),
     (scopes.PLACEMENTS, hand_places.register),
+    (scopes.PLACEMENTS, list_places.register),
 )
 TRIES = 8
 BACKOFF_S, BACKOFF_MAX_S = 10.0, 600.0

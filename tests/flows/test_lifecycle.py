@@ -55,12 +55,16 @@ def _uninstall(world: World, clean: int) -> None:
 def test_cards_and_lists_of_the_crm_lead_to_our_page_until_the_app_is_removed(world: World) -> None:
     stale = {"PLACEMENT": "CRM_DEAL_DETAIL_TAB", "HANDLER": "https://old.example/bx24/hand", "TITLE": "WhatsApp"}
     world.install_app()
-    codes = {f"CRM_{kind}_{where}" for kind in hand_places.KINDS for where in ("DETAIL_TAB", "LIST_MENU")}
+    cards = {f"CRM_{kind}_{where}" for kind in hand_places.KINDS for where in ("DETAIL_TAB", "LIST_MENU")}
+    kinds = ("LEAD", "DEAL", "CONTACT", "COMPANY", "QUOTE", "SMART_INVOICE")
+    lists = {f"CRM_{kind}_LIST_TOOLBAR" for kind in kinds}
+    codes = cards | lists
 
     def bound() -> list[tuple[str, str]]:
         return sorted((row.placement, row.handler) for row in world.portal.placements if row.placement in codes)
 
-    expected = sorted((code, f"{APP}/bx24/hand") for code in codes)
+    pages = {**dict.fromkeys(cards, "hand"), **dict.fromkeys(lists, "campaign")}
+    expected = sorted((code, f"{APP}/bx24/{name}") for code, name in pages.items())
     assert bound() == expected
     tokens.portal_client(world.runtime, _portal(world).id).call("placement.bind", stale)
     with world.runtime.db.write() as session:

@@ -82,9 +82,9 @@ def choose_deals(page: Page, app: FrameLocator) -> None:
     press(page, app.get_by_role("button", name="Новая рассылка"))
     app.get_by_label("Название рассылки").fill(NAME)
     press(page, app.get_by_role("link", name="Из CRM"))
-    app.get_by_label("Стадии").wait_for()
+    app.get_by_text("Стадии: любые").click()
     wait_for_htmx(page.frames[-1])
-    app.get_by_label("Стадии").select_option(label="В работе")
+    app.get_by_role("group", name="Стадии").get_by_label("В работе").check()
     expect(app.get_by_text(f"Нашлось: {RECIPIENTS}")).to_be_visible()
     shot(page, T, "b3-audience")
     press(page, app.get_by_role("button", name="Взять этих"))
@@ -125,7 +125,7 @@ def check_and_start(page: Page, app: FrameLocator) -> None:
 
 def pause(page: Page, app: FrameLocator) -> None:
     """In the middle: some have got it, some have not."""
-    expect(progress(app)).to_have_text(re.compile(rf"Идёт [1-9] из {RECIPIENTS}"), timeout=20_000)
+    expect(progress(app)).to_have_text(re.compile(rf"Идёт написали [1-9] из {RECIPIENTS} клиентов"), timeout=20_000)
     app.get_by_role("button", name="Пауза").click()
     app.get_by_role("dialog").get_by_role("button", name="Пауза").click()
     expect(app.get_by_text("Остановлена вручную")).to_be_visible()
@@ -165,9 +165,9 @@ def resume(demo: Demo, page: Page) -> FrameLocator:
     app.get_by_role("link", name=NAME).click()
     for _ in range(2):
         page.wait_for_event("response", lambda answer: answer.url.endswith("/live"))
-    expect(progress(app)).to_have_text(re.compile(rf"На паузе\s+{before} из {RECIPIENTS}"))
+    expect(progress(app)).to_have_text(re.compile(rf"На паузе\s+написали {before} из {RECIPIENTS} клиентов"))
     app.get_by_role("button", name="Продолжить").click()
-    expect(progress(app)).to_have_text(re.compile(rf"Завершена\s+{RECIPIENTS} из {RECIPIENTS}"), timeout=40_000)
+    expect(progress(app)).to_have_text(re.compile(rf"Завершена\s+написали {RECIPIENTS} из {RECIPIENTS} клиентов"), timeout=40_000)
     return app
 
 

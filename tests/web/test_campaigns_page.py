@@ -304,3 +304,25 @@ def test_twenty_thousand_recipients_do_not_slow_the_page_down(shop: World) -> No
 
 #: A few hours, so that the curve has some points.
 _SPREAD = "datetime('2026-11-20', '+' || n || ' seconds') || '.000000'"
+
+
+@ONE_DATABASE
+def test_the_first_rows_of_the_list_follow_the_campaign_until_somebody_asks_for_more(shop: World) -> None:
+    draft = ready(shop, [OLGA])
+    address = f"/app/campaigns/{draft.key}/recipients"
+    follows = 'hx-trigger="tick from:body" hx-target="#listed"'
+    assert follows not in draft.frame.post(address).text, "a draft does not move"
+    entries = [Entry(n, f"+7916{n:07d}") for n in range(1, 121)]
+    changes.add(shop.runtime, shop.line.portal_id, draft.key, entries)
+    draft.checked()
+    draft.post("start")
+    shop.advance_clock(2)
+    assert draft.frame.post(address).text.count(follows) == 1
+    assert draft.frame.post(address, state="read").text.count(follows) == 1, "an empty list, too"
+    with shop.runtime.db.read() as session:
+        fiftieth = session.scalars(select(Recipient.id).order_by(Recipient.id).offset(49)).first()
+    more = draft.frame.post(address, target="more-recipients", after=fiftieth).text
+    assert "Показать ещё 50" in more
+    assert follows not in more
+    shop.advance_clock(3600)
+    assert follows not in draft.frame.post(address).text, "it is over"

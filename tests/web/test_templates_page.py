@@ -100,3 +100,12 @@ def test_a_gupshup_that_does_not_answer_leaves_the_list_and_says_of_when_it_is(l
 def test_another_portals_templates_are_not_there(listed: World) -> None:
     assert Frame(listed, member_id="f" * 32).get("/app/templates").status_code == 403
     assert Frame(listed).get("/app/templates/999/nothing").status_code == 404
+
+
+def test_refresh_says_what_came_of_it(shop: World) -> None:
+    frame = Frame(shop)
+    shop.advance_clock(60)
+    assert "Список обновлён." in seen(frame.post("/app/templates/refresh"))
+    shop.advance_clock(3)
+    assert "Нажмите ещё раз чуть позже." in seen(frame.post("/app/templates/refresh"))
+    assert "Список обновлён." not in seen(frame.page("templates"))

@@ -2,10 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from flask import Response, make_response, request
 from flask_babel import LazyString
+from flask_babel import gettext as _
 
 from bx24.i18n import Text
 from gupshup import consequences
@@ -60,8 +62,26 @@ def listing(viewer: Viewer, portal: Portal) -> Response:
 @reads
 def refresh(viewer: Viewer, portal: Portal) -> Response:
     """Ask Gupshup for the templates of every line, unless it was just asked. This changes nothing there, so everyone may."""
-    asked = {line.id: catalogue.Templates(runtime(), line).listed(anew=True) for line in connected(portal)}
-    return draw(viewer, portal, {line_id: problem for line_id, (_, problem) in asked.items() if problem})
+    lines = connected(portal)
+    before = _listed_at(lines)
+    asked = {line.id: catalogue.Templates(runtime(), line).listed(anew=True)[1] for line in lines}
+    problems = {line_id: problem for line_id, problem in asked.items() if problem}
+    after = _listed_at(connected(portal))
+    return draw(viewer, portal, problems, said=_refreshed(before, after) if after and not problems else "")
+
+
+def _listed_at(lines: list[Line]) -> dict[int, datetime | None]:
+    """When the templates of each line were listed; without an App ID they never are."""
+    return {line.id: line.templates_synced_at for line in lines if line.app_id}
+
+
+def _refreshed(before: Mapping[int, datetime | None], after: Mapping[int, datetime | None]) -> str:
+    """What came of a press: a list that is some seconds old is not asked for again."""
+    if before != after:
+        return str(_("The list is refreshed."))
+    return str(
+        _("This is the list of a moment ago: Gupshup is asked every 15 seconds at most. Press again a little later.")
+    )
 
 
 @blueprint.get("/templates/<int:line_id>/<template_id>")

@@ -40,7 +40,10 @@ def step(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
 
 
 def draw(viewer: Viewer, portal: Portal, campaign: Campaign, kind: str = "", **more: Any) -> Response:
-    """The step. kind: which source is shown, "" for the one that was chosen. more: as of steps.draw."""
+    """The step. kind: which source is shown, "" for the one that was chosen.
+
+    more: wanted: the type of CRM items to begin with; others as of steps.draw.
+    """
     stored = campaign.audience or {}
     kind = kind if kind in _CHOSEN else stored.get("kind", Kind.FILE)
     mine = stored if stored.get("kind") == kind else {}
@@ -50,6 +53,7 @@ def draw(viewer: Viewer, portal: Portal, campaign: Campaign, kind: str = "", **m
         "veil": Veil(viewer, portal),
         "given": "",
         "bad": [],
+        "wanted": None,
         **read_so_far(viewer, portal, campaign),
         **more,
     }

@@ -1,7 +1,7 @@
-"""Choosing items of the CRM: the form's fields, the filter that it means, and what the portal offers for it."""
+"""Choosing items of the CRM: the form's fields, and the filter that it means."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
 from typing import Any
 
 from flask import request
@@ -9,12 +9,9 @@ from flask_babel import LazyString
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from bx24.client import Client
 from messaging.campaigns import crm_catalogue
-from messaging.campaigns.crm_catalogue import Field, Stage
-from messaging.store.models import Portal
 from web.context import clean, typed
-from web.pages.campaigns.numbers import Remembered
+from web.pages.campaigns.crm_offers import Offered
 
 #: Conditions with a field of one's own choice.
 CONDITIONS = 4
@@ -33,38 +30,42 @@ _DATES = {
     "changed_to": "<=updatedTime",
 }
 _PREFIXES = tuple(COMPARED)
+#: Kind of a field → what its value is typed into; all others: text.
+_INPUTS = {"date": "date", "datetime": "date", "number": "number", "money": "number"}
+
+
+def number_typed(name: str) -> int:
+    """The type of items in this field of the form, 0 if there is none."""
+    kind = typed(name)
+    return int(kind) if kind.isdecimal() and len(kind) < 10 else 0
+
+
+Values = Mapping[str, Mapping[str, str]]
+"""Code of a field → value → words, of the fields whose values can be chosen."""
 
 
 @dataclass(frozen=True)
-class Offered:
-    """What the portal's CRM has to choose from."""
+class Row:
+    """A condition as it is drawn. values: to choose from, {} if the value is typed; type: of the input then."""
 
-    types: list[tuple[int, str]]
-    fields: list[Field]
-    stages: list[Stage]
-    users: list[tuple[int, str]]
+    code: str
+    how: str
+    value: str
+    values: Mapping[str, str]
+    type: str
 
-
-_offers: Remembered[Offered] = Remembered(timedelta(minutes=1))
-
-
-def offered(client: Client, portal: Portal, kind: int, language: str) -> Offered:
-    """What there is for items of this type, a minute old at most. Raises Bx24Error."""
-
-    def ask() -> Offered:
-        return Offered(
-            crm_catalogue.types(client, language),
-            crm_catalogue.fields(client, kind, language),
-            crm_catalogue.stages(client, kind),
-            crm_catalogue.users(client),
-        )
-
-    return _offers.get((portal.id, kind, language), ask)
+    @property
+    def compared(self) -> dict[str, LazyString]:
+        """What is offered to compare by: a chosen value is the field's or is not."""
+        return {"=": COMPARED["="]} if self.values else COMPARED
 
 
 @dataclass
 class Form:
-    """The form as it is filled in. conditions: (field, comparison, value). errors: field → what is wrong."""
+    """The form as it is filled in. conditions: (field, comparison, value). errors: field → what is wrong.
+
+    ids: how many items were chosen one by one. lacking: what still has to be filled in before it means anything.
+    """
 
     type: int = crm_catalogue.DEAL
     stages: list[str] = field(default_factory=list)
@@ -73,14 +74,14 @@ class Form:
     conditions: list[tuple[str, str, str]] = field(default_factory=list)
     errors: dict[str, str] = field(default_factory=dict)
     ids: int = 0
+    lacking: str = ""
 
     @classmethod
     def sent(cls) -> "Form":
         """As the browser sent it."""
-        kind = typed("type")
         rows = zip(*(request.form.getlist(name)[:CONDITIONS] for name in ("field", "compared", "value")), strict=False)
         return cls(
-            int(kind) if kind.isdecimal() and len(kind) < 10 else crm_catalogue.DEAL,
+            number_typed("type") or crm_catalogue.DEAL,
             [clean(one)[:60] for one in request.form.getlist("stage")[:200]],
             [one for one in request.form.getlist("person")[:200] if one.isdecimal() and len(one) < 12],
             {name: typed(name)[:10] for name in _DATES},
@@ -89,7 +90,7 @@ class Form:
 
     @classmethod
     def stored(cls, audience: dict[str, Any]) -> "Form":
-        """As the campaign keeps it. ids: of items that were chosen one by one."""
+        """As the campaign keeps it."""
         found = cls(int(audience.get("type", crm_catalogue.DEAL)), ids=len(audience.get("ids") or ()))
         days = {key: name for name, key in _DATES.items()}
         for key, value in (audience.get("filter") or {}).items():
@@ -104,8 +105,23 @@ class Form:
                 found.conditions.append((key.removeprefix(prefix), prefix or "=", str(value)))
         return found
 
-    def filter(self, known: Offered) -> dict[str, Any]:
-        """The filter of crm.item.list; what cannot be read is named in `errors`."""
+    @property
+    def codes(self) -> list[str]:
+        """The fields that conditions are about."""
+        return [code for code, _how, _value in self.conditions if code]
+
+    def rows(self, known: Offered, values: Values) -> list[Row]:
+        """The conditions that are filled in, and an empty one behind them."""
+        filled = [one for one in self.conditions if one[0]]
+        rows = []
+        for code, how, value in [*filled, ("", "=", "")][:CONDITIONS]:
+            about = known.field(code)
+            kind = _INPUTS.get(about.kind, "text") if about is not None else "text"
+            rows.append(Row(code, how, value, values.get(code, {}), kind))
+        return rows
+
+    def filter(self, known: Offered, values: Values) -> dict[str, Any]:
+        """The filter of crm.item.list; what cannot be read is named in `errors`, what is missing in `lacking`."""
         made: dict[str, Any] = {}
         stages = {stage.code for stage in known.stages}
         if chosen := [one for one in self.stages if one in stages]:
@@ -115,29 +131,12 @@ class Form:
         for name, key in _DATES.items():
             if day := self.dates.get(name):
                 made[key] = f"{day}T{'00:00:00' if key[0] == '>' else '23:59:59'}"
-        by_code = {one.code: one for one in known.fields}
         for code, how, value in self.conditions:
-            if code and how in COMPARED and code in by_code:
-                made[f"{how}{code}"] = self._value(by_code[code], value)
+            about = known.field(code)
+            if about is None or how not in COMPARED:
+                continue
+            offered = values.get(code)
+            if not value or (offered and value not in offered):
+                self.lacking = _("Fill in the value of “%(field)s”, or choose no field.", field=about.label)
+            made[f"{'=' if offered else how}{code}"] = value
         return made
-
-    def _value(self, about: Field, value: str) -> str:
-        """What stands in the filter for what was typed: the id of a choice, 1 or 0."""
-        if about.kind == "yes_no":
-            return {"да": "1", "yes": "1", "нет": "0", "no": "0"}.get(value.casefold(), value)
-        if about.kind != "choice" or value in about.options:
-            if not value:
-                self.errors["conditions"] = _(
-                    "Fill in the value of “%(field)s”, or choose no field.", field=about.label
-                )
-            return value
-        found = next((key for key, label in about.options.items() if label.casefold() == value.casefold()), None)
-        if found is None:
-            choices = ", ".join(list(about.options.values())[:10])
-            self.errors["conditions"] = _("“%(field)s” can be: %(choices)s.", field=about.label, choices=choices)
-        return found or value
-
-
-def searchable(known: Offered) -> list[Field]:
-    """The item's own fields that a condition can be about."""
-    return [one for one in known.fields if "." not in one.code and one.kind not in ("file", "phones")]

@@ -18,6 +18,7 @@ from web.pages import charts
 from web.pages.campaigns import audience, table
 from web.pages.campaigns.numbers import Remembered, counted
 from web.pages.campaigns.rights import found, of_campaign
+from web.pages.campaigns.steps import moves
 from web.pages.campaigns.veil import Veil
 from web.pages.campaigns.words import RECIPIENTS, SKIPPED, failure
 from web.pages.shell import blueprint
@@ -62,6 +63,7 @@ def listing(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
         more=more,
         codes=counted(campaign)[1],
         veil=Veil(viewer, portal),
+        follows=moves(campaign),
         **wording(viewer),
     )
 

@@ -1,6 +1,5 @@
 """A campaign that was started: how far it is, what failed and why; pause, resume, cancel. Its end is its report."""
 
-from datetime import timedelta
 from typing import Any
 
 from flask import Response
@@ -18,14 +17,10 @@ from web.frames import Viewer, page
 from web.pages.campaigns import check
 from web.pages.campaigns.numbers import counted
 from web.pages.campaigns.rights import SECTION, found, of_campaign
+from web.pages.campaigns.steps import moves
 from web.pages.campaigns.words import PAUSES, RECIPIENTS, SKIPPED, STATES, failure
 from web.pages.shell import blueprint, fill, show
 from web.texts import number
-
-#: States in which the page asks again.
-MOVING = (CampaignState.SCHEDULED, CampaignState.PREPARING, CampaignState.RUNNING, CampaignState.PAUSED)
-#: Statuses rise for some time after the end: so long the page still asks.
-SETTLES = timedelta(minutes=10)
 
 
 def draw(viewer: Viewer, portal: Portal, campaign: Campaign, **more: Any) -> Response:
@@ -47,8 +42,6 @@ def _live(viewer: Viewer, campaign: Campaign) -> dict[str, Any]:
     so_far, failed = counted(campaign)
     with runtime().db.read() as session:
         lines = session.scalars(select(Line).where(Line.id.in_(campaign.line_ids or [])).order_by(Line.id)).all()
-    now = runtime().clock()
-    ended = campaign.ended_at
     return {
         "counts": so_far,
         "funnel": _funnel(so_far),
@@ -63,7 +56,7 @@ def _live(viewer: Viewer, campaign: Campaign) -> dict[str, Any]:
         "pause": PAUSES.get(campaign.paused_reason),
         "paused_days": changes.PAUSED_KEPT.days if campaign.due_at is None else 0,
         "skipped_words": SKIPPED,
-        "moves": campaign.state in MOVING or (ended is not None and now - ended < SETTLES),
+        "moves": moves(campaign),
         "cancel_words": cancel_words(so_far),
     }
 

@@ -1,5 +1,6 @@
-"""What the steps of a draft share: their list, and the portal's lines."""
+"""What pages of campaigns share: the steps of a draft, the portal's lines, how long a campaign is followed."""
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Response
@@ -7,6 +8,7 @@ from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 
+from messaging.campaigns import changes
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Portal
 from messaging.store.states import LineStatus
@@ -22,6 +24,17 @@ STEPS: dict[str, LazyString] = {
     "campaign_timing": _l("When and how fast"),
     "campaign_check": _l("Final check"),
 }
+
+
+#: States in which pages ask again; and so long after its end they still do, because statuses rise for some time.
+_MOVING = changes.OPEN
+_SETTLES = timedelta(minutes=10)
+
+
+def moves(campaign: Campaign) -> bool:
+    """Whether pages about this campaign follow it."""
+    ended = campaign.ended_at
+    return campaign.state in _MOVING or (ended is not None and runtime().clock() - ended < _SETTLES)
 
 
 def draw(template: str, viewer: Viewer, campaign: Campaign, step: str, **values: Any) -> Response:
