@@ -167,7 +167,8 @@ def resume(demo: Demo, page: Page) -> FrameLocator:
         page.wait_for_event("response", lambda answer: answer.url.endswith("/live"))
     expect(progress(app)).to_have_text(re.compile(rf"На паузе\s+написали {before} из {RECIPIENTS} клиентов"))
     app.get_by_role("button", name="Продолжить").click()
-    expect(progress(app)).to_have_text(re.compile(rf"Завершена\s+написали {RECIPIENTS} из {RECIPIENTS} клиентов"), timeout=40_000)
+    over = re.compile(rf"Завершена\s+написали {RECIPIENTS} из {RECIPIENTS} клиентов")
+    expect(progress(app)).to_have_text(over, timeout=40_000)
     return app
 
 

@@ -20,7 +20,7 @@ from tests.flows.scenes import OLGA, ONE_DATABASE
 from tests.support.rows import copies
 from tests.support.world import World
 from tests.web.test_campaigns_page import Draft, only, ready
-from web.pages.campaigns import exports, numbers
+from web.pages.campaigns import exports, numbers, sheet
 
 PORTAL_HOST = "acme.example"
 MANY = 2_500
@@ -147,6 +147,17 @@ def test_one_file_of_a_portal_is_made_at_a_time(shop: World, monkeypatch: pytest
             refused = draft.frame.post(f"/app/campaigns/{draft.key}/{name}")
             assert (refused.status_code, "через минуту" in refused.text) == (503, True)
         assert draft.frame.post(f"/app/campaigns/{draft.key}/{name}").status_code == 200
+
+
+@ONE_DATABASE
+def test_one_file_of_a_portal_is_looked_at_at_a_time(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    limit = ConcurrencyLimit(2, patience_s=0.02, now=lambda: 0.0)
+    monkeypatch.setattr(sheet, "_looks", limit)
+    draft = Draft(shop)
+    with limit.acquire(shop.portal.member_id):
+        assert "Загрузите его ещё раз через минуту" in draft.upload(b"phone\n+79123456789\n")
+    with limit.acquire("another portal"):
+        assert "clients.csv" in draft.upload(b"phone\n+79123456789\n")
 
 
 @ONE_DATABASE

@@ -15,9 +15,9 @@ from web.context import runtime
 
 #: Rows that are kept for the preview, and characters of a cell there.
 KEPT, LONGEST = 20, 100
-#: A page waits for so long, and two files of a process are looked at at a time: its threads serve robots, too.
+#: A page waits for so long, and two files of a process are looked at at a time, one of a portal: its threads serve robots, too.
 _LIMITS = Limits(wait_s=30)
-_looks = ConcurrencyLimit(2, patience_s=10)
+_looks = ConcurrencyLimit(2, patience_s=5, slow_s=30)
 _BUSY = Text(
     "Too many files are being read just now. Upload it again in a minute.",
     "Сейчас читается слишком много файлов. Загрузите его ещё раз через минуту.",
@@ -47,6 +47,7 @@ def look(portal: Portal, key: str, name: str, lang: str, sheet: str = "") -> Loo
     """Read the beginning of an upload. sheet: of a workbook, "" for the first one. Raises FileNotFoundError, StoreAway."""
     found = Looked()
     with uploads.on_disk(runtime(), portal.id, key) as path, _looks.acquire() as is_free:
+    with uploads.on_disk(runtime(), key) as path, _looks.acquire(portal.member_id) as is_free:
         if not is_free:
             return Looked(problem=_BUSY)
         _collect(read(path, name, region=region_of(portal), lang=lang, sheet=sheet, limits=_LIMITS), found)
