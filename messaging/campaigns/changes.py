@@ -324,9 +324,9 @@ def internal(campaign_id: int) -> Refused:
 
 
 def problem_of(why: Refused | Bx24Error | GupshupError) -> dict[str, str]:
-    """What keeps a campaign from being prepared, as `campaign.problem` keeps it: code, en, ru."""
+    """What keeps a campaign from being prepared, as `campaign.problem` keeps it: code, en, ru; at: what is to be changed."""
     if isinstance(why, Refused):
-        return {"code": why.code, "en": why.text.en, "ru": why.text.ru}
+        return {"code": why.code, "en": why.text.en, "ru": why.text.ru, "at": why.at}
     text = _NO_ANSWER.format(who="Bitrix24" if isinstance(why, Bx24Error) else "Gupshup", code=why.code)
     return {"code": why.code, "en": text.en, "ru": text.ru}
 

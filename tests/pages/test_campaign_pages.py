@@ -10,12 +10,16 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Frame, Page, expect
+from playwright.sync_api import Frame, Locator, Page, expect
+from sqlalchemy import select
 
 from demo import Demo
+from messaging.campaigns import changes
+from messaging.campaigns.recipients import Entry
+from messaging.store.models import Line
 from tests.pages.test_hand_way import faults
 from tests.pages.test_replies_way import browser, demo, page
-from tests.support.browser import wait_for_htmx
+from tests.support.browser import wait_for_htmx, wait_in
 
 __all__ = ["browser", "demo", "page"]
 #: What is pressed and read, by language.
@@ -23,20 +27,14 @@ WORDS = {
     "ru": {
         "button": "Рассылка в WhatsApp",
         "stages": "Стадии: любые",
-        "work": "В работе",
         "found": "Нашлось: ",
-        "source": "Источник",
-        "choose": "Выберите значение",
         "take": "Взять этих",
         "next": "Дальше: шаблон",
     },
     "en": {
         "button": "WhatsApp campaign",
         "stages": "Stages: any",
-        "work": "In progress",
         "found": "Found: ",
-        "source": "Source",
-        "choose": "Choose a value",
         "take": "Take these items",
         "next": "Next: template",
     },
@@ -47,15 +45,15 @@ def looked_at(page: Page, name: str) -> None:
     """Nothing serious for axe, and nothing sticks out sideways, wide and narrow."""
     assert faults(page) == [], name
     for width in (1280, 600):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(150)
+        page.set_viewport_size({"width": width, "height": 2000})
         frame = page.frames[-1]
+        wait_in(frame, f"innerWidth <= {width} && innerWidth > {width} - 400")
         scrolled, shown = frame.evaluate(
             "[document.scrollingElement.scrollWidth, document.scrollingElement.clientWidth]"
         )
         assert scrolled <= shown, f"{name}: {scrolled - shown} px stick out sideways at {width}"
         if folder := os.environ.get("SHOTS"):
-            page.screenshot(path=Path(folder) / f"{name}-{width}.png", caret="initial", full_page=True)
+            page.screenshot(path=Path(folder) / f"{name}-{width}.png", caret="initial")
     page.set_viewport_size({"width": 1280, "height": 900})
 
 
@@ -83,10 +81,11 @@ def test_the_button_above_a_list_leads_to_a_campaign_for_its_items(demo: Demo, p
     expect(frame.locator("#f-type")).to_have_value("2")
     looked_at(page, f"{lang}-crm-empty")
     frame.get_by_text(words["stages"]).click()
-    box = frame.get_by_role("checkbox", name=words["work"]).first
+    box = frame.locator("[name=stage]").nth(2)
     box.check()
     expect(frame.locator("#found")).to_contain_text(words["found"])
     expect(box).to_be_checked()
+    expect(frame.locator("#chosen-stage")).to_contain_text("1")
     frame.locator("#f-field-1").select_option("sourceId")
     expect(frame.locator("#f-value-1")).to_be_visible()
     expect(frame.locator("#f-field-2")).to_be_visible()
@@ -106,6 +105,45 @@ def test_the_button_above_a_list_leads_to_a_campaign_for_its_items(demo: Demo, p
         looked_at(page, f"{lang}-{name}")
 
 
-def innermost(page: Page):  # type: ignore[no-untyped-def]
+def innermost(page: Page) -> Locator:
     """The name of the campaign in the app's frame, which the portal may open in a slider."""
     return page.frame_locator("dialog iframe").frame_locator("iframe").locator("#f-name")
+
+
+def test_progress_report_list_and_rights_fit_their_frames(demo: Demo, page: Page) -> None:
+    """A campaign of sixty with a long name, and what is around it."""
+    for lang in ("ru", "en"):
+        page.goto(f"{demo.emulators.portal}/app?lang={lang}")
+        page.frame_locator("iframe").locator("nav a").first.wait_for()
+        frame = page.frames[-1]
+        wait_for_htmx(frame)
+        for section in ("campaigns", "rights"):
+            frame.locator(f'nav a[data-section="{section}"]').click()
+            wait_for_htmx(frame)
+            looked_at(page, f"{lang}-{section}")
+        if lang == "ru":
+            sent(demo)
+        frame.locator('nav a[data-section="campaigns"]').click()
+        wait_for_htmx(frame)
+        frame.locator("tbody a").first.click()
+        expect(frame.locator("#how-far")).to_contain_text("60", timeout=30_000)
+        expect(frame.locator("#listed")).to_be_visible()
+        frame.locator("#more-of-them").click()
+        expect(frame.locator("#more-of-them")).to_have_count(0)
+        expect(frame.locator("#listed tbody tr")).to_have_count(62)
+        assert frame.locator("time", has_text="UTC").count() == 0, "every moment is shown by the reader's clock"
+        looked_at(page, f"{lang}-report")
+
+
+def sent(demo: Demo) -> None:
+    """A campaign of sixty clients with a long name is on its way."""
+    app = demo.runtime
+    with app.db.read() as session:
+        line = session.scalars(select(Line)).first()
+    assert line is not None
+    name = "Очень длинное название рассылки, которое придумал человек без чувства меры " * 2
+    key = changes.create(app, line.portal_id, 1, name.strip())
+    entries = [Entry(n, f"+7916222{n:04d}", {"name": f"Клиент {n}"}) for n in range(60)]
+    changes.add(app, line.portal_id, key, [*entries, Entry(61, "не телефон"), entries[0]])
+    changes.edit(app, line.portal_id, key, line_ids=[line.id], template="sale", language="ru")
+    changes.start(app, line.portal_id, key)

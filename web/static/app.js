@@ -72,8 +72,10 @@ for (const silence of ['htmx:sendError', 'htmx:timeout']) {
 }
 
 document.body.addEventListener('htmx:afterSwap', (event) => {
-  localise(event.detail.target);
-  nameCountries(event.detail.target);
+  // What replaces a whole element leaves the element that was asked for outside the page.
+  const came = event.detail.target.isConnected ? event.detail.target : document;
+  localise(came);
+  nameCountries(came);
   // The first of the rows that were fetched: the button that had the focus is gone. (autofocus is refused in a frame.)
   const next = /** @type {HTMLElement | null} */ (document.querySelector('[data-next]'));
   next?.removeAttribute('data-next');

@@ -1,10 +1,11 @@
 """The last step: who gets the campaign, who does not and why, what stands in its way, and the start."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
-from flask import Response
+from flask import Response, url_for
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy import select
@@ -24,6 +25,9 @@ from web.pages.campaigns.numbers import counted
 from web.pages.campaigns.rights import found, of_campaign
 from web.pages.campaigns.words import SKIPPED
 from web.pages.shell import blueprint
+
+#: What keeps a campaign from being prepared (`at` of its problem) → the step at which that is changed.
+_REMEDIES = {"lines": "campaign_template", "template": "campaign_template", "audience": "campaign_audience"}
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,7 @@ def _judged(viewer: Viewer, campaign: Campaign) -> dict[str, Any]:
         "checking": campaign.wants_check,
         "stored": int(cursor.get("stored", 0)),
         "problem": problem.get(viewer.language, ""),
+        "remedy": _REMEDIES.get(problem.get("at", ""), ""),
         "skipped_words": SKIPPED,
     }
     if campaign.checked_at is None:
@@ -100,33 +105,57 @@ def _loads(campaign: Campaign) -> list[Load]:
     return [Load(line, numbers.get(line.id, 0), use.written, use.limit, use.is_known) for line, use in uses]
 
 
-def _warnings(campaign: Campaign, so_far: Counts, loads: list[Load]) -> list[str]:
-    told = [
-        _(
-            "The line “%(line)s” is stopped or on pause: its part of the campaign waits until it works again.",
-            line=load.name,
-        )
-        for load in loads
-        if load.is_still
-    ]
+@dataclass(frozen=True)
+class Caution:
+    """What somebody should know before the start; link, url: where it is changed, "" where there is nothing to change."""
+
+    words: str
+    link: str = ""
+    url: str = ""
+
+
+def _warnings(campaign: Campaign, so_far: Counts, loads: list[Load]) -> list[Caution]:
+    return [*_of_lines(loads), *_of_campaign(campaign, so_far)]
+
+
+def _of_lines(loads: list[Load]) -> Iterator[Caution]:
+    for load in loads:
+        if load.is_still:
+            yield Caution(
+                _(
+                    "The line “%(line)s” is stopped or on pause: its part of the campaign waits until it works again.",
+                    line=load.name,
+                ),
+                *_to_line(load),
+            )
     days = max((load.days for load in loads), default=1)
     if days > 1:
         words = ngettext("%(num)s day", "%(num)s days", days)
-        told.append(
-            _(
-                "WhatsApp's limit of new clients is lower than the audience: it will take %(days)s.",
-                days=words,
-            )
+        yield Caution(
+            _("WhatsApp's limit of new clients is lower than the audience: it will take %(days)s.", days=words)
         )
-    if any(load.limit and not load.is_known for load in loads):
-        told.append(
-            _("Nobody has told the limit of new clients yet, the first one is assumed. Set it on the line's page.")
+    unknown = next((load for load in loads if load.limit and not load.is_known), None)
+    if unknown is not None:
+        yield Caution(
+            _("Nobody has told the limit of new clients yet, the first one is assumed. Set it on the line's page."),
+            *_to_line(unknown),
         )
+
+
+def _to_line(load: Load) -> tuple[str, str]:
+    return _("Open the line"), url_for("pages.line", line_id=load.line.id)
+
+
+def _of_campaign(campaign: Campaign, so_far: Counts) -> Iterator[Caution]:
     if campaign.start_at is not None and campaign.start_at <= runtime().clock():
-        told.append(_("The moment of the start has passed: the campaign will start at once."))
+        yield Caution(
+            _("The moment of the start has passed: the campaign will start at once."),
+            _("Choose another moment"),
+            url_for("pages.campaign_timing", key=campaign.key),
+        )
     if so_far.willing == 0:
-        told.append(_("Nobody would get this campaign."))
-    return [str(one) for one in told]
+        audience = url_for("pages.campaign_audience", key=campaign.key)
+        yield Caution(_("Nobody would get this campaign."), _("Choose others"), audience)
 
 
 @blueprint.post("/campaigns/<key>/check", endpoint="run_campaign_check")
@@ -151,6 +180,7 @@ def _part(viewer: Viewer, campaign: Campaign) -> Response:
         viewer,
         campaign=campaign,
         missing=missing(campaign),
+        steps=steps.STEPS,
         **_judged(viewer, campaign),
     )
 

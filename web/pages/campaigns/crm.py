@@ -1,5 +1,6 @@
 """Items of the CRM as the audience: the filter, and how many it finds for the person who looks."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,7 +23,7 @@ from web.pages.campaigns import audience
 from web.pages.campaigns.crm_form import Form, Values, number_typed
 from web.pages.campaigns.crm_offers import Offered, offered, values_of
 from web.pages.campaigns.rights import found, of_campaign
-from web.pages.shell import blueprint
+from web.pages.shell import blueprint, fill
 from web.texts import number
 
 #: The place of the number alone: what is chosen stays as it is while it is counted.
@@ -105,8 +106,18 @@ def _draw(viewer: Viewer, campaign: Campaign, asked: Asked) -> Response:
     filled, known = asked.filled, asked.known
     shown: dict[str, Any] = {"campaign": campaign, "filled": filled, "known": known, "found": asked.count}
     if request.headers.get("HX-Target") == _FOUND:
-        return page("pages/campaigns_found.html", viewer, **shown)
-    return _into("crm", page("pages/campaigns_crm.html", viewer, rows=filled.rows(known, asked.values), **shown))
+        lists = {"stage": filled.stages, "person": filled.people}
+        words = {f"chosen-{name}": chosen_words(name, chosen) for name, chosen in lists.items()}
+        return fill(page("pages/campaigns_found.html", viewer, **shown), words)
+    shown |= {"rows": filled.rows(known, asked.values), "chosen_words": chosen_words}
+    return _into("crm", page("pages/campaigns_crm.html", viewer, **shown))
+
+
+def chosen_words(name: str, chosen: Sequence[str]) -> str:
+    """How many of a list are ticked, beside its title. name: of the list."""
+    if chosen:
+        return str(_("chosen: %(count)s", count=number(len(chosen))))
+    return str(_("any") if name == "stage" else _("anybody"))
 
 
 def _trouble(viewer: Viewer, campaign: Campaign, words: str) -> Response:
