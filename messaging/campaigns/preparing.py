@@ -108,19 +108,11 @@ class Preparing:
         for part in parts:
             self._write(partial(self._store, part, recipients.rows_of(self.runtime, part.entries, self.region)))
             if part.cursor is not None and self._may_rest(source, parts):
-        if self.campaign.read_at is not None or not {"page", "line", "message"} & (self.campaign.cursor or {}).keys():
-            self._write(_from_the_front)
-            while self._write(_forget_some):
-                pass
-        source = Sources(self.runtime, self.campaign, self.region, self.portal.language)
-        for part in source.parts(self.campaign.cursor):
-            self._write(partial(self._store, part))
-            if part.cursor is not None and (source.rest_s or (source.can_rest and self._is_long)):
                 return max(source.rest_s, REST_S)
         return 0.0
 
     def _begun(self) -> tuple[Sources, Parts]:
-        if self.campaign.read_at is not None or not {"page", "line"} & (self.campaign.cursor or {}).keys():
+        if self.campaign.read_at is not None or not {"page", "line", "message"} & (self.campaign.cursor or {}).keys():
             self._write(_from_the_front)
             while self._write(lambda session, campaign: recipients.forget_some(session, campaign.id)):
                 pass

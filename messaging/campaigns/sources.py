@@ -44,10 +44,8 @@ class Sources:
         self.settings: Mapping[str, Any] = campaign.audience or {}
         #: Seconds in which the portal is to be left alone: what people and workflows ask needs half of its requests.
         self.rest_s = 0.0
-        #: Whether reading can go on at a cursor without reading all that stands before it again; else see `open_files`.
         self._wanted = variables_of(campaign).names()
-        self.can_rest = self.settings.get("kind") == Kind.CRM
-        #: Whether reading can go on at a cursor without reading all that stands before it again.
+        #: Whether reading can go on at a cursor without reading all that stands before it again; else see `open_files`.
         self.can_rest = self.settings.get("kind") in (Kind.CRM, Kind.AGAIN)
 
     def parts(self, cursor: Mapping[str, Any] | None) -> Parts:
@@ -81,8 +79,7 @@ class Sources:
             entries = [Entry(0, row.phone, row.values, row.item, row.is_found) for row in page.rows]
             yield Part(entries, [], None if is_last else {"page": dict(cursor)})
 
-    def _file(self, behind: int) -> Parts:
-    def _again(self, behind: int) -> Iterator[Part]:
+    def _again(self, behind: int) -> Parts:
         """Those behind this message of the other campaign; the part's cursor is its last message."""
         wanted, portal_id = self.settings, self.campaign.portal_id
         while True:
@@ -95,7 +92,7 @@ class Sources:
             behind = found[-1].message_id
             yield Part(entries, [], {"message": behind})
 
-    def _file(self, behind: int) -> Iterator[Part]:
+    def _file(self, behind: int) -> Parts:
         """Rows behind that one; the part's cursor is its last row."""
         try:
             with uploads.on_disk(self.runtime, self.campaign.portal_id, self.settings["file"]) as path:
@@ -134,6 +131,7 @@ class Sources:
             return Refusal(event.line, cell[:REFUSED_TEXT], phone.reason)
         values = {name: event.cells.get(name, "") for name in self._wanted}
         return Entry(event.line, f"+{phone.digits}", values)
+
 
 def _entry(one: Recipient) -> Entry:
     """A recipient of another campaign as an entry of this one."""

@@ -46,8 +46,7 @@ class Looked:
 def look(portal: Portal, key: str, name: str, lang: str, sheet: str = "") -> Looked:
     """Read the beginning of an upload. sheet: of a workbook, "" for the first one. Raises FileNotFoundError, StoreAway."""
     found = Looked()
-    with uploads.on_disk(runtime(), portal.id, key) as path, _looks.acquire() as is_free:
-    with uploads.on_disk(runtime(), key) as path, _looks.acquire(portal.member_id) as is_free:
+    with uploads.on_disk(runtime(), portal.id, key) as path, _looks.acquire(portal.member_id) as is_free:
         if not is_free:
             return Looked(problem=_BUSY)
         _collect(read(path, name, region=region_of(portal), lang=lang, sheet=sheet, limits=_LIMITS), found)
