@@ -32,6 +32,8 @@ from messaging.store.types import ReadableJson
 STOPPED_MARKETING = frozenset({"131050", "492"})
 #: Replies of the client that are looked through for a newer word than one that comes late.
 RECENT = 50
+#: Characters that are kept of why a client stands on the list.
+WHY_LENGTH = 200
 #: Causes that webhooks tell, which keep no order.
 _TOLD = frozenset({Source.WORD, Source.BUTTON, Source.PROVIDER})
 _WORDY = frozenset({"text", "button", "list"})
@@ -177,7 +179,7 @@ def _row(runtime: Runtime, portal_id: int, client: Client, cause: Cause, line_id
         "phone_key": key,
         "alias_key": min(client.keys - {key}, default=None),
         "source": cause.source,
-        "why": cause.why[:200],
+        "why": cause.why[:WHY_LENGTH],
         "user_id": cause.user_id,
         "run_id": cause.run_id,
         "since": cause.at,

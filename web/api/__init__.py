@@ -10,12 +10,18 @@ import flask_smorest
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from web.api import docs, lines, message_schemas, messages, problems, replies, webhooks
+from web.api import docs, lines, message_schemas, messages, optouts, problems, replies, webhooks
 from web.api.problems import BELOW
 from web.api.resource import PREFIX, Resource
 
 #: In the order of the documentation.
 RESOURCES: tuple[Resource, ...] = (messages.resource, replies.resource, lines.resource, webhooks.resource)
+RESOURCES: tuple[Resource, ...] = (
+    messages.resource,
+    replies.resource,
+    optouts.resource,
+    lines.resource,
+)
 VERSION = "1"
 
 

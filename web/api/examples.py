@@ -65,6 +65,13 @@ def page(item: dict[str, Any]) -> dict[str, Any]:
     return {"items": [item], "next_cursor": "WyJhMSIsNTEyXQ.Zk1e"}
 
 
+OPT_OUT: dict[str, Any] = {
+    "phone": "79161234567",
+    "lines": None,
+    "source": "word",
+    "why": "стоп",
+    "since": AT,
+}
 #: Type of a message → a body that sends one.
 NEW_MESSAGES: dict[str, dict[str, Any]] = {
     "text": {"phone": "+7 916 123-45-67", "type": "text", "text": "Заказ готов, ждём вас."},
