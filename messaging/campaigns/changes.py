@@ -1,11 +1,12 @@
 """What people do with campaigns: create, edit, check, start, pause, resume, cancel, copy, delete.
 
 Each change locks the campaign's row and asks its state first: of two people who press at the same moment one is told that
-it was too late (WrongState). What a change leaves to be done is done by the worker (messaging.stages.campaigns).
+it was too late (WrongState). `also` is called in its transaction, when it is done. What a change leaves to be done is done by
+the worker (messaging.stages.campaigns).
 """
 
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -44,6 +45,8 @@ _NO_ANSWER = Text(
     "{who} не отдал получателей ({code}). Попробуйте позже, введённое сохранено.",
 )
 T = TypeVar("T")
+#: What is to be written in the transaction of a change.
+Also = Callable[[Session, Campaign], None]
 log = structlog.get_logger(__name__)
 
 
@@ -72,8 +75,16 @@ def find(session: Session, portal_id: int, key: str, lock: bool = False) -> Camp
     return found
 
 
-def create(runtime: Runtime, portal_id: int, user_id: int, name: str) -> str:
-    """A new draft; its key. Raises TooMany."""
+def create(
+    runtime: Runtime,
+    portal_id: int,
+    user_id: int,
+    name: str,
+    rows: Sequence[recipients.Row] = (),
+    also: Also | None = None,
+    **settings: Any,
+) -> str:
+    """A new draft; its key. settings: as of `edit`; rows: its recipients. Raises TooMany."""
     with runtime.db.write() as session:
         session.get_one(Portal, portal_id, with_for_update=True)
         _room(session, portal_id, [State.DRAFT], DRAFTS_AT_MOST)
@@ -82,13 +93,17 @@ def create(runtime: Runtime, portal_id: int, user_id: int, name: str) -> str:
             portal_id=portal_id,
             shard=shard_of(portal_id),
             name=name[:200],
-            line_ids=[],
-            mapping={},
             created_by=user_id,
             created_at=runtime.clock(),
+            **{"line_ids": [], "mapping": {}, **settings},
         )
         session.add(made)
         session.flush()
+        if rows:
+            made.read_at = runtime.clock()
+            recipients.store(session, made.id, rows)
+        if also is not None:
+            also(session, made)
         return made.key
 
 
@@ -138,7 +153,7 @@ def _check_anew(campaign: Campaign) -> None:
     campaign.tries = 0
 
 
-def add(runtime: Runtime, portal_id: int, key: str, entries: list[Entry]) -> int:
+def add(runtime: Runtime, portal_id: int, key: str, entries: list[Entry], also: Also | None = None) -> int:
     """Add recipients to a draft, in the place of those from another source; how many were taken.
 
     Raises LookupError, WrongState, TooMany.
@@ -156,6 +171,8 @@ def add(runtime: Runtime, portal_id: int, key: str, entries: list[Entry]) -> int
         _check_anew(campaign)
         campaign.read_at = runtime.clock()
         recipients.store(session, campaign.id, rows)
+        if also is not None:
+            also(session, campaign)
         return True
 
     _change_until(runtime, portal_id, key, change)
@@ -206,7 +223,7 @@ def check(runtime: Runtime, portal_id: int, key: str) -> None:
     _change(runtime, portal_id, key, (State.DRAFT,), change)
 
 
-def start(runtime: Runtime, portal_id: int, key: str) -> None:
+def start(runtime: Runtime, portal_id: int, key: str, also: Also | None = None) -> None:
     """Start a draft, at its `start_at` or now. The caller has seen that nothing is missing (messaging.campaigns.readiness).
 
     Raises LookupError, WrongState, TooMany.
@@ -217,7 +234,7 @@ def start(runtime: Runtime, portal_id: int, key: str) -> None:
         campaign.wants_check = False
         _begin(campaign, runtime.clock())
 
-    _change(runtime, portal_id, key, (State.DRAFT,), change)
+    _change(runtime, portal_id, key, (State.DRAFT,), change, also)
 
 
 def _begin(campaign: Campaign, now: datetime) -> None:
@@ -237,7 +254,7 @@ def unschedule(runtime: Runtime, portal_id: int, key: str) -> None:
     _change(runtime, portal_id, key, (State.SCHEDULED, State.PREPARING), change)
 
 
-def pause(runtime: Runtime, portal_id: int, key: str) -> None:
+def pause(runtime: Runtime, portal_id: int, key: str, also: Also | None = None) -> None:
     """Nothing more leaves than what is handed over just now. Raises LookupError, WrongState."""
     _change(
         runtime,
@@ -245,10 +262,11 @@ def pause(runtime: Runtime, portal_id: int, key: str) -> None:
         key,
         (State.RUNNING, State.PAUSED),
         lambda session, campaign: put_to_rest(session, campaign, Paused.BY_HAND),
+        also,
     )
 
 
-def resume(runtime: Runtime, portal_id: int, key: str) -> None:
+def resume(runtime: Runtime, portal_id: int, key: str, also: Also | None = None) -> None:
     """Go on, or begin if it has not begun, at its `start_at` if that is to come. Failures until now do not count again.
 
     Raises LookupError, WrongState.
@@ -264,13 +282,13 @@ def resume(runtime: Runtime, portal_id: int, key: str) -> None:
         if campaign.started_at is None:
             _begin(campaign, now)
 
-    _change(runtime, portal_id, key, (State.PAUSED,), change)
+    _change(runtime, portal_id, key, (State.PAUSED,), change, also)
 
 
-def cancel(runtime: Runtime, portal_id: int, key: str) -> None:
+def cancel(runtime: Runtime, portal_id: int, key: str, also: Also | None = None) -> None:
     """End a campaign: nothing more leaves. The worker marks who was not written to. Raises LookupError, WrongState."""
 
-    _change(runtime, portal_id, key, OPEN, lambda session, campaign: end(session, campaign, runtime.clock()))
+    _change(runtime, portal_id, key, OPEN, lambda session, campaign: end(session, campaign, runtime.clock()), also)
 
 
 def end(session: Session, campaign: Campaign, now: datetime) -> None:
@@ -302,6 +320,7 @@ def _change(
     key: str,
     states: tuple[State, ...],
     change: Callable[[Session, Campaign], T],
+    also: Also | None = None,
 ) -> T:
     with runtime.db.write() as session:
         campaign = find(session, portal_id, key, lock=True)
@@ -312,6 +331,8 @@ def _change(
         session.flush()
         if campaign.state != was:
             news.told(session, runtime, campaign)
+        if also is not None:
+            also(session, campaign)
         log.info("campaign changed", portal=portal_id, campaign=campaign.id, was=was, state=campaign.state)
         shard = campaign.shard
     runtime.wakeups.notify([shard])

@@ -18,7 +18,7 @@ def choose(
     Raises Refused line_not_found, line_not_connected.
     """
     if wanted:
-        line = _named(portal, wanted)
+        line = named(portal, wanted)
         return line, _newest(conversations, {line.id}, keys)
     connected = {line.id: line for line in portal.lines if line.status == LineStatus.CONNECTED}
     newest = _newest(conversations, connected.keys(), keys)
@@ -29,7 +29,8 @@ def choose(
     return connected[portal.default_line_id], None
 
 
-def _named(portal: Portal, wanted: str) -> Line:
+def named(portal: Portal, wanted: str) -> Line:
+    """The line of this id, phone or name. Raises Refused line_not_found, line_not_connected."""
     number = int(wanted) if wanted.isdecimal() and len(wanted) < 10 else None
     found = [
         line

@@ -72,6 +72,38 @@ OPT_OUT: dict[str, Any] = {
     "why": "стоп",
     "since": AT,
 }
+NEW_CAMPAIGN: dict[str, Any] = {
+    "name": "Autumn sale",
+    "line": 1,
+    "template": "order_ready",
+    "params": [{"value": "name", "if_empty": "there"}, "512"],
+    "audience": {"phones": [{"phone": "+7 916 123-45-67", "values": {"name": "Ольга"}}]},
+    "per_minute": 60,
+    "hours": "09:00-21:00",
+}
+CAMPAIGN: dict[str, Any] = {
+    "id": "q3Zk0yP8sV1xWm2d",
+    "name": "Autumn sale",
+    "state": "draft",
+    "paused_reason": None,
+    "problem": None,
+    "lines": [1],
+    "template": "order_ready",
+    "language": "ru",
+    "hours": "09:00-21:00",
+    "per_minute": 60,
+    "start_at": None,
+    "created_at": AT,
+    "started_at": None,
+    "ended_at": None,
+    "counts": {
+        **dict.fromkeys(("queued", "sending", "unknown", "accepted", "sent", "delivered", "read", "failed"), 0),
+        "pending": 1,
+        "skipped": {"duplicate": 1},
+        "replied": 0,
+    },
+}
+PREVIEW: dict[str, Any] = {"total": 2, "will_send": 1, "skipped": {"duplicate": 1}, "cost": None}
 #: Type of a message → a body that sends one.
 NEW_MESSAGES: dict[str, dict[str, Any]] = {
     "text": {"phone": "+7 916 123-45-67", "type": "text", "text": "Заказ готов, ждём вас."},

@@ -55,7 +55,8 @@ def _field(name: str, field: Field[Any]) -> Field[Any]:
     return fields.String(validate=[validate.Length(min=1), most] if field.required else most, **common)
 
 
-def _line_field() -> Field[Any]:
+def line_field() -> Field[Any]:
+    """A line by its id, phone or name."""
     metadata = {
         "description": "The line to send from: its id, phone or name. Left out: the line of the last conversation with "
         "the client, else the default line.",
@@ -75,7 +76,7 @@ def _made(kind: str, action: SendAction) -> type[Schema]:
     known = action.schema(Person).fields
     declared: dict[str, Field[Any]] = {
         "type": fields.String(required=True, validate=validate.Equal(kind), metadata={"enum": [kind]}),
-        "line": _line_field(),
+        "line": line_field(),
         "phone": fields.String(
             required=True,
             validate=validate.Length(min=1, max=1000),

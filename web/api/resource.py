@@ -93,6 +93,11 @@ class Resource(flask_smorest.Blueprint):  # type: ignore[misc]  # it has no type
         decorate: Callable[[View], View] = super().response(status, schema, **more)
         return decorate
 
+    def alt_response(self, status: int, **more: Any) -> Callable[[View], View]:
+        """As flask-smorest's."""
+        decorate: Callable[[View], View] = super().alt_response(status, **more)
+        return decorate
+
     def doc(self, **more: Any) -> Callable[[View], View]:
         """As flask-smorest's."""
         decorate: Callable[[View], View] = super().doc(**more)
