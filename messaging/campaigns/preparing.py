@@ -162,7 +162,7 @@ class Preparing:
             self._write(partial(self._record, judged))
             if self._is_long:
                 return REST_S
-        self._write(lambda session, campaign: self._is_judged(campaign, judge))
+        self._write(lambda session, campaign: self._is_judged(session, campaign, judge))
         return 0.0
 
     def _made_judge(self) -> Judge:

@@ -15,13 +15,13 @@ from web.api.problems import BELOW
 from web.api.resource import PREFIX, Resource
 
 #: In the order of the documentation.
-RESOURCES: tuple[Resource, ...] = (messages.resource, replies.resource, lines.resource, webhooks.resource)
 RESOURCES: tuple[Resource, ...] = (
     messages.resource,
     replies.resource,
     campaigns.resource,
     optouts.resource,
     lines.resource,
+    webhooks.resource,
 )
 VERSION = "1"
 
