@@ -156,15 +156,10 @@ def _templates(session: Session, lines: Sequence[Line], now: datetime) -> list[P
             count=len(found),
             code=status,
             names=tuple(dict.fromkeys(found)),
-            runs=_runs(session, line_id, found, now),
+            runs=changes.runs_using(session, line_id, set(found), now),
         )
         for (status, line_id), found in sorted(names.items(), key=lambda one: (order[one[0][0]], one[0][1]))
     ]
-
-
-def _runs(session: Session, line_id: int, names: Sequence[str], now: datetime) -> int:
-    """Robots' runs with these templates; of more than NAMES_COUNTED, with the first ones."""
-    return sum(changes.runs_using(session, line_id, name, now) for name in list(dict.fromkeys(names))[:NAMES_COUNTED])
 
 
 def _recategorised(session: Session, portal: Portal, lines: Sequence[Line], now: datetime) -> list[Problem]:
@@ -181,7 +176,7 @@ def _recategorised(session: Session, portal: Portal, lines: Sequence[Line], now:
             count=len(set(found)),
             code=category,
             names=tuple(dict.fromkeys(found)),
-            runs=_runs(session, line_id, found, now),
+            runs=changes.runs_using(session, line_id, set(found), now),
         )
         for (category, line_id), found in names.items()
         if line_id in by_id

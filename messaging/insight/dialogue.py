@@ -23,7 +23,11 @@ PAGE, MOST = 20, 200
 
 @dataclass(frozen=True)
 class Place:
-    """Ids of the oldest message and the oldest reply that are shown; 0: of none yet."""
+    """From which message and which reply on, by their ids, all are shown, and none before them; 0: nothing is shown yet.
+
+    Ids rise in the order in which we got something, and times may not: a reply may come late. So pages are cut by ids, and each
+    is in the order of time.
+    """
 
     message_id: int = 0
     reply_id: int = 0
@@ -59,17 +63,26 @@ class Dialogue:
 
 
 def before(session: Session, runtime: Runtime, line: Line, phone: str, place: Place) -> Dialogue:
-    """The PAGE entries before this place; the newest ones if it is no place."""
+    """The PAGE entries before this place, or a few more; the newest ones if nothing is shown yet."""
     mine = _conversations(session, runtime, line, phone)
     messages = _messages(session, mine, below=place.message_id, limit=PAGE + 1)
     replies = _replies(session, mine, below=place.reply_id, limit=PAGE + 1)
+    has_more = max(len(messages), len(replies)) > PAGE
+    messages, replies = messages[:PAGE], replies[:PAGE]
     entries = _merged(session, runtime, line, messages, replies)
-    shown = entries[-PAGE:]
+    last = entries[-PAGE:]
     oldest = Place(
-        min((entry.message_id for entry in shown if entry.message_id), default=place.message_id),
-        min((entry.reply_id for entry in shown if entry.reply_id), default=place.reply_id),
+        _first_shown([one.id for one in messages], [one.message_id for one in last]),
+        _first_shown([one.id for one in replies], [one.reply_id for one in last]),
     )
-    return Dialogue(shown, oldest, has_older=len(entries) > len(shown))
+    # What is older by its time, but came later than something that is shown, is shown too: the next page begins below it.
+    shown = [one for one in entries if one.message_id >= oldest.message_id or one.reply_id >= oldest.reply_id]
+    return Dialogue(shown, oldest, has_older=has_more or len(entries) > len(shown))
+
+
+def _first_shown(found: Sequence[int], shown: Sequence[int]) -> int:
+    """The smallest id of those shown; if none of them is, an id above all that were found."""
+    return min((one for one in shown if one), default=max(found, default=0) + 1)
 
 
 def since(session: Session, runtime: Runtime, line: Line, phone: str, place: Place) -> Dialogue:

@@ -2,8 +2,7 @@
 
 import threading
 from collections import defaultdict
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy import delete, select
@@ -184,31 +183,39 @@ def _why_not(status: str) -> Text:
     return _NOT_SENDABLE.get(status, Text(f"its status is {status}", f"его статус — {status}"))
 
 
-def sync(runtime: Runtime, line: Line, door: Client | None = None) -> Any:
+def sync(runtime: Runtime, line: Line, door: Client | None = None) -> datetime:
     """Fetch the list (by a door with shorter timeouts, if given) and put it in the place of what we had.
 
+    What has changed here while the list was on its way may be newer than the list: it stays, and the list counts as old.
     Returns the moment. Raises GupshupError.
     """
+    with runtime.db.read() as session:
+        asked_at = session.get_one(Line, line.id).templates_synced_at
+        known = _copies(session, line.id)
     infos = (door or runtime.gupshup).templates(lines.account(line))
     now = runtime.clock()
     with runtime.db.write() as session:
         # The line's row first: two lists at once would both delete the old rows and insert the same new ones.
         stored = session.get_one(Line, line.id, with_for_update=True)
-        before = {info.id: info for _, info in every(session, [line.id])}
-        session.execute(delete(Template).where(Template.line_id == line.id))
-        for info in {info.id: info for info in infos}.values():
-            session.add(
-                Template(
-                    line_id=line.id,
-                    template_id=info.id,
-                    name=info.name,
-                    language=info.language,
-                    status=info.status,
-                    data=info.to_dict(),
-                )
-            )
-            if info.id in before:
-                changes.compare(session, runtime, stored, before[info.id], info, now)
-        stored.templates_synced_at = now
-    log.info("templates refreshed", line=line.id, count=len(infos))
+        before = _copies(session, line.id)
+        newer = {key for key in known.keys() | before.keys() if known.get(key) != before.get(key)}
+        listed = {info.id: info for info in infos if info.id not in newer}
+        gone = (Template.line_id == line.id) & Template.template_id.not_in(newer)
+        session.execute(delete(Template).where(gone))
+        session.add_all([row_of(line.id, info) for info in listed.values()])
+        pairs = [(before[key], info) for key, info in listed.items() if key in before]
+        changes.compare_all(session, runtime, stored, pairs, now)
+        was_told = asked_at is not None and stored.templates_synced_at is None
+        stored.templates_synced_at = None if newer or was_told else now
+    log.info("templates refreshed", line=line.id, count=len(infos), newer=len(newer))
     return now
+
+
+def _copies(session: Session, line_id: int) -> dict[str, TemplateInfo]:
+    return {info.id: info for _, info in every(session, [line_id])}
+
+
+def row_of(line_id: int, info: TemplateInfo) -> Template:
+    """A template as our copy keeps it."""
+    parts = {"template_id": info.id, "name": info.name, "language": info.language, "status": info.status}
+    return Template(line_id=line_id, data=info.to_dict(), **parts)

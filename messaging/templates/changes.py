@@ -3,6 +3,7 @@
 Events may be lost, so what a new list shows to have changed counts as well (messaging.templates.catalogue).
 """
 
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -58,6 +59,25 @@ _USED = Text(
     "Runs of robots with it in the last 30 days: {runs}. Look at these robots.",
     "Запусков роботов с ним за последние 30 дней: {runs}. Проверьте эти роботы.",
 )
+#: So many changes of one list are told one by one; more of them make one notice, with so many names of each kind.
+MOST_TOLD, MOST_NAMED = 3, 5
+_MANY = Text(
+    "{count} templates of the line “{line}” have changed. {what} See the page “Templates”.",
+    "У линии «{line}» изменились шаблоны, всего {count}. {what} Подробности на странице «Шаблоны».",
+)
+_MANY_USED = Text(
+    "Runs of robots with them in the last 30 days: {runs}. Look at these robots.",
+    "Запусков роботов с ними за последние 30 дней: {runs}. Проверьте эти роботы.",
+)
+_GROUP = Text("{what}: {names}.", "{what}: {names}.")
+_GROUP_CUT = Text("{what}: {names} and {more} more.", "{what}: {names} и ещё {more}.")
+_GROUPS: dict[str, Text] = {
+    "REJECTED": Text("WhatsApp rejected", "WhatsApp отклонил"),
+    "PAUSED": Text("WhatsApp paused", "WhatsApp приостановил"),
+    "DISABLED": Text("WhatsApp disabled", "WhatsApp отключил"),
+    "FAILED": Text("Not submitted to WhatsApp", "Не отправлены в WhatsApp"),
+}
+_GROUP_MOVED = Text("Another category, so another price", "Другая категория, а значит, и цена")
 log = structlog.get_logger(__name__)
 
 
@@ -66,7 +86,8 @@ def heard(session: Session, runtime: Runtime, line: Line, event: TemplateEvent) 
     line.templates_synced_at = None
     known = (Template.line_id == line.id) & (Template.template_id == event.id[:64])
     stored = session.scalar(select(Template).where(known).with_for_update())
-    if stored is None:
+    at = event.at or runtime.clock()
+    if stored is None or _is_overtaken(session, line, stored.template_id, at):
         return
     was = TemplateInfo.from_dict(stored.data)
     is_change = bool(event.category_before)
@@ -77,18 +98,22 @@ def heard(session: Session, runtime: Runtime, line: Line, event: TemplateEvent) 
         category=event.category.upper()[:32] if is_change else was.category,
     )
     stored.status, stored.data = now.status, now.to_dict()
-    at = event.at or runtime.clock()
-    compare(session, runtime, line, was, now, at)
+    found = _differences(line, was, now, at)
     if event.category and not is_change and event.category.upper() != was.category:
-        _keep(session, runtime, line, ChangeKind.ANNOUNCED, now, was.category, event.category.upper(), at)
+        found.append(_row(line, ChangeKind.ANNOUNCED, now, was.category, event.category.upper(), at))
+    _keep(session, runtime, line, found)
 
 
-def compare(session: Session, runtime: Runtime, line: Line, was: TemplateInfo, now: TemplateInfo, at: datetime) -> None:
-    """Keep what of a template has changed, and tell the administrator what needs him."""
-    if was.status != now.status:
-        _keep(session, runtime, line, ChangeKind.STATUS, now, was.status, now.status, at)
-    if was.category != now.category:
-        _keep(session, runtime, line, ChangeKind.CATEGORY, now, was.category, now.category, at)
+def compare_all(
+    session: Session, runtime: Runtime, line: Line, pairs: Iterable[tuple[TemplateInfo, TemplateInfo]], at: datetime
+) -> None:
+    """Keep what of templates (as they were, as they are) has changed, and tell the administrator what needs him."""
+    _keep(session, runtime, line, [change for was, now in pairs for change in _differences(line, was, now, at)])
+
+
+def _differences(line: Line, was: TemplateInfo, now: TemplateInfo, at: datetime) -> list[TemplateChange]:
+    pairs = ((ChangeKind.STATUS, was.status, now.status), (ChangeKind.CATEGORY, was.category, now.category))
+    return [_row(line, kind, now, before, after, at) for kind, before, after in pairs if before != after]
 
 
 def submitted(session: Session, line: Line, info: TemplateInfo, before: str, user_id: int, at: datetime) -> None:
@@ -110,13 +135,13 @@ def recent(session: Session, portal_id: int, kinds: tuple[ChangeKind, ...], sinc
     return list(session.scalars(select(TemplateChange).where(mine).order_by(TemplateChange.at, TemplateChange.id)))
 
 
-def runs_using(session: Session, line_id: int, name: str, now: datetime) -> int:
-    """How many messages of robots and activities used this template in the last 30 days; MOST_COUNTED + 1 for more."""
+def runs_using(session: Session, line_id: int, names: Collection[str], now: datetime) -> int:
+    """How many messages of robots and activities used these templates in the last 30 days; MOST_COUNTED + 1 for more."""
     uses = (
         select(literal(1))
         .where(
             Message.line_id == line_id,
-            Message.template == name,
+            Message.template.in_(names),
             text("message.template <> ''"),  # in these words, so that the partial index is used
             Message.created_at >= now - USED_WITHIN,
             Message.origin.in_((Origin.ROBOT, Origin.ACTIVITY)),
@@ -126,18 +151,19 @@ def runs_using(session: Session, line_id: int, name: str, now: datetime) -> int:
     return session.scalar(select(func.count()).select_from(uses.subquery())) or 0
 
 
-def _keep(
-    session: Session,
-    runtime: Runtime,
-    line: Line,
-    kind: ChangeKind,
-    info: TemplateInfo,
-    before: str,
-    after: str,
-    at: datetime,
-) -> None:
-    change = _row(line, kind, info, before, after, at)
-    session.add(change)
+def _is_overtaken(session: Session, line: Line, template_id: str, at: datetime) -> bool:
+    """Whether something newer is known of a template: an event that comes late must not put the older status back."""
+    mine = (TemplateChange.line_id == line.id) & (TemplateChange.template_id == template_id)
+    told = TemplateChange.kind.in_((ChangeKind.STATUS, ChangeKind.CATEGORY))
+    newest = session.scalar(select(TemplateChange.at).where(mine, told).order_by(TemplateChange.at.desc()).limit(1))
+    return newest is not None and newest > at
+
+
+def _keep(session: Session, runtime: Runtime, line: Line, found: Sequence[TemplateChange]) -> None:
+    """Keep these changes of a line's templates, and tell the administrator what needs him."""
+    if not found:
+        return
+    session.add_all(found)
     too_old = (TemplateChange.portal_id == line.portal_id) & (TemplateChange.at < runtime.clock() - KEPT)
     session.execute(delete(TemplateChange).where(too_old))
     session.flush()
@@ -153,6 +179,39 @@ def _keep(
     whole = " ".join(part.to(portal.language) for part in said)
     notice = crm_tasks.notice(portal.token_user_id, f"template {change.id}", whole)
     put(session, line.portal_id, runtime.clock(), [notice])
+    for one in found:
+        log.info("template changed", line=line.id, template=one.name, kind=one.kind, before=one.before, after=one.after)
+    portal, now = session.get_one(Portal, line.portal_id), runtime.clock()
+    told = [(change, words) for change in found if (words := _words(change)) is not None]
+    if not told or not portal.token_user_id:
+    if len(told) <= MOST_TOLD:
+        notices = [(change, words, _USED, {change.name}) for change, words in told]
+    else:
+        bad = [change for change, _ in told]
+        notices = [(bad[0], _summed_up(line, bad), _MANY_USED, {change.name for change in bad})]
+    for change, words, used, names in notices:
+        runs = runs_using(session, line.id, names, now)
+        said = [words, used.format(runs=runs)] if runs else [words]
+        whole = " ".join(part.to(portal.language) for part in said)
+        put(session, portal.id, now, [crm_tasks.notice(portal.token_user_id, f"template {change.id}", whole)])
+
+
+def _summed_up(line: Line, found: Sequence[TemplateChange]) -> Text:
+    """One sentence for each kind of change, with some names."""
+    groups: dict[Text, list[str]] = {}
+    for change in found:
+        status = "DISABLED" if change.after == "DEACTIVATED" else change.after
+        title = _GROUPS[status] if change.kind == ChangeKind.STATUS else _GROUP_MOVED
+        groups.setdefault(title, []).append(change.name)
+    said = [
+        (_GROUP_CUT if len(names) > MOST_NAMED else _GROUP).format(
+            what=title, names=", ".join(names[:MOST_NAMED]), more=len(names) - MOST_NAMED
+        )
+        for title, names in groups.items()
+    ]
+    what = Text(" ".join(one.en for one in said), " ".join(one.ru for one in said))
+    count = len({change.template_id for change in found})
+    return _MANY.format(count=count, line=line.name or line.app_name, what=what)
 
 
 def _row(

@@ -196,16 +196,7 @@ def _keep(session: Session, line: Line, info: TemplateInfo) -> None:
     """Put a template into our copy of the list."""
     mine = (Template.line_id == line.id) & (Template.template_id == info.id)
     session.execute(delete(Template).where(mine))
-    session.add(
-        Template(
-            line_id=line.id,
-            template_id=info.id,
-            name=info.name,
-            language=info.language,
-            status=info.status,
-            data=info.to_dict(),
-        )
-    )
+    session.add(catalogue.row_of(line.id, info))
 
 
 def remove(runtime: Runtime, line: Line, name: str) -> None:

@@ -125,6 +125,23 @@ def test_a_draft_is_kept_however_wrong_and_goes_on_later(shop: World) -> None:
 
 
 @ONE_DATABASE
+def test_with_as_many_drafts_as_are_kept_a_template_can_still_be_submitted(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(shop, do="save", name="first")
+    monkeypatch.setattr(management, "MOST_DRAFTS", 1)
+    page = seen(write(shop, do="save"))
+    assert "Слишком много черновиков" in page
+    assert "сохранено как черновик" not in page, "it is not"
+    shop.set_gupshup_faults(next=[{"answer": "502", "on": "manage"}])
+    page = seen(write(shop))
+    assert "Gupshup не отвечает" in page
+    assert "сохранено как черновик" not in page
+    assert "Шаблон visit отправлен на проверку" in seen(write(shop))
+    assert [one.name for one in shop.stored_rows(TemplateDraft)] == ["first"]  # type: ignore[type-var]
+
+
+@ONE_DATABASE
 def test_a_gupshup_that_does_not_answer_loses_nothing_and_makes_nothing_twice(shop: World) -> None:
     shop.set_gupshup_faults(next=[{"answer": "drop_after_accept", "on": "manage"}])
     page = write(shop)

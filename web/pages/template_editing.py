@@ -114,23 +114,27 @@ def write(viewer: Viewer, portal: Portal) -> Response:
         return _form(viewer, portal, form)
     if sent is not None and sent.filename and form.draft.kind != "TEXT":
         _upload(form, line, sent.filename, content, viewer.language)
+    is_submitted = request.form.get("do") == "submit"
     try:
         form.draft_id = management.save(
             runtime(), line, form.draft, viewer.user_id, form.draft_id or None, form.template_id
         )
     except TooManyDrafts:
-        form.told = ("bad", _("There are too many drafts"), _("Delete drafts that nobody needs, or submit them."))
-        return _form(viewer, portal, form)
+        # What is submitted need not be a draft before; refused, it stands in the form still.
+        form.draft_id = 0
+        if not is_submitted:
+            form.told = ("bad", _("There are too many drafts"), _("Delete drafts that nobody needs, or submit them."))
+            return _form(viewer, portal, form)
     if form.errors:
         return _form(viewer, portal, form)
-    if request.form.get("do") != "submit":
+    if not is_submitted:
         return draw(viewer, portal, said=_("The draft %(name)s is saved.", name=form.draft.name or "—"))
     return _submit(viewer, portal, form, line)
 
 
 def _submit(viewer: Viewer, portal: Portal, form: Form, line: Line) -> Response:
     try:
-        info = management.submit(runtime(), line, form.draft, viewer.user_id, form.draft_id, form.template_id)
+        info = management.submit(runtime(), line, form.draft, viewer.user_id, form.draft_id or None, form.template_id)
     except NotSubmitted as why:
         form.wrong(why.problems, viewer.language)
         if why.explained is not None:
@@ -191,7 +195,7 @@ def _form(viewer: Viewer, portal: Portal, form: Form) -> Response:
     used, info = 0, None
     if form.template_id and line is not None:
         with runtime().db.read() as session:
-            used = changes.runs_using(session, line.id, form.draft.name, runtime().clock())
+            used = changes.runs_using(session, line.id, [form.draft.name], runtime().clock())
             known = [one for _line_id, one in catalogue.every(session, [line.id]) if one.id == form.template_id]
         info = known[0] if known else None
     languages = template_words.LANGUAGES

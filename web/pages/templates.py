@@ -106,7 +106,7 @@ def one_shown(
     header, body = info.with_samples()
     with runtime().db.read() as session:
         story = changes.history(session, line.id, info.id)
-        used = changes.runs_using(session, line.id, info.name, now)
+        used = changes.runs_using(session, line.id, [info.name], now)
     return show(
         "pages/template.html",
         viewer,
