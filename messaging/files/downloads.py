@@ -80,8 +80,11 @@ def shown(url: str) -> str:
 
 
 def origin_of(url: str) -> str:
-    """Scheme, host and port of a link."""
-    parts = urlsplit(url)
+    """Scheme, host and port of a link; "" of what is no link."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:  # a bracket that is never closed, for one
+        return ""
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 

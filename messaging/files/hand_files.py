@@ -97,10 +97,7 @@ def linked(
 
 
 def _is_portals(reference: str, *ours: str) -> bool:
-    try:
-        return origin_of(reference) in {origin_of(one) for one in ours}
-    except ValueError:
-        return True
+    return origin_of(reference) in {"", *map(origin_of, ours)}
 
 
 def _kept(runtime: Runtime, portal_id: int, got: Downloaded, media: str, label: str, kept: timedelta = KEPT) -> Shared:

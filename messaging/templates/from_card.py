@@ -5,6 +5,7 @@ the reason beside the field; consent and a stopped line are asked again where th
 cause of its message: sent twice, or by two processes at once, it makes one.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,7 +17,8 @@ from sqlalchemy.orm import Session
 
 from activities import phones
 from activities.base import Shared
-from activities.errors import refused
+from activities.errors import Refused, refused
+from bx24.i18n import Text
 from gupshup import messages
 from messaging.conversations import lookup
 from messaging.conversations.queueing import queue
@@ -33,6 +35,10 @@ from messaging.templates.by_hand import Filled, HandDesk, Recipient, composed
 
 #: Ids of causes from here on are made of nonces; below are those of messages that somebody sends again from a timeline card.
 _NONCES_FROM = 1 << 60
+_NO_CAPTION = Text(
+    "WhatsApp shows no text with an audio file. Send the text as a message of its own, and choose the file again.",
+    "Под аудиофайлом WhatsApp текст не показывает. Отправьте текст отдельным сообщением и выберите файл ещё раз.",
+)
 log = structlog.get_logger(__name__)
 
 
@@ -62,6 +68,10 @@ class Order:
     user_id: int
 
 
+class AlreadySent(Exception):
+    """The form has sent something else, or to another client, before: its answer was lost, and it was changed since."""
+
+
 def lines_of(runtime: Runtime, portal_id: int) -> Sequence[Line]:
     """The connected lines of a portal, in their order."""
     connected = select(Line).where(Line.portal_id == portal_id, Line.status == LineStatus.CONNECTED)
@@ -86,7 +96,7 @@ def recipient(runtime: Runtime, line: Line, phone: str) -> Recipient:
 
 
 def send_written(runtime: Runtime, to: Recipient, written: Written, order: Order) -> int:
-    """Queue a text or a file; the id of its message. Raises Refused, InvalidMessage."""
+    """Queue a text or a file; the id of its message. Raises Refused, InvalidMessage, AlreadySent."""
     if to.until is None:
         raise refused("window_closed", at="text")  # said before a file is fetched that could not be sent
     desk = CardDesk(runtime, to, written.upload)
@@ -95,6 +105,8 @@ def send_written(runtime: Runtime, to: Recipient, written: Written, order: Order
     else:
         shared = desk.file(written.link, "auto")
         message = messages.File(shared.media, shared.url, written.text, shared.name)
+        if message.caption_dropped:
+            raise Refused("value_invalid", _NO_CAPTION, "text")
     columns = {
         "kind": message.kind,
         "is_session": message.is_session,
@@ -108,7 +120,7 @@ def send_written(runtime: Runtime, to: Recipient, written: Written, order: Order
 def send_template(runtime: Runtime, to: Recipient, filled: Filled, upload: Upload | None, order: Order) -> int:
     """Queue a template; the id of its message. upload: the file of its header, instead of the link in `filled`.
 
-    Raises Refused, InvalidMessage, GupshupError.
+    Raises Refused, InvalidMessage, GupshupError, AlreadySent.
     """
     columns = composed(filled, CardDesk(runtime, to, upload))
     return _queued(runtime, to, {**columns, "action": "send_template"}, order)
@@ -141,19 +153,30 @@ def _queued(runtime: Runtime, to: Recipient, columns: Mapping[str, Any], order: 
 def _store(
     session: Session, runtime: Runtime, to: Recipient, content: Mapping[str, Any], cause: tuple[Origin, int]
 ) -> tuple[int, bool]:
-    """The message of this cause, and whether it is new. Raises Refused."""
-    if (known := session.scalar(_of(cause))) is not None:
-        return known, False
+    """The message of this cause, and whether it is new. Raises Refused, AlreadySent."""
     now, line = runtime.clock(), session.get_one(Line, to.line.id)
     found = _conversation(session, runtime, line, to.phone)
+    if (known := session.scalar(_of(cause))) is not None:
+        is_same = found is not None and known.conversation_id == found.id
+        if not is_same or (known.payload and _words(known.payload) != _words(content["payload"])):
+            raise AlreadySent
+        return known.id, False
     conversation = found or lookup.new_conversation(session, runtime, line.id, to.phone)
     _judge(session, now, line, conversation, content)
     new = queue(session, now, line, conversation.id, cause, content)
-    return (new, True) if new is not None else (session.scalars(_of(cause)).one(), False)
+    return (new, True) if new is not None else (session.scalars(_of(cause)).one().id, False)
+
+
+def _words(payload: Mapping[str, Any]) -> Any:
+    """What a message says; of a file that was given twice, the copies have other addresses."""
+    form = payload["form"]
+    if "template" in form:
+        return form["template"]
+    return {name: value for name, value in json.loads(form["message"]).items() if "url" not in name.lower()}
 
 
 def _of(cause: tuple[Origin, int]) -> Any:
-    return select(Message.id).where(Message.origin == cause[0], Message.origin_id == cause[1])
+    return select(Message).where(Message.origin == cause[0], Message.origin_id == cause[1])
 
 
 def _judge(session: Session, now: datetime, line: Line, conversation: Conversation, content: Mapping[str, Any]) -> None:

@@ -201,3 +201,117 @@ def test_a_long_conversation_is_read_page_by_page(shop: World) -> None:
     assert re.findall(r"Слово (\d\d)\.", seen(older)) == ["00", "01", "02"]
     assert "Здравствуйте" in seen(older)
     assert "Показать более ранние" not in seen(older)
+
+
+@ONE_DATABASE
+def test_what_goes_wrong_on_an_open_page_leaves_conversation_and_typing_where_they_are(shop: World) -> None:
+    open_windows(shop)
+    frame, page = Frame(shop), opened(shop)
+    assert 'id="hand-problem"' in page.text
+    for path in ("talk", "write", "template", "client", "older"):
+        answer = frame.post(f"/app/hand/{path}", {**who(page), "pass": "old", "text": "x"})
+        assert answer.headers["HX-Retarget"] == "#hand-problem", path
+        assert "<h1" not in answer.text
+        assert 'name="told" value="ended"' in answer.text
+    again = frame.post("/app/hand/talk", {**who(page), "pass": "old", "told": "ended"})
+    assert again.status_code == 204, "said once, not every few seconds"
+    told = {**who(page), "mark": hidden(page, "mark"), "told": "no_line"}
+    assert 'id="hand-problem" role="alert" hx-swap-oob="true"' in frame.post("/app/hand/talk", told).text, "it is over"
+
+
+@ONE_DATABASE
+def test_what_was_typed_stays_when_another_line_is_chosen(shop: World) -> None:
+    open_windows(shop)
+    shop.connect_line("second", "79004445566")
+    frame, page = Frame(shop), opened(shop)
+    choice = re.search(r'<option value="([^"]+)">order_ready', page.text)
+    assert choice
+    typed = {**who(page), "text": "Длинный\nтекст", "link": "https://a.example/b", "template": choice[1]}
+    redrawn = frame.post("/app/hand/client", {**typed, "param": ["Иван", "77"]}).text
+    assert ">Длинный\nтекст</textarea>" in redrawn
+    assert 'value="https://a.example/b"' in redrawn
+    assert f'<option value="{choice[1]}" selected>' in redrawn
+    assert 'name="param" value="77"' in redrawn
+    nonces = re.findall(r'name="nonce" value="([^"]+)"', redrawn)
+    assert len(set(nonces)) == 2, "two forms, two messages"
+    closed = frame.post("/app/hand/client", {**typed, "line": "2", "text": 'С "кавычкой"'}).text
+    assert "Окно закрыто" in seen(closed)
+    assert '<input type="hidden" name="text" value="С &#34;кавычкой&#34;">' in closed, (
+        "for when the window is open again"
+    )
+
+
+@ONE_DATABASE
+def test_a_form_that_was_changed_after_it_had_sent_says_so(shop: World) -> None:
+    open_windows(shop)
+    frame, page = Frame(shop), opened(shop)
+    frame.change("hand/write", **who(page, text="Первый", nonce="same"))
+    changed = frame.change("hand/write", **who(page, text="Второй", nonce="same"))
+    assert "уже отправлен" in seen(changed)
+    assert "Второй</textarea>" in changed
+    assert hidden(changed, "nonce") != "same"
+    assert len(manual(shop)) == 1
+    frame.change("hand/write", **who(page, text="Второй", nonce=hidden(changed, "nonce")))
+    assert len(manual(shop)) == 2
+    shop.connect_line("second", "79004445566")
+    choice = re.search(r'<option value="([^"]+)">order_ready', page.text)
+    assert choice
+    form = who(page, template=choice[1], nonce="template")
+    frame.post("/app/hand/send", {**form, "param": ["Ольга", "512"]})
+    for more in ({"param": ["Ольга", "513"]}, {"param": ["Ольга", "512"], "line": "2"}):
+        answer = frame.post("/app/hand/send", {**form, **more}).text
+        assert "уже отправлен" in seen(answer) or "нельзя отправить" in seen(answer), (
+            "templates of another line have other ids"
+        )
+    assert len(manual(shop)) == 3
+
+
+@ONE_DATABASE
+def test_a_file_sent_twice_by_one_form_is_one_message(shop: World) -> None:
+    open_windows(shop)
+    frame, page = Frame(shop), opened(shop)
+    for _ in range(2):
+        file = (io.BytesIO(png()), "plan.png")
+        assert "отправляется" in seen(
+            frame.post("/app/hand/write", {**who(page, text="План", nonce="n"), "file": file})
+        )
+    assert len(manual(shop)) == 1
+
+
+@ONE_DATABASE
+def test_a_text_with_an_audio_file_is_not_dropped_silently(shop: World) -> None:
+    open_windows(shop)
+    frame, page = Frame(shop), opened(shop)
+    sound = b"ID3\x03\x00\x00\x00\x00\x00\x00" + b"\xff\xfb\x90\x64" + bytes(413) + b"\xff\xfb\x90\x64" + bytes(413)
+    answer = frame.post("/app/hand/write", {**who(page, text="Слова", nonce="n"), "file": (io.BytesIO(sound), "a.mp3")})
+    assert "Под аудиофайлом WhatsApp текст не показывает" in seen(answer)
+    assert 'id="e-text"' in answer.text
+    assert manual(shop) == []
+    again = frame.post("/app/hand/write", {**who(page, text="", nonce="n"), "file": (io.BytesIO(sound), "a.mp3")})
+    assert "отправляется" in seen(again)
+
+
+@ONE_DATABASE
+def test_whoever_may_not_see_phones_sees_none_in_names_and_values_of_the_card(shop: World) -> None:
+    with shop.bx.lock:
+        deal = shop.portal.crm.items[crm.DEAL, 1]
+        deal["title"] = "Заявка +7 912 345-67-89"
+        contact = next(item for (kind, _), item in shop.portal.crm.items.items() if kind == crm.CONTACT)
+        contact["name"], contact["lastName"] = "+79123456789", "Ольга"
+    whole = opened(shop)
+    assert "Заявка +7 912 345-67-89" in whole.text
+    hide_phones(shop)
+    page = opened(shop, user_id=EMPLOYEE)
+    choice = re.search(r'<option value="([^"]+)">order_ready', page.text)
+    assert choice
+    asked = who(page, template=choice[1])
+    frame = Frame(shop, EMPLOYEE)
+    for text in (page.text, frame.change("hand/template", **asked), frame.change("hand/client", **asked)):
+        assert "345" not in text.replace(hidden(page, "pass"), "")
+
+
+@ONE_DATABASE
+def test_a_link_that_is_none_is_refused_at_its_field(shop: World) -> None:
+    open_windows(shop)
+    answer = Frame(shop).change("hand/write", **who(opened(shop), text="", link="https://[", nonce="n"))
+    assert 'id="e-link"' in answer

@@ -47,8 +47,18 @@ document.body.addEventListener('htmx:beforeSwap', (event) => {
   } else if (xhr.status !== 204 && xhr.getResponseHeader('Content-Type')?.startsWith('text/html')) {
     event.detail.shouldSwap = true; // our refusals are pages too: what happened, and what to do
     event.detail.isError = false;
+    if (xhr.status >= 400) aside(event.detail);
   }
 });
+
+/** data-stays="id": what stands or was typed there must not give way to a refusal, which goes to that place; "": nowhere. @param {HtmxSwap} swap */
+function aside(swap) {
+  const place = /** @type {HTMLElement | null} */ (swap.target.closest('[data-stays]'))?.dataset.stays;
+  if (place === undefined) return;
+  const other = document.getElementById(place);
+  if (other) swap.target = other;
+  else swap.shouldSwap = false;
+}
 
 /** The session has ended: renew it and repeat the request once; what was typed stays. @param {HtmxRequest} request */
 async function again({ verb, path, parameters, elt, target, headers: sent }) {

@@ -5,11 +5,11 @@ back. So nobody writes to a client whose card is closed to him, and a page holds
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import wraps
 from typing import Any, Self
 
-from flask import Response, request
+from flask import Response, make_response, request
 
 from bx24.documents import ENTITY_TYPE_IDS
 from messaging.portals.client_card import ClientCard, Phone, Value
@@ -18,9 +18,11 @@ from messaging.store.models import Line, Portal
 from messaging.templates import from_card
 from messaging.templates.by_hand import Recipient
 from web import passes
-from web.context import clean, runtime
-from web.frames import Viewer
+from web.context import clean, runtime, typed
+from web.frames import Viewer, page
+from web.pages.messages import without_phones
 from web.pages.shell import ALONE, reads, show
+from web.rights import sees_phones
 
 PURPOSE = "hand"
 
@@ -48,9 +50,28 @@ class Card:
         values = tuple(Value(**one) for one in said["values"])
         return cls(said["item"], said["title"], said["first_name"], phones, values)
 
+    def masked(self) -> Self:
+        """For a person who may not see phones. A value that holds one is not offered: masked it would be sent as it stands."""
+        return replace(
+            self,
+            title=without_phones(self.title),
+            first_name="" if _has_phone(self.first_name) else self.first_name,
+            phones=tuple(replace(one, owner=without_phones(one.owner)) for one in self.phones),
+            values=tuple(one for one in self.values if not _has_phone(f"{one.title} {one.text}")),
+        )
+
     def sealed(self, viewer: Viewer) -> str:
         """The pass for the forms of this viewer's page."""
         return passes.issue(PURPOSE, viewer, asdict(self))
+
+
+def _has_phone(text: str) -> bool:
+    return without_phones(text) != text
+
+
+def shown_card(viewer: Viewer, portal: Portal, card: Card) -> Card:
+    """The card as this person may see it."""
+    return card if sees_phones(viewer, portal) else card.masked()
 
 
 @dataclass(frozen=True)
@@ -84,9 +105,10 @@ def with_client(view: Callable[..., Response]) -> Callable[..., Response]:
     @wraps(view)
     def checked(viewer: Viewer, portal: Portal) -> Response:
         try:
-            card = Card.read(passes.read(PURPOSE, viewer, clean(request.form.get("pass", ""))))
+            given = passes.read(PURPOSE, viewer, clean(request.form.get("pass", "")))
         except passes.Ended:
             return nothing(viewer, "ended")
+        card = shown_card(viewer, portal, Card.read(given))
         number = request.form.get("phone", "")
         client = chosen(
             runtime(),
@@ -101,5 +123,14 @@ def with_client(view: Callable[..., Response]) -> Callable[..., Response]:
 
 
 def nothing(viewer: Viewer, reason: str, **more: Any) -> Response:
-    """The page that says why there is nobody to write to. reason: a case of hand_nothing.html."""
+    """The page that says why there is nobody to write to. reason: a case of hand_bits.html.
+
+    On an open page it stands above the conversation and what was typed, which stay; it is said once, however often it is asked.
+    """
+    if request.headers.get("HX-Request"):
+        if typed("told") == reason:
+            return make_response("", 204)
+        answer = page("pages/hand_problem.html", viewer, reason=reason, **more)
+        answer.headers.update({"HX-Retarget": "#hand-problem", "HX-Reswap": "innerHTML"})
+        return answer
     return show("pages/hand_nothing.html", viewer, shell=ALONE, has_banner=False, reason=reason, **more)

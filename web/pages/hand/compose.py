@@ -19,7 +19,7 @@ from messaging.policy.rights import Right
 from messaging.store.models import Portal, shard_of
 from messaging.templates import by_hand, from_card
 from messaging.templates.by_hand import Filled
-from messaging.templates.from_card import Order, Upload, Written
+from messaging.templates.from_card import AlreadySent, Order, Upload, Written
 from messaging.templates.suggestions import suggested
 from web.context import clean, runtime, typed
 from web.frames import Viewer, page
@@ -45,6 +45,21 @@ def empty(client: Client) -> dict[str, Any]:
         "errors": {},
         "given": {},
         "nonce": _nonce(),
+    }
+
+
+def typed_so_far(client: Client) -> dict[str, Any]:
+    """What was typed before the page was drawn anew: the text, and the values of a template that this line has, too."""
+    given = {"text": typed("text").replace("\r\n", "\n"), "link": typed("link").strip(), **_typed_values()}
+    return {"given": given, "info": _chosen(client), "template_nonce": _nonce()}
+
+
+def _typed_values() -> dict[str, Any]:
+    """The fields of a template's form."""
+    return {
+        "params": [clean(value) for value in request.form.getlist("param")[:MOST_VALUES]],
+        "button_params": [clean(value) for value in request.form.getlist("button_param")[:MOST_VALUES]],
+        "header": typed("header").strip(),
     }
 
 
@@ -91,7 +106,10 @@ def write(viewer: Viewer, portal: Portal, client: Client) -> Response:
     if upload is not None and given["link"]:
         return _writing(viewer, client, given, {"link": _("Choose a file or give a link, not both.")})
     written = Written(given["text"].strip(), given["link"], upload)
-    errors = _tried(viewer, lambda: from_card.send_written(runtime(), client.to, written, _order(viewer, client)))
+    try:
+        errors = _tried(viewer, lambda: from_card.send_written(runtime(), client.to, written, _order(viewer, client)))
+    except AlreadySent:
+        errors, given["nonce"] = _sent_before(), ""
     return _writing(viewer, client, given, errors) if errors else _sent("pages/hand_text.html", viewer, client)
 
 
@@ -124,20 +142,18 @@ def send(viewer: Viewer, portal: Portal, client: Client) -> Response:
     info = _chosen(client)
     if info is None:
         return page("pages/hand_template.html", viewer, client=client, **empty(client), is_gone=True)
-    given: dict[str, Any] = {
-        "params": [clean(value) for value in request.form.getlist("param")[:MOST_VALUES]],
-        "button_params": [clean(value) for value in request.form.getlist("button_param")[:MOST_VALUES]],
-        "header": typed("header").strip(),
-        "nonce": typed("nonce")[:40],
-    }
+    given: dict[str, Any] = {**_typed_values(), "nonce": typed("nonce")[:40]}
     upload = _upload()
     if upload is not None and given["header"]:
         return _filling(viewer, client, info, given, {"header": _("Choose a file or give a link, not both.")})
     header = upload.name or "file" if upload is not None else given["header"]
     filled = Filled(info.id, given["params"], given["button_params"], header, given["nonce"])
-    errors = _tried(
-        viewer, lambda: from_card.send_template(runtime(), client.to, filled, upload, _order(viewer, client))
-    )
+    try:
+        errors = _tried(
+            viewer, lambda: from_card.send_template(runtime(), client.to, filled, upload, _order(viewer, client))
+        )
+    except AlreadySent:
+        errors, given["nonce"] = _sent_before(), ""
     return (
         _filling(viewer, client, info, given, errors)
         if errors
@@ -185,6 +201,15 @@ def _tried(viewer: Viewer, send: Callable[[], int]) -> dict[str, str]:
     except Bx24Error as error:
         return {"": _("Bitrix24 answered: %(said)s", said=str(error))}
     return {}
+
+
+def _sent_before() -> dict[str, str]:
+    """For a form that has sent something else already. It gets another nonce, so that its next sending is a message of its own."""
+    words = _(
+        "An earlier text of this form has been sent already: see the conversation above. "
+        "Press “Send to the client” once more if this one is to go, too."
+    )
+    return {"": words}
 
 
 def _placed(viewer: Viewer, why: Refused) -> dict[str, str]:

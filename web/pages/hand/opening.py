@@ -11,7 +11,7 @@ from messaging.store.models import Portal
 from web.context import runtime, typed
 from web.frames import OpenedFrame, Viewer, page, portal_of, refused
 from web.pages.hand import compose, talk
-from web.pages.hand.client import Card, Client, chosen, nothing, with_client
+from web.pages.hand.client import Card, Client, chosen, nothing, shown_card, with_client
 from web.pages.messages import shown_phone
 from web.pages.shell import ALONE, blueprint, show
 from web.rights import may, sees_phones
@@ -35,7 +35,7 @@ def opened(frame: OpenedFrame) -> Response:
         found = None
     if found is None:
         return nothing(viewer, "closed")
-    card = Card.of(found)
+    card = shown_card(viewer, portal, Card.of(found))
     if not card.phones:
         return nothing(viewer, "no_phone", title=card.title)
     client = chosen(runtime(), portal, card, 0, "")
@@ -47,8 +47,9 @@ def opened(frame: OpenedFrame) -> Response:
 @blueprint.post("/hand/client", endpoint="hand_client")
 @with_client
 def client(viewer: Viewer, portal: Portal, client: Client) -> Response:
-    """All about another number or on another line."""
-    return page("pages/hand_client.html", viewer, **_shown(viewer, portal, client))
+    """All about another number or on another line. What was typed stays."""
+    shown = _shown(viewer, portal, client) | compose.typed_so_far(client)
+    return page("pages/hand_client.html", viewer, **shown)
 
 
 def _shown(viewer: Viewer, portal: Portal, client: Client) -> dict[str, Any]:

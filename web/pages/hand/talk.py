@@ -62,7 +62,7 @@ def talk(viewer: Viewer, portal: Portal, client: Client) -> Response:
     shown = _shown(viewer, portal, client, found)
     return (
         make_response("", 204)
-        if request.form.get("mark") == shown["mark"]
+        if request.form.get("mark") == shown["mark"] and not request.form.get("told")
         else page("pages/hand_talk.html", viewer, client=client, **shown)
     )
 
