@@ -1,6 +1,5 @@
 """Send a pin on the map."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ from marshmallow import fields
 from marshmallow.validate import Range
 
 from activities.base import Desk
+from activities.coordinates import pair, plain
 from activities.errors import refused
 from activities.session import SessionAction
 from bx24.i18n import Text
@@ -20,16 +20,6 @@ _TWICE = Text(
     "One of the fields holds a pair of coordinates, the other something else. Put the pair into both or a number into each.",
     "В одном из двух полей пара координат, а в другом — что-то другое. Укажите пару в обоих полях или число в каждом.",
 )
-_NUMBER = "([+-]?[0-9]{1,3}(?:[.,][0-9]+)?)"
-_WHOLE, _DOTTED, _COMMAED = "[+-]?[0-9]{1,3}", r"[+-]?[0-9]{1,3}\.[0-9]+", "[+-]?[0-9]{1,3},[0-9]+"
-# "54,73" alone is one number with a decimal comma.
-_PAIRS = (
-    re.compile(rf"{_NUMBER}(?:\s+|\s*[;/]\s*|\s*,\s+){_NUMBER}"),
-    re.compile(rf"({_DOTTED}),({_DOTTED}|{_WHOLE})"),
-    re.compile(rf"({_WHOLE}),({_DOTTED})"),
-    re.compile(rf"({_COMMAED}),({_COMMAED})"),
-)
-_AS_TYPED = str.maketrans({"−": "-", "–": "-", "°": None})
 
 
 class SendLocation(SessionAction):
@@ -70,11 +60,11 @@ class SendLocation(SessionAction):
         if any(isinstance(_given(raw, code), Mapping) for code in _FIELDS):
             return raw
         given = {code: _typed(raw, code) for code in _FIELDS}
-        pairs = list(filter(None, map(_pair, given.values())))
+        pairs = list(filter(None, map(pair, given.values())))
         if pairs:
             found = dict(zip(_FIELDS, pairs[0], strict=True))
             for code, text in given.items():
-                if text and _pair(text) != pairs[0] and text.replace(",", ".") != found[code]:
+                if text and pair(text) != pairs[0] and text.replace(",", ".") != found[code]:
                     raise refused("value_invalid", at=code, field=_TITLES[code], value=text[:60], remedy=_TWICE)
             given = found
         others = {key: value for key, value in raw.items() if str(key).lower() not in _FIELDS}
@@ -87,14 +77,8 @@ class SendLocation(SessionAction):
 def _typed(raw: Mapping[str, Any], code: str) -> str:
     """The field as typed, the first of several values; minus signs and degrees of maps made plain."""
     value = _given(raw, code)
-    return "" if value is None else str(value).translate(_AS_TYPED).strip(" \t\r\n\u00a0()[]")
+    return "" if value is None else plain(str(value))
 
 
 def _given(raw: Mapping[str, Any], code: str) -> Any:
     return first(next((value for key, value in raw.items() if str(key).lower() == code), ""))
-
-
-def _pair(text: str) -> tuple[str, str] | None:
-    """Latitude and longitude out of one text, with decimal points."""
-    match = next(filter(None, (pattern.fullmatch(text) for pattern in _PAIRS)), None)
-    return (match[1].replace(",", "."), match[2].replace(",", ".")) if match else None

@@ -9,6 +9,7 @@ from marshmallow import fields
 
 from activities.base import Desk, SendAction
 from activities.errors import Refused, refused
+from activities.template_headers import Asked, cards_medium, header_of
 from bx24.i18n import Text
 from bx24.properties import Properties
 from gupshup import messages
@@ -29,8 +30,6 @@ _PRODUCTS = Text("a list of products", "список товаров")
 _OFFER = Text("a limited-time offer", "предложение с ограниченным сроком")
 #: What has no field here: kinds of templates, and types of buttons.
 _KINDS = {
-    "LOCATION": Text("a location", "место на карте"),
-    "CAROUSEL": _CAROUSEL,
     "CATALOG": _CATALOGUE,
     "PRODUCT": _PRODUCTS,
     "LIMITED_TIME_OFFER": _OFFER,
@@ -89,8 +88,8 @@ class SendTemplate(SendAction):
             metadata={
                 "title": _HEADER,
                 "hint": Text(
-                    "For templates with media: an https link, the ID of a file on Drive or the code of a CRM field",
-                    "Для шаблонов с медиа: ссылка https, ID файла на Диске или код поля CRM",
+                    "A link, a Drive file ID or a CRM field code; of cards one each, with | between. A map: 54.98, 73.36|Place",
+                    "Ссылка, ID файла на Диске или код поля CRM; для карточек по одному через |. Карта: 54.98, 73.36|Место",
                 ),
             },
         )
@@ -156,10 +155,11 @@ def compose(call: Call, desk: Desk) -> tuple[messages.Message, messages.Choices]
     why = unsupported(info)
     if why is not None:
         raise refused("template_params", at="template", problem=why)
-    values = _filled(call, call.params, len(info.header_vars) + len(info.body_vars), "params")
+    values = _filled(call, call.params, len(info.text_vars), "params")
     buttons = _filled(call, call.button_params, info.button_vars, "button_params")
     postbacks = [choice_id for choice_id, _ in info.choices]
-    return info.message(values, buttons, _header(call, info, desk), postbacks), info.choices
+    header = header_of(Asked(call.header, call.wording.header), info, desk)
+    return info.message(values, buttons, header, postbacks), info.choices
 
 
 def unsupported(info: TemplateInfo) -> Text | None:
@@ -177,9 +177,12 @@ def _without_a_field(info: TemplateInfo) -> Text | None:
     """What the template needs and no field of the robot can give."""
     if info.kind in _KINDS:
         return _KINDS[info.kind]
-    if info.card_vars:
+    has_cards = info.kind == "CAROUSEL" or info.cards or info.card_vars
+    # A copy made before there were cards does not say what they hold; files of several kinds cannot be sent together.
+    if has_cards and (info.kind != "CAROUSEL" or not cards_medium(info)):
         return _CAROUSEL
-    needed = [_BUTTON_TYPES[button.type] for button in info.buttons if button.type in _BUTTON_TYPES]
+    buttons = (*info.buttons, *(button for card in info.cards for button in card.buttons))
+    needed = [_BUTTON_TYPES[button.type] for button in buttons if button.type in _BUTTON_TYPES]
     return needed[0] if needed else _OFFER if info.is_offer else None
 
 
@@ -238,24 +241,6 @@ def ordered(entries: list[str], at: str = "params") -> list[str]:
             )
         numbered[number] = match[2].strip()
     return [numbered.get(number, "") for number in range(1, max(numbered) + 1)]
-
-
-def _header(call: Call, info: TemplateInfo, desk: Desk) -> messages.MediaHeader | None:
-    """The file the template begins with. One given for a template without is left out: the robot may have had another."""
-    if not info.is_media:
-        return None
-    media = info.kind.lower()
-    if not call.header:
-        raise _problem(
-            "The template “{name}” begins with a file ({kind}), but “{field}” is empty. "
-            "Give a link, the id of a file on Drive or the code of a CRM field.",
-            "Шаблон «{name}» начинается с файла ({kind}), а поле «{field}» пустое. "
-            "Укажите ссылку, ID файла на Диске или код поля CRM.",
-            "header", name=info.name, kind=media, field=call.wording.header,
-        )  # fmt: skip
-    # What WhatsApp calls a GIF is a video without sound.
-    shared = desk.file(call.header, "video" if media == "gif" else media)
-    return messages.MediaHeader(media, shared.url, file_name=shared.name)
 
 
 def _problem(en: str, ru: str, at: str, position: int | None = None, **values: object) -> Refused:

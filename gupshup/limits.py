@@ -22,11 +22,13 @@ FILE_NAME_LIMIT = 240
 PLACE_LIMIT = 1000
 ADDRESS_LIMIT = 1000
 TEMPLATE_TEXT_LIMIT = 1024  # the body with its values
+CARD_TEXT_LIMIT = 160  # of one card of a carousel, likewise (Meta docs "Carousel templates")
 COPY_CODE_LIMIT = 15
 LATITUDE_LIMIT = 90
 LONGITUDE_LIMIT = 180
 
 MEDIA = ("image", "video", "audio", "document")
+CARD_MEDIA = ("image", "video")
 HEADER_MEDIA = ("image", "video", "document", "gif")
 MAX_BYTES = {
     "image": 5 * 1024 * 1024,

@@ -20,6 +20,7 @@ __all__ = [
     "MSG_PATH",
     "TEMPLATE_PATH",
     "Button",
+    "Carousel",
     "Choices",
     "Contact",
     "File",
@@ -304,16 +305,36 @@ class MediaHeader:
 
 
 @dataclass(frozen=True)
+class Carousel:
+    """The files with which the cards of a template begin, in the order of the cards. media: one of limits.CARD_MEDIA."""
+
+    media: str
+    links: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "links", tuple(self.links))
+        label = field("header", "Header", "Заголовок")
+        if self.media not in limits.CARD_MEDIA:
+            raise problems.not_one_of(label, self.media, limits.CARD_MEDIA)
+        for position, link in enumerate(self.links, 1):
+            checks.link(Label(label.field, label.en, label.ru, position), link)
+
+    def body(self) -> dict[str, Any]:
+        cards = [{"link": link} for link in self.links]
+        return {"type": "carousel", "cardHeaderType": self.media.upper(), "cards": cards}
+
+
+@dataclass(frozen=True)
 class Template(Message):
     """An approved template with its values, the only kind that may open a conversation.
 
-    id: Gupshup's UUID, which pins name and language. params: values of the header, then the body, then the buttons,
-    cleaned here (`clean_param`). postbacks: what each quick-reply button sends back, by position; "" for nothing.
+    id: Gupshup's UUID, which pins name and language. params: values of the header, then the body, then the buttons, then each
+    card, cleaned here (`clean_param`). postbacks: what each quick-reply button sends back, by position; "" for nothing.
     """
 
     id: str
     params: tuple[str, ...] = ()
-    header: MediaHeader | Location | None = None
+    header: MediaHeader | Location | Carousel | None = None
     postbacks: tuple[str, ...] = ()
 
     kind = "template"

@@ -223,6 +223,7 @@ _MEDIA = {
     "document": ("a document", "документ"),
     "gif": ("a GIF", "GIF"),
     "location": ("a place", "место на карте"),
+    "carousel": ("files of cards", "файлы карточек"),
 }
 
 

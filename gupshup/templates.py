@@ -5,15 +5,15 @@ is only a rendering of all parts, used when nothing better is there.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from enum import StrEnum
-from itertools import zip_longest
+from itertools import islice, zip_longest
 from typing import Any, Self
 from urllib.parse import quote
 
 from gupshup import limits, problems
-from gupshup.messages import Choices, Location, MediaHeader, Template, clean_param
+from gupshup.messages import Carousel, Choices, Location, MediaHeader, Template, clean_param
 from gupshup.problems import Label
 from gupshup.reading import as_dict, as_id, as_list, as_text, parse_json
 
@@ -56,12 +56,29 @@ class TemplateButton:
 
 
 @dataclass(frozen=True)
+class TemplateCard:
+    """One card of a carousel. media: IMAGE, VIDEO …; body_vars, samples: as of TemplateInfo."""
+
+    media: str
+    body: str = ""
+    buttons: tuple[TemplateButton, ...] = ()
+    body_vars: tuple[str, ...] = ()
+    samples: tuple[str, ...] = field(default=(), compare=False)
+
+    @classmethod
+    def from_dict(cls, stored: dict[str, Any]) -> Self:
+        """What asdict() gave, also after a trip through JSON."""
+        buttons = tuple(TemplateButton(**button) for button in stored["buttons"])
+        return cls(stored["media"], stored["body"], buttons, tuple(stored["body_vars"]), tuple(stored["samples"]))
+
+
+@dataclass(frozen=True)
 class TemplateInfo:
     """status, category and kind in capitals. header_vars, body_vars: names in the order of the values ("1", "2" ...).
 
     header: its text, empty for media. samples: a value for each of header_vars + body_vars, "" where unknown.
-    card_vars: values of a carousel's cards, which come last. reason: why it was rejected. is_offer: a limited-time offer,
-    which wants the moment of its end.
+    cards: of a carousel; card_vars: the values that they want, which come last. reason: why it was rejected.
+    is_offer: a limited-time offer, which wants the moment of its end.
     """
 
     id: str
@@ -80,10 +97,34 @@ class TemplateInfo:
     card_vars: int = 0
     reason: str = ""
     is_offer: bool = False
+    cards: tuple[TemplateCard, ...] = ()
+
+    @property
+    def text_vars(self) -> tuple[tuple[str, str], ...]:
+        """What wants a text, in the order of the values: where it stands ("header", "body", "card 1" …), and its name."""
+        parts = [("header", self.header_vars), ("body", self.body_vars)]
+        parts += [(f"card {nth}", card.body_vars) for nth, card in enumerate(self.cards, 1)]
+        return tuple((part, name) for part, names in parts for name in names)
+
+    @property
+    def text_samples(self) -> tuple[str, ...]:
+        """A sample for each of `text_vars`, "" where unknown."""
+        own = len(self.header_vars) + len(self.body_vars)
+        padded = [*self.samples, *[""] * own][:own]
+        for card in self.cards:
+            padded += [*card.samples, *[""] * len(card.body_vars)][: len(card.body_vars)]
+        return tuple(padded)
+
+    @property
+    def asking(self) -> tuple[tuple[str, TemplateButton], ...]:
+        """The buttons that want a value, in their order: where each stands ("" or "card 1" …), and the button."""
+        every = [("", button) for button in self.buttons]
+        every += [(f"card {nth}", button) for nth, card in enumerate(self.cards, 1) for button in card.buttons]
+        return tuple((part, button) for part, button in every if button.has_variable)
 
     @property
     def button_vars(self) -> int:
-        return sum(button.has_variable for button in self.buttons)
+        return len(self.asking)
 
     @property
     def choices(self) -> Choices:
@@ -94,7 +135,7 @@ class TemplateInfo:
     @property
     def params_count(self) -> int:
         """How many values Gupshup wants, exactly: header, body, buttons, cards."""
-        return len(self.header_vars) + len(self.body_vars) + self.button_vars + self.card_vars
+        return len(self.text_vars) + self.button_vars
 
     @property
     def is_media(self) -> bool:
@@ -109,35 +150,52 @@ class TemplateInfo:
         self,
         values: Sequence[str],
         button_values: Sequence[str] = (),
-        header: MediaHeader | Location | None = None,
+        header: MediaHeader | Location | Carousel | None = None,
         postbacks: Sequence[str] = (),
     ) -> Template:
         """The message with these values, checked against this template. Raises InvalidMessage.
 
-        values: header's, then body's. button_values: tails of links (made URL-safe here) and codes, in button order.
+        values: as `text_vars`. button_values: tails of links (made URL-safe here) and codes, as `asking`.
         """
-        wanted = len(self.header_vars) + len(self.body_vars)
-        if len(values) != wanted:
-            raise problems.wrong_param_count("params", len(values), wanted)
+        if len(values) != len(self.text_vars):
+            raise problems.wrong_param_count("params", len(values), len(self.text_vars))
         if len(button_values) != self.button_vars:
             raise problems.wrong_param_count("button_params", len(button_values), self.button_vars)
         self._check_header(header)
-        asking = [button for button in self.buttons if button.has_variable]
-        tails = [_button_value(*pair) for pair in zip(asking, enumerate(button_values, 1), strict=True)]
-        made = Template(self.id, (*values, *tails), header, tuple(postbacks))
+        asking = [button for _, button in self.asking]
+        tails = iter([_button_value(*pair) for pair in zip(asking, enumerate(button_values, 1), strict=True)])
+        own = len(self.header_vars) + len(self.body_vars)
+        params = [*values[:own], *islice(tails, sum(button.has_variable for button in self.buttons))]
+        params += self._card_params(iter(values[own:]), tails)
+        made = Template(self.id, tuple(params), header, tuple(postbacks))
         text = _filled_in(self.body, self.body_vars, made.params[len(self.header_vars) :])
         if len(text) > limits.TEMPLATE_TEXT_LIMIT:
             label = Label("params", "the template with its values", "шаблон с подставленными значениями")
             raise problems.too_long(label, len(text), limits.TEMPLATE_TEXT_LIMIT)
         return made
 
-    def _check_header(self, header: MediaHeader | Location | None) -> None:
-        wanted = self.kind.lower() if self.is_media or self.kind == "LOCATION" else ""
-        given = "location" if isinstance(header, Location) else header.media if header else ""
+    def _card_params(self, values: Iterator[str], tails: Iterator[str]) -> Iterator[str]:
+        """The values of the cards as Gupshup wants them: card by card its text's, then its buttons'."""
+        for nth, card in enumerate(self.cards, 1):
+            given = [*islice(values, len(card.body_vars))]
+            text = _filled_in(card.body, card.body_vars, [clean_param(value) for value in given])
+            if len(text) > limits.CARD_TEXT_LIMIT:
+                label = Label("params", f"card {nth} with its values", f"карточка {nth} с подставленными значениями")
+                raise problems.too_long(label, len(text), limits.CARD_TEXT_LIMIT)
+            yield from given
+            yield from islice(tails, sum(button.has_variable for button in card.buttons))
+
+    def _check_header(self, header: MediaHeader | Location | Carousel | None) -> None:
+        wanted = self.kind.lower() if self.is_media or self.kind in ("LOCATION", "CAROUSEL") else ""
+        names: dict[type, str] = {Location: "location", Carousel: "carousel"}
+        given = names.get(type(header)) or (header.media if isinstance(header, MediaHeader) else "")
         if wanted and not given:
             raise problems.missing_header(wanted)
-        if given != wanted:
+        if given != wanted or (isinstance(header, Carousel) and not self._fits(header)):
             raise problems.unwanted_header()
+
+    def _fits(self, carousel: Carousel) -> bool:
+        return [card.media.lower() for card in self.cards] == [carousel.media] * len(carousel.links)
 
     def with_samples(self) -> tuple[str, str]:
         """Header and text with the samples in place of their variables; a variable without a sample stays as it is."""
@@ -149,7 +207,9 @@ class TemplateInfo:
         return header, _filled_in(self.body, self.body_vars, given[len(self.header_vars) :])
 
     def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+        made = asdict(self)
+        # Left out where there are none: campaigns compare what was stored before there were cards.
+        return made if self.cards else {name: value for name, value in made.items() if name != "cards"}
 
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
@@ -159,6 +219,7 @@ class TemplateInfo:
             name: tuple(v) if isinstance(v, list) else v for name, v in stored.items() if name in known
         }
         values["buttons"] = tuple(TemplateButton(**button) for button in stored.get("buttons", ()))
+        values["cards"] = tuple(TemplateCard.from_dict(card) for card in stored.get("cards", ()))
         return cls(**values)
 
 
@@ -172,6 +233,7 @@ def parse(raw: dict[str, Any]) -> TemplateInfo:
         parts.setdefault("buttons", _rendered_buttons(rendering))
     header, body = as_text(parts.get("header")), as_text(parts.get("data"))
     header_vars, body_vars = variables(header), variables(body)
+    cards = tuple(_card(as_dict(card)) for card in _listed(parts.get("cards")))
     example = as_text(parts.get("sampleText")) or as_text(_object(raw.get("meta")).get("example"))
     return TemplateInfo(
         id=as_id(raw.get("id")),
@@ -187,9 +249,10 @@ def parse(raw: dict[str, Any]) -> TemplateInfo:
         header_vars=header_vars,
         body_vars=body_vars,
         samples=_samples(header, header_vars, as_text(parts.get("sampleHeader"))) + _samples(body, body_vars, example),
-        card_vars=sum(_card_vars(as_dict(card)) for card in as_list(parts.get("cards"))),
+        card_vars=sum(len(card.body_vars) + sum(one.has_variable for one in card.buttons) for card in cards),
         reason="" if raw.get("reason") == "NONE" else as_text(raw.get("reason")),
         is_offer=_is_offer(parts),
+        cards=cards,
     )
 
 
@@ -232,9 +295,17 @@ def _is_true(value: object) -> bool:
     return value is True or as_id(value).lower() == "true"
 
 
-def _card_vars(card: Mapping[str, Any]) -> int:
-    buttons = (_button(as_dict(button)) for button in as_list(card.get("buttons")))
-    return len(variables(as_text(card.get("body")))) + sum(button.has_variable for button in buttons)
+def _card(card: Mapping[str, Any]) -> TemplateCard:
+    """Gupshup docs "Create template": `headerType`, `body`, `sampleText`, `buttons` of each of `cards`."""
+    body = as_text(card.get("body"))
+    names = variables(body)
+    return TemplateCard(
+        media=as_id(card.get("headerType")).upper(),
+        body=body,
+        buttons=_buttons(card.get("buttons")),
+        body_vars=names,
+        samples=_samples(body, names, as_text(card.get("sampleText"))),
+    )
 
 
 def _object(value: object) -> dict[str, Any]:
@@ -242,7 +313,12 @@ def _object(value: object) -> dict[str, Any]:
 
 
 def _buttons(listed: object) -> tuple[TemplateButton, ...]:
-    return tuple(_button(as_dict(raw)) for raw in as_list(parse_json(listed) if isinstance(listed, str) else listed))
+    return tuple(_button(as_dict(raw)) for raw in _listed(listed))
+
+
+def _listed(value: object) -> list[Any]:
+    """A list, or one in a string."""
+    return as_list(parse_json(value) if isinstance(value, str) else value)
 
 
 def _button(raw: dict[str, Any]) -> TemplateButton:

@@ -42,7 +42,7 @@ def template_on(session: Session, campaign: Campaign, line: Line) -> TemplateInf
 
 def fits(mapping: Mapping, info: TemplateInfo) -> bool:
     """Whether the mapping was made for a template with these variables."""
-    return mapping.fits(len(info.header_vars) + len(info.body_vars), info.button_vars)
+    return mapping.fits(len(info.text_vars), info.button_vars)
 
 
 class Composer:

@@ -108,13 +108,26 @@ def _template_message(info: TemplateInfo, call: dict[str, Any], sent: dict[str, 
         "body": _filled(info.body, info.body_vars, body_params),
         "footer": info.footer,
         "buttons": [(_BUTTON_KINDS.get(button.type, "reply"), button.text) for button in info.buttons],
+        "sections": _cards(info, body_params[len(info.body_vars) + sum(one.has_variable for one in info.buttons) :]),
     }
+
+
+def _cards(info: TemplateInfo, params: list[str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The cards of a carousel as rows: the text of each, and its buttons."""
+    rows = []
+    for card in info.cards:
+        text = _filled(card.body, card.body_vars, params)
+        params = params[len(card.body_vars) + sum(button.has_variable for button in card.buttons) :]
+        rows.append((text, ", ".join(button.text for button in card.buttons)))
+    return [("", rows)] if rows else []
 
 
 def _header_media(sent: dict[str, Any]) -> dict[str, Any]:
     kind = str(sent.get("type") or "")
     if kind == "location":
         return _location(sent.get("location") or {})
+    if kind == "carousel":
+        return {"media": str(sent.get("cardHeaderType") or "image").lower()}
     return {"media": kind, "title": (sent.get(kind) or {}).get("filename", "") if kind else ""}
 
 

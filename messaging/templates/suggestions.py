@@ -33,14 +33,19 @@ class Offered(Protocol):
 
 
 def suggested(info: TemplateInfo, first_name: str, offered: Sequence[Offered] = ()) -> list[str]:
-    """A value for each variable of header and text; "" where none suggests itself. The client is greeted by his name."""
-    greeted = {found[1] for found in _GREETING.finditer(info.body)}
-    parts = ((info.header_vars, info.header), (info.body_vars, info.body))
+    """A value for each variable of header, text and cards; "" where none suggests itself. The client is greeted by his name."""
+    parts = [(info.header_vars, info.header), (info.body_vars, info.body)]
+    parts += [(card.body_vars, card.body) for card in info.cards]
     return [
-        first_name if name in greeted or name.lower() in _CLIENT else _best(_spoken(text, name), offered)
+        first_name if _is_client(text, name) else _best(_spoken(text, name), offered)
         for names, text in parts
         for name in names
     ]
+
+
+def _is_client(text: str, name: str) -> bool:
+    """Whether this variable of the text is the client's name."""
+    return name.lower() in _CLIENT or name in {found[1] for found in _GREETING.finditer(text)}
 
 
 def _spoken(text: str, name: str) -> set[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from activities.base import Shared
-from gupshup.templates import TemplateButton, TemplateInfo
+from gupshup.templates import TemplateButton, TemplateCard, TemplateInfo
 from tests.activities.desk import FILES, FakeDesk, content, planned, refusal, sent
 
 EXAMPLE = {"template": "promo", "params": ["a"], "button_params": ["b"], "header": "1"}
@@ -66,9 +66,11 @@ def test_a_header_for_a_template_without_is_left_out() -> None:
 @pytest.mark.parametrize(
     ("table", "words"),
     [
-        (desk("LOCATION"), "место на карте"),
         (desk("CAROUSEL"), "карусель"),
         (desk(card_vars=1), "карусель"),
+        (desk("CAROUSEL", cards=(TemplateCard("IMAGE"), TemplateCard("VIDEO"))), "карусель"),
+        (desk("CAROUSEL", cards=(TemplateCard("PRODUCT"),) * 2), "карусель"),
+        (desk(cards=(TemplateCard("IMAGE"),) * 2), "карусель"),
         (desk("PRODUCT"), "список товаров"),
         (desk("CATALOG"), "каталог"),
         (desk(buttons=(TemplateButton("MPM", "Товары"),)), "список товаров"),
@@ -81,6 +83,83 @@ def test_what_cannot_be_sent_is_said(table: FakeDesk, words: str) -> None:
     error = refusal("send_template", table, template="promo", header="https://example.org/a.jpg")
     assert error.code == "template_params"
     assert words in error.text.ru
+
+
+@pytest.mark.parametrize(
+    ("header", "location"),
+    [
+        ("54.9885, 73.3686", {"longitude": 73.3686, "latitude": 54.9885}),
+        ("54,9885; 73,3686", {"longitude": 73.3686, "latitude": 54.9885}),
+        ("-33.5, 0|Офис", {"longitude": 0, "latitude": -33.5, "name": "Офис"}),
+        (
+            "54.9, 73.3 | Офис | ул. Ленина, 1",
+            {"longitude": 73.3, "latitude": 54.9, "name": "Офис", "address": "ул. Ленина, 1"},
+        ),
+        (
+            "54.9, 73.3\nОфис\nул. Ленина, 1",
+            {"longitude": 73.3, "latitude": 54.9, "name": "Офис", "address": "ул. Ленина, 1"},
+        ),
+        ("Омск, Ленина 1|54.9;73.3|12", {"longitude": 73.3, "latitude": 54.9, "name": "Омск, Ленина 1"}),
+        ("(54.9° −73.3°)", {"longitude": -73.3, "latitude": 54.9}),
+    ],
+)
+def test_a_point_on_the_map_is_read_out_of_the_header(header: str, location: dict[str, Any]) -> None:
+    table = desk("LOCATION")
+    assert sent("send_template", table, template="promo", header=header) == {
+        "template": {"id": "t-1", "params": []},
+        "message": {"type": "location", "location": location},
+    }
+    assert table.asked == [("template", "promo", "")], "no file is fetched"
+
+
+@pytest.mark.parametrize(
+    ("header", "words"),
+    [
+        ("", "54.9885, 73.3686|Офис|ул. Ленина, 1"),
+        ("Омск, Ленина 1", "её нет"),
+        ("https://maps.example/1", "её нет"),
+        ("91, 0", "90"),
+        ("0, -181", "180"),
+        ("54.9, 73.3|" + "x" * 1001, "1000"),
+    ],
+)
+def test_a_header_that_is_no_point_is_refused_at_its_field(header: str, words: str) -> None:
+    error = refusal("send_template", desk("LOCATION"), template="promo", header=header)
+    assert (error.at, words in error.text.ru.replace("\u00a0", "")) == ("header", True), error.text.ru
+
+
+SHOP = TemplateButton("URL", "Купить", "https://a.org/{{1}}", has_variable=True)
+CARD = TemplateCard("IMAGE", "{{1}} за {{2}}", (SHOP, TemplateButton("QUICK_REPLY", "Нет")), ("1", "2"))
+
+
+def cards(count: int = 2, **parts: Any) -> FakeDesk:
+    return desk("CAROUSEL", body="{{1}}, смотрите", body_vars=("1",), cards=(CARD,) * count, **parts)
+
+
+def test_a_carousel_takes_its_values_card_by_card_and_a_file_for_each() -> None:
+    table = cards()
+    values = {"params": ["Ольга", "Стол", "5", "Шкаф", "7"], "button_params": ["a", "б"]}
+    form = sent("send_template", table, template="promo", header="https://a.org/1.jpg | 12", **values)
+    assert form["template"]["params"] == ["Ольга", "Стол", "5", "a", "Шкаф", "7", "%D0%B1"]
+    assert form["message"] == {"type": "carousel", "cardHeaderType": "IMAGE", "cards": [{"link": URL}, {"link": URL}]}
+    assert table.asked[1:] == [("file", "https://a.org/1.jpg", "image", ""), ("file", "12", "image", "")]
+    again = cards()
+    sent("send_template", again, template="promo", header="5\n5", **values)
+    assert len(again.asked) == 2, "a file of two cards is fetched once"
+
+
+def test_what_is_missing_or_too_long_in_a_carousel_is_said() -> None:
+    values = {"params": ["Ольга", "Стол", "5", "Шкаф", "7"], "button_params": ["a", "b"], "header": "1|2"}
+    for lacking, at in (({"params": ["Ольга"]}, "params"), ({"button_params": ["a"]}, "button_params")):
+        assert refusal("send_template", cards(), template="promo", **(values | lacking)).at == at
+    for header in ("", "1", "1|2|3"):
+        error = refusal("send_template", cards(), template="promo", **(values | {"header": header}))
+        assert (error.code, error.at, "карточек: 2" in error.text.ru) == ("template_params", "header", True)
+    assert sent("send_template", cards(), template="promo", **(values | {"params": ["О", "x" * 155, "5", "Ш", "7"]}))
+    error = refusal(
+        "send_template", cards(), template="promo", **(values | {"params": ["О", "x" * 156, "5", "Ш", "7"]})
+    )
+    assert (error.code, "карточка 1" in error.text.ru) == ("text_too_long", True)
 
 
 def test_no_file_is_fetched_for_a_template_with_wrong_values() -> None:

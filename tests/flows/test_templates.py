@@ -35,7 +35,29 @@ CATALOGUE: list[dict[str, Any]] = [
         "body": "Ваш заказ",
         "buttons": [{"type": "URL", "text": "Открыть", "url": "https://shop.example/{{1}}"}],
     },
+    {"name": "place", "language": "ru", "body": "{{1}}, мы здесь.", "kind": "LOCATION"},
+    {
+        "name": "goods",
+        "language": "ru",
+        "body": "{{1}}, смотрите",
+        "kind": "CAROUSEL",
+        "cards": [
+            {
+                "headerType": "IMAGE",
+                "body": f"{{{{1}}}} {number}",
+                "sampleText": f"[Стол] {number}",
+                "buttons": [
+                    {"type": "URL", "text": "Купить", "url": "https://shop.example/{{1}}"},
+                    {"type": "QUICK_REPLY", "text": "Не нужно"},
+                ],
+            }
+            for number in ("первый", "второй")
+        ],
+    },
 ]
+
+
+GOODS = {"template": "goods", "params": ["Ольга", "Стол", "Шкаф"], "button_params": ["1", "2"]}
 
 
 @pytest.fixture
@@ -80,6 +102,12 @@ def test_which_template_is_meant_and_with_which_values(gallery: World) -> None:
         ({"template": "link"}, "template_params"),
         ({"template": "link", "button_params": ["1", "2"]}, "template_params"),
         ({"template": "photo"}, "template_params"),
+        ({"template": "place", "params": ["Ольга"], "header": "54.9885, 73.3686|Офис"}, ["place", "Ольга"]),
+        ({"template": "place", "params": ["Ольга"]}, "template_params"),
+        ({**GOODS, "header": "602|602"}, ["goods", "Ольга", "Стол", "1", "Шкаф", "2"]),
+        ({**GOODS, "header": "602"}, "template_params"),
+        ({**GOODS, "header": "602|601"}, "file_type"),
+        ({**GOODS, "header": "602|602", "button_params": ["1"]}, "template_params"),
         ({"template": ""}, "value_missing"),
     ]
     robots = [
@@ -97,6 +125,9 @@ def test_which_template_is_meant_and_with_which_values(gallery: World) -> None:
         for message in gallery.sent[3:6]
     ]
     assert languages == ["ru", "ru", "en_US"]
+    headers = {names[str(message.template["id"])]: message.message for message in gallery.sent}
+    assert headers["place"]["location"] == {"longitude": 73.3686, "latitude": 54.9885, "name": "Офис"}
+    assert (headers["goods"]["cardHeaderType"], len(headers["goods"]["cards"])) == ("IMAGE", 2)
     ambiguous = returned(flows[6])["error_text"]
     assert "en_US, ru" in ambiguous
     assert "ещё на проверке" in returned(flows[9])["error_text"]

@@ -18,7 +18,7 @@ function form(values = {}) {
 
 const template = (more) => ({
   id: '1', name: 'order', category: 'UTILITY', kind: 'text', media: false, header: '', body: '', footer: '',
-  variables: [], buttons: [], ...more,
+  variables: [], buttons: [], cards: [], ...more,
 });
 const given = (more) => ({ values: [], header: '', fallback: '', ...more });
 

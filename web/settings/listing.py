@@ -1,5 +1,7 @@
 """The lines and templates the page offers, in the viewer's language."""
 
+from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 from flask_babel import LazyString
@@ -8,8 +10,9 @@ from flask_babel import lazy_gettext as _l
 
 from activities.errors import Refused
 from activities.send_template import unsupported
+from activities.template_headers import is_wanted
 from bx24.i18n import Text
-from gupshup.templates import TemplateInfo
+from gupshup.templates import TemplateButton, TemplateInfo
 from messaging.lines import circuit_breaker, selection
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Portal
@@ -72,7 +75,7 @@ def _problem(line: Line, error: str) -> str:
 
 def _template(info: TemplateInfo, lang: str) -> dict[str, Any]:
     """variables: those of the header first, as the property `params` counts them; of a button: its place in button_params."""
-    why = unsupported(info)
+    why, places = unsupported(info), count(1)
     return {
         "id": info.id,
         "name": info.name,
@@ -86,11 +89,15 @@ def _template(info: TemplateInfo, lang: str) -> dict[str, Any]:
         "trouble": "" if info.sendable and why is None else why.to(lang) if why else _trouble(info),
         "kind": info.kind.lower(),
         "media": info.is_media,
+        "wants_header": is_wanted(info),
         "header": info.header,
         "body": info.body,
         "footer": info.footer,
         "variables": _variables(info),
-        "buttons": _buttons(info),
+        "buttons": [_button(button, places) for button in info.buttons],
+        "cards": [
+            {"text": card.body, "buttons": [_button(button, places) for button in card.buttons]} for card in info.cards
+        ],
     }
 
 
@@ -102,19 +109,14 @@ def _trouble(info: TemplateInfo) -> str:
 
 
 def _variables(info: TemplateInfo) -> list[dict[str, Any]]:
-    parts = [*(("header", name) for name in info.header_vars), *(("body", name) for name in info.body_vars)]
-    samples = [*info.samples, *[""] * len(parts)]
-    return [{"n": n, "part": part, "name": name, "sample": samples[n - 1]} for n, (part, name) in enumerate(parts, 1)]
+    known = zip(info.text_vars, info.text_samples, strict=True)
+    return [{"n": n, "part": part, "name": name, "sample": sample} for n, ((part, name), sample) in enumerate(known, 1)]
 
 
-def _buttons(info: TemplateInfo) -> list[dict[str, Any]]:
-    asking = 0
-    made = []
-    for button in info.buttons:
-        asking += button.has_variable
-        place = asking if button.has_variable else 0
-        made.append({"type": button.type, "text": button.text, "value": button.value, "n": place})
-    return made
+def _button(button: TemplateButton, places: Iterator[int]) -> dict[str, Any]:
+    """n: its place in button_params, 0 if it wants no value."""
+    place = next(places) if button.has_variable else 0
+    return {"type": button.type, "text": button.text, "value": button.value, "n": place}
 
 
 def _status(status: str) -> str:

@@ -140,6 +140,7 @@ def _texts() -> dict[str, str]:
         "to.client": _("The client's phone: we will find it in the item"),
         "template.variables": _("Variables"),
         "template.header_variable": _("Header"),
+        "template.card": _("Card {n}"),
         "template.variable": _("{{{name}}} “{sample}”"),
         "template.variable_only": "{{{name}}}",
         "template.empty": _("If a value is empty"),
@@ -148,6 +149,12 @@ def _texts() -> dict[str, str]:
         "template.empty_text": _("What to put in place of an empty value"),
         "template.header_file": _("Header file"),
         "template.header_hint": _("A link, the id of a file on Drive, or a field of the card"),
+        "template.header_point": _("Point on the map"),
+        "template.header_point_hint": _("Latitude and longitude, or an address field; then |place|address"),
+        "template.header_cards": _("Files of the cards"),
+        "template.header_cards_hint": _(
+            "A link, the id of a file on Drive, or a field for each card, with | between them"
+        ),
         "template.button": _("Button “{title}”"),
         "template.code": _("Code to copy"),
         "template.open_list": _("Open the templates"),

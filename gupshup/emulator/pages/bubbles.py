@@ -169,9 +169,12 @@ def _template(message: Message, texts: Texts) -> Bubble:
         return shown
     params = sent.get("params")
     rendered = templates.render(known, [str(p) for p in params] if isinstance(params, list) else [])
-    shown.header, shown.body, shown.footer = rendered.header, html(rendered.body), rendered.footer
+    words = [rendered.body, *(f"▪ {card.body}" for card in rendered.cards)]
+    shown.header, shown.body, shown.footer = rendered.header, html("\n\n".join(words)), rendered.footer
     presses = iter(choices(message))
     shown.buttons = [button for button in (_button(raw, presses, texts) for raw in rendered.buttons) if button]
+    links = (_link(raw, texts) for card in rendered.cards for raw in card.buttons)
+    shown.buttons += [link for link in links if link]
     raw = message.message or {}
     kind = _text(raw, "type")
     shown.media = _media(kind, _inner(raw, kind))

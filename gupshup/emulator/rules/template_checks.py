@@ -10,7 +10,7 @@ from gupshup.emulator.state.json_types import JsonObject
 from gupshup.emulator.state.templates import VARIABLE, Template, render, variables
 
 _SENDABLE = ("APPROVED", "SANDBOX_REQUESTED")
-_HEADER_LIMIT, _BODY_LIMIT = 60, 1024
+_HEADER_LIMIT, _BODY_LIMIT, _CARD_LIMIT = 60, 1024, 160
 
 
 def check_send(template: Template, params: list[str], header: JsonObject | None, found: Findings) -> None:
@@ -19,7 +19,8 @@ def check_send(template: Template, params: list[str], header: JsonObject | None,
         found.fail(codes.TEMPLATE_PAUSED if template.status == "PAUSED" else codes.TEMPLATE_UNKNOWN, template.status)
         return
     must, may = _button_slots(template)
-    expected = len(variables(template.header)) + len(variables(template.body)) + must
+    own = len(variables(template.header)) + len(variables(template.body)) + must
+    expected = own + sum(map(_card_slots, template.cards))
     if len(params) not in (expected, expected + may):
         found.fail(codes.PARAMS_COUNT, f"got {len(params)}, expected {expected}")
         return
@@ -28,7 +29,9 @@ def check_send(template: Template, params: list[str], header: JsonObject | None,
     shown = render(template, params)
     if len(shown.header) > _HEADER_LIMIT or len(shown.body) > _BODY_LIMIT:
         found.fail(codes.TEMPLATE_TOO_LONG, f"header {len(shown.header)}, body {len(shown.body)} characters")
-    if must and not all(re.fullmatch(r"[^\s<>\"{}|\\^`]+", value) for value in params[expected - must : expected]):
+    if any(len(card.body) > _CARD_LIMIT for card in shown.cards):
+        found.fail(codes.TEMPLATE_TOO_LONG, f"a card has more than {_CARD_LIMIT} characters")
+    if must and not all(re.fullmatch(r"[^\s<>\"{}|\\^`]+", value) for value in params[own - must : own]):
         found.fail(codes.PARAM_FORMAT, "button value")
 
 
@@ -53,6 +56,17 @@ def _check_header(template: Template, header: JsonObject | None, found: Findings
     given = str(header.get("type")) if header else None
     if expected != given:
         found.fail(codes.PARAM_FORMAT, f"header: expected {expected or 'none'}, received {given or 'none'}")
+    elif header and given == "carousel":
+        files, kind = header.get("cards"), header.get("cardHeaderType")
+        kinds = [str(card.get("headerType", "")).upper() for card in template.cards]
+        if not isinstance(files, list) or kinds != [kind] * len(files):
+            found.fail(codes.PARAM_FORMAT, f"cards: expected {kinds}")
+
+
+def _card_slots(card: JsonObject) -> int:
+    buttons = card.get("buttons")
+    links = [str(one.get("url", "")) for one in buttons if isinstance(one, dict)] if isinstance(buttons, list) else []
+    return len(variables(str(card.get("body") or ""))) + sum(bool(VARIABLE.search(link)) for link in links)
 
 
 def _button_slots(template: Template) -> tuple[int, int]:

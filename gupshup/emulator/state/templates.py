@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -28,6 +28,7 @@ _SEED_KEYS = frozenset(
         "body",
         "footer",
         "buttons",
+        "cards",
         "quality",
         "reason",
         "samples",
@@ -51,6 +52,7 @@ class Template:
     body: str
     footer: str
     buttons: tuple[JsonObject, ...]
+    cards: tuple[JsonObject, ...] = ()
 
     @property
     def id(self) -> str:
@@ -112,6 +114,8 @@ def _vendor_object(
         container["sampleHeader"] = str(raw.get("sample_header") or filled)
     if buttons:
         container["buttons"] = buttons
+    if cards := _objects(raw.get("cards", [])):
+        container["cards"] = cards
     return {
         "id": str(raw.get("id", new_id)),
         "appId": app_id,
@@ -163,6 +167,7 @@ def read(raw: JsonObject) -> Template:
         body=str(parts.get("data") or ""),
         footer=str(parts.get("footer") or ""),
         buttons=tuple(_objects(parts.get("buttons") or [])),
+        cards=tuple(_objects(parts.get("cards") or [])),
     )
 
 
@@ -174,20 +179,40 @@ class Rendered:
     body: str
     footer: str
     buttons: tuple[JsonObject, ...]
+    cards: tuple[RenderedCard, ...] = ()
+
+
+@dataclass(frozen=True)
+class RenderedCard:
+    """One card of a carousel, likewise."""
+
+    body: str
+    buttons: tuple[JsonObject, ...]
 
 
 def render(template: Template, params: list[str]) -> Rendered:
-    """Put the values in: those of the header first, then body, then buttons."""
+    """Put the values in: those of the header first, then body, then buttons, then card by card its text's and its buttons'."""
     header, body = len(variables(template.header)), len(variables(template.body))
     rest = list(params[header + body :])
+    buttons = _buttons(template.buttons, rest)
+    cards = []
+    for card in template.cards:
+        text = str(card.get("body") or "")
+        given = [rest.pop(0) for _ in variables(text) if rest]
+        cards.append(RenderedCard(fill(text, given), _buttons(_objects(card.get("buttons")), rest)))
+    return Rendered(
+        fill(template.header, params), fill(template.body, params[header:]), template.footer, buttons, tuple(cards)
+    )
+
+
+def _buttons(given: Sequence[JsonObject], rest: list[str]) -> tuple[JsonObject, ...]:
+    """The buttons with their values, which are taken away from the rest."""
     buttons = []
-    for button in template.buttons:
+    for button in given:
         shown = dict(button)
         if VARIABLE.search(str(button.get("url", ""))) and rest:
             shown["url"] = VARIABLE.sub(quote(rest.pop(0), safe="/?=&%.-_~#"), str(button["url"]))
         elif button.get("type") in ("COPY_CODE", "OTP") and rest:
             shown["code"] = rest.pop(0)
         buttons.append(shown)
-    return Rendered(
-        fill(template.header, params), fill(template.body, params[header:]), template.footer, tuple(buttons)
-    )
+    return tuple(buttons)

@@ -8,6 +8,7 @@ from flask import Response, request
 from flask_babel import gettext as _
 from markupsafe import Markup
 
+from activities.template_headers import is_wanted
 from gupshup import formatting
 from gupshup.templates import TemplateInfo
 from messaging.campaigns import changes
@@ -77,14 +78,14 @@ def chosen_template(campaign: Campaign, templates: Sequence[TemplateInfo]) -> Te
 
 
 def _fields(info: TemplateInfo, mapping: Mapping) -> list[dict[str, Any]]:
-    """What is to be filled in, in the order of `_sent`: kind (header, param, button), its name, sample and source."""
-    params = [*info.header_vars, *info.body_vars]
-    samples = [*info.samples, *[""] * len(params)]
-    asking = [button for button in info.buttons if button.has_variable]
-    rows = [("header", "", "", mapping.header)] if info.is_media else []
-    rows += [("param", name, samples[at], _at(mapping.params, at)) for at, name in enumerate(params)]
-    rows += [("button", button.text, button.value, _at(mapping.buttons, at)) for at, button in enumerate(asking)]
-    return [dict(zip(("kind", "name", "sample", "source"), row, strict=True)) for row in rows]
+    """What is to be filled in, in the order of `_sent`: kind (header, param, button), part, name, sample and source."""
+    rows = [("header", "", "", "", mapping.header)] if is_wanted(info) else []
+    params = zip(info.text_vars, info.text_samples, strict=True)
+    rows += [("param", part, name, sample, _at(mapping.params, at)) for at, ((part, name), sample) in enumerate(params)]
+    rows += [
+        ("button", part, one.text, one.value, _at(mapping.buttons, at)) for at, (part, one) in enumerate(info.asking)
+    ]
+    return [dict(zip(("kind", "part", "name", "sample", "source"), row, strict=True)) for row in rows]
 
 
 def _at(sources: Sequence[Source], position: int) -> Source:
@@ -95,8 +96,8 @@ def _sent(info: TemplateInfo) -> Mapping:
     """The mapping as the form was filled in."""
     pairs = zip(request.form.getlist("source")[:MOST], request.form.getlist("text")[:MOST], strict=False)
     rows = [_source(clean(chosen), clean(text).strip()[:LONGEST]) for chosen, text in pairs]
-    header = rows.pop(0) if info.is_media and rows else Source()
-    count = len(info.header_vars) + len(info.body_vars)
+    header = rows.pop(0) if is_wanted(info) and rows else Source()
+    count = len(info.text_vars)
     return Mapping(tuple(rows[:count]), tuple(rows[count : count + info.button_vars]), header)
 
 

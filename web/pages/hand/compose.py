@@ -59,7 +59,8 @@ def _typed_values() -> dict[str, Any]:
     return {
         "params": [clean(value) for value in request.form.getlist("param")[:MOST_VALUES]],
         "button_params": [clean(value) for value in request.form.getlist("button_param")[:MOST_VALUES]],
-        "header": typed("header").strip(),
+        # Of a carousel one for each card.
+        "header": "\n".join(clean(value).strip() for value in request.form.getlist("header")[:MOST_VALUES]),
     }
 
 
@@ -144,9 +145,9 @@ def send(viewer: Viewer, portal: Portal, client: Client) -> Response:
         return page("pages/hand_template.html", viewer, client=client, **empty(client), is_gone=True)
     given: dict[str, Any] = {**_typed_values(), "nonce": typed("nonce")[:40]}
     upload = _upload()
-    if upload is not None and given["header"]:
+    if upload is not None and given["header"].strip():
         return _filling(viewer, client, info, given, {"header": _("Choose a file or give a link, not both.")})
-    header = upload.name or "file" if upload is not None else given["header"]
+    header = upload.name or "file" if upload is not None else given["header"].strip()
     filled = Filled(info.id, given["params"], given["button_params"], header, given["nonce"])
     try:
         errors = _tried(
@@ -204,7 +205,7 @@ def _tried(viewer: Viewer, send: Callable[[], int]) -> dict[str, str]:
 
 
 def _sent_before() -> dict[str, str]:
-    """For a form that has sent something else already. It gets another nonce, so that its next sending is a message of its own."""
+    """For a form that has sent something else already. It gets another nonce: what it sends next is another message."""
     words = _(
         "An earlier text of this form has been sent already: see the conversation above. "
         "Press “Send to the client” once more if this one is to go, too."

@@ -7,7 +7,7 @@ import { hasProperty, property } from './form.js';
 import { phone } from './phone.js';
 import { ofTemplate } from './preview.js';
 import { numbered, unnumbered } from './store.js';
-import { askingButtons, chosen, filledUp } from './template_choice.js';
+import { askingButtons, chosen, filledUp, placeOf } from './template_choice.js';
 import { templatePicker } from './templates.js';
 import { say } from './texts.js';
 
@@ -175,7 +175,7 @@ class Fallback {
   /** @param {Template['variables'][number]} variable @returns {ExpressionField} */
   _variableField({ n, part, name, sample }) {
     const { texts, catalogue, announce } = this._form;
-    const place = part === 'header' ? `${say(texts, 'template.header_variable')} ` : '';
+    const place = placeOf(part, (key, values) => say(texts, key, values));
     const title = say(texts, sample ? 'template.variable' : 'template.variable_only', { name, sample });
     return expressionField({
       id: `f-fallback_params-${n}`, label: `${place}${title}`, value: this._values[n - 1] ?? '', catalogue, texts, announce,
@@ -196,6 +196,6 @@ class Fallback {
 
 /** A template that wants a file, or values for its buttons, cannot go instead of a message. @param {Template} one @param {string} why */
 function fitting(one, why) {
-  const isFit = !one.media && askingButtons(one).length === 0;
+  const isFit = !one.wants_header && askingButtons(one).length === 0;
   return isFit ? one : { ...one, usable: false, why: one.why || why };
 }

@@ -169,6 +169,7 @@ export function ofTemplate(form, template, given) {
 
 /** @param {Source} form @param {Template} template @param {Given} given @param {Filled} filled @returns {Header | null} */
 function headerOf(form, template, { header }, filled) {
+  if (template.kind === 'location') return { type: 'location', name: parts(form, header), parts: [], point: [] };
   if (!template.media) return template.header ? { type: 'text', parts: filled(template.header, 'header') } : null;
   const type = /** @type {FileHeader['type']} */ (template.kind === 'gif' ? 'video' : template.kind);
   return { type, name: parts(form, isLink(header) ? last(header) : header), size: '' };

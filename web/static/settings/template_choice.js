@@ -15,11 +15,13 @@
  * @property {string} trouble the same as sentences, '' when it is usable
  * @property {string} kind text, image, video …
  * @property {boolean} media whether its header is a file
+ * @property {boolean} wants_header whether the property `header` is wanted: a file, a point on the map, files of cards
  * @property {string} header
  * @property {string} body
  * @property {string} footer
- * @property {Variable[]} variables those of the header first, as the property `params` counts them
+ * @property {Variable[]} variables those of the header first, of cards (part `card 1` …) last, as the property `params` counts them
  * @property {TemplateButton[]} buttons
+ * @property {{text: string, buttons: TemplateButton[]}[]} cards of a carousel
  *
  * @typedef {{n: number, part: string, name: string, sample: string}} Variable n: its place in `params`, from 1
  * @typedef {{n: number, type: string, text: string, value: string}} TemplateButton n: its place in `button_params`, 0: it
@@ -81,7 +83,14 @@ function alike(one, other) {
 const wordsOf = (name) => name.toLowerCase().split(/[\W_]+/).filter(Boolean);
 
 /** The buttons that want a value. @param {Template} template */
-export const askingButtons = (template) => template.buttons.filter(({ n }) => n > 0);
+export const askingButtons = (template) => (
+  [...template.buttons, ...template.cards.flatMap(({ buttons }) => buttons)].filter(({ n }) => n > 0));
+
+/** Where a variable stands, unless it is the text. @param {string} part @param {(key: string, values?: Record<string, string>) => string} words */
+export const placeOf = (part, words) => {
+  if (part === 'header') return `${words('template.header_variable')} `;
+  return part.startsWith('card ') ? `${words('template.card', { n: part.slice(5) })} ` : '';
+};
 
 /** As many values as wanted: the first ones, '' where there is none. @param {string[]} values @param {number} count */
 export const filledUp = (values, count) => Array.from({ length: count }, (_, at) => values[at] ?? '');

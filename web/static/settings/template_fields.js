@@ -4,13 +4,15 @@ import { make } from '../dom.js';
 import { radios, textField } from './controls.js';
 import { expressionField } from './field.js';
 import { numbered, unnumbered } from './store.js';
-import { askingButtons, filledUp } from './template_choice.js';
+import { askingButtons, filledUp, placeOf } from './template_choice.js';
 import { say } from './texts.js';
 
 /** @import { ExpressionField } from './field.js' */
 /** @import { Control, Form } from './form.js' */
 /** @import { Template, TemplateButton, Variable } from './template_choice.js' */
 
+/** Kinds of templates that begin with something else than one file. @type {Record<string, 'point' | 'cards'>} */
+const BEGINNINGS = { location: 'point', carousel: 'cards' };
 const EMPTY_MODES = /** @type {const} */ (['fail', 'put']);
 
 export class TemplateFields {
@@ -104,7 +106,7 @@ export class TemplateFields {
   /** @param {Variable} variable */
   _variableField({ n, part, name, sample }) {
     const { texts, catalogue, announce, point } = this._form;
-    const place = part === 'header' ? `${say(texts, 'template.header_variable')} ` : '';
+    const place = placeOf(part, (key, values) => say(texts, key, values));
     const title = say(texts, sample ? 'template.variable' : 'template.variable_only', { name, sample });
     return expressionField({
       id: `f-params-${n}`, label: `${place}${title}`, value: this.values[n - 1] ?? '',
@@ -148,15 +150,17 @@ export class TemplateFields {
    */
   _headerField(template) {
     const { texts, store, controls } = this._form;
-    const isWanted = template ? template.media : store.text('header') !== '';
+    const isWanted = template ? template.wants_header : store.text('header') !== '';
     if (!isWanted) {
       controls.delete('header');
       return null;
     }
-    const kind = template ? `: ${say(texts, `header.${template.kind}`)}` : '';
+    const special = template && BEGINNINGS[template.kind];
+    const kind = template && !special ? `: ${say(texts, `header.${template.kind}`)}` : '';
     return textField(this._form, 'header', {
-      label: `${say(texts, 'template.header_file')}${kind}`, hint: say(texts, 'template.header_hint'), fit: 'header',
-      required: Boolean(template),
+      label: `${say(texts, special ? `template.header_${special}` : 'template.header_file')}${kind}`,
+      hint: say(texts, special ? `template.header_${special}_hint` : 'template.header_hint'),
+      fit: special ? 'text' : 'header', required: Boolean(template),
     }).element;
   }
 

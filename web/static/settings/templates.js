@@ -9,7 +9,7 @@ import { announce, say } from './texts.js';
 /** @import { Texts } from './texts.js' */
 
 /**
- * @typedef {Omit<Template, 'trouble' | 'variables' | 'buttons' | 'kind' | 'media' | 'header' | 'body' | 'footer'>
+ * @typedef {Omit<Template, 'trouble' | 'variables' | 'buttons' | 'kind' | 'media' | 'wants_header' | 'cards' | 'header' | 'body' | 'footer'>
  *   & {text: string, variables: number, buttons: number}} Listed a template as the list shows it; text: its body
  *
  * @typedef {object} TemplatePickerOptions
