@@ -32,6 +32,22 @@ VISIT: dict[str, Any] = {
     ],
 }
 PHOTO: dict[str, Any] = {"id": "t-photo", "name": "photo", "kind": "IMAGE", "body": "Скидка {{1}}"}
+PLACE: dict[str, Any] = {"id": "t-place", "name": "place", "kind": "LOCATION", "body": "Мы здесь"}
+GOODS: dict[str, Any] = {
+    "id": "t-goods",
+    "name": "goods",
+    "kind": "CAROUSEL",
+    "category": "MARKETING",
+    "body": "{{1}}, смотрите",
+    "cards": [
+        {
+            "headerType": "IMAGE",
+            "body": "{{1}}, цена",
+            "buttons": [{"type": "URL", "text": "Купить", "url": "https://a.b/{{1}}"}],
+        }
+    ]
+    * 2,
+}
 PAUSED: dict[str, Any] = {"id": "t-paused", "name": "paused", "body": "Нет", "status": "PAUSED"}
 QUICK: dict[str, Any] = {
     "type": "quick_reply",
@@ -161,7 +177,7 @@ def world() -> World:
             app_id=f"app-{name}",
             title=name.title(),
             webhook_url=f"https://waba.example.org/{name}",
-            templates=[VISIT, PHOTO, PAUSED],
+            templates=[VISIT, PHOTO, PAUSED, PLACE, GOODS],
         )
     return made
 

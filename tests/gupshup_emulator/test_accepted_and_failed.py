@@ -90,6 +90,15 @@ PARAMS: list[tuple[str, list[str], int | None]] = [
     ("a header over 60", ["a" * 60, "b", "c", "d"], 132005),
 ]
 PHOTO_LINK = {"type": "image", "image": {"link": "https://a.b/c.jpg"}}
+POINT = {"type": "location", "location": {"longitude": 73.36, "latitude": 54.98, "name": "Офис"}}
+LONG = "я" * 155
+VALUES = ["Ольга", "Стол", "1", "Шкаф", "2"]
+
+
+def cards(count: int, kind: str = "IMAGE") -> dict[str, Any]:
+    return {"type": "carousel", "cardHeaderType": kind, "cards": [{"link": "https://a.b/c.jpg"}] * count}
+
+
 HEADERS: list[tuple[str, dict[str, Any], int | None]] = [
     ("an unknown template", {"template": {"id": "nope", "params": []}}, 4003),
     ("a paused template", {"template": {"id": "t-paused", "params": []}}, 4005),
@@ -115,6 +124,20 @@ HEADERS: list[tuple[str, dict[str, Any], int | None]] = [
         "a picture for a text",
         {"template": {"id": "t-visit", "params": ["a", "b", "c", "d"]}, "message": PHOTO_LINK},
         132012,
+    ),
+    ("its point", {"template": {"id": "t-place", "params": []}, "message": POINT}, None),
+    ("no point", {"template": {"id": "t-place", "params": []}}, 132012),
+    ("a picture for a point", {"template": {"id": "t-place", "params": []}, "message": PHOTO_LINK}, 132012),
+    ("cards", {"template": {"id": "t-goods", "params": VALUES}, "message": cards(2)}, None),
+    ("a card too few", {"template": {"id": "t-goods", "params": VALUES}, "message": cards(1)}, 132012),
+    ("a card too many", {"template": {"id": "t-goods", "params": VALUES}, "message": cards(3)}, 132012),
+    ("films for pictures", {"template": {"id": "t-goods", "params": VALUES}, "message": cards(2, "VIDEO")}, 132012),
+    ("no cards", {"template": {"id": "t-goods", "params": VALUES}}, 132012),
+    ("a card's value missing", {"template": {"id": "t-goods", "params": VALUES[:4]}, "message": cards(2)}, 132000),
+    (
+        "a card over 160",
+        {"template": {"id": "t-goods", "params": ["О", LONG, *VALUES[2:]]}, "message": cards(2)},
+        132005,
     ),
     (
         "postbacks",

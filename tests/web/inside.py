@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from sqlalchemy import select
+
 from bx24.emulator.rules import frames
 from bx24.i18n import language
 from messaging.policy import settings
@@ -16,6 +18,8 @@ from tests.support.world import APP, PORTAL, World
 from web.frames import HEADER, Viewer, issue
 
 ADMINISTRATOR, EMPLOYEE = 1, 2
+#: The member_id of `second_portal`.
+STRANGER = "f" * 32
 #: The form of a new line, as it may be filled in.
 NEW_LINE = {"api_key": "k" * 32, "app_name": "newshop", "phone": "+7 (900) 555-66-77", "app_id": "", "name": "Сервис"}
 
@@ -61,6 +65,17 @@ def opened(world: World, user_id: int = ADMINISTRATOR) -> Any:
     with world.bx.lock:
         made = frames.new_frame(world.portal, f"{APP}/bx24/app", user_id=user_id)
     return world.app.post(made.url.removeprefix(APP), data=made.form)
+
+
+def second_portal(world: World) -> int:
+    """Another portal on which the app is installed, STRANGER, has come with nothing; its id."""
+    with world.runtime.db.write() as session:
+        mine = session.scalars(select(Portal).order_by(Portal.id)).first()
+        copied = {column.name: getattr(mine, column.name) for column in Portal.__table__.columns}
+        other = Portal(**{**copied, "id": None, "member_id": STRANGER, "default_line_id": None})
+        session.add(other)
+        session.flush()
+        return other.id
 
 
 def hide_phones(world: World) -> None:

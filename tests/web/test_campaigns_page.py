@@ -15,11 +15,12 @@ from messaging.campaigns import changes
 from messaging.campaigns.recipients import Entry
 from messaging.lines import lines
 from messaging.store.campaigns import Campaign, Recipient
-from messaging.store.models import Message, Portal
+from messaging.store.models import Message
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES
+from tests.flows.test_templates import CATALOGUE
 from tests.support.rows import copies
 from tests.support.world import World
-from tests.web.inside import EMPLOYEE, Frame, seen
+from tests.web.inside import EMPLOYEE, STRANGER, Frame, second_portal, seen
 
 FILE = "Телефон;Имя;Город\n+7 912 345-67-89;Ольга;Москва\n89162223301;Иван;Тула\nнет;Пётр;Омск\n"
 
@@ -79,10 +80,8 @@ def test_only_administrators_see_campaigns(shop: World) -> None:
     for path in ("campaigns/new", f"campaigns/{draft.key}/start", f"campaigns/{draft.key}/recipients.csv"):
         reader.change(path, 403)
         assert shop.app.post(f"/app/{path}").status_code == 401
-    with shop.runtime.db.write() as session:
-        other = Portal(member_id="f" * 32, client_endpoint="https://other.example/rest/", installed_at=shop.now)
-        session.add(other)
-    stranger = Frame(shop, member_id="f" * 32)
+    second_portal(shop)
+    stranger = Frame(shop, member_id=STRANGER)
     assert "Рассылок пока нет" in seen(stranger.page("campaigns"))
     for path in ("", "/audience", "/template", "/timing", "/check", "/live", "/curve"):
         stranger.page(f"campaigns/{draft.key}{path}", 404)
@@ -125,6 +124,36 @@ def test_a_file_is_uploaded_mapped_previewed_tested_and_sent(shop: World) -> Non
     listed = seen(draft.frame.page("campaigns"))
     assert "Завершена" in listed
     assert "Сообщения по часам" in draft.get("/curve")
+
+
+@ONE_DATABASE
+def test_templates_with_a_point_and_with_cards_are_mapped_and_sent(world: World) -> None:
+    world.install_app()
+    world.connect_line(templates=CATALOGUE)
+    link = "https://files.example/1.jpg"
+    point, file = [":Адрес", ":Имя"], ["=", ":Имя", "=", ":Имя", "=", "="]
+    for template, source, fixed, wanted in (
+        ("place", point, ["", ""], [["Ольга"], ["Иван"]]),
+        ("goods", file, [f"{link}|{link}", "", "Стол", "", "1", "2"], [["Ольга", "Стол", "1", "Ольга", "2"]]),
+    ):
+        draft = Draft(world)
+        rows = ["79123456789;Ольга;54.98, 73.36|Офис", f"{PHONES[0]};Иван;54.1, 73.2"][: len(wanted)]
+        draft.upload("\n".join(["Телефон;Имя;Адрес", *rows]).encode())
+        world.advance_clock(2)
+        chosen = {"lines": str(world.line.id), "template": f"ru {template}"}
+        draft.post("template", **chosen)
+        assert "Укажите, откуда" in draft.post("template", **chosen, next="1")
+        shown = draft.post("preview", **chosen, nth="0", source=source, text=fixed)
+        assert "Ольга" in shown
+        draft.post("template", **chosen, next="1", source=source, text=fixed)
+        draft.post("timing", when="now")
+        assert f"получат: {len(wanted)}" in (page := draft.checked()), page
+        sent = len(world.sent)
+        draft.post("start")
+        world.advance_clock(10)
+        assert sorted(one.template["params"] for one in world.sent[sent:]) == sorted(wanted)
+    assert world.sent[-1].message["cards"] == [{"link": link}, {"link": link}]
+    assert {one.message["location"]["latitude"] for one in world.sent[:2]} == {54.98, 54.1}
 
 
 @ONE_DATABASE

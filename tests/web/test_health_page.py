@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 from redis import Redis
 from sqlalchemy import select
@@ -26,7 +25,7 @@ from tests.flows.scenes import (
     webhook_path,
 )
 from tests.support.world import World
-from tests.web.inside import Frame, seen
+from tests.web.inside import STRANGER, Frame, second_portal, seen
 
 
 def _figures(world: World) -> hourly.Figures:
@@ -128,13 +127,8 @@ def test_the_page_shows_them_in_both_languages_and_reads_without_pictures(shop: 
 def test_another_portal_sees_none_of_it(shop: World) -> None:
     _busy_day(shop)
     shop.runtime.counters.flush(shop.runtime.redis)
-    with shop.runtime.db.write() as session:
-        mine = session.scalars(select(Portal)).one()
-        copied: dict[str, Any] = {
-            column.name: getattr(mine, column.name) for column in Portal.__table__.columns if column.name != "id"
-        }
-        session.add(Portal(**{**copied, "member_id": "f" * 32}))
-    plain = seen(Frame(shop, member_id="f" * 32).get("/app/health").text)
+    second_portal(shop)
+    plain = seen(Frame(shop, member_id=STRANGER).get("/app/health").text)
     assert "131049" not in plain
     assert '<svg class="chart' not in plain
     assert plain.count("За 24 часа ничего") == 5

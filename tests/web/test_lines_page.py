@@ -23,7 +23,7 @@ from tests.flows.scenes import (
     text_robot,
 )
 from tests.support.world import APP, World
-from tests.web.inside import EMPLOYEE, NEW_LINE, Frame
+from tests.web.inside import EMPLOYEE, NEW_LINE, Frame, second_portal
 
 CHANGES = ("name", "pace", "key", "default", "pause", "unpause", "resume", "remove", "webhook")
 
@@ -70,11 +70,9 @@ def test_everybody_reads_and_administrators_change(shop: World) -> None:
 @ONE_DATABASE
 def test_a_line_of_another_portal_does_not_exist_here(shop: World) -> None:
     frame = Frame(shop)
+    other_id = second_portal(shop)
     with shop.runtime.db.write() as session:
-        other = Portal(member_id="f" * 32, client_endpoint="https://other.example/rest/", installed_at=shop.now)
-        session.add(other)
-        session.flush()
-        session.execute(update(Line).values(portal_id=other.id))
+        session.execute(update(Line).values(portal_id=other_id))
     before = _row(_line(shop))
     assert "acmeshop" not in frame.page("lines")
     for path in ("lines/1", "lines/1/hours", "lines/1/robots", "lines/99"):

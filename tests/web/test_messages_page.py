@@ -32,7 +32,7 @@ from tests.flows.scenes import (
     text_robot,
 )
 from tests.support.world import World
-from tests.web.inside import EMPLOYEE, Frame, hide_phones, seen
+from tests.web.inside import EMPLOYEE, STRANGER, Frame, hide_phones, second_portal, seen
 from web.pages import messages
 
 
@@ -183,11 +183,8 @@ def test_another_portal_sees_nothing_of_it(shop: World) -> None:
     start_each(shop, template_robot(OLGA))
     shop.advance_clock(5)
     run_id, gupshup_id = shop.stored_rows(Run)[0].id, shop.stored_rows(Message)[0].gupshup_id
-    with shop.runtime.db.write() as session:
-        mine = session.scalars(select(Portal)).one()
-        copied = {column.name: getattr(mine, column.name) for column in Portal.__table__.columns if column.name != "id"}
-        session.add(Portal(**{**copied, "member_id": "f" * 32}))
-    stranger = Frame(shop, member_id="f" * 32)
+    second_portal(shop)
+    stranger = Frame(shop, member_id=STRANGER)
     for asked in ("", OLGA, OLGA[-4:], "сделка 1", str(gupshup_id), "#1"):
         assert _found(stranger, words=asked, period="all") == [], asked
     assert stranger.get(f"/app/messages/{run_id}").status_code == 404

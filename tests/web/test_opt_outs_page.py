@@ -15,7 +15,7 @@ from messaging.store.opt_outs import OptOut
 from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, gupshup_control, jump_clock, open_windows, text_robot
 from tests.support.rows import copies
 from tests.support.world import World
-from tests.web.inside import EMPLOYEE, Frame, hide_phones, seen
+from tests.web.inside import EMPLOYEE, Frame, hide_phones, second_portal, seen
 
 RULES = {"stop_words": "стоп\nstop", "start_words": "старт", "cap_in_a_row": "3", "cap_rest_h": "48"}
 
@@ -117,11 +117,9 @@ def test_what_the_client_told_whatsapp_says_why_it_cannot_be_lifted(shop: World)
 def test_another_portals_list_does_not_exist_here(shop: World) -> None:
     frame = Frame(shop)
     frame.change("opt-outs/add", phone=OLGA)
+    other_id = second_portal(shop)
     with shop.runtime.db.write() as session:
-        other = Portal(member_id="f" * 32, client_endpoint="https://other.example/rest/", installed_at=shop.now)
-        session.add(other)
-        session.flush()
-        session.execute(update(OptOut).values(portal_id=other.id))
+        session.execute(update(OptOut).values(portal_id=other_id))
     frame.page("opt-outs/1", 404)
     frame.change("opt-outs/1/lift")
     for page in (

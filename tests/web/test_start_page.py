@@ -16,7 +16,7 @@ from werkzeug.test import Client as WsgiClient
 from messaging.insight import line_checks
 from messaging.limits import concurrency
 from messaging.lines import lines
-from messaging.store.models import Line, Message, Portal
+from messaging.store.models import Line, Message
 from messaging.store.tallies import Tally
 from tests.flows.scenes import (
     OLGA,
@@ -29,7 +29,7 @@ from tests.flows.scenes import (
     text_robot,
 )
 from tests.support.world import APP, GUPSHUP, World
-from tests.web.inside import EMPLOYEE, Frame, hide_phones, opened, seen
+from tests.web.inside import EMPLOYEE, Frame, hide_phones, opened, second_portal, seen
 
 pytestmark = ONE_DATABASE
 
@@ -326,11 +326,9 @@ def test_a_line_that_hears_nothing_of_its_messages_is_silent(shop: World) -> Non
 
 
 def test_checks_are_for_the_portals_own_lines(shop: World) -> None:
+    other_id = second_portal(shop)
     with shop.runtime.db.write() as session:
-        other = Portal(member_id="f" * 32, client_endpoint="https://other.example/rest/", installed_at=shop.now)
-        session.add(other)
-        session.flush()
-        session.execute(update(Line).values(portal_id=other.id))
+        session.execute(update(Line).values(portal_id=other_id))
     shop.net.seen.clear()
     frame = Frame(shop)
     for name in line_checks.CHECKS:

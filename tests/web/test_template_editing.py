@@ -13,7 +13,7 @@ from messaging.store.template_drafts import TemplateDraft
 from messaging.templates import management
 from tests.flows.scenes import ONE_DATABASE, PHONES, gupshup_control, jump_clock, template_robot
 from tests.support.world import World
-from tests.web.inside import EMPLOYEE, Frame, seen
+from tests.web.inside import EMPLOYEE, STRANGER, Frame, second_portal, seen
 
 TYPED: dict[str, Any] = {
     "name": "visit",
@@ -251,8 +251,17 @@ def test_only_administrators_write_and_nobody_elses_templates_are_there(shop: Wo
         reader.change(path, 403)
     assert "Создать шаблон" not in reader.page("templates")
     assert "<form" not in reader.page(at)
-    stranger = Frame(shop, member_id="f" * 32)
-    stranger.page("templates/drafts/1", 403)
+    second_portal(shop)
+    stranger = Frame(shop, member_id=STRANGER)
+    for path in ("templates/drafts/1", at, f"{at}/edit", f"{at}/copy"):
+        stranger.page(path, 404)
+    asked = len(shop.net.seen)
+    stranger.change(f"{at}/delete")
+    stranger.change("templates/drafts/1/discard")
+    assert "Выберите линию" in seen(write(shop, frame=stranger))
+    assert "visit" not in stranger.page("templates")
+    assert len(shop.net.seen) == asked, "nothing is asked of Gupshup for a stranger"
+    assert stored(shop, "order_ready") is not None
     Frame(shop).page("templates/999/nothing/edit", 404)
     assert len(shop.stored_rows(TemplateDraft)) == 1  # type: ignore[type-var]
 
