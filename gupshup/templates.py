@@ -65,6 +65,11 @@ class TemplateCard:
     body_vars: tuple[str, ...] = ()
     samples: tuple[str, ...] = field(default=(), compare=False)
 
+    def with_samples(self) -> str:
+        """Its text with the samples in place of its variables; a variable without a sample stays as it is."""
+        pairs = zip_longest(self.body_vars, self.samples, fillvalue="")
+        return _filled_in(self.body, self.body_vars, [sample or f"{{{{{name}}}}}" for name, sample in pairs])
+
     @classmethod
     def from_dict(cls, stored: dict[str, Any]) -> Self:
         """What asdict() gave, also after a trip through JSON."""

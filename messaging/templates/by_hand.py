@@ -24,7 +24,7 @@ from messaging.files.storage import Files
 from messaging.limits.bounds import PAGE_TOTAL_S
 from messaging.portals import tokens
 from messaging.runtime import Runtime
-from messaging.store.models import Conversation, Line, Portal, Run, shard_of
+from messaging.store.models import Conversation, Line, Portal, shard_of
 from messaging.store.open_channels import OpenLine, OperatorMessage, OperatorState, keep_chat
 from messaging.store.sql import insert_missing
 from messaging.store.states import LineStatus
@@ -142,7 +142,6 @@ def _stored(
         "chat_id": chat_id,
         "im_message_id": None,
         "user_id": user_id,
-        "position": session.scalar(select(Run.id).order_by(Run.id.desc()).limit(1)) or 0,
         "content": {"message": columns},
         "state": OperatorState.STORED,
         "created_at": now,

@@ -126,6 +126,22 @@ def test_cards_of_a_carousel_count_last() -> None:
     card = {"body": "{{1}} {{2}}", "buttons": [{"type": "URL", "text": "Buy", "url": "https://example.org/{{1}}"}]}
     info = parse(raw({"data": "Hi {{1}}", "cards": [card, card]}, templateType="CAROUSEL"))
     assert (info.card_vars, info.params_count) == (6, 7)
+    assert [part for part, _ in info.text_vars] == ["body", "card 1", "card 1", "card 2", "card 2"]
+    assert [part for part, _ in info.asking] == ["card 1", "card 2"]
+    assert TemplateInfo.from_dict(json.loads(json.dumps(info.to_dict()))) == info
+    assert "cards" not in parse(raw({"data": "x"})).to_dict(), "campaigns compare it with what was stored before"
+
+
+def test_a_card_is_shown_with_its_samples() -> None:
+    card = {"headerType": "image", "body": "{{1}} за {{2}}", "sampleText": "[Стол] за 5"}
+    info = parse(raw({"data": "Hi", "cards": json.dumps([card])}, templateType="CAROUSEL"))
+    assert (info.cards[0].media, info.cards[0].with_samples(), info.text_samples) == (
+        "IMAGE",
+        "Стол за 5",
+        ("Стол", "5"),
+    )
+    bare = parse(raw({"data": "Hi", "cards": [{"body": "{{1}}!"}]}, templateType="CAROUSEL"))
+    assert (bare.cards[0].with_samples(), bare.text_samples) == ("{{1}}!", ("",))
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from playwright.sync_api import FrameLocator, Page, expect
+from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from demo import Demo
 from tests.pages.test_accessible import AXE, TAGS
@@ -41,6 +41,28 @@ def test_a_salesperson_writes_from_the_card_and_from_the_list(demo: Demo, page: 
     expect(menu.locator(".bubble.ours").last).to_contain_text("Ваш заказ собран.")
     assert faults(page) == []
     shot(page, T, "h2-menu")
+
+
+def test_a_server_that_is_busy_takes_nothing_off_the_page(demo: Demo, browser: Browser) -> None:
+    page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="ru-RU")
+    say(demo, page, "Вы работаете в субботу?")
+    card = tab_of_deal(demo, page)
+    expect(card.get_by_text("Вы работаете в субботу?")).to_be_visible()
+    card.get_by_label("Текст").fill("Да, с 10 до 18.")
+    page.route(
+        "**/app/hand/*", lambda route: route.fulfill(status=503, content_type="text/html", body="<h1>Занято</h1>")
+    )
+    with page.expect_response("**/app/hand/talk"):
+        page.frames[-1].evaluate("htmx.trigger(document.body, 'tick')")
+    card.locator("#text").get_by_role("button", name="Отправить клиенту").click()
+    expect(card.locator("#hand-problem")).to_contain_text("Занято")
+    expect(card.get_by_label("Текст")).to_have_value("Да, с 10 до 18.")
+    expect(card.get_by_text("Вы работаете в субботу?")).to_be_visible()
+    page.unroute_all()
+    card.locator("#text").get_by_role("button", name="Отправить клиенту").click()
+    expect(card.get_by_text("Сообщение отправляется")).to_be_visible()
+    expect(card.locator("#hand-problem")).to_be_empty()
+    page.close()
 
 
 def faults(page: Page) -> list[str]:

@@ -27,6 +27,7 @@ from web.pages.hand.client import Client, nothing, with_client
 from web.pages.shell import blueprint
 from web.refusals import Reason, because
 from web.rights import may
+from web.template_words import CATEGORIES, PRICES
 
 #: Values of a template: more than WhatsApp allows.
 MOST_VALUES = 60
@@ -38,6 +39,8 @@ def empty(client: Client) -> dict[str, Any]:
     return {
         "templates": by_hand.offered(runtime(), client.to.line),
         "info": None,
+        "categories": CATEGORIES,
+        "prices": PRICES,
         "text_limit": TEXT_LIMIT,
         "caption_limit": CAPTION_LIMIT,
         "upload_mb": bounds.UPLOAD_BYTES // bounds.MB,
