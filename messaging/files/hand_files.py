@@ -83,9 +83,6 @@ def linked(
 ) -> Shared:
     """A file by an https link of foreign origin, made ready for WhatsApp. endpoint: of the portal's REST; seconds: it must be
     fetched in.
-    runtime: Runtime, portal_id: int, endpoint: str, reference: str, media: str, seconds: float = LINK_S
-    """A file by an https link of foreign origin, made ready for WhatsApp. endpoint: of the
-    portal's REST; seconds: for the fetching.
 
     Raises Refused: value_invalid, file_unreachable, file_type, file_too_large, limit_reached.
     """

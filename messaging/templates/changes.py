@@ -167,23 +167,13 @@ def _keep(session: Session, runtime: Runtime, line: Line, found: Sequence[Templa
     too_old = (TemplateChange.portal_id == line.portal_id) & (TemplateChange.at < runtime.clock() - KEPT)
     session.execute(delete(TemplateChange).where(too_old))
     session.flush()
-    told = {"kind": str(kind), "before": before, "after": after}
-    telling.template_changed(session, line, info, told, at, runtime.clock())
-    log.info("template changed", line=line.id, template=info.name, kind=kind, before=before, after=after)
-    words = _words(change)
-    portal = session.get_one(Portal, line.portal_id)
-    if words is None or not portal.token_user_id:
-        return
-    runs = runs_using(session, line.id, info.name, runtime.clock())
-    said = [words, _USED.format(runs=runs)] if runs else [words]
-    whole = " ".join(part.to(portal.language) for part in said)
-    notice = crm_tasks.notice(portal.token_user_id, f"template {change.id}", whole)
-    put(session, line.portal_id, runtime.clock(), [notice])
+    _tell(session, line, found, runtime.clock())
     for one in found:
         log.info("template changed", line=line.id, template=one.name, kind=one.kind, before=one.before, after=one.after)
     portal, now = session.get_one(Portal, line.portal_id), runtime.clock()
     told = [(change, words) for change in found if (words := _words(change)) is not None]
     if not told or not portal.token_user_id:
+        return
     if len(told) <= MOST_TOLD:
         notices = [(change, words, _USED, {change.name}) for change, words in told]
     else:
@@ -194,6 +184,16 @@ def _keep(session: Session, runtime: Runtime, line: Line, found: Sequence[Templa
         said = [words, used.format(runs=runs)] if runs else [words]
         whole = " ".join(part.to(portal.language) for part in said)
         put(session, portal.id, now, [crm_tasks.notice(portal.token_user_id, f"template {change.id}", whole)])
+
+
+def _tell(session: Session, line: Line, found: Sequence[TemplateChange], now: datetime) -> None:
+    """Tell the portal's own systems, which get the templates as they are now."""
+    mine = (Template.line_id == line.id) & Template.template_id.in_([one.template_id for one in found])
+    infos = {row.template_id: TemplateInfo.from_dict(row.data) for row in session.scalars(select(Template).where(mine))}
+    for one in found:
+        if one.template_id in infos:
+            change = {"kind": str(one.kind), "before": one.before, "after": one.after}
+            telling.template_changed(session, line, infos[one.template_id], change, one.at, now)
 
 
 def _summed_up(line: Line, found: Sequence[TemplateChange]) -> Text:
