@@ -162,6 +162,7 @@ class HandDesk:
         self.runtime = runtime
         self.chat = chat
         self.used: TemplateInfo | None = None
+        self._since = runtime.clock()
         with runtime.db.read() as session:
             portal = session.get_one(Portal, chat.portal_id)
         self.region = phones.region_of(portal.region, portal.language, portal.phone_region)
@@ -182,8 +183,12 @@ class HandDesk:
         if not sources.is_foreign(rest.endpoint, reference):
             raise refused("value_invalid", at="header", field=_WORDING.header, value=reference[:80], remedy=_FOREIGN)
         keep_until = self.now() + FILE_KEPT
-        files = Files(self.runtime, self.chat.portal_id, rest, rest.endpoint, PAGE_TOTAL_S)
+        files = Files(self.runtime, self.chat.portal_id, rest, rest.endpoint, self.left(PAGE_TOTAL_S))
         return files.shared(document=(), reference=reference, media=media, name=name, keep_until=keep_until)
+
+    def left(self, seconds: float) -> float:
+        """What is left of so many seconds. All cards of a carousel share them: somebody waits, and a thread of the web."""
+        return max(1.0, seconds - (self.now() - self._since).total_seconds())
 
     def contact(self, reference: str) -> Card:
         raise refused("contact_not_found", value=reference, reason=Text("not asked for", "не запрашивался"))

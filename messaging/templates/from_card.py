@@ -132,16 +132,13 @@ class CardDesk(HandDesk):
     def __init__(self, runtime: Runtime, to: Recipient, upload: Upload | None) -> None:
         super().__init__(runtime, to)
         self.upload = upload
-        self._since = runtime.clock()
 
     def file(self, reference: str, media: str, name: str = "") -> Shared:
         portal_id = self.chat.portal_id
         if self.upload is not None:
             return hand_files.uploaded(self.runtime, portal_id, self.upload.stream, self.upload.name, media)
         endpoint = tokens.portal_client(self.runtime, portal_id).endpoint
-        # The cards of a carousel share the time of one link: somebody waits, and a thread of the web.
-        spent = (self.runtime.clock() - self._since).total_seconds()
-        left = max(1.0, hand_files.LINK_S - spent)
+        left = self.left(hand_files.LINK_S)
         return hand_files.linked(self.runtime, portal_id, endpoint, reference, media, left)
 
 

@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from werkzeug.wrappers import Response
 
+from bx24.emulator.state import crm
 from tests.flows.chats import OPEN_LINE, Chats
 from tests.flows.scenes import OLGA, ONE_DATABASE, gupshup_control
+from tests.flows.test_templates import CATALOGUE
 from tests.support.samples import jpeg
 from tests.support.world import APP, PORTAL, World
-from tests.web.inside import ADMINISTRATOR, EMPLOYEE, Frame, seen
+from tests.web.inside import ADMINISTRATOR, EMPLOYEE, Frame, hide_phones, seen
 from tests.web.posts import frame_form, open_frame
 
 
@@ -126,6 +128,45 @@ def test_what_is_missing_is_said_before_anything_leaves(talking: Chats) -> None:
     assert "нет значения" in seen(frame.post("/app/panel/send", filled))
     world.advance_clock(3)
     assert world.sent == []
+
+
+@ONE_DATABASE
+def test_the_panel_sends_a_point_and_asks_for_the_files_of_cards(talking: Chats) -> None:
+    world, frame = talking.world, Frame(talking.world)
+    for made in CATALOGUE[-2:]:
+        gupshup_control(world, "apps/acmeshop/templates", made)
+    world.advance_clock(3600)
+    opened = panel(world, talking.chat()["id"])
+    for name, values, wrong, header in (
+        ("place", {"param": "Ольга"}, "нигде", "54.98, 73.36"),
+        ("goods", {"param": ["Ольга", "Стол", "Шкаф"], "button_param": ["1", "2"]}, "https://[", ""),
+    ):
+        choice = re.search(rf'<option value="([^"]+)">{name}', opened.text)
+        assert choice
+        filled = {"template": choice[1], "nonce": name, "pass": hidden(opened, "pass"), **values}
+        for given in (wrong, f"{wrong}\n{wrong}"):
+            answer = frame.post("/app/panel/send", {**filled, "header": given}).text
+            assert 'role="alert"' in answer
+            assert wrong in answer, "what was typed stays"
+        if header:
+            assert "передан на отправку" in seen(frame.post("/app/panel/send", {**filled, "header": header}))
+    world.advance_clock(3)
+    [sent] = world.sent
+    assert sent.message == {"type": "location", "location": {"longitude": 73.36, "latitude": 54.98}}
+
+
+@ONE_DATABASE
+def test_the_panel_names_no_phone_to_whoever_may_see_none(talking: Chats) -> None:
+    world = talking.world
+    with world.bx.lock:
+        contact = world.portal.crm.items[crm.CONTACT, 1]
+        contact["name"], contact["lastName"] = "+79123456789", "Ольга"
+    assert "+79123456789" in panel(world, talking.chat()["id"]).text
+    hide_phones(world)
+    world.portal.chats.by_id[talking.chat()["id"]].members.append(EMPLOYEE)
+    page = panel(world, talking.chat()["id"], EMPLOYEE)
+    assert "Окно закрыто" in seen(page)
+    assert "345" not in page.text.replace(hidden(page, "pass"), "")
 
 
 @ONE_DATABASE

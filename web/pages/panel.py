@@ -31,7 +31,7 @@ from messaging.templates.suggestions import suggested
 from web import passes
 from web.context import clean, runtime
 from web.frames import OpenedFrame, Viewer, page, portal_of, refused
-from web.pages.messages import shown_phone
+from web.pages.messages import shown_phone, without_phones
 from web.pages.shell import ALONE, blueprint, reads, show
 from web.rights import may, sees_phones
 
@@ -61,6 +61,10 @@ def opened(frame: OpenedFrame) -> Response:
     chat = _chat(portal, dialog.connector, dialog.line, dialog.client)
     if chat is None:
         return _nothing(frame.viewer, "foreign" if dialog.connector != CONNECTOR else "off")
+    is_whole = sees_phones(frame.viewer, portal)
+    if not is_whole:
+        # A name may be a phone; masked it would be sent as it stands.
+        names = {kind: name for kind, name in names.items() if without_phones(name) == name}
     said = {"chat": dialog.chat_id, "line": dialog.line, "client": dialog.client, "name": names.get("first", "")}
     return show(
         "pages/panel.html",
@@ -68,7 +72,7 @@ def opened(frame: OpenedFrame) -> Response:
         shell=ALONE,
         has_banner=False,
         chat=chat,
-        shown_phone=shown_phone(chat.phone, sees_phones(frame.viewer, portal)),
+        shown_phone=shown_phone(chat.phone, is_whole),
         now=runtime().clock(),
         templates=by_hand.offered(runtime(), chat.line),
         values=[value for value in dict.fromkeys(names.values()) if value],
