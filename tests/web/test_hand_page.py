@@ -99,6 +99,7 @@ def test_a_file_goes_from_the_computer_or_by_a_foreign_link(shop: World) -> None
     form = who(page, text="Чертёж", nonce="one")
     answer = frame.post("/app/hand/write", {**form, "file": (io.BytesIO(png()), "plan.png")})
     assert "Сообщение отправляется" in seen(answer)
+    shop.net.seen.clear()
     for link, words in (
         ("https://acme.example/disk/downloadFile/12/", "открывается без входа"),
         ("http://files.example/a.pdf", "открывается без входа"),
@@ -108,6 +109,7 @@ def test_a_file_goes_from_the_computer_or_by_a_foreign_link(shop: World) -> None
         again = frame.change("hand/write", **who(page, text="", link=link, nonce=link))
         assert words in seen(again).lower(), link
         assert 'id="e-link"' in again, link
+    assert "acme.example" not in shop.net.hosts(), "the portal's files are not even asked for"
     shop.advance_clock(5)
     [sent] = manual(shop)
     assert (sent.kind, sent.action, sent.status) == ("file", "send_file", "delivered")
@@ -386,3 +388,42 @@ def test_what_was_sent_with_cards_is_shown_card_by_card(world: World) -> None:
     world.advance_clock(5)
     talk = seen(Frame(world).change("hand/talk", **who(opened(world))))
     assert "Ольга, смотрите ▪ Стол первый [Купить, Не нужно] ▪ Шкаф второй [Купить, Не нужно]" in talk
+
+
+@ONE_DATABASE
+def test_a_form_that_has_sent_to_one_number_does_not_claim_to_have_sent_to_another(shop: World) -> None:
+    frame, page = Frame(shop), opened(shop, 2, place="CRM_CONTACT_DETAIL_TAB")
+    form = who(page, template=chosen(page, "order_ready"), nonce="same")
+    assert "передан" in seen(frame.post("/app/hand/send", {**form, "param": ["Иван", "512"]}))
+    other = seen(frame.post("/app/hand/send", {**form, "phone": "1", "param": ["Иван", "512"]}))
+    assert "уже отправлен" in other
+    assert len(manual(shop)) == 1
+
+
+@ONE_DATABASE
+def test_whoever_loses_the_right_to_phones_sees_none_on_an_open_page(shop: World) -> None:
+    with shop.bx.lock:
+        shop.portal.crm.items[crm.CONTACT, 1]["name"] = "+7 912 345-67-89"
+    rights = {str(Right.PHONES): Grant(Who.EVERYONE).stored()}
+    settings.change(shop.runtime, shop.stored_rows(Portal)[0].id, rights=rights)
+    page = opened(shop, user_id=EMPLOYEE)
+    assert "345-67-89" in page.text
+    hide_phones(shop)
+    redrawn = Frame(shop, EMPLOYEE).change("hand/client", **who(page))
+    assert "345" not in redrawn.replace(hidden(page, "pass"), "")
+
+
+@ONE_DATABASE
+def test_a_window_that_closes_while_the_file_is_fetched_is_closed(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    open_windows(shop)
+    page = opened(shop)
+
+    def fetched(*_: Any) -> Shared:
+        shop.now += timedelta(hours=25)
+        return Shared("image", "https://waba.example/files/1", "a.png", "", 1)
+
+    monkeypatch.setattr(hand_files, "linked", fetched)
+    frame = Frame(shop)
+    answer = frame.change("hand/write", **who(page, text="", link="https://files.example/a.png", nonce="n"))
+    assert "окно 24 часа" in seen(answer).lower()
+    assert manual(shop) == []

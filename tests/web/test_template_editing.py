@@ -213,7 +213,9 @@ def test_a_change_warns_of_robots_and_is_reviewed_again(shop: World) -> None:
     assert changed is not None
     assert (changed.status, changed.data["footer"], changed.template_id) == ("PENDING", "Новая подпись", template_id)
     review(shop, "approve")
+    asked = len(shop.net.seen)
     assert "раз в 24 часа" in seen(write(shop, template=template_id, footer="Ещё одна"))
+    assert len(shop.net.seen) == asked, "Gupshup is not asked for what it would refuse"
     assert 'value="visit_v2"' in frame.page(f"{address(shop)}/copy")
     assert "удалён" in seen(frame.change(f"{address(shop)}/delete"))
     assert stored(shop) is None
