@@ -139,7 +139,7 @@ class CardDesk(HandDesk):
             return hand_files.uploaded(self.runtime, portal_id, self.upload.stream, self.upload.name, media)
         endpoint = tokens.portal_client(self.runtime, portal_id).endpoint
         left = self.left(hand_files.LINK_S)
-        return hand_files.linked(self.runtime, portal_id, endpoint, reference, media, left)
+        return hand_files.linked(self.runtime, portal_id, endpoint, reference, media, seconds=left)
 
 
 def _queued(runtime: Runtime, to: Recipient, columns: Mapping[str, Any], order: Order) -> int:
