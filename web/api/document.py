@@ -98,7 +98,7 @@ def _built(app: Flask, api: Any) -> str:
         "token": {"type": "http", "scheme": "bearer", "description": "A token of the page “API”."}
     }
     for rule in app.url_map.iter_rules():
-        path = re.sub(r"<(?:[^:>]+:)?([^>]+)>", r"{\1}", rule.rule)
+        path = re.sub(r"<([^<>]*)>", lambda found: "{" + found[1].rpartition(":")[2] + "}", rule.rule)
         view = app.view_functions[rule.endpoint]
         for method in _METHODS if path in document["paths"] else ():
             if method.upper() in (rule.methods or ()) and method in document["paths"][path]:
