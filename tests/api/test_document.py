@@ -56,6 +56,10 @@ def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]
     ]
 
 
+#: What these do is said by their address alone.
+WITHOUT_BODY = ("/preview", "/start", "/pause", "/resume", "/cancel", "/test")
+
+
 def test_the_document_is_public_and_whole(shop: World, document: dict[str, Any]) -> None:
     assert document["openapi"].startswith("3.1")
     routes = {rule.rule for rule in shop.flask.url_map.iter_rules() if rule.rule.startswith("/api/v1/")}
@@ -66,7 +70,7 @@ def test_the_document_is_public_and_whole(shop: World, document: dict[str, Any])
         assert operation["security"], path
         names = [parameter.get("name") for parameter in operation.get("parameters", [])]
         assert ("Idempotency-Key" in names) == (method == "post"), path
-        if method == "post":
+        if method == "post" and not path.endswith(WITHOUT_BODY):
             body = operation["requestBody"]["content"]["application/json"]
             assert "example" in body or "examples" in body, path
         answer = next(found for status, found in operation["responses"].items() if status < "300")

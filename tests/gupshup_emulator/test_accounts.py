@@ -43,7 +43,7 @@ def test_an_odd_object_of_the_vendor_can_be_planted_as_it_is(world):
         ("?templateType=IMAGE", ["photo"]),
         ("?languageCode=ru", ["visit_reminder"]),
         ("?pageSize=2", ["visit_reminder", "photo"]),
-        ("?pageSize=2&pageNo=1", ["paused"]),
+        ("?pageSize=2&pageNo=1", ["paused", "place"]),
     ],
 )
 def test_the_list_can_be_filtered_and_paged(world, query, names):

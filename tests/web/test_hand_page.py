@@ -366,8 +366,8 @@ def test_the_links_of_all_cards_have_the_time_of_one(world: World, monkeypatch: 
     world.connect_line(templates=CATALOGUE)
     given = []
 
-    def fetched(*args: Any) -> Shared:
-        given.append(args[-1])
+    def fetched(*_: Any, seconds: float) -> Shared:
+        given.append(seconds)
         world.now += timedelta(seconds=12)
         return Shared("image", "https://waba.example/files/1", "", "", 1)
 
@@ -404,7 +404,7 @@ def test_a_form_that_has_sent_to_one_number_does_not_claim_to_have_sent_to_anoth
 def test_whoever_loses_the_right_to_phones_sees_none_on_an_open_page(shop: World) -> None:
     with shop.bx.lock:
         shop.portal.crm.items[crm.CONTACT, 1]["name"] = "+7 912 345-67-89"
-    rights = {str(Right.PHONES): Grant(Who.EVERYONE).stored()}
+    rights = {str(Right.PHONES): Grant(Who.ALL).stored()}
     settings.change(shop.runtime, shop.stored_rows(Portal)[0].id, rights=rights)
     page = opened(shop, user_id=EMPLOYEE)
     assert "345-67-89" in page.text
@@ -418,7 +418,7 @@ def test_a_window_that_closes_while_the_file_is_fetched_is_closed(shop: World, m
     open_windows(shop)
     page = opened(shop)
 
-    def fetched(*_: Any) -> Shared:
+    def fetched(*_: Any, **_more: Any) -> Shared:
         shop.now += timedelta(hours=25)
         return Shared("image", "https://waba.example/files/1", "a.png", "", 1)
 

@@ -224,7 +224,5 @@ class RecipientsSchema(Answer):
 class RecipientsQuery(Page):
     """Which recipients are wanted."""
 
-    state = fields.String(
-        load_default="", validate=validate.OneOf([*(str(one) for one in (*WAITING, *STATUSES)), REPLIED])
-    )
-    reason = fields.String(load_default="", validate=validate.Length(max=40))
+    state = fields.String(validate=validate.OneOf([*(str(one) for one in (*WAITING, *STATUSES)), REPLIED]))
+    reason = fields.String(validate=validate.Length(max=40))

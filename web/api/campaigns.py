@@ -112,7 +112,7 @@ def _crm(given: dict[str, Any]) -> CrmAudience:
 @resource.route("/campaigns")
 @needs("campaigns:read")
 @resource.arguments(Page, location="query")
-@resource.response(200, CampaignsSchema)
+@resource.response(200, CampaignsSchema, example=examples.page(examples.CAMPAIGN))
 def list_campaigns(asked: dict[str, Any]) -> dict[str, Any]:
     """List campaigns
 
@@ -140,8 +140,8 @@ def read_campaign(campaign_id: str) -> dict[str, Any]:
 @resource.route("/campaigns/<campaign_id>/recipients", methods=["POST"])
 @needs("campaigns:write")
 @keyed
-@resource.arguments(RecipientsGivenSchema)
-@resource.response(200, AddedSchema)
+@resource.arguments(RecipientsGivenSchema, example=examples.NEW_RECIPIENTS)
+@resource.response(200, AddedSchema, example=examples.ADDED)
 def add_recipients(given: dict[str, Any], campaign_id: str) -> Any:
     """Add recipients to a draft
 
@@ -163,13 +163,13 @@ def add_recipients(given: dict[str, Any], campaign_id: str) -> Any:
 @resource.route("/campaigns/<campaign_id>/recipients")
 @needs("campaigns:read")
 @resource.arguments(RecipientsQuery, location="query")
-@resource.response(200, RecipientsSchema)
+@resource.response(200, RecipientsSchema, example=examples.page(examples.RECIPIENT))
 def list_recipients(asked: dict[str, Any], campaign_id: str) -> dict[str, Any]:
     """List recipients
 
     With a status of a message as `state`: in the order of the messages.
     """
-    shown = insight.Shown(asked["state"], asked["reason"])
+    shown = insight.Shown(asked.get("state", ""), asked.get("reason", ""))
     question = {"of": "recipients", "campaign": campaign_id, "state": shown.state, "reason": shown.reason}
     after = _place(question, asked["cursor"]) or 0
     with runtime().db.read() as session:
@@ -180,12 +180,20 @@ def list_recipients(asked: dict[str, Any], campaign_id: str) -> dict[str, Any]:
 
 @resource.route("/campaigns/<campaign_id>/preview", methods=["POST"])
 @needs("campaigns:write")
+@keyed
 @resource.response(200, PreviewSchema, example=examples.PREVIEW)
-@resource.alt_response(202, schema=PreviewSchema, success=True, description="It is being counted; ask again.")
+@resource.alt_response(
+    202,
+    schema=PreviewSchema,
+    success=True,
+    example={**examples.PREVIEW, "will_send": None, "skipped": {}},
+    description="It is being counted; ask again.",
+)
 def preview_campaign(campaign_id: str) -> Any:
     """Dry run
 
-    Who would get it as things stand, and who would not and why. Answers 202 with `Retry-After` while a long audience is read.
+    Who would get it as things stand, and who would not and why. Answers 202 with `Retry-After` while a long audience is read;
+    ask again without an Idempotency-Key, or with another one.
     """
     with _refusals():
         try:

@@ -103,6 +103,18 @@ CAMPAIGN: dict[str, Any] = {
         "replied": 0,
     },
 }
+NEW_RECIPIENTS: dict[str, Any] = {
+    "recipients": [{"phone": "+7 916 123-45-67", "values": {"name": "Ольга"}}, {"phone": "12"}]
+}
+ADDED: dict[str, Any] = {"accepted": 1, "rejected": [{"index": 1, "reason": "invalid_phone"}]}
+RECIPIENT: dict[str, Any] = {
+    "phone": "79161234567",
+    "state": "delivered",
+    "reason": None,
+    "message": ID,
+    "values": {"name": "Ольга"},
+    "replied_at": None,
+}
 PREVIEW: dict[str, Any] = {"total": 2, "will_send": 1, "skipped": {"duplicate": 1}, "cost": None}
 #: Type of a message → a body that sends one.
 NEW_MESSAGES: dict[str, dict[str, Any]] = {

@@ -64,7 +64,7 @@ class NewOptOutSchema(Schema):
 @resource.route("/optouts")
 @needs("optouts:read")
 @resource.arguments(Page, location="query")
-@resource.response(200, OptOutsSchema)
+@resource.response(200, OptOutsSchema, example=examples.page(examples.OPT_OUT))
 def list_optouts(asked: dict[str, Any]) -> dict[str, Any]:
     """List opt-outs
 
