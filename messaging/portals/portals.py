@@ -42,6 +42,7 @@ from messaging.store.models import (
     Template,
     shard_of,
 )
+from messaging.store.money import LineAccount, Price
 from messaging.store.observations import Observation
 from messaging.store.open_channels import ClientChat, OpenLine, OperatorMessage
 from messaging.store.opt_outs import OptOut
@@ -367,8 +368,9 @@ def _uninstalled(session: Session, runtime: Runtime, portal_id: int, clean: bool
 
 def _wipe(session: Session, portal: Portal) -> None:
     lines = select(Line.id).where(Line.portal_id == portal.id)
-    portal.default_line_id = None
-    for model in (Reply, Message, InboundEvent, Template, TemplateChange, TemplateDraft, Tally, HourTally):
+    portal.default_line_id, portal.prices_version = None, 0
+    of_lines = (Reply, Message, InboundEvent, Template, TemplateChange, TemplateDraft, Tally, HourTally, LineAccount)
+    for model in of_lines:
         session.execute(delete(model).where(model.line_id.in_(lines)))
     session.execute(delete(Run).where(Run.portal_id == portal.id))
     for told in (Callback, Endpoint):
@@ -379,6 +381,7 @@ def _wipe(session: Session, portal: Portal) -> None:
     tokens_of_api = select(ApiToken.id).where(ApiToken.portal_id == portal.id)
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.token_id.in_(tokens_of_api)))
     for table in (ApiToken, Campaign, Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine):
+    for table in (Campaign, Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine, Price):
         session.execute(delete(table).where(table.portal_id == portal.id))
     session.execute(delete(Conversation).where(Conversation.line_id.in_(lines)))
     session.execute(delete(Line).where(Line.portal_id == portal.id))

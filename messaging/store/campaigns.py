@@ -4,7 +4,18 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Boolean, ForeignKey, Index, Integer, SmallInteger, String, UniqueConstraint, false
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    Index,
+    Integer,
+    SmallInteger,
+    String,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import JSON
 
@@ -30,6 +41,8 @@ class Paused(StrEnum):
 
     limit: WhatsApp's limit of new clients a day; stale: nobody has fed it for hours; restored: the database is an older dump,
     some of its recipients may have been written to since; uninstalled: the app was, and may be back.
+    limit: WhatsApp's limit of new clients a day; balance: of the Gupshup account; budget: of the line or the campaign;
+    stale: nobody has fed it for hours, a dump was restored, say.
     """
 
     BY_HAND = "by_hand"
@@ -38,6 +51,8 @@ class Paused(StrEnum):
     LIMIT = "limit"
     TEMPLATE = "template"
     FAILURES = "failures"
+    BALANCE = "balance"
+    BUDGET = "budget"
     STALE = "stale"
     RESTORED = "restored"
     UNINSTALLED = "uninstalled"
@@ -115,6 +130,8 @@ class Campaign(Base):
     fed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     tries: Mapped[int] = mapped_column(SmallInteger, default=0)
     allowed_failures: Mapped[int] = mapped_column(Integer, default=0)
+    budget: Mapped[int | None] = mapped_column(BigInteger)
+    budget_currency: Mapped[str] = mapped_column(String(3), default="", server_default=text("''"))
     created_by: Mapped[int] = mapped_column(Key, default=0)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -31,6 +31,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 from sqlalchemy.types import JSON
 
 from messaging.store.indexes import partial
+from messaging.store.priced import Priced
 from messaging.store.types import Digest, EncryptedJson, EncryptedText, Key, LiteralString, UTCDateTime
 
 SHARDS = 64
@@ -58,6 +59,7 @@ class Portal(Base):
     """One Bitrix24 account. Identity is `member_id`; the domain can be renamed at any time.
 
     policy: what its administrator has set about sending (messaging.policy.settings). status: states.PortalStatus.
+    prices_version: raised by each change of its price table, 0: it has no prices of its own (messaging.money.prices).
     """
 
     __tablename__ = "portal"
@@ -86,6 +88,7 @@ class Portal(Base):
     registration: Mapped[dict[str, Any] | None] = mapped_column(JSON)
     registered_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     policy: Mapped[dict[str, Any] | None] = mapped_column(JSON)
+    prices_version: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
 
     lines: Mapped[list["Line"]] = relationship(back_populates="portal", order_by="Line.id")
 
@@ -251,7 +254,10 @@ class Run(Base):
     message: Mapped["Message | None"] = relationship(back_populates="run", uselist=False)
 
 
-class Message(Base):
+_LANE = ("conversation_id", "priority", "position", "id")
+
+
+class Message(Priced, Base):
     """One message to a client. At most one for each cause: (`origin`, `origin_id`) is unique.
 
     origin: a robot, a campaign … (states.Origin); origin_id: the run, the recipient …; run_id, campaign_id: if it has one.
@@ -268,11 +274,7 @@ class Message(Base):
         *(UniqueConstraint("run_id"), UniqueConstraint("origin", "origin_id")),
         partial("ix_message_queued", "shard", "send_at", where="status = 'queued'"),
         partial("ix_message_turn", "line_id", "priority", "position", "id", where="status = 'queued'"),
-        partial(
-            "ix_message_lane",
-            *("conversation_id", "priority", "position", "id"),
-            where="status = 'queued' OR status = 'sending'",
-        ),
+        partial("ix_message_lane", *_LANE, where="status = 'queued' OR status = 'sending'"),
         partial("ix_message_flight", "shard", "status", "claimed_at", where="status = 'sending' OR status = 'unknown'"),
         partial("ix_message_gupshup", "gupshup_id", where="gupshup_id IS NOT NULL"),
         partial("ix_message_whatsapp", "whatsapp_id", where="whatsapp_id IS NOT NULL"),
@@ -287,6 +289,7 @@ class Message(Base):
         partial("ix_message_lone_texts", "created_at", where="run_id IS NULL AND payload IS NOT NULL"),
         partial("ix_message_campaign", "campaign_id", "status", "error_code", where="campaign_id IS NOT NULL"),
         partial("ix_message_campaign_client", "conversation_id", "id", where="campaign_id IS NOT NULL"),
+        partial("ix_message_spent", "line_id", "created_at", where="cost IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(Key, primary_key=True)
