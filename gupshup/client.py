@@ -24,7 +24,19 @@ from gupshup.transport import Answer, Broken, Upload, exchange, session
 __all__ = ["MODES", "Account", "Client", "session"]
 
 # Gupshup docs "Subscriptions": FAILED must be named since 2025; SENT, DELIVERED, READ are off by default.
-MODES = ("MESSAGE", "ENQUEUED", "FAILED", "SENT", "DELIVERED", "READ", "DELETED", "TEMPLATE", "ACCOUNT", "OTHERS")
+MODES = (
+    "MESSAGE",
+    "ENQUEUED",
+    "FAILED",
+    "SENT",
+    "DELIVERED",
+    "READ",
+    "DELETED",
+    "TEMPLATE",
+    "ACCOUNT",
+    "BILLING",
+    "OTHERS",
+)
 
 _MAX_RETRY_AFTER_S = 3600.0
 _REASON_LENGTH = 300

@@ -190,6 +190,27 @@ class Preference(Event):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Billing(Event):
+    """Whether WhatsApp charges a message of ours; it comes up to an hour after the message, and names no price.
+
+    ref, gs_id, whatsapp_id: as in Status. category: small letters, as what it is charged; kind: Meta's `pricing.type`
+    (regular, free_customer_service, free_entry_point); source: who charges, whatsapp or gupshup.
+    """
+
+    ref: str
+    gs_id: str = ""
+    whatsapp_id: str = ""
+    is_billable: bool
+    category: str = ""
+    kind: str = ""
+    source: str = ""
+
+    @property
+    def type_label(self) -> str:
+        return "billing-event"
+
+
+@dataclass(frozen=True, kw_only=True)
 class OtherEvent(Event):
     """A documented event that we have no use for, or a type that is not documented. data: the payload as it came."""
 
@@ -236,6 +257,9 @@ def _identity(event: Event) -> tuple[str, ...]:
             return ("template-event", event.kind, event.id, event.status, event.category, event.category_before, at)
         case AccountEvent():
             return ("account-event", event.kind, _canonical(event.data), at)
+        case Billing():
+            said = (event.source, event.category, str(event.is_billable))
+            return ("billing-event", event.ref, *said)
         case OtherEvent() | Preference():
             return ("other", event.type, _canonical(event.data), at)
         case Unknown():

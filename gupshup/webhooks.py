@@ -15,6 +15,7 @@ from gupshup import forms
 from gupshup.events import (
     MEDIA_TYPES,
     AccountEvent,
+    Billing,
     Event,
     Notice,
     OtherEvent,
@@ -44,6 +45,7 @@ from gupshup.reading import (
 __all__ = [
     "NOTICES",
     "AccountEvent",
+    "Billing",
     "Event",
     "Notice",
     "OtherEvent",
@@ -66,6 +68,8 @@ _STATUSES = frozenset(StatusKind)
 _REPLY_TYPES = frozenset(ReplyType)
 #: What a client can say in WhatsApp about a number's marketing, and whether it stops it.
 _PREFERENCES = {"stop": True, "resume": False}
+#: `billable` as a text.
+_TOLD = {"true": True, "false": False}
 _CLICKS = frozenset({"button_reply", "list_reply", "quick_reply"})
 #: A longer body is not read. The longest message of a client, 4,096 characters, takes a tenth of it.
 READ_BYTES = 256 * 1024
@@ -127,6 +131,8 @@ def _event(envelope: object, post: _Post) -> Event:
         return _template_event(payload, common)
     if kind == "account-event":
         return AccountEvent(kind=as_id(payload.get("type")), data=payload, **common)
+    if kind == "billing-event" and (billing := _billing(payload, common)):
+        return billing
     stops = _stops(kind, payload)
     if stops is not None:
         return _preference(kind, payload, stops, common)
@@ -275,6 +281,30 @@ def _person(contact: dict[str, Any]) -> str:
     words = as_id(name.get("formatted_name")) or as_id(name.get("first_name"))
     phones = (as_id(as_dict(phone).get("phone")) for phone in as_list(contact.get("phones")))
     return " ".join(filter(None, (words, *phones)))
+
+
+def _billing(payload: dict[str, Any], common: dict[str, Any]) -> Billing | None:
+    """A charge decision; None if it does not say about which message, or what.
+
+    Partner docs "pmp-events-1": `billable` is printed as a boolean, and as a text.
+    """
+    # fixtures: billing_event__deduction, billing_event__free, billing_event__text
+    deductions, references = as_dict(payload.get("deductions")), as_dict(payload.get("references"))
+    told = deductions.get("billable")
+    is_billable = told if isinstance(told, bool) else _TOLD.get(as_id(told).strip().lower())
+    gs_id, whatsapp_id = as_id(references.get("gsId")), as_id(references.get("id"))
+    if is_billable is None or not (gs_id or whatsapp_id):
+        return None
+    return Billing(
+        ref=gs_id or whatsapp_id,
+        gs_id=gs_id,
+        whatsapp_id=whatsapp_id,
+        is_billable=is_billable,
+        category=as_id(deductions.get("category")).strip().lower(),
+        kind=as_id(deductions.get("type")),
+        source=as_id(deductions.get("source")).lower(),
+        **common,
+    )
 
 
 def _stops(kind: str, payload: dict[str, Any]) -> bool | None:

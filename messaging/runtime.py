@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import Any
 
 import requests
 from redis import Redis
@@ -61,6 +62,8 @@ class Runtime:
     file_session: requests.Session = field(default_factory=file_session)
     callback_session: requests.Session = field(default_factory=callback_session)
     pending_wakeups: PendingWakeups = field(default_factory=PendingWakeups)
+    #: Price tables that this process knows, by portal and `prices_version` (messaging.money.prices).
+    price_tables: dict[tuple[int, int], Any] = field(default_factory=dict)
     #: How a hand stands at the limiter's gate, in seconds.
     sleep: Callable[[float], None] = time.sleep
     _redis: Redis | None = field(default=None, repr=False)

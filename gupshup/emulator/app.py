@@ -10,7 +10,7 @@ import requests
 from flask import Flask, Response
 from werkzeug.http import http_date
 
-from gupshup.emulator import control_api, vendor_api
+from gupshup.emulator import control_api, partner_api, vendor_api
 from gupshup.emulator.context import attach, current
 from gupshup.emulator.emulator import Emulator, random_id
 from gupshup.emulator.pages import phone
@@ -62,6 +62,7 @@ def create_emulator(
     app.json.ensure_ascii = False  # type: ignore[attr-defined]
     attach(app, Emulator(clock, post or poster(), new_id, base_url), pause)
     app.register_blueprint(vendor_api.blueprint)
+    app.register_blueprint(partner_api.blueprint)
     app.register_blueprint(control_api.blueprint)
     app.register_blueprint(phone.blueprint)
 

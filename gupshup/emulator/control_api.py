@@ -136,6 +136,18 @@ def review(name: str, template_id: str) -> ResponseReturnValue:
     return app.templates[template_id].raw
 
 
+@blueprint.post("/apps/<name>/wallet")
+def set_wallet(name: str) -> ResponseReturnValue:
+    """What the partner API tells of an app: any of the fields of state.records.Wallet."""
+    app, body = _app(name), _body()
+    with current().changed:
+        if unknown := set(body) - set(vars(app.wallet)):
+            raise _Wrong(f"wallet: unknown {sorted(unknown)[0]!r}; known: {', '.join(vars(app.wallet))}")
+        for key, value in body.items():
+            setattr(app.wallet, key, value)
+    return {}, 204
+
+
 @blueprint.get("/messages")
 def list_messages() -> ResponseReturnValue:
     """Every accepted message once, oldest first; `?app=`, `?destination=`, `?after=<how many to skip>` narrow it."""

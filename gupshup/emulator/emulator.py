@@ -135,7 +135,24 @@ class Emulator:
         message.statuses.append(step)
         self._emit_status(message, step)
         if step.status == "delivered":
+            self._bill(message, chat)
             self._arrived(message, chat)
+
+    def _bill(self, message: Message, chat: Chat) -> None:
+        """WhatsApp has decided whether it charges a delivered template; the event comes some time later."""
+        name = message.app.name
+        if not message.is_template or not self.faults.flag(name, "billing"):
+            return
+        category = self.faults.get(name, "billing_category")
+        payload = webhook_bodies.billing(
+            message,
+            is_open=chat.is_open(self.clock()),
+            category=None if category is None else str(category),
+            as_text=self.faults.get(name, "billing_shape") == "text",
+        )
+        lag = timedelta(milliseconds=self.faults.number(name, "billing_delay_ms"))
+        for _ in range(2 if self.faults.flag(name, "duplicate") else 1):
+            self.emit(message.app, "billing-event", payload, lag)
 
     def _emit_status(self, message: Message, step: Status) -> None:
         event = statuses.event(message, step, self.faults)

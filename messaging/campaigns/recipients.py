@@ -18,6 +18,7 @@ from messaging.campaigns.composing import Composer
 from messaging.campaigns.mapping import Mapping as Variables
 from messaging.conversations import lookup
 from messaging.conversations.queueing import BEHIND_THE_RUNS, queue_all
+from messaging.money import estimates
 from messaging.policy.sending import Wanted, may_send
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, Recipient, RecipientState, RefusedRow, Skipped
@@ -127,6 +128,16 @@ class Judged:
     message: dict[str, Any] | None = None
     reason: str = ""
     why: Refused | None = None
+
+    def estimated(self, runtime: Runtime, portal: Portal) -> dict[str, Any]:
+        """The columns of its message that say to which country it goes and what it is expected to cost; {} without one."""
+        if self.line is None or self.message is None:
+            return {}
+        priced = {**self.message, "country": phones.country_of(self.recipient.phone)}
+        return {
+            "country": priced["country"],
+            **estimates.of_message(runtime, portal, self.line, self.conversation, priced),
+        }
 
 
 class Judge:
@@ -239,10 +250,13 @@ def is_running(session: Session, campaign_id: int) -> bool:
 def write_to(session: Session, runtime: Runtime, campaign: Campaign, judged: Sequence[Judged], now: datetime) -> int:
     """Queue the messages of these recipients, who may be written to; how many."""
     talks = _conversations_for(session, runtime, judged)
+    portal = session.get_one(Portal, campaign.portal_id)
     rows = [
         {
             **(one.message or {}),
             "origin": Origin.CAMPAIGN,
+            **one.estimated(runtime, portal),
+            "origin": "campaign",
             "origin_id": one.recipient.id,
             "campaign_id": campaign.id,
             "priority": BEHIND_THE_RUNS,

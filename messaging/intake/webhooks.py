@@ -109,7 +109,7 @@ def insert_of(
         "key": webhooks.key(first),
         "body": body[: bounds.UNREAD_WEBHOOK_BYTES if is_too_long else None].decode("utf-8", "replace"),
         "label": first.type_label[:60],
-        "ref": first.ref[:200] or None if isinstance(first, webhooks.Status) else None,
+        "ref": first.ref[:200] or None if isinstance(first, webhooks.Status | webhooks.Billing) else None,
         "received_at": received_at or now,
         "due_at": now,
         "state": (EventState.UNHANDLED if is_too_long else EventState.STORED).value,

@@ -368,7 +368,8 @@ def _uninstalled(session: Session, runtime: Runtime, portal_id: int, clean: bool
 
 def _wipe(session: Session, portal: Portal) -> None:
     lines = select(Line.id).where(Line.portal_id == portal.id)
-    portal.default_line_id, portal.prices_version = None, 0
+    portal.default_line_id = None
+    portal.prices_version += 1  # workers know the former table by its number
     of_lines = (Reply, Message, InboundEvent, Template, TemplateChange, TemplateDraft, Tally, HourTally, LineAccount)
     for model in of_lines:
         session.execute(delete(model).where(model.line_id.in_(lines)))

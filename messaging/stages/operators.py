@@ -28,6 +28,7 @@ from messaging.files.storage import Files
 from messaging.limits.backoff import backoff_s
 from messaging.limits.bounds import share_of_portal
 from messaging.lines import circuit_breaker
+from messaging.money import estimates
 from messaging.policy.sending import Wanted, may_send
 from messaging.portals import tokens
 from messaging.runs.outcomes import UNCLEAR_FOR
@@ -165,8 +166,11 @@ class Operators:
     def _queue(self, session: Session, row: OperatorMessage, message: Mapping[str, Any]) -> None:
         now = self.runtime.clock()
         line = session.get_one(Line, row.line_id)
-        phone = session.get_one(Conversation, row.conversation_id).phone
-        content = {**message, "country": phones.country_of(phone)}
+        conversation = session.get_one(Conversation, row.conversation_id)
+        content = {**message, "country": phones.country_of(conversation.phone)}
+        content |= estimates.of_message(
+            self.runtime, session.get_one(Portal, row.portal_id), line, conversation, content
+        )
         queue(session, now, line, row.conversation_id, (Origin.OPERATOR, row.id), content)
         row.state, row.content = OperatorState.SENT, None
         self.fed.add(row.line_id)

@@ -319,7 +319,7 @@ def test_a_webhook_is_subscribed_with_one_string_of_modes(make: Callable[..., Cl
         "url": "https://app.example.org/gupshup/s3cret",
         "tag": "waba24",
         "version": "2",
-        "modes": "MESSAGE,ENQUEUED,FAILED,SENT,DELIVERED,READ,DELETED,TEMPLATE,ACCOUNT,OTHERS",
+        "modes": "MESSAGE,ENQUEUED,FAILED,SENT,DELIVERED,READ,DELETED,TEMPLATE,ACCOUNT,BILLING,OTHERS",
     }
 
 

@@ -15,6 +15,7 @@ from gupshup.webhooks import (
     NOTICES,
     READ_BYTES,
     AccountEvent,
+    Billing,
     OtherEvent,
     Preference,
     Reply,
@@ -166,8 +167,7 @@ def test_an_account_event_keeps_its_data(name: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "type_"),
-    [("billing_event__deduction", "billing-event"), ("user_event__sandbox_start", "user-event"),
-     ("user_event__opted_in", "user-event"), ("onboarding_event__live", "onboarding-event"),
+    [("user_event__sandbox_start", "user-event"), ("user_event__opted_in", "user-event"), ("onboarding_event__live", "onboarding-event"),
      ("platform_event__connectivity_check", "platform-event"), ("system_event__other", "system-event")],
 )  # fmt: skip
 def test_what_we_have_no_use_for_is_kept_as_it_came(name: str, type_: str) -> None:
@@ -183,6 +183,31 @@ def test_what_we_have_no_use_for_is_kept_as_it_came(name: str, type_: str) -> No
 def test_a_client_stops_or_allows_the_marketing_of_a_number(name: str, type_: str, stops: bool) -> None:
     data = json.loads(load(name))["payload"]
     assert event_of(name) == Preference(type=type_, stops=stops, phone="79005550000", data=data, **COMMON)
+
+
+BILL: dict[str, Any] = COMMON | {"ref": GS_ID, "gs_id": GS_ID, "whatsapp_id": WA_ID, "source": "whatsapp"}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("deduction", {"is_billable": True, "category": "marketing", "kind": "regular"}),
+     ("free", {"is_billable": False, "category": "utility", "kind": "free_customer_service"}),
+     ("text", {"is_billable": True, "category": "marketing_lite", "kind": "regular"})],
+)  # fmt: skip
+def test_a_bill_says_whether_whatsapp_charges_a_message(name: str, expected: dict[str, Any]) -> None:
+    assert event_of(f"billing_event__{name}") == Billing(**BILL | expected)
+
+
+@pytest.mark.parametrize(
+    ("deductions", "references"),
+    [({"billable": "maybe", "category": "utility"}, {"gsId": GS_ID}), ({"category": "utility"}, {"gsId": GS_ID}),
+     ({"billable": True}, {}), ({"billable": 1}, {"gsId": GS_ID})],
+)  # fmt: skip
+def test_a_bill_that_does_not_say_what_or_of_which_message_is_kept_as_it_came(deductions: Any, references: Any) -> None:
+    body = {"type": "billing-event", "payload": {"deductions": deductions, "references": references}}
+    [event] = parse(json.dumps(body))
+    assert isinstance(event, OtherEvent)
+    assert event.type_label == "billing-event"
 
 
 def test_every_fixture_is_claimed_by_a_test() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from gupshup.emulator.state.codes import is_synchronous
 from gupshup.emulator.state.json_types import JsonObject
@@ -86,6 +86,30 @@ def _charge(message: Message, at: datetime) -> JsonObject:
             "type": "regular" if known else "free_customer_service",
         },
     }
+
+
+#: From then on WhatsApp charges utility templates inside the window too.
+_WINDOW_CHARGED_FROM = datetime(2026, 10, 1, tzinfo=UTC)
+
+
+def billing(message: Message, *, is_open: bool, category: str | None, as_text: bool) -> JsonObject:
+    """The charge decision about a delivered template. is_open: the window; category: instead of the template's own."""
+    known = message.known_template
+    as_what = category or (str(known.raw.get("category", "UTILITY")).lower() if known else "utility")
+    is_free = as_what == "utility" and is_open and message.at < _WINDOW_CHARGED_FROM
+    deductions: JsonObject = {
+        "type": "free_customer_service" if is_free else "regular",
+        "model": "PMP",
+        "source": "whatsapp",
+        "billable": ("false" if is_free else "true") if as_text else not is_free,
+        "category": as_what,
+    }
+    references: JsonObject = {
+        "id": message.whatsapp_id,
+        "gsId": message.id,
+        "destination": message.destination,
+    }
+    return {"deductions": deductions, "references": references}
 
 
 def template_status(template: Template) -> JsonObject:

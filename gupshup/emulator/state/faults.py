@@ -32,7 +32,7 @@ ANSWERS = frozenset(
         "504_after_accept",
     }
 )
-SCOPES = ("send", "templates", "subscription", "manage")
+SCOPES = ("send", "templates", "subscription", "manage", "partner")
 DELAYS: Mapping[str, int] = {"enqueued": 50, "sent": 150, "delivered": 300}
 _SETTINGS: Mapping[str, type | tuple[type, ...]] = {
     "latency_ms": int,
@@ -57,11 +57,16 @@ _SETTINGS: Mapping[str, type | tuple[type, ...]] = {
     "retries": int,
     "clock_ahead_s": int,
     "review_ms": (int, type(None)),
+    "billing": bool,
+    "billing_delay_ms": int,
+    "billing_shape": str,
+    "billing_category": (str, type(None)),
 }
 _ALLOWED: Mapping[str, tuple[object, ...]] = {
     "order": ("normal", "reversed"),
     "failed_shape": (None, "sync", "async"),
     "click_shape": ("new", "old"),
+    "billing_shape": ("boolean", "text"),
 }
 _DEFAULTS: Mapping[str, object] = {
     "latency_ms": 0,
@@ -86,6 +91,10 @@ _DEFAULTS: Mapping[str, object] = {
     "retries": 5,
     "clock_ahead_s": 0,
     "review_ms": None,
+    "billing": True,
+    "billing_delay_ms": 1000,
+    "billing_shape": "boolean",
+    "billing_category": None,
 }
 
 

@@ -81,6 +81,24 @@ class Bucket:
 
 
 @dataclass
+class Wallet:
+    """An app's money, in units, and what WhatsApp says about its number. overdraft: 0 or negative. has_status: whether
+    the answer about the balance has the key `status`; older ones lack it. quality: GREEN, YELLOW, RED; rated_at: 0: never.
+    """
+
+    balance: float = 100.0
+    overdraft: float = 0.0
+    currency: str = "USD"
+    has_status: bool = True
+    quality: str = "GREEN"
+    limit: str = "TIER_1K"
+    account: str = "ACTIVE"
+    can_send: str = "AVAILABLE"
+    errors: list[JsonObject] = field(default_factory=list)
+    rated_at: int = 0
+
+
+@dataclass
 class App:
     """A Gupshup app: one WhatsApp number of a business."""
 
@@ -99,6 +117,10 @@ class App:
     #: Ids of templates → when their newest change was submitted.
     edited: dict[str, datetime] = field(default_factory=dict)
     bucket: Bucket | None = None
+    wallet: Wallet = field(default_factory=Wallet)
+    #: Its token of the partner API, once somebody has asked for it; by path, its limits there.
+    partner_token: str = field(default="", repr=False)
+    partner_buckets: dict[str, Bucket] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

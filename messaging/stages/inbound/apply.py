@@ -16,6 +16,7 @@ from gupshup.spellings import alike, todays
 from messaging.callbacks.listeners import nobody_listens
 from messaging.conversations import replies
 from messaging.conversations.lookup import conversations_of, new_conversation, unite
+from messaging.money.billing import Bills
 from messaging.policy import consent, holding, tier
 from messaging.runtime import Runtime
 from messaging.stages import observers
@@ -122,7 +123,8 @@ def apply(session: Session, runtime: Runtime, group: Sequence[Arrived]) -> None:
         if not is_watched:
             nobody_listens(session, line.portal_id)
     known = KnownMessages(session, [event for webhook in group for event in webhook.events])
-    applying = Applying(Changes(session), runtime, known)
+    bills = Bills(session, runtime, [one for hook in group for one in hook.events if isinstance(one, webhooks.Billing)])
+    applying = Applying(Changes(session), runtime, known, bills)
     for webhook in group:
         row = webhook.row
         states = [applying.apply(lines[row.line_id], row, event) for event in webhook.events]
@@ -144,8 +146,8 @@ def settled(received_at: datetime, states: Sequence[str], now: datetime) -> dict
 class Applying:
     """Applies the events of one group, in one transaction."""
 
-    def __init__(self, changes: Changes, runtime: Runtime, known: KnownMessages) -> None:
-        self.changes = changes
+    def __init__(self, changes: Changes, runtime: Runtime, known: KnownMessages, bills: Bills) -> None:
+        self.changes, self.bills = changes, bills
         self.session = changes.session
         self.runtime = runtime
         self.known = known
@@ -169,6 +171,8 @@ class Applying:
                 if tier.learn(line, event):
                     log.info("the limit of new conversations", line=line.id, clients=line.tier)
                 return EventState.DONE
+            case webhooks.Billing():
+                return EventState.DONE if self.bills.apply(self.changes, line.id, event) else WAIT
             case webhooks.Preference():
                 return self._preference(line, row, event)
             case webhooks.Unknown():

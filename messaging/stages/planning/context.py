@@ -31,11 +31,11 @@ log = structlog.get_logger(__name__)
 
 
 # Statements are made once: building a statement takes longer than running it.
-_PORTALS = (
-    select(Portal)
-    .where(among(Portal.id, "ids"))
-    .options(load_only(Portal.id, Portal.status, Portal.language, Portal.region, Portal.default_line_id, Portal.policy))
+_PLANNED_BY = (
+    *(Portal.id, Portal.status, Portal.language, Portal.region, Portal.default_line_id),
+    *(Portal.policy, Portal.prices_version),
 )
+_PORTALS = select(Portal).where(among(Portal.id, "ids")).options(load_only(*_PLANNED_BY))
 _LINES = (
     select(Line)
     .where(among(Line.portal_id, "ids"))

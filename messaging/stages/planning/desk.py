@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 from functools import cached_property
+from typing import Any
 
 from activities.base import Card, Shared
 from gupshup.templates import TemplateInfo
 from messaging.conversations.window import window_until
 from messaging.files.storage import Files
+from messaging.money import estimates
 from messaging.policy import tier, zones
 from messaging.policy.settings import Policy
 from messaging.portals import crm_chats, scopes, tokens
@@ -60,6 +62,11 @@ class RunDesk:
             why = tier.refusal(session, self.runtime, self.line, phone)
         if why is not None:
             raise why
+
+    def price_of(self, is_session: bool, category: str, country: str) -> dict[str, Any]:
+        """The columns of a message that say what it is expected to cost. category: of its template."""
+        message = {"is_session": is_session, "category": category, "country": country}
+        return estimates.of_message(self.runtime, self.portal, self.line, self.conversation, message)
 
     def close_chats(self) -> int | None:
         """The one answer that changes something, in the portal: closing may be repeated like a look."""

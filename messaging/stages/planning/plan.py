@@ -248,6 +248,7 @@ class Draft:
             "country": phones.country_of(phone),
             "item": self.run.document[3][:64],
             "timeline": bool(self.values.get("timeline", True)),
+            **desk.price_of(message.is_session, template.category if template else "", phones.country_of(phone)),
         }
 
     def _phone(self, conversation: Conversation | None) -> str:
