@@ -1,4 +1,4 @@
-"""Gupshup's self-serve API over HTTP. What it raises is drawn in `errors`.
+"""Gupshup's self-serve API over HTTP. What it raises is drawn in `errors`, and read in `answers`.
 
 The one thing that matters here: after a failed send, is it certain that nothing was written? Only then may it be tried
 again, because Gupshup has neither an idempotency key nor a way to ask what became of a message.
@@ -7,19 +7,17 @@ again, because Gupshup has neither an idempotency key nor a way to ask what beca
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import quote
 
 import requests
 
-from gupshup.errors import GupshupError, Misconfigured, NotWritten, Rejected, Throttled, Unavailable, Unclear
+from gupshup.answers import no_answer, read, reason_of
+from gupshup.errors import Misconfigured, Rejected, Unavailable, Unclear
 from gupshup.messages import MSG_PATH
-from gupshup.reading import as_dict, as_id, as_list, as_text, digits, parse_json, storable
-from gupshup.refusals import names_bad_settings
+from gupshup.reading import as_dict, as_id, as_list, digits
 from gupshup.templates import TemplateInfo, parse
-from gupshup.transport import Answer, Broken, Upload, exchange, session
+from gupshup.transport import Broken, Upload, exchange, session
 
 __all__ = ["MODES", "Account", "Client", "session"]
 
@@ -37,10 +35,6 @@ MODES = (
     "BILLING",
     "OTHERS",
 )
-
-_MAX_RETRY_AFTER_S = 3600.0
-_REASON_LENGTH = 300
-_BODY_SHOWN = 2000
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,9 @@ class Client:
         answer = self.ask("POST", path, account, form={**form, **_addressing(account, destination)}, is_send=True)
         message_id = as_id(answer.get("messageId"))
         if not message_id:
-            raise Unclear("gupshup_unclear", _reason(answer, "", account) or "accepted, but without a messageId")
+            raise Unclear(
+                "gupshup_unclear", reason_of(answer, "", account.api_key) or "accepted, but without a messageId"
+            )
         return message_id
 
     def templates(self, account: Account) -> list[TemplateInfo]:
@@ -81,7 +77,9 @@ class Client:
         listed = answer.get("templates", answer.get("waba_templates"))
         if not isinstance(listed, list):
             # Not an empty list: whoever keeps a copy would throw all templates away.
-            raise Unavailable("gupshup_unreachable", _reason(answer, "", account) or "the answer holds no templates")
+            raise Unavailable(
+                "gupshup_unreachable", reason_of(answer, "", account.api_key) or "the answer holds no templates"
+            )
         parsed = [parse(raw) for raw in listed if isinstance(raw, dict)]
         return [template for template in parsed if template.id]
 
@@ -142,8 +140,8 @@ class Client:
             )
         except Broken as broken:
             # "from None": what lies behind the error carries the request, and the request carries the key.
-            raise _no_answer(broken, is_send) from None
-        return _read(answer, account, is_send)
+            raise no_answer(broken, is_send) from None
+        return read(answer, account.api_key, is_send)
 
 
 def _key(account: Account) -> str:
@@ -167,63 +165,3 @@ def app_path(account: Account, what: str) -> str:
     if not account.app_id:
         raise Misconfigured("gupshup_app_id", "the line has no app id")
     return f"/wa/app/{quote(account.app_id, safe='')}/{what}"
-
-
-def _no_answer(broken: Broken, is_send: bool) -> GupshupError:
-    reason = str(broken)[:_REASON_LENGTH]
-    if not broken.was_written:
-        return NotWritten("gupshup_unreachable", reason)
-    return Unclear("gupshup_unclear", reason) if is_send else Unavailable("gupshup_unreachable", reason)
-
-
-def _read(answer: Answer, account: Account, is_send: bool) -> dict[str, Any]:
-    """The JSON object of a 2xx, {} if it is none. The Content-Type is not asked: text/html was seen around JSON."""
-    said, status = as_dict(parse_json(answer.content)), answer.status
-    if 200 <= status < 300:
-        return said
-    reason = _reason(said, answer.content[:_BODY_SHOWN].decode("utf-8", "replace"), account)
-    code = _provider_code(said, status) or f"gupshup_{status}"
-    if status == 429:
-        raise Throttled(code, reason, _retry_after(answer.headers))
-    if status in (401, 403) or status < 400 or (status == 400 and names_bad_settings(reason)):
-        raise Misconfigured(code, reason)
-    if status < 500:
-        raise Rejected(code, reason)
-    if is_send:
-        raise Unclear(code, reason)
-    raise Unavailable("gupshup_unreachable", f"HTTP {status}: {reason}")
-
-
-def _reason(answer: Mapping[str, Any], text: str, account: Account) -> str:
-    """The provider's words: `message`, a string or an object with another `message`; else the start of the body."""
-    said = answer.get("message") or answer.get("error")
-    inner = as_dict(said).get("message")
-    words = as_text(inner) or as_text(said) or text
-    return " ".join(storable(words).replace(account.api_key, "***").split())[:_REASON_LENGTH]
-
-
-def _provider_code(answer: Mapping[str, Any], status: int) -> str:
-    for holder in (answer, as_dict(answer.get("message")), as_dict(answer.get("error"))):
-        code = as_id(holder.get("code"))
-        if code.isdecimal() and code != str(status):
-            return code
-    return ""
-
-
-def _retry_after(headers: Mapping[str, str]) -> float | None:
-    """Seconds to wait, from either header; `Retry-After` may also be a date."""
-    for name in ("Retry-After", "X-Rate-Limit-Retry-After-Seconds"):
-        value = headers.get(name, "").strip()
-        if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", value):
-            return min(float(value), _MAX_RETRY_AFTER_S)
-        if value and (moment := _date(value)):
-            return min(max((moment - datetime.now(UTC)).total_seconds(), 0.0), _MAX_RETRY_AFTER_S)
-    return None
-
-
-def _date(value: str) -> datetime | None:
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, TypeError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -31,7 +31,12 @@ def clients_a_day(event: AccountEvent) -> int | None:
 
 
 def _tier(data: Mapping[str, Any], name: str) -> int | None:
-    text = str(data.get(name) or "")[:40].strip().upper()
+    return tier_of(str(data.get(name) or ""))
+
+
+def tier_of(word: str) -> int | None:
+    """The limit that "TIER_1K" names: a number of clients, UNLIMITED, or None if it names none."""
+    text = word[:40].strip().upper()
     if text == "TIER_UNLIMITED":
         return UNLIMITED
     named = _NAMED.fullmatch(text)

@@ -18,6 +18,7 @@ import bx24.client
 import gupshup.client
 from bx24.oauth import AuthServers
 from gupshup import spellings
+from gupshup.partner import Partner
 from messaging.limits.bounds import MB
 from messaging.limits.pace import Paces
 from messaging.limits.quotas import CallQuota, FrameQuota
@@ -167,6 +168,12 @@ class Runtime:
     @cached_property
     def gupshup(self) -> gupshup.client.Client:
         return gupshup.client.Client(self.gs_session, self.config.gupshup_url)
+
+    @cached_property
+    def partner(self) -> Partner | None:
+        """Gupshup's partner API; None without a partner's token."""
+        given = self.config.gupshup_partner_token
+        return Partner(self.gs_session, self.config.gupshup_partner_url, given) if given else None
 
     @cached_property
     def index_key(self) -> str:

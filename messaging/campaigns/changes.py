@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import select
+from sqlalchemy import select, delete, update
 from sqlalchemy.orm import Session
 
 from activities.errors import Refused, refused
@@ -22,6 +22,7 @@ from messaging.campaigns import header_file, news, recipients
 from messaging.campaigns.audience import WHOLE, Kind
 from messaging.campaigns.counts import counts
 from messaging.campaigns.recipients import Entry
+from messaging.money import accounts
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, Paused
 from messaging.store.models import Portal, shard_of
@@ -276,6 +277,8 @@ def resume(runtime: Runtime, portal_id: int, key: str, also: Also | None = None)
         now = runtime.clock()
         if campaign.paused_reason == Paused.TEMPLATE:
             campaign.digest = ""  # the person has seen the template as it is now
+        if campaign.paused_reason == Paused.BALANCE:
+            accounts.doubt(session, campaign.line_ids or [], now)
         campaign.state, campaign.paused_reason = State.RUNNING, ""
         campaign.due_at = campaign.fed_at = now
         campaign.allowed_failures = counts(session, campaign.id).by_state["failed"]
@@ -286,6 +289,29 @@ def resume(runtime: Runtime, portal_id: int, key: str, also: Also | None = None)
 
 
 def cancel(runtime: Runtime, portal_id: int, key: str, also: Also | None = None) -> None:
+def set_budget(runtime: Runtime, portal_id: int, key: str, budget: int | None, currency: str) -> None:
+    """What a campaign may cost a day, in millionths; None: any sum. Raises LookupError, WrongState.
+
+    A campaign that waits because its budget is reached looks again.
+    """
+
+    def change(session: Session, campaign: Campaign) -> None:
+        campaign.budget, campaign.budget_currency = budget, currency if budget is not None else ""
+        if campaign.paused_reason == Paused.BUDGET:
+            campaign.due_at = runtime.clock()
+
+    _change(runtime, portal_id, key, (State.DRAFT, *OPEN), change)
+
+
+def look_again(runtime: Runtime, portal_id: int) -> None:
+    """A line's budget was changed: campaigns that wait because one is reached look again."""
+    waiting = (Campaign.portal_id == portal_id) & (Campaign.paused_reason == Paused.BUDGET)
+    with runtime.db.write() as session:
+        session.execute(update(Campaign).where(waiting).values(due_at=runtime.clock()))
+    runtime.wakeups.notify([shard_of(portal_id)])
+
+
+def cancel(runtime: Runtime, portal_id: int, key: str) -> None:
     """End a campaign: nothing more leaves. The worker marks who was not written to. Raises LookupError, WrongState."""
 
     _change(runtime, portal_id, key, OPEN, lambda session, campaign: end(session, campaign, runtime.clock()), also)
@@ -308,6 +334,8 @@ def copy(runtime: Runtime, portal_id: int, key: str, user_id: int, name: str) ->
     with runtime.db.write() as session:
         made = find(session, portal_id, new)
         for column in ("line_ids", "template", "language", "hours", "per_minute"):
+        old, made = find(session, portal_id, key), find(session, portal_id, new)
+        for column in ("line_ids", "template", "language", "hours", "per_minute", "budget", "budget_currency"):
             setattr(made, column, getattr(old, column))
         made.mapping = header_file.without(old.mapping)
         made.audience = old.audience if (old.audience or {}).get("kind") == Kind.CRM else None

@@ -13,7 +13,8 @@ from messaging.campaigns.composing import digest_of, fits
 from messaging.campaigns.counts import counts, on_line
 from messaging.campaigns.hours import opens_at
 from messaging.campaigns.preparing import composers_for, lines_of
-from messaging.campaigns.recipients import Judge
+from messaging.campaigns.recipients import Judge, Judged
+from messaging.money.spending import Spending, Stop
 from messaging.policy import tier
 from messaging.policy.settings import Policy
 from messaging.runtime import Runtime
@@ -53,8 +54,18 @@ class Portion:
     """What a campaign may send next. budget: how many recipients may be judged. fed: lines that got messages; used: of the
     budget."""
 
-    def __init__(self, runtime: Runtime, session: Session, campaign: Campaign, now: datetime, budget: int) -> None:
-        self.runtime, self.budget = runtime, budget
+    def __init__(
+        self,
+        runtime: Runtime,
+        session: Session,
+        campaign: Campaign,
+        now: datetime,
+        budget: int,
+        spending: Spending,
+    ) -> None:
+        self.runtime, self.budget, self.spending = runtime, budget, spending
+        #: What keeps lines from sending more: the day's budget, or the account's balance.
+        self.stops: set[Stop] = set()
         self.fed: set[int] = set()
         self.used = 0
         self.session, self.campaign, self.now = session, campaign, now
@@ -80,6 +91,11 @@ class Portion:
             room = min(self._room(line), left - queued, limits[line.id], PORTION, self.budget - self.used)
             if room > 0:
                 queued += self._feed_line(judge, line, room)
+                fed = self._feed_line(judge, line, room)
+                self.used += room  # judging costs as much as queueing
+                queued += fed
+        if self.stops and not queued:
+            return Paused.BALANCE if "balance" in self.stops else Paused.BUDGET
         campaign.due_at = self.now + (gap if queued or self._is_more_due() else LOOK)
         return None
 
@@ -129,6 +145,9 @@ class Portion:
             recipients.record(self.session, skipped)
         go = [one for one in judged if not one.reason]
         queued = recipients.write_to(self.session, self.runtime, self.campaign, go, self.now) if go else 0
+        position = self.session.scalar(select(func.max(Run.id))) or 0
+        go = self._affordable(line, [one for one in judged if not one.reason])
+        queued = recipients.write_to(self.session, self.runtime, self.campaign, go, position, self.now) if go else 0
         if queued:
             self.fed.add(line.id)
         return queued
@@ -146,6 +165,13 @@ class Portion:
     def _next(self, line: Line, limit: int) -> Sequence[Recipient]:
         asked = {"campaign": self.campaign.id, "line": line.id, "now": self.now, "limit": limit}
         return self.session.scalars(_NEXT, asked).all()
+
+    def _affordable(self, line: Line, judged: list[Judged]) -> list[Judged]:
+        """Those of them that budgets and balance pay for."""
+        costs = [one.cost(self.runtime, self.portal) for one in judged]
+        fits, stop = self.spending.affordable(self.session, self.portal, self.campaign, line.id, costs)
+        self.stops |= {stop} if stop is not None else set()
+        return judged[:fits]
 
     def _put_off(self, recipient: Recipient) -> bool:
         """Whether it is no hour for this client; then the recipient waits until it is."""

@@ -19,6 +19,7 @@ from messaging.campaigns.mapping import Mapping as Variables
 from messaging.conversations import lookup
 from messaging.conversations.queueing import BEHIND_THE_RUNS, queue_all
 from messaging.money import estimates
+from messaging.money.table import Cost
 from messaging.policy.sending import Wanted, may_send
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, Recipient, RecipientState, RefusedRow, Skipped
@@ -129,15 +130,16 @@ class Judged:
     reason: str = ""
     why: Refused | None = None
 
-    def estimated(self, runtime: Runtime, portal: Portal) -> dict[str, Any]:
-        """The columns of its message that say to which country it goes and what it is expected to cost; {} without one."""
+    @property
+    def country(self) -> str:
+        """To which its message goes."""
+        return phones.country_of(self.recipient.phone)
+
+    def cost(self, runtime: Runtime, portal: Portal) -> Cost:
+        """What its message is expected to cost; nothing without one."""
         if self.line is None or self.message is None:
-            return {}
-        priced = {**self.message, "country": phones.country_of(self.recipient.phone)}
-        return {
-            "country": priced["country"],
-            **estimates.of_message(runtime, portal, self.line, self.conversation, priced),
-        }
+            return Cost(0, "")
+        return estimates.of_message(runtime, portal, self.line, self.conversation, self.message, self.country)
 
 
 class Judge:
@@ -256,6 +258,7 @@ def write_to(session: Session, runtime: Runtime, campaign: Campaign, judged: Seq
             **(one.message or {}),
             "origin": Origin.CAMPAIGN,
             **one.estimated(runtime, portal),
+            **estimates.columns(one.cost(runtime, portal)),
             "origin": "campaign",
             "origin_id": one.recipient.id,
             "campaign_id": campaign.id,
@@ -266,6 +269,7 @@ def write_to(session: Session, runtime: Runtime, campaign: Campaign, judged: Seq
             "conversation_id": talks[one.line.id, one.recipient.phone],
             "judge_at": now + JUDGED_FOR,
             "country": one.recipient.country,
+            "country": one.country,
             "item": one.recipient.item,
             "timeline": False,
         }

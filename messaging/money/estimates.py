@@ -30,13 +30,16 @@ def columns(cost: Cost) -> dict[str, Any]:
 
 
 def of_message(
-    runtime: Runtime, portal: Portal, line: Line, conversation: Conversation | None, message: Mapping[str, Any]
-) -> dict[str, Any]:
-    """The same for a message in a conversation. message: its columns `is_session`, `country`, and `category` if it has one."""
+    runtime: Runtime,
+    portal: Portal,
+    line: Line,
+    conversation: Conversation | None,
+    message: Mapping[str, Any],
+    country: str,
+) -> Cost:
+    """The same for a message in a conversation. message: its columns `is_session`, and `category` if it has a template."""
     now = runtime.clock()
     is_open = window_until(conversation, line, now) is not None
     category, is_session = str(message.get("category", "")), bool(message["is_session"])
     table = prices.table_of(runtime, portal)
-    return columns(
-        estimate(table, now.date(), str(message["country"]), category, is_session=is_session, is_open=is_open)
-    )
+    return estimate(table, now.date(), country, category, is_session=is_session, is_open=is_open)

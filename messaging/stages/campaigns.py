@@ -23,6 +23,8 @@ from messaging.campaigns.portions import LOOK, Portion, is_still, limit_left
 from messaging.campaigns.preparing import Preparing, lines_of
 from messaging.files.problems import Unfetched
 from messaging.limits.backoff import backoff_s
+from messaging.money import accounts
+from messaging.money.spending import Spending, day_of
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, Paused, Recipient, RecipientState, Skipped
 from messaging.store.models import Portal
@@ -44,7 +46,7 @@ BACKOFF_S, BACKOFF_MAX_S = 5.0, 300.0
 LOOKED_AT, BUDGET = 50, 400
 #: After a fault of ours a campaign is tried again.
 FAULT = timedelta(minutes=5)
-_WAITS_BY_ITSELF = (Paused.LINE_STOPPED, Paused.LIMIT)
+_WAITS_BY_ITSELF = (Paused.LINE_STOPPED, Paused.LIMIT, Paused.BUDGET)
 log = structlog.get_logger(__name__)
 
 
@@ -70,6 +72,7 @@ class Campaigns:
         #: What is being prepared: campaign and portal.
         self.busy: set[tuple[int, int]] = set()
         self.fed: set[int] = set()
+        self.spending = Spending(runtime)
         self.budget = 0
         self.counted = news.Counted(runtime)
         self._open_files = OpenFiles()
@@ -202,10 +205,11 @@ class Campaigns:
         if reason is not None:
             self._rest(session, campaign, reason, now)
             return
-        portion = Portion(self.runtime, session, campaign, now, self.budget)
+        portion = Portion(self.runtime, session, campaign, now, self.budget, self.spending)
         rest = portion.feed()
         self.budget -= portion.used
         self.fed |= portion.fed
+        accounts.hasten(session, portion.fed, now)
         if rest is not None:
             self._rest(session, campaign, rest, now)
 
@@ -224,6 +228,10 @@ class Campaigns:
 
     def _rest(self, session: Session, campaign: Campaign, reason: Paused, now: datetime) -> None:
         put_to_rest(session, campaign, reason, now + LOOK if reason in _WAITS_BY_ITSELF else None)
+        again_at = now + LOOK if reason in _WAITS_BY_ITSELF else None
+        if reason is Paused.BUDGET:
+            again_at = day_of(session.get_one(Portal, campaign.portal_id), now + timedelta(days=1))
+        changes.put_to_rest(session, campaign, reason, again_at)
         log.warning("campaign paused", portal=campaign.portal_id, campaign=campaign.id, reason=str(reason))
 
     def _try_again(self, session: Session, campaign: Campaign, now: datetime) -> None:
@@ -233,6 +241,9 @@ class Campaigns:
             return
         lines = lines_of(session, campaign)
         campaign.fed_at, campaign.due_at = now, now + LOOK
+        if campaign.paused_reason == Paused.BUDGET:  # it is another day, or somebody has changed a budget
+            campaign.state, campaign.paused_reason, campaign.due_at = State.RUNNING, "", now
+            return
         can_go_on = any(not is_still(line) and limit_left(session, line, now) > 0 for line in lines)
         if can_go_on or not lines:
             campaign.state, campaign.paused_reason, campaign.due_at = State.RUNNING, "", now

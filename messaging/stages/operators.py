@@ -167,10 +167,9 @@ class Operators:
         now = self.runtime.clock()
         line = session.get_one(Line, row.line_id)
         conversation = session.get_one(Conversation, row.conversation_id)
-        content = {**message, "country": phones.country_of(conversation.phone)}
-        content |= estimates.of_message(
-            self.runtime, session.get_one(Portal, row.portal_id), line, conversation, content
-        )
+        country, portal = phones.country_of(conversation.phone), session.get_one(Portal, row.portal_id)
+        cost = estimates.of_message(self.runtime, portal, line, conversation, message, country)
+        content = {**message, "country": country, **estimates.columns(cost)}
         queue(session, now, line, row.conversation_id, (Origin.OPERATOR, row.id), content)
         row.state, row.content = OperatorState.SENT, None
         self.fed.add(row.line_id)

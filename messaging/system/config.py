@@ -98,6 +98,15 @@ def _folder(text: str) -> Path:
     return Path(text).absolute()
 
 
+def _partner(text: str) -> str:
+    """A token, or e-mail:secret; "" stays "". Raises ValidationError, which does not repeat it."""
+    given = text.strip()
+    if not re.fullmatch(r"[!-~]*", given) or (":" in given and "@" not in given.partition(":")[0]):
+        raise ValidationError("is neither a token nor e-mail:client secret")
+    return given
+
+
+_PARTNER = Function(deserialize=_partner)
 _ADDRESS, _ADDRESSES = Function(deserialize=_address), Function(deserialize=_addresses)
 _FERNET_KEYS, _FOLDER = Function(deserialize=_fernet_keys), Function(deserialize=_folder)
 _BUCKET = Function(deserialize=_bucket)
@@ -136,6 +145,14 @@ class Config:
     gupshup_url: str = _setting("GUPSHUP_API_URL", "Gupshup's self-serve API", "https://api.gupshup.io", _ADDRESS)
     gupshup_partner_url: str = _setting(
         "GUPSHUP_PARTNER_URL", "Gupshup's partner API", "https://partner.gupshup.io", _ADDRESS
+    )
+    gupshup_partner_token: str = _setting(
+        "GUPSHUP_PARTNER_TOKEN",
+        "token of a Gupshup partner account, or its e-mail:client secret; shows balance, quality and limits of lines. "
+        "Empty: they are not known",
+        kind=_PARTNER,
+        example="partner@example.com:the client secret",
+        secret=True,
     )
     database_url: str = _setting(
         "DATABASE_URL",

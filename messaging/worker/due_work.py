@@ -14,6 +14,7 @@ from messaging.stages.portal_writes.kinds import KINDS
 from messaging.store.callbacks import Callback, Endpoint
 from messaging.store.campaigns import Campaign
 from messaging.store.models import SHARDS, InboundEvent, Lease, Line, Message, Portal, Reply, Run, shard_of
+from messaging.store.money import LineAccount
 from messaging.store.open_channels import OperatorMessage
 from messaging.store.portal_tasks import PortalTask
 from messaging.store.sql import there_is
@@ -104,6 +105,17 @@ _DUE = select(Lease.shard).where(
             Endpoint.due_at.is_not(None),
             Endpoint.due_at <= _NOW,
             exists().where(Portal.id == Endpoint.portal_id, Portal.status != PortalStatus.INACTIVE),
+        # A line of a portal that is gone stays due: it must wake nobody.
+        exists().where(
+            LineAccount.shard == Lease.shard,
+            LineAccount.due_at.is_not(None),
+            LineAccount.due_at <= _NOW,
+            exists().where(
+                Line.id == LineAccount.line_id,
+                Line.status == "connected",
+                Portal.id == Line.portal_id,
+                Portal.status == PortalStatus.ACTIVE,
+            ),
         ),
         ((Lease.owner == "") | (Lease.expires_at < _NOW))
         & there_is(PortalTask, PortalTask.claimed_at, PortalTask.shard == Lease.shard, PortalTask.state == "doing"),

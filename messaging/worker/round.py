@@ -10,6 +10,7 @@ probe       stopped lines that are due      Gupshup, or the portal    goes on, s
 answer      ended runs, by portal           one REST batch            answered, again
 operate     what operators wrote            the portal, for files     message or refusal; told
 campaigns   campaigns that are due; fed CRM, files              audience stored and judged
+accounts    accounts that are due       Gupshup's partner API   balance, quality, limits
 write       portal tasks, by portal, kind   REST                      done, again, unclear, given up
 callbacks   events, by endpoint             the customer's system     taken, again, given up
 """
@@ -30,6 +31,7 @@ from messaging.policy import holding
 from messaging.queue import leases
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
+from messaging.stages.accounts import Accounts
 from messaging.stages.answering import Answers
 from messaging.stages.base import Finished, Stage, Submit
 from messaging.stages.callbacks import Callbacks
@@ -80,6 +82,7 @@ class Rounds:
             self.operators,
             self.campaigns,
             Callbacks(runtime, self.name),
+            Accounts(runtime, self.name),
             PortalWrites(runtime, self.name, [writer(runtime) for writer in WRITERS]),
         ]
         self.stages: list[Stage] = [*self.rare, *self.quick]

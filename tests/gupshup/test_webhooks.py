@@ -167,7 +167,8 @@ def test_an_account_event_keeps_its_data(name: str, kind: str) -> None:
 
 @pytest.mark.parametrize(
     ("name", "type_"),
-    [("user_event__sandbox_start", "user-event"), ("user_event__opted_in", "user-event"), ("onboarding_event__live", "onboarding-event"),
+    [("user_event__sandbox_start", "user-event"), ("user_event__opted_in", "user-event"),
+     ("onboarding_event__live", "onboarding-event"),
      ("platform_event__connectivity_check", "platform-event"), ("system_event__other", "system-event")],
 )  # fmt: skip
 def test_what_we_have_no_use_for_is_kept_as_it_came(name: str, type_: str) -> None:

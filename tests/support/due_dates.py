@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from messaging.store.callbacks import Endpoint
 from messaging.store.campaigns import Campaign
 from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, Reply, Run
+from messaging.store.money import LineAccount
 from messaging.store.open_channels import OperatorMessage
 from messaging.store.portal_tasks import PortalTask
 
@@ -29,6 +30,7 @@ _DATES: tuple[tuple[Any, Any], ...] = (
     (Line.news_at, Line.news_at.is_not(None)),
     (Campaign.due_at, Campaign.due_at.is_not(None)),
     (Endpoint.due_at, Endpoint.due_at.is_not(None)),
+    (LineAccount.due_at, LineAccount.due_at.is_not(None)),
     (Lease.expires_at, Lease.owner.not_in(("", bindparam("us")))),
 )
 #: The places of the two that become due later than they say.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import pickle
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
@@ -29,6 +30,7 @@ import gupshup.client
 import gupshup.emulator
 from bx24.emulator.rules.workflow_engine import Engine
 from bx24.emulator.state.workflow import PlacedRobot
+from gupshup.emulator.partner_api import PARTNER_TOKEN
 from messaging.lines import lines
 from messaging.runtime import Runtime
 from messaging.store import schema
@@ -348,6 +350,19 @@ class World:
         flow = self.robots_start((code, values))
         self.advance_clock(seconds)
         return flow
+
+    def become_partner(self) -> None:
+        """From now on the installation has the token of the emulated partner."""
+        self.runtime.config = replace(
+            self.runtime.config, gupshup_partner_url=GUPSHUP, gupshup_partner_token=PARTNER_TOKEN
+        )
+        self.runtime.__dict__.pop("partner", None)
+
+    def set_wallet(self, **wallet: Any) -> None:
+        """What Gupshup's partner API says about the app of the line that was connected last, from now on."""
+        name = self.gupshup_app["app_name"]
+        answer = WsgiClient(self.gs_app).post(f"/emulator/apps/{name}/wallet", json=wallet, base_url=GUPSHUP)
+        assert answer.status_code == 204, answer.json
 
     def client_replies(self, phone: str, text: str = "Да", **more: Any) -> None:
         """The client of this phone writes to our line."""

@@ -65,8 +65,9 @@ class RunDesk:
 
     def price_of(self, is_session: bool, category: str, country: str) -> dict[str, Any]:
         """The columns of a message that say what it is expected to cost. category: of its template."""
-        message = {"is_session": is_session, "category": category, "country": country}
-        return estimates.of_message(self.runtime, self.portal, self.line, self.conversation, message)
+        message = {"is_session": is_session, "category": category}
+        cost = estimates.of_message(self.runtime, self.portal, self.line, self.conversation, message, country)
+        return estimates.columns(cost)
 
     def close_chats(self) -> int | None:
         """The one answer that changes something, in the portal: closing may be repeated like a look."""

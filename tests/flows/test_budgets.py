@@ -1,0 +1,186 @@
+"""Balances from Gupshup's partner API, and budgets of a day: what stops a campaign, and what goes on."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from messaging.campaigns import changes
+from messaging.lines import lines
+from messaging.money import accounts, spending
+from messaging.store.models import Message, Portal
+from messaging.store.money import LineAccount
+from tests.flows.mailing import Mailing
+from tests.flows.scenes import OLGA, PHONES, jump_clock, template_robot
+from tests.support.world import World
+
+#: What one message costs, in millionths: a utility template to Russia, and Gupshup's fee.
+ONE = 41_000
+
+
+def account(shop: World) -> LineAccount | None:
+    with shop.runtime.db.read() as session:
+        found = accounts.of_lines(session, [shop.line.id]).get(shop.line.id)
+        session.expunge_all()
+        return found
+
+
+def known(shop: World) -> LineAccount:
+    found = account(shop)
+    assert found is not None
+    return found
+
+
+def asked(shop: World, what: str) -> int:
+    return sum(f"/{what}" in str(request.url) for request in shop.net.seen)
+
+
+@pytest.fixture
+def partner(shop: World) -> World:
+    """The shop with a partner's token; its wallet was asked for."""
+    shop.become_partner()
+    shop.robot_runs("robot.check_window", phone=OLGA)
+    return shop
+
+
+def test_without_a_partners_token_nobody_is_asked(shop: World) -> None:
+    shop.robot_runs("robot.check_window", phone=OLGA)
+    jump_clock(shop, 3600)
+    assert account(shop) is None
+    assert asked(shop, "partner") == 0
+
+
+def test_the_balance_is_asked_for_every_twenty_minutes_and_the_rest_once_a_day(partner: World) -> None:
+    first = known(partner)
+    assert (first.balance, first.currency, first.quality) == (100_000_000, "USD", "GREEN")
+    partner.set_wallet(balance=12.5, overdraft=-20, has_status=False, quality="RED")
+    partner.advance_clock(21 * 60)
+    second = known(partner)
+    assert (second.balance, second.overdraft, second.quality) == (12_500_000, -20_000_000, "GREEN")
+    assert (asked(partner, "wallet"), asked(partner, "waba/info"), asked(partner, "token")) == (2, 1, 1)
+    partner.now += timedelta(hours=24)
+    partner.advance_clock(1)
+    assert known(partner).quality == "RED"
+
+
+@pytest.mark.parametrize(
+    ("answers", "tries", "wait_s"),
+    [(["401", "401"], 1, 60), ([{"answer": "429", "retry_after": 90}], 1, 90), (["503"], 1, 60)],
+)
+def test_a_silent_partner_api_leaves_what_is_known(partner: World, answers: Any, tries: int, wait_s: float) -> None:
+    told = [one if isinstance(one, dict) else {"answer": one} for one in answers]
+    partner.set_gupshup_faults(next=[{**one, "on": "partner"} for one in told])
+    partner.now += timedelta(minutes=21)
+    partner.do_due_work()
+    found = known(partner)
+    assert (found.balance, found.tries) == (100_000_000, tries)
+    assert found.problem
+    assert found.due_at is not None
+    assert wait_s <= (found.due_at - partner.now).total_seconds() <= 1.5 * wait_s + 1
+    partner.advance_clock(2 * wait_s)
+    assert (known(partner).tries, known(partner).problem) == (0, "")
+
+
+def test_a_campaign_pauses_before_the_money_is_gone_and_goes_on_when_a_person_says_so(partner: World) -> None:
+    lines.set_pace(partner.runtime, partner.line.id, 1)
+    partner.set_wallet(balance=5 * ONE / 1e6, overdraft=-0.001)
+    partner.now += timedelta(minutes=21)
+    partner.do_due_work()
+    mailing = Mailing(partner, PHONES)
+    mailing.start(seconds=30)
+    assert mailing.state == ("paused", "balance")
+    assert mailing.reached().total() == 3, "the next portion of 3 times 1.2 is more than what is left"
+    partner.set_wallet(balance=50)
+    mailing.do(changes.resume)
+    partner.replace_worker()
+    partner.advance_clock(60)
+    assert mailing.state == ("finished", "")
+    assert mailing.reached() == dict.fromkeys(PHONES, 1)
+
+
+def test_a_balance_in_another_currency_stops_nobody(partner: World) -> None:
+    partner.set_wallet(balance=0.001, currency="INR")
+    partner.now += timedelta(minutes=21)
+    partner.do_due_work()
+    mailing = Mailing(partner, PHONES)
+    mailing.start()
+    assert mailing.state == ("finished", "")
+
+
+def test_after_a_portion_the_balance_is_asked_for_once_a_minute(partner: World) -> None:
+    lines.set_pace(partner.runtime, partner.line.id, 0.2)
+    before = asked(partner, "wallet")
+    partner.now += timedelta(minutes=2)
+    Mailing(partner, PHONES).start(seconds=45)
+    assert asked(partner, "wallet") - before == 1
+
+
+def test_a_campaigns_budget_stops_it_until_the_next_day(shop: World) -> None:
+    mailing = Mailing(shop, PHONES, per_minute=60)
+    mailing.do(changes.set_budget, 4 * ONE + 1, "USD")
+    mailing.start(seconds=30)
+    assert mailing.state == ("paused", "budget")
+    assert mailing.reached().total() == 4
+    shop.replace_worker()
+    jump_clock(shop, 60, 600)
+    assert mailing.state == ("paused", "budget")
+    shop.now += timedelta(hours=24)
+    shop.advance_clock(30)
+    assert mailing.state == ("finished", "")
+    assert mailing.reached() == dict.fromkeys(PHONES, 1)
+
+
+def test_a_budget_that_is_raised_lets_the_campaign_go_on(shop: World) -> None:
+    mailing = Mailing(shop, PHONES)
+    mailing.do(changes.set_budget, 3 * ONE, "USD")
+    mailing.start(seconds=10)
+    assert mailing.reached().total() == 3
+    mailing.do(changes.set_budget, None, "")
+    shop.advance_clock(10)
+    assert mailing.state == ("finished", "")
+
+
+def test_a_lines_budget_stops_campaigns_and_counts_robots_who_go_on(shop: World) -> None:
+    accounts.set_budget(shop.runtime, shop.line.id, 3 * ONE, "USD")
+    for phone in PHONES[:2]:
+        shop.robot_runs(template_robot()[0], **template_robot(phone)[1])
+    mailing = Mailing(shop, PHONES[2:6])
+    mailing.start()
+    assert mailing.state == ("paused", "budget")
+    assert mailing.reached().total() == 3
+    shop.robot_runs(template_robot()[0], **template_robot(PHONES[7])[1])
+    assert len(shop.sent) == 4, "a robot goes on"
+    with shop.runtime.db.read() as session:
+        budget = spending.of_line(session, session.get_one(Portal, shop.line.portal_id), shop.line.id, shop.now)
+    assert budget is not None
+    assert (budget.spent, budget.is_reached) == (4 * ONE, True)
+    accounts.set_budget(shop.runtime, shop.line.id, 100 * ONE, "USD")
+    changes.look_again(shop.runtime, shop.line.portal_id)
+    shop.advance_clock(60)
+    assert mailing.state == ("finished", "")
+
+
+def test_what_has_failed_is_not_spent(shop: World) -> None:
+    accounts.set_budget(shop.runtime, shop.line.id, 3 * ONE, "USD")
+    shop.set_gupshup_faults(destinations={PHONES[0]: {"code": 131026}})
+    for phone in PHONES[:2]:
+        shop.robot_runs(template_robot()[0], **template_robot(phone)[1])
+    assert {message.status for message in shop.stored_rows(Message)} == {"failed", "delivered"}
+    with shop.runtime.db.read() as session:
+        assert accounts.spent(session, [shop.line.id], shop.now - timedelta(days=1), "USD") == ONE
+
+
+def test_a_worker_that_dies_in_a_campaign_spends_no_more_than_the_budget(shop: World) -> None:
+    lines.set_pace(shop.runtime, shop.line.id, 1)
+    mailing = Mailing(shop, PHONES)
+    mailing.do(changes.set_budget, 5 * ONE, "USD")
+    mailing.do(changes.start)
+    for _ in range(6):
+        shop.advance_clock(3)
+        shop.replace_worker()
+    shop.advance_clock(120)
+    print(mailing.counted(), mailing.state, shop.now)
+    assert mailing.reached().total() == 5
+    assert mailing.state == ("paused", "budget")
