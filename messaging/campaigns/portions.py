@@ -94,7 +94,7 @@ class Portion:
                 fed = self._feed_line(judge, line, room)
                 self.used += room  # judging costs as much as queueing
                 queued += fed
-        if self.stops and not queued:
+        if self.stops and not queued and not on_campaign(self.session, campaign.id):  # what is queued is paid for
             return Paused.BALANCE if "balance" in self.stops else Paused.BUDGET
         campaign.due_at = self.now + (gap if queued or self._is_more_due() else LOOK)
         return None

@@ -98,12 +98,28 @@ class Spending:
         whole = _sum(costs, left.currency) if left is not None else 0
         if left is not None and left.amount < whole * RESERVE:
             return 0, "balance"
-        budgets = [one for one in (self._of_line(session, portal, account), self._of(session, portal, campaign)) if one]
-        fits = len(costs)
-        for budget in budgets:
-            fits = min(fits, _fitting(costs, budget))
+        fits = self._fitting(session, portal, campaign, account, costs)
+        if fits < len(costs):
+            self._forget(line_id, campaign.id)  # what was counted may have failed since
+            fits = self._fitting(session, portal, campaign, account, costs)
         self._add(line_id, campaign.id, costs[:fits])
         return fits, "budget" if fits < len(costs) else None
+
+    def _fitting(
+        self,
+        session: Session,
+        portal: Portal,
+        campaign: Campaign,
+        account: LineAccount | None,
+        costs: Sequence[Cost],
+    ) -> int:
+        budgets = (self._of_line(session, portal, account), self._of(session, portal, campaign))
+        return min([len(costs), *(_fitting(costs, budget) for budget in budgets if budget is not None)])
+
+    def _forget(self, line_id: int, campaign_id: int) -> None:
+        for key in list(self._sums):
+            if key[:2] in (("line", line_id), ("campaign", campaign_id)):
+                del self._sums[key]
 
     def _of_line(self, session: Session, portal: Portal, account: LineAccount | None) -> Budget | None:
         if account is None or account.budget is None:

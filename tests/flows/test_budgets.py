@@ -181,6 +181,5 @@ def test_a_worker_that_dies_in_a_campaign_spends_no_more_than_the_budget(shop: W
         shop.advance_clock(3)
         shop.replace_worker()
     shop.advance_clock(120)
-    print(mailing.counted(), mailing.state, shop.now)
     assert mailing.reached().total() == 5
     assert mailing.state == ("paused", "budget")
