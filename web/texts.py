@@ -4,6 +4,7 @@ Texts are English in the code (`_()`), Russian in translations/ru (`make texts` 
 """
 
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from functools import lru_cache
 from hashlib import sha256
 from pathlib import Path
@@ -14,6 +15,8 @@ from flask_babel import Babel
 from markupsafe import Markup
 
 STATIC = Path(__file__).parent / "static"
+#: Signs of currencies that everybody knows.
+_SIGNS = {"USD": "$", "EUR": "€", "RUB": "₽", "INR": "₹", "GBP": "£", "KZT": "₸"}
 _RUSSIAN = str.maketrans({",": "\N{NO-BREAK SPACE}", ".": ","})
 
 
@@ -21,7 +24,9 @@ def attach(app: Flask) -> None:
     """Give the app its languages and the templates their helpers."""
     app.add_url_rule("/static/<mark>/<path:filename>", "static", send_static)
     Babel(app, default_locale="en", locale_selector=lambda: g.get("language", "en"))
-    app.jinja_env.globals.update(icon=icon, badge=badge, moment=moment, number=number, phone=phone, static=static)
+    app.jinja_env.globals.update(
+        icon=icon, badge=badge, moment=moment, money=money, number=number, phone=phone, static=static
+    )
 
 
 @lru_cache(maxsize=1)
@@ -82,6 +87,17 @@ def number(value: float) -> str:
     """
     shown = f"{round(value, 3):,}".removesuffix(".0")
     return shown.translate(_RUSSIAN) if g.get("language") == "ru" else shown
+
+
+def money(amount: int, currency: str, places: int = 2) -> str:
+    """A sum in millionths of a currency: "12 480,50 $" in Russian, "$12,480.50" in English; a small one with more places."""
+    if amount and abs(amount) < 5 * 10 ** (5 - places):
+        places = 4
+    shown = f"{Decimal(amount) / 1_000_000:,.{places}f}"
+    sign = _SIGNS.get(currency, "")
+    if g.get("language") == "ru":
+        return f"{shown.translate(_RUSSIAN)}\N{NO-BREAK SPACE}{sign or currency}"
+    return f"{sign}{shown}" if sign else f"{shown}\N{NO-BREAK SPACE}{currency}"
 
 
 def phone(digits: str) -> Markup:

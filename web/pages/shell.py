@@ -35,6 +35,7 @@ SECTIONS: dict[str, LazyString] = {
     "campaigns": _l("Campaigns"),
     "opt_outs": _l("Opt-outs"),
     "rules": _l("Sending rules"),
+    "prices": _l("Prices"),
     "rights": _l("Rights"),
     "api": _l("API"),
     "webhooks": _l("Webhooks"),

@@ -88,6 +88,22 @@ PAUSES: dict[str, Pause] = {
         _l("Too many messages are not delivered"),
         _l("See the reasons below first. Resume when you have done what they advise."),
     ),
+    Paused.BALANCE: Pause(
+        _l("The balance at Gupshup is too low"),
+        _l(
+            "It does not cover the next messages with a reserve of 20 %. Top up the wallet in Gupshup's console, then resume."
+        ),
+        "lines",
+        _l("Open Lines"),
+    ),
+    Paused.BUDGET: Pause(
+        _l("The day's budget is used up"),
+        _l(
+            "The campaign goes on by itself on the portal's next day, or at once when the budget is raised: below, or on the line's page."
+        ),
+        "lines",
+        _l("Open Lines"),
+    ),
     Paused.STALE: Pause(
         _l("The campaign has stood still for hours"),
         _l("The server was off. Check whether the campaign is still of interest, then resume."),
