@@ -40,7 +40,7 @@ AUDIENCE_AT_MOST = 100_000
 #: What a draft's settings are called in `edit`; those of AUDIENCE change who is in it, those of CONTENT what they get.
 AUDIENCE = frozenset({"audience"})
 CONTENT = frozenset({"line_ids", "template", "language", "mapping"})
-PLAN = frozenset({"name", "hours", "per_minute", "start_at"})
+PLAN = frozenset({"name", "hours", "per_minute", "start_at", "budget", "budget_currency"})
 _NO_ANSWER = Text(
     "{who} has not given the recipients ({code}). Try again later; what is stored stays.",
     "{who} не отдал получателей ({code}). Попробуйте позже, введённое сохранено.",

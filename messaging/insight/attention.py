@@ -12,6 +12,7 @@ from messaging.callbacks import endpoints
 from messaging.insight import crm_work, failures, line_activity, line_checks
 from messaging.insight.line_checks import Result
 from messaging.insight.queue_depth import Queue, queues_of
+from messaging.money import accounts, spending
 from messaging.policy import tier
 from messaging.runs.crm_tasks import Trigger
 from messaging.runtime import Runtime
@@ -52,6 +53,8 @@ class Kind(StrEnum):
     CRM = "crm"  # count: triggers and cards that were given up; code: the commonest error
     ROBOTS = "robots"  # count: not registered, 0: nobody could be asked; code: what Bitrix24 said
     TIER = "tier"  # count: clients written to first in 24 hours; code: the limit
+    BALANCE = "balance"  # count: millionths left; code: the currency; since: when that was told
+    BUDGET = "budget"  # count, limit: millionths spent today and of the budget; code: the currency
     TEMPLATES = "templates"  # count, names, code: their status; runs
     RECATEGORISED = "recategorised"  # count, names; code: the new category; runs
     WAITING = "waiting"  # count, since
@@ -68,6 +71,7 @@ class Problem:
     since: datetime | None = None
     code: str = ""
     names: tuple[str, ...] = ()
+    limit: int = 0
     #: Robots' runs of the last 30 days with these templates.
     runs: int = 0
 
@@ -83,6 +87,7 @@ def problems(session: Session, runtime: Runtime, portal: Portal) -> list[Problem
         *_lines(session, runtime, lines),
         *_robots(portal),
         *_tiers(session, runtime.clock(), lines),
+        *_money(session, portal, lines, runtime.clock()),
         *_templates(session, lines, runtime.clock()),
         *_recategorised(session, portal, lines, runtime.clock()),
         *_waiting(runtime.clock(), queues),
@@ -138,6 +143,21 @@ def _tiers(session: Session, now: datetime, lines: Sequence[Line]) -> list[Probl
     """Lines that have nearly written to as many new clients as WhatsApp allows in 24 hours."""
     used = [(line, tier.use(session, line, now)) for line in lines if line.stopped_at is None]
     return [Problem(Kind.TIER, line, count=one.written, code=str(one.limit)) for line, one in used if one.is_high]
+
+
+def _money(session: Session, portal: Portal, lines: Sequence[Line], now: datetime) -> list[Problem]:
+    """Accounts that will soon be empty, and budgets of the day that are nearly used up."""
+    found: list[Problem] = []
+    by_id = {line.id: line for line in lines}
+    for line_id, account in sorted(accounts.of_lines(session, list(by_id)).items()):
+        left = accounts.left(session, account)
+        if left is not None and left.is_low:
+            found.append(Problem(Kind.BALANCE, by_id[line_id], count=left.amount, since=left.at, code=left.currency))
+        budget = spending.of_line(session, portal, line_id, now) if account.budget is not None else None
+        if budget is not None and budget.is_high:
+            spent, limit, currency = budget.spent, budget.amount, budget.currency
+            found.append(Problem(Kind.BUDGET, by_id[line_id], count=spent, limit=limit, code=currency))
+    return found
 
 
 def _templates(session: Session, lines: Sequence[Line], now: datetime) -> list[Problem]:

@@ -29,6 +29,7 @@ from robots import ROBOTS
 from web import texts
 from web.context import reader_zone, runtime, typed
 from web.frames import Viewer, page
+from web.pages import money
 from web.pages.crm_objects import document_of, object_name, path_of
 from web.pages.shell import blueprint, reads, show
 from web.rights import sees_phones
@@ -225,6 +226,7 @@ def _story(
         viewer,
         section="messages",
         timeline=found,
+        cost=money.of_message(found.message),
         row=row,
         asked=asked,
         code=row.found.code,

@@ -15,7 +15,7 @@ from messaging.store.models import Line
 from web.context import runtime
 from web.pages import checks
 from web.template_words import CATEGORIES
-from web.texts import moment, number
+from web.texts import moment, money, number
 
 #: Names of templates told one by one.
 NAMES = 3
@@ -131,6 +131,22 @@ def _tier(problem: Problem, language: str) -> Item:
     return _of_line(problem, "warn", title, Markup("{}").format(words))
 
 
+def _balance(problem: Problem, language: str) -> Item:
+    left = money(max(0, problem.count), problem.code)
+    title = _("The line %(line)s: %(left)s left at Gupshup", line=_name(problem), left=left)
+    words = _("Top up the wallet in Gupshup's console, or messages will fail. Told %(since)s.")
+    return _of_line(problem, "bad" if problem.count <= 0 else "warn", title, _since(problem, words))
+
+
+def _budget(problem: Problem, language: str) -> Item:
+    spent, limit = money(problem.count, problem.code), money(problem.limit, problem.code)
+    title = _(
+        "The line %(line)s: %(spent)s of %(limit)s of today's budget", line=_name(problem), spent=spent, limit=limit
+    )
+    words = _("When it is used up, campaigns wait for the next day; robots and people go on.")
+    return _of_line(problem, "warn", title, Markup("{}").format(words))
+
+
 def _triggers(problem: Problem, language: str) -> Item:
     title = ngettext("%(num)s trigger is not registered", "%(num)s triggers are not registered", problem.count)
     text = Markup("{}").format(crm_work.remedy(problem.code).to(language))
@@ -243,6 +259,8 @@ _WORDS = {
     Kind.GUPSHUP_SILENT: _gupshup,
     Kind.ROBOTS: _robots,
     Kind.TIER: _tier,
+    Kind.BALANCE: _balance,
+    Kind.BUDGET: _budget,
     Kind.TRIGGERS: _triggers,
     Kind.WEBHOOK_OFF: _webhook_off,
     Kind.WEBHOOK_FAILING: _webhook_failing,

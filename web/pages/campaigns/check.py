@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy import select
 
-from messaging.campaigns import changes
+from messaging.campaigns import changes, costs
 from messaging.campaigns.counts import Counts
 from messaging.campaigns.mapping import Mapping, Source
 from messaging.insight import campaigns
@@ -20,10 +20,11 @@ from messaging.store.models import Line, Portal
 from messaging.store.states import LineStatus
 from web.context import runtime
 from web.frames import Viewer, page
-from web.pages.campaigns import steps
+from web.pages.campaigns import money_words, steps
 from web.pages.campaigns.numbers import counted
 from web.pages.campaigns.rights import found, of_campaign
 from web.pages.campaigns.words import SKIPPED
+from web.pages.prices import NAMES as CATEGORY_NAMES
 from web.pages.shell import blueprint
 
 #: What keeps a campaign from being prepared (`at` of its problem) → the step at which that is changed.
@@ -93,7 +94,18 @@ def _judged(viewer: Viewer, campaign: Campaign) -> dict[str, Any]:
         return shown
     so_far = counted(campaign)[0]
     loads = _loads(campaign)
-    return {**shown, "counts": so_far, "loads": loads, "warnings": _warnings(campaign, so_far, loads)}
+    with runtime().db.read() as session:
+        cost = costs.expected(session, runtime(), session.get_one(Portal, campaign.portal_id), campaign)
+        short = costs.short_of(session, [load.line for load in loads], cost)
+    warnings = [*_warnings(campaign, so_far, loads), *money_words.warnings(campaign, cost, short)]
+    return {
+        **shown,
+        "counts": so_far,
+        "loads": loads,
+        "warnings": warnings,
+        "cost": cost,
+        "category_names": CATEGORY_NAMES,
+    }
 
 
 def _loads(campaign: Campaign) -> list[Load]:

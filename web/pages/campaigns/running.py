@@ -7,13 +7,15 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 from sqlalchemy import select
 
-from messaging.campaigns import changes
+from messaging.campaigns import changes, costs
 from messaging.campaigns.counts import Counts
 from messaging.insight import campaigns
+from messaging.money import amounts, spending
 from messaging.store.campaigns import Campaign, CampaignState
 from messaging.store.models import Line, Portal
-from web.context import runtime
+from web.context import runtime, typed
 from web.frames import Viewer, page
+from web.pages import money
 from web.pages.campaigns import check
 from web.pages.campaigns.numbers import counted
 from web.pages.campaigns.rights import SECTION, found, of_campaign
@@ -25,7 +27,15 @@ from web.texts import number
 
 def draw(viewer: Viewer, portal: Portal, campaign: Campaign, **more: Any) -> Response:
     """The page. more: said: a sentence above it."""
-    values = {"recipient_words": RECIPIENTS, "said": "", **_live(viewer, campaign), **more}
+    values = {
+        "recipient_words": RECIPIENTS,
+        "said": "",
+        "budget_error": "",
+        "budget_typed": amounts.plain(campaign.budget) if campaign.budget is not None else "",
+        "currency": campaign.budget_currency or money.currency_of(portal),
+        **_live(viewer, campaign),
+        **more,
+    }
     return show("pages/campaigns_running.html", viewer, section=SECTION, campaign=campaign, **values)
 
 
@@ -98,6 +108,29 @@ def cancel_words(so_far: Counts) -> str:
     sending = so_far.by_state["sending"]
     on_their_way = _("On their way already: %(number)s.", number=number(sending))
     return f"{left} {on_their_way}" if sending else str(left)
+
+
+@blueprint.get("/campaigns/<key>/money", endpoint="campaign_money")
+@of_campaign
+def cost(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
+    """What it has cost so far; the page asks for it after everything else."""
+    so_far, _failed = counted(campaign)
+    with runtime().db.read() as session:
+        spent = costs.spent(session, campaign.id)
+        budget = spending.of_campaign(session, portal, campaign, runtime().clock())
+    values: dict[str, Any] = {"spent": spent, "budget": budget, "delivered": so_far.delivered, "replied": so_far.replied}
+    return page("pages/campaigns_money.html", viewer, campaign=campaign, **values)
+
+
+@blueprint.post("/campaigns/<key>/budget", endpoint="budget_campaign")
+@of_campaign
+def set_budget(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
+    """Change the budget of a campaign that was started; one that waits for it looks again."""
+    budget, wrong = money.read_budget(typed("budget")[:20])
+    if wrong:
+        return draw(viewer, portal, campaign, budget_error=wrong, budget_typed=typed("budget")[:20])
+    changes.set_budget(runtime(), portal.id, campaign.key, budget, money.currency_of(portal))
+    return draw(viewer, portal, found(portal, campaign.key), said=_("The budget is saved."))
 
 
 @blueprint.post("/campaigns/<key>/start", endpoint="start_campaign")

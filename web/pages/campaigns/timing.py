@@ -8,6 +8,7 @@ from flask_babel import gettext as _
 
 from messaging.campaigns import changes
 from messaging.campaigns.recipients import region_of
+from messaging.money import amounts
 from messaging.policy import zones
 from messaging.policy.quiet_hours import Hours
 from messaging.policy.settings import Policy
@@ -15,6 +16,7 @@ from messaging.store.campaigns import Campaign
 from messaging.store.models import Portal
 from web.context import runtime, typed
 from web.frames import Viewer
+from web.pages import money
 from web.pages.campaigns import check, steps
 from web.pages.campaigns.rights import found, of_campaign
 from web.pages.shell import blueprint
@@ -42,9 +44,11 @@ def draw(viewer: Viewer, portal: Portal, campaign: Campaign, **more: Any) -> Res
         "begin": begin,
         "end": end,
         "per_minute": campaign.per_minute or "",
+        "budget": amounts.plain(campaign.budget) if campaign.budget is not None else "",
     }
     now = runtime().clock().astimezone(zone)
-    values = {"given": stored, "zone": str(zone), "now": f"{now:%H:%M}", **more}
+    currency = campaign.budget_currency or money.currency_of(portal)
+    values = {"given": stored, "currency": currency, "zone": str(zone), "now": f"{now:%H:%M}", **more}
     return steps.draw("pages/campaigns_timing.html", viewer, campaign, "campaign_timing", **values)
 
 
@@ -57,7 +61,7 @@ def zone_of(portal: Portal) -> tzinfo:
 @of_campaign
 def save(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     """Keep it and go on with the check."""
-    given = {name: typed(name).strip()[:20] for name in ("when", "start", "begin", "end", "per_minute")}
+    given = {name: typed(name).strip()[:20] for name in ("when", "start", "begin", "end", "per_minute", "budget")}
     settings, errors = _read(portal, given, bool(typed("has_hours")))
     if errors:
         shown = {**given, "has_hours": bool(typed("has_hours"))}
@@ -90,4 +94,9 @@ def _read(portal: Portal, given: dict[str, str], has_hours: bool) -> tuple[dict[
     per_minute = int(pace) if pace.isascii() and pace.isdecimal() and len(pace) < 6 else 0
     if pace and not 1 <= per_minute <= FASTEST:
         errors["per_minute"] = _("Enter a number from %(least)s to %(most)s", least=1, most=number(FASTEST))
-    return {"start_at": start, "hours": hours, "per_minute": per_minute or None}, errors
+    budget, wrong = money.read_budget(given["budget"])
+    if wrong:
+        errors["budget"] = wrong
+    currency = money.currency_of(portal) if budget is not None else ""
+    paid = {"budget": budget, "budget_currency": currency}
+    return {"start_at": start, "hours": hours, "per_minute": per_minute or None, **paid}, errors

@@ -99,7 +99,8 @@ PAUSES: dict[str, Pause] = {
     Paused.BUDGET: Pause(
         _l("The day's budget is used up"),
         _l(
-            "The campaign goes on by itself on the portal's next day, or at once when the budget is raised: below, or on the line's page."
+            "The campaign goes on by itself on the portal's next day, or at once when its budget below, "
+            "or that of its line, is raised."
         ),
         "lines",
         _l("Open Lines"),

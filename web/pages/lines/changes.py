@@ -10,14 +10,17 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from gupshup.errors import GupshupError
+from messaging.campaigns import changes as campaigns
 from messaging.insight import line_checks
 from messaging.lines import lines
 from messaging.lines.lines import LIMITS, PACES, NewLine
+from messaging.money import accounts
 from messaging.policy import tier
 from messaging.portals import portals
 from messaging.store.models import Line, Portal, shard_of
 from web.context import runtime, typed
 from web.frames import Viewer
+from web.pages import money
 from web.pages.lines.line import LABELS, line_page, line_view
 from web.pages.lines.table import table
 from web.pages.shell import blueprint, changes, show
@@ -33,6 +36,7 @@ _PROBLEMS = {
     "other_number": _l("This app has another number. Copy the number from the app's settings in the Gupshup console"),
     "taken": _l("Another line already has this name. Choose another one"),
     "not_a_number": _l("Enter a number, for example 10"),
+    "not_a_sum": _l("Enter a sum above 0, for example 20, or leave it empty"),
     "out_of_range": _l("Enter a number from %(least)s to %(most)s"),
 }
 Change = Callable[[Viewer, Portal, Line], str]
@@ -176,6 +180,18 @@ def set_tier(viewer: Viewer, portal: Portal, line: Line) -> str:
         raise Refused("tier", given, "not_a_number")
     tier.set_by_admin(runtime(), line.id, int(given) if given else None)
     return str(_("The limit is saved."))
+
+
+@line_change("/budget", "budget_line", affects_checks=False)
+def set_budget(viewer: Viewer, portal: Portal, line: Line) -> str:
+    """What the line's messages may cost a day; campaigns that wait for a budget look again."""
+    given = typed("budget")[:20]
+    budget, wrong = money.read_budget(given)
+    if wrong:
+        raise Refused("budget", given, "not_a_sum")
+    accounts.set_budget(runtime(), line.id, budget, money.currency_of(portal))
+    campaigns.look_again(runtime(), portal.id)
+    return str(_("The budget is saved."))
 
 
 @line_change("/key", "key_line")

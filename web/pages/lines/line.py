@@ -15,11 +15,13 @@ from gupshup.errors import GupshupError
 from messaging.insight import line_activity, line_checks, wording
 from messaging.insight.line_checks import CHECKS
 from messaging.lines import circuit_breaker, lines
+from messaging.money import amounts
 from messaging.policy import tier
 from messaging.store.id_search import first_since
 from messaging.store.models import Line, Portal, Run, shard_of
 from web.context import runtime
 from web.frames import Viewer, page
+from web.pages import money
 from web.pages.charts import Series, bars
 from web.pages.checks import Row, progress
 from web.pages.lines.table import listed_lines
@@ -41,6 +43,7 @@ LABELS: dict[str, str | LazyString] = {
     "name": _l("Name of the line"),
     "pace": _l("Messages a second"),
     "tier": _l("New clients in 24 hours"),
+    "budget": _l("Budget a day"),
 }
 LineView = Callable[..., Response]
 
@@ -102,6 +105,7 @@ def line_page(
         is_open = (Run.shard == shard_of(portal.id)) & (Run.line_id == line.id) & (Run.state != "ended")
         waiting = session.scalar(select(func.count()).where(is_open)) or 0
         new_clients = tier.use(session, line, runtime().clock())
+        account = money.account_of(session, portal, line)
     known = line_checks.last(runtime(), line.id)
     return show(
         "pages/lines_line.html",
@@ -115,6 +119,8 @@ def line_page(
         key_end=(line.api_key or "")[-4:],
         usual_pace=USUAL_PACE,
         new_clients=new_clients,
+        account=account,
+        plain=amounts.plain,
         tiers=tier.CHOICES,
         labels=LABELS,
         said=said,
