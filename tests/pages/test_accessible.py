@@ -39,6 +39,7 @@ SECTIONS = (
         "campaigns",
         "opt_outs",
         "rules",
+        "prices",
         "rights",
         "webhooks",
         "api",

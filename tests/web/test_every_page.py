@@ -39,6 +39,7 @@ PAGES = (
         "opt-outs/rules",
         "rules",
         "rules/fields",
+        "prices",
         "rights",
         "rights/people",
         "webhooks",

@@ -118,7 +118,12 @@ def cost(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     with runtime().db.read() as session:
         spent = costs.spent(session, campaign.id)
         budget = spending.of_campaign(session, portal, campaign, runtime().clock())
-    values: dict[str, Any] = {"spent": spent, "budget": budget, "delivered": so_far.delivered, "replied": so_far.replied}
+    values: dict[str, Any] = {
+        "spent": spent,
+        "budget": budget,
+        "delivered": so_far.delivered,
+        "replied": so_far.replied,
+    }
     return page("pages/campaigns_money.html", viewer, campaign=campaign, **values)
 
 
