@@ -14,6 +14,8 @@ RUSSIAN: Mapping[str, str] = {
     "BX24_AUTH_SERVERS": "серверы авторизации, которым можно передавать ключ, через запятую",
     "GUPSHUP_API_URL": "обычный API Gupshup",
     "GUPSHUP_PARTNER_URL": "партнёрский API Gupshup",
+    "GUPSHUP_PARTNER_TOKEN": "токен партнёрского аккаунта Gupshup или его почта:client secret; показывает баланс, качество и "
+    "лимиты линий. Пусто — они неизвестны",
     "DATABASE_URL": "база данных, любой адрес SQLAlchemy; пусто — файл SQLite в DATA_DIR",
     "REDIS_URL": "`embedded` — собственный Redis в DATA_DIR; для промышленной работы redis://…",
     "DATA_DIR": "папка для всего, что приложение пишет само",
