@@ -48,7 +48,7 @@ def test_a_price_is_set_replaced_and_removed(shop: World) -> None:
 def test_everybody_reads_and_administrators_change(shop: World) -> None:
     reader = Frame(shop, EMPLOYEE)
     page = seen(reader.page("prices"))
-    assert "Менять настройки могут администраторы портала" in page or "администратор" in page
+    assert "администратор" in page
     assert "Сохранить цену" not in page
     for path, fields in (("prices", RUSSIA), ("prices/1/remove", {}), ("prices/import", {})):
         reader.change(path, 403, **fields)
@@ -85,9 +85,9 @@ def test_a_file_is_loaded_whole_or_not_at_all(shop: World) -> None:
     page = load(frame, HEAD + good + "DE,marketing,tomorrow,cheap,USD\n")
     assert "Из файла ничего не сохранено" in page
     assert "Строка 4" in page
-    assert "«tomorrow»" in page or "tomorrow" in page
+    assert "tomorrow" in page
     assert stored(shop) == []
-    assert "Сохранено 2 цены" in load(frame, HEAD + good) or len(stored(shop)) == 2
+    assert "Сохранены 2 цены" in load(frame, HEAD + good)
     assert stored(shop) == [
         ("RU", "marketing", "2026-11-01", 90_000, "USD"),
         ("*", "gupshup", "2026-11-01", 2_000, "USD"),
