@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import select, delete, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from activities.errors import Refused, refused
@@ -288,7 +288,6 @@ def resume(runtime: Runtime, portal_id: int, key: str, also: Also | None = None)
     _change(runtime, portal_id, key, (State.PAUSED,), change, also)
 
 
-def cancel(runtime: Runtime, portal_id: int, key: str, also: Also | None = None) -> None:
 def set_budget(runtime: Runtime, portal_id: int, key: str, budget: int | None, currency: str) -> None:
     """What a campaign may cost a day, in millionths; None: any sum. Raises LookupError, WrongState.
 
@@ -311,7 +310,7 @@ def look_again(runtime: Runtime, portal_id: int) -> None:
     runtime.wakeups.notify([shard_of(portal_id)])
 
 
-def cancel(runtime: Runtime, portal_id: int, key: str) -> None:
+def cancel(runtime: Runtime, portal_id: int, key: str, also: Also | None = None) -> None:
     """End a campaign: nothing more leaves. The worker marks who was not written to. Raises LookupError, WrongState."""
 
     _change(runtime, portal_id, key, OPEN, lambda session, campaign: end(session, campaign, runtime.clock()), also)
@@ -333,8 +332,6 @@ def copy(runtime: Runtime, portal_id: int, key: str, user_id: int, name: str) ->
     new = create(runtime, portal_id, user_id, name)
     with runtime.db.write() as session:
         made = find(session, portal_id, new)
-        for column in ("line_ids", "template", "language", "hours", "per_minute"):
-        old, made = find(session, portal_id, key), find(session, portal_id, new)
         for column in ("line_ids", "template", "language", "hours", "per_minute", "budget", "budget_currency"):
             setattr(made, column, getattr(old, column))
         made.mapping = header_file.without(old.mapping)

@@ -91,9 +91,6 @@ class Portion:
             room = min(self._room(line), left - queued, limits[line.id], PORTION, self.budget - self.used)
             if room > 0:
                 queued += self._feed_line(judge, line, room)
-                fed = self._feed_line(judge, line, room)
-                self.used += room  # judging costs as much as queueing
-                queued += fed
         if self.stops and not queued and not on_campaign(self.session, campaign.id):  # what is queued is paid for
             return Paused.BALANCE if "balance" in self.stops else Paused.BUDGET
         campaign.due_at = self.now + (gap if queued or self._is_more_due() else LOOK)
@@ -143,11 +140,8 @@ class Portion:
         skipped = [one for one in judged if one.reason]
         if skipped:
             recipients.record(self.session, skipped)
-        go = [one for one in judged if not one.reason]
-        queued = recipients.write_to(self.session, self.runtime, self.campaign, go, self.now) if go else 0
-        position = self.session.scalar(select(func.max(Run.id))) or 0
         go = self._affordable(line, [one for one in judged if not one.reason])
-        queued = recipients.write_to(self.session, self.runtime, self.campaign, go, position, self.now) if go else 0
+        queued = recipients.write_to(self.session, self.runtime, self.campaign, go, self.now) if go else 0
         if queued:
             self.fed.add(line.id)
         return queued

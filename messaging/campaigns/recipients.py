@@ -257,9 +257,7 @@ def write_to(session: Session, runtime: Runtime, campaign: Campaign, judged: Seq
         {
             **(one.message or {}),
             "origin": Origin.CAMPAIGN,
-            **one.estimated(runtime, portal),
             **estimates.columns(one.cost(runtime, portal)),
-            "origin": "campaign",
             "origin_id": one.recipient.id,
             "campaign_id": campaign.id,
             "priority": BEHIND_THE_RUNS,
@@ -268,7 +266,6 @@ def write_to(session: Session, runtime: Runtime, campaign: Campaign, judged: Seq
             "line_id": one.line.id,
             "conversation_id": talks[one.line.id, one.recipient.phone],
             "judge_at": now + JUDGED_FOR,
-            "country": one.recipient.country,
             "country": one.country,
             "item": one.recipient.item,
             "timeline": False,

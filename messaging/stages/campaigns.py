@@ -227,11 +227,10 @@ class Campaigns:
         return None
 
     def _rest(self, session: Session, campaign: Campaign, reason: Paused, now: datetime) -> None:
-        put_to_rest(session, campaign, reason, now + LOOK if reason in _WAITS_BY_ITSELF else None)
         again_at = now + LOOK if reason in _WAITS_BY_ITSELF else None
         if reason is Paused.BUDGET:
             again_at = day_of(session.get_one(Portal, campaign.portal_id), now + timedelta(days=1))
-        changes.put_to_rest(session, campaign, reason, again_at)
+        put_to_rest(session, campaign, reason, again_at)
         log.warning("campaign paused", portal=campaign.portal_id, campaign=campaign.id, reason=str(reason))
 
     def _try_again(self, session: Session, campaign: Campaign, now: datetime) -> None:

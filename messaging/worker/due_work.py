@@ -105,6 +105,7 @@ _DUE = select(Lease.shard).where(
             Endpoint.due_at.is_not(None),
             Endpoint.due_at <= _NOW,
             exists().where(Portal.id == Endpoint.portal_id, Portal.status != PortalStatus.INACTIVE),
+        ),
         # A line of a portal that is gone stays due: it must wake nobody.
         exists().where(
             LineAccount.shard == Lease.shard,
