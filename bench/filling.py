@@ -16,6 +16,7 @@ from messaging.insight import daily
 from messaging.runtime import Runtime
 from messaging.store.crypto import digest
 from messaging.store.models import Base, Line, Portal, shard_of
+from messaging.store.reports import SETTLED
 from messaging.store.states import Origin
 from messaging.store.types import EncryptedJson, EncryptedText
 from messaging.system.counters import Counters
@@ -274,7 +275,7 @@ class _Shop:
 
 def _figures(runtime: Runtime, portal_id: int, line_ids: list[int], now: datetime) -> None:
     """What the worker has counted by day and by hour, and what Redis keeps by hour."""
-    for back in range(daily.SETTLED.days + 1):
+    for back in range(SETTLED.days + 1):
         for _ in daily.count(runtime, (now - timedelta(days=back)).date()):
             pass
     for back in range(24):

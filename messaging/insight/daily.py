@@ -1,9 +1,11 @@
-"""Figures by day and by hour: how many messages of each line have come how far, kept when the messages go.
+"""Figures by day and by hour: how many messages have come how far, kept when the messages go.
 
 Nothing is counted where messages are sent: an index or a counter would cost each change of status. A day's messages lie side
 by side in the table, so reading them again costs a tenth of a second per 100,000, in pieces, without the write lock.
-Today is counted every five minutes, each of the fourteen days before once a day (a message may be read days later).
-What pages show of the newest hours they count themselves (messaging.insight.traffic).
+One reading gives three tables: days and hours of each line in UTC, and the portals' own days for reports, told apart by robot,
+template and so on (messaging.insight.report_counting). The day that runs is counted every five minutes, the day before every
+hour, each of the thirteen before once a day (a message may be read days later); an older one when something of it changes.
+What pages show of the newest hours they count themselves (messaging.insight.traffic, messaging.insight.reports).
 """
 
 from collections import Counter
@@ -12,22 +14,24 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, tuple_
-from sqlalchemy.orm import InstrumentedAttribute
 
-from messaging.insight.periods import WEEK, hour_column, midnight, read_hour
+from messaging.insight import recounting, report_counting
+from messaging.insight.periods import hour_column, midnight, read_hour
+from messaging.insight.report_counting import Piece
 from messaging.runtime import Runtime
-from messaging.store.id_search import first_since
+from messaging.store.id_search import stretches
 from messaging.store.models import Message, Reply
+from messaging.store.reports import SETTLED
 from messaging.store.tallies import REPLY, HourTally, Tally
 
 EVERY = timedelta(minutes=5)
-SETTLED = timedelta(days=2 * WEEK)
+#: The day before the one that runs, where most of what is late belongs.
+EVERY_HOUR = timedelta(hours=1)
 #: Ids per look: some 10 ms.
 CHUNK = 10_000
 #: Rows of one transaction.
 BATCH = 100
-#: Ids and times of several processes may lie the other way round by a moment's messages.
-BLUR = 1_000
+DAY = timedelta(days=1)
 #: Hour, line, status → how many.
 HourCounts = Counter[tuple[datetime, int, str]]
 
@@ -39,16 +43,14 @@ class Tallies:
         self.runtime = runtime
         self._counted: dict[date, datetime] = {}
         self._work: Iterator[None] | None = None
+        self._today: tuple[datetime, set[date]] | None = None
 
     def step(self) -> bool:
         """Count one piece; False if no day is due."""
         if self._work is None:
-            now = self.runtime.clock()
-            day = self._due(now)
-            if day is None:
-                return False
-            self._counted[day] = now
-            self._work = count(self.runtime, day)
+            self._work = self._next()
+        if self._work is None:
+            return False
         try:
             next(self._work)
         except StopIteration:
@@ -58,51 +60,80 @@ class Tallies:
             raise
         return True
 
+    def _next(self) -> Iterator[None] | None:
+        now = self.runtime.clock()
+        day = self._due(now)
+        if day is not None:
+            self._counted[day] = now
+            return count(self.runtime, day)
+        again = recounting.due(self.runtime)
+        return recounting.recount(self.runtime, again, count) if again is not None else None
+
     def _due(self, now: datetime) -> date | None:
-        today = now.date()
-        self._counted = {day: at for day, at in self._counted.items() if day >= today - SETTLED}
-        if today not in self._counted or now - self._counted[today] >= EVERY:
-            return today
-        earlier = (today - timedelta(days=back) for back in range(1, SETTLED.days + 1))
-        return next((day for day in earlier if day not in self._counted or self._counted[day] < midnight(today)), None)
+        running = self._running(now)
+        oldest = min(running)
+        self._counted = {day: at for day, at in self._counted.items() if day >= oldest - SETTLED}
+        every = {**dict.fromkeys(sorted(running, reverse=True), EVERY), oldest - DAY: EVERY_HOUR}
+        for day, often in every.items():
+            if day not in self._counted or now - self._counted[day] >= often:
+                return day
+        earlier = (oldest - DAY * back for back in range(2, SETTLED.days + 1))
+        return next((day for day in earlier if day not in self._counted or self._counted[day] < midnight(oldest)), None)
+
+    def _running(self, now: datetime) -> set[date]:
+        """Today, as the clocks of the portals show it; read every five minutes."""
+        if self._today is None or now - self._today[0] >= EVERY:
+            with self.runtime.db.read() as session:
+                clocks = set(report_counting.zones_of(session).values())
+            self._today = now, {now.date(), *(now.astimezone(zone).date() for zone in clocks)}
+        return self._today[1]
 
 
 def count(runtime: Runtime, day: date) -> Iterator[None]:
-    """Count the messages planned on a day (UTC) and the replies that came, and keep the figures; pauses after each piece."""
+    """Count the messages planned on a day and the replies that came, and keep the figures; pauses after each piece.
+
+    day: of UTC for lines, of each portal's zone for reports.
+    """
     counts: HourCounts = Counter()
-    yield from _count(runtime, day, counts, Message.created_at, Message.status)
+    with runtime.db.read() as session:
+        report = report_counting.day_of(day, report_counting.zones_of(session))
+    yield from _count_messages(runtime, day, counts, report)
     by_day: Counter[tuple[Any, ...]] = Counter()
     for (_hour, line, status), number in counts.items():
         by_day[day, line, status] += number
-    yield from _count(runtime, day, counts, Reply.received_at)
-    yield from _keep(runtime, Tally, Tally.day, by_day, (day, day + timedelta(days=1)))
+    yield from _count_replies(runtime, day, counts)
+    yield from _keep(runtime, Tally, Tally.day, by_day, (day, day + DAY))
     yield from _keep(runtime, HourTally, HourTally.hour, counts, _bounds(day))
+    yield from report_counting.keep(runtime, report)
 
 
 def _bounds(day: date) -> tuple[datetime, datetime]:
-    return midnight(day), midnight(day + timedelta(days=1))
+    return midnight(day), midnight(day + DAY)
 
 
-def _count(
-    runtime: Runtime, day: date, counts: HourCounts, at: InstrumentedAttribute[datetime], *status: Any
-) -> Iterator[None]:
-    """Add a day's rows of one table. at: the column with their time; status: that with their status, if they have one."""
-    table, (begin, end) = at.class_, _bounds(day)
-    with runtime.db.read() as session:
-        low = first_since(session, table.id, at, begin) - BLUR
-        high = first_since(session, table.id, at, end) + BLUR
-        high = min(high, (session.scalar(select(table.id).order_by(table.id.desc()).limit(1)) or 0) + 1)
-    for start in range(low, high, CHUNK):
+def _count_messages(runtime: Runtime, day: date, counts: HourCounts, report: report_counting.Day) -> Iterator[None]:
+    """Add a day's messages to the hours of its lines, and to the days of its portals."""
+    first, last = _bounds(day)
+    begin, end = min(first, report.begin), max(last, report.end)
+    for in_piece in stretches(runtime.db, Message.created_at, begin, end, CHUNK):
         with runtime.db.read() as session:
-            columns = (hour_column(session, at), table.line_id, *status)
-            piece = (
-                select(*columns, func.count())
-                .where(table.id >= start, table.id < min(start + CHUNK, high))
-                .where(at >= begin, at < end)
-                .group_by(*columns)
-            )
-            for found, line, *name, number in session.execute(piece):
-                counts[read_hour(found), line, name[0] if name else REPLY] += number
+            columns = report_counting.pieces(session)
+            rows = session.execute(select(*columns, *report_counting.sums()).where(*in_piece).group_by(*columns))
+            for piece in map(Piece.read, rows):
+                report.add(piece)
+                if first <= piece.hour < last:
+                    counts[piece.hour, piece.key[0], piece.status] += piece.number
+        yield
+
+
+def _count_replies(runtime: Runtime, day: date, counts: HourCounts) -> Iterator[None]:
+    for in_piece in stretches(runtime.db, Reply.received_at, *_bounds(day), CHUNK):
+        with runtime.db.read() as session:
+            columns = (hour_column(session, Reply.received_at), Reply.line_id)
+            for found, line, number in session.execute(
+                select(*columns, func.count()).where(*in_piece).group_by(*columns)
+            ):
+                counts[read_hour(found), line, REPLY] += number
         yield
 
 

@@ -104,7 +104,7 @@ def _resend(
     elif (why := forbidden or _refusal(session, runtime, message)) is not None:
         note = {"note": _told(session, runtime, portal_id, message_id, user_id, why)}
     else:
-        _queue_again(session, runtime, message)
+        _queue_again(session, runtime, message, user_id)
         note = {"note": {"en": _SENT.en, "ru": _SENT.ru}, "resent": True}
     # Without what it shows the card is written in any case: the clicked button waits for that.
     card.result = {**{name: value for name, value in known.items() if name != "shown"}, **note}
@@ -112,14 +112,15 @@ def _resend(
     change(session, portal_id, [key], runtime.clock())
 
 
-def _queue_again(session: Session, runtime: Runtime, message: Message) -> None:
+def _queue_again(session: Session, runtime: Runtime, message: Message, user_id: int) -> None:
     content = {
         name: getattr(message, name)
         for name in ("kind", "is_session", "payload", "choices", "action", "template", "category", "country", "item")
     }
     line = session.get_one(Line, message.line_id)
     cause = (Origin.MANUAL, message.id)
-    new_id = queue(session, runtime.clock(), line, message.conversation_id, cause, {**content, "timeline": True})
+    again = {**content, "author_id": user_id or None, "timeline": True}
+    new_id = queue(session, runtime.clock(), line, message.conversation_id, cause, again)
     log.info("sent again by hand", portal=message.portal_id, message=message.id, new=new_id)
 
 

@@ -17,7 +17,7 @@ from bx24.i18n import Text
 from messaging.callbacks import telling
 from messaging.policy import words
 from messaging.policy.settings import Policy
-from messaging.runs import crm_tasks
+from messaging.runs import crm_tasks, reactions
 from messaging.runtime import Runtime
 from messaging.store import opt_outs
 from messaging.store.changes import Changes
@@ -63,7 +63,8 @@ class Client:
 class Cause:
     """What puts a client on the list or takes him off. at: since when; why, user_id, run_id: as in OptOut.
 
-    reply_id, conversation_id: of the client's word; who is told of the change may want them.
+    reply_id, conversation_id: of the client's word; message_id: of ours that he opted out after. Who is told of the change
+    may want them.
     """
 
     source: Source
@@ -73,6 +74,7 @@ class Cause:
     run_id: int | None = None
     reply_id: int | None = None
     conversation_id: int | None = None
+    message_id: int | None = None
 
 
 @dataclass(frozen=True)
@@ -117,9 +119,18 @@ def _tells_customers(session: Session, runtime: Runtime, change: Changed) -> Non
     )
 
 
+def _counts_for_reports(session: Session, runtime: Runtime, change: Changed) -> None:
+    """A client who opts out by himself does so after a message."""
+    cause = change.cause
+    if change.opted_out and cause.source in _TOLD:
+        talks = [cause.conversation_id] if cause.conversation_id is not None else []
+        reactions.opted_out(session, talks, cause.message_id, runtime.clock())
+
+
 Observer = Callable[[Session, Runtime, Changed], None]
 #: Told of each change, in its transaction; never when nothing has changed.
 OBSERVERS: tuple[Observer, ...] = (_sets_off_trigger, _tells_customers)
+OBSERVERS: tuple[Observer, ...] = (_sets_off_trigger, _counts_for_reports)
 
 
 def changed(session: Session, runtime: Runtime, change: Changed) -> None:
@@ -231,10 +242,12 @@ def said(
     reply: Reply,
     values: dict[str, Any],
     run: RunRow | None,
+    message_id: int | None = None,
 ) -> None:
     """A client has written or tapped something, which is stored already: it may be a stop or a start word.
 
     conversations: the client's on this line, the reply's own first. values: of the reply. run: the run that it ends.
+    message_id: of ours that was quoted or tapped.
     """
     texts = (values["reply_text"], values["reply_id"] if reply.type != "text" else "")
     if reply.type not in _WORDY or min(map(len, filter(None, texts)), default=words.LONGEST + 1) > words.LONGEST:
@@ -251,6 +264,7 @@ def said(
         run_id=run.id if run else None,
         reply_id=reply.id,
         conversation_id=own.id,
+        message_id=message_id,
     )
     carry_out = stop if word.is_stop else allow
     carry_out(session, runtime, line.portal_id, Client.of(runtime, own.phone, conversations), cause)
@@ -274,7 +288,8 @@ def failed(changes: Changes, runtime: Runtime, message: MessageRow) -> None:
         or not message.client.phone
     ):
         return
-    cause = Cause(Source.PROVIDER, message.failed_at or runtime.clock(), why=message.error_code, run_id=message.run_id)
+    at = message.failed_at or runtime.clock()
+    cause = Cause(Source.PROVIDER, at, why=message.error_code, run_id=message.run_id, message_id=message.id)
     client = Client.of(runtime, message.client.phone)
     stop(changes.session, runtime, message.portal_id, client, cause, message.line_id)
 

@@ -47,6 +47,7 @@ from messaging.store.observations import Observation
 from messaging.store.open_channels import ClientChat, OpenLine, OperatorMessage
 from messaging.store.opt_outs import OptOut
 from messaging.store.portal_tasks import UNINSTALLED, PortalTask, is_open
+from messaging.store.reports import ReportDay, ReportKey
 from messaging.store.resting import put_all_to_rest
 from messaging.store.tallies import HourTally, Tally
 from messaging.store.template_drafts import TemplateChange, TemplateDraft
@@ -382,6 +383,18 @@ def _wipe(session: Session, portal: Portal) -> None:
     tokens_of_api = select(ApiToken.id).where(ApiToken.portal_id == portal.id)
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.token_id.in_(tokens_of_api)))
     for table in (ApiToken, Campaign, Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine, Price):
+    for table in (
+        Campaign,
+        Observation,
+        OptOut,
+        PortalTask,
+        OperatorMessage,
+        ClientChat,
+        OpenLine,
+        Price,
+        ReportDay,
+        ReportKey,
+    ):
         session.execute(delete(table).where(table.portal_id == portal.id))
     session.execute(delete(Conversation).where(Conversation.line_id.in_(lines)))
     session.execute(delete(Line).where(Line.portal_id == portal.id))

@@ -13,7 +13,7 @@ from messaging.callbacks import telling
 from messaging.campaigns import recipients
 from messaging.conversations import chat_tasks
 from messaging.policy import consent
-from messaging.runs import crm_tasks
+from messaging.runs import crm_tasks, reactions
 from messaging.runtime import Runtime
 from messaging.store.changes import Changes
 from messaging.store.models import Conversation, Line, Message, Reply
@@ -44,7 +44,11 @@ ReplyObserver = Callable[[Changes, Runtime, Heard], None]
 
 def _consent(changes: Changes, runtime: Runtime, heard: Heard) -> None:
     if heard.is_words:
-        consent.said(changes.session, runtime, heard.line, heard.conversations, heard.reply, heard.values, heard.run)
+        message_id = heard.message.id if heard.message else None
+        consent.said(
+            *(changes.session, runtime, heard.line, heard.conversations, heard.reply, heard.values, heard.run),
+            message_id,
+        )
 
 
 def _in_crm(changes: Changes, runtime: Runtime, heard: Heard) -> None:
@@ -64,6 +68,11 @@ def _to_customers(changes: Changes, runtime: Runtime, heard: Heard) -> None:
     telling.replied(changes.session, runtime, heard.line.portal_id, heard.reply, heard.message, heard.run)
 
 
+def _counts_for_reports(changes: Changes, runtime: Runtime, heard: Heard) -> None:
+    ids = [conversation.id for conversation in heard.conversations]
+    reactions.replied(changes.session, ids, heard.message.id if heard.message else None, runtime.clock())
+
+
 #: Told that a message's status has risen, after its listener.
 STATUS: tuple[StatusObserver, ...] = (
     *(consent.failed, crm_tasks.message_changed, chat_tasks.mirrored),
@@ -71,3 +80,5 @@ STATUS: tuple[StatusObserver, ...] = (
 )
 #: Told of a reply, after the run that it ends.
 REPLY: tuple[ReplyObserver, ...] = (_consent, _in_crm, _into_the_chat, _counts_for_a_campaign, _to_customers)
+STATUS: tuple[StatusObserver, ...] = (consent.failed, crm_tasks.message_changed, chat_tasks.mirrored, reactions.changed)
+REPLY: tuple[ReplyObserver, ...] = (_consent, _in_crm, _into_the_chat, _counts_for_a_campaign, _counts_for_reports)

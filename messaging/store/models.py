@@ -32,6 +32,7 @@ from sqlalchemy.types import JSON
 
 from messaging.store.indexes import partial
 from messaging.store.priced import Priced
+from messaging.store.reported import Reported
 from messaging.store.types import Digest, EncryptedJson, EncryptedText, Key, LiteralString, UTCDateTime
 
 SHARDS = 64
@@ -257,7 +258,7 @@ class Run(Base):
 _LANE = ("conversation_id", "priority", "position", "id")
 
 
-class Message(Priced, Base):
+class Message(Priced, Reported, Base):
     """One message to a client. At most one for each cause: (`origin`, `origin_id`) is unique.
 
     origin: a robot, a campaign … (states.Origin); origin_id: the run, the recipient …; run_id, campaign_id: if it has one.

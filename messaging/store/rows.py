@@ -54,6 +54,7 @@ class MessageRow:
     conversation_id: int
     is_session: bool
     status: str
+    created_at: datetime
     is_awaited: bool
     send_at: datetime | None
     attempts: int

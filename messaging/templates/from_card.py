@@ -143,7 +143,8 @@ class CardDesk(HandDesk):
 
 
 def _queued(runtime: Runtime, to: Recipient, columns: Mapping[str, Any], order: Order) -> int:
-    content = {**columns, "item": order.item, "timeline": True, "country": phones.country_of(to.phone)}
+    of_order = {"item": order.item, "author_id": order.user_id, "timeline": True}
+    content = {**columns, **of_order, "country": phones.country_of(to.phone)}
     whole = f"hand {to.portal_id} {order.user_id} {order.nonce}"
     cause = Origin.MANUAL, _NONCES_FROM | int(keyed_digest(runtime.index_key, whole)[:15], 16)
     message_id, is_new = runtime.db.write_again(lambda session: _store(session, runtime, to, content, cause))

@@ -25,6 +25,7 @@ from messaging.store.models import Conversation, InboundEvent, Message, Reply, R
 from messaging.store.observations import Observation
 from messaging.store.open_channels import ClientChat, OperatorMessage, OperatorState
 from messaging.store.portal_tasks import PortalTask
+from messaging.store.reports import ReportDay, ReportKey
 from messaging.store.states import EventState, MessageStatus, Origin, RunState
 from messaging.store.tallies import HourTally, Tally
 from messaging.store.types import WIPED
@@ -236,6 +237,19 @@ def old_hours(session: Session, runtime: Runtime, limit: int) -> int:
     return _delete_before(session, HourTally, HourTally.hour, runtime.clock() - HOURS_KEPT, limit)
 
 
+def old_reports(session: Session, runtime: Runtime, limit: int) -> int:
+    """Delete days of reports after TALLIES_KEPT, then the keys that have none any more."""
+    before = (runtime.clock() - TALLIES_KEPT).date()
+    key = (ReportDay.portal_id, ReportDay.day, ReportDay.key_id)
+    rows = session.execute(select(*key).where(ReportDay.day < before).order_by(ReportDay.day).limit(limit))
+    old = [tuple(row) for row in rows]
+    if old:
+        session.execute(delete(ReportDay).where(tuple_(*key).in_(old)).execution_options(synchronize_session=False))
+        return len(old)
+    empty = select(ReportKey.id).where(ReportKey.last_day < before).order_by(ReportKey.last_day)
+    return _delete(session, ReportKey, _ids(session, empty, limit))
+
+
 def _delete_before(session: Session, table: type[Tally | HourTally], at: Any, before: date, limit: int) -> int:
     """Delete figures of a time before `before`, the oldest first. at: the column with their time."""
     key = (at, table.line_id, table.status)
@@ -282,7 +296,7 @@ def operator_messages(session: Session, runtime: Runtime, limit: int) -> int:
 #: In this order: what is deleted needs no wiping.
 DUTIES: tuple[Duty, ...] = (
     *(runs, lone_messages, replies, run_texts, lone_texts, reply_texts, events),
-    *(old_tallies, old_hours, shapes, portal_tasks, operator_messages),
+    *(old_tallies, old_hours, old_reports, shapes, portal_tasks, operator_messages),
     *campaign_retention.DUTIES,
     *api_retention.DUTIES,
     *callback_retention.DUTIES,

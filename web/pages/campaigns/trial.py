@@ -38,9 +38,11 @@ def send(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     nth = typed("nth")
     problem = _queued(portal, campaign, number, int(nth) if nth.isdecimal() and len(nth) < 7 else 0, viewer.language)
     return page("pages/campaigns_tested.html", viewer, problem=problem, their_phone=Veil(viewer, portal).phone(number))
+    problem = _queued(portal, campaign, number, int(nth) if nth.isdecimal() and len(nth) < 7 else 0, viewer)
+    return page("pages/campaigns_tested.html", viewer, problem=problem, number=number)
 
 
-def _queued(portal: Portal, campaign: Campaign, number: str, nth: int, language: str) -> str:
+def _queued(portal: Portal, campaign: Campaign, number: str, nth: int, viewer: Viewer) -> str:
     """Why it could not be queued, "" if it is on its way."""
     mapping = Mapping.read(campaign.mapping)
     who = people.person(portal, campaign, mapping, nth)
@@ -55,10 +57,11 @@ def _queued(portal: Portal, campaign: Campaign, number: str, nth: int, language:
         try:
             content = Composer(info, mapping, shared, runtime().clock()).columns(who.values if who else {})
         except Refused as why:
-            return why.text.to(language)
+            return why.text.to(viewer.language)
         known = lookup.conversations_of(session, runtime(), line.id, number)
         talk = known[0] if known else lookup.new_conversation(session, runtime(), line.id, number)
         # Every press is a message of its own.
-        queue(session, runtime().clock(), line, talk.id, (Origin.MANUAL, secrets.randbits(62)), content)
+        cause = Origin.MANUAL, secrets.randbits(62)
+        queue(session, runtime().clock(), line, talk.id, cause, {**content, "author_id": viewer.user_id})
     runtime().pending_wakeups.add([shard_of(portal.id)])
     return ""
