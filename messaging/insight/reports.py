@@ -28,6 +28,8 @@ MOST_DAYS = 400
 MOST_ROWS = 20_000
 #: Rows of the table of messages that are counted as they stand.
 LIVE = 2_000
+#: Taken by Gupshup and not refused since.
+SENT = (MessageStatus.ACCEPTED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
 _ROBOTS = (Origin.ROBOT, Origin.ACTIVITY)
 
 
@@ -105,8 +107,7 @@ class Figures:
 
     @property
     def sent(self) -> int:
-        """Taken by Gupshup and not refused since."""
-        return self.of(MessageStatus.ACCEPTED, MessageStatus.SENT) + self.delivered
+        return self.of(*SENT)
 
     @property
     def delivered(self) -> int:
@@ -173,6 +174,32 @@ def rows(session: Session, portal: Portal, asked: Question, now: datetime) -> Ro
     return found
 
 
+def sent_by_day(
+    session: Session, portal: Portal, asked: Question, tops: Sequence[Value], now: datetime
+) -> dict[tuple[Value | None, date], int]:
+    """How many messages were sent, by day and by the first of what is grouped by.
+
+    tops: the values that are told apart; what has another counts as None's.
+    """
+    found: dict[tuple[Value | None, date], int] = {}
+    by_both = replace(asked, by=(asked.by[0], By.DAY))
+    live_from = _live_from(session, zone_of(portal), now)
+    column = _column(asked.by[0])
+    value = case((column.in_(tops), column), else_=None)
+    days, only = _asked_for(portal.id, by_both, live_from.day)
+    sent = sum((getattr(ReportDay, name) for name in SENT[1:]), getattr(ReportDay, SENT[0]))
+    query = select(value, ReportDay.day, func.sum(sent)).join(ReportKey, ReportKey.id == ReportDay.key_id)
+    for top, day, number in session.execute(query.where(*days, *only).group_by(value, ReportDay.day)):
+        found[top, day] = int(number)
+    for (top, day), currency, counts in _live(session, portal, by_both, live_from):
+        one = Figures()
+        one.add(currency, counts)
+        if isinstance(day, date):
+            place = (top if top in tops else None, day)
+            found[place] = found.get(place, 0) + one.sent
+    return found
+
+
 def total(found: Rows) -> Figures:
     """All rows together."""
     whole = Figures()
@@ -188,19 +215,25 @@ def _counted(
     session: Session, portal_id: int, asked: Question, before: date
 ) -> Iterator[tuple[tuple[Value, ...], str, list[int]]]:
     """Of the days before `before`."""
-    days = (ReportDay.portal_id == portal_id, ReportDay.day >= asked.since, ReportDay.day <= asked.until)
-    only = [_column(by) == value for by, value in asked.only.items() if by != By.DAY]
+    days, only = _asked_for(portal_id, asked, before)
     columns = [_column(by) for by in asked.by]
     query = (
         select(*columns, ReportKey.currency, *(func.sum(getattr(ReportDay, name)) for name in COUNTS))
         .join(ReportKey, ReportKey.id == ReportDay.key_id)
-        .where(*days, ReportDay.day < before, *only)
+        .where(*days, *only)
         .group_by(*columns, ReportKey.currency)
         .limit(2 * MOST_ROWS)
     )
     width = len(columns)
     for row in session.execute(query):
         yield tuple(row[:width]), row[width], [int(value) for value in row[width + 1 :]]
+
+
+def _asked_for(portal_id: int, asked: Question, before: date) -> tuple[list[Any], list[Any]]:
+    """The conditions for the days, and for the keys."""
+    days = [ReportDay.portal_id == portal_id, ReportDay.day >= asked.since, ReportDay.day <= asked.until]
+    only = [_column(by) == value for by, value in asked.only.items() if by != By.DAY]
+    return [*days, ReportDay.day < before], only
 
 
 def _column(by: By) -> ColumnElement[Any]:

@@ -1,4 +1,4 @@
-"""Who of a portal's people may do what: send by hand, broadcast, see the phones of clients.
+"""Who of a portal's people may do what: send by hand, broadcast, see the phones of clients, read reports.
 
 Everybody who may open the app, administrators alone, or administrators and chosen users and departments. Administrators may
 always: they could set it otherwise. Whoever asks knows the person by Bitrix24's token, never by what a form says.
@@ -17,11 +17,12 @@ LONGEST_NAME = 100
 
 
 class Right(StrEnum):
-    """send: messages by hand; broadcast: campaigns; phones: see clients' numbers in full."""
+    """send: messages by hand; broadcast: campaigns; phones: see clients' numbers in full; reports: with costs and employees."""
 
     SEND = "send"
     BROADCAST = "broadcast"
     PHONES = "phones"
+    REPORTS = "reports"
 
 
 class Who(StrEnum):
@@ -67,6 +68,7 @@ DEFAULTS: dict[Right, Grant] = {
     Right.SEND: Grant(Who.ALL),
     Right.BROADCAST: Grant(Who.ADMINS),
     Right.PHONES: Grant(Who.ADMINS),
+    Right.REPORTS: Grant(Who.ALL),
 }
 
 

@@ -4,7 +4,7 @@ Bitrix24 docs: api-reference/user/user-get, api-reference/departments/department
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -25,6 +25,8 @@ MOST = 1_000
 REMEMBERED_S = 300
 #: For so long nobody asks again after a portal that did not answer, seconds: each question may hold a thread of the web.
 UNANSWERED_S = 10
+#: The same for a person's name.
+NAMES_S = 24 * 3600
 log = structlog.get_logger(__name__)
 
 
@@ -73,6 +75,33 @@ def departments_of(runtime: Runtime, portal_id: int, user_id: int) -> frozenset[
     except RedisError:
         log.warning("departments not remembered", portal=portal_id)
     return found
+
+
+def names_of(runtime: Runtime, portal_id: int, ids: Collection[int]) -> dict[int, str]:
+    """User → name, of those whose name is remembered or the portal tells; the first MOST."""
+    wanted = sorted(ids)[:MOST]
+    keys = [f"waba24:name:{portal_id}:{user_id}" for user_id in wanted]
+    try:
+        known = runtime.redis.mget(keys) if keys else []
+    except RedisError:
+        known = [None] * len(keys)
+    names = {user_id: name.decode() for user_id, name in zip(wanted, known, strict=True) if isinstance(name, bytes)}
+    missing = [user_id for user_id in wanted if user_id not in names]
+    if not missing:
+        return names
+    try:
+        client = tokens.portal_client(runtime, portal_id, PAGE_TOTAL_S)
+        told = {_number(row.get("ID")): _name(row) for row in _rows(client, "user.get", {"FILTER": {"ID": missing}})}
+    except Bx24Error as error:
+        log.warning("names not known", portal=portal_id, code=error.code)
+        return names
+    try:
+        for user_id in missing:
+            # Somebody whom the portal does not know is not asked for again each time.
+            runtime.redis.set(f"waba24:name:{portal_id}:{user_id}", told.get(user_id, ""), ex=NAMES_S)
+    except RedisError:
+        log.warning("names not remembered", portal=portal_id)
+    return names | told
 
 
 def _asked(client: Client, user_id: int) -> frozenset[int]:

@@ -40,6 +40,7 @@ PAGES = (
         "rules",
         "rules/fields",
         "prices",
+        "reports",
         "rights",
         "rights/people",
         "webhooks",

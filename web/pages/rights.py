@@ -26,6 +26,7 @@ LABELS: dict[str, LazyString] = {
     Right.SEND: _l("Send messages by hand"),
     Right.BROADCAST: _l("Send campaigns"),
     Right.PHONES: _l("See clients' phone numbers"),
+    Right.REPORTS: _l("Read reports"),
 }
 #: A person or a department as the list offers it: the name, then Bitrix24's code of it.
 _CHOSEN = re.compile(r"(.{1,200}) · ([UD])([0-9]{1,9})")

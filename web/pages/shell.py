@@ -33,6 +33,7 @@ SECTIONS: dict[str, LazyString] = {
     "templates": _l("Templates"),
     "messages": _l("Messages"),
     "campaigns": _l("Campaigns"),
+    "reports": _l("Reports"),
     "opt_outs": _l("Opt-outs"),
     "rules": _l("Sending rules"),
     "prices": _l("Prices"),
@@ -117,6 +118,8 @@ def _sections(viewer: Viewer) -> dict[str, LazyString]:
     hidden = set(FOR_ADMINISTRATORS)
     if portal is None or not may(viewer, portal, Right.BROADCAST):
         hidden.add("campaigns")
+    if portal is None or not may(viewer, portal, Right.REPORTS):
+        hidden.add("reports")
     return {name: title for name, title in SECTIONS.items() if name not in hidden}
 
 

@@ -277,6 +277,7 @@ def every_page(shop: World) -> None:
         "triggers",
         "templates",
         "health",
+        "reports",
         "rules",
         "messages",
         "messages/1",

@@ -1,0 +1,95 @@
+"""What a report's values are called: lines, campaigns and employees by name, robots and origins in words."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import date
+
+from flask_babel import LazyString
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from bx24.i18n import Text
+from messaging.insight import wording
+from messaging.insight.reports import By, Value
+from messaging.portals import people
+from messaging.store.campaigns import Campaign
+from messaging.store.models import Line, Portal
+from messaging.store.states import Origin
+from web.context import runtime
+
+#: What a report can be grouped by → the head of its column.
+HEADS: dict[By, LazyString] = {
+    By.LINE: _l("Line"),
+    By.ROBOT: _l("Robot"),
+    By.TEMPLATE: _l("Template"),
+    By.CAMPAIGN: _l("Campaign"),
+    By.EMPLOYEE: _l("Employee"),
+    By.CATEGORY: _l("Category"),
+    By.ORIGIN: _l("Source"),
+    By.COUNTRY: _l("Country"),
+    By.DAY: _l("Day"),
+}
+#: What messages without such a value are called.
+_NONE: dict[By, LazyString] = {
+    By.ROBOT: _l("No robot"),
+    By.TEMPLATE: _l("No template"),
+    By.CAMPAIGN: _l("No campaign"),
+    By.EMPLOYEE: _l("No employee"),
+    By.CATEGORY: _l("No category"),
+    By.COUNTRY: _l("Country not known"),
+}
+_ORIGINS: dict[str, Text] = {
+    Origin.ROBOT: Text("Robots", "Роботы"),
+    Origin.ACTIVITY: Text("Activities of the designer", "Действия дизайнера"),
+    Origin.CAMPAIGN: Text("Campaigns", "Рассылки"),
+    Origin.OPERATOR: Text("Operators in chats", "Операторы в чатах"),
+    Origin.MANUAL: Text("By hand", "Вручную"),
+    Origin.API: Text("API", "API"),
+    Origin.PROVIDER: Text("SMS from Bitrix24", "SMS из Битрикс24"),
+}
+_CATEGORIES: dict[str, Text] = {
+    "MARKETING": Text("Marketing", "Маркетинг"),
+    "UTILITY": Text("Utility", "Услуга"),
+    "AUTHENTICATION": Text("Authentication", "Код подтверждения"),
+}
+
+
+class Names:
+    """The names of these values; of what has none, its number."""
+
+    def __init__(self, session: Session, portal: Portal, values: Mapping[By, Iterable[Value]], language: str) -> None:
+        self._language = language
+        lines = session.execute(select(Line.id, Line.name, Line.app_name).where(Line.portal_id == portal.id))
+        campaigns = {value for value in values.get(By.CAMPAIGN, ()) if isinstance(value, int) and value}
+        mine = (Campaign.portal_id == portal.id, Campaign.id.in_(campaigns))
+        named = session.execute(select(Campaign.id, Campaign.name).where(*mine)).all() if campaigns else []
+        users = {value for value in values.get(By.EMPLOYEE, ()) if isinstance(value, int) and value}
+        self._known: dict[By, dict[int, str]] = {
+            By.LINE: {line_id: name or app_name for line_id, name, app_name in lines},
+            By.CAMPAIGN: {row.id: row.name for row in named},
+            By.EMPLOYEE: people.names_of(runtime(), portal.id, users),
+        }
+
+    def of(self, by: By, value: Value) -> str:
+        """The name of one value. A day is written as a spreadsheet reads it."""
+        if isinstance(value, date):
+            return value.isoformat()
+        if not value:
+            return str(_NONE.get(by, "—"))
+        if isinstance(value, int):
+            return self._known[by].get(value) or str(_NUMBERED[by](value))
+        return self._words(by, value)
+
+    def _words(self, by: By, value: str) -> str:
+        if by == By.ROBOT:
+            return wording.title("robots", value).to(self._language)
+        known = {By.ORIGIN: _ORIGINS, By.CATEGORY: _CATEGORIES}.get(by, {})
+        return known[value].to(self._language) if value in known else value
+
+
+_NUMBERED: dict[By, Callable[[int], str]] = {
+    By.LINE: lambda number: _("Line %(number)s", number=number),
+    By.CAMPAIGN: lambda number: _("Deleted campaign %(number)s", number=number),
+    By.EMPLOYEE: lambda number: _("User %(number)s", number=number),
+}
