@@ -206,7 +206,7 @@ def test_a_portal_that_does_not_answer_leaves_the_numbers_of_its_employees(shop:
     shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
     with shop.runtime.db.write() as session:
         session.execute(update(Message).values(author_id=1))
-    set_portal_faults(shop, next=["503"] * 9)
+    set_portal_faults(shop, html_502=20)
     assert table(Frame(shop).change("reports", by1="employee"))[0][0] == "Пользователь 1"
 
 
