@@ -10,7 +10,7 @@ import flask_smorest
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from web.api import campaigns, docs, lines, message_schemas, messages, optouts, problems, replies, webhooks
+from web.api import campaigns, docs, lines, message_schemas, messages, optouts, problems, replies, reports, webhooks
 from web.api.problems import BELOW
 from web.api.resource import PREFIX, Resource
 
@@ -23,6 +23,7 @@ RESOURCES: tuple[Resource, ...] = (
     lines.resource,
     webhooks.resource,
 )
+RESOURCES: tuple[Resource, ...] = (messages.resource, replies.resource, lines.resource, reports.resource)
 VERSION = "1"
 
 

@@ -157,3 +157,16 @@ WEBHOOK: dict[str, Any] = {
     "created_at": AT,
 }
 SECRET = "whsec_m0EWl2E3H3k55NG0my4rlnZxKCdowJyQTfzrWUhHT3k="
+_FIGURES: dict[str, Any] = {
+    "counts": {
+        **dict.fromkeys(("held", "queued", "sending", "unknown", "accepted", "dropped"), 0),
+        **{"sent": 12, "delivered": 80, "read": 140, "failed": 8},
+    },
+    "replied": 31,
+    "opted_out": 2,
+    "cost": [{"amount": "18.480000", "currency": "USD"}],
+REPORT: dict[str, Any] = {
+    "since": "2026-11-01",
+    "until": "2026-11-23",
+    "items": [{"template": "order_ready", **_FIGURES}],
+    "total": _FIGURES,
