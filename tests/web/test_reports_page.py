@@ -75,7 +75,7 @@ def test_a_period_stands_beside_the_one_before_it(shop: World) -> None:
         ["WhatsApp: текст клиенту", "1", "1 100 %", "0", "0", "0", "0", "0", "7,01", "—", "0"],
     ]
     found = tiles(page)
-    assert found["Отправлено"] == "6; +500%, было 1"
+    assert found["Отправлено"] == "6; +500 %, было 1"
     assert found["Ответили"] == "1 17 %; было 0"
     assert found["Стоимость, USD"] == "0,40; было 0,00"
     assert "Стоимость известна для 6 сообщений; из них Gupshup выставил счёт за 1" in page
