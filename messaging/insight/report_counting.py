@@ -14,7 +14,7 @@ from messaging.policy import zones
 from messaging.policy.settings import Policy
 from messaging.runtime import Runtime
 from messaging.store.models import Message, Portal
-from messaging.store.reports import STATUSES, SUMS, ReportDay, ReportKey
+from messaging.store.reports import STATUSES, SUMS, ReportDay, ReportKey, ReportMonth, next_month
 from messaging.store.sql import among, insert_missing
 from messaging.store.states import MessageStatus
 
@@ -177,6 +177,22 @@ def _write(
         if values:
             session.execute(insert(ReportDay), values)
             session.execute(lasting.execution_options(synchronize_session=False))
+        _write_month(session, portal_id, day.replace(day=1), ids)
+
+
+def _write_month(session: Session, portal_id: int, month: date, ids: Collection[int]) -> None:
+    """Add up these keys of a month anew, in the transaction that has changed one of its days."""
+    days = (ReportDay.portal_id == portal_id, ReportDay.day >= month, ReportDay.day < next_month(month))
+    columns = [func.sum(getattr(ReportDay, name)) for name in COUNTS]
+    mine = select(ReportDay.key_id, *columns).where(*days, ReportDay.key_id.in_(ids)).group_by(ReportDay.key_id)
+    values = [
+        {"portal_id": portal_id, "month": month, "key_id": key_id, **dict(zip(COUNTS, map(int, counts), strict=True))}
+        for key_id, *counts in session.execute(mine)
+    ]
+    old = (ReportMonth.portal_id == portal_id, ReportMonth.month == month, ReportMonth.key_id.in_(ids))
+    session.execute(delete(ReportMonth).where(*old).execution_options(synchronize_session=False))
+    if values:
+        session.execute(insert(ReportMonth), values)
 
 
 def _ids(runtime: Runtime, portal_id: int, digests: Sequence[str]) -> dict[str, int]:

@@ -20,7 +20,7 @@ from messaging.insight.report_counting import COUNTS, KEY, Piece
 from messaging.policy import zones
 from messaging.policy.settings import Policy
 from messaging.store.models import Message, Portal
-from messaging.store.reports import SETTLED, STATUSES, Recount, ReportDay, ReportKey
+from messaging.store.reports import SETTLED, STATUSES, Recount, ReportDay, ReportKey, ReportMonth, next_month
 from messaging.store.states import MessageStatus, Origin
 
 MOST_DAYS = 400
@@ -162,11 +162,14 @@ def zone_of(portal: Portal) -> tzinfo:
     return zones.of_portal(Policy.of(portal), portal.region)
 
 
-def rows(session: Session, portal: Portal, asked: Question, now: datetime) -> Rows:
-    """The report, in no order. Raises TooManyRows."""
+def rows(session: Session, portal: Portal, asked: Question, now: datetime, *, in_months: bool = False) -> Rows:
+    """The report, in no order. Raises TooManyRows.
+
+    in_months: grouped by the day, whole months may stand under their first day.
+    """
     found: Rows = {}
     live_from = _live_from(session, zone_of(portal), now)
-    counted = _counted(session, portal.id, asked, live_from.day)
+    counted = _counted(session, portal.id, asked, live_from.day, in_months)
     for values, currency, counts in (*counted, *_live(session, portal, asked, live_from)):
         found.setdefault(values, Figures()).add(currency, counts)
         if len(found) > MOST_ROWS:
@@ -175,22 +178,22 @@ def rows(session: Session, portal: Portal, asked: Question, now: datetime) -> Ro
 
 
 def sent_by_day(
-    session: Session, portal: Portal, asked: Question, tops: Sequence[Value], now: datetime
+    session: Session, portal: Portal, asked: Question, tops: Sequence[Value], now: datetime, *, in_months: bool = False
 ) -> dict[tuple[Value | None, date], int]:
     """How many messages were sent, by day and by the first of what is grouped by.
 
-    tops: the values that are told apart; what has another counts as None's.
+    tops: the values that are told apart; what has another counts as None's. in_months: as in `rows`.
     """
     found: dict[tuple[Value | None, date], int] = {}
     by_both = replace(asked, by=(asked.by[0], By.DAY))
     live_from = _live_from(session, zone_of(portal), now)
     column = _column(asked.by[0])
     value = case((column.in_(tops), column), else_=None)
-    days, only = _asked_for(portal.id, by_both, live_from.day)
-    sent = sum((getattr(ReportDay, name) for name in SENT[1:]), getattr(ReportDay, SENT[0]))
-    query = select(value, ReportDay.day, func.sum(sent)).join(ReportKey, ReportKey.id == ReportDay.key_id)
-    for top, day, number in session.execute(query.where(*days, *only).group_by(value, ReportDay.day)):
-        found[top, day] = int(number)
+    for table, at, period in _spans(portal.id, asked, live_from.day, in_months):
+        sent = sum((getattr(table, name) for name in SENT[1:]), getattr(table, SENT[0]))
+        query = select(value, at, func.sum(sent)).join_from(table, ReportKey, ReportKey.id == table.key_id)
+        for top, day, number in session.execute(query.where(*period, *_only(asked)).group_by(value, at)):
+            found[top, day] = found.get((top, day), 0) + int(number)
     for (top, day), currency, counts in _live(session, portal, by_both, live_from):
         one = Figures()
         one.add(currency, counts)
@@ -212,33 +215,55 @@ def total(found: Rows) -> Figures:
 
 
 def _counted(
-    session: Session, portal_id: int, asked: Question, before: date
+    session: Session, portal_id: int, asked: Question, before: date, in_months: bool
 ) -> Iterator[tuple[tuple[Value, ...], str, list[int]]]:
     """Of the days before `before`."""
-    days, only = _asked_for(portal_id, asked, before)
-    columns = [_column(by) for by in asked.by]
-    query = (
-        select(*columns, ReportKey.currency, *(func.sum(getattr(ReportDay, name)) for name in COUNTS))
-        .join(ReportKey, ReportKey.id == ReportDay.key_id)
-        .where(*days, *only)
-        .group_by(*columns, ReportKey.currency)
-        .limit(2 * MOST_ROWS)
-    )
-    width = len(columns)
-    for row in session.execute(query):
-        yield tuple(row[:width]), row[width], [int(value) for value in row[width + 1 :]]
+    for table, at, period in _spans(portal_id, asked, before, in_months or By.DAY not in asked.by):
+        columns = [at if by == By.DAY else _column(by) for by in asked.by]
+        query = (
+            select(*columns, ReportKey.currency, *(func.sum(getattr(table, name)) for name in COUNTS))
+            .join_from(table, ReportKey, ReportKey.id == table.key_id)
+            .where(*period, *_only(asked))
+            .group_by(*columns, ReportKey.currency)
+            .limit(2 * MOST_ROWS)
+        )
+        width = len(columns)
+        for row in session.execute(query):
+            yield tuple(row[:width]), row[width], [int(value) for value in row[width + 1 :]]
 
 
-def _asked_for(portal_id: int, asked: Question, before: date) -> tuple[list[Any], list[Any]]:
-    """The conditions for the days, and for the keys."""
-    days = [ReportDay.portal_id == portal_id, ReportDay.day >= asked.since, ReportDay.day <= asked.until]
-    only = [_column(by) == value for by, value in asked.only.items() if by != By.DAY]
-    return [*days, ReportDay.day < before], only
+def _spans(
+    portal_id: int, asked: Question, before: date, in_months: bool
+) -> list[tuple[type[ReportDay | ReportMonth], Any, list[Any]]]:
+    """Where the period stands: whole months, if that is wanted, and the days in front of and behind them.
+
+    Each with its table, the column of the time, and the conditions.
+    """
+    end = min(asked.until + timedelta(days=1), before)
+    first = asked.since if asked.since.day == 1 else next_month(asked.since)
+    last = end.replace(day=1)
+    if not in_months or first >= last:
+        return [(ReportDay, ReportDay.day, _within(portal_id, ReportDay, ReportDay.day, asked.since, end))]
+    return [
+        (table, at, _within(portal_id, table, at, begin, until))
+        for table, at, begin, until in (
+            (ReportDay, ReportDay.day, asked.since, first),
+            (ReportMonth, ReportMonth.month, first, last),
+            (ReportDay, ReportDay.day, last, end),
+        )
+        if begin < until
+    ]
+
+
+def _within(portal_id: int, table: type[ReportDay | ReportMonth], at: Any, begin: date, end: date) -> list[Any]:
+    return [table.portal_id == portal_id, at >= begin, at < end]
+
+
+def _only(asked: Question) -> list[Any]:
+    return [_column(by) == value for by, value in asked.only.items() if by != By.DAY]
 
 
 def _column(by: By) -> ColumnElement[Any]:
-    if by == By.DAY:
-        return ReportDay.day.expression
     return _ROBOT if by == By.ROBOT else getattr(ReportKey, _NAMES[by])
 
 

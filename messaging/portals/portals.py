@@ -47,7 +47,7 @@ from messaging.store.observations import Observation
 from messaging.store.open_channels import ClientChat, OpenLine, OperatorMessage
 from messaging.store.opt_outs import OptOut
 from messaging.store.portal_tasks import UNINSTALLED, PortalTask, is_open
-from messaging.store.reports import ReportDay, ReportKey
+from messaging.store.reports import ReportDay, ReportKey, ReportMonth
 from messaging.store.resting import put_all_to_rest
 from messaging.store.tallies import HourTally, Tally
 from messaging.store.template_drafts import TemplateChange, TemplateDraft
@@ -395,6 +395,8 @@ def _wipe(session: Session, portal: Portal) -> None:
         ReportDay,
         ReportKey,
     ):
+    of_people = (ApiToken, Campaign, Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine)
+    for table in (*of_people, Price, ReportDay, ReportMonth, ReportKey):
         session.execute(delete(table).where(table.portal_id == portal.id))
     session.execute(delete(Conversation).where(Conversation.line_id.in_(lines)))
     session.execute(delete(Line).where(Line.portal_id == portal.id))

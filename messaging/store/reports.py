@@ -1,6 +1,6 @@
 """What reports add up: a portal's messages by day, kept for years after the messages themselves are gone.
 
-    ReportKey 1─* ReportDay
+    ReportKey 1─* ReportDay, ReportMonth
 
 A message counts on the day on which it was planned, by the portal's clock, with all that became of it later. The worker counts
 (messaging.insight.daily); nothing is written here when a message is sent.
@@ -55,19 +55,13 @@ class ReportKey(Base):
     currency: Mapped[str] = mapped_column(String(3))
 
 
-class ReportDay(Base):
-    """The messages of a key that were planned on a day of the portal's zone: how many have each status, and SUMS.
+class Counted:
+    """How many messages have each status, and SUMS.
 
     replied, opted_out: messages after which the client did that. priced: messages of which it is known what they cost so
     far, billed: those that Gupshup has told to be charged; cost: of the priced ones together, millionths of the currency.
     """
 
-    __tablename__ = "report_day"
-    __table_args__ = (Index("ix_report_day_day", "day", "portal_id"), {"sqlite_with_rowid": False})
-
-    portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"), primary_key=True, autoincrement=False)
-    day: Mapped[date] = mapped_column(Date, primary_key=True)
-    key_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
     held: Mapped[int] = mapped_column(Integer)
     queued: Mapped[int] = mapped_column(Integer)
     sending: Mapped[int] = mapped_column(Integer)
@@ -85,6 +79,28 @@ class ReportDay(Base):
     cost: Mapped[int] = mapped_column(BigInteger)
 
 
+class ReportDay(Counted, Base):
+    """The messages of a key that were planned on a day of the portal's zone."""
+
+    __tablename__ = "report_day"
+    __table_args__ = (Index("ix_report_day_day", "day", "portal_id"), {"sqlite_with_rowid": False})
+
+    portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"), primary_key=True, autoincrement=False)
+    day: Mapped[date] = mapped_column(Date, primary_key=True)
+    key_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
+
+
+class ReportMonth(Counted, Base):
+    """The days of a month together, written with each of them: a year has a tenth of the rows. month: its first day."""
+
+    __tablename__ = "report_month"
+    __table_args__ = (Index("ix_report_month_month", "month"), {"sqlite_with_rowid": False})
+
+    portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"), primary_key=True, autoincrement=False)
+    month: Mapped[date] = mapped_column(Date, primary_key=True)
+    key_id: Mapped[int] = mapped_column(Key, primary_key=True, autoincrement=False)
+
+
 class Recount(Base):
     """A day that is to be counted once more: something older than SETTLED has changed, or nobody has counted it yet.
 
@@ -97,6 +113,11 @@ class Recount(Base):
     day: Mapped[date] = mapped_column(Date, primary_key=True)
     is_past: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     has_begun: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+
+
+def next_month(day: date) -> date:
+    """The first day of the month after this day's."""
+    return (day.replace(day=28) + timedelta(days=4)).replace(day=1)
 
 
 def days_around(planned_at: datetime) -> set[date]:

@@ -25,7 +25,7 @@ from messaging.store.models import Conversation, InboundEvent, Message, Reply, R
 from messaging.store.observations import Observation
 from messaging.store.open_channels import ClientChat, OperatorMessage, OperatorState
 from messaging.store.portal_tasks import PortalTask
-from messaging.store.reports import ReportDay, ReportKey
+from messaging.store.reports import ReportDay, ReportKey, ReportMonth
 from messaging.store.states import EventState, MessageStatus, Origin, RunState
 from messaging.store.tallies import HourTally, Tally
 from messaging.store.types import WIPED
@@ -238,15 +238,18 @@ def old_hours(session: Session, runtime: Runtime, limit: int) -> int:
 
 
 def old_reports(session: Session, runtime: Runtime, limit: int) -> int:
-    """Delete days of reports after TALLIES_KEPT, then the keys that have none any more."""
+    """Delete days and months of reports after TALLIES_KEPT, then the keys that have none any more."""
     before = (runtime.clock() - TALLIES_KEPT).date()
-    key = (ReportDay.portal_id, ReportDay.day, ReportDay.key_id)
-    rows = session.execute(select(*key).where(ReportDay.day < before).order_by(ReportDay.day).limit(limit))
-    old = [tuple(row) for row in rows]
-    if old:
-        session.execute(delete(ReportDay).where(tuple_(*key).in_(old)).execution_options(synchronize_session=False))
-        return len(old)
-    empty = select(ReportKey.id).where(ReportKey.last_day < before).order_by(ReportKey.last_day)
+    for table, at, end in (
+        (ReportDay, ReportDay.day, before),
+        (ReportMonth, ReportMonth.month, before.replace(day=1)),
+    ):
+        key = (table.portal_id, at, table.key_id)
+        old = [tuple(row) for row in session.execute(select(*key).where(at < end).order_by(at).limit(limit))]
+        if old:
+            session.execute(delete(table).where(tuple_(*key).in_(old)).execution_options(synchronize_session=False))
+            return len(old)
+    empty = select(ReportKey.id).where(ReportKey.last_day < before.replace(day=1)).order_by(ReportKey.last_day)
     return _delete(session, ReportKey, _ids(session, empty, limit))
 
 

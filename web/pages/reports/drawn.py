@@ -3,18 +3,19 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import cached_property
 
 from flask_babel import gettext as _
 from markupsafe import Markup
 
 from messaging.insight.reports import Figures, Rows, Value
+from messaging.store.reports import next_month
 from web.pages.charts import KINDS, Series, bars, lines
 from web.pages.reports.table import change, money, percent
 from web.texts import number
 
-#: So many days are drawn each by itself; of more, weeks are.
+#: So many days are drawn each by itself; of a longer time, months are.
 DAYS_DRAWN = 92
-WEEK = 7
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Tile:
 
 @dataclass(frozen=True)
 class Axis:
-    """The days of a chart, one by one or in weeks. known: those of which there are figures; all others are gaps."""
+    """The days of a chart, one by one or in months. known: those of which there are figures; all others are gaps."""
 
     since: date
     until: date
@@ -38,23 +39,35 @@ class Axis:
     language: str
 
     @property
-    def step(self) -> int:
-        return 1 if (self.until - self.since).days < DAYS_DRAWN else WEEK
+    def is_long(self) -> bool:
+        """Whether months are drawn."""
+        return (self.until - self.since).days >= DAYS_DRAWN
 
-    @property
+    @cached_property
     def begins(self) -> list[date]:
-        return [self.since + timedelta(days=by) for by in range(0, (self.until - self.since).days + 1, self.step)]
+        """The first day of each column."""
+        found = [self.since]
+        while (following := self._next(found[-1])) <= self.until:
+            found.append(following)
+        return found
+
+    def _next(self, begin: date) -> date:
+        return next_month(begin) if self.is_long else begin + timedelta(days=1)
 
     @property
     def labels(self) -> list[str]:
+        if self.is_long:
+            return [f"{day:%m.%Y}" if self.language == "ru" else f"{day:%b %Y}" for day in self.begins]
         return [f"{day:%d.%m}" if self.language == "ru" else f"{day.day} {day:%b}" for day in self.begins]
 
     def place(self, day: date) -> int:
-        return (day - self.since).days // self.step
+        """The column in which a day lies."""
+        if not self.is_long:
+            return (day - self.since).days
+        return 12 * (day.year - self.since.year) + day.month - self.since.month
 
     def is_known(self, begin: date) -> bool:
-        end = begin + timedelta(days=self.step - 1)
-        return self.first is not None and end >= self.first and begin <= self.today
+        return self.first is not None and self._next(begin) > self.first and begin <= self.today
 
     def values(self, by_day: Mapping[date, int]) -> list[float | None]:
         """The figures of a series; None where there is none."""

@@ -109,10 +109,10 @@ def _chart(
     for row in shown.rows:
         sums[row.values[0]] = sums.get(row.values[0], 0) + row.figures.sent
     if first == By.DAY or len(sums) < 2:
-        days = reports.rows(session, portal, replace(question, by=(By.DAY,)), now)
+        days = reports.rows(session, portal, replace(question, by=(By.DAY,)), now, in_months=axis.is_long)
         return drawn.by_status(axis, days, total)
     tops = sorted(sums, key=lambda value: -sums[value])[: len(KINDS)]
-    sent = reports.sent_by_day(session, portal, question, tops, now)
+    sent = reports.sent_by_day(session, portal, question, tops, now, in_months=axis.is_long)
     return drawn.by_value(axis, sent, tops, lambda value: names.of(first, value), len(sums) - len(tops))
 
 

@@ -1,4 +1,4 @@
-"""What reports add up, by day and key; who wrote a message, and what its client did about it."""
+"""What reports add up, by day or month and key; who wrote a message, and what its client did about it."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -36,16 +36,18 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     op.create_index("ix_report_key_last", "report_key", ["last_day"])
-    op.create_table(
-        "report_day",
-        sa.Column("portal_id", _KEY, sa.ForeignKey("portal.id"), primary_key=True, autoincrement=False),
-        sa.Column("day", sa.Date, primary_key=True),
-        sa.Column("key_id", _KEY, primary_key=True, autoincrement=False),
-        *(sa.Column(name, sa.Integer, nullable=False) for name in _COUNTS),
-        sa.Column("cost", sa.BigInteger, nullable=False),
-        sqlite_with_rowid=False,
-    )
+    for table, at in (("report_day", "day"), ("report_month", "month")):
+        op.create_table(
+            table,
+            sa.Column("portal_id", _KEY, sa.ForeignKey("portal.id"), primary_key=True, autoincrement=False),
+            sa.Column(at, sa.Date, primary_key=True),
+            sa.Column("key_id", _KEY, primary_key=True, autoincrement=False),
+            *(sa.Column(name, sa.Integer, nullable=False) for name in _COUNTS),
+            sa.Column("cost", sa.BigInteger, nullable=False),
+            sqlite_with_rowid=False,
+        )
     op.create_index("ix_report_day_day", "report_day", ["day", "portal_id"])
+    op.create_index("ix_report_month_month", "report_month", ["month"])
     recount = op.create_table(
         "recount",
         sa.Column("day", sa.Date, primary_key=True),
@@ -68,7 +70,7 @@ def _count_the_past(recount: sa.Table) -> None:
 
 
 def downgrade() -> None:
-    for table in ("recount", "report_day", "report_key"):
+    for table in ("recount", "report_month", "report_day", "report_key"):
         op.drop_table(table)
     for column in ("opted_out_at", "replied_at", "author_id"):
         op.drop_column("message", column)
