@@ -129,8 +129,7 @@ def _counts_for_reports(session: Session, runtime: Runtime, change: Changed) -> 
 
 Observer = Callable[[Session, Runtime, Changed], None]
 #: Told of each change, in its transaction; never when nothing has changed.
-OBSERVERS: tuple[Observer, ...] = (_sets_off_trigger, _tells_customers)
-OBSERVERS: tuple[Observer, ...] = (_sets_off_trigger, _counts_for_reports)
+OBSERVERS: tuple[Observer, ...] = (_sets_off_trigger, _counts_for_reports, _tells_customers)
 
 
 def changed(session: Session, runtime: Runtime, change: Changed) -> None:

@@ -382,19 +382,6 @@ def _wipe(session: Session, portal: Portal) -> None:
         session.execute(delete(of_campaign).where(of_campaign.campaign_id.in_(campaigns)))
     tokens_of_api = select(ApiToken.id).where(ApiToken.portal_id == portal.id)
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.token_id.in_(tokens_of_api)))
-    for table in (ApiToken, Campaign, Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine, Price):
-    for table in (
-        Campaign,
-        Observation,
-        OptOut,
-        PortalTask,
-        OperatorMessage,
-        ClientChat,
-        OpenLine,
-        Price,
-        ReportDay,
-        ReportKey,
-    ):
     of_people = (ApiToken, Campaign, Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine)
     for table in (*of_people, Price, ReportDay, ReportMonth, ReportKey):
         session.execute(delete(table).where(table.portal_id == portal.id))

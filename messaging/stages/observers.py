@@ -75,10 +75,11 @@ def _counts_for_reports(changes: Changes, runtime: Runtime, heard: Heard) -> Non
 
 #: Told that a message's status has risen, after its listener.
 STATUS: tuple[StatusObserver, ...] = (
-    *(consent.failed, crm_tasks.message_changed, chat_tasks.mirrored),
+    *(consent.failed, crm_tasks.message_changed, chat_tasks.mirrored, reactions.changed),
     telling.message_changed,
 )
 #: Told of a reply, after the run that it ends.
-REPLY: tuple[ReplyObserver, ...] = (_consent, _in_crm, _into_the_chat, _counts_for_a_campaign, _to_customers)
-STATUS: tuple[StatusObserver, ...] = (consent.failed, crm_tasks.message_changed, chat_tasks.mirrored, reactions.changed)
-REPLY: tuple[ReplyObserver, ...] = (_consent, _in_crm, _into_the_chat, _counts_for_a_campaign, _counts_for_reports)
+REPLY: tuple[ReplyObserver, ...] = (
+    *(_consent, _in_crm, _into_the_chat),
+    *(_counts_for_a_campaign, _counts_for_reports, _to_customers),
+)

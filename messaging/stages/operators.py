@@ -169,9 +169,7 @@ class Operators:
         conversation = session.get_one(Conversation, row.conversation_id)
         country, portal = phones.country_of(conversation.phone), session.get_one(Portal, row.portal_id)
         cost = estimates.of_message(self.runtime, portal, line, conversation, message, country)
-        content = {**message, "country": country, **estimates.columns(cost)}
-        phone = session.get_one(Conversation, row.conversation_id).phone
-        content = {**message, "country": phones.country_of(phone), "author_id": row.user_id}
+        content = {**message, "country": country, "author_id": row.user_id, **estimates.columns(cost)}
         queue(session, now, line, row.conversation_id, (Origin.OPERATOR, row.id), content)
         row.state, row.content = OperatorState.SENT, None
         self.fed.add(row.line_id)

@@ -21,9 +21,9 @@ RESOURCES: tuple[Resource, ...] = (
     campaigns.resource,
     optouts.resource,
     lines.resource,
+    reports.resource,
     webhooks.resource,
 )
-RESOURCES: tuple[Resource, ...] = (messages.resource, replies.resource, lines.resource, reports.resource)
 VERSION = "1"
 
 

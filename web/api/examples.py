@@ -165,8 +165,10 @@ _FIGURES: dict[str, Any] = {
     "replied": 31,
     "opted_out": 2,
     "cost": [{"amount": "18.480000", "currency": "USD"}],
+}
 REPORT: dict[str, Any] = {
     "since": "2026-11-01",
     "until": "2026-11-23",
     "items": [{"template": "order_ready", **_FIGURES}],
     "total": _FIGURES,
+}

@@ -36,10 +36,8 @@ def send(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
         words = _("This is not a phone number. Write it with the country code, for example +7 912 345-67-89")
         return page("pages/campaigns_tested.html", viewer, problem=words)
     nth = typed("nth")
-    problem = _queued(portal, campaign, number, int(nth) if nth.isdecimal() and len(nth) < 7 else 0, viewer.language)
-    return page("pages/campaigns_tested.html", viewer, problem=problem, their_phone=Veil(viewer, portal).phone(number))
     problem = _queued(portal, campaign, number, int(nth) if nth.isdecimal() and len(nth) < 7 else 0, viewer)
-    return page("pages/campaigns_tested.html", viewer, problem=problem, number=number)
+    return page("pages/campaigns_tested.html", viewer, problem=problem, their_phone=Veil(viewer, portal).phone(number))
 
 
 def _queued(portal: Portal, campaign: Campaign, number: str, nth: int, viewer: Viewer) -> str:
