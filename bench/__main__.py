@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import burst, campaign, intake, latency, messages, pages, report
+from bench import api, burst, campaign, intake, latency, messages, pages, report
 from bench.figures import NAMES, verdicts
 from bench.ground import Ground
 from messaging.system import logs
@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[[Ground], None]] = {
     "burst": burst.run,
     "pages": pages.run,
     "campaign": campaign.run,
+    "api": api.run,
 }
 
 

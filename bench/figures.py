@@ -67,6 +67,8 @@ GOALS = (
     Goal("REST calls per 1,000 answered runs", "burst.{}.rest_per_1000", 40, False),
     Goal("answers, added delay p99", "burst.{}.answer_p99_s", 2, False, " s"),
     Goal("slowest page with 50,000 messages", "pages.{}.slowest_ms", 100, False, " ms"),
+    Goal("message of the API accepted, p50", "api.{}.p50_ms", 15, False, " ms"),
+    Goal("messages of the API that were lost", "api.{}.lost", 0, False),
     Goal("worker process, peak memory", "memory.worker_mb", 128, False, " MB"),
     Goal("web process, peak memory", "memory.web_mb", 128, False, " MB"),
 )

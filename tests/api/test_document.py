@@ -4,7 +4,9 @@ import json
 import os
 import re
 from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
+import jsonschema_rs
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
@@ -106,9 +108,25 @@ def test_the_examples_of_bodies_are_accepted(shop: World) -> None:
         assert program.post("/messages", body).status_code == 202, kind
 
 
+def is_good_after_all(document: dict[str, Any], case: Any, answer: Any) -> bool:
+    """Whether a GET that was to be wrong is right as it was sent: a value that is an empty list or object leaves no trace in
+    a query, and the header that was left out is the token, which the test adds."""
+    if case.method != "GET":
+        return False
+    known = {one["name"]: one["schema"] for one in document["paths"][case.path]["get"].get("parameters", [])}
+    sent = parse_qsl(urlsplit(answer.request.url).query, keep_blank_values=True)
+    return all(name in known and fits(known[name], value) for name, value in sent)
+
+
+def fits(schema: dict[str, Any], value: str) -> bool:
+    """Whether a value of a query is what its schema asks for."""
+    is_number = schema.get("type") == "integer" and re.fullmatch("-?[0-9]+", value, re.ASCII)
+    return jsonschema_rs.is_valid(schema, int(value) if is_number else value, validate_formats=True)
+
+
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: str(mode.value))
 def test_thousands_of_requests_made_from_the_document_get_what_it_says(
-    shop: World, mode: GenerationMode, monkeypatch: pytest.MonkeyPatch
+    shop: World, document: dict[str, Any], mode: GenerationMode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program = Program(shop)
     made = program.post("/messages", TEMPLATE).json["id"]
@@ -129,7 +147,8 @@ def test_thousands_of_requests_made_from_the_document_get_what_it_says(
             played += 1
             answer = case.call(headers={"Authorization": f"Bearer {program.made.token}"})
             # A body may fit its schema and not the world: an unknown line, a closed window. So 422 is right for it.
-            more = [negative_data_rejection] if mode is GenerationMode.NEGATIVE else []
+            is_negative = mode is GenerationMode.NEGATIVE and not is_good_after_all(document, case, answer)
+            more = [negative_data_rejection] if is_negative else []
             case.validate_response(answer, checks=[*CHECKS, *more])
 
         play()
