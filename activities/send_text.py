@@ -43,7 +43,7 @@ class SendText(SessionAction):
 
     def compose(self, values: Mapping[str, Any], desk: Desk) -> tuple[messages.Message, messages.Choices]:
         found = macro.parse(values["text"])
-        return send_template.compose(_call(found), desk) if found else super().compose(values, desk)
+        return send_template.compose(call_of(found), desk) if found else super().compose(values, desk)
 
     def is_template(self, values: Mapping[str, Any]) -> bool:
         return macro.parse(values["text"]) is not None
@@ -52,7 +52,7 @@ class SendText(SessionAction):
         return messages.Text(values["text"])
 
 
-def _call(found: macro.Macro) -> send_template.Call:
+def call_of(found: macro.Macro) -> send_template.Call:
     """A macro as a call of the template robot, in the macro's own words."""
     return send_template.Call(
         template=found.template,

@@ -347,6 +347,8 @@ _UNKNOWN = _Row(
 
 
 _ROWS = {code: row for rows in _TABLE for code, row in rows.items()}
+#: Gupshup's own codes: with them a message did not get as far as WhatsApp.
+OWN_CODES = frozenset(codes_of("1001-1013 4001-4005"))
 KNOWN_CODES = frozenset(_ROWS)
 
 

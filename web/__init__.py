@@ -20,6 +20,7 @@ from web import (
     health,
     install,
     pages,
+    provider,
     refusals,
     runs,
     settings,
@@ -48,7 +49,7 @@ def build(runtime: Runtime) -> Flask:
     texts.attach(app)
     failures.attach(app)
     refusals.attach(app)
-    for module in (front, frames, install, pages, settings, runs, webhooks, files, health):
+    for module in (front, frames, install, pages, settings, runs, provider, webhooks, files, health):
         app.register_blueprint(module.blueprint)
     api.attach(app, failures.answered)
     commands.attach(app)

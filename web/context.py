@@ -23,7 +23,7 @@ from web.refusals import Reason, because
 #: The header with the reader's time zone, in minutes ahead of UTC (static/session.js).
 ZONE = "X-Waba24-Minutes"
 #: Endpoint → what came there; all others open frames.
-_DOORS = {"runs.run": traffic.CALL, "bx24.events": traffic.EVENT}
+_DOORS = {"runs.run": traffic.CALL, "provider.message": traffic.CALL, "bx24.events": traffic.EVENT}
 _long_bodies = ConcurrencyLimit(bounds.LONG_BODIES_AT_ONCE, patience_s=0)
 log = structlog.get_logger(__name__)
 

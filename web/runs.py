@@ -6,7 +6,8 @@ The call is kept before it is answered 200: Bitrix24 ignores our answer and neve
 from flask import Blueprint, Response
 
 from bx24.payloads import PayloadError, RunCall
-from messaging.intake.robot_calls import Received, Taken, take
+from messaging.intake.keeping import Taken
+from messaging.intake.robot_calls import Received, take
 from messaging.limits import bounds
 from messaging.queue.group_commit import Unavailable
 from robots import lookup
@@ -30,10 +31,18 @@ def run(side: str, name: str) -> Response:
         taken = take(runtime(), Received(side, name, action, call, body))
     except Unavailable as error:
         return refuse_unstored(error)
-    if taken is Taken.UNKNOWN_CALLER:
-        return refuse(403, "unknown portal or wrong application_token")
-    if taken is Taken.WRONG_CODE:
-        return refuse(400, f"code {call.code} at the address of {name}")
-    if taken is Taken.BUSY:
-        return refuse(503, "the portal changes all the time", Reason.BUSY)
+    return answer(taken, call.code)
+
+
+def answer(taken: Taken, code: str) -> Response:
+    """The answer to a call that was kept or not. code: as the call named it."""
+    match taken:
+        case Taken.UNKNOWN_CALLER:
+            return refuse(403, "unknown portal or wrong application_token")
+        case Taken.WRONG_CODE:
+            return refuse(400, f"code {code} at an address of another code")
+        case Taken.FOREIGN:
+            return refuse(404, "the line is not the portal's")
+        case Taken.BUSY:
+            return refuse(503, "the portal changes all the time", Reason.BUSY)
     return empty()

@@ -9,12 +9,13 @@ from typing import Any
 
 import structlog
 
+from bx24.message_service import ProviderCall
 from bx24.payloads import Auth, RunCall, parse_form
-from messaging.intake import robot_calls, spooling, webhooks
+from messaging.intake import provider_calls, robot_calls, spooling, webhooks
 from messaging.limits.quotas import OverQuota
 from messaging.lines import lines
 from messaging.portals import portals
-from messaging.queue.group_commit import Insert
+from messaging.queue.group_commit import CachedPortal, Insert
 from messaging.queue.group_insert import StaleSnapshot
 from messaging.queue.spool_files import Entry
 from messaging.runtime import Runtime
@@ -103,24 +104,38 @@ def _call(runtime: Runtime, entry: Entry, told: dict[str, Any], body: bytes, ask
     side, action = told["side"], lookup.action_of(told["side"], told["name"])
     if action is None:
         raise _Refused("there is no such action any more")
-    try:
-        portal = portals.caller_or_later(runtime, call.auth, asking.may_ask)
-    except portals.Unlearned:
-        asking.was_silent(call.auth)
-        raise _held(runtime, entry, call, "its application_token is not known yet") from None
-    except OverQuota as error:
-        raise _held(runtime, entry, call, str(error)) from None
-    if portal is None:
-        raise _Refused("unknown portal or wrong application_token")
+    portal = _caller(runtime, entry, call.auth, asking, timedelta(minutes=robot_calls.wait_minutes(call.properties)))
     # What an unknown caller could spool is bounded by bytes. Counted here, each try of a replay would cost its quota again.
     is_refused = told.get("is_refused", False)
     insert = robot_calls.insert_of(runtime, portal, side, action, call, is_refused=is_refused)
     return _Recognised(insert, partial(robot_calls.tell, runtime, insert), partial(portals.forget, runtime, call.auth))
 
 
-def _held(runtime: Runtime, entry: Entry, call: RunCall, reason: str) -> _Held | _Refused:
-    """What to raise of a call that cannot be judged now: it is worth keeping as long as its workflow waits."""
-    waits = timedelta(minutes=robot_calls.wait_minutes(call.properties))
+def _to_be_sent(runtime: Runtime, entry: Entry, told: dict[str, Any], body: bytes, asking: Asking) -> _Recognised:
+    call = ProviderCall.parse(parse_form(body))
+    portal = _caller(runtime, entry, call.auth, asking, provider_calls.PATIENCE)
+    is_refused = told.get("is_refused", False)
+    insert = provider_calls.insert_of(runtime, portal, told["line"], call, is_refused=is_refused)
+    tell = partial(provider_calls.tell, runtime, insert)
+    return _Recognised(insert, tell, partial(portals.forget, runtime, call.auth))
+
+
+def _caller(runtime: Runtime, entry: Entry, auth: Auth, asking: Asking, waits: timedelta) -> CachedPortal:
+    """The portal of a call. waits: for so long the call is of use to somebody. Raises _Refused and _Held."""
+    try:
+        portal = portals.caller_or_later(runtime, auth, asking.may_ask)
+    except portals.Unlearned:
+        asking.was_silent(auth)
+        raise _held(runtime, entry, waits, "its application_token is not known yet") from None
+    except OverQuota as error:
+        raise _held(runtime, entry, waits, str(error)) from None
+    if portal is None:
+        raise _Refused("unknown portal or wrong application_token")
+    return portal
+
+
+def _held(runtime: Runtime, entry: Entry, waits: timedelta, reason: str) -> _Held | _Refused:
+    """What to raise of a call that cannot be judged now: it is worth keeping as long as somebody waits for it."""
     return _Refused(reason) if entry.at + waits < runtime.clock() else _Held(reason)
 
 
@@ -135,5 +150,6 @@ def _webhook(runtime: Runtime, entry: Entry, told: dict[str, Any], body: bytes, 
 
 _RECOGNISE: dict[str, Callable[[Runtime, Entry, dict[str, Any], bytes, Asking], _Recognised]] = {
     "call": _call,
+    "provider": _to_be_sent,
     "webhook": _webhook,
 }

@@ -1,30 +1,22 @@
-"""A robot call is kept before it is answered: Bitrix24 never repeats a call.
-
-In the database; while that is away, in the spool, from which it is stored later (messaging.intake.replay).
-"""
+"""A robot call becomes a run; it is kept before it is answered (messaging.intake.keeping)."""
 
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from enum import Enum, auto
 from typing import Any
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
 from activities.base import DEFAULT_WAIT_MINUTES, MAX_WAIT_MINUTES, Action, within_limit
 from bx24 import payloads
-from messaging.intake import known_callers, spooling, traffic
-from messaging.limits import bounds
-from messaging.portals import portals
-from messaging.queue.group_commit import CachedPortal, Insert, Unavailable
-from messaging.queue.group_insert import InsertSpec, StaleSnapshot
-from messaging.queue.spool import Source
+from messaging.intake import keeping, traffic
+from messaging.intake.keeping import Posted, Taken
+from messaging.queue.group_commit import CachedPortal, Insert
+from messaging.queue.group_insert import InsertSpec
 from messaging.runtime import Runtime
 from messaging.store import crypto
 from messaging.store.models import Portal, Run, shard_of
-from messaging.store.patience import answers_within
 from robots import lookup
 
 log = structlog.get_logger(__name__)
@@ -32,18 +24,6 @@ log = structlog.get_logger(__name__)
 INSERT = InsertSpec(
     Run, key=("portal_id", "token_digest"), snapshot=(Portal.id, Portal.status, Portal.token_version), order=1
 )
-#: A portal that changes while its call is stored is read again at most this many times.
-RECOGNISED_ANEW = 5
-
-
-class Taken(Enum):
-    """What became of a call. KEPT: stored or spooled, now or when it came for the first time."""
-
-    KEPT = auto()
-    UNKNOWN_CALLER = auto()
-    WRONG_CODE = auto()
-    #: Its portal changed again and again while it was to be stored.
-    BUSY = auto()
 
 
 @dataclass(frozen=True)
@@ -62,62 +42,20 @@ class Received:
 
 
 def take(runtime: Runtime, received: Received) -> Taken:
-    """Keep a call, so that it may be answered 200.
+    """Keep a call, so that it may be answered 200. Raises as `keeping.take`."""
+    call = received.call
 
-    Raises OverQuota if its portal sends far too many; Unavailable, DiskFull if it cannot be kept.
-    """
-    with answers_within(bounds.DATABASE_STALLED_S):
-        return _take(runtime, received)
+    def insert(portal: CachedPortal, is_refused: bool) -> Insert:
+        return insert_of(runtime, portal, received.side, received.action, call, is_refused=is_refused)
 
+    def stored(portal_id: int, row: Insert, run_id: int | None) -> None:
+        tell(runtime, row, run_id)
+        if run_id:
+            traffic.saw_call(runtime, portal_id, call)
 
-def _take(runtime: Runtime, received: Received) -> Taken:
-    if runtime.spool.is_open and (taken := _spooled(runtime, received, opens=False)):
-        return taken
-    try:
-        return _recognise_and_store(runtime, received, spooling.patience_s(runtime, "call"))
-    except (Unavailable, SQLAlchemyError) as error:
-        if not spooling.is_spoolable(error):
-            raise
-    return _spooled(runtime, received, opens=True) or Taken.BUSY
-
-
-def _recognise_and_store(runtime: Runtime, received: Received, patience_s: float) -> Taken:
-    """Store a call; if the cached portal is out of date, read the portal again and retry.
-
-    Raises OverQuota, Unavailable if the database stays away, SQLAlchemyError if it goes away while the portal is looked up.
-    """
-    is_refused = None
-    for _ in range(RECOGNISED_ANEW):
-        portal = portals.caller(runtime, received.call.auth)
-        if portal is None:
-            return Taken.UNKNOWN_CALLER
-        if not received.has_right_code:
-            return Taken.WRONG_CODE
-        if is_refused is None:
-            is_refused = not runtime.call_quota.allows(portal.id)
-        insert = insert_of(runtime, portal, received.side, received.action, received.call, is_refused=is_refused)
-        try:
-            stored = runtime.intake.store(*insert, patience_s)
-        except StaleSnapshot:
-            portals.forget(runtime, received.call.auth)
-        else:
-            tell(runtime, insert, stored)
-            if stored:
-                traffic.saw_call(runtime, portal.id, received.call)
-            return Taken.KEPT
-    return Taken.BUSY
-
-
-def _spooled(runtime: Runtime, received: Received, *, opens: bool) -> Taken | None:
-    """Append the call to the spool. None: ask the database. Raises OverQuota, and as `spooling.append`."""
-    if not received.has_right_code:
-        return Taken.WRONG_CODE
-    auth = received.call.auth
-    source = Source("call", auth.member_id, known_callers.knows_portal(runtime, auth))
-    told: dict[str, Any] = {"side": received.side, "name": received.name}
-    if source.is_known:
-        told["is_refused"] = not runtime.call_quota.allows(auth.member_id)
-    return Taken.KEPT if spooling.append(runtime, source, told, received.body, opens=opens) else None
+    told = {"side": received.side, "name": received.name}
+    posted = Posted("call", call.auth, received.has_right_code, told, received.body, insert, stored)
+    return keeping.take(runtime, posted)
 
 
 def store(runtime: Runtime, portal: Portal | CachedPortal, side: str, action: Action, call: payloads.RunCall) -> bool:

@@ -17,9 +17,9 @@ from messaging.store.database import is_away, is_disk_full
 #: Seconds for which a call or a webhook waits to see whether the database comes back, before it opens the spool.
 PATIENCE_S = 1.0
 #: The same without a spool, by kind: Bitrix24 calls once, while Gupshup repeats what is refused.
-UNSPOOLED_PATIENCE_S = {"call": 10.0, "webhook": 2.0}
+UNSPOOLED_PATIENCE_S = {"call": 10.0, "provider": 10.0, "webhook": 2.0}
 #: The table that an entry will be stored in.
-_TABLES = {"call": "run", "webhook": "inbound_event"}
+_TABLES = {"call": "run", "provider": "provider_message", "webhook": "inbound_event"}
 log = structlog.get_logger(__name__)
 
 

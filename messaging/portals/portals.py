@@ -47,6 +47,7 @@ from messaging.store.observations import Observation
 from messaging.store.open_channels import ClientChat, OpenLine, OperatorMessage
 from messaging.store.opt_outs import OptOut
 from messaging.store.portal_tasks import UNINSTALLED, PortalTask, is_open
+from messaging.store.provider import LineSender, ProviderMessage
 from messaging.store.reports import ReportDay, ReportKey, ReportMonth
 from messaging.store.resting import put_all_to_rest
 from messaging.store.tallies import HourTally, Tally
@@ -384,6 +385,8 @@ def _wipe(session: Session, portal: Portal) -> None:
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.token_id.in_(tokens_of_api)))
     of_people = (ApiToken, Campaign, Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine)
     for table in (*of_people, Price, ReportDay, ReportMonth, ReportKey):
+    of_portal = (Campaign, Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine, ProviderMessage)
+    for table in (*of_portal, LineSender):
         session.execute(delete(table).where(table.portal_id == portal.id))
     session.execute(delete(Conversation).where(Conversation.line_id.in_(lines)))
     session.execute(delete(Line).where(Line.portal_id == portal.id))

@@ -9,6 +9,7 @@ from messaging.store.models import Portal
 OPEN_CHANNELS = "imopenlines"
 PLACEMENTS = "placement"
 CRM = "crm"
+MESSAGES = "messageservice"
 
 
 def granted(portal: Portal) -> frozenset[str]:

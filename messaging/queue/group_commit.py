@@ -152,6 +152,8 @@ class Intake:
         self.engine = engine
         self.portals: RecognitionCache[CachedPortal] = RecognitionCache()
         self.lines: RecognitionCache[CachedLine] = RecognitionCache()
+        #: Portals with lines of theirs that were found to belong together.
+        self.senders: RecognitionCache[bool] = RecognitionCache()
         self.pause = pause
         self.now = now
         #: When a row last found the disk full, by `now`; None: never.

@@ -65,7 +65,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Source:
-    """Whose entry it is. kind: "call" or "webhook". is_known: whether this machine has recognised the caller before."""
+    """Whose entry it is. kind: "call", "provider" or "webhook". is_known: whether this machine has recognised the caller."""
 
     kind: str
     name: str

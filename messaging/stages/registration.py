@@ -19,7 +19,7 @@ from bx24.registration import Report, bind_events, sync
 from messaging.conversations import chat_tasks
 from messaging.intake import portal_events
 from messaging.limits.backoff import backoff_s
-from messaging.portals import hand_places, list_places, open_lines, scopes, tokens, triggers
+from messaging.portals import hand_places, list_places, open_lines, scopes, senders, tokens, triggers
 from messaging.portals.robots import line_options, offers
 from messaging.runtime import Runtime
 from messaging.store.models import Portal, shard_of
@@ -112,6 +112,8 @@ class Registry:
             robots = sync(client, offers(url, language, due.lines, self_hosted), user_id=due.user_id)
             granted = scopes.asked(client)
             extras = [register(client, url, language) for scope, register in EXTRAS if scope in granted]
+            if scopes.MESSAGES in granted:
+                extras.append(senders.register(client, url, language, {int(key): due.lines[key] for key in due.lines}))
             events = bind_events(client, f"{url}/bx24/events", (*EVENTS, *portal_events.wanted(granted)))
             return Done(app, granted, (robots, events, *extras))
         except Bx24Error as error:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from activities.errors import Refused
 from messaging.campaigns import recipients
-from messaging.conversations import chat_tasks, replies
+from messaging.conversations import chat_tasks, provider_statuses, replies
 from messaging.lines import circuit_breaker
 from messaging.runs import deliveries, outcomes
 from messaging.runs.statuses import RANK, raised
@@ -37,6 +37,7 @@ LISTENERS: dict[str, Listener] = {
     Origin.MANUAL: _nobody,
     Origin.CAMPAIGN: _nobody,
     Origin.OPERATOR: chat_tasks.operators_message_changed,
+    Origin.PROVIDER: provider_statuses.message_changed,
 }
 
 

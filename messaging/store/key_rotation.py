@@ -15,6 +15,7 @@ from messaging.store.models import Base
 from messaging.store.open_channels import OperatorMessage
 from messaging.store.opt_outs import OptOut
 from messaging.store.portal_tasks import PortalTask
+from messaging.store.provider import ProviderMessage
 from messaging.store.types import EncryptedJson, EncryptedText
 
 CHUNK = 500
@@ -29,6 +30,7 @@ OTHERS: tuple[type[Base], ...] = (
     OptOut,
     PortalTask,
 )
+OTHERS: tuple[type[Base], ...] = (Campaign, File, OperatorMessage, OptOut, PortalTask, ProviderMessage)
 
 
 def rotate(db: Database, cipher: Cipher) -> int:

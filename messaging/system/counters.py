@@ -28,6 +28,7 @@ HELP = {
     "portal_writes": ("What was written to portals besides answers, by kind and what became of it", ("kind", "state")),
     "callbacks": ("Tries to deliver events to customers' webhooks, by what came of them", ("outcome",)),
     "operator_messages": ("What operators wrote in chats, by line and what became of it", ("line", "outcome")),
+    "provider_messages": ("What portals handed over to be sent, by line and what became of it", ("line", "outcome")),
     "rest_calls": ("REST calls to Bitrix24", ("method",)),
     "portal_pauses": ("Pauses after a portal answered slowly: 5 to 60 s in which it is not asked", ("portal",)),
     "refusals": ("Messages refused, by code", ("line", "code")),

@@ -17,6 +17,7 @@ from messaging.store.models import SHARDS, InboundEvent, Lease, Line, Message, P
 from messaging.store.money import LineAccount
 from messaging.store.open_channels import OperatorMessage
 from messaging.store.portal_tasks import PortalTask
+from messaging.store.provider import ProviderMessage
 from messaging.store.sql import there_is
 from messaging.store.states import EventState, MessageStatus, PortalStatus, RunState
 from messaging.store.types import UTCDateTime
@@ -88,6 +89,14 @@ _DUE = select(Lease.shard).where(
             OperatorMessage.state == "stored",
             OperatorMessage.due_at <= _NOW,
             exists().where(Portal.id == OperatorMessage.portal_id, Portal.status == PortalStatus.ACTIVE),
+        ),
+        there_is(
+            ProviderMessage,
+            ProviderMessage.due_at,
+            ProviderMessage.shard == Lease.shard,
+            ProviderMessage.state == "stored",
+            ProviderMessage.due_at <= _NOW,
+            exists().where(Portal.id == ProviderMessage.portal_id, Portal.status == PortalStatus.ACTIVE),
         ),
         there_is(
             Campaign,

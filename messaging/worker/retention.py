@@ -25,6 +25,7 @@ from messaging.store.models import Conversation, InboundEvent, Message, Reply, R
 from messaging.store.observations import Observation
 from messaging.store.open_channels import ClientChat, OperatorMessage, OperatorState
 from messaging.store.portal_tasks import PortalTask
+from messaging.store.provider import ProviderMessage, ProviderState
 from messaging.store.reports import ReportDay, ReportKey, ReportMonth
 from messaging.store.states import EventState, MessageStatus, Origin, RunState
 from messaging.store.tallies import HourTally, Tally
@@ -296,10 +297,20 @@ def operator_messages(session: Session, runtime: Runtime, limit: int) -> int:
     return _delete(session, OperatorMessage, _ids(session, old.order_by(OperatorMessage.created_at), limit))
 
 
+def provider_messages(session: Session, runtime: Runtime, limit: int) -> int:
+    """Delete what portals handed over KEEP_DAYS after they did, once the message it became is deleted."""
+    before = runtime.clock() - timedelta(days=runtime.config.keep_days)
+    message = exists().where(Message.origin == Origin.PROVIDER, Message.origin_id == ProviderMessage.id)
+    is_over = ProviderMessage.state != ProviderState.STORED
+    old = select(ProviderMessage.id).where(ProviderMessage.created_at < before, is_over, ~message)
+    return _delete(session, ProviderMessage, _ids(session, old.order_by(ProviderMessage.created_at), limit))
+
+
 #: In this order: what is deleted needs no wiping.
 DUTIES: tuple[Duty, ...] = (
     *(runs, lone_messages, replies, run_texts, lone_texts, reply_texts, events),
     *(old_tallies, old_hours, old_reports, shapes, portal_tasks, operator_messages),
+    *(old_tallies, old_hours, shapes, portal_tasks, operator_messages, provider_messages),
     *campaign_retention.DUTIES,
     *api_retention.DUTIES,
     *callback_retention.DUTIES,

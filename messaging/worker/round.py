@@ -9,6 +9,7 @@ send        queued messages                 Gupshup                   accepted, 
 probe       stopped lines that are due      Gupshup, or the portal    goes on, still stopped; told
 answer      ended runs, by portal           one REST batch            answered, again
 operate     what operators wrote            the portal, for files     message or refusal; told
+hand over   what portals hand over  templates, files          message or refusal
 campaigns   campaigns that are due; fed CRM, files              audience stored and judged
 accounts    accounts that are due       Gupshup's partner API   balance, quality, limits
 write       portal tasks, by portal, kind   REST                      done, again, unclear, given up
@@ -43,6 +44,7 @@ from messaging.stages.portal_writes import due as portal_tasks
 from messaging.stages.portal_writes.kinds import WRITERS
 from messaging.stages.portal_writes.stage import LOST_AFTER, PortalWrites
 from messaging.stages.probing import Probing
+from messaging.stages.provider.stage import Provider
 from messaging.stages.registration import Registry
 from messaging.stages.reply_files import Fetching
 from messaging.stages.sending import ready
@@ -71,6 +73,7 @@ class Rounds:
         self.outbox.fresh = self.planning.fresh
         self.answers = Answers(runtime, self.name)
         self.operators = Operators(runtime, self.name)
+        self.provider = Provider(runtime, self.name)
         self.campaigns = Campaigns(runtime, self.name)
         #: Work of every day, looked for in each round.
         self.quick: list[Stage] = [self.planning, self.outbox, self.answers]
@@ -80,6 +83,7 @@ class Rounds:
             Fetching(runtime, self.name),
             Probing(runtime, self.name),
             self.operators,
+            self.provider,
             self.campaigns,
             Callbacks(runtime, self.name),
             Accounts(runtime, self.name),
@@ -145,7 +149,7 @@ class Rounds:
             self.outbox.schedule.again_in = self.answers.again_in = None
             return 0, []
         found = self._take_in(session, held)
-        for feeding in (self.operators, self.campaigns):
+        for feeding in (self.operators, self.provider, self.campaigns):
             self.outbox.schedule.ready |= feeding.fed
             feeding.fed.clear()
         if thorough:

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from bx24.emulator.control import chats, crm, inspection, installation, open_lines, settings, workflows
+from bx24.emulator.control import chats, crm, inspection, installation, messages, open_lines, settings, workflows
 from bx24.emulator.control.errors import ControlError
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.portals import Portals
@@ -52,6 +52,10 @@ ACTIONS: dict[str, tuple[Action, str]] = {
     "open-lines/<int:line>/delete": (open_lines.delete, "POST"),
     "open-lines/<int:line>/disconnect": (open_lines.disconnect, "POST"),
     "connectors/<connector>/take": (open_lines.take, "POST"),
+    "senders": (messages.senders, "GET"),
+    "sms": (messages.messages, "GET"),
+    "sms/send": (messages.send, "POST"),
+    "sms/<int:number>/again": (messages.again, "POST"),
     "grant": (open_lines.grant, "POST"),
     "faults": (settings.change_faults, "POST"),
     "settle": (settings.change_settings, "POST"),

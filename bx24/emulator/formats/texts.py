@@ -149,6 +149,10 @@ TEXTS: dict[str, tuple[str, str]] = {
         "Вызов не доставлен (ответ {status}) и повторён не будет {detail}",
         "The call was not delivered (answer {status}) and will not be repeated {detail}",
     ),
+    "log_sms_not_sent": (
+        "Сообщение не отправлено: нет телефона или отправителя",
+        "Not sent: there is no phone or no sender",
+    ),
     "log_timeout": ("Время ожидания истекло, процесс идёт дальше", "Time limit reached, the workflow goes on"),
     "log_answer_repeated": ("Повторный ответ, уже учтён", "Repeated answer, already taken"),
     "log_answer_ignored": ("Ответ не учтён: {reason}", "Answer ignored: {reason}"),

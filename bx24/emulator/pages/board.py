@@ -14,12 +14,12 @@ from bx24.emulator.formats import php
 from bx24.emulator.pages.app_frame import BOARD_PATH
 from bx24.emulator.pages.crm_pages import may_see, row_places
 from bx24.emulator.pages.layout import base_values, language
-from bx24.emulator.rules import deals, placements, triggers
+from bx24.emulator.rules import deals, placements, standard_robots, triggers
 from bx24.emulator.state import crm
 from bx24.emulator.state.portal import Portal, Stage
 from bx24.emulator.state.records import localized
 from bx24.emulator.state.timeline import Badge
-from bx24.emulator.state.workflow import Workflow
+from bx24.emulator.state.workflow import PlacedRobot, Workflow
 
 
 def register(app: Flask, portal: Portal) -> None:
@@ -103,9 +103,13 @@ def _triggers(portal: Portal, stage: Stage) -> list[dict[str, Any]]:
 
 def _robots(portal: Portal, stage: Stage, lang: str) -> list[dict[str, Any]]:
     return [
-        {"title": portal.robot_title(robot, lang), "known": robot.code in portal.robots, "code": robot.code}
+        {"title": standard_robots.title_of(portal, robot, lang), "known": _is_known(portal, robot), "code": robot.code}
         for robot in stage.robots
     ]
+
+
+def _is_known(portal: Portal, robot: PlacedRobot) -> bool:
+    return standard_robots.record_of(portal, robot.code) is not None
 
 
 def _card(
@@ -125,7 +129,7 @@ def _card(
         "amount": deal.get("opportunity") or 0,
         "flow": flow,
         "state": flow.shown_state if flow else "",
-        "step": portal.robot_title(step, lang) if step else "",
+        "step": standard_robots.title_of(portal, step, lang) if step else "",
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Flask, abort, jsonify, redirect, render_template, request
@@ -11,9 +12,9 @@ from bx24.emulator.formats.texts import TEXTS, text_of
 from bx24.emulator.pages.app_frame import frame_data, uri_option
 from bx24.emulator.pages.layout import base_values, language, viewer
 from bx24.emulator.pages.timeline_cards import CardReader
-from bx24.emulator.rules import crm_rights, frames, placements, timeline_clicks
+from bx24.emulator.rules import crm_rights, frames, message_service, placements, timeline_clicks
 from bx24.emulator.state import crm
-from bx24.emulator.state.portal import Portal
+from bx24.emulator.state.portal import TIME_ZONE, Portal
 from bx24.emulator.state.records import PlacementBinding
 from bx24.emulator.state.timeline import Activity, Item
 
@@ -37,6 +38,20 @@ def register(app: Flask, portal: Portal) -> None:
             return jsonify(
                 timeline_clicks.click(portal, activity, str(data["action"]), item=item, user_id=viewer(portal))
             )
+
+    @app.post("/crm/type/<int:entity>/details/<int:number>/sms")
+    def send_sms(entity: int, number: int) -> ResponseReturnValue:
+        """ "Send SMS/WhatsApp": for those who may change the item (crm/lib/Service/UserPermissions/MessageSender.php)."""
+        with portal.cloud.lock:
+            item = _find(portal, entity, number)
+            if not crm_rights.may_change(portal, viewer(portal), item):
+                abort(403)
+            code, phone, text = (request.form.get(name, "") for name in ("code", "phone", "text"))
+            try:
+                message_service.from_card(portal, (entity, number), code, phone, text, author_id=viewer(portal))
+            except KeyError:
+                abort(404)
+        return redirect(path_of((entity, number)), 303)
 
     @app.post("/crm/activities/<int:number>/<action>")
     def change_activity(number: int, action: str) -> ResponseReturnValue:
@@ -137,7 +152,27 @@ def _entries(portal: Portal, entity: int, number: int) -> str:
     """The changing part of the item's page, for the refresh."""
     item = _find(portal, entity, number)
     cards = _reader(portal, item).cards()
-    return render_template("_timeline.html", cards=cards, here=path_of((entity, number)), **base_values(portal, "crm"))
+    return render_template(
+        "_timeline.html",
+        cards=cards,
+        sms=_sms(portal, (entity, number), language(portal)),
+        here=path_of((entity, number)),
+        **base_values(portal, "crm"),
+    )
+
+
+def _sms(portal: Portal, item: Item, lang: str) -> list[dict[str, str]]:
+    """The messages that were handed over to senders for this item, with their statuses."""
+    return [
+        {
+            "text": message.text,
+            "phone": message.phone,
+            "status": message.status,
+            "shown": text_of(f"sms_{message.status}", lang),
+            "time": datetime.fromtimestamp(message.created, TIME_ZONE).strftime("%d.%m %H:%M:%S"),
+        }
+        for message in portal.message_service.on(*item)
+    ]
 
 
 def _item_page(portal: Portal, entity: int, number: int) -> str:
@@ -164,6 +199,9 @@ def _item_page(portal: Portal, entity: int, number: int) -> str:
         toolbar=bound["DETAIL_TOOLBAR"],
         above=bound["DETAIL_ACTIVITY"],
         cards=[] if chosen else _reader(portal, item).cards(),
+        sms=_sms(portal, key, lang),
+        senders=[(one.code, one.fields["NAME"]) for one in message_service.senders(portal)],
+        phones=[row["value"] for row in (portal.crm.client(item) or {}).get("fm", []) if row["typeId"] == "PHONE"],
         **base_values(portal, "crm"),
     )
 

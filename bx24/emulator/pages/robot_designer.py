@@ -11,7 +11,7 @@ from flask.typing import ResponseReturnValue
 from bx24.emulator.formats.texts import text_of
 from bx24.emulator.pages import robot_form
 from bx24.emulator.pages.layout import base_values, language
-from bx24.emulator.rules import placements
+from bx24.emulator.rules import placements, standard_robots
 from bx24.emulator.rules.robot_filter import robots_for
 from bx24.emulator.state import crm
 from bx24.emulator.state.portal import Portal, Stage
@@ -29,7 +29,7 @@ def register(app: Flask, portal: Portal) -> None:
     @app.get("/designer/<stage_id>/add")
     def add(stage_id: str) -> ResponseReturnValue:
         with portal.cloud.lock:
-            offered = robots_for(portal, crm.document_type(crm.DEAL))
+            offered = [*standard_robots.offered(portal), *robots_for(portal, crm.document_type(crm.DEAL))]
             stage = find_stage(portal, stage_id)
             return render_template("offered.html", stage=stage, offered=offered, **base_values(portal, "designer"))
 
@@ -46,7 +46,7 @@ def find_stage(portal: Portal, stage_id: str) -> Stage:
 
 def back_to_designer(portal: Portal, robot: PlacedRobot, done: str, *, focus: str) -> ResponseReturnValue:
     """Show the designer with a line about what was `done` to a robot. focus: id of the control to focus."""
-    title = portal.robot_title(robot, language(portal))
+    title = standard_robots.title_of(portal, robot, language(portal))
     return redirect("/designer?" + urlencode({"done": done, "title": title, "focus": focus}), 303)
 
 
@@ -68,13 +68,13 @@ def _robots(portal: Portal, stage: Stage, lang: str) -> list[dict[str, Any]]:
     return [
         {
             "name": robot.name,
-            "title": portal.robot_title(robot, lang),
+            "title": standard_robots.title_of(portal, robot, lang),
             "code": robot.code,
             "record": record,
             "says": robot_form.summary(portal, record, robot.values, lang) if record else "",
         }
         for robot in stage.robots
-        for record in [portal.robots.get(robot.code)]
+        for record in [standard_robots.record_of(portal, robot.code)]
     ]
 
 

@@ -14,7 +14,7 @@ from bx24.emulator.pages.app_frame import frame_data, uri_option
 from bx24.emulator.pages.layout import base_values, language, viewer
 from bx24.emulator.pages.robot_designer import back_to_designer, find_stage
 from bx24.emulator.pages.settings_options import settings_options
-from bx24.emulator.rules import frames
+from bx24.emulator.rules import frames, standard_robots
 from bx24.emulator.state.portal import Portal, Stage
 from bx24.emulator.state.records import RobotRecord
 from bx24.emulator.state.workflow import PlacedRobot
@@ -67,7 +67,7 @@ def _panel_of_placed(portal: Portal, stage_id: str, index: int) -> Panel:
 
 
 def _find_record(portal: Portal, code: str) -> RobotRecord:
-    return portal.robots.get(code) or abort(404)
+    return standard_robots.record_of(portal, code) or abort(404)
 
 
 def _show_or_save(portal: Portal, panel: Panel) -> ResponseReturnValue:

@@ -7,7 +7,7 @@ from typing import Any
 
 from bx24.emulator.formats import php, values
 from bx24.emulator.formats.texts import text_of
-from bx24.emulator.rules import event_tokens, robot_values
+from bx24.emulator.rules import event_tokens, robot_values, standard_robots
 from bx24.emulator.state.crm import Triple
 from bx24.emulator.state.portal import Portal
 from bx24.emulator.state.records import RobotRecord
@@ -61,12 +61,15 @@ class Engine:
                 self._execute(flow, step)
 
     def _execute(self, flow: Workflow, step: PlacedRobot) -> None:
-        record = self.portal.robots.get(step.code)
+        record = standard_robots.record_of(self.portal, step.code)
         if record is None or not self.portal.installation.active:
             # A robot whose code is not registered is skipped; the other robots of the stage run.
             self._log(flow, "blocked", code=step.code)
             return
-        self._log(flow, "robot_started", title=self.portal.robot_title(step))
+        self._log(flow, "robot_started", title=standard_robots.title_of(self.portal, step, self.portal.lang))
+        if step.code == standard_robots.SEND_SMS:
+            self._log(flow, "robot_closed" if standard_robots.run(self.portal, flow, step) else "sms_not_sent")
+            return
         flow.event_id = event_tokens.new_event_id()
         flow.event_token = event_tokens.sign(self.portal, f"{flow.id}|{step.name}|{flow.event_id}")
         flow.tokens.append(flow.event_token)
@@ -201,7 +204,7 @@ class Engine:
         """Add a line: `text` as given, or the portal's text for this kind of line with the details put in."""
         robot = step or flow.step
         text = details["text"] if "text" in details else text_of(f"log_{kind}", self.portal.lang, **details)
-        title = self.portal.robot_title(robot) if robot else ""
+        title = standard_robots.title_of(self.portal, robot, self.portal.lang) if robot else ""
         flow.log.append(LogLine(self.portal.clock(), kind, text, title, details.get("values", {})))
 
 

@@ -12,6 +12,7 @@ from bx24.emulator.state.chats import Chats
 from bx24.emulator.state.cloud import Cloud
 from bx24.emulator.state.english import english_user
 from bx24.emulator.state.faults import LATE_S, Faults
+from bx24.emulator.state.messages import MessageService
 from bx24.emulator.state.open_lines import OpenLines
 from bx24.emulator.state.rate_limits import OperatingTime, RequestLimit
 from bx24.emulator.state.records import (
@@ -70,6 +71,7 @@ class Portal:
         self.notices: list[Notice] = []
         self.open_lines = OpenLines()
         self.chats = Chats()
+        self.message_service = MessageService()
         self.stages = [Stage(name) for name in STAGES]
         self.workflows: dict[str, Workflow] = {}
         self.templates: dict[int, Template] = {}

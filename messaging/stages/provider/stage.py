@@ -1,0 +1,238 @@
+"""The stage that makes messages of what the portal hands over.
+
+A row becomes a message once: the row is locked, and the message's cause is the row. Messages of one client become messages one
+after another, in the order in which they came; from then on they go the way of all messages. What is refused becomes a failed
+message, so the card's timeline and our pages tell why; and the portal is told `failed`.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import bindparam, func, select, type_coerce
+from sqlalchemy.orm import Session, aliased
+
+from activities.errors import Refused, refused
+from messaging.conversations import lookup, provider_statuses
+from messaging.conversations.queueing import queue
+from messaging.conversations.window import window_until
+from messaging.limits.backoff import backoff_s
+from messaging.limits.bounds import share_of_portal
+from messaging.lines import circuit_breaker
+from messaging.policy.sending import Wanted, may_send
+from messaging.runtime import Runtime
+from messaging.stages.provider import texts
+from messaging.stages.provider.preparing import Later, NotSent, Preparing, Ready, Result, not_sent, prepare
+from messaging.stages.status_changes import hold_back
+from messaging.store import rows
+from messaging.store.changes import Changes
+from messaging.store.models import Conversation, Line, Portal
+from messaging.store.provider import ProviderMessage, ProviderState
+from messaging.store.sql import among, not_among, there_is
+from messaging.store.states import LineStatus, Origin, PortalStatus
+from messaging.store.types import ReadableJson, UTCDateTime
+
+#: What could not be prepared for so long is given up: a free text is stale by then.
+PATIENCE = timedelta(hours=1)
+#: Faults of ours in a row.
+FAULTS = 6
+BACKOFF_S, BACKOFF_MAX_S = 2.0, 60.0
+log = structlog.get_logger(__name__)
+
+
+class Provider:
+    """Makes messages of what portals hand over. fed: lines that have got some since somebody last looked."""
+
+    name = "hand over"
+
+    def __init__(self, runtime: Runtime, owner: str) -> None:
+        self.runtime = runtime
+        #: What is being prepared, each with its portal.
+        self.busy: set[tuple[int, int]] = set()
+        self.fed: set[int] = set()
+        self._share = 1
+
+    def slots(self, threads: int) -> int:
+        slots = max(4, threads // 4)
+        self._share = share_of_portal(slots)
+        return slots
+
+    def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Preparing]:
+        taken = Counter(portal_id for _, portal_id in self.busy)
+        asked = {
+            "shards": list(held),
+            "now": self.runtime.clock(),
+            "busy": [row_id for row_id, _ in self.busy],
+            "full": [portal_id for portal_id, count in taken.items() if count >= self._share],
+            "share": self._share,
+            # Of portals with something in flight some of these rows are too many.
+            "limit": free_slots + len(self.busy),
+        }
+        tasks: list[Preparing] = []
+        for row in session.execute(_DUE, asked):
+            if len(tasks) < free_slots and taken[row.portal_id] < self._share:
+                taken[row.portal_id] += 1
+                self.busy.add((row.id, row.portal_id))
+                tasks.append(Preparing(row.id, row.portal_id, row.line_id, row.content, row.created_at))
+        return tasks
+
+    def work(self, task: Preparing) -> Result:
+        """Prepare a message; on a thread."""
+        return prepare(self.runtime, task)
+
+    def record(self, session: Session, done: list[tuple[Preparing, Result]]) -> None:
+        for task, result in done:
+            row = self._free(session, task)
+            if row is not None:
+                self._record(session, row, task, result)
+
+    def _free(self, session: Session, task: Preparing) -> ProviderMessage | None:
+        """The row of a task, locked; None if it is over, or was wiped with its portal."""
+        self.busy.discard((task.id, task.portal_id))
+        row = session.get(ProviderMessage, task.id, with_for_update=True, populate_existing=True)
+        return row if row is not None and row.state == ProviderState.STORED else None
+
+    def _record(self, session: Session, row: ProviderMessage, task: Preparing, result: Result) -> None:
+        match result:
+            case Ready(phone, columns):
+                line, conversation = self._conversation(session, row, phone)
+                why = self._refusal(session, line, conversation, columns)
+                if why is None:
+                    self._queue(session, row, line, conversation, columns)
+                else:
+                    self._refuse(session, row, NotSent(why, phone, columns))
+            case NotSent():
+                self._refuse(session, row, result)
+            case Later():
+                self._later(session, row, task, result)
+
+    def _later(self, session: Session, row: ProviderMessage, task: Preparing, later: Later) -> None:
+        now = self.runtime.clock()
+        if later.why is None:
+            row.due_at = later.at
+        elif now - row.created_at > PATIENCE:
+            self._refuse(session, row, not_sent(task, later.why, later.phone))
+        else:
+            row.tries += 1
+            row.due_at = max(later.at, now + timedelta(seconds=backoff_s(row.tries, BACKOFF_MAX_S, BACKOFF_S)))
+
+    def _conversation(self, session: Session, row: ProviderMessage, phone: str) -> tuple[Line, Conversation]:
+        line = session.get_one(Line, row.line_id)
+        known = lookup.conversations_of(session, self.runtime, line.id, phone)
+        return line, known[0] if known else lookup.new_conversation(session, self.runtime, line.id, phone)
+
+    def _refusal(
+        self, session: Session, line: Line, conversation: Conversation, columns: Mapping[str, Any]
+    ) -> Refused | None:
+        """Why this message must not leave now, by what the database knows; None: it may."""
+        now = self.runtime.clock()
+        if line.status != LineStatus.CONNECTED:
+            return refused("line_not_connected")
+        if line.stopped_at is not None:
+            return circuit_breaker.refusal_of(line)
+        keys = frozenset({conversation.phone_key, conversation.alias_key or conversation.phone_key})
+        wanted = Wanted(line.portal_id, line.id, keys, columns["is_session"], columns["category"].upper())
+        [why] = may_send(session, now, [wanted])
+        if why is None and columns["is_session"] and window_until(conversation, line, now) is None:
+            return Refused("window_closed", texts.WINDOW_CLOSED)
+        return why
+
+    def _queue(
+        self,
+        session: Session,
+        row: ProviderMessage,
+        line: Line,
+        conversation: Conversation,
+        columns: Mapping[str, Any],
+    ) -> None:
+        self._made(session, row, line, conversation, columns)
+        self.fed.add(row.line_id)
+        self._over(row, ProviderState.SENT, "queued")
+
+    def _made(
+        self,
+        session: Session,
+        row: ProviderMessage,
+        line: Line,
+        conversation: Conversation,
+        columns: Mapping[str, Any],
+    ) -> int | None:
+        """The id of the new message. From now on its statuses are told to the portal."""
+        content = {**columns, "item": row.item, "timeline": True}
+        return queue(session, self.runtime.clock(), line, conversation.id, (Origin.PROVIDER, row.id), content)
+
+    def _refuse(self, session: Session, row: ProviderMessage, result: NotSent) -> None:
+        """A message that names a client is kept as a failed one: the timeline and our pages show it with the reason."""
+        if result.phone and result.columns is not None:
+            line, conversation = self._conversation(session, row, result.phone)
+            message_id = self._made(session, row, line, conversation, result.columns)
+            changes = Changes(session)
+            for message in rows.messages_by_id(session, [message_id] if message_id is not None else []):
+                hold_back(changes, self.runtime, message, result.why)
+            changes.write()
+        else:
+            provider_statuses.put(session, row.portal_id, self.runtime.clock(), {row.id: None})
+        self._over(row, ProviderState.REFUSED, result.why.code)
+
+    def _over(self, row: ProviderMessage, state: ProviderState, outcome: str) -> None:
+        row.state, row.content = state, None
+        self.runtime.counters.add("provider_messages", row.line_id, outcome, portal=row.portal_id)
+        log.info("portal's message", portal=row.portal_id, line=row.line_id, id=row.id, outcome=outcome)
+
+    def lost(self, session: Session, task: Preparing) -> None:
+        """A fault of ours: again a few times, then the portal is told."""
+        row = self._free(session, task)
+        if row is None:
+            return
+        row.tries += 1
+        if row.tries >= FAULTS:
+            self._refuse(session, row, NotSent(refused("internal", trace=f"provider {row.id}")))
+        else:
+            wait_s = backoff_s(row.tries, BACKOFF_MAX_S, BACKOFF_S)
+            row.due_at = self.runtime.clock() + timedelta(seconds=wait_s)
+
+
+# Statements are made once: building a statement takes longer than running it.
+_EARLIER = aliased(ProviderMessage)
+#: Earlier messages of the portal to the same client by the same line.
+_IN_FRONT = there_is(
+    _EARLIER,
+    _EARLIER.id,
+    _EARLIER.line_id == ProviderMessage.line_id,
+    _EARLIER.client == ProviderMessage.client,
+    _EARLIER.state == "stored",
+    _EARLIER.id < ProviderMessage.id,
+)
+_ACTIVE = select(Portal.id).where(Portal.id == ProviderMessage.portal_id, Portal.status == PortalStatus.ACTIVE).exists()
+#: What is due of each portal whose share has room, numbered: much of one portal hides nothing of others.
+_OF_PORTALS = (
+    select(
+        ProviderMessage.id,
+        func.row_number().over(partition_by=ProviderMessage.portal_id, order_by=ProviderMessage.id).label("place"),
+    )
+    .where(
+        among(ProviderMessage.shard, "shards"),
+        ProviderMessage.state == "stored",
+        ProviderMessage.due_at <= bindparam("now", type_=UTCDateTime),
+        not_among(ProviderMessage.id, "busy"),
+        not_among(ProviderMessage.portal_id, "full"),
+        ~_IN_FRONT,
+        _ACTIVE,
+    )
+    .subquery("of_portals")
+)
+_DUE = (
+    select(
+        ProviderMessage.id,
+        ProviderMessage.portal_id,
+        ProviderMessage.line_id,
+        type_coerce(ProviderMessage.content, ReadableJson).label("content"),
+        ProviderMessage.created_at,
+    )
+    .join(_OF_PORTALS, _OF_PORTALS.c.id == ProviderMessage.id)
+    .where(_OF_PORTALS.c.place <= bindparam("share"))
+    .order_by(_OF_PORTALS.c.place, ProviderMessage.id)
+    .limit(bindparam("limit"))
+)
