@@ -13,6 +13,7 @@ from messaging.store.models import InboundEvent, Lease, Line, Message, Portal, R
 from messaging.store.money import LineAccount
 from messaging.store.open_channels import OperatorMessage
 from messaging.store.portal_tasks import PortalTask
+from messaging.store.provider import ProviderMessage
 
 _DATES: tuple[tuple[Any, Any], ...] = (
     (Run.plan_at, Run.state == "stored"),
@@ -24,6 +25,7 @@ _DATES: tuple[tuple[Any, Any], ...] = (
     (Message.held_until, Message.status == "held"),
     (PortalTask.due_at, PortalTask.state.in_(("due", "unclear"))),
     (OperatorMessage.due_at, OperatorMessage.state == "stored"),
+    (ProviderMessage.due_at, ProviderMessage.state == "stored"),
     (Reply.fetch_at, Reply.fetch_at.is_not(None)),
     (Portal.registration_due_at, Portal.registration_due_at.is_not(None)),
     (Line.probe_at, Line.probe_at.is_not(None)),
