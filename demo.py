@@ -48,6 +48,7 @@ SCOPE = [
     "imopenlines",
     "imconnector",
     "contact_center",
+    "messageservice",
 ]
 APP_NAME, BUSINESS_PHONE, CLIENT_PHONE = "DemoShop", "79001112233", "79123456789"
 PATIENCE_S = 60.0

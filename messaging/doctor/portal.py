@@ -4,6 +4,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from sqlalchemy import select
+
+from bx24 import message_service
 from bx24.client import BatchReply, Command
 from bx24.errors import Bx24Error, Unauthorized, Unavailable
 from bx24.wire import exchange
@@ -13,8 +16,8 @@ from messaging.limits.concurrency import PAGE_TIMEOUT
 from messaging.portals import robots, tokens
 from messaging.runtime import Runtime
 from messaging.stages.registration import EVENTS
-from messaging.store.models import Portal
-from messaging.store.states import PortalStatus
+from messaging.store.models import Line, Portal
+from messaging.store.states import LineStatus, PortalStatus
 
 #: Permissions without which robots do not work, and those without which only a part does.
 NEEDED, USEFUL = ("bizproc", "crm", "disk"), ("im",)
@@ -27,10 +30,11 @@ _QUESTIONS: dict[str, Command] = {
     "activities": ("bizproc.activity.list", {}),
     "events": ("event.get", {}),
     "placements": ("placement.get", {}),
+    "senders": (message_service.LIST, {}),
 }
 #: What can only be told by a portal that answers.
-_ASKED = ("installed", "plan", "administrator", "scopes", "robots", "events", "placements", "portal_clock")
-_NO_METHOD = "error_method_not_found"
+_ASKED = ("installed", "plan", "administrator", "scopes", "robots", "events", "placements", "senders", "portal_clock")
+_NO_METHOD, _NO_SCOPE = "error_method_not_found", "insufficient_scope"
 
 
 def check(runtime: Runtime, portal: Portal) -> list[Finding]:
@@ -58,6 +62,7 @@ def _found(runtime: Runtime, portal: Portal) -> list[Finding]:
         _robots(runtime, portal, said),
         _events(runtime, said["events"]),
         _placements(runtime, said["placements"]),
+        _senders(runtime, portal, said["senders"]),
         clocks.finding("portal_clock", _ahead_s(runtime, client.endpoint)),
     ]
 
@@ -145,6 +150,26 @@ def _placements(runtime: Runtime, bound: Any) -> Finding:
     if lost:
         return Finding("placements", State.WARNING, "elsewhere", {"count": len(lost)}, {"addresses": _handlers(lost)})
     return Finding("placements", facts={"count": len(rows)})
+
+
+def _senders(runtime: Runtime, portal: Portal, listed: Any) -> Finding:
+    """The lines as senders of the portal's own messages; robots do not need that."""
+    if isinstance(listed, Bx24Error):
+        if listed.code.lower() == _NO_SCOPE:
+            return Finding("senders", State.UNCHECKED, "no_scope")
+        return Finding("senders", State.WARNING, "refused", {"error": listed.code}, {"said": listed.description})
+    with runtime.db.read() as session:
+        connected = (Line.portal_id == portal.id) & (Line.status == LineStatus.CONNECTED)
+        expected = {message_service.code_of(line_id) for line_id in session.scalars(select(Line.id).where(connected))}
+    missing = sorted(expected - {str(code) for code in _list(listed)})
+    facts = {"present": len(expected) - len(missing), "expected": len(expected), "codes": ", ".join(missing[:30])}
+    if not missing:
+        return Finding("senders", facts=facts)
+    if portal.registration_due_at is not None:
+        return Finding("senders", State.WARNING, "pending", facts)
+    failed = (portal.registration or {}).get("failed", {})
+    why = next((why for code, why in failed.items() if code in missing), "")
+    return Finding("senders", State.WARNING, "missing", facts, {"said": why})
 
 
 def _handlers(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -34,6 +34,7 @@ TITLES: dict[str, Text] = {
     "robots": Text("Robots and activities", "Роботы и действия"),
     "events": Text("Events of Bitrix24", "События Битрикс24"),
     "placements": Text("Placements", "Места встраивания"),
+    "senders": Text("Lines in “Send SMS/WhatsApp”", "Линии в «Отправить SMS/WhatsApp»"),
     "portal_clock": Text("Clock of Bitrix24", "Часы Битрикс24"),
     "echo": Text("Calls from Bitrix24", "Вызовы от Битрикс24"),
     "trial": Text("Trial run of a robot", "Пробный запуск робота"),

@@ -124,6 +124,29 @@ PORTALS: dict[tuple[str, str], tuple[Text, Text]] = {
             "Они от прежней установки: установите приложение заново.",
         ),
     ),
+    ("senders", ""): (Text("all {expected} are registered", "зарегистрированы все: {expected}"), _NOTHING),
+    ("senders", "no_scope"): (
+        Text(
+            "the app has no permission messageservice, so CRM's own “Send SMS” does not offer WhatsApp",
+            "у приложения нет права messageservice, поэтому «Отправить SMS» в CRM не предлагает WhatsApp",
+        ),
+        Text(
+            "If you want it: grant the permission in the app's settings on the portal, then open the app once.",
+            "Если это нужно: дайте право в настройках приложения на портале и один раз откройте приложение.",
+        ),
+    ),
+    ("senders", "refused"): (
+        Text("Bitrix24 does not list them: {error} {said}", "Битрикс24 не даёт их список: {error} {said}"),
+        Text("See the permissions and the administrator above.", "Смотрите права и администратора выше."),
+    ),
+    ("senders", "pending"): (
+        Text("{present} of {expected}, the others are being registered", "{present} из {expected}, остальные в работе"),
+        Text("Look again in a minute.", "Посмотрите ещё раз через минуту."),
+    ),
+    ("senders", "missing"): (
+        Text("{present} of {expected}; missing: {codes} {said}", "{present} из {expected}; нет: {codes} {said}"),
+        _REGISTER,
+    ),
     ("portal_clock", ""): (Text("it agrees with ours", "сходятся с нашими"), _NOTHING),
     ("portal_clock", "skewed"): (Text("{seconds} s ahead of ours", "впереди наших на {seconds} с"), _CLOCK),
     ("gupshup_clock", ""): (Text("it agrees with ours", "сходятся с нашими"), _NOTHING),

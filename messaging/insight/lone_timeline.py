@@ -4,10 +4,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session, defer
 
 from bx24.i18n import Text
-from gupshup.refusals import refusal
 from messaging.insight import provider_events
 from messaging.insight.gaps import GapReasons
-from messaging.insight.message_steps import message_steps
+from messaging.insight.message_steps import failure, message_steps
 from messaging.insight.search_rows import lone_status
 from messaging.insight.sent_message import client_view
 from messaging.insight.steps import Step, in_order, with_gaps
@@ -50,8 +49,7 @@ def why(message: Message) -> Text | None:
     """Why a message did not go well, and what to do; None if it did."""
     match message.status:
         case MessageStatus.FAILED:
-            found = refusal(message.error_code, message.error_reason)
-            return Text(found.en, found.ru)
+            return failure(message)
         case MessageStatus.DROPPED:
             return _DROPPED
         case MessageStatus.UNKNOWN:

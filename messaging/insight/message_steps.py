@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from activities.errors import CATALOGUE
 from bx24.i18n import Text
 from gupshup.events import StatusKind
 from gupshup.refusals import refusal
@@ -104,8 +105,20 @@ def _arrived(message: Message, arrival: _Arrival, bodies: Mapping[StatusKind, st
 def _failed(message: Message, bodies: Mapping[StatusKind, str]) -> Step | None:
     if message.status != MessageStatus.FAILED:
         return None
+    return _trouble(message.failed_at, failure(message), "cross", "bad", message, bodies)
+
+
+def failure(message: Message) -> Text:
+    """Why a message failed, and what to do. What we have refused ourselves says so in the portal's language already."""
+    if (
+        message.run_id is None
+        and message.accepted_at is None
+        and message.error_code in CATALOGUE
+        and message.error_reason
+    ):
+        return Text(message.error_reason, message.error_reason)
     found = refusal(message.error_code, message.error_reason)
-    return _trouble(message.failed_at, Text(found.en, found.ru), "cross", "bad", message, bodies)
+    return Text(found.en, found.ru)
 
 
 def _trouble(

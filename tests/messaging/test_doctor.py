@@ -59,7 +59,10 @@ class Clinic:
     def _state(self) -> dict[str, Any]:
         """What the breaks of the table change in the vendors, except their faults."""
         app, portal = self.app(), self.shop.portal
-        kept = {name: getattr(portal, name) for name in ("robots", "events", "placements", "users", "installation")}
+        kept = {
+            name: getattr(portal, name)
+            for name in ("robots", "events", "placements", "users", "installation", "message_service")
+        }
         return copy.deepcopy({**kept, "subscriptions": app.subscriptions, "templates": app.templates})
 
     def app(self) -> Any:
@@ -329,6 +332,19 @@ def _no_drain(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
     clinic.runtime.sleep = lambda seconds: None
 
 
+GRANTED = ("bizproc", "crm", "disk", "im", "placement")
+
+
+def _senders_due(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    _scope(*GRANTED, "messageservice")(clinic, patch)
+    _portal_row(registration_due_at=clinic.shop.now + timedelta(hours=1))(clinic, patch)
+
+
+def _senders_refused(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    _scope(*GRANTED, "messageservice")(clinic, patch)
+    _portal_faults(errors={"messageservice.sender.list": ["ACCESS_DENIED"]})(clinic, patch)
+
+
 def _swallowed(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
     _our_address_says(200, b"")(clinic, patch)
 
@@ -380,6 +396,10 @@ BROKEN: list[tuple[str, str, str, Any, str]] = [
     ("events", "missing", "failed", _events_unbound, "of_portal"),
     ("events", "elsewhere", "failed", _events_elsewhere, "of_portal"),
     ("placements", "elsewhere", "warning", _placement_elsewhere, "of_portal"),
+    ("senders", "no_scope", "unchecked", lambda clinic, patch: None, "of_portal"),
+    ("senders", "missing", "warning", _scope(*GRANTED, "messageservice"), "of_portal"),
+    ("senders", "pending", "warning", _senders_due, "of_portal"),
+    ("senders", "refused", "warning", _senders_refused, "of_portal"),
     ("portal_clock", "skewed", "warning", _portal_faults(clock_ahead_s=45), "of_portal"),
     ("portal_clock", "skewed", "failed", _portal_faults(clock_ahead_s=-3600), "of_portal"),
     (
