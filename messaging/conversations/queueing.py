@@ -13,6 +13,9 @@ from messaging.store.states import Origin
 
 #: `Message.priority` of campaigns: robots and people go first, whenever they come.
 BEHIND_THE_RUNS = 1
+#: In the payload of a failed message that shows what somebody has written and we could make no message of, such as a broken
+#: macro: it must never leave as it stands.
+AS_WRITTEN = "as_written"
 _NEWEST_RUN = select(Run.id).order_by(Run.id.desc()).limit(1)
 
 

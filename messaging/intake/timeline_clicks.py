@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from bx24 import i18n
 from bx24.i18n import Text
 from bx24.payloads import EventCall
-from messaging.conversations.queueing import queue
+from messaging.conversations.queueing import AS_WRITTEN, queue
 from messaging.conversations.window import window_until
 from messaging.files import storage
 from messaging.lines import circuit_breaker
@@ -71,7 +71,10 @@ def _may_send(runtime: Runtime, portal: Portal, user_id: int, access_token: str)
 
 
 def is_lost(message: Message) -> bool:
-    """Whether a message has failed and the client does not have it: after a failure WhatsApp may still deliver it."""
+    """Whether a message has failed and can be sent again: the client does not have it, though after a failure WhatsApp may
+    still deliver it; and it is a message, not what somebody has written and we could not read."""
+    if AS_WRITTEN in (message.payload or {}):
+        return False
     has_arrived = message.delivered_at is not None or message.read_at is not None
     return message.status == MessageStatus.FAILED and not has_arrived
 

@@ -8,6 +8,8 @@ from collections import Counter
 import pytest
 from sqlalchemy import update
 
+from bx24.payloads import Auth, EventCall
+from messaging.intake import timeline_clicks
 from messaging.lines import lines
 from messaging.policy import settings
 from messaging.store.models import Message, Portal
@@ -174,6 +176,23 @@ def test_what_cannot_be_sent_is_failed_and_says_why(sms: Sms, text: str, code: s
     [row] = sms.rows()
     assert (row.status, row.error_code) == ("failed", code)
     assert row.error_reason
+
+
+@pytest.mark.parametrize(("text", "is_offered"), [("Заказ готов", True), (MACRO[:-2], False), ("я" * 4097, False)])
+def test_only_what_is_a_message_can_be_sent_again(sms: Sms, text: str, is_offered: bool) -> None:
+    """A broken macro must never reach a client as it stands, nor a text that was cut off."""
+    world = sms.world
+    sms.send(text)
+    world.advance_clock(20)
+    [card] = [one for one in world.portal.timeline.activities.values() if one.is_configurable]
+    assert ("resend" in str(card.layout)) is is_offered
+    open_windows(world, OLGA)
+    [row] = sms.rows()
+    data = {"id": "resend", "message": str(row.id), "activityId": str(card.id)}
+    call = EventCall(timeline_clicks.EVENT, data, None, Auth(""))
+    timeline_clicks.clicked(world.runtime, world.stored_rows(Portal)[0], call)
+    world.advance_clock(10)
+    assert len(world.sent) == int(is_offered)
 
 
 @pytest.mark.parametrize(("phone", "text"), [("не телефон", "Привет"), (f"+{OLGA}", "  ")])

@@ -31,6 +31,7 @@ from messaging.store.models import InboundEvent, Line, Portal
 from messaging.system import disk
 from messaging.worker.pool import make_worker
 from tests.flows.scenes import OLGA, ONE_DATABASE, host, jump_clock, set_portal_faults, template_robot
+from tests.flows.sms import Sms
 from tests.support.world import APP, GUPSHUP, PORTAL, World
 
 PERSONAL = ("79001112233", OLGA, "acmeshop", "acme.example", "waba.example", "Ольга", "Соколова")
@@ -131,6 +132,7 @@ class Clinic:
 
 @pytest.fixture
 def clinic(shop: World) -> Clinic:
+    Sms(shop)  # with the permission to send the portal's own messages
     return Clinic(shop)
 
 
@@ -332,16 +334,16 @@ def _no_drain(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
     clinic.runtime.sleep = lambda seconds: None
 
 
-GRANTED = ("bizproc", "crm", "disk", "im", "placement")
+def _sender_deleted(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    clinic.shop.portal.message_service.senders.clear()
 
 
-def _senders_due(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
-    _scope(*GRANTED, "messageservice")(clinic, patch)
+def _sender_deleted_and_due(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    _sender_deleted(clinic, patch)
     _portal_row(registration_due_at=clinic.shop.now + timedelta(hours=1))(clinic, patch)
 
 
-def _senders_refused(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
-    _scope(*GRANTED, "messageservice")(clinic, patch)
+def _senders_unlisted(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
     _portal_faults(errors={"messageservice.sender.list": ["ACCESS_DENIED"]})(clinic, patch)
 
 
@@ -396,10 +398,10 @@ BROKEN: list[tuple[str, str, str, Any, str]] = [
     ("events", "missing", "failed", _events_unbound, "of_portal"),
     ("events", "elsewhere", "failed", _events_elsewhere, "of_portal"),
     ("placements", "elsewhere", "warning", _placement_elsewhere, "of_portal"),
-    ("senders", "no_scope", "unchecked", lambda clinic, patch: None, "of_portal"),
-    ("senders", "missing", "warning", _scope(*GRANTED, "messageservice"), "of_portal"),
-    ("senders", "pending", "warning", _senders_due, "of_portal"),
-    ("senders", "refused", "warning", _senders_refused, "of_portal"),
+    ("senders", "no_scope", "unchecked", _scope("bizproc", "crm", "disk", "im", "placement"), "of_portal"),
+    ("senders", "missing", "warning", _sender_deleted, "of_portal"),
+    ("senders", "pending", "warning", _sender_deleted_and_due, "of_portal"),
+    ("senders", "refused", "warning", _senders_unlisted, "of_portal"),
     ("portal_clock", "skewed", "warning", _portal_faults(clock_ahead_s=45), "of_portal"),
     ("portal_clock", "skewed", "failed", _portal_faults(clock_ahead_s=-3600), "of_portal"),
     (

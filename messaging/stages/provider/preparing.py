@@ -17,6 +17,7 @@ from gupshup import errors, messages
 from gupshup.errors import GupshupError, InvalidMessage
 from gupshup.messages import Choices, Message
 from messaging.conversations import lookup
+from messaging.conversations.queueing import AS_WRITTEN
 from messaging.conversations.window import window_until
 from messaging.files.problems import Unfetched, unreachable
 from messaging.lines import circuit_breaker
@@ -190,4 +191,14 @@ def not_sent(task: Preparing, why: Refused, phone: str) -> NotSent:
     if not task.text.strip():
         return NotSent(why)
     columns = {**_columns(messages.Text(task.text[:SHOWN]), ()), "country": phones.country_of(phone)}
+    if not _is_plain(task.text):
+        columns["payload"] = {**columns["payload"], AS_WRITTEN: True}
     return NotSent(why, phone, columns)
+
+
+def _is_plain(text: str) -> bool:
+    """Whether the text itself could be sent, if only it might."""
+    try:
+        return macro.parse(text) is None and len(text) <= SHOWN
+    except Refused:
+        return False
