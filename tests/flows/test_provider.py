@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from datetime import timedelta
 
 import pytest
 from sqlalchemy import update
@@ -292,6 +293,22 @@ def test_messages_of_one_client_leave_in_their_order(sms: Sms) -> None:
     world.advance_clock(30)
     assert [text for text in texts(world) if not text.endswith("!")] == wanted
     assert [text for text in texts(world) if text.endswith("!")] == [f"{text}!" for text in wanted]
+
+
+def test_a_message_that_must_wait_holds_up_those_behind_it(sms: Sms) -> None:
+    world = sms.world
+    open_windows(world, OLGA, PHONES[0])
+    for text, phone in (("Первое", OLGA), ("Второе", OLGA), ("Другому", PHONES[0])):
+        sms.send(text, phone=phone)
+    world.now += timedelta(seconds=1)
+    world.bx.deliver_due()
+    later = world.now + timedelta(seconds=30)
+    with world.runtime.db.write() as session:
+        session.execute(update(ProviderMessage).where(ProviderMessage.id == 1).values(due_at=later))
+    world.advance_clock(10)
+    assert texts(world) == ["Другому"]
+    world.advance_clock(25)
+    assert texts(world) == ["Другому", "Первое", "Второе"]
 
 
 def test_a_worker_that_dies_at_any_step_sends_each_message_once(sms: Sms) -> None:

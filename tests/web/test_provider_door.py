@@ -132,7 +132,10 @@ def test_a_forged_call_is_refused_when_the_spool_is_replayed(shop: World) -> Non
 
 @ONE_DATABASE
 def test_a_line_of_another_portal_that_came_through_the_spool_sends_nothing(shop: World) -> None:
-    other = Neighbours(shop).line
+    beta = Neighbours(shop)
+    beta.client_replies("Здравствуйте")  # so the text might leave
+    shop.advance_clock(2)
+    other = beta.line
     with away(shop.runtime):
         assert post(shop, handed(shop, line=other.id), other.id).status_code == 200
     tick(shop)
