@@ -14,6 +14,22 @@ from messaging.runtime import Runtime
 #: Blueprints, by their names; what belongs to none of them, a wrong address for example, came to OTHER.
 DOORS = frozenset({"runs", "webhooks", "bx24", "settings", "frames", "pages", "front", "files", "health", "api"})
 DOORS = frozenset({"runs", "provider", "webhooks", "bx24", "settings", "frames", "pages", "front", "files", "health"})
+DOORS = frozenset(
+    {
+        "runs",
+        "provider",
+        "webhooks",
+        "bx24",
+        "settings",
+        "frames",
+        "pages",
+        "front",
+        "files",
+        "health",
+        "api",
+        "switching",
+    }
+)
 OTHER = "other"
 
 

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Text, select, type_coerce
+from sqlalchemy import Text, func, select, type_coerce
 from sqlalchemy.orm import Session
 
 from messaging.api import ids
 from messaging.api.ids import Kind
 from messaging.conversations import lookup
+from messaging.insight.daily import BLUR
 from messaging.insight.stored_json import open_json, open_text
 from messaging.runtime import Runtime
+from messaging.store.id_search import first_since
 from messaging.store.models import Conversation, Line, Reply, Run
 
 
@@ -40,6 +42,22 @@ def newest(
         found = list(heapq.merge(*pages, reverse=True))
     page = found[:limit]
     return _rows(session, runtime, wanted.portal_id, page), page[-1] if len(found) > limit else None
+
+
+def count(session: Session, runtime: Runtime, wanted: Wanted) -> int:
+    """How many there are. A line must be named."""
+    assert wanted.line_id is not None
+    asked = select(func.count(Reply.id))
+    if wanted.since is not None:
+        # The ids of the period: no index has line and time of a reply.
+        asked = asked.where(Reply.received_at >= wanted.since)
+        asked = asked.where(Reply.id >= first_since(session, Reply.id, Reply.received_at, wanted.since) - BLUR)
+    if wanted.until is not None:
+        asked = asked.where(Reply.received_at < wanted.until)
+    if wanted.phone is not None:
+        known = lookup.conversations_with(session, [wanted.line_id], runtime.phone_keys(wanted.phone))
+        return session.scalar(asked.where(Reply.conversation_id.in_([one.id for one in known]))) or 0
+    return session.scalar(asked.where(Reply.line_id == wanted.line_id)) or 0
 
 
 def _of_phone(

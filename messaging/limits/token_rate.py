@@ -62,13 +62,18 @@ class TokenRate:
 
     def take(self, token_id: int, portal_id: int) -> Allowance:
         """Count a call of this token of this portal, if it is allowed."""
+
+    def take(self, token_id: int, what: str = "", *, rate_per_s: float = RATE_PER_S, burst: int = BURST) -> Allowance:
+        """Count a call of this token, if it is allowed. what: its calls have a bucket of their own."""
         if self._now() < self._away_until:
-            return Allowance(BURST, 0.0)
+            return Allowance(burst, 0.0)
+        bucket = f"waba24:api:{token_id}:{what}" if what else f"waba24:api:{token_id}"
         try:
             told: Any = self._redis().eval(_TAKE, 2, *_names(token_id, portal_id), *_BUCKETS)
+            told: Any = self._redis().eval(_TAKE, 1, bucket, rate_per_s, burst)
         except (RedisError, QueueServerError):
             self._away_until = self._now() + REST_S
-            return Allowance(BURST, 0.0)
+            return Allowance(burst, 0.0)
         wait_ms, left = told
         return Allowance(int(left), float(wait_ms) / 1000)
 

@@ -10,7 +10,19 @@ import flask_smorest
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from web.api import campaigns, docs, lines, message_schemas, messages, optouts, problems, replies, reports, webhooks
+from web.api import (
+    campaigns,
+    docs,
+    lines,
+    message_schemas,
+    messages,
+    optouts,
+    problems,
+    replies,
+    reports,
+    switching,
+    webhooks,
+)
 from web.api.problems import BELOW
 from web.api.resource import PREFIX, Resource
 
@@ -46,6 +58,7 @@ def attach(app: Flask, elsewhere: Callable[[HTTPException], Response]) -> None:
     for resource in RESOURCES:
         api.register_blueprint(resource)
     docs.attach(app, api)
+    app.register_blueprint(switching.blueprint)
 
 
 __all__ = ["PREFIX", "RESOURCES", "attach"]
