@@ -12,8 +12,6 @@ from messaging.limits import bounds
 from messaging.runtime import Runtime
 
 #: Blueprints, by their names; what belongs to none of them, a wrong address for example, came to OTHER.
-DOORS = frozenset({"runs", "webhooks", "bx24", "settings", "frames", "pages", "front", "files", "health", "api"})
-DOORS = frozenset({"runs", "provider", "webhooks", "bx24", "settings", "frames", "pages", "front", "files", "health"})
 DOORS = frozenset(
     {
         "runs",

@@ -12,10 +12,9 @@ from sqlalchemy.orm import Session
 from messaging.api import ids
 from messaging.api.ids import Kind
 from messaging.conversations import lookup
-from messaging.insight.daily import BLUR
 from messaging.insight.stored_json import open_json, open_text
 from messaging.runtime import Runtime
-from messaging.store.id_search import first_since
+from messaging.store.id_search import BLUR, first_since
 from messaging.store.models import Conversation, Line, Reply, Run
 
 

@@ -41,7 +41,6 @@ for i, key in ipairs(KEYS) do
 end
 return {0, math.floor(left[1] - 1)}
 """
-_BUCKETS = (RATE_PER_S, BURST, PORTAL_RATE_PER_S, PORTAL_BURST)
 
 
 @dataclass(frozen=True)
@@ -60,17 +59,15 @@ class TokenRate:
         self._now = now
         self._away_until = 0.0
 
-    def take(self, token_id: int, portal_id: int) -> Allowance:
-        """Count a call of this token of this portal, if it is allowed."""
-
-    def take(self, token_id: int, what: str = "", *, rate_per_s: float = RATE_PER_S, burst: int = BURST) -> Allowance:
-        """Count a call of this token, if it is allowed. what: its calls have a bucket of their own."""
+    def take(
+        self, token_id: int, portal_id: int, what: str = "", *, rate_per_s: float = RATE_PER_S, burst: int = BURST
+    ) -> Allowance:
+        """Count a call of this token of this portal, if it is allowed. what: its calls have a bucket of their own."""
         if self._now() < self._away_until:
             return Allowance(burst, 0.0)
-        bucket = f"waba24:api:{token_id}:{what}" if what else f"waba24:api:{token_id}"
+        buckets = (rate_per_s, burst, PORTAL_RATE_PER_S, PORTAL_BURST)
         try:
-            told: Any = self._redis().eval(_TAKE, 2, *_names(token_id, portal_id), *_BUCKETS)
-            told: Any = self._redis().eval(_TAKE, 1, bucket, rate_per_s, burst)
+            told: Any = self._redis().eval(_TAKE, 2, *_names(token_id, portal_id, what), *buckets)
         except (RedisError, QueueServerError):
             self._away_until = self._now() + REST_S
             return Allowance(burst, 0.0)
@@ -78,5 +75,6 @@ class TokenRate:
         return Allowance(int(left), float(wait_ms) / 1000)
 
 
-def _names(token_id: int, portal_id: int) -> tuple[str, str]:
-    return f"waba24:api:{token_id}", f"waba24:api:portal:{portal_id}"
+def _names(token_id: int, portal_id: int, what: str) -> tuple[str, str]:
+    own = f"waba24:api:{token_id}"
+    return f"{own}:{what}" if what else own, f"waba24:api:portal:{portal_id}"

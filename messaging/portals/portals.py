@@ -384,9 +384,7 @@ def _wipe(session: Session, portal: Portal) -> None:
     tokens_of_api = select(ApiToken.id).where(ApiToken.portal_id == portal.id)
     session.execute(delete(IdempotencyKey).where(IdempotencyKey.token_id.in_(tokens_of_api)))
     of_people = (ApiToken, Campaign, Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine)
-    for table in (*of_people, Price, ReportDay, ReportMonth, ReportKey):
-    of_portal = (Campaign, Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine, ProviderMessage)
-    for table in (*of_portal, LineSender):
+    for table in (*of_people, Price, ReportDay, ReportMonth, ReportKey, ProviderMessage, LineSender):
         session.execute(delete(table).where(table.portal_id == portal.id))
     session.execute(delete(Conversation).where(Conversation.line_id.in_(lines)))
     session.execute(delete(Line).where(Line.portal_id == portal.id))

@@ -29,8 +29,8 @@ OTHERS: tuple[type[Base], ...] = (
     OperatorMessage,
     OptOut,
     PortalTask,
+    ProviderMessage,
 )
-OTHERS: tuple[type[Base], ...] = (Campaign, File, OperatorMessage, OptOut, PortalTask, ProviderMessage)
 
 
 def rotate(db: Database, cipher: Cipher) -> int:

@@ -309,8 +309,7 @@ def provider_messages(session: Session, runtime: Runtime, limit: int) -> int:
 #: In this order: what is deleted needs no wiping.
 DUTIES: tuple[Duty, ...] = (
     *(runs, lone_messages, replies, run_texts, lone_texts, reply_texts, events),
-    *(old_tallies, old_hours, old_reports, shapes, portal_tasks, operator_messages),
-    *(old_tallies, old_hours, shapes, portal_tasks, operator_messages, provider_messages),
+    *(old_tallies, old_hours, old_reports, shapes, portal_tasks, operator_messages, provider_messages),
     *campaign_retention.DUTIES,
     *api_retention.DUTIES,
     *callback_retention.DUTIES,

@@ -65,7 +65,9 @@ def _caller(name: str) -> Caller:
     if known is None:
         raise Fault("unauthorized", f"the header {HEADER} has no token that we know")
     what = f"switching:{name if name in METHODS else ''}"
-    allowance = runtime().token_rate.take(known.token_id, what, rate_per_s=CALLS / SECONDS, burst=CALLS)
+    allowance = runtime().token_rate.take(
+        known.token_id, known.portal_id, what, rate_per_s=CALLS / SECONDS, burst=CALLS
+    )
     if allowance.wait_s:
         raise Fault("rate_limit_exceeded", f"at most {CALLS} calls of a method in {SECONDS} s", allowance.wait_s)
     tokens.used(runtime(), known)

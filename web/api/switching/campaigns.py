@@ -10,8 +10,9 @@ from sqlalchemy import select
 from activities import phones
 from messaging.campaigns import changes
 from messaging.campaigns.changes import TooMany, WrongState
-from messaging.campaigns.counts import REPLY_WINDOW, Counts, counts, failures
+from messaging.campaigns.counts import Counts, counts, failures
 from messaging.campaigns.mapping import Mapping, Source
+from messaging.campaigns.recipients import REPLY_WINDOW
 from messaging.campaigns.recipients import Entry as NewRecipient
 from messaging.insight import campaigns as insight
 from messaging.insight.campaigns import Entry, Shown
