@@ -36,6 +36,7 @@ from messaging.store.reported import Reported
 from messaging.store.types import Digest, EncryptedJson, EncryptedText, Key, LiteralString, UTCDateTime
 
 SHARDS = 64
+_TURN = ("priority", "position", "id")
 
 
 def shard_of(portal_id: int) -> int:
@@ -60,7 +61,7 @@ class Portal(Base):
     """One Bitrix24 account. Identity is `member_id`; the domain can be renamed at any time.
 
     policy: what its administrator has set about sending (messaging.policy.settings). status: states.PortalStatus.
-    prices_version: raised by each change of its price table, 0: it has no prices of its own (messaging.money.prices).
+    prices_version: raised by each change of its prices (messaging.money.prices).
     """
 
     __tablename__ = "portal"
@@ -259,6 +260,7 @@ _LANE = ("conversation_id", "priority", "position", "id")
 
 
 class Message(Priced, Reported, Base):
+class Message(Priced, Base):
     """One message to a client. At most one for each cause: (`origin`, `origin_id`) is unique.
 
     origin: a robot, a campaign … (states.Origin); origin_id: the run, the recipient …; run_id, campaign_id: if it has one.
@@ -274,8 +276,8 @@ class Message(Priced, Reported, Base):
     __table_args__ = (
         *(UniqueConstraint("run_id"), UniqueConstraint("origin", "origin_id")),
         partial("ix_message_queued", "shard", "send_at", where="status = 'queued'"),
-        partial("ix_message_turn", "line_id", "priority", "position", "id", where="status = 'queued'"),
-        partial("ix_message_lane", *_LANE, where="status = 'queued' OR status = 'sending'"),
+        partial("ix_message_turn", "line_id", *_TURN, where="status = 'queued'"),
+        partial("ix_message_lane", "conversation_id", *_TURN, where="status = 'queued' OR status = 'sending'"),
         partial("ix_message_flight", "shard", "status", "claimed_at", where="status = 'sending' OR status = 'unknown'"),
         partial("ix_message_gupshup", "gupshup_id", where="gupshup_id IS NOT NULL"),
         partial("ix_message_whatsapp", "whatsapp_id", where="whatsapp_id IS NOT NULL"),

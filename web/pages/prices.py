@@ -36,7 +36,7 @@ SHOWN = ("marketing", "utility", "utility_window", "authentication", "service")
 LABELS: dict[str, LazyString] = {
     "country": _l("Country"),
     "category": _l("Category"),
-    "since": _l("From"),
+    "since": _l("In force from"),
     "amount": _l("Price of one message"),
     "currency": _l("Currency"),
 }
