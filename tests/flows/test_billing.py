@@ -99,6 +99,10 @@ def test_a_bill_that_comes_before_its_message_is_known_waits_for_it(shop: World)
     shop.advance_clock(10)
     [message] = shop.stored_rows(Message)
     assert (message.gupshup_id, message.billed) == (None, None)
+    [waiting] = [event for event in shop.stored_rows(InboundEvent) if event.label == "billing-event"]
+    assert (waiting.state, waiting.ref) == ("stored", shop.sent[0].id), (
+        "the record of a send wakes what waits for its id"
+    )
     post_webhook(shop, status_payload("delivered", shop.sent[0].id, at=shop.now))
     shop.advance_clock(60)
     [message] = shop.stored_rows(Message)
