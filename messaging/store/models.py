@@ -260,7 +260,6 @@ _LANE = ("conversation_id", "priority", "position", "id")
 
 
 class Message(Priced, Reported, Base):
-class Message(Priced, Base):
     """One message to a client. At most one for each cause: (`origin`, `origin_id`) is unique.
 
     origin: a robot, a campaign … (states.Origin); origin_id: the run, the recipient …; run_id, campaign_id: if it has one.
