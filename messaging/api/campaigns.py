@@ -17,7 +17,7 @@ from gupshup.errors import GupshupError
 from gupshup.templates import TemplateInfo
 from messaging.api import ids
 from messaging.api.ids import Kind as Id
-from messaging.campaigns import changes, composing, hours, recipients
+from messaging.campaigns import changes, composing, costs, hours, recipients
 from messaging.campaigns.audience import Kind
 from messaging.campaigns.changes import Also, WrongState
 from messaging.campaigns.counts import Counts, counts
@@ -197,14 +197,22 @@ def _recipient(runtime: Runtime, portal_id: int, entry: insight.Entry) -> dict[s
 # --- the dry run, and what is shown ---------------------------------------------------------------------------------------
 
 
-def preview(runtime: Runtime, portal_id: int, key: str) -> Counts:
+@dataclass(frozen=True)
+class Preview:
+    """Who would get a draft, and what that is expected to cost; cost: None if a price is not known."""
+
+    counts: Counts
+    cost: dict[str, str] | None
+
+
+def preview(runtime: Runtime, portal_id: int, key: str) -> Preview:
     """Who would get a draft as things stand, and who would not.
 
     Raises LookupError, WrongState, Refused for what must be changed first, and BeingChecked while the worker is at it.
     """
     campaign = _draft(runtime, portal_id, key)
     if _is_checked(runtime, campaign):
-        return _counted(runtime, campaign)
+        return _previewed(runtime, campaign)
     if not campaign.audience:
         raise Refused("value_missing", _EMPTY, "audience")
     if campaign.wants_check:
@@ -216,7 +224,14 @@ def preview(runtime: Runtime, portal_id: int, key: str) -> Counts:
     campaign = _draft(runtime, portal_id, key)
     if not _is_checked(runtime, campaign):
         raise BeingChecked(_counted(runtime, campaign).audience)
-    return _counted(runtime, campaign)
+    return _previewed(runtime, campaign)
+
+
+def _previewed(runtime: Runtime, campaign: Campaign) -> Preview:
+    with runtime.db.read() as session:
+        portal = session.get_one(Portal, campaign.portal_id)
+        cost = costs.expected(session, runtime, portal, campaign).to_api()
+        return Preview(counts(session, campaign.id), cost)
 
 
 def _is_checked(runtime: Runtime, campaign: Campaign) -> bool:

@@ -15,6 +15,7 @@ from messaging.api.ids import Kind
 from messaging.insight.query import SIDES
 from messaging.insight.search_rows import Place, lone_status, status_of, typed_phone
 from messaging.insight.stored_json import open_json, open_text
+from messaging.money import amounts
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Conversation, Message, Run
@@ -23,13 +24,13 @@ from messaging.store.states import MessageStatus, OutcomeKind
 _ORIGINS = {side: origin for origin, side in SIDES.items()}
 _OF_MESSAGE = (
     *(Message.kind, Message.gupshup_id, Message.sent_at, Message.delivered_at, Message.read_at, Message.status),
-    *(Message.error_code.label("their_code"), Message.error_reason),
+    *(Message.error_code.label("their_code"), Message.error_reason, Message.cost, Message.currency),
 )
 
 
 @dataclass(frozen=True)
 class Shown:
-    """One message. id, campaign: as the API names them; cost: amount in millionths and currency, None: not known."""
+    """One message. id, campaign: as the API names them; cost: None if it is not known."""
 
     id: str
     place: Place
@@ -148,6 +149,7 @@ class _Reader:
             "delivered_at": row.delivered_at,
             "read_at": row.read_at,
             "item": row.item or None,
+            "cost": amounts.shown(row.cost, row.currency or ""),
         }
 
     def _text(self, row: Any, said: str) -> str:

@@ -76,7 +76,7 @@ class Expected:
         if self.missing or len(self.totals) != 1:
             return None
         [(currency, amount)] = self.totals.items()
-        return {"amount": amounts.plain(amount), "currency": currency}
+        return amounts.shown(amount, currency)
 
 
 def expected(session: Session, runtime: Runtime, portal: Portal, campaign: Campaign) -> Expected:

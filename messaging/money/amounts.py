@@ -26,6 +26,11 @@ def plain(amount: int) -> str:
     return ("-" if amount < 0 else "") + (f"{units}.{places}" if places else str(units))
 
 
+def shown(amount: int | None, currency: str) -> dict[str, str] | None:
+    """Millionths as programs get them, `{"amount": "0.061200", "currency": "USD"}`; None: not known."""
+    return None if amount is None or not currency else {"amount": plain(amount), "currency": currency}
+
+
 def is_currency(text: str) -> bool:
     """Whether it is written as ISO 4217 writes currencies: "USD"."""
     return _CURRENCY.fullmatch(text) is not None

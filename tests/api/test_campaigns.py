@@ -1,5 +1,6 @@
 """The routes of campaigns, through HTTP, to the clients' phones."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -52,6 +53,8 @@ def test_a_campaign_is_made_checked_started_and_read(shop: World, program: Progr
     seen = program.post(f"{path}/preview", None)
     assert (seen.status_code, seen.json["total"], seen.json["will_send"]) == (200, 3, 2)
     assert seen.json["skipped"] == {"duplicate": 1}
+    assert seen.json["cost"]["currency"] == "USD"
+    assert Decimal(seen.json["cost"]["amount"]) > 0
     assert shop.sent == []
     started = program.post(f"{path}/start", None)
     assert (started.status_code, started.json["state"]) == (200, "preparing")

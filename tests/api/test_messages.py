@@ -27,6 +27,7 @@ def test_a_template_is_accepted_sent_once_and_its_status_is_read(shop: World, pr
     read = program.get(f"/messages/{made['id']}").json
     assert (read["status"], read["origin"], read["phone"]) == ("delivered", "api", PHONE)
     assert read["provider_id"]
+    assert read["cost"]["currency"] == "USD"
     assert read["sent_at"]
     assert read["error_code"] is None
     assert program.get("/messages").json["items"] == [read]

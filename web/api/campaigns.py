@@ -9,10 +9,9 @@ from flask import jsonify, make_response
 from activities.errors import Refused
 from bx24.i18n import Text
 from messaging.api import campaigns, cursors
-from messaging.api.campaigns import BeingChecked, TemplatesAway, Wanted
+from messaging.api.campaigns import BeingChecked, Preview, TemplatesAway, Wanted
 from messaging.campaigns import changes
 from messaging.campaigns.changes import TooMany, WrongState
-from messaging.campaigns.counts import Counts
 from messaging.campaigns.crm_audience import CrmAudience, parsed
 from messaging.campaigns.crm_filters import InvalidAudience
 from messaging.campaigns.mapping import Mapping, Source
@@ -202,15 +201,15 @@ def preview_campaign(campaign_id: str) -> Any:
             response = make_response(jsonify(_previewed(error.stored, None)), 202)
             response.headers["Retry-After"] = str(AGAIN_S)
             return response
-    return _previewed(found.audience, found)
+    return _previewed(found.counts.audience, found)
 
 
-def _previewed(total: int, found: Counts | None) -> dict[str, Any]:
+def _previewed(total: int, found: Preview | None) -> dict[str, Any]:
     return {
         "total": total,
-        "will_send": found.willing if found is not None else None,
-        "skipped": found.skipped if found is not None else {},
-        "cost": None,
+        "will_send": found.counts.willing if found is not None else None,
+        "skipped": found.counts.skipped if found is not None else {},
+        "cost": found.cost if found is not None else None,
     }
 
 

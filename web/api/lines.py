@@ -5,6 +5,8 @@ from typing import Any
 from marshmallow import fields, validate
 from sqlalchemy import select
 
+from messaging.money import accounts, amounts
+from messaging.money.accounts import Left
 from messaging.store.models import Line
 from messaging.store.states import LineStatus
 from web.api import examples
@@ -44,10 +46,12 @@ def list_lines() -> list[dict[str, Any]]:
     """List lines"""
     mine = (Line.portal_id == caller().portal_id) & (Line.status == LineStatus.CONNECTED)
     with runtime().db.read() as session:
-        return [_shown(line) for line in session.scalars(select(Line).where(mine).order_by(Line.id))]
+        found = session.scalars(select(Line).where(mine).order_by(Line.id)).all()
+        known = accounts.of_lines(session, [line.id for line in found])
+        return [_shown(line, accounts.left(session, known.get(line.id))) for line in found]
 
 
-def _shown(line: Line) -> dict[str, Any]:
+def _shown(line: Line, left: Left | None) -> dict[str, Any]:
     return {
         "id": line.id,
         "phone": line.phone,
@@ -55,5 +59,5 @@ def _shown(line: Line) -> dict[str, Any]:
         "status": "stopped" if line.stopped_at else "paused" if line.paused_at else "connected",
         "window_hours": WINDOW_HOURS,
         "tier": line.tier,
-        "balance": None,
+        "balance": amounts.shown(left.amount, left.currency) if left is not None else None,
     }

@@ -21,6 +21,7 @@ from messaging.conversations.window import window_until
 from messaging.limits.backoff import backoff_s
 from messaging.limits.bounds import share_of_portal
 from messaging.lines import circuit_breaker
+from messaging.money import estimates
 from messaging.policy.sending import Wanted, may_send
 from messaging.runtime import Runtime
 from messaging.stages.provider import texts
@@ -160,7 +161,9 @@ class Provider:
         columns: Mapping[str, Any],
     ) -> int | None:
         """The id of the new message. From now on its statuses are told to the portal."""
-        content = {**columns, "item": row.item, "timeline": True}
+        portal = session.get_one(Portal, row.portal_id)
+        cost = estimates.of_message(self.runtime, portal, line, conversation, columns, columns["country"])
+        content = {**columns, "item": row.item, "timeline": True, **estimates.columns(cost)}
         return queue(session, self.runtime.clock(), line, conversation.id, (Origin.PROVIDER, row.id), content)
 
     def _refuse(self, session: Session, row: ProviderMessage, result: NotSent) -> None:
