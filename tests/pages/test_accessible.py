@@ -40,6 +40,7 @@ SECTIONS = (
         "opt_outs",
         "rules",
         "prices",
+        "reports",
         "rights",
         "webhooks",
         "api",
