@@ -15,8 +15,8 @@ from messaging.api.ids import Kind
 from messaging.insight.query import SIDES
 from messaging.insight.search_rows import Place, lone_status, status_of, typed_phone
 from messaging.insight.stored_json import open_json, open_text
-from messaging.money import amounts
 from messaging.runtime import Runtime
+from messaging.store import amounts
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Conversation, Message, Run
 from messaging.store.states import MessageStatus, OutcomeKind

@@ -14,6 +14,7 @@ from gupshup.templates import TemplateInfo
 from messaging.callbacks import ids
 from messaging.callbacks.ids import Kind
 from messaging.runtime import Runtime
+from messaging.store import amounts
 from messaging.store.callbacks import Event
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Reply
@@ -54,7 +55,8 @@ def moment(at: datetime | None) -> str | None:
 
 
 def message(runtime: Runtime, row: MessageRow, more: Mapping[str, Any]) -> dict[str, Any]:
-    """A message as it is now. more: what a MessageRow does not hold: kind, action, created_at, campaign (its key, or None)."""
+    """A message as it is now. more: what a MessageRow does not hold: kind, action, created_at, campaign (its
+    key, or None), cost, currency."""
     has_error = row.status in (MessageStatus.FAILED, MessageStatus.UNKNOWN)
     return {
         "id": ids.of_message(runtime, row.portal_id, row.id, row.run_id),
@@ -70,7 +72,7 @@ def message(runtime: Runtime, row: MessageRow, more: Mapping[str, Any]) -> dict[
         "sent_at": moment(row.sent_at),
         "delivered_at": moment(row.delivered_at),
         "read_at": moment(row.read_at),
-        "cost": None,
+        "cost": amounts.shown(more["cost"], more["currency"]),
         "campaign": more["campaign"],
         "item": row.item or None,
     }

@@ -8,11 +8,12 @@ from datetime import datetime
 from sqlalchemy import and_, case, func, select
 from sqlalchemy.orm import Session
 
-from messaging.money import accounts, amounts, estimates, prices
+from messaging.money import accounts, estimates, prices
 from messaging.money.accounts import RESERVE, Left
 from messaging.money.table import UTILITY, Table
 from messaging.runs.window import WINDOW
 from messaging.runtime import Runtime
+from messaging.store import amounts
 from messaging.store.campaigns import Campaign, Recipient, RecipientState
 from messaging.store.models import Conversation, Line, Message, Portal
 from messaging.store.states import MessageStatus

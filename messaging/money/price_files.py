@@ -7,8 +7,8 @@ from datetime import date
 
 import phonenumbers
 
-from messaging.money import amounts
 from messaging.money.table import CATEGORIES, REST, Rate
+from messaging.store import amounts
 
 MOST_BYTES, MOST_ROWS = 512 * 1024, 5_000
 #: Faults that are told.

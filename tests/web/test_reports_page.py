@@ -61,6 +61,7 @@ def two_weeks(shop: World) -> None:
     shop.client_replies(PHONES[3], "Да")
     jump_clock(shop, 60)
     with shop.runtime.db.write() as session:
+        session.execute(update(Message).values(cost=None, currency="", billed=None))
         session.execute(update(Message).where(Message.id > 1).values(cost=80_200, currency="USD"))
         session.execute(update(Message).where(Message.id == 2).values(cost=7_005_000, currency="RUB", billed=1))
     count(shop)

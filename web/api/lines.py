@@ -5,8 +5,9 @@ from typing import Any
 from marshmallow import fields, validate
 from sqlalchemy import select
 
-from messaging.money import accounts, amounts
+from messaging.money import accounts
 from messaging.money.accounts import Left
+from messaging.store import amounts
 from messaging.store.models import Line
 from messaging.store.states import LineStatus
 from web.api import examples

@@ -5,10 +5,11 @@ from typing import Any
 
 from flask_babel import gettext as _
 
-from messaging.money import accounts, amounts, prices, spending
+from messaging.money import accounts, prices, spending
 from messaging.money.accounts import Left
 from messaging.money.spending import Budget
 from messaging.money.table import MARKETING, REST
+from messaging.store import amounts
 from messaging.store.models import Line, Message, Portal
 from messaging.store.money import LineAccount
 from web.context import runtime

@@ -9,10 +9,11 @@ from flask_babel import LazyString, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from messaging.money import amounts, price_files, prices
+from messaging.money import price_files, prices
 from messaging.money.price_files import MOST_BYTES, MOST_ROWS, Unreadable
 from messaging.money.prices import TooMany
 from messaging.money.table import CATEGORIES, REST, Rate, Table, delivered
+from messaging.store import amounts
 from messaging.store.models import Portal
 from web.context import place_for, runtime, typed
 from web.frames import Viewer

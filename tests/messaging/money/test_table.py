@@ -6,8 +6,8 @@ from datetime import date
 
 import pytest
 
-from messaging.money import amounts
 from messaging.money.table import CATEGORIES, DELIVERED_CURRENCY, REST, Cost, Rate, Table, delivered
+from messaging.store import amounts
 
 NEW, OLD = date(2026, 11, 23), date(2026, 9, 30)
 FEE = 1_000

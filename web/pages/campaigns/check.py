@@ -97,7 +97,8 @@ def _judged(viewer: Viewer, campaign: Campaign) -> dict[str, Any]:
     with runtime().db.read() as session:
         cost = costs.expected(session, runtime(), session.get_one(Portal, campaign.portal_id), campaign)
         short = costs.short_of(session, [load.line for load in loads], cost)
-    warnings = [*_warnings(campaign, so_far, loads), *money_words.warnings(campaign, cost, short)]
+    about_money = (Caution(words) for words in money_words.warnings(campaign, cost, short))
+    warnings = [*_warnings(campaign, so_far, loads), *about_money]
     return {
         **shown,
         "counts": so_far,

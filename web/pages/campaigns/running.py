@@ -10,7 +10,8 @@ from sqlalchemy import select
 from messaging.campaigns import changes, costs
 from messaging.campaigns.counts import Counts
 from messaging.insight import campaigns
-from messaging.money import amounts, spending
+from messaging.money import spending
+from messaging.store import amounts
 from messaging.store.campaigns import Campaign, CampaignState
 from messaging.store.models import Line, Portal
 from web.context import runtime, typed

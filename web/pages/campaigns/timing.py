@@ -8,10 +8,10 @@ from flask_babel import gettext as _
 
 from messaging.campaigns import changes
 from messaging.campaigns.recipients import region_of
-from messaging.money import amounts
 from messaging.policy import zones
 from messaging.policy.quiet_hours import Hours
 from messaging.policy.settings import Policy
+from messaging.store import amounts
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Portal
 from web.context import runtime, typed

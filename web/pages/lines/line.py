@@ -15,8 +15,8 @@ from gupshup.errors import GupshupError
 from messaging.insight import line_activity, line_checks, wording
 from messaging.insight.line_checks import CHECKS
 from messaging.lines import circuit_breaker, lines
-from messaging.money import amounts
 from messaging.policy import tier
+from messaging.store import amounts
 from messaging.store.id_search import first_since
 from messaging.store.models import Line, Portal, Run, shard_of
 from web.context import runtime
