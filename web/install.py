@@ -9,7 +9,7 @@ from bx24.payloads import EventCall, PayloadError
 from messaging.doctor import echo
 from messaging.intake import portal_events
 from messaging.limits import bounds
-from messaging.portals import portals
+from messaging.portals import portals, uninstalling
 from messaging.store.models import Portal, shard_of
 from web.context import empty, form, refuse, runtime
 from web.frames import OpenedFrame, Viewer, opens_frame, page, portal_of, refused, require_frame
@@ -129,7 +129,7 @@ def events() -> Response:
     if call.event == "ONAPPUPDATE":
         portals.updated(runtime(), portal.id, call.auth)
     elif call.event == "ONAPPUNINSTALL":
-        portals.uninstall(runtime(), portal.id, clean=str(call.data.get("CLEAN", "")) == "1")
+        uninstalling.uninstall(runtime(), portal.id, clean=str(call.data.get("CLEAN", "")) == "1")
     elif call.event == "ONAPPPAYMENT":
         portals.updated(runtime(), portal.id, call.auth)
     elif call.event == echo.EVENT:

@@ -11,7 +11,8 @@ from flask import Flask, Response, current_app, g, request
 from messaging.limits import bounds
 from messaging.runtime import Runtime
 
-#: Blueprints, by their names; what belongs to none of them, a wrong address for example, came to OTHER.
+#: Blueprints, by their names; what belongs to none of them, a wrong address that is not below /api/ for example, came
+#: to OTHER.
 DOORS = frozenset(
     {
         "runs",

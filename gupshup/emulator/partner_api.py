@@ -117,7 +117,7 @@ def _opened(app_id: str, what: str) -> App:
     with emulator.changed:
         if not app.partner_token or _said() != app.partner_token:
             raise Refused(401, "Authentication Failed")
-        answer = emulator.faults.take(app.name, "partner")
+        answer = emulator.faults.take(app.name, "quality" if what in ("waba", "ratings") else "partner")
         if answer is not None:
             status = int(answer.answer[:3]) if answer.answer[:3].isdecimal() else 502
             raise Refused(status, _MESSAGES.get(answer.answer, "Internal Server Error"), answer.retry_after)

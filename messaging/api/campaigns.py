@@ -15,7 +15,7 @@ from bx24.errors import Bx24Error
 from bx24.i18n import Text
 from gupshup.errors import GupshupError
 from gupshup.templates import TemplateInfo
-from messaging.api import ids
+from messaging.api import ids, templates
 from messaging.api.ids import Kind as Id
 from messaging.campaigns import changes, composing, costs, hours, recipients
 from messaging.campaigns.audience import Kind
@@ -31,7 +31,7 @@ from messaging.lines.selection import choose, named
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState
 from messaging.store.models import Line, Portal
-from messaging.templates.catalogue import Templates, the_one
+from messaging.templates.catalogue import the_one
 
 #: Recipients of one call.
 RECIPIENTS_AT_MOST = 1000
@@ -49,10 +49,6 @@ _NO_HEADER = Text(
 )
 _NO_TEMPLATE = Text("Choose lines and a template first.", "Сначала выберите линии и шаблон.")
 _EMPTY = Text("Add recipients first.", "Сначала добавьте получателей.")
-
-
-class TemplatesAway(Exception):
-    """Gupshup does not give the list of templates just now, and we have none."""
 
 
 class BeingChecked(Exception):
@@ -123,10 +119,7 @@ def _check_hours(given: str) -> None:
 
 
 def _template(runtime: Runtime, line: Line, wanted: Wanted) -> TemplateInfo:
-    known, error = Templates(runtime, line).listed()
-    found = [info for info in known if wanted.template in (info.id, info.name)]
-    if error is not None and not found:
-        raise TemplatesAway from error
+    found = [info for info in templates.listed(runtime, line) if wanted.template in (info.id, info.name)]
     info = the_one(wanted.template, wanted.language, found)
     why = unsupported(info)
     if why is not None:
@@ -252,8 +245,9 @@ def _hurry(runtime: Runtime, campaign: Campaign) -> None:
     has_file = recipients.variables_of(campaign).header != Source()
     is_stored = (campaign.audience or {}).get("kind") == Kind.PHONES and campaign.read_at is not None
     if is_stored and not has_file and _counted(runtime, campaign).audience <= RECIPIENTS_AT_MOST:
-        with suppress(GupshupError, Bx24Error):
-            Preparing(runtime, campaign.id).run()
+        with templates.slot(campaign.portal_id) as is_free, suppress(GupshupError, Bx24Error):
+            if is_free:
+                Preparing(runtime, campaign.id).run()
 
 
 def start(runtime: Runtime, portal_id: int, key: str, also: Also) -> None:

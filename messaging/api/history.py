@@ -4,10 +4,11 @@ The whole line is read as the page Messages reads it (messaging.insight.search).
 found by indexes of their own.
 """
 
+import time
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
@@ -25,14 +26,18 @@ from messaging.store.tallies import Tally
 
 #: Rows that one list goes through at most: a page behind them is refused.
 DEEPEST = 10_000
-#: Rows that are read together.
-STEP = 200
+#: Rows that are read together, and seconds in which a page must be found.
+STEP, PATIENCE_S = 200, 2.0
 _REACHED: dict[str, tuple[str, ...]] = {
     "sent": (MessageStatus.ACCEPTED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ),
     "delivered": (MessageStatus.DELIVERED, MessageStatus.READ),
     "read": (MessageStatus.READ,),
     "errors": (MessageStatus.FAILED, MessageStatus.DROPPED),
 }
+
+
+class TooLong(Exception):
+    """Too many rows must be looked through for these. A shorter period has fewer."""
 
 
 @dataclass(frozen=True)
@@ -51,13 +56,16 @@ class Wanted:
 def page(
     session: Session, runtime: Runtime, portal: Portal, wanted: Wanted, skip: int, limit: int
 ) -> tuple[list[Place], int]:
-    """So many places behind those that are skipped, the newest first, and how many there are in all."""
+    """So many places behind those that are skipped, the newest first, and how many there are in all. Raises TooLong."""
     if wanted.phone or wanted.template:
         return _found(session, _narrow(session, runtime, wanted), skip, limit)
     query = Query(line_id=wanted.line.id, since=wanted.since, until=wanted.until, status=wanted.status, sends_only=True)
     places: list[Place] = []
     before: Place | None = None
+    ends_at = time.monotonic() + PATIENCE_S
     while len(places) < skip + limit:
+        if time.monotonic() > ends_at:
+            raise TooLong
         some, following = search.places(session, runtime, portal, query, before, STEP)
         places += some
         if following is None:
@@ -118,7 +126,7 @@ def messages_at(session: Session, portal_id: int, places: Sequence[Place]) -> di
 def figures_by_day(session: Session, line_id: int, since: datetime, until: datetime) -> dict[str, dict[str, int]]:
     """Day (UTC) → figures of the messages planned on it. They are counted every few minutes (messaging.insight.daily)."""
     asked = select(Tally.day, Tally.status, Tally.count).where(
-        Tally.line_id == line_id, Tally.day >= since.date(), Tally.day <= until.date()
+        Tally.line_id == line_id, Tally.day >= since.date(), Tally.day <= (until - timedelta(microseconds=1)).date()
     )
     counted: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for day, status, number in session.execute(asked.order_by(Tally.day)):
@@ -160,5 +168,5 @@ def campaign_replies(session: Session, line_id: int, since: datetime, until: dat
         & Message.status.in_(_REACHED["sent"])
     )
     asked = select(func.count(), func.count(Recipient.replied_at)).select_from(Message)
-    row = session.execute(asked.outerjoin(Recipient, Recipient.message_id == Message.id).where(sent)).one()
+    row = session.execute(asked.outerjoin(Recipient, Recipient.id == Message.origin_id).where(sent)).one()
     return int(row[0]), int(row[1])

@@ -25,7 +25,7 @@ from messaging.store.api import IdempotencyKey
 from messaging.store.sql import insert_missing
 
 KEPT = timedelta(hours=48)
-#: Longer than any call takes: gunicorn's threads are given up by then.
+#: Longer than calls take. One that takes longer still finds that another has begun, and is rolled back.
 BUSY_FOR = timedelta(minutes=2)
 #: Characters of a key.
 KEY_LENGTH = 255
@@ -105,15 +105,24 @@ def answered_before(runtime: Runtime, keyed: Keyed) -> Answer | None:
 class Work:
     """A call with a key that is worked on."""
 
-    def __init__(self, runtime: Runtime, row_id: int) -> None:
+    def __init__(self, runtime: Runtime, row_id: int, begun: datetime) -> None:
         self.runtime = runtime
-        self._id = row_id
+        #: The row as it was begun: one that took longer than BUSY_FOR may have been begun anew by another call.
+        self._mine = (
+            IdempotencyKey.id == row_id,
+            IdempotencyKey.created_at == begun,
+            IdempotencyKey.status.is_(None),
+        )
         self.is_answered = False
 
     def answered(self, session: Session, status: int, body: Any) -> None:
-        """Write the answer, in the transaction that does the work: no crash leaves one without the other."""
-        written = update(IdempotencyKey).where(IdempotencyKey.id == self._id)
-        session.execute(written.values(status=status, answer=body, busy_until=None))
+        """Write the answer, in the transaction that does the work: no crash leaves one without the other.
+
+        Raises Busy if the key was given to another call meanwhile; the work must be rolled back then.
+        """
+        written = update(IdempotencyKey).where(*self._mine).values(status=status, answer=body, busy_until=None)
+        if not session.execute(written.returning(IdempotencyKey.id)).all():
+            raise Busy(1.0)
         self.is_answered = True
 
     def end(self, status: int, body: Any) -> None:
@@ -124,7 +133,7 @@ class Work:
             if status < 300:
                 self.answered(session, status, body)
             else:
-                session.execute(delete(IdempotencyKey).where(IdempotencyKey.id == self._id))
+                session.execute(delete(IdempotencyKey).where(*self._mine))
 
 
 def begin(runtime: Runtime, keyed: Keyed) -> Work | Answer:
@@ -144,7 +153,7 @@ def begin(runtime: Runtime, keyed: Keyed) -> Work | Answer:
         with runtime.db.write() as session:
             new = insert_missing(session, IdempotencyKey, [row], "id")
         if new:
-            return Work(runtime, new[0].id)
+            return Work(runtime, new[0].id, now)
     raise Busy(1.0)
 
 

@@ -19,12 +19,13 @@ from messaging.runtime import Runtime
 from messaging.store import amounts
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Conversation, Message, Run
+from messaging.store.priced import charge
 from messaging.store.states import MessageStatus, OutcomeKind
 
 _ORIGINS = {side: origin for origin, side in SIDES.items()}
 _OF_MESSAGE = (
     *(Message.kind, Message.gupshup_id, Message.sent_at, Message.delivered_at, Message.read_at, Message.status),
-    *(Message.error_code.label("their_code"), Message.error_reason, Message.cost, Message.currency),
+    *(Message.error_code.label("their_code"), Message.error_reason, Message.cost, Message.currency, Message.billed),
 )
 
 
@@ -149,7 +150,7 @@ class _Reader:
             "delivered_at": row.delivered_at,
             "read_at": row.read_at,
             "item": row.item or None,
-            "cost": amounts.shown(row.cost, row.currency or ""),
+            "cost": amounts.shown(charge(row.cost, row.status or "", row.billed), row.currency or ""),
         }
 
     def _text(self, row: Any, said: str) -> str:

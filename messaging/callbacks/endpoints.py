@@ -139,7 +139,7 @@ def find(session: Session, portal_id: int, key: str, lock: bool = False) -> Endp
     """An endpoint of the portal. Raises LookupError."""
     mine = (Endpoint.portal_id == portal_id) & (Endpoint.state != EndpointState.REMOVED) & (Endpoint.key == key)
     query = select(Endpoint).where(mine)
-    found = session.scalar(query.with_for_update() if lock else query)
+    found = session.scalar(query.with_for_update(key_share=True) if lock else query)
     if found is None:
         raise LookupError(key)
     return found

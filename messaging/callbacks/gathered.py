@@ -34,7 +34,7 @@ _TIMED = frozenset({MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.R
 _MORE = (
     select(
         *(Message.id, Message.kind, Message.action, Campaign.key.label("campaign")),
-        *(Message.cost, Message.currency),
+        *(Message.cost, Message.currency, Message.billed),
         func.coalesce(Run.stored_at, Message.created_at, type_=UTCDateTime).label("created_at"),
     )
     .outerjoin(Run, Run.id == Message.run_id)

@@ -18,6 +18,7 @@ from messaging.store import amounts
 from messaging.store.callbacks import Event
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Reply
+from messaging.store.priced import charge
 from messaging.store.rows import MessageRow, RunRow
 from messaging.store.states import LineStatus, MessageStatus
 
@@ -56,7 +57,7 @@ def moment(at: datetime | None) -> str | None:
 
 def message(runtime: Runtime, row: MessageRow, more: Mapping[str, Any]) -> dict[str, Any]:
     """A message as it is now. more: what a MessageRow does not hold: kind, action, created_at, campaign (its
-    key, or None), cost, currency."""
+    key, or None), cost, currency, billed."""
     has_error = row.status in (MessageStatus.FAILED, MessageStatus.UNKNOWN)
     return {
         "id": ids.of_message(runtime, row.portal_id, row.id, row.run_id),
@@ -72,7 +73,7 @@ def message(runtime: Runtime, row: MessageRow, more: Mapping[str, Any]) -> dict[
         "sent_at": moment(row.sent_at),
         "delivered_at": moment(row.delivered_at),
         "read_at": moment(row.read_at),
-        "cost": amounts.shown(more["cost"], more["currency"]),
+        "cost": amounts.shown(charge(more["cost"], row.status, more["billed"]), more["currency"]),
         "campaign": more["campaign"],
         "item": row.item or None,
     }

@@ -26,7 +26,7 @@ from messaging.money import accounts
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, Paused
 from messaging.store.models import Portal, shard_of
-from messaging.store.resting import put_to_rest, take_back
+from messaging.store.resting import put_all_to_rest, put_to_rest, take_back
 
 State = CampaignState
 #: States in which a campaign may be on its way.
@@ -118,9 +118,7 @@ def begin(runtime: Runtime, portal_id: int, user_id: int, name: str, hours: str)
         newest = session.scalar(select(Campaign).where(mine).order_by(Campaign.id.desc()).limit(1))
     if newest is not None and newest.audience is None and not newest.line_ids and not newest.template:
         return newest.key
-    key = create(runtime, portal_id, user_id, name)
-    edit(runtime, portal_id, key, hours=hours)
-    return key
+    return create(runtime, portal_id, user_id, name, hours=hours)
 
 
 def _room(session: Session, portal_id: int, states: list[State], limit: int) -> None:
@@ -323,6 +321,19 @@ def end(session: Session, campaign: Campaign, now: datetime) -> None:
     campaign.reads += 1
     campaign.ended_at = campaign.due_at = now
     header_file.let_go(session, campaign, now)
+
+
+def rest_all(runtime: Runtime, stored_before: datetime) -> int:
+    """Pause the campaigns that would go on by themselves: after a backup was restored, some of their recipients may have been
+    written to. How many."""
+
+    def rest(session: Session) -> int:
+        found = put_all_to_rest(session, Paused.RESTORED, Campaign.created_at <= stored_before)
+        for campaign in found:
+            news.told(session, runtime, campaign)
+        return len(found)
+
+    return runtime.db.write_again(rest)
 
 
 def copy(runtime: Runtime, portal_id: int, key: str, user_id: int, name: str) -> str:

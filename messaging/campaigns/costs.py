@@ -16,9 +16,7 @@ from messaging.runtime import Runtime
 from messaging.store import amounts
 from messaging.store.campaigns import Campaign, Recipient, RecipientState
 from messaging.store.models import Conversation, Line, Message, Portal
-from messaging.store.states import MessageStatus
-
-_ARRIVED = (MessageStatus.DELIVERED, MessageStatus.READ)
+from messaging.store.priced import ARRIVED, is_charged, may_be_charged
 
 
 @dataclass(frozen=True)
@@ -105,9 +103,11 @@ def _clients(session: Session, campaign: Campaign, now: datetime) -> Mapping[tup
     if campaign.category.lower() != UTILITY:
         plain = select(Recipient.country, func.count()).where(pending).group_by(Recipient.country)
         return {(country, False): count for country, count in session.execute(plain)}
-    is_open = case((Conversation.last_inbound_at > now - WINDOW, 1), else_=0)
+    last = Conversation.last_inbound_at
+    is_open = case(((last > now - WINDOW) & (last >= Line.connected_at), 1), else_=0)  # as conversations.window says
     same = and_(Conversation.line_id == Recipient.line_id, Conversation.phone_key == Recipient.phone_key)
-    query = select(Recipient.country, is_open, func.count()).outerjoin(Conversation, same).where(pending)
+    query = select(Recipient.country, is_open, func.count()).outerjoin(Line, Line.id == Recipient.line_id)
+    query = query.outerjoin(Conversation, same).where(pending)
     found = session.execute(query.group_by(Recipient.country, is_open))
     return {(country, bool(opened)): count for country, opened, count in found}
 
@@ -147,8 +147,7 @@ class Spent:
 
 def spent(session: Session, campaign_id: int) -> Spent:
     """Summed from the messages."""
-    is_billed, has_arrived = Message.billed.is_not(None), Message.status.in_(_ARRIVED)
-    counts = is_billed | has_arrived
+    is_billed, has_arrived, counts = Message.billed.is_not(None), Message.status.in_(ARRIVED), is_charged(Message)
     query = (
         select(
             Message.currency,
@@ -159,7 +158,7 @@ def spent(session: Session, campaign_id: int) -> Spent:
             func.sum(case((has_arrived & Message.billed.is_(None), 1), else_=0)),
             func.sum(case((Message.cost.is_(None), 1), else_=0)),
         )
-        .where(Message.campaign_id == campaign_id, Message.status.not_in(("failed", "dropped")))
+        .where(Message.campaign_id == campaign_id, may_be_charged(Message))
         .group_by(Message.currency)
     )
     rows = session.execute(query).all()

@@ -21,6 +21,7 @@ from messaging.conversations.queueing import BEHIND_THE_RUNS, queue_all
 from messaging.money import estimates
 from messaging.money.table import Cost
 from messaging.policy.sending import Wanted, may_send
+from messaging.runs.reactions import AWAY, WINDOW
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, Recipient, RecipientState, RefusedRow, Skipped
 from messaging.store.models import Conversation, Line, Message, Portal
@@ -31,8 +32,6 @@ from messaging.store.states import Origin
 PHONE_LENGTH, VALUE_LENGTH = 100, 2000
 #: What has not left by then is judged again: the hours may have ended, the template may have changed.
 JUDGED_FOR = timedelta(minutes=2)
-#: A reply that quotes nothing counts for the campaign that wrote to the client last, if that was not longer ago.
-REPLY_WINDOW = timedelta(hours=72)
 #: Rows deleted in one transaction: 30 ms on SQLite, whose one write lock robot calls need, too.
 FORGOTTEN = 2000
 #: Refusals of the rules of sending → why the recipient is skipped.
@@ -302,14 +301,15 @@ def _conversations_for(session: Session, runtime: Runtime, judged: Sequence[Judg
 
 
 def replied(session: Session, conversation_ids: list[int], message_id: int | None, now: datetime) -> None:
-    """A client has written: the recipient whose message he quoted or tapped, else of the newest one in REPLY_WINDOW, has
+    """A client has written: the recipient whose message he quoted or tapped, else of the newest one in WINDOW, has
     replied."""
     query = select(Message.origin_id).where(Message.campaign_id.is_not(None))
     if message_id is not None:
         query = query.where(Message.id == message_id)
     else:
         of_client = Message.conversation_id.in_(conversation_ids)
-        query = query.where(of_client, Message.claimed_at > now - REPLY_WINDOW)
+        is_there = Message.status.not_in(AWAY)
+        query = query.where(of_client, Message.claimed_at > now - WINDOW, is_there)
     recipient_id = session.scalar(query.order_by(Message.id.desc()).limit(1))
     if recipient_id is not None:
         first = (Recipient.id == recipient_id) & Recipient.replied_at.is_(None)

@@ -55,9 +55,14 @@ class Changed:
         self._ids[portal_id].add(message_id)
 
     def write(self, session: Session) -> None:
-        for portal_id, ids in self._ids.items():
-            found = session.execute(select(Message.origin_id, Message.id).where(Message.id.in_(sorted(ids)))).all()
-            put(session, portal_id, self._now, {row.origin_id: row.id for row in found if row.origin_id})
+        ids = sorted(set().union(*self._ids.values()))
+        found: defaultdict[int, dict[int, int | None]] = defaultdict(dict)
+        asked = select(Message.portal_id, Message.origin_id, Message.id).where(Message.id.in_(ids))
+        for row in session.execute(asked) if ids else ():
+            if row.origin_id:
+                found[row.portal_id][row.origin_id] = row.id
+        for portal_id in sorted(found):
+            put(session, portal_id, self._now, found[portal_id])
 
 
 def put(session: Session, portal_id: int, now: datetime, rows: Mapping[int, int | None]) -> None:
@@ -85,7 +90,9 @@ def tell_again(session: Session, runtime: Runtime, portal_id: int, message_id: s
     own = (PortalTask.portal_id == portal_id) & (PortalTask.key == _key(row_id))
     task = session.scalar(select(PortalTask).where(own).with_for_update())
     if task is not None:  # else it was told nothing yet
-        task.result = {**(task.result or {}), "again": True}
+        known = task.result or {}
+        # A number, not a mark: the task may be telling the portal at this very moment.
+        task.result = {**known, "again": int(known.get("again") or 0) + 1}
         session.flush()
         portal_tasks.change(session, portal_id, [task.key], runtime.clock() + AGAIN_AFTER)
 
@@ -102,7 +109,7 @@ def to_tell(row: ProviderMessage, message: Message | None, told: Mapping[str, An
         return wanted
     if RANK[wanted] < RANK[Status(before)]:
         return None
-    return wanted if wanted != before or told.get("again") else None
+    return wanted if wanted != before or told.get("again", 0) != told.get("again_told", 0) else None
 
 
 def wanted_status(row: ProviderMessage, message: Message | None) -> Status | None:

@@ -27,8 +27,6 @@ from messaging.templates import changes
 RECENT = timedelta(hours=24)
 #: So long the start page tells of a changed category.
 CATEGORY_TOLD = timedelta(days=7)
-#: Templates of which the runs are counted, for each line and status.
-NAMES_COUNTED = 10
 #: A webhook that has taken nothing for so long needs a person.
 WEBHOOK_FAILS = timedelta(minutes=30)
 #: Seconds after which a queue waits for somebody, not for its turn.

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from typing import Any
 
-from sqlalchemy import case, delete, func, insert, or_, select, update
+from sqlalchemy import case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from messaging.insight.periods import first_hour, hour_column, midnight, read_hour
@@ -14,9 +14,9 @@ from messaging.policy import zones
 from messaging.policy.settings import Policy
 from messaging.runtime import Runtime
 from messaging.store.models import Message, Portal
+from messaging.store.priced import is_charged
 from messaging.store.reports import STATUSES, SUMS, ReportDay, ReportKey, ReportMonth, next_month
 from messaging.store.sql import among, insert_missing
-from messaging.store.states import MessageStatus
 
 #: Rows of one transaction.
 BATCH = 100
@@ -25,10 +25,7 @@ KEY = ("line_id", "origin", "action", "campaign_id", "template", "category", "co
 #: What is counted of each key: columns of ReportDay.
 COUNTS = (*STATUSES, *SUMS)
 _PLACE = {name: place for place, name in enumerate(COUNTS)}
-#: A message costs what it is charged; one that nobody has told about, its price once the client has it (store.priced).
-_COST = case(
-    (or_(Message.billed.is_not(None), Message.status.in_((MessageStatus.DELIVERED, MessageStatus.READ))), Message.cost)
-)
+_COST = case((is_charged(Message), Message.cost))
 #: Values of KEY.
 Key = tuple[Any, ...]
 
@@ -112,14 +109,15 @@ class Day:
 
 def zones_of(session: Session) -> dict[int, tzinfo]:
     """Portal → its time zone."""
-    read = session.execute(select(Portal.id, Portal.policy, Portal.region))
-    known: dict[tuple[str, str], tzinfo] = {}
+    read = session.execute(select(Portal.id, Portal.policy, Portal.region, Portal.language, Portal.phone_region))
+    known: dict[tuple[str, ...], tzinfo] = {}
     found = {}
-    for portal_id, policy, region in read:
+    for portal_id, policy, *of_country in read:
         name = str((policy or {}).get("time_zone") or "")
-        if (name, region) not in known:
-            known[name, region] = zones.of_portal(Policy(time_zone=name), region)
-        found[portal_id] = known[name, region]
+        said = (name, *of_country)
+        if said not in known:
+            known[said] = zones.of(Policy(time_zone=name), *of_country)
+        found[portal_id] = known[said]
     return found
 
 
@@ -156,6 +154,7 @@ def _keep(runtime: Runtime, portal_id: int, day: date, counted: Mapping[Key, lis
         of_day = (ReportDay.portal_id == portal_id, ReportDay.day == day)
         rows_of_day = session.execute(select(ReportDay.key_id, *_counts_columns()).where(*of_day))
         old = {row[0]: tuple(row[1:]) for row in rows_of_day}
+    yield  # also where nothing has changed: there may be a thousand portals
     changed = sorted(key_id for key_id in {**old, **new} if old.get(key_id) != new.get(key_id))
     for ids in _batches(changed):
         _write(runtime, portal_id, day, ids, new)

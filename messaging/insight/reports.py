@@ -159,7 +159,7 @@ Rows = dict[tuple[Value, ...], Figures]
 
 def zone_of(portal: Portal) -> tzinfo:
     """By which clock the portal's days are counted."""
-    return zones.of_portal(Policy.of(portal), portal.region)
+    return zones.of(Policy.of(portal), portal.region, portal.language, portal.phone_region)
 
 
 def rows(session: Session, portal: Portal, asked: Question, now: datetime, *, in_months: bool = False) -> Rows:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Message, shard_of
 from messaging.store.money import LineAccount
+from messaging.store.priced import may_be_charged
 from messaging.store.sql import insert_missing
 
 POLL, AFTER_PORTION = timedelta(minutes=20), timedelta(minutes=1)
@@ -58,14 +59,14 @@ def spent(
 ) -> int:
     """What the messages of lines, or of a campaign on them, that were planned since then cost, in millionths.
 
-    What has certainly failed costs nothing; of the rest it is the bill, else the estimate.
+    What has failed without a bill costs nothing; of the rest it is the bill, else the estimate.
     """
     query = select(func.sum(Message.cost)).where(
         Message.line_id.in_(line_ids),
         Message.created_at >= since,
         Message.cost.is_not(None),
         Message.currency == currency,
-        Message.status.not_in(("failed", "dropped")),
+        may_be_charged(Message),
     )
     if campaign_id is not None:
         query = query.where(Message.campaign_id == campaign_id)

@@ -100,7 +100,8 @@ def columns(table: Table, country: str, day: date, event: Billing) -> dict[str, 
     cost = table.cost(country, category if event.is_billable else "", day)
     return {
         "billed": int(event.is_billable),
-        "billed_category": event.category[:20],
+        "billed_category": event.category[:40],
         "cost": cost.amount,
-        "currency": cost.currency,
+        # Without a price the estimate stays, and with it the currency it was made in.
+        **({"currency": cost.currency} if cost.amount is not None else {}),
     }

@@ -102,10 +102,11 @@ def _text(content: bytes) -> str:
 
 
 def _rows(text: str) -> Sequence[tuple[int, list[str]]]:
-    lines = text.splitlines()
-    separator = max(_SEPARATORS, key=lines[0].count) if lines else ","
+    blank = "".join(_SEPARATORS) + ' "'
+    lines = [(number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip(blank)]
+    separator = max(_SEPARATORS, key=lines[0][1].count) if lines else ","
     found = []
-    for number, line in enumerate(lines[: MOST_ROWS + 3], 1):
+    for number, line in lines[: MOST_ROWS + 3]:
         try:
             cells = next(csv.reader([line], delimiter=separator), [])
         except csv.Error:

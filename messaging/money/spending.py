@@ -12,7 +12,6 @@ from typing import Literal
 
 from sqlalchemy.orm import Session
 
-from activities import phones
 from messaging.money import accounts
 from messaging.money.accounts import RESERVE
 from messaging.money.table import Cost
@@ -25,6 +24,8 @@ from messaging.store.money import LineAccount
 
 #: A sum is as old as that at most; what robots spend meanwhile may go beyond a budget.
 KEPT = timedelta(seconds=30)
+#: A sum that stops a campaign is made anew if it is as old as that.
+DOUBTED = timedelta(seconds=5)
 #: From this share of a budget on people are warned.
 WARN_FROM = 0.8
 #: Sums kept in one process.
@@ -56,8 +57,7 @@ class Budget:
 
 def day_of(portal: Portal, now: datetime) -> datetime:
     """When the portal's day has begun."""
-    region = phones.region_of(portal.region, portal.language, portal.phone_region)
-    local = now.astimezone(zones.of_portal(Policy.of(portal), region))
+    local = now.astimezone(zones.of(Policy.of(portal), portal.region, portal.language, portal.phone_region))
     return local.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
@@ -93,6 +93,8 @@ class Spending:
 
         A message without a price counts nothing; so does one in another currency than the budget.
         """
+        if not costs:
+            return 0, None  # nobody to be written to: nothing to stop
         account = accounts.of_lines(session, [line_id]).get(line_id)
         left = accounts.left(session, account)
         whole = _sum(costs, left.currency) if left is not None else 0
@@ -117,8 +119,9 @@ class Spending:
         return min([len(costs), *(_fitting(costs, budget) for budget in budgets if budget is not None)])
 
     def _forget(self, line_id: int, campaign_id: int) -> None:
-        for key in list(self._sums):
-            if key[:2] in (("line", line_id), ("campaign", campaign_id)):
+        now = self._runtime.clock()
+        for key, (at, _day, _gone) in list(self._sums.items()):
+            if key[:2] in (("line", line_id), ("campaign", campaign_id)) and now - at >= DOUBTED:
                 del self._sums[key]
 
     def _of_line(self, session: Session, portal: Portal, account: LineAccount | None) -> Budget | None:

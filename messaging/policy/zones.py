@@ -72,6 +72,11 @@ def of_portal(policy: Policy, region: str) -> tzinfo:
     return read(policy.time_zone) or read(_OFFICES.get(region, "")) or UTC
 
 
+def of(policy: Policy, region: str, language: str, phone_region: str) -> tzinfo:
+    """The same by what the portal's row holds: the country of its licence, its language, the country of its numbers."""
+    return of_portal(policy, phones.region_of(region, language, phone_region))
+
+
 def of_client(policy: Policy, written: Iterable[str], number: str, region: str, now: datetime) -> tzinfo:
     """The client's zone. written: what the field named by the administrator holds, in the item, then in its contacts;
     number: digits; region: the portal's country."""

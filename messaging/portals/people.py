@@ -15,18 +15,20 @@ from redis.exceptions import RedisError
 from bx24.client import Client
 from bx24.errors import Bx24Error, Rejected
 from messaging.limits.bounds import PAGE_TOTAL_S, SURVEY_S
-from messaging.portals import tokens
+from messaging.limits.quotas import OverQuota
+from messaging.portals import surveys, tokens
 from messaging.runtime import Runtime
+from messaging.store.models import Portal
 
 PAGE = 50
 #: Rows of one list that are read.
 MOST = 1_000
 #: For so long the departments of a person are remembered, seconds.
 REMEMBERED_S = 300
-#: For so long nobody asks again after a portal that did not answer, seconds: each question may hold a thread of the web.
-UNANSWERED_S = 10
 #: The same for a person's name.
 NAMES_S = 24 * 3600
+#: For so long nobody asks again after a portal that did not answer, seconds: each question may hold a thread of the web.
+UNANSWERED_S = 10
 log = structlog.get_logger(__name__)
 
 
@@ -77,31 +79,39 @@ def departments_of(runtime: Runtime, portal_id: int, user_id: int) -> frozenset[
     return found
 
 
-def names_of(runtime: Runtime, portal_id: int, ids: Collection[int]) -> dict[int, str]:
+def names_of(runtime: Runtime, portal: Portal, ids: Collection[int]) -> dict[int, str]:
     """User → name, of those whose name is remembered or the portal tells; the first MOST."""
     wanted = sorted(ids)[:MOST]
-    keys = [f"waba24:name:{portal_id}:{user_id}" for user_id in wanted]
+    keys = {user_id: f"waba24:name:{portal.id}:{user_id}" for user_id in wanted}
     try:
-        known = runtime.redis.mget(keys) if keys else []
+        known = runtime.redis.mget(list(keys.values())) if keys else []
     except RedisError:
         known = [None] * len(keys)
     names = {user_id: name.decode() for user_id, name in zip(wanted, known, strict=True) if isinstance(name, bytes)}
     missing = [user_id for user_id in wanted if user_id not in names]
     if not missing:
         return names
+    told, kept_s = _names_told(runtime, portal, missing)
     try:
-        client = tokens.portal_client(runtime, portal_id, PAGE_TOTAL_S)
-        told = {_number(row.get("ID")): _name(row) for row in _rows(client, "user.get", {"FILTER": {"ID": missing}})}
-    except Bx24Error as error:
-        log.warning("names not known", portal=portal_id, code=error.code)
-        return names
-    try:
-        for user_id in missing:
-            # Somebody whom the portal does not know is not asked for again each time.
-            runtime.redis.set(f"waba24:name:{portal_id}:{user_id}", told.get(user_id, ""), ex=NAMES_S)
+        with runtime.redis.pipeline(transaction=False) as pipe:
+            for user_id in missing:
+                # Somebody whom the portal does not know is not asked for again each time.
+                pipe.set(keys[user_id], told.get(user_id, ""), ex=kept_s)
+            pipe.execute()
     except RedisError:
-        log.warning("names not remembered", portal=portal_id)
+        log.warning("names not remembered", portal=portal.id)
     return names | told
+
+
+def _names_told(runtime: Runtime, portal: Portal, missing: list[int]) -> tuple[dict[int, str], int]:
+    """What the portal calls these users, and for how many seconds that is remembered."""
+    try:
+        with surveys.surveying(runtime, portal) as client:
+            rows = _rows(client, "user.get", {"FILTER": {"ID": missing}})
+            return {_number(row.get("ID")): _name(row) for row in rows}, NAMES_S
+    except (Bx24Error, OverQuota) as error:
+        log.warning("names not known", portal=portal.id, error=type(error).__name__)
+        return {}, UNANSWERED_S
 
 
 def _asked(client: Client, user_id: int) -> frozenset[int]:

@@ -1,4 +1,4 @@
-"""Portals: verified install, recognition of later calls, update, uninstall.
+"""Portals: verified install, recognition of later calls, update.
 
 Trust comes from the auth server alone: a forged request names its own `client_endpoint`, whose server would answer
 anything. Until `app.info` on an allow-listed host has confirmed the pair (client_id, member_id), nothing is stored and no
@@ -12,7 +12,7 @@ from functools import partial
 from urllib.parse import urlsplit
 
 import structlog
-from sqlalchemy import delete, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from activities import phones
@@ -20,38 +20,15 @@ from bx24.client import Client
 from bx24.errors import Bx24Error, Unavailable
 from bx24.oauth import AppInfo
 from bx24.payloads import Auth
-from messaging.files import storage
 from messaging.limits.bounds import PAGE_ANSWER_BYTES, PAGE_TOTAL_S
 from messaging.limits.concurrency import PAGE_TIMEOUT, ConcurrencyLimit
 from messaging.portals import tokens
 from messaging.queue.group_commit import CachedPortal
-from messaging.runs import outcomes
 from messaging.runtime import Runtime
-from messaging.store.api import ApiToken, IdempotencyKey
-from messaging.store.callbacks import Callback, Endpoint
-from messaging.store.campaigns import Campaign, Paused, Recipient, RefusedRow
 from messaging.store.crypto import digest, same
 from messaging.store.models import (
-    Conversation,
-    InboundEvent,
-    Line,
-    Message,
     Portal,
-    Reply,
-    Run,
-    Template,
-    shard_of,
 )
-from messaging.store.money import LineAccount, Price
-from messaging.store.observations import Observation
-from messaging.store.open_channels import ClientChat, OpenLine, OperatorMessage
-from messaging.store.opt_outs import OptOut
-from messaging.store.portal_tasks import UNINSTALLED, PortalTask, is_open
-from messaging.store.provider import LineSender, ProviderMessage
-from messaging.store.reports import ReportDay, ReportKey, ReportMonth
-from messaging.store.resting import put_all_to_rest
-from messaging.store.tallies import HourTally, Tally
-from messaging.store.template_drafts import TemplateChange, TemplateDraft
 from messaging.system.public_http import within
 
 #: Who waits for the auth server; who waits for `user.admin` of a portal.
@@ -334,60 +311,6 @@ def updated(runtime: Runtime, portal_id: int, auth: Auth) -> None:
 def register_again(session: Session, portal: Portal, runtime: Runtime) -> None:
     """Robots, activities and events are to be brought in line with what we offer, soon."""
     portal.registration_due_at, portal.registration_tries = runtime.clock(), 0
-
-
-def uninstall(runtime: Runtime, portal_id: int, clean: bool) -> None:
-    """Stop everything, forget the tokens; with `clean` also lines, keys, phones and texts.
-
-    Bitrix24 tells it once, so it is repeated here until it holds.
-    """
-    runtime.db.write_again(lambda session: _uninstalled(session, runtime, portal_id, clean))
-    if clean:
-        storage.forget(runtime, portal_id)
-    log.info("app uninstalled", portal=portal_id, clean=clean)
-
-
-def _uninstalled(session: Session, runtime: Runtime, portal_id: int, clean: bool) -> None:
-    # Before portal and lines are locked: whoever feeds a campaign locks in this order.
-    put_all_to_rest(session, Paused.UNINSTALLED, Campaign.portal_id == portal_id)
-    # Locked lines take no webhook, a locked portal no call, until this is through.
-    portal = session.get_one(Portal, portal_id, with_for_update=True)
-    session.execute(select(Line.id).where(Line.portal_id == portal_id).order_by(Line.id).with_for_update())
-    portal.access_token = portal.refresh_token = portal.previous_refresh_token = None
-    portal.application_token = None
-    portal.token_version += 1  # a refresh that is under way must not bring tokens back
-    portal.status, portal.status_reason, portal.installed = "inactive", "uninstalled", False
-    portal.registration_due_at = None
-    mine = (Run.shard == shard_of(portal_id)) & (Run.portal_id == portal_id)
-    outcomes.end_all(session, runtime, mine, "portal_inactive")
-    # Only what is due: a year of runs would keep SQLite's one write lock for minutes. `auth` went with the end.
-    session.execute(update(Run).where(mine, Run.answer_at.is_not(None)).values(answer_at=None))
-    ended = update(PortalTask).where(PortalTask.portal_id == portal_id, is_open())
-    session.execute(ended.values(state="failed", done_at=runtime.clock(), payload=None, error=UNINSTALLED))
-    if clean:
-        _wipe(session, portal)
-
-
-def _wipe(session: Session, portal: Portal) -> None:
-    lines = select(Line.id).where(Line.portal_id == portal.id)
-    portal.default_line_id = None
-    portal.prices_version += 1  # workers know the former table by its number
-    of_lines = (Reply, Message, InboundEvent, Template, TemplateChange, TemplateDraft, Tally, HourTally, LineAccount)
-    for model in of_lines:
-        session.execute(delete(model).where(model.line_id.in_(lines)))
-    session.execute(delete(Run).where(Run.portal_id == portal.id))
-    for told in (Callback, Endpoint):
-        session.execute(delete(told).where(told.portal_id == portal.id))
-    campaigns = select(Campaign.id).where(Campaign.portal_id == portal.id)
-    for of_campaign in (Recipient, RefusedRow):
-        session.execute(delete(of_campaign).where(of_campaign.campaign_id.in_(campaigns)))
-    tokens_of_api = select(ApiToken.id).where(ApiToken.portal_id == portal.id)
-    session.execute(delete(IdempotencyKey).where(IdempotencyKey.token_id.in_(tokens_of_api)))
-    of_people = (ApiToken, Campaign, Observation, OptOut, PortalTask, OperatorMessage, ClientChat, OpenLine)
-    for table in (*of_people, Price, ReportDay, ReportMonth, ReportKey, ProviderMessage, LineSender):
-        session.execute(delete(table).where(table.portal_id == portal.id))
-    session.execute(delete(Conversation).where(Conversation.line_id.in_(lines)))
-    session.execute(delete(Line).where(Line.portal_id == portal.id))
 
 
 def adopt(runtime: Runtime, portal_id: int, auth: Auth) -> bool:

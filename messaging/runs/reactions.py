@@ -25,7 +25,7 @@ WINDOW = timedelta(hours=72)
 #: The daily count may be a day away.
 _LATE = SETTLED - timedelta(days=1)
 #: Statuses of messages that the client has not got.
-_AWAY = (MessageStatus.HELD, MessageStatus.QUEUED, MessageStatus.FAILED, MessageStatus.DROPPED)
+AWAY = (MessageStatus.HELD, MessageStatus.QUEUED, MessageStatus.FAILED, MessageStatus.DROPPED)
 
 # Statements are made once: building a statement takes longer than running it.
 _NEWEST = (
@@ -34,7 +34,7 @@ _NEWEST = (
         among(Message.conversation_id, "conversations"),
         Message.claimed_at > bindparam("since", type_=UTCDateTime),
         Message.claimed_at <= bindparam("until", type_=UTCDateTime),
-        Message.status.not_in(_AWAY),
+        Message.status.not_in(AWAY),
     )
     .order_by(Message.id.desc())
     .limit(1)

@@ -17,11 +17,9 @@ from activities.errors import RESTORED
 from messaging.runs.outcomes import Outcome, finish_run
 from messaging.runtime import Runtime
 from messaging.store import rows
-from messaging.store.campaigns import Campaign, Paused
 from messaging.store.changes import Changes
 from messaging.store.models import Message, Run
 from messaging.store.portal_tasks import PortalTask
-from messaging.store.resting import put_all_to_rest
 from messaging.store.rows import RunRow
 from messaging.store.states import MessageStatus, OutcomeKind, RunState
 
@@ -89,12 +87,6 @@ def give_up_lone(runtime: Runtime, message_ids: Sequence[int]) -> int:
         .returning(Message.id)
     )
     return len(runtime.db.write_again(lambda session: session.scalars(given_up).all()))
-
-
-def rest_campaigns(runtime: Runtime, stored_before: datetime) -> int:
-    """Pause the campaigns that would go on by themselves: some of their recipients may have been written to. How many."""
-    older = Campaign.created_at <= stored_before
-    return runtime.db.write_again(lambda session: put_all_to_rest(session, Paused.RESTORED, older))
 
 
 def doubt_writes(runtime: Runtime, stored_before: datetime) -> int:

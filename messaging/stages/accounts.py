@@ -95,10 +95,14 @@ class Accounts:
         assert partner is not None
         try:
             balance = partner.balance(task.app_id)
-            info = partner.info(task.app_id) if task.is_daily else None
-            rating = partner.rating(task.app_id) if task.is_daily else None
         except GupshupError as error:
             return error
+        try:
+            info = partner.info(task.app_id) if task.is_daily else None
+            rating = partner.rating(task.app_id) if task.is_daily else None
+        except GupshupError as error:  # it is asked for again with the next balance
+            log.warning("quality of a line is not known", line=task.line_id, code=error.code)
+            return Told(balance, None, None)
         return Told(balance, info, rating)
 
     def record(self, session: Session, done: list[tuple[Question, Result]]) -> None:
@@ -155,7 +159,13 @@ _DUE = (
     .order_by(LineAccount.due_at, LineAccount.line_id)
     .limit(bindparam("limit"))
 )
-_NOBODY_ANSWERS = update(LineAccount).where(_IS_DUE).values(due_at=None).execution_options(synchronize_session=False)
+#: Without a partner token what was told before counts no more: nobody can say that there is money again.
+_NOBODY_ANSWERS = (
+    update(LineAccount)
+    .where(_IS_DUE)
+    .values(due_at=None, balance=None, balance_at=None)
+    .execution_options(synchronize_session=False)
+)
 _NEW = (
     select(Line.id, Line.portal_id)
     .where(

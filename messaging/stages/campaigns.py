@@ -229,7 +229,10 @@ class Campaigns:
     def _rest(self, session: Session, campaign: Campaign, reason: Paused, now: datetime) -> None:
         again_at = now + LOOK if reason in _WAITS_BY_ITSELF else None
         if reason is Paused.BUDGET:
-            again_at = day_of(session.get_one(Portal, campaign.portal_id), now + timedelta(days=1))
+            portal = session.get_one(Portal, campaign.portal_id)
+            again_at = day_of(
+                portal, day_of(portal, now) + timedelta(hours=36)
+            )  # by the portal's clock, summer time or not
         put_to_rest(session, campaign, reason, again_at)
         log.warning("campaign paused", portal=campaign.portal_id, campaign=campaign.id, reason=str(reason))
 
@@ -237,6 +240,9 @@ class Campaigns:
         """A campaign that waits for its line, or for the next day of a limit, goes on when it can."""
         if campaign.paused_reason not in _WAITS_BY_ITSELF:
             campaign.due_at = None
+            return
+        if campaign.due_at is not None and now - campaign.due_at > STALE:
+            put_to_rest(session, campaign, Paused.STALE)  # nobody has looked at it for hours: a person decides
             return
         lines = lines_of(session, campaign)
         campaign.fed_at, campaign.due_at = now, now + LOOK

@@ -4,7 +4,6 @@ Messages of one client become messages one after another, in the order in which 
 way of all messages. What is refused is told in the chat. Fetching may be repeated, so a crash in the middle costs nothing.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -22,22 +21,19 @@ from gupshup.errors import InvalidMessage
 from messaging.conversations import chat_tasks
 from messaging.conversations.chat_notes import not_sent
 from messaging.conversations.queueing import queue
-from messaging.conversations.window import window_until
 from messaging.files.problems import Unfetched, unreachable
 from messaging.files.storage import Files
 from messaging.limits.backoff import backoff_s
-from messaging.limits.bounds import share_of_portal
-from messaging.lines import circuit_breaker
 from messaging.money import estimates
-from messaging.policy.sending import Wanted, may_send
+from messaging.policy import leaving
 from messaging.portals import tokens
 from messaging.runs.outcomes import UNCLEAR_FOR
-from messaging.runtime import Runtime
+from messaging.stages.shared_slots import SharedSlots
 from messaging.store.models import Conversation, Line, Message, Portal
 from messaging.store.open_channels import OperatorMessage, OperatorState
 from messaging.store.portal_tasks import PortalTask
 from messaging.store.sql import among, not_among, there_is
-from messaging.store.states import LineStatus, Origin, PortalStatus
+from messaging.store.states import Origin, PortalStatus
 from messaging.store.types import UTCDateTime
 
 TRIES = 6
@@ -65,42 +61,15 @@ class Preparing:
 Result = Mapping[str, Any] | Refused | Bx24Error
 
 
-class Operators:
-    """Makes messages of what operators write. fed: lines that have got some since somebody last looked."""
+class Operators(SharedSlots):
+    """Makes messages of what operators write."""
 
     name = "operate"
 
-    def __init__(self, runtime: Runtime, owner: str) -> None:
-        self.runtime = runtime
-        #: What is being prepared, each with its portal.
-        self.busy: set[tuple[int, int]] = set()
-        self.fed: set[int] = set()
-        self._share = 1
-
-    def slots(self, threads: int) -> int:
-        slots = max(4, threads // 8)
-        self._share = share_of_portal(slots)
-        return slots
-
     def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Preparing]:
         self._tell_unclear(session, held)
-        taken = Counter(portal_id for _, portal_id in self.busy)
-        asked = {
-            "shards": list(held),
-            "now": self.runtime.clock(),
-            "busy": [row_id for row_id, _ in self.busy],
-            "full": [portal_id for portal_id, count in taken.items() if count >= self._share],
-            "share": self._share,
-            # Of portals with something in flight some of these rows are too many.
-            "limit": free_slots + len(self.busy),
-        }
-        tasks: list[Preparing] = []
-        for row in session.execute(_DUE, asked):
-            if len(tasks) < free_slots and taken[row.portal_id] < self._share:
-                taken[row.portal_id] += 1
-                self.busy.add((row.id, row.portal_id))
-                tasks.append(Preparing(row.id, row.portal_id, row.content or {}))
-        return tasks
+        begun = self.begin(session, _DUE, held, free_slots)
+        return [Preparing(row.id, row.portal_id, row.content or {}) for row in begun]
 
     def work(self, task: Preparing) -> Result:
         """Build the message; fetch its file before. On a thread."""
@@ -127,10 +96,18 @@ class Operators:
 
     def record(self, session: Session, done: list[tuple[Preparing, Result]]) -> None:
         for task, result in done:
-            self.busy.discard((task.id, task.portal_id))
-            row = session.get(OperatorMessage, task.id, with_for_update=True, populate_existing=True)
-            if row is not None and row.state == OperatorState.STORED:
+            row = self._free(session, task)
+            if row is not None:
                 self._record(session, row, task, result)
+
+    def _free(self, session: Session, task: Preparing) -> OperatorMessage | None:
+        """The row of a task, locked; None if it is over, or was wiped with its portal."""
+        self.busy.discard((task.id, task.portal_id))
+        row = session.get(OperatorMessage, task.id, with_for_update=True, populate_existing=True)
+        # Another portal's row may have got the number of one that was wiped.
+        if row is None or row.portal_id != task.portal_id or row.state != OperatorState.STORED:
+            return None
+        return row
 
     def _record(self, session: Session, row: OperatorMessage, task: Preparing, result: Result) -> None:
         if isinstance(result, Bx24Error):
@@ -147,21 +124,10 @@ class Operators:
             self._queue(session, row, result)
 
     def _refusal(self, session: Session, row: OperatorMessage, message: Mapping[str, Any]) -> Refused | None:
-        """Why this message must not leave now, by what the database knows; None: it may."""
-        line, now = session.get_one(Line, row.line_id), self.runtime.clock()
-        if line.status != LineStatus.CONNECTED:
-            return refused("line_not_connected")
-        if line.stopped_at is not None:
-            return circuit_breaker.refusal_of(line)
-        conversation = session.get_one(Conversation, row.conversation_id)
-        keys = frozenset({conversation.phone_key, conversation.alias_key or conversation.phone_key})
-        wanted = Wanted(row.portal_id, row.line_id, keys, message["is_session"], message.get("category", ""))
-        [why] = may_send(session, now, [wanted])
-        if why is not None:
-            return why
-        if message["is_session"] and window_until(conversation, line, now) is None:
-            return refused("window_closed")
-        return None
+        line, conversation = session.get_one(Line, row.line_id), session.get_one(Conversation, row.conversation_id)
+        return leaving.refusal(
+            session, self.runtime.clock(), line, conversation, message, closed=refused("window_closed")
+        )
 
     def _queue(self, session: Session, row: OperatorMessage, message: Mapping[str, Any]) -> None:
         now = self.runtime.clock()
@@ -197,9 +163,8 @@ class Operators:
 
     def lost(self, session: Session, task: Preparing) -> None:
         """A fault of ours: again a few times, then the operator is told."""
-        self.busy.discard((task.id, task.portal_id))
-        row = session.get(OperatorMessage, task.id, with_for_update=True, populate_existing=True)
-        if row is None or row.state != OperatorState.STORED:
+        row = self._free(session, task)
+        if row is None:
             return
         row.tries += 1
         if row.tries >= TRIES:

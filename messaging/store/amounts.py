@@ -27,7 +27,7 @@ def plain(amount: int) -> str:
 
 
 def shown(amount: int | None, currency: str) -> dict[str, str] | None:
-    """Millionths as programs get them, `{"amount": "0.061200", "currency": "USD"}`; None: not known."""
+    """Millionths as programs get them, `{"amount": "0.0612", "currency": "USD"}`; None: not known."""
     return None if amount is None or not currency else {"amount": plain(amount), "currency": currency}
 
 

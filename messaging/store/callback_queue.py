@@ -29,11 +29,12 @@ _NEW = (
     .order_by(Callback.id)
     .limit(bindparam("limit"))
 )
+#: Locked so that a change of a row waits, and a writer of events does not: his foreign key only shares the row's key.
 _ENDPOINTS = (
     select(Endpoint)
     .where(among(Endpoint.id, "ids"))
     .order_by(Endpoint.id)
-    .with_for_update()
+    .with_for_update(key_share=True)
     .execution_options(populate_existing=True)
 )
 _ADMITTED = (
@@ -56,7 +57,7 @@ _DUE = (
     )
     .order_by(Endpoint.due_at, Endpoint.id)
     .limit(LOOKED_AT)
-    .with_for_update(of=Endpoint, skip_locked=True)
+    .with_for_update(of=Endpoint, skip_locked=True, key_share=True)
     .execution_options(populate_existing=True)
 )
 _earlier = aliased(Callback)
@@ -149,7 +150,7 @@ def later(session: Session, endpoint_id: int, now: datetime) -> datetime | None:
 
 
 def locked(session: Session, endpoint_id: int) -> Endpoint | None:
-    return session.get(Endpoint, endpoint_id, with_for_update=True, populate_existing=True)
+    return session.get(Endpoint, endpoint_id, with_for_update={"key_share": True}, populate_existing=True)
 
 
 def by_id(session: Session, endpoint_id: int, ids: Collection[int]) -> Mapping[int, Callback]:

@@ -24,7 +24,7 @@ class Price(Base):
     id: Mapped[int] = mapped_column(Key, primary_key=True)
     portal_id: Mapped[int] = mapped_column(ForeignKey("portal.id"))
     country: Mapped[str] = mapped_column(String(2))
-    category: Mapped[str] = mapped_column(String(20))
+    category: Mapped[str] = mapped_column(String(40))
     since: Mapped[date] = mapped_column(Date)
     amount: Mapped[int] = mapped_column(BigInteger)
     currency: Mapped[str] = mapped_column(String(3))

@@ -3,7 +3,7 @@
 Everything here happens in the caller's transaction.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,8 +25,8 @@ def put_to_rest(session: Session, campaign: Campaign, reason: Paused, look_at: d
     take_back(session, campaign.id)
 
 
-def put_all_to_rest(session: Session, reason: Paused, *which: Any) -> int:
-    """Pause these campaigns as far as they would go on by themselves; how many. which: conditions on Campaign.
+def put_all_to_rest(session: Session, reason: Paused, *which: Any) -> Sequence[Campaign]:
+    """Pause these campaigns as far as they would go on by themselves; those that did. which: conditions on Campaign.
 
     A campaign that waits for a person already keeps its reason.
     """
@@ -36,7 +36,7 @@ def put_all_to_rest(session: Session, reason: Paused, *which: Any) -> int:
     for campaign in found:
         put_to_rest(session, campaign, reason)
     session.flush()
-    return len(found)
+    return found
 
 
 def take_back(session: Session, campaign_id: int, line_ids: Collection[int] | None = None) -> int:

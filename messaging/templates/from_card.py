@@ -8,7 +8,6 @@ cause of its message: sent twice, or by two processes at once, it makes one.
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, BinaryIO
 
 import structlog
@@ -24,8 +23,7 @@ from messaging.conversations import lookup
 from messaging.conversations.queueing import queue
 from messaging.conversations.window import window_until
 from messaging.files import hand_files
-from messaging.lines import circuit_breaker
-from messaging.policy.sending import Wanted, may_send
+from messaging.policy import leaving
 from messaging.portals import tokens
 from messaging.runtime import Runtime
 from messaging.store.crypto import keyed_digest
@@ -164,7 +162,9 @@ def _store(
             raise AlreadySent
         return known.id, False
     conversation = found or lookup.new_conversation(session, runtime, line.id, to.phone)
-    _judge(session, now, line, conversation, content)
+    why = leaving.refusal(session, now, line, conversation, content, closed=refused("window_closed", at="text"))
+    if why is not None:
+        raise why
     new = queue(session, now, line, conversation.id, cause, content)
     return (new, True) if new is not None else (session.scalars(_of(cause)).one().id, False)
 
@@ -179,21 +179,6 @@ def _words(payload: Mapping[str, Any]) -> Any:
 
 def _of(cause: tuple[Origin, int]) -> Any:
     return select(Message).where(Message.origin == cause[0], Message.origin_id == cause[1])
-
-
-def _judge(session: Session, now: datetime, line: Line, conversation: Conversation, content: Mapping[str, Any]) -> None:
-    """Raises Refused if this message must not leave now, by what the database knows."""
-    if line.status != LineStatus.CONNECTED:
-        raise refused("line_not_connected", at="line")
-    if line.stopped_at is not None:
-        raise circuit_breaker.refusal_of(line)
-    keys = frozenset({conversation.phone_key, conversation.alias_key or conversation.phone_key})
-    wanted = Wanted(line.portal_id, line.id, keys, content["is_session"], content.get("category", "").upper())
-    [why] = may_send(session, now, [wanted])
-    if why is not None:
-        raise why
-    if content["is_session"] and window_until(conversation, line, now) is None:
-        raise refused("window_closed", at="text")
 
 
 def _conversation(session: Session, runtime: Runtime, line: Line, phone: str) -> Conversation | None:

@@ -25,7 +25,7 @@ from messaging.store.models import Conversation, InboundEvent, Message, Reply, R
 from messaging.store.observations import Observation
 from messaging.store.open_channels import ClientChat, OperatorMessage, OperatorState
 from messaging.store.portal_tasks import PortalTask
-from messaging.store.provider import ProviderMessage, ProviderState
+from messaging.store.provider import ProviderMessage
 from messaging.store.reports import ReportDay, ReportKey, ReportMonth
 from messaging.store.states import EventState, MessageStatus, Origin, RunState
 from messaging.store.tallies import HourTally, Tally
@@ -298,11 +298,13 @@ def operator_messages(session: Session, runtime: Runtime, limit: int) -> int:
 
 
 def provider_messages(session: Session, runtime: Runtime, limit: int) -> int:
-    """Delete what portals handed over KEEP_DAYS after they did, once the message it became is deleted."""
+    """Delete what portals handed over KEEP_DAYS after they did, once the message it became is deleted.
+
+    What is still stored then belongs to a portal that is not active.
+    """
     before = runtime.clock() - timedelta(days=runtime.config.keep_days)
     message = exists().where(Message.origin == Origin.PROVIDER, Message.origin_id == ProviderMessage.id)
-    is_over = ProviderMessage.state != ProviderState.STORED
-    old = select(ProviderMessage.id).where(ProviderMessage.created_at < before, is_over, ~message)
+    old = select(ProviderMessage.id).where(ProviderMessage.created_at < before, ~message)
     return _delete(session, ProviderMessage, _ids(session, old.order_by(ProviderMessage.created_at), limit))
 
 

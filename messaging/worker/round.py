@@ -9,9 +9,9 @@ send        queued messages                 Gupshup                   accepted, 
 probe       stopped lines that are due      Gupshup, or the portal    goes on, still stopped; told
 answer      ended runs, by portal           one REST batch            answered, again
 operate     what operators wrote            the portal, for files     message or refusal; told
-hand over   what portals hand over  templates, files          message or refusal
-campaigns   campaigns that are due; fed CRM, files              audience stored and judged
-accounts    accounts that are due       Gupshup's partner API   balance, quality, limits
+hand over   what portals hand over          templates, files          message or refusal; told
+campaigns   campaigns that are due; fed     CRM, files                audience stored and judged
+accounts    accounts that are due           Gupshup's partner API     balance, quality, limits
 write       portal tasks, by portal, kind   REST                      done, again, unclear, given up
 callbacks   events, by endpoint             the customer's system     taken, again, given up
 """

@@ -9,6 +9,7 @@ from sqlalchemy import func, select
 from messaging.store.campaigns import Campaign, Recipient
 from tests.api.caller import Program
 from tests.flows.scenes import PHONES, add_template, jump_clock
+from tests.flows.test_tenants import Neighbours
 from tests.support.world import World
 
 NEW: dict[str, Any] = {
@@ -194,17 +195,16 @@ def test_an_empty_draft_can_be_neither_checked_nor_started(program: Program) -> 
 
 
 def test_another_portals_campaign_and_an_unknown_one_are_404(shop: World, program: Program) -> None:
-    for method, path in (
-        ("GET", ""),
-        ("GET", "/recipients"),
-        ("POST", "/preview"),
-        ("POST", "/start"),
-        ("POST", "/pause"),
-        ("POST", "/resume"),
-        ("POST", "/cancel"),
-    ):
-        assert program.call(method, f"/campaigns/nothing{path}").status_code == 404, path
-    assert program.post("/campaigns/nothing/recipients", {"recipients": [{"phone": PHONES[0]}]}).status_code == 404
+    theirs = Program(shop, member_id=Neighbours(shop).portal.member_id)
+    calls: list[tuple[str, str, Any]] = [
+        *(("GET", path, None) for path in ("", "/recipients")),
+        *(("POST", f"/{step}", None) for step in ("preview", "start", "pause", "resume", "cancel")),
+        ("POST", "/recipients", {"recipients": [{"phone": PHONES[0]}]}),
+    ]
+    for who, key in ((program, "nothing"), (theirs, made(program))):
+        for method, path, body in calls:
+            assert who.call(method, f"/campaigns/{key}{path}", body).status_code == 404, (key, path)
+    assert theirs.get("/campaigns").json["items"] == []
 
 
 def test_pages_of_recipients_hold_everybody_once(shop: World, program: Program) -> None:

@@ -52,7 +52,7 @@ def test_messages_are_added_up_by_what_is_asked(shop: World) -> None:
         ("robot", "send_template", None, {"delivered": 2}, 0),
         ("robot", "send_text", None, {"delivered": 1}, 0),
     ]
-    assert [row["cost"] for row in by_robot] == [[{"amount": "0.160400", "currency": "USD"}], [], []]
+    assert [row["cost"] for row in by_robot] == [[{"amount": "0.1604", "currency": "USD"}], [], []]
     by_day = asked(shop, "?group_by=day&group_by=line,template,category").json["items"]
     assert {(row["day"], row["line"], row["template"]) for row in by_day} == {
         ("2026-11-23", shop.line.id, "welcome"),

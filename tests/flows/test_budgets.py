@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from messaging.campaigns import changes
 from messaging.lines import lines
 from messaging.money import accounts, spending
+from messaging.policy import settings
 from messaging.store.models import Message, Portal
 from messaging.store.money import LineAccount
 from tests.flows.mailing import Mailing
@@ -126,10 +128,60 @@ def test_a_campaigns_budget_stops_it_until_the_next_day(shop: World) -> None:
     shop.replace_worker()
     jump_clock(shop, 60, 600)
     assert mailing.state == ("paused", "budget")
-    shop.now += timedelta(hours=24)
+    midnight = mailing.row.due_at
+    assert midnight is not None
+    assert midnight.astimezone(ZoneInfo("Europe/Moscow")).strftime("%H:%M") == "00:00"
+    shop.now = midnight + timedelta(seconds=1)
     shop.advance_clock(30)
     assert mailing.state == ("finished", "")
     assert mailing.reached() == dict.fromkeys(PHONES, 1)
+
+
+def test_a_campaign_that_waited_for_its_next_day_asks_a_person_after_days_without_a_server(shop: World) -> None:
+    mailing = Mailing(shop, PHONES, per_minute=60)
+    mailing.do(changes.set_budget, 4 * ONE + 1, "USD")
+    mailing.start(seconds=30)
+    shop.now += timedelta(days=3)
+    shop.advance_clock(30)
+    assert mailing.state == ("paused", "stale")
+    assert mailing.reached().total() == 4
+
+
+@pytest.mark.parametrize(
+    ("now", "next_day"),
+    [("2027-11-07T04:05:00", "2027-11-08T05:00:00"), ("2026-11-24T10:00:00", "2026-11-25T05:00:00")],
+)
+def test_the_next_day_begins_at_midnight_also_when_the_clocks_go_back(shop: World, now: str, next_day: str) -> None:
+    settings.change(shop.runtime, shop.line.portal_id, time_zone="America/New_York")
+    shop.now = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    mailing = Mailing(shop, PHONES, per_minute=60)
+    mailing.do(changes.set_budget, 4 * ONE + 1, "USD")
+    mailing.start(seconds=30)
+    assert mailing.state == ("paused", "budget")
+    assert mailing.row.due_at == datetime.fromisoformat(next_day).replace(tzinfo=UTC)
+
+
+def test_without_a_partners_token_any_more_a_balance_stops_nobody(partner: World) -> None:
+    partner.set_wallet(balance=0.001)
+    partner.now += timedelta(minutes=21)
+    partner.do_due_work()
+    mailing = Mailing(partner, PHONES)
+    mailing.start()
+    assert mailing.state == ("paused", "balance")
+    partner.runtime.partner = None
+    partner.now += timedelta(minutes=21)
+    partner.do_due_work()
+    mailing.do(changes.resume)
+    partner.advance_clock(30)
+    assert mailing.state == ("finished", "")
+
+
+def test_a_question_for_the_quality_that_fails_costs_no_balance(partner: World) -> None:
+    partner.set_wallet(balance=42)
+    partner.now += timedelta(hours=25)
+    partner.set_gupshup_faults(next=[{"answer": "503", "on": "quality"}])
+    partner.do_due_work()
+    assert (known(partner).balance, known(partner).tries) == (42_000_000, 0)
 
 
 def test_a_budget_that_is_raised_lets_the_campaign_go_on(shop: World) -> None:

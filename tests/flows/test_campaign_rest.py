@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from messaging.campaigns import changes
-from messaging.portals import portals
+from messaging.portals import uninstalling
 from messaging.store.models import Message, Portal
 from tests.flows.mailing import Mailing, slow
 from tests.flows.scenes import PHONES, jump_clock
@@ -17,7 +17,7 @@ from tests.support.world import World
 
 
 def _uninstall(shop: World) -> str:
-    portals.uninstall(shop.runtime, shop.line.portal_id, clean=False)
+    uninstalling.uninstall(shop.runtime, shop.line.portal_id, clean=False)
     return "uninstalled"
 
 

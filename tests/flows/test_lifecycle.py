@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text
 from bx24.errors import Bx24Error
 from messaging.intake import portal_events
 from messaging.lines import lines
-from messaging.portals import hand_places, portals, robots, tokens
+from messaging.portals import hand_places, portals, robots, tokens, uninstalling
 from messaging.portals.tokens import PortalTokens
 from messaging.stages import registration
 from messaging.store.models import Base, Line, Portal, Run
@@ -225,7 +225,7 @@ def test_a_webhook_of_a_cleaned_line_is_unknown(shop: World) -> None:
 def test_an_uninstall_that_races_with_a_refresh_stays_an_uninstall(shop: World) -> None:
     def uninstall_meanwhile(request: Any) -> None:
         if "oauth/token" in request.url:
-            portals.uninstall(shop.runtime, 1, clean=False)
+            uninstalling.uninstall(shop.runtime, 1, clean=False)
 
     stale = _portal(shop).access_token or ""
     shop.net.broken[host(AUTH)] = uninstall_meanwhile

@@ -12,7 +12,7 @@ from werkzeug.test import Client as WsgiClient
 
 from bx24.emulator.rules import frames
 from messaging.lines import lines
-from messaging.portals import portals
+from messaging.portals import portals, uninstalling
 from messaging.queue import leases
 from messaging.stages.base import Content
 from messaging.stages.registration import Registry
@@ -112,7 +112,7 @@ def test_cleaning_up_one_portal_in_the_middle_of_its_work_stops_nothing(shop: Wo
     plan = stage(shop, "plan")
     done = [shop.drain.work(plan, task) for task in claimed(shop, "plan")]
     assert done
-    portals.uninstall(shop.runtime, 1, clean=True)
+    uninstalling.uninstall(shop.runtime, 1, clean=True)
     shop.drain.record(done)
     assert shop.stored_rows(Run) == []
 

@@ -140,7 +140,7 @@ def test_the_button_above_a_list_opens_a_new_campaign_for_its_items(shop: World)
     page = button_pressed(shop, "CRM_CONTACT_LIST_TOOLBAR")
     assert page.status_code == 200
     assert "Кто получит" in seen(page)
-    assert "data-stays" in page.text
+    assert "data-opened" in page.text
     wanted = json.loads(html.unescape(re.search(r"hx-vals='([^']+)'", page.text)[1]))  # type: ignore[index]
     frame, key = Frame(shop), only(shop).key
     shown = frame.post(f"/app/campaigns/{key}/crm", access_token=token_of(shop), **wanted)

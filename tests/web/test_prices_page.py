@@ -111,7 +111,6 @@ def test_what_is_no_list_of_prices_is_told(shop: World, content: str, words: str
     assert stored(shop) == []
 
 
-@ONE_DATABASE
 def test_the_exported_file_can_be_loaded_again_and_runs_no_formula(shop: World) -> None:
     frame = Frame(shop)
     frame.change("prices", **RUSSIA)

@@ -168,14 +168,14 @@ def test_what_is_deleted_and_when(shop: World, receiver: Receiver) -> None:
 
 @ONE_DATABASE
 def test_uninstalling_clean_forgets_webhooks(shop: World, receiver: Receiver) -> None:
-    from messaging.portals import portals
+    from messaging.portals import uninstalling
 
     made(Frame(shop), receiver)
     endpoints.test(shop.runtime, shop.line.portal_id, receiver.endpoint().key)
-    portals.uninstall(shop.runtime, shop.line.portal_id, clean=False)
+    uninstalling.uninstall(shop.runtime, shop.line.portal_id, clean=False)
     shop.advance_clock(5)
     assert receiver.events == [], "an app that is not installed tells nobody anything"
-    portals.uninstall(shop.runtime, shop.line.portal_id, clean=True)
+    uninstalling.uninstall(shop.runtime, shop.line.portal_id, clean=True)
     assert shop.stored_rows(Endpoint) == []  # type: ignore[type-var]
 
 

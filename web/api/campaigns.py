@@ -9,7 +9,8 @@ from flask import jsonify, make_response
 from activities.errors import Refused
 from bx24.i18n import Text
 from messaging.api import campaigns, cursors
-from messaging.api.campaigns import BeingChecked, Preview, TemplatesAway, Wanted
+from messaging.api.campaigns import BeingChecked, Preview, Wanted
+from messaging.api.templates import TemplatesAway
 from messaging.campaigns import changes
 from messaging.campaigns.changes import TooMany, WrongState
 from messaging.campaigns.crm_audience import CrmAudience, parsed
@@ -248,7 +249,7 @@ def _refusals() -> Iterator[None]:
     except WrongState as error:
         raise Problem(409, "wrong_state", _WRONG_STATE.format(state=error.state)) from None
     except TooMany as error:
-        raise problems.invalid({"": [("too_many", _TOO_MANY.format(limit=error.limit))]}) from None
+        raise problems.invalid({"": [("limit_reached", _TOO_MANY.format(limit=error.limit))]}) from None
     except Refused as error:
         raise problems.refused(error) from None
     except TemplatesAway:

@@ -78,13 +78,9 @@ INFO = """Send WhatsApp messages, and read what became of them.
 """
 
 
+@cache
 def built(app: Flask, api: Any) -> str:
     """The document as JSON; made once for each app."""
-    return _built(app, api)
-
-
-@cache
-def _built(app: Flask, api: Any) -> str:
     document = api.spec.to_dict()
     runtime = app.extensions["waba24"]
     document["info"]["description"] = INFO

@@ -164,7 +164,7 @@ _FIGURES: dict[str, Any] = {
     },
     "replied": 31,
     "opted_out": 2,
-    "cost": [{"amount": "18.480000", "currency": "USD"}],
+    "cost": [{"amount": "18.48", "currency": "USD"}],
 }
 REPORT: dict[str, Any] = {
     "since": "2026-11-01",

@@ -57,10 +57,12 @@ def keyed(view: View) -> View:
         g.api_work = begun
         try:
             response = make_response(view(*args, **kwargs))
+            begun.end(response.status_code, response.get_json(silent=True))
+        except Busy as busy:  # it took so long that another call has begun it anew
+            raise being_done(busy) from None
         except Exception:
             begun.end(500, None)
             raise
-        begun.end(response.status_code, response.get_json(silent=True))
         return response
 
     once.api_keyed = True  # type: ignore[attr-defined]  # web.api.document reads it

@@ -5,6 +5,7 @@ from typing import Any
 from marshmallow import fields, validate
 from sqlalchemy import select
 
+from messaging.callbacks import shapes
 from messaging.money import accounts
 from messaging.money.accounts import Left
 from messaging.store import amounts
@@ -57,7 +58,7 @@ def _shown(line: Line, left: Left | None) -> dict[str, Any]:
         "id": line.id,
         "phone": line.phone,
         "name": line.name or line.app_name,
-        "status": "stopped" if line.stopped_at else "paused" if line.paused_at else "connected",
+        "status": shapes.line_status(line),
         "window_hours": WINDOW_HOURS,
         "tier": line.tier,
         "balance": amounts.shown(left.amount, left.currency) if left is not None else None,

@@ -1,7 +1,6 @@
 """Reports: how many messages came how far, were answered, and what they cost."""
 
 from datetime import date, datetime, timedelta, tzinfo
-from decimal import Decimal
 from typing import Any
 
 from marshmallow import Schema, fields, validate
@@ -11,6 +10,7 @@ from sqlalchemy.orm import Session
 from bx24.i18n import Text
 from messaging.insight import reports
 from messaging.insight.reports import MOST_DAYS, MOST_ROWS, By, Figures, Question, Rows, TooManyRows, Value
+from messaging.store import amounts
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Portal
 from messaging.store.reports import STATUSES
@@ -24,7 +24,6 @@ resource = Resource("Reports", "How many messages came how far, were answered, a
 #: What the API groups by, in the order of its answers.
 GROUPS = (By.DAY, By.LINE, By.TEMPLATE, By.ORIGIN, By.ROBOT, By.CAMPAIGN, By.CATEGORY)
 _USUAL_DAYS = 30
-_MILLION = 1_000_000
 _NO_DAY = Text(
     "Give a day, for example 2026-11-23, or a time with its zone, for example 2026-11-23T09:00:00Z.",
     "Укажите день, например 2026-11-23, или время с часовым поясом, например 2026-11-23T09:00:00Z.",
@@ -181,9 +180,6 @@ def _items(session: Session, portal: Portal, question: Question, found: Rows) ->
 
 
 def _figures(one: Figures) -> dict[str, Any]:
-    cost = [
-        {"amount": str((Decimal(amount) / _MILLION).quantize(Decimal("0.000001"))), "currency": currency}
-        for currency, amount in sorted(one.costs.items())
-    ]
+    cost = [amounts.shown(amount, currency) for currency, amount in sorted(one.costs.items())]
     counts = {status: one.by_status[status] for status in STATUSES}
     return {"counts": counts, "replied": one.replied, "opted_out": one.opted_out, "cost": cost}

@@ -48,18 +48,6 @@ _OTHER = Text("The value is wrong.", "Неверное значение.")
 MOST = 100
 
 
-class Said(str):
-    """An error message of a validator of ours that brings its own code and text."""
-
-    code: str
-    text: Text
-
-    def __new__(cls, code: str, text: Text) -> "Said":
-        made = super().__new__(cls, text.en)
-        made.code, made.text = code, text
-        return made
-
-
 def errors_of(messages: Mapping[Any, Any]) -> dict[str, list[tuple[str, Text]]]:
     """Field → what is wrong with it. messages: as ValidationError has them; at most MOST fields."""
     found: dict[str, list[tuple[str, Text]]] = {}
@@ -82,8 +70,6 @@ def _flat(path: tuple[str, ...], messages: Any) -> Iterator[tuple[str, str]]:
 
 
 def _worded(said: str) -> tuple[str, Text]:
-    if isinstance(said, Said):
-        return said.code, said.text
     for words, code, text in _TABLE:
         places = _places(words, said)
         if places is not None:

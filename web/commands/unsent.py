@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import click
 from flask.cli import AppGroup
 
+from messaging.campaigns import changes
 from messaging.runs import unsent
 from web.commands.printing import json_option, print_rows
 from web.context import runtime
@@ -53,7 +54,7 @@ def end(names: tuple[str, ...], is_all: bool, before: datetime | None) -> None:
     lone = [one.message_id for one in wanted if one.run_id is None and one.message_id is not None]
     given_up = unsent.give_up_lone(runtime(), lone) if lone else 0
     messages = f" and {given_up} messages" if given_up else ""
-    resting = unsent.rest_campaigns(runtime(), _until(before))
+    resting = changes.rest_all(runtime(), _until(before))
     doubtful = unsent.doubt_writes(runtime(), _until(before))
     click.echo(f"{ended} runs{messages} ended as unknown, {len(_found(before))} would still be sent")
     if resting:

@@ -12,6 +12,7 @@ from messaging.money.table import MARKETING, REST
 from messaging.store import amounts
 from messaging.store.models import Line, Message, Portal
 from messaging.store.money import LineAccount
+from messaging.store.priced import FAILED
 from web.context import runtime
 
 #: Estimate and bill that differ by more than this share are both shown.
@@ -36,7 +37,7 @@ class MessageCost:
 
 def of_message(message: Message | None) -> MessageCost | None:
     """What a message costs; None of one that does not exist, or was never charged because it failed."""
-    if message is None or (message.status in ("failed", "dropped") and message.billed is None):
+    if message is None or (message.status in FAILED and message.billed is None):
         return None
     return MessageCost(message.cost, message.estimate, message.currency, message.billed is not None)
 

@@ -151,6 +151,6 @@ nameCountries();
 parent.followHeight(main);
 // At once: after somebody has pressed a link it would take them away from there.
 // A page that was opened for something of its own (a story, a campaign) stays.
-const reopened = main.hasAttribute('data-stays') ? Promise.resolve() : open(remembered());
+const reopened = main.hasAttribute('data-opened') ? Promise.resolve() : open(remembered());
 // Whoever opens the app in a slider may say which section is wanted (frame.js, openApplication).
 Promise.all([parent.ready, reopened]).then(([init]) => open(/** @type {{section?: string}} */ (init?.options ?? {}).section ?? ''));

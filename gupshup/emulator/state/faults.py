@@ -32,7 +32,7 @@ ANSWERS = frozenset(
         "504_after_accept",
     }
 )
-SCOPES = ("send", "templates", "subscription", "manage", "partner")
+SCOPES = ("send", "templates", "subscription", "manage", "partner", "quality")
 DELAYS: Mapping[str, int] = {"enqueued": 50, "sent": 150, "delivered": 300}
 _SETTINGS: Mapping[str, type | tuple[type, ...]] = {
     "latency_ms": int,

@@ -69,7 +69,8 @@ class ProviderStatuses:
 
     def _told(self, job: Job, error: Any, has_answer: bool) -> Written:
         if error is None:
-            return Done({"told": str(job.needs.status), "again": False}) if has_answer else Unclear("no answer")
+            told = {"told": str(job.needs.status), "again_told": job.result.get("again", 0)}
+            return Done(told) if has_answer else Unclear("no answer")
         return Done({"forgotten": True}) if is_forgotten(error) else after(error, self.runtime.clock())
 
     def written(self, session: Session, runtime: Runtime, task: PortalTask, result: Written) -> None:

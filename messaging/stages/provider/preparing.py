@@ -60,6 +60,10 @@ class Ready:
     columns: dict[str, Any]
 
 
+#: What has waited for so long is no news any more: its portal was not active. Quiet hours hold a message for a night.
+STALE = timedelta(days=1)
+
+
 @dataclass(frozen=True)
 class NotSent:
     """Nothing will be sent. phone: of the client, "" if it is not known. columns: what was to be sent, None if not known."""
@@ -100,6 +104,8 @@ def prepare(runtime: Runtime, task: Preparing) -> Result:
         known = next(iter(lookup.conversations_of(session, runtime, line.id, phone)), None)
         to = Recipient(portal.id, line, phone, window_until(known, line, runtime.clock()))
     try:
+        if runtime.clock() - task.created_at > STALE:
+            raise refused("portal_inactive")
         if line.status != LineStatus.CONNECTED:
             raise refused("line_not_connected")
         if line.stopped_at is not None:

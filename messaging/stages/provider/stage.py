@@ -5,7 +5,6 @@ after another, in the order in which they came; from then on they go the way of 
 message, so the card's timeline and our pages tell why; and the portal is told `failed`.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -17,67 +16,38 @@ from sqlalchemy.orm import Session, aliased
 from activities.errors import Refused, refused
 from messaging.conversations import lookup, provider_statuses
 from messaging.conversations.queueing import queue
-from messaging.conversations.window import window_until
+from messaging.intake.provider_calls import PATIENCE
 from messaging.limits.backoff import backoff_s
-from messaging.limits.bounds import share_of_portal
-from messaging.lines import circuit_breaker
 from messaging.money import estimates
-from messaging.policy.sending import Wanted, may_send
-from messaging.runtime import Runtime
+from messaging.policy import leaving
 from messaging.stages.provider import texts
 from messaging.stages.provider.preparing import Later, NotSent, Preparing, Ready, Result, not_sent, prepare
+from messaging.stages.shared_slots import SharedSlots
 from messaging.stages.status_changes import hold_back
 from messaging.store import rows
 from messaging.store.changes import Changes
 from messaging.store.models import Conversation, Line, Portal
 from messaging.store.provider import ProviderMessage, ProviderState
 from messaging.store.sql import among, not_among, there_is
-from messaging.store.states import LineStatus, Origin, PortalStatus
+from messaging.store.states import Origin, PortalStatus
 from messaging.store.types import ReadableJson, UTCDateTime
 
-#: What could not be prepared for so long is given up: a free text is stale by then.
-PATIENCE = timedelta(hours=1)
 #: Faults of ours in a row.
 FAULTS = 6
 BACKOFF_S, BACKOFF_MAX_S = 2.0, 60.0
 log = structlog.get_logger(__name__)
 
 
-class Provider:
-    """Makes messages of what portals hand over. fed: lines that have got some since somebody last looked."""
+class Provider(SharedSlots):
+    """Makes messages of what portals hand over."""
 
     name = "hand over"
 
-    def __init__(self, runtime: Runtime, owner: str) -> None:
-        self.runtime = runtime
-        #: What is being prepared, each with its portal.
-        self.busy: set[tuple[int, int]] = set()
-        self.fed: set[int] = set()
-        self._share = 1
-
-    def slots(self, threads: int) -> int:
-        slots = max(4, threads // 4)
-        self._share = share_of_portal(slots)
-        return slots
+    part = 4
 
     def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Preparing]:
-        taken = Counter(portal_id for _, portal_id in self.busy)
-        asked = {
-            "shards": list(held),
-            "now": self.runtime.clock(),
-            "busy": [row_id for row_id, _ in self.busy],
-            "full": [portal_id for portal_id, count in taken.items() if count >= self._share],
-            "share": self._share,
-            # Of portals with something in flight some of these rows are too many.
-            "limit": free_slots + len(self.busy),
-        }
-        tasks: list[Preparing] = []
-        for row in session.execute(_DUE, asked):
-            if len(tasks) < free_slots and taken[row.portal_id] < self._share:
-                taken[row.portal_id] += 1
-                self.busy.add((row.id, row.portal_id))
-                tasks.append(Preparing(row.id, row.portal_id, row.line_id, row.content, row.created_at))
-        return tasks
+        begun = self.begin(session, _DUE, held, free_slots)
+        return [Preparing(row.id, row.portal_id, row.line_id, row.content, row.created_at) for row in begun]
 
     def work(self, task: Preparing) -> Result:
         """Prepare a message; on a thread."""
@@ -93,13 +63,17 @@ class Provider:
         """The row of a task, locked; None if it is over, or was wiped with its portal."""
         self.busy.discard((task.id, task.portal_id))
         row = session.get(ProviderMessage, task.id, with_for_update=True, populate_existing=True)
-        return row if row is not None and row.state == ProviderState.STORED else None
+        # Another portal's row may have got the number of one that was wiped.
+        if row is None or row.portal_id != task.portal_id or row.state != ProviderState.STORED:
+            return None
+        return row
 
     def _record(self, session: Session, row: ProviderMessage, task: Preparing, result: Result) -> None:
         match result:
             case Ready(phone, columns):
                 line, conversation = self._conversation(session, row, phone)
-                why = self._refusal(session, line, conversation, columns)
+                closed = Refused("window_closed", texts.WINDOW_CLOSED)
+                why = leaving.refusal(session, self.runtime.clock(), line, conversation, columns, closed)
                 if why is None:
                     self._queue(session, row, line, conversation, columns)
                 else:
@@ -123,22 +97,6 @@ class Provider:
         line = session.get_one(Line, row.line_id)
         known = lookup.conversations_of(session, self.runtime, line.id, phone)
         return line, known[0] if known else lookup.new_conversation(session, self.runtime, line.id, phone)
-
-    def _refusal(
-        self, session: Session, line: Line, conversation: Conversation, columns: Mapping[str, Any]
-    ) -> Refused | None:
-        """Why this message must not leave now, by what the database knows; None: it may."""
-        now = self.runtime.clock()
-        if line.status != LineStatus.CONNECTED:
-            return refused("line_not_connected")
-        if line.stopped_at is not None:
-            return circuit_breaker.refusal_of(line)
-        keys = frozenset({conversation.phone_key, conversation.alias_key or conversation.phone_key})
-        wanted = Wanted(line.portal_id, line.id, keys, columns["is_session"], columns["category"].upper())
-        [why] = may_send(session, now, [wanted])
-        if why is None and columns["is_session"] and window_until(conversation, line, now) is None:
-            return Refused("window_closed", texts.WINDOW_CLOSED)
-        return why
 
     def _queue(
         self,
@@ -203,6 +161,7 @@ _EARLIER = aliased(ProviderMessage)
 _IN_FRONT = there_is(
     _EARLIER,
     _EARLIER.id,
+    _EARLIER.portal_id == ProviderMessage.portal_id,
     _EARLIER.line_id == ProviderMessage.line_id,
     _EARLIER.client == ProviderMessage.client,
     _EARLIER.state == "stored",

@@ -120,6 +120,7 @@ def test_a_closed_port_is_unreachable() -> None:
     ("header", "seconds"),
     [
         *(("30", 30), ("0", 0), ("soon", 0), ("-5", 0), ("", 0), ("9" * 50, 999_999_999)),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", 0),
         *((http_date(NOW + timedelta(minutes=2)), 120), (http_date(NOW - timedelta(hours=1)), 0)),
     ],
 )

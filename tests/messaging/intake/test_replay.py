@@ -18,7 +18,7 @@ from messaging.intake import robot_calls
 from messaging.intake.replay import HELD_EVERY, Keeper
 from messaging.limits import bounds
 from messaging.limits.quotas import OverQuota
-from messaging.portals import portals
+from messaging.portals import uninstalling
 from messaging.store.models import Portal, Run, shard_of
 from tests.flows.scenes import ONE_DATABASE
 from tests.messaging.intake.outage import (
@@ -203,7 +203,7 @@ def test_a_portal_and_a_line_that_changed_meanwhile_are_read_again(known: World)
 
     with away(known.runtime):
         assert (call(known, "b"), notify(known, "b")) == (200, 200)
-    portals.uninstall(known.runtime, 1, clean=True)
+    uninstalling.uninstall(known.runtime, 1, clean=True)
     tick(known)
     assert (tokens(known), events(known), files(known)) == ([], [], []), "nobody is there any more"
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 
 from bx24.forms import build_query
 from messaging.intake.replay import Keeper
-from messaging.portals import portals
+from messaging.portals import uninstalling
 from messaging.store.models import InboundEvent, Run
 from tests.crash.processes import until
 from tests.flows.scenes import OLGA, webhook_path
@@ -107,7 +107,7 @@ def test_a_bad_row_spoils_only_itself(shop: World, monkeypatch: pytest.MonkeyPat
 def test_a_portal_that_was_uninstalled_elsewhere_is_refused_whatever_is_remembered(shop: World) -> None:
     path = webhook_path(shop, shop.line)
     assert (post(shop, "before"), notify(shop, path, "before")) == (200, 200)
-    portals.uninstall(shop.runtime, 1, clean=True)
+    uninstalling.uninstall(shop.runtime, 1, clean=True)
     assert (post(shop, "after"), notify(shop, path, "after")) == (403, 404)
     assert (shop.stored_rows(Run), shop.stored_rows(InboundEvent)) == ([], [])
     shop.install_app()

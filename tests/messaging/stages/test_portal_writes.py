@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from bx24.client import Client
 from messaging.insight import crm_work
-from messaging.portals import portals
+from messaging.portals import uninstalling
 from messaging.runs import unsent
 from messaging.runtime import Runtime
 from messaging.stages.portal_writes.due import orphaned
@@ -350,7 +350,7 @@ def test_a_late_result_is_not_another_portals_whose_task_got_the_same_id(portal:
     portal.put("card of the first")
     (batch,) = portal.claim()
     late = portal.stage.work(batch)
-    portals.uninstall(portal.world.runtime, portal.id, clean=True)
+    uninstalling.uninstall(portal.world.runtime, portal.id, clean=True)
     portal.put("card of the other", portal_id=other)
     assert portal.claim(portal.started())
     with portal.world.runtime.db.write() as session:
@@ -373,7 +373,7 @@ def test_a_task_that_no_key_opens_is_given_up_and_no_other_waits_for_it(portal: 
 def test_an_uninstalled_app_leaves_no_open_task(portal: Portal) -> None:
     portal.put("card 1", "card 2", "card 3", "card 4")
     portal.claim()
-    portals.uninstall(portal.world.runtime, portal.id, clean=False)
+    uninstalling.uninstall(portal.world.runtime, portal.id, clean=False)
     assert {(task.state, task.payload) for task in portal.tasks().values()} == {("failed", None)}
 
 

@@ -159,7 +159,7 @@ class Call:
         """From `date_from` to `date_to`, a day without a time to its end. Without a zone it is UTC."""
         begin, end = self.needed("date_from", "period_required"), self.needed("date_to", "period_required")
         since, until = _moment(begin), _moment(end)
-        if len(end) == len("2026-11-29"):
+        if "T" not in end and " " not in end:
             until += timedelta(days=1)
         if until <= since:
             raise Fault("invalid_period", "date_to is before date_from")
@@ -183,6 +183,8 @@ def _refuse(code: str, words: str) -> NoReturn:
 def _moment(text: str) -> datetime:
     try:
         moment = datetime.fromisoformat(text)
+        if not 2000 <= moment.year <= 2100:
+            raise ValueError(text)
         return moment.astimezone(UTC) if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         raise Fault("invalid_datetime", "write a moment as 2026-11-29 or 2026-11-29T12:00:00+03:00") from None

@@ -3,6 +3,7 @@
 A recipient's own values are numbered "1", "2" …; where it brings none, the campaign's stand.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import select
@@ -12,11 +13,11 @@ from messaging.campaigns import changes
 from messaging.campaigns.changes import TooMany, WrongState
 from messaging.campaigns.counts import Counts, counts, failures
 from messaging.campaigns.mapping import Mapping, Source
-from messaging.campaigns.recipients import REPLY_WINDOW
 from messaging.campaigns.recipients import Entry as NewRecipient
 from messaging.insight import campaigns as insight
 from messaging.insight.campaigns import Entry, Shown
 from messaging.portals import portals
+from messaging.runs.reactions import WINDOW
 from messaging.store.campaigns import Campaign, CampaignState, Recipient
 from messaging.store.models import Line
 from messaging.store.states import MessageStatus
@@ -60,12 +61,16 @@ def create(call: Call) -> dict[str, Any]:
         raise Fault("template_params_mismatch", f"the template has {info.params_count} variables, not {len(given)}")
     defaults = given or [""] * info.params_count
     mapping = Mapping(tuple(Source(str(at), text) for at, text in enumerate(defaults, 1)))
+    chosen: dict[str, Any] = {
+        "line_ids": [line.id],
+        "template": info.name,
+        "language": info.language,
+        "mapping": mapping.to_dict(),
+    }
     try:
-        key = changes.create(runtime(), call.caller.portal_id, 0, call.text("name") or info.name)
+        key = changes.create(runtime(), call.caller.portal_id, 0, call.text("name") or info.name, **chosen)
     except TooMany as error:
         raise Fault("too_many_running_campaigns", f"at most {error.limit} drafts") from None
-    chosen = {"line_ids": [line.id], "template": info.name, "language": info.language}
-    changes.edit(runtime(), call.caller.portal_id, key, **chosen, mapping=mapping.to_dict())
     return _shown(_found(call, key))
 
 
@@ -230,7 +235,7 @@ def list_campaigns(call: Call) -> dict[str, Any]:
     return {
         "page": number,
         "page_size": size,
-        "campaigns": [_shown(one) for one in wanted[(number - 1) * size :][:size]],
+        "campaigns": _all_shown(wanted[(number - 1) * size :][:size]),
     }
 
 
@@ -255,16 +260,25 @@ def _state(campaign: Campaign) -> str:
 
 
 def _shown(campaign: Campaign) -> dict[str, Any]:
+    return _all_shown([campaign])[0]
+
+
+def _all_shown(campaigns: Sequence[Campaign]) -> list[dict[str, Any]]:
+    first = {one.line_ids[0] for one in campaigns if one.line_ids}
     with runtime().db.read() as session:
-        line = session.get(Line, (campaign.line_ids or [0])[0])
+        phones_by_line = dict(session.execute(select(Line.id, Line.phone).where(Line.id.in_(first))).tuples().all())
+    return [_one_shown(one, phones_by_line) for one in campaigns]
+
+
+def _one_shown(campaign: Campaign, phones_by_line: dict[int, str]) -> dict[str, Any]:
     moments = {name: getattr(campaign, name) for name in ("created_at", "started_at", "ended_at")}
     return {
         "campaign_id": campaign.key,
         "name": campaign.name,
         "status": _state(campaign),
-        "line_number": line.phone if line is not None else None,
+        "line_number": phones_by_line.get(campaign.line_ids[0]) if campaign.line_ids else None,
         "template_name": campaign.template,
         "template_language": campaign.language,
-        "reply_window_hours": int(REPLY_WINDOW.total_seconds() // 3600),
+        "reply_window_hours": int(WINDOW.total_seconds() // 3600),
         **{name: moment.isoformat() if moment else None for name, moment in moments.items()},
     }

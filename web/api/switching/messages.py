@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from activities.errors import Refused
@@ -22,6 +23,8 @@ from web.context import runtime
 
 #: Ids of one call.
 IDS = 500
+#: Rows of both directions that are put in order together.
+BOTH_DEEPEST = 1_000
 #: Our code → the one that programs know. What is not named here is `send_failed`, with our words.
 _CODES = {
     "invalid_phone": "invalid_phone",
@@ -77,23 +80,31 @@ def statuses(call: Call) -> dict[str, Any]:
     with runtime().db.read() as session:
         portal = session.get_one(Portal, call.caller.portal_id)
         if period is None:
-            places = [place for one in wanted if (place := _place(portal.id, str(one))) is not None]
+            places = _places(session, portal.id, [str(one) for one in wanted])
         else:
             asked = history.Wanted(line, *period, phone=phone)
-            places, _total = history.page(session, runtime(), portal, asked, 0, IDS)
+            places, _total = _page(session, portal, asked, 0, IDS)
         blocks = _blocks(session, portal.id, places, call.flag("include_text"), line)
     return {"messages": blocks}
 
 
-def _place(portal_id: int, text: str) -> Place | None:
-    found = ids.decode(runtime(), portal_id, text)
-    if found is None or found[0] not in (Kind.RUN, Kind.MESSAGE):
-        return None
-    if found[0] is Kind.RUN:
-        return Place(found[1])
-    with runtime().db.read() as session:
-        message = session.get(Message, found[1])
-    return Place(message.position, message.id) if message is not None and message.portal_id == portal_id else None
+def _places(session: Session, portal_id: int, texts: Sequence[str]) -> list[Place]:
+    """Where the messages with these ids stand, in their order; ids of no message are left out."""
+    found = [one for text in texts if (one := ids.decode(runtime(), portal_id, text)) is not None]
+    lone = [row_id for kind, row_id in found if kind is Kind.MESSAGE]
+    asked = select(Message.id, Message.position).where(Message.portal_id == portal_id, Message.id.in_(lone))
+    positions = {row.id: row.position for row in session.execute(asked)} if lone else {}
+    runs = {row_id: Place(row_id) for kind, row_id in found if kind is Kind.RUN}
+    messages = {row_id: Place(position, row_id) for row_id, position in positions.items()}
+    places = [(runs if kind is Kind.RUN else messages).get(row_id) for kind, row_id in found]
+    return [place for place in places if place is not None]
+
+
+def _page(session: Session, portal: Portal, asked: history.Wanted, skip: int, limit: int) -> tuple[list[Place], int]:
+    try:
+        return history.page(session, runtime(), portal, asked, skip, limit)
+    except history.TooLong:
+        raise Fault("invalid_pagination", "too many rows must be looked through: choose a shorter period") from None
 
 
 @method(
@@ -110,6 +121,8 @@ def list_history(call: Call) -> dict[str, Any]:
     template, phone, with_text = call.text("template_name"), call.phone(), call.flag("include_text")
     is_out = direction.startswith("out") or bool(template or status)
     skip, deep = (number - 1) * size, number * size
+    if not direction and not is_out and deep > BOTH_DEEPEST:
+        raise Fault("invalid_pagination", f"beyond {BOTH_DEEPEST} rows, ask for one direction")
     with runtime().db.read() as session:
         portal = session.get_one(Portal, call.caller.portal_id)
         rows: list[dict[str, Any]] = []
@@ -118,7 +131,7 @@ def list_history(call: Call) -> dict[str, Any]:
             asked = history.Wanted(line, since, until, phone, template, status)
             # Of both directions the page is cut out of what stands in front of its end in either.
             begin = skip if is_out else 0
-            places, total = history.page(session, runtime(), portal, asked, begin, deep - begin)
+            places, total = _page(session, portal, asked, begin, deep - begin)
             rows = _blocks(session, portal.id, places, with_text, line)
         if not is_out:
             of_clients = replies.Wanted(portal.id, line.id, phone or None, since, until)

@@ -3,20 +3,19 @@
 from typing import Any
 
 from gupshup.templates import TemplateInfo
-from messaging.api import history
+from messaging.api import history, templates
+from messaging.api.templates import TemplatesAway
 from messaging.store.models import Line
-from messaging.templates import catalogue
 from web.api.switching.call import PROVIDERS_DEEP, Call, Fault, method
 from web.context import runtime
 
 
 def of_line(line: Line) -> list[TemplateInfo]:
-    """The templates as Gupshup listed them last. Raises Fault if it never did."""
-    with runtime().db.read() as session:
-        known = [info for _line, info in catalogue.every(session, [line.id])]
-    if not known and line.templates_synced_at is None:
-        raise Fault("templates_unavailable", "the line's templates are not known yet: try again in a minute")
-    return known
+    """The templates as Gupshup lists them, or listed them last. Raises Fault if it never did."""
+    try:
+        return templates.listed(runtime(), line)
+    except TemplatesAway:
+        raise Fault("templates_unavailable", "the line's templates are not known yet: try again in a minute") from None
 
 
 def find(line: Line, name: str, language: str) -> TemplateInfo:

@@ -50,4 +50,4 @@ def _about_budget(budget: int, whole: int, cost: Expected) -> list[str]:
 
 
 def _missing(category: str) -> str:
-    return str(NAMES.get(category, _("another currency than Gupshup's fee")))
+    return _("another currency than Gupshup's fee") if category == "currency" else str(NAMES.get(category, category))

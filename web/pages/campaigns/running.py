@@ -1,5 +1,6 @@
 """A campaign that was started: how far it is, what failed and why; pause, resume, cancel. Its end is its report."""
 
+from datetime import timedelta
 from typing import Any
 
 from flask import Response
@@ -18,12 +19,15 @@ from web.context import runtime, typed
 from web.frames import Viewer, page
 from web.pages import money
 from web.pages.campaigns import check
-from web.pages.campaigns.numbers import counted
+from web.pages.campaigns.numbers import Remembered, counted
 from web.pages.campaigns.rights import SECTION, found, of_campaign
 from web.pages.campaigns.steps import moves
 from web.pages.campaigns.words import PAUSES, RECIPIENTS, SKIPPED, STATES, failure
 from web.pages.shell import blueprint, fill, show
 from web.texts import number
+
+#: What campaigns have cost, summed once for all readers.
+_costs: Remembered[tuple[costs.Spent, spending.Budget | None]] = Remembered(timedelta(seconds=10))
 
 
 def draw(viewer: Viewer, portal: Portal, campaign: Campaign, **more: Any) -> Response:
@@ -116,9 +120,13 @@ def cancel_words(so_far: Counts) -> str:
 def cost(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     """What it has cost so far; the page asks for it after everything else."""
     so_far, _failed = counted(campaign)
-    with runtime().db.read() as session:
-        spent = costs.spent(session, campaign.id)
-        budget = spending.of_campaign(session, portal, campaign, runtime().clock())
+
+    def make() -> tuple[costs.Spent, spending.Budget | None]:
+        with runtime().db.read() as session:
+            budget = spending.of_campaign(session, portal, campaign, runtime().clock())
+            return costs.spent(session, campaign.id), budget
+
+    spent, budget = _costs.get((campaign.key, campaign.budget, campaign.budget_currency), make)
     values: dict[str, Any] = {
         "spent": spent,
         "budget": budget,

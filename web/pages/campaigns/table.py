@@ -60,10 +60,9 @@ def _rows(portal: Portal, before: int | None) -> dict[str, Any]:
 def new(viewer: Viewer, portal: Portal) -> Response:
     """A new draft, named by the day until somebody names it."""
     try:
-        key = changes.create(runtime(), portal.id, viewer.user_id, name_of_today())
+        key = changes.create(runtime(), portal.id, viewer.user_id, name_of_today(), hours=timing.HOURS)
     except TooMany as error:
         return table(viewer, portal, refused=too_many_drafts(error.limit))
-    changes.edit(runtime(), portal.id, key, hours=timing.HOURS)
     return audience.draw(viewer, portal, found(portal, key))
 
 

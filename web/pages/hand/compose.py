@@ -52,9 +52,13 @@ def empty(client: Client) -> dict[str, Any]:
 
 
 def typed_so_far(client: Client) -> dict[str, Any]:
-    """What was typed before the page was drawn anew: the text, and the values of a template that this line has, too."""
+    """What was typed before the page was drawn anew: the text, and the values of a template that this line has, too.
+
+    The forms stay the same forms: one whose answer was lost must not send a second message.
+    """
     given = {"text": typed("text").replace("\r\n", "\n"), "link": typed("link").strip(), **_typed_values()}
-    return {"given": given, "info": _chosen(client), "template_nonce": _nonce()}
+    nonces = {"nonce": typed("text_nonce")[:40] or _nonce(), "template_nonce": typed("template_nonce")[:40] or _nonce()}
+    return {"given": given, "info": _chosen(client), **nonces}
 
 
 def _typed_values() -> dict[str, Any]:

@@ -17,6 +17,7 @@ from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Portal
 from messaging.store.states import Origin
 from web.context import runtime
+from web.template_words import CATEGORIES
 
 #: What a report can be grouped by → the head of its column.
 HEADS: dict[By, LazyString] = {
@@ -48,11 +49,6 @@ _ORIGINS: dict[str, Text] = {
     Origin.API: Text("API", "API"),
     Origin.PROVIDER: Text("SMS from Bitrix24", "SMS из Битрикс24"),
 }
-_CATEGORIES: dict[str, Text] = {
-    "MARKETING": Text("Marketing", "Маркетинг"),
-    "UTILITY": Text("Utility", "Услуга"),
-    "AUTHENTICATION": Text("Authentication", "Код подтверждения"),
-}
 
 
 class Names:
@@ -68,7 +64,7 @@ class Names:
         self._known: dict[By, dict[int, str]] = {
             By.LINE: {line_id: name or app_name for line_id, name, app_name in lines},
             By.CAMPAIGN: {row.id: row.name for row in named},
-            By.EMPLOYEE: people.names_of(runtime(), portal.id, users),
+            By.EMPLOYEE: people.names_of(runtime(), portal, users),
         }
 
     def of(self, by: By, value: Value) -> str:
@@ -84,8 +80,9 @@ class Names:
     def _words(self, by: By, value: str) -> str:
         if by == By.ROBOT:
             return wording.title("robots", value).to(self._language)
-        known = {By.ORIGIN: _ORIGINS, By.CATEGORY: _CATEGORIES}.get(by, {})
-        return known[value].to(self._language) if value in known else value
+        if by == By.CATEGORY:
+            return str(CATEGORIES.get(value, value))
+        return _ORIGINS[value].to(self._language) if by == By.ORIGIN and value in _ORIGINS else value
 
 
 _NUMBERED: dict[By, Callable[[int], str]] = {

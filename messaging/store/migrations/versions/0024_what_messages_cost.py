@@ -21,7 +21,7 @@ def _word(name: str, length: int) -> "sa.Column[str]":
 def upgrade() -> None:
     for column in (
         *(sa.Column("estimate", sa.BigInteger), sa.Column("cost", sa.BigInteger), _word("currency", 3)),
-        *(sa.Column("billed", sa.SmallInteger), _word("billed_category", 20)),
+        *(sa.Column("billed", sa.SmallInteger), _word("billed_category", 40)),
     ):
         op.add_column("message", column)
     op.create_index(
@@ -34,7 +34,7 @@ def upgrade() -> None:
         "price",
         sa.Column("id", _KEY, primary_key=True),
         sa.Column("portal_id", _KEY, sa.ForeignKey("portal.id"), nullable=False),
-        *(sa.Column("country", sa.String(2), nullable=False), sa.Column("category", sa.String(20), nullable=False)),
+        *(sa.Column("country", sa.String(2), nullable=False), sa.Column("category", sa.String(40), nullable=False)),
         sa.Column("since", sa.Date, nullable=False),
         sa.Column("amount", sa.BigInteger, nullable=False),
         sa.Column("currency", sa.String(3), nullable=False),
