@@ -15,6 +15,7 @@ from bx24.i18n import Text
 from gupshup.errors import InvalidMessage
 from gupshup.templates import TemplateInfo
 from messaging.campaigns.mapping import Mapping
+from messaging.conversations.queueing import columns_of
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line
 from messaging.templates.catalogue import look
@@ -62,10 +63,7 @@ class Composer:
         except InvalidMessage as error:
             raise from_invalid(error) from error
         return {
-            "kind": message.kind,
-            "is_session": message.is_session,
-            "payload": {"path": message.path, "form": message.form()},
-            "choices": [list(choice) for choice in choices] or None,
+            **columns_of(message, choices),
             "action": "send_template",
             "template": self.info.name,
             "category": self.info.category[:20],

@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gupshup import messages
+from gupshup.messages import Choices
 from messaging.store.models import Line, Message, Run, shard_of
 from messaging.store.sql import insert_missing
 from messaging.store.states import Origin
@@ -19,6 +21,17 @@ AS_WRITTEN = "as_written"
 _NEWEST_RUN = select(Run.id).order_by(Run.id.desc()).limit(1)
 
 
+def columns_of(message: messages.Message, choices: Choices | None = None) -> dict[str, Any]:
+    """The columns that a message's content fills. choices: what a client may tap, if not the message's own."""
+    tapped = message.choices if choices is None else choices
+    return {
+        "kind": message.kind,
+        "is_session": message.is_session,
+        "payload": {"path": message.path, "form": message.form()},
+        "choices": [list(choice) for choice in tapped] or None,
+    }
+
+
 def queue(
     session: Session,
     now: datetime,
@@ -29,8 +42,8 @@ def queue(
 ) -> int | None:
     """Queue a message; its id, or None if this cause has queued its message before.
 
-    cause: the origin, and an id that is its own for each message of this origin. content: the columns `kind`, `is_session`,
-    `payload` and `choices`, and what else the message has. Whoever calls this wakes the drain of the line's shard.
+    cause: the origin, and an id that is its own for each message of this origin. content: of the message, `columns_of` and the
+    other columns. The caller wakes the drain of the line's shard.
     """
     origin, origin_id = cause
     row = {

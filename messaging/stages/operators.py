@@ -1,7 +1,7 @@
 """The stage that makes messages of what operators have written: it fetches their files, and refuses what cannot be sent.
 
-Messages of one client become messages one after another, in the order in which they were written; from then on they go the
-way of all messages. What is refused is told in the chat. Fetching may be repeated, so a crash in the middle costs nothing.
+What was written to one client becomes messages one after another, in the order of the chat; then each goes the way of all
+messages. The chat shows what is refused. Files may be fetched again, so a crash in the middle costs nothing.
 """
 
 from collections.abc import Mapping
@@ -20,25 +20,23 @@ from gupshup import messages
 from gupshup.errors import InvalidMessage
 from messaging.conversations import chat_tasks
 from messaging.conversations.chat_notes import not_sent
-from messaging.conversations.queueing import queue
+from messaging.conversations.queueing import columns_of, queue
 from messaging.files.problems import Unfetched, unreachable
 from messaging.files.storage import Files
-from messaging.limits.backoff import backoff_s
 from messaging.money import estimates
 from messaging.policy import leaving
 from messaging.portals import tokens
 from messaging.runs.outcomes import UNCLEAR_FOR
-from messaging.stages.shared_slots import SharedSlots
+from messaging.stages.shared_slots import SharedSlots, due_rows
 from messaging.store.models import Conversation, Line, Message, Portal
 from messaging.store.open_channels import OperatorMessage, OperatorState
 from messaging.store.portal_tasks import PortalTask
-from messaging.store.sql import among, not_among, there_is
-from messaging.store.states import Origin, PortalStatus
+from messaging.store.sql import among, there_is
+from messaging.store.states import Origin
 from messaging.store.types import UTCDateTime
 
 TRIES = 6
-BACKOFF_S, BACKOFF_MAX_S = 2.0, 60.0
-#: Files are fetched by WhatsApp soon after the message has left; a paused line may keep it for a while.
+#: WhatsApp fetches a file soon after the message has left; a paused line may hold the message back for days.
 FILE_KEPT = timedelta(days=3)
 log = structlog.get_logger(__name__)
 
@@ -53,7 +51,7 @@ class Preparing:
 
     @property
     def file_name(self) -> str:
-        """Of its file, "" without one."""
+        """The name of its file, "" without a file."""
         return str((self.content.get("file") or {}).get("name") or "")
 
 
@@ -96,26 +94,15 @@ class Operators(SharedSlots):
 
     def record(self, session: Session, done: list[tuple[Preparing, Result]]) -> None:
         for task, result in done:
-            row = self._free(session, task)
+            row = self.free(session, OperatorMessage, task)
             if row is not None:
                 self._record(session, row, task, result)
-
-    def _free(self, session: Session, task: Preparing) -> OperatorMessage | None:
-        """The row of a task, locked; None if it is over, or was wiped with its portal."""
-        self.busy.discard((task.id, task.portal_id))
-        row = session.get(OperatorMessage, task.id, with_for_update=True, populate_existing=True)
-        # Another portal's row may have got the number of one that was wiped.
-        if row is None or row.portal_id != task.portal_id or row.state != OperatorState.STORED:
-            return None
-        return row
 
     def _record(self, session: Session, row: OperatorMessage, task: Preparing, result: Result) -> None:
         if isinstance(result, Bx24Error):
             result = unreachable(task.file_name or "?", "connection", passing=True)
         if isinstance(result, Unfetched) and result.passing and row.tries + 1 < TRIES:
-            row.tries += 1
-            wait_s = backoff_s(row.tries, BACKOFF_MAX_S, BACKOFF_S)
-            row.due_at = self.runtime.clock() + timedelta(seconds=wait_s)
+            self.try_later(row)
             return
         why = result if isinstance(result, Refused) else self._refusal(session, row, result)
         if why is not None:
@@ -163,15 +150,12 @@ class Operators(SharedSlots):
 
     def lost(self, session: Session, task: Preparing) -> None:
         """A fault of ours: again a few times, then the operator is told."""
-        row = self._free(session, task)
+        row = self.free(session, OperatorMessage, task)
         if row is None:
             return
-        row.tries += 1
+        self.try_later(row)
         if row.tries >= TRIES:
             self._refuse(session, row, refused("internal", trace=f"operator {row.id}"), task.file_name)
-        else:
-            wait_s = backoff_s(row.tries, BACKOFF_MAX_S, BACKOFF_S)
-            row.due_at = self.runtime.clock() + timedelta(seconds=wait_s)
 
     def _tell_unclear(self, session: Session, held: dict[int, int]) -> None:
         since = self.runtime.clock() - timedelta(seconds=self.runtime.config.unknown_after_s)
@@ -182,19 +166,10 @@ class Operators(SharedSlots):
                 chat_tasks.unclear(session, self.runtime, written, row.id)
 
 
-def columns_of(message: messages.Message) -> dict[str, Any]:
-    """The columns that a message's content fills."""
-    return {
-        "kind": message.kind,
-        "is_session": message.is_session,
-        "payload": {"path": message.path, "form": message.form()},
-        "choices": [list(choice) for choice in message.choices] or None,
-    }
-
-
 # Statements are made once: building a statement takes longer than running it.
 _EARLIER = aliased(OperatorMessage)
-#: In the messenger's order: events may overtake each other. A template of the panel stands in nobody's way.
+#: An earlier message of the chat, by the messenger's order: events may overtake each other. A template from the panel has no
+#: number of the messenger, so no message waits for it.
 _IN_FRONT = there_is(
     _EARLIER,
     _EARLIER.id,
@@ -202,33 +177,13 @@ _IN_FRONT = there_is(
     _EARLIER.state == "stored",
     tuple_(_EARLIER.im_message_id, _EARLIER.id) < tuple_(OperatorMessage.im_message_id, OperatorMessage.id),
 )
-_ACTIVE = select(Portal.id).where(Portal.id == OperatorMessage.portal_id, Portal.status == PortalStatus.ACTIVE).exists()
-#: What is due of each portal whose share has room, numbered: much of one portal hides nothing of others.
-_OF_PORTALS = (
-    select(
-        OperatorMessage.id,
-        func.row_number().over(partition_by=OperatorMessage.portal_id, order_by=OperatorMessage.id).label("place"),
-    )
-    .where(
-        among(OperatorMessage.shard, "shards"),
-        OperatorMessage.state == "stored",
-        OperatorMessage.due_at <= bindparam("now", type_=UTCDateTime),
-        not_among(OperatorMessage.id, "busy"),
-        not_among(OperatorMessage.portal_id, "full"),
-        or_(OperatorMessage.im_message_id.is_(None), ~_IN_FRONT),
-        _ACTIVE,
-    )
-    .subquery("of_portals")
+_DUE = due_rows(
+    OperatorMessage,
+    (OperatorMessage.id, OperatorMessage.portal_id, OperatorMessage.content),
+    or_(OperatorMessage.im_message_id.is_(None), ~_IN_FRONT),
 )
-_DUE = (
-    select(OperatorMessage.id, OperatorMessage.portal_id, OperatorMessage.content)
-    .join(_OF_PORTALS, _OF_PORTALS.c.id == OperatorMessage.id)
-    .where(_OF_PORTALS.c.place <= bindparam("share"))
-    .order_by(_OF_PORTALS.c.place, OperatorMessage.id)
-    .limit(bindparam("limit"))
-)
-#: An operator's message of which the chat has not been told that it is unclear. No plain column of the origin: SQLite would
-#: read all that operators ever wrote, by the index of origins.
+#: Operators' messages that are unclear while the chat does not show it yet. The origin is compared through `coalesce`, because
+#: SQLite would otherwise take the index of origins and read everything that operators ever wrote.
 UNTOLD = (func.coalesce(Message.origin, "") == Origin.OPERATOR) & ~there_is(
     PortalTask,
     PortalTask.id,

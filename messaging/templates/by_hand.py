@@ -1,6 +1,7 @@
 """A template that an operator sends by hand from the panel beside a chat.
 
-It takes the operators' way (messaging.stages.operators), so it is refused, confirmed and told in the chat as what they write.
+The template takes the way of what operators write (messaging.stages.operators): it is refused, confirmed and shown in the
+chat as their messages are.
 """
 
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from activities.send_template import Call, Wording, compose, unsupported
 from bx24.i18n import Text
 from gupshup.templates import TemplateInfo
 from messaging.conversations import lookup
+from messaging.conversations.queueing import columns_of
 from messaging.conversations.window import window_until
 from messaging.files import sources
 from messaging.files.storage import Files
@@ -30,7 +32,7 @@ from messaging.store.sql import insert_missing
 from messaging.store.states import LineStatus
 from messaging.templates.catalogue import Templates
 
-#: A file of a template is kept so long, in case that the line is paused.
+#: How long a template's file is kept: a paused line may hold the message back for days.
 FILE_KEPT = timedelta(days=3)
 _WORDING = Wording(
     params=Text("Variables", "Переменные"),
@@ -57,7 +59,7 @@ class Recipient:
 
 @dataclass(frozen=True)
 class Chat(Recipient):
-    """A chat of ours on a line that is switched on at an open line."""
+    """A client's chat in an open line of the portal, with one of our lines."""
 
     open_line_id: int
 
@@ -106,15 +108,12 @@ def send(runtime: Runtime, chat: Chat, chat_id: int, filled: Filled, user_id: in
 
 
 def composed(filled: Filled, desk: "HandDesk") -> dict[str, Any]:
-    """The template as columns of its message. Raises as `send`."""
+    """The columns of the template's message. Raises as `send`."""
     call = Call(filled.template_id, "", filled.params, filled.header, filled.button_params, wording=_WORDING)
     message, choices = compose(call, desk)
     info = desk.used
     return {
-        "kind": message.kind,
-        "is_session": message.is_session,
-        "payload": {"path": message.path, "form": message.form()},
-        "choices": [list(choice) for choice in choices] or None,
+        **columns_of(message, choices),
         "template": info.name if info is not None else "",
         "category": info.category[:20] if info is not None else "",
     }
@@ -187,7 +186,7 @@ class HandDesk:
         return files.shared(document=(), reference=reference, media=media, name=name, keep_until=keep_until)
 
     def left(self, seconds: float) -> float:
-        """What is left of so many seconds. All cards of a carousel share them: somebody waits, and a thread of the web."""
+        """What is left of these seconds. All cards of a carousel share them: a person waits, and a thread of the web."""
         return max(1.0, seconds - (self.now() - self._since).total_seconds())
 
     def contact(self, reference: str) -> Card:
@@ -195,6 +194,3 @@ class HandDesk:
 
     def close_chats(self) -> int | None:
         return None
-
-
-__all__ = ["Chat", "Filled", "HandDesk", "Recipient", "chat_of", "composed", "offered", "send"]

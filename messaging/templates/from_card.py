@@ -1,8 +1,8 @@
 """What a person sends by hand from a CRM card: a text, a file, or a template.
 
-It goes into the outbox like every message, as one of origin `manual`. What can be judged is judged at once, so the person reads
-the reason beside the field; consent and a stopped line are asked again where the message leaves. The form's nonce is the
-cause of its message: sent twice, or by two processes at once, it makes one.
+The message is queued like every other, with the origin `manual`. What can be judged is judged at once, so that the person
+reads the reason beside the field; consent and a stopped line are checked again where the message leaves. The form's nonce is
+the cause of its message: a form that is sent twice, or handled by two processes at once, makes one message.
 """
 
 import json
@@ -20,7 +20,7 @@ from activities.errors import Refused, refused
 from bx24.i18n import Text
 from gupshup import messages
 from messaging.conversations import lookup
-from messaging.conversations.queueing import queue
+from messaging.conversations.queueing import columns_of, queue
 from messaging.conversations.window import window_until
 from messaging.files import hand_files
 from messaging.policy import leaving
@@ -59,7 +59,7 @@ class Written:
 
 @dataclass(frozen=True)
 class Order:
-    """Who sends from where. item: the CRM item ("DEAL_5"); nonce: of the form; user_id: of the person."""
+    """Where a message sent by hand comes from. item: the CRM item ("DEAL_5"); nonce: of the form; user_id: of the person."""
 
     item: str
     nonce: str
@@ -67,7 +67,7 @@ class Order:
 
 
 class AlreadySent(Exception):
-    """The form has sent something else, or to another client, before: its answer was lost, and it was changed since."""
+    """The form has already sent something else, or to another client: its answer was lost, and the person changed it since."""
 
 
 def lines_of(runtime: Runtime, portal_id: int) -> Sequence[Line]:
@@ -106,10 +106,7 @@ def send_written(runtime: Runtime, to: Recipient, written: Written, order: Order
         if message.caption_dropped:
             raise Refused("value_invalid", _NO_CAPTION, "text")
     columns = {
-        "kind": message.kind,
-        "is_session": message.is_session,
-        "payload": {"path": message.path, "form": message.form()},
-        "choices": None,
+        **columns_of(message),
         "action": "send_text" if isinstance(message, messages.Text) else "send_file",
     }
     return _queued(runtime, to, columns, order)

@@ -22,6 +22,7 @@ from bx24.errors import Bx24Error, PortalInactive, Rejected, Unauthorized
 from bx24.i18n import Text
 from gupshup.errors import GupshupError
 from messaging.conversations import lookup
+from messaging.conversations.queueing import columns_of
 from messaging.files.downloads import Unfetched
 from messaging.limits.backoff import backoff_s
 from messaging.lines import circuit_breaker, selection
@@ -237,10 +238,7 @@ class Draft:
         message, template = plan.message, desk.template_used
         assert message is not None
         return {
-            "kind": message.kind,
-            "is_session": message.is_session,
-            "payload": {"path": message.path, "form": message.form()},
-            "choices": [list(choice) for choice in plan.choices] or None,
+            **columns_of(message, plan.choices),
             "origin": _ORIGINS[self.run.side],
             "action": self.action.name,
             "template": template.name if template else "",

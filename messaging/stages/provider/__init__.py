@@ -1,1 +1,1 @@
-"""Messages that the portal hands over as a message provider ("SMS" of CRM)."""
+"""What the portal hands over to us as its message provider (an "SMS" of CRM) becomes a message of ours, or is refused."""

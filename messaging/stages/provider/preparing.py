@@ -1,6 +1,6 @@
-"""From what the portal has handed over to a message: find the client, choose text, macro or template; on a thread.
+"""Preparing what the portal has handed over, on a thread: find the client, then choose text, macro or template.
 
-Preparing only reads and asks, so a crash in the middle is repaired by preparing again.
+Preparing only reads and asks, so after a crash it is simply done again.
 """
 
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ from gupshup import errors, messages
 from gupshup.errors import GupshupError, InvalidMessage
 from gupshup.messages import Choices, Message
 from messaging.conversations import lookup
-from messaging.conversations.queueing import AS_WRITTEN
+from messaging.conversations.queueing import AS_WRITTEN, columns_of
 from messaging.conversations.window import window_until
 from messaging.files.problems import Unfetched, unreachable
 from messaging.lines import circuit_breaker
@@ -60,7 +60,7 @@ class Ready:
     columns: dict[str, Any]
 
 
-#: What has waited for so long is no news any more: its portal was not active. Quiet hours hold a message for a night.
+#: What has waited longer than this is not sent: its portal was not active. (Quiet hours hold a message for a night at most.)
 STALE = timedelta(days=1)
 
 
@@ -184,10 +184,7 @@ def _message(text: str, to: Recipient, desk: ProviderDesk, sender: LineSender | 
 
 def _columns(message: Message, choices: Choices) -> dict[str, Any]:
     return {
-        "kind": message.kind,
-        "is_session": message.is_session,
-        "payload": {"path": message.path, "form": message.form()},
-        "choices": [list(choice) for choice in choices] or None,
+        **columns_of(message, choices),
         "action": "send_text" if isinstance(message, messages.Text) else "send_template",
     }
 

@@ -1,40 +1,37 @@
 """The stage that makes messages of what the portal hands over.
 
-A row becomes a message once: the row is locked, and the message's cause is the row. Messages of one client become messages one
-after another, in the order in which they came; from then on they go the way of all messages. What is refused becomes a failed
-message, so the card's timeline and our pages tell why; and the portal is told `failed`.
+A row becomes a message once: the row is locked, and the message's cause is the row. What was handed over for one client becomes
+messages one after another, in the order of arrival; then each goes the way of all messages. What is refused becomes a failed
+message, so that the card's timeline and our pages show why, and the portal is told `failed`.
 """
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import bindparam, func, select, type_coerce
+from sqlalchemy import type_coerce
 from sqlalchemy.orm import Session, aliased
 
 from activities.errors import Refused, refused
 from messaging.conversations import lookup, provider_statuses
 from messaging.conversations.queueing import queue
 from messaging.intake.provider_calls import PATIENCE
-from messaging.limits.backoff import backoff_s
 from messaging.money import estimates
 from messaging.policy import leaving
 from messaging.stages.provider import texts
 from messaging.stages.provider.preparing import Later, NotSent, Preparing, Ready, Result, not_sent, prepare
-from messaging.stages.shared_slots import SharedSlots
+from messaging.stages.shared_slots import SharedSlots, due_rows
 from messaging.stages.status_changes import hold_back
 from messaging.store import rows
 from messaging.store.changes import Changes
 from messaging.store.models import Conversation, Line, Portal
 from messaging.store.provider import ProviderMessage, ProviderState
-from messaging.store.sql import among, not_among, there_is
-from messaging.store.states import Origin, PortalStatus
-from messaging.store.types import ReadableJson, UTCDateTime
+from messaging.store.sql import there_is
+from messaging.store.states import Origin
+from messaging.store.types import ReadableJson
 
 #: Faults of ours in a row.
 FAULTS = 6
-BACKOFF_S, BACKOFF_MAX_S = 2.0, 60.0
 log = structlog.get_logger(__name__)
 
 
@@ -55,18 +52,9 @@ class Provider(SharedSlots):
 
     def record(self, session: Session, done: list[tuple[Preparing, Result]]) -> None:
         for task, result in done:
-            row = self._free(session, task)
+            row = self.free(session, ProviderMessage, task)
             if row is not None:
                 self._record(session, row, task, result)
-
-    def _free(self, session: Session, task: Preparing) -> ProviderMessage | None:
-        """The row of a task, locked; None if it is over, or was wiped with its portal."""
-        self.busy.discard((task.id, task.portal_id))
-        row = session.get(ProviderMessage, task.id, with_for_update=True, populate_existing=True)
-        # Another portal's row may have got the number of one that was wiped.
-        if row is None or row.portal_id != task.portal_id or row.state != ProviderState.STORED:
-            return None
-        return row
 
     def _record(self, session: Session, row: ProviderMessage, task: Preparing, result: Result) -> None:
         match result:
@@ -90,8 +78,8 @@ class Provider(SharedSlots):
         elif now - row.created_at > PATIENCE:
             self._refuse(session, row, not_sent(task, later.why, later.phone))
         else:
-            row.tries += 1
-            row.due_at = max(later.at, now + timedelta(seconds=backoff_s(row.tries, BACKOFF_MAX_S, BACKOFF_S)))
+            self.try_later(row)
+            row.due_at = max(later.at, row.due_at)
 
     def _conversation(self, session: Session, row: ProviderMessage, phone: str) -> tuple[Line, Conversation]:
         line = session.get_one(Line, row.line_id)
@@ -144,15 +132,12 @@ class Provider(SharedSlots):
 
     def lost(self, session: Session, task: Preparing) -> None:
         """A fault of ours: again a few times, then the portal is told."""
-        row = self._free(session, task)
+        row = self.free(session, ProviderMessage, task)
         if row is None:
             return
-        row.tries += 1
+        self.try_later(row)
         if row.tries >= FAULTS:
             self._refuse(session, row, NotSent(refused("internal", trace=f"provider {row.id}")))
-        else:
-            wait_s = backoff_s(row.tries, BACKOFF_MAX_S, BACKOFF_S)
-            row.due_at = self.runtime.clock() + timedelta(seconds=wait_s)
 
 
 # Statements are made once: building a statement takes longer than running it.
@@ -167,34 +152,14 @@ _IN_FRONT = there_is(
     _EARLIER.state == "stored",
     _EARLIER.id < ProviderMessage.id,
 )
-_ACTIVE = select(Portal.id).where(Portal.id == ProviderMessage.portal_id, Portal.status == PortalStatus.ACTIVE).exists()
-#: What is due of each portal whose share has room, numbered: much of one portal hides nothing of others.
-_OF_PORTALS = (
-    select(
-        ProviderMessage.id,
-        func.row_number().over(partition_by=ProviderMessage.portal_id, order_by=ProviderMessage.id).label("place"),
-    )
-    .where(
-        among(ProviderMessage.shard, "shards"),
-        ProviderMessage.state == "stored",
-        ProviderMessage.due_at <= bindparam("now", type_=UTCDateTime),
-        not_among(ProviderMessage.id, "busy"),
-        not_among(ProviderMessage.portal_id, "full"),
-        ~_IN_FRONT,
-        _ACTIVE,
-    )
-    .subquery("of_portals")
-)
-_DUE = (
-    select(
+_DUE = due_rows(
+    ProviderMessage,
+    (
         ProviderMessage.id,
         ProviderMessage.portal_id,
         ProviderMessage.line_id,
         type_coerce(ProviderMessage.content, ReadableJson).label("content"),
         ProviderMessage.created_at,
-    )
-    .join(_OF_PORTALS, _OF_PORTALS.c.id == ProviderMessage.id)
-    .where(_OF_PORTALS.c.place <= bindparam("share"))
-    .order_by(_OF_PORTALS.c.place, ProviderMessage.id)
-    .limit(bindparam("limit"))
+    ),
+    ~_IN_FRONT,
 )
