@@ -21,7 +21,7 @@ from messaging.campaigns import changes, composing, costs, hours, recipients
 from messaging.campaigns.audience import Kind
 from messaging.campaigns.changes import Also, WrongState
 from messaging.campaigns.counts import Counts, counts
-from messaging.campaigns.crm_audience import CrmAudience
+from messaging.campaigns.crm.audience import CrmAudience
 from messaging.campaigns.mapping import Mapping as Variables
 from messaging.campaigns.mapping import Source
 from messaging.campaigns.preparing import FRESH, Preparing
@@ -242,7 +242,7 @@ def _hurry(runtime: Runtime, campaign: Campaign) -> None:
 
     Whichever of the two stores first goes on, the other one stops (messaging.campaigns.preparing).
     """
-    has_file = recipients.variables_of(campaign).header != Source()
+    has_file = composing.variables_of(campaign).header != Source()
     is_stored = (campaign.audience or {}).get("kind") == Kind.PHONES and campaign.read_at is not None
     if is_stored and not has_file and _counted(runtime, campaign).audience <= RECIPIENTS_AT_MOST:
         with templates.slot(campaign.portal_id) as is_free, suppress(GupshupError, Bx24Error):

@@ -1,12 +1,12 @@
 """What people do with campaigns: create, edit, check, start, pause, resume, cancel, copy, delete.
 
-Each change locks the campaign's row and asks its state first: of two people who press at the same moment one is told that
-it was too late (WrongState). `also` is called in its transaction, when it is done. What a change leaves to be done is done by
-the worker (messaging.stages.campaigns).
+Each change first locks the campaign's row and looks at its state: of two people who press at the same moment, the second gets
+WrongState. `also` is called at the end of the change, in its transaction. The worker does what a change leaves to be done
+(messaging.stages.campaigns).
 """
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
@@ -14,11 +14,7 @@ import structlog
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from activities.errors import Refused, refused
-from bx24.errors import Bx24Error
-from bx24.i18n import Text
-from gupshup.errors import GupshupError
-from messaging.campaigns import header_file, news, recipients
+from messaging.campaigns import events, header_file, recipients
 from messaging.campaigns.audience import WHOLE, Kind
 from messaging.campaigns.counts import counts
 from messaging.campaigns.recipients import Entry
@@ -33,18 +29,14 @@ State = CampaignState
 OPEN = (State.SCHEDULED, State.PREPARING, State.RUNNING, State.PAUSED)
 #: Campaigns of one portal that may be open at the same time, and drafts it may have.
 OPEN_AT_MOST, DRAFTS_AT_MOST = 20, 200
-#: A paused campaign is cancelled when it has waited for a person so long.
+#: A paused campaign is cancelled when nobody has resumed it for this time.
 PAUSED_KEPT = timedelta(days=90)
 #: Recipients of one campaign.
 AUDIENCE_AT_MOST = 100_000
-#: What a draft's settings are called in `edit`; those of AUDIENCE change who is in it, those of CONTENT what they get.
+#: The settings that `edit` takes: AUDIENCE says who gets the campaign, CONTENT what they get, PLAN when and at which cost.
 AUDIENCE = frozenset({"audience"})
 CONTENT = frozenset({"line_ids", "template", "language", "mapping"})
 PLAN = frozenset({"name", "hours", "per_minute", "start_at", "budget", "budget_currency"})
-_NO_ANSWER = Text(
-    "{who} has not given the recipients ({code}). Try again later; what is stored stays.",
-    "{who} не отдал получателей ({code}). Попробуйте позже, введённое сохранено.",
-)
 T = TypeVar("T")
 #: What is to be written in the transaction of a change.
 Also = Callable[[Session, Campaign], None]
@@ -52,7 +44,7 @@ log = structlog.get_logger(__name__)
 
 
 class WrongState(Exception):
-    """The campaign is in another state by now. state: in which."""
+    """The campaign is by now in a state that does not allow the change. state: which."""
 
     def __init__(self, state: str) -> None:
         super().__init__(f"the campaign is {state}")
@@ -60,7 +52,7 @@ class WrongState(Exception):
 
 
 class TooMany(Exception):
-    """A portal's limit is reached. limit: how many there may be."""
+    """A limit of the portal or the campaign is reached. limit: how many campaigns or recipients there may be."""
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"at most {limit}")
@@ -109,9 +101,9 @@ def create(
 
 
 def begin(runtime: Runtime, portal_id: int, user_id: int, name: str, hours: str) -> str:
-    """A new draft with these sending hours; the newest of this person again, if nothing is chosen in it. Its key.
+    """The key of a draft with these sending hours: a new one, or this person's newest draft if nothing is chosen in it.
 
-    Whoever opens a campaign and closes it again, day after day, does not fill the portal with empty drafts. Raises TooMany.
+    So a person who opens a campaign and closes it again, day after day, does not fill the portal with drafts. Raises TooMany.
     """
     mine = (Campaign.portal_id == portal_id) & (Campaign.state == State.DRAFT) & (Campaign.created_by == user_id)
     with runtime.db.read() as session:
@@ -146,7 +138,7 @@ def edit(runtime: Runtime, portal_id: int, key: str, **settings: Any) -> None:
 
 
 def _check_anew(campaign: Campaign) -> None:
-    """What was found out about the recipients holds no more; a process that is finding it out stops."""
+    """Forget what a check has found out about the recipients; a check that is under way stores nothing more."""
     campaign.checked_at, campaign.checked_id, campaign.problem = None, 0, None
     campaign.reads += 1
     campaign.tries = 0
@@ -196,10 +188,9 @@ def remove(runtime: Runtime, portal_id: int, key: str) -> None:
 
 
 def _is_empty(session: Session, campaign: Campaign) -> bool:
-    """Forget where a draft's recipients come from, and some of them; whether none are left.
+    """Forget where a draft's recipients come from, and some of the recipients; whether none are left.
 
-    Whoever comes in between finds a draft without a source: it cannot be started, and what is left is deleted when another
-    source is read.
+    Between two calls the draft has no source: it cannot be started, and what is left is deleted when another source is read.
     """
     campaign.audience = campaign.read_at = campaign.cursor = None
     _check_anew(campaign)
@@ -207,7 +198,7 @@ def _is_empty(session: Session, campaign: Campaign) -> bool:
 
 
 def _change_until(runtime: Runtime, portal_id: int, key: str, change: Callable[[Session, Campaign], bool]) -> None:
-    """Change a draft in several transactions, until `change` is through: each is short, for everybody else waits."""
+    """Call `change` until it returns True, each time in a transaction of its own: others wait for a long one."""
     while not _change(runtime, portal_id, key, (State.DRAFT,), change):
         pass
 
@@ -223,7 +214,7 @@ def check(runtime: Runtime, portal_id: int, key: str) -> None:
 
 
 def start(runtime: Runtime, portal_id: int, key: str, also: Also | None = None) -> None:
-    """Start a draft, at its `start_at` or now. The caller has seen that nothing is missing (messaging.campaigns.readiness).
+    """Start a draft, at its `start_at` or now. The caller has checked that nothing is missing.
 
     Raises LookupError, WrongState, TooMany.
     """
@@ -254,7 +245,7 @@ def unschedule(runtime: Runtime, portal_id: int, key: str) -> None:
 
 
 def pause(runtime: Runtime, portal_id: int, key: str, also: Also | None = None) -> None:
-    """Nothing more leaves than what is handed over just now. Raises LookupError, WrongState."""
+    """Pause: nothing more leaves but what is being handed over at this moment. Raises LookupError, WrongState."""
     _change(
         runtime,
         portal_id,
@@ -266,7 +257,7 @@ def pause(runtime: Runtime, portal_id: int, key: str, also: Also | None = None) 
 
 
 def resume(runtime: Runtime, portal_id: int, key: str, also: Also | None = None) -> None:
-    """Go on, or begin if it has not begun, at its `start_at` if that is to come. Failures until now do not count again.
+    """Go on; a campaign that has not begun begins, at its `start_at` if that is to come. Past failures do not pause it again.
 
     Raises LookupError, WrongState.
     """
@@ -301,7 +292,7 @@ def set_budget(runtime: Runtime, portal_id: int, key: str, budget: int | None, c
 
 
 def look_again(runtime: Runtime, portal_id: int) -> None:
-    """A line's budget was changed: campaigns that wait because one is reached look again."""
+    """Let the portal's campaigns that wait because of a budget be looked at: a line's budget was changed."""
     waiting = (Campaign.portal_id == portal_id) & (Campaign.paused_reason == Paused.BUDGET)
     with runtime.db.write() as session:
         session.execute(update(Campaign).where(waiting).values(due_at=runtime.clock()))
@@ -309,7 +300,7 @@ def look_again(runtime: Runtime, portal_id: int) -> None:
 
 
 def cancel(runtime: Runtime, portal_id: int, key: str, also: Also | None = None) -> None:
-    """End a campaign: nothing more leaves. The worker marks who was not written to. Raises LookupError, WrongState."""
+    """Cancel a campaign: nothing more leaves, and the worker marks the recipients left. Raises LookupError, WrongState."""
 
     _change(runtime, portal_id, key, OPEN, lambda session, campaign: end(session, campaign, runtime.clock()), also)
 
@@ -324,13 +315,13 @@ def end(session: Session, campaign: Campaign, now: datetime) -> None:
 
 
 def rest_all(runtime: Runtime, stored_before: datetime) -> int:
-    """Pause the campaigns that would go on by themselves: after a backup was restored, some of their recipients may have been
-    written to. How many."""
+    """Pause all campaigns that would go on by themselves, and say how many: after a backup was restored, some of their
+    recipients may have been written to already."""
 
     def rest(session: Session) -> int:
         found = put_all_to_rest(session, Paused.RESTORED, Campaign.created_at <= stored_before)
         for campaign in found:
-            news.told(session, runtime, campaign)
+            events.state_changed(session, runtime, campaign)
         return len(found)
 
     return runtime.db.write_again(rest)
@@ -366,28 +357,10 @@ def _change(
         done = change(session, campaign)
         session.flush()
         if campaign.state != was:
-            news.told(session, runtime, campaign)
+            events.state_changed(session, runtime, campaign)
         if also is not None:
             also(session, campaign)
         log.info("campaign changed", portal=portal_id, campaign=campaign.id, was=was, state=campaign.state)
         shard = campaign.shard
     runtime.wakeups.notify([shard])
     return done
-
-
-def internal(campaign_id: int) -> Refused:
-    """A fault of ours."""
-    return refused("internal", trace=f"campaign {campaign_id}")
-
-
-def problem_of(why: Refused | Bx24Error | GupshupError) -> dict[str, str]:
-    """What keeps a campaign from being prepared, as `campaign.problem` keeps it: code, en, ru; at: what is to be changed."""
-    if isinstance(why, Refused):
-        return {"code": why.code, "en": why.text.en, "ru": why.text.ru, "at": why.at}
-    text = _NO_ANSWER.format(who="Bitrix24" if isinstance(why, Bx24Error) else "Gupshup", code=why.code)
-    return {"code": why.code, "en": text.en, "ru": text.ru}
-
-
-def settings_of(campaign: Campaign) -> Mapping[str, Any]:
-    """The settings that `edit` can change."""
-    return {name: getattr(campaign, name) for name in sorted(AUDIENCE | CONTENT | PLAN)}

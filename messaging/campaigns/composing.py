@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from collections.abc import Mapping as AnyMapping
 from datetime import datetime
 from typing import Any
@@ -14,8 +15,10 @@ from activities.send_template import Call, Wording, compose, unsupported
 from bx24.i18n import Text
 from gupshup.errors import InvalidMessage
 from gupshup.templates import TemplateInfo
+from messaging.campaigns import header_file
 from messaging.campaigns.mapping import Mapping
 from messaging.conversations.queueing import columns_of
+from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line
 from messaging.templates.catalogue import look
@@ -46,6 +49,11 @@ def fits(mapping: Mapping, info: TemplateInfo) -> bool:
     return mapping.fits(len(info.text_vars), info.button_vars)
 
 
+def variables_of(campaign: Campaign) -> Mapping:
+    """Where the campaign's variables come from."""
+    return Mapping.read(campaign.mapping)
+
+
 class Composer:
     """Makes messages out of one line's template. shared: the file of the header if it is the same for all."""
 
@@ -68,6 +76,17 @@ class Composer:
             "template": self.info.name,
             "category": self.info.category[:20],
         }
+
+
+def composers_for(session: Session, runtime: Runtime, campaign: Campaign, lines: Iterable[Line]) -> dict[int, Composer]:
+    """Line id → composer of the campaign's messages; a line whose template cannot be sent is missing."""
+    variables, shared = variables_of(campaign), header_file.kept(session, runtime, campaign)
+    found = {line.id: template_on(session, campaign, line) for line in lines}
+    return {
+        line_id: Composer(info, variables, shared, runtime.clock())
+        for line_id, info in found.items()
+        if info is not None
+    }
 
 
 class _Desk:

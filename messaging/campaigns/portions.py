@@ -1,4 +1,4 @@
-"""What a campaign sends next: a small portion, as much as its lines send in FEED_S, judged in this very moment."""
+"""What a campaign sends next: a small portion, as much as its lines send in FEED_S, judged when it is queued."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,51 +8,38 @@ from typing import Any
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from messaging.campaigns import header_file, recipients
-from messaging.campaigns.composing import digest_of, fits
+from messaging.campaigns import header_file
+from messaging.campaigns.campaign_lines import connected_lines, new_clients_left, sends_now
+from messaging.campaigns.composing import composers_for, digest_of, fits, variables_of
 from messaging.campaigns.counts import counts, on_line
 from messaging.campaigns.hours import opens_at
-from messaging.campaigns.preparing import composers_for, lines_of
-from messaging.campaigns.recipients import Judge, Judged
+from messaging.campaigns.judging import Judge, Judged, record
+from messaging.campaigns.messages import queue_messages
+from messaging.campaigns.recipients import region_of
 from messaging.money.spending import Spending, Stop
-from messaging.policy import tier
 from messaging.policy.settings import Policy
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, Paused, Recipient, RecipientState
 from messaging.store.models import Line, Portal
 from messaging.store.resting import take_back
-from messaging.store.states import LineStatus
 from messaging.store.types import UTCDateTime
 
-#: So many seconds of a line's pace are queued at most.
+#: The messages queued on a line are at most those that it sends in this time at its pace.
 FEED_S = 3.0
 FEED = timedelta(seconds=FEED_S)
-#: A campaign that has nothing to feed, or waits for its line, is looked at so often.
+#: How often a campaign is looked at that has nothing to queue, or waits for its line.
 LOOK = timedelta(seconds=30)
 #: Recipients of one portion at most, however quick the line.
 PORTION = 300
-#: The share of a line's limit of new clients that campaigns use; the rest is left to robots and people.
-LIMIT_SHARE = 0.9
 #: Recipients moved from a removed line in one transaction.
 MOVED = 2000
 
 
-def is_still(line: Line) -> bool:
-    """Whether nothing leaves on this line just now."""
-    return line.stopped_at is not None or line.paused_at is not None or line.status != LineStatus.CONNECTED
-
-
-def limit_left(session: Session, line: Line, now: datetime) -> int:
-    """How many new clients campaigns may write to today on this line."""
-    used = tier.use(session, line, now)
-    if not used.limit:
-        return PORTION
-    return int(used.limit * LIMIT_SHARE) - used.written - on_line(session, line.id)
-
-
 class Portion:
-    """What a campaign may send next. budget: how many recipients may be judged. fed: lines that got messages; used: of the
-    budget."""
+    """What a campaign may send next.
+
+    budget: how many recipients may be judged; used: how many were. fed: ids of the lines that got messages.
+    """
 
     def __init__(
         self,
@@ -70,25 +57,25 @@ class Portion:
         self.used = 0
         self.session, self.campaign, self.now = session, campaign, now
         self.portal = session.get_one(Portal, campaign.portal_id)
-        self.lines = lines_of(session, campaign)
+        self.lines = connected_lines(session, campaign)
 
     def feed(self) -> Paused | None:
-        """Queue the portion, and set when the next one is due; or why there is none."""
+        """Queue the portion and set when the next one is due, None; or the reason for which the campaign must pause."""
         campaign = self.campaign
         header_file.keep_on(self.session, campaign, self.now)
         composers = composers_for(self.session, self.runtime, campaign, self.lines)
-        working = [line for line in self.lines if not is_still(line)]
+        working = [line for line in self.lines if sends_now(line)]
         if not self._is_template_as_it_was(composers, working):
             return Paused.TEMPLATE
-        self._rescue([line.id for line in self.lines], [line.id for line in self.lines if is_still(line)])
+        self._rescue([line.id for line in self.lines], [line.id for line in self.lines if not sends_now(line)])
         judge = Judge(self.runtime, campaign, self.lines, composers)
         left, gap = self._allowed_now()
-        limits = {line.id: limit_left(self.session, line, self.now) for line in working}
+        limits = {line.id: new_clients_left(self.session, line, self.now) for line in working}
         if limits and max(limits.values()) <= 0 and not on_campaign(self.session, campaign.id):
             return Paused.LIMIT  # what is queued was allowed, and leaves first
         queued = 0
         for line in working:
-            room = min(self._room(line), left - queued, limits[line.id], PORTION, self.budget - self.used)
+            room = int(min(self._room(line), left - queued, limits[line.id], PORTION, self.budget - self.used))
             if room > 0:
                 queued += self._feed_line(judge, line, room)
         if self.stops and not queued and not on_campaign(self.session, campaign.id):  # what is queued is paid for
@@ -98,7 +85,7 @@ class Portion:
 
     def _is_template_as_it_was(self, composers: dict[int, Any], working: Sequence[Line]) -> bool:
         """Whether all lines still have the template that was looked at when the campaign was started."""
-        variables = recipients.variables_of(self.campaign)
+        variables = variables_of(self.campaign)
         if any(line.id not in composers or not fits(variables, composers[line.id].info) for line in working):
             return False
         digests = {digest_of(composers[line.id].info) for line in working}
@@ -107,10 +94,10 @@ class Portion:
             return True
         return digests == {self.campaign.digest}
 
-    def _rescue(self, known: list[int], still: list[int]) -> None:
-        """What is queued on a line that is still waits as a recipient; what was meant for a removed line gets another."""
-        if still:
-            take_back(self.session, self.campaign.id, still)
+    def _rescue(self, known: list[int], silent: list[int]) -> None:
+        """Take back what is queued on lines that send nothing now; recipients of removed lines get another line."""
+        if silent:
+            take_back(self.session, self.campaign.id, silent)
         lost = [line_id for line_id in self.campaign.line_ids if line_id not in known]
         if lost and known:
             take_back(self.session, self.campaign.id, lost)
@@ -129,26 +116,28 @@ class Portion:
         if not per_minute:
             return PORTION * len(self.lines), FEED
         portion = ceil(per_minute * FEED_S / 60)
-        return portion, timedelta(seconds=60 / (per_minute // portion))  # so many whole portions a minute
+        return portion, timedelta(seconds=60 / (per_minute // portion))  # whole portions
 
     def _room(self, line: Line) -> int:
+        """How many more messages may be queued on the line."""
         return ceil(line.pace * FEED_S) - on_line(self.session, line.id)
 
     def _feed_line(self, judge: Judge, line: Line, room: int) -> int:
+        """Queue up to `room` messages on the line; how many were queued."""
         judged = judge.judge(self.session, self._awake(line, room))
         self.used += len(judged)  # judging costs as much as queueing
         skipped = [one for one in judged if one.reason]
         if skipped:
-            recipients.record(self.session, skipped)
+            record(self.session, skipped)
         go = self._affordable(line, [one for one in judged if not one.reason])
-        queued = recipients.write_to(self.session, self.runtime, self.campaign, go, self.now) if go else 0
+        queued = queue_messages(self.session, self.runtime, self.campaign, go, self.now) if go else 0
         if queued:
             self.fed.add(line.id)
         return queued
 
     def _awake(self, line: Line, room: int) -> list[Recipient]:
-        """The next recipients who may be written to at this hour, so many at most. If some of them sleep, more are looked at:
-        half of an audience that sleeps must not keep the others waiting."""
+        """Up to `room` next recipients for whom it is a sending hour. If some recipients sleep, a whole portion is looked at:
+        the half of an audience that sleeps must not keep the other half waiting."""
         found = self._next(line, room)
         awake = [one for one in found if not self._put_off(one)]
         if len(awake) < len(found):
@@ -161,15 +150,15 @@ class Portion:
         return self.session.scalars(_NEXT, asked).all()
 
     def _affordable(self, line: Line, judged: list[Judged]) -> list[Judged]:
-        """Those of them that budgets and balance pay for."""
+        """The recipients whose messages budgets and balance pay for."""
         costs = [one.cost(self.runtime, self.portal) for one in judged]
         fits, stop = self.spending.affordable(self.session, self.portal, self.campaign, line.id, costs)
         self.stops |= {stop} if stop is not None else set()
         return judged[:fits]
 
     def _put_off(self, recipient: Recipient) -> bool:
-        """Whether it is no hour for this client; then the recipient waits until it is."""
-        region = recipients.region_of(self.portal)
+        """Whether it is no sending hour where the client is; then the recipient waits until it is."""
+        region = region_of(self.portal)
         opens = opens_at(self.campaign.hours, Policy.of(self.portal), recipient.phone, region, self.now)
         if opens is not None:
             recipient.due_at = opens
@@ -183,7 +172,7 @@ class Portion:
 
 
 def on_campaign(session: Session, campaign_id: int) -> int:
-    """How many of its messages are queued or being handed over."""
+    """How many messages of a campaign are queued or being handed over."""
     so_far = counts(session, campaign_id)
     return so_far.by_state["queued"] + so_far.by_state["sending"]
 

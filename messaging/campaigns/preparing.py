@@ -1,40 +1,41 @@
 """Preparing a campaign: its recipients are read from their source, stored, and judged. On a thread of the worker.
 
-Each part is stored together with the cursor behind it, in one transaction that begins by asking whether the campaign still
-wants it (`reads`): a process that died repeats one part, one that was frozen or overtaken by an edit stores nothing more.
+Each part is stored together with the cursor of the next one, in one transaction that first compares the campaign's number
+(`reads`). So after a crash one part is read again; a process that was frozen, or overtaken by an edit, stores nothing more.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 import structlog
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from activities.errors import Refused
 from bx24.i18n import Text
-from messaging.campaigns import header_file, news, recipients
+from messaging.campaigns import events, header_file, recipients
 from messaging.campaigns.audience import Kind, Part, Parts
+from messaging.campaigns.campaign_lines import connected_lines
 from messaging.campaigns.changes import AUDIENCE_AT_MOST
-from messaging.campaigns.composing import Composer, digest_of, fits, template_on
+from messaging.campaigns.composing import composers_for, digest_of, fits, template_on, variables_of
+from messaging.campaigns.judging import UNJUDGED, Judge, Judged, record
 from messaging.campaigns.open_files import Opened, OpenFiles
-from messaging.campaigns.recipients import Judge, Judged, Row
+from messaging.campaigns.recipients import Row
 from messaging.campaigns.sources import REFUSED_TEXT, Sources
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, RefusedRow
-from messaging.store.models import Line, Portal
-from messaging.store.states import LineStatus
+from messaging.store.models import Portal
 from messaging.templates.catalogue import Templates
 
 #: Recipients judged in one transaction.
 GROUP = 500
 #: Rows of a file that the report keeps.
 REFUSED_AT_MOST = 10_000
-#: An audience that was read so long ago is read again when the campaign starts: the CRM has moved on.
+#: An audience from the CRM is read again when the campaign starts, if it was read longer ago than this.
 FRESH = timedelta(minutes=15)
-#: After SLICE others have their turn, and REST_S later this campaign goes on.
+#: After SLICE the thread is free for other campaigns; this one goes on after REST_S.
 SLICE, REST_S = timedelta(seconds=2), 0.2
 _TOO_MANY = Text(
     "A campaign has at most {limit} recipients. Narrow the filter, or divide the list.",
@@ -57,11 +58,14 @@ log = structlog.get_logger(__name__)
 
 
 class Overtaken(Exception):
-    """Somebody has changed the campaign meanwhile: what is under way here is not wanted any more."""
+    """The campaign was changed while it was being prepared, so nothing more of this preparation is stored."""
 
 
 class Preparing:
-    """Prepares one campaign. Raises Refused for what a person must change, Bx24Error and GupshupError for what may pass."""
+    """Prepares one campaign.
+
+    Raises Refused for what a person must change; Bx24Error and GupshupError for what may pass by itself.
+    """
 
     def __init__(self, runtime: Runtime, campaign_id: int, open_files: OpenFiles | None = None) -> None:
         self.runtime = runtime
@@ -76,11 +80,11 @@ class Preparing:
 
     @property
     def reads(self) -> int:
-        """The campaign's number after our last transaction: another one means that somebody has changed it since."""
+        """The campaign's number after our last transaction; another number in the row says that the campaign was changed."""
         return self.campaign.reads
 
     def run(self) -> float:
-        """Read what is not read yet, then judge everybody. Returns seconds after which to go on, 0 if it is through."""
+        """Read what is not read yet, then judge all recipients. Returns seconds until the next `run`, 0 if nothing is left."""
         try:
             rest_s = 0.0 if self._is_read() else self._read()
             if rest_s:
@@ -93,7 +97,7 @@ class Preparing:
         return 0.0
 
     def _is_read(self) -> bool:
-        """Whether the audience is stored, and new enough."""
+        """Whether the audience is stored and fresh enough."""
         at = self.campaign.read_at
         if at is None or (self.campaign.audience or {}).get("kind") != Kind.CRM:
             return at is not None
@@ -102,7 +106,7 @@ class Preparing:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def _read(self) -> float:
-        """Store the audience from where it broke off, else anew; seconds after which to go on, 0 behind its end."""
+        """Store the audience from its cursor on, else from the front. Returns seconds until reading goes on, 0 at the end."""
         opened = self._open_files.take(self.campaign_id, self.reads)
         source, parts = (opened.source, opened.parts) if opened is not None else self._begun()
         for part in parts:
@@ -127,7 +131,7 @@ class Preparing:
 
     @property
     def _is_long(self) -> bool:
-        """Whether it is time to let others do their work: the shard of a campaign must be free to go to another process."""
+        """Whether SLICE is over: the shard of a campaign must become free to go to another process."""
         return self.runtime.clock() >= self._until
 
     def _store(self, part: Part, rows: list[Row], session: Session, campaign: Campaign) -> None:
@@ -169,7 +173,7 @@ class Preparing:
         self._refresh_templates()
         self._keep_header_file()
         with self.runtime.db.read() as session:
-            lines = lines_of(session, self.campaign)
+            lines = connected_lines(session, self.campaign)
             if not lines:
                 raise Refused("line_not_connected", _NO_LINE, "lines")
             composers = composers_for(session, self.runtime, self.campaign, lines)
@@ -179,14 +183,14 @@ class Preparing:
                 raise Refused("template_not_approved", why, "template")
             if len({digest_of(composer.info) for composer in composers.values()}) > 1:
                 raise Refused("value_invalid", _DIFFERENT.format(name=self.campaign.template), "template")
-            if not fits(recipients.variables_of(self.campaign), composers[lines[0].id].info):
+            if not fits(variables_of(self.campaign), composers[lines[0].id].info):
                 raise Refused("template_params", _UNFILLED, "template")
             session.expunge_all()
         return Judge(self.runtime, self.campaign, lines, composers)
 
     def _refresh_templates(self) -> None:
         with self.runtime.db.read() as session:
-            lines = lines_of(session, self.campaign)
+            lines = connected_lines(session, self.campaign)
             session.expunge_all()
         for line in lines:
             Templates(self.runtime, line).listed(anew=True)
@@ -194,7 +198,7 @@ class Preparing:
     def _keep_header_file(self) -> None:
         """Fetch the file of the header, if it is the same for all and a line's template has one. Raises Refused."""
         with self.runtime.db.read() as session:
-            infos = [template_on(session, self.campaign, line) for line in lines_of(session, self.campaign)]
+            infos = [template_on(session, self.campaign, line) for line in connected_lines(session, self.campaign)]
         info = next((info for info in infos if info is not None), None)
         found = header_file.fetched(self.runtime, self.portal, self.campaign, info) if info is not None else None
         wanted = {**header_file.without(self.campaign.mapping), **({header_file.NAME: found} if found else {})}
@@ -207,19 +211,18 @@ class Preparing:
         self._write(keep)
 
     def _judged(self, judge: Judge) -> list[Judged]:
-        """Judge the next recipients. They are read and judged outside of the transaction that records it: it asks whether they
-        are still those of the campaign."""
+        """Judge the next recipients, outside of the transaction that records the judgement and compares `reads`."""
         asked = {"campaign": self.campaign_id, "after": self.campaign.checked_id, "limit": GROUP}
         with self.runtime.db.read() as session:
-            return judge.judge(session, session.scalars(recipients.UNJUDGED, asked).all())
+            return judge.judge(session, session.scalars(UNJUDGED, asked).all())
 
     @staticmethod
     def _record(judged: list[Judged], session: Session, campaign: Campaign) -> None:
-        recipients.record(session, judged)
+        record(session, judged)
         campaign.checked_id = judged[-1].recipient.id
 
     def _is_judged(self, session: Session, campaign: Campaign, judge: Judge) -> None:
-        """Everybody is judged."""
+        """All recipients are judged: a draft is checked, a campaign that was started runs."""
         now = self.runtime.clock()
         campaign.checked_at, campaign.problem, campaign.tries = now, None, 0
         info = next(iter(judge.composers.values())).info
@@ -228,12 +231,12 @@ class Preparing:
             campaign.state, campaign.digest = CampaignState.RUNNING, digest_of(info)
             campaign.started_at = campaign.fed_at = campaign.due_at = now
             session.flush()
-            news.told(session, self.runtime, campaign)
+            events.state_changed(session, self.runtime, campaign)
         else:
             campaign.wants_check, campaign.due_at = False, None
 
     def _write(self, change: Callable[[Session, Campaign], Any]) -> Any:
-        """Do this in a transaction of its own if the campaign still wants it. Raises Overtaken."""
+        """Make a change in a transaction of its own, unless the campaign was changed meanwhile. Raises Overtaken."""
 
         def step(session: Session) -> tuple[Any, Campaign]:
             campaign = session.get(Campaign, self.campaign_id, with_for_update=True, populate_existing=True)
@@ -260,27 +263,3 @@ def _only_read(_: Session, campaign: Campaign) -> None:
 
 def _from_the_front(_: Session, campaign: Campaign) -> None:
     campaign.read_at = campaign.cursor = None
-
-
-def lines_of(session: Session, campaign: Campaign) -> list[Line]:
-    """The campaign's lines that are connected, in its order."""
-    found = session.scalars(
-        select(Line).where(
-            Line.id.in_(campaign.line_ids or []),
-            Line.portal_id == campaign.portal_id,
-            Line.status == LineStatus.CONNECTED,
-        )
-    )
-    by_id = {line.id: line for line in found}
-    return [by_id[line_id] for line_id in campaign.line_ids or [] if line_id in by_id]
-
-
-def composers_for(session: Session, runtime: Runtime, campaign: Campaign, lines: Iterable[Line]) -> dict[int, Composer]:
-    """By line, what makes the campaign's messages; a line whose template cannot be sent is missing."""
-    variables, shared = recipients.variables_of(campaign), header_file.kept(session, runtime, campaign)
-    found = {line.id: template_on(session, campaign, line) for line in lines}
-    return {
-        line_id: Composer(info, variables, shared, runtime.clock())
-        for line_id, info in found.items()
-        if info is not None
-    }

@@ -7,11 +7,12 @@ from activities.errors import Refused
 from bx24.i18n import Text
 from messaging.campaigns import uploads
 from messaging.campaigns.audience import Kind, Part, Parts, Refusal
-from messaging.campaigns.crm_audience import CrmAudience, parsed
-from messaging.campaigns.crm_filters import InvalidAudience
-from messaging.campaigns.crm_reading import read_page
+from messaging.campaigns.composing import variables_of
+from messaging.campaigns.crm.audience import CrmAudience, parsed
+from messaging.campaigns.crm.filters import InvalidAudience
+from messaging.campaigns.crm.reading import read_page
 from messaging.campaigns.phone_cells import phone_of
-from messaging.campaigns.recipients import Entry, variables_of
+from messaging.campaigns.recipients import Entry
 from messaging.campaigns.repeats import missed
 from messaging.campaigns.spreadsheets import BadRow, End, Row, read
 from messaging.limits.portal_rate import BURST, RATE_PER_S

@@ -1,7 +1,7 @@
 """Whether a message that a person or the portal has written may leave now, by what the database knows.
 
 Robots' messages are judged with much more (messaging.stages.planning); recipients of campaigns many at a time
-(messaging.campaigns.recipients).
+(messaging.campaigns.messages).
 """
 
 from collections.abc import Mapping

@@ -1,8 +1,8 @@
 """The stage that carries campaigns forward: it starts, prepares, feeds, pauses and finishes them.
 
-Fed are small portions, as much as a line sends in FEED_S, behind everything that robots and people send: so pausing is true
-at once, and nobody waits behind a campaign. A portion is one transaction with the states of its recipients: a crash sends
-nobody twice and loses nobody. Reading and judging an audience goes on a thread (messaging.campaigns.preparing).
+A running campaign is fed in small portions (messaging.campaigns.portions), which leave after all that robots and people send:
+so a pause takes effect at once, and a campaign delays nobody. A portion and the states of its recipients share one transaction:
+a crash sends nothing twice and loses nobody. Audiences are read and judged on a thread (messaging.campaigns.preparing).
 """
 
 from dataclasses import dataclass
@@ -16,12 +16,13 @@ from sqlalchemy.orm import Session
 from activities.errors import Refused
 from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError
-from messaging.campaigns import changes, header_file, news
+from messaging.campaigns import events, header_file
+from messaging.campaigns.campaign_lines import connected_lines, new_clients_left, sends_now
 from messaging.campaigns.counts import Counts, counts
 from messaging.campaigns.open_files import OpenFiles
-from messaging.campaigns.portions import LOOK, Portion, is_still, limit_left
-from messaging.campaigns.preparing import Preparing, lines_of
-from messaging.files.problems import Unfetched
+from messaging.campaigns.portions import LOOK, Portion
+from messaging.campaigns.preparing import Preparing
+from messaging.campaigns.problems import internal, may_pass, stored
 from messaging.limits.backoff import backoff_s
 from messaging.money import accounts
 from messaging.money.spending import Spending, day_of
@@ -34,17 +35,17 @@ from messaging.store.states import PortalStatus
 from messaging.store.types import UTCDateTime
 
 State = CampaignState
-#: A campaign that nobody has looked at for so long asks a person before it goes on.
+#: A campaign that the worker has not looked at for this time is paused: a person decides whether it goes on.
 STALE = timedelta(hours=6)
-#: A campaign pauses itself if at least so many messages, and so large a part of those that left, have failed.
+#: A campaign pauses itself if at least FAILURES messages have failed, and more than FAILED_SHARE of those that left.
 FAILURES, FAILED_SHARE = 20, 0.25
 #: Recipients marked in one transaction after a campaign was cancelled.
 CANCEL_GROUP = 2000
 TRIES = 8
 BACKOFF_S, BACKOFF_MAX_S = 5.0, 300.0
-#: Campaigns looked at in one round, and recipients judged in it: everybody's work waits meanwhile.
+#: Campaigns looked at in one batch, and recipients judged in it: all other work of the drain waits meanwhile.
 LOOKED_AT, BUDGET = 50, 400
-#: After a fault of ours a campaign is tried again.
+#: After a fault of ours a campaign is tried again after this time.
 FAULT = timedelta(minutes=5)
 _WAITS_BY_ITSELF = (Paused.LINE_STOPPED, Paused.LIMIT, Paused.BUDGET)
 log = structlog.get_logger(__name__)
@@ -58,12 +59,12 @@ class Task:
     portal_id: int
 
 
-#: The campaign's number when the thread left it, and seconds after which to go on (0: it is prepared), or why it could not be.
+#: `Preparing.reads` at the end, and seconds until preparing goes on (0: prepared), or why the campaign cannot be prepared.
 Result = tuple[int, float | Refused | Bx24Error | GupshupError]
 
 
 class Campaigns:
-    """fed: lines that have got messages since somebody last looked."""
+    """fed: ids of the lines that got messages since `fed` was last emptied."""
 
     name = "campaigns"
 
@@ -74,7 +75,7 @@ class Campaigns:
         self.fed: set[int] = set()
         self.spending = Spending(runtime)
         self.budget = 0
-        self.counted = news.Counted(runtime)
+        self.counted = events.Counted(runtime)
         self._open_files = OpenFiles()
 
     def slots(self, threads: int) -> int:
@@ -92,7 +93,7 @@ class Campaigns:
         taken = {portal_id for _, portal_id in self.busy}
         tasks: list[Task] = []
         for row in session.execute(_TO_PREPARE, {**asked, "busy": busy}).all() if free_slots else ():
-            # One of a portal at a time: two portals with large audiences leave room for the others.
+            # One campaign of a portal at a time, so that portals with large audiences leave room for the others.
             if len(tasks) < free_slots and row.portal_id not in taken:
                 taken.add(row.portal_id)
                 self.busy.add((row.id, row.portal_id))
@@ -100,7 +101,7 @@ class Campaigns:
         return tasks
 
     def _carry(self, session: Session, campaign: Campaign, now: datetime) -> None:
-        """Do what can be done at once. A fault with one campaign delays that one, and no other."""
+        """Do what can be done at once. A fault with one campaign delays this campaign only."""
         campaign_id = campaign.id
         was = campaign.state
         try:
@@ -108,7 +109,7 @@ class Campaigns:
                 self._step(session, campaign, now)
                 if campaign.state != was:
                     session.flush()
-                    news.told(session, self.runtime, campaign)
+                    events.state_changed(session, self.runtime, campaign)
         except OperationalError:
             raise
         except Exception:
@@ -154,7 +155,7 @@ class Campaigns:
             reads, outcome = result
             campaign = self._prepared(session, task, reads)
             if campaign is None:
-                continue  # somebody has changed it meanwhile: what became of the former settings is nobody's concern
+                continue  # changed meanwhile: the result for its former settings is of no use
             if not isinstance(outcome, float):
                 self._failed(session, campaign, outcome)
             elif outcome:
@@ -164,27 +165,27 @@ class Campaigns:
         self.busy.discard((task.campaign_id, task.portal_id))
         campaign = self._prepared(session, task, None)
         if campaign is not None:
-            self._failed(session, campaign, changes.internal(task.campaign_id))
+            self._failed(session, campaign, internal(task.campaign_id))
 
     def _prepared(self, session: Session, task: Task, reads: int | None) -> Campaign | None:
-        """The campaign, locked, if it is still the one that was prepared. reads: its number then, if that is known."""
+        """The campaign, locked; None if it was changed since it was prepared. reads: `Preparing.reads`, None if not known."""
         campaign = session.get(Campaign, task.campaign_id, with_for_update=True, populate_existing=True)
         is_wanted = campaign is not None and campaign.state in (State.DRAFT, State.PREPARING)
         return campaign if is_wanted and reads in (None, campaign.reads if campaign else None) else None
 
     def _failed(self, session: Session, campaign: Campaign, why: Refused | Bx24Error | GupshupError) -> None:
         campaign.tries += 1
-        if _may_pass(why) and campaign.tries < TRIES:
+        if may_pass(why) and campaign.tries < TRIES:
             wait_s = backoff_s(campaign.tries, BACKOFF_MAX_S, BACKOFF_S)
             campaign.due_at = self.runtime.clock() + timedelta(seconds=wait_s)
             return
-        campaign.problem = changes.problem_of(why)
+        campaign.problem = stored(why)
         was = campaign.state
         campaign.state, campaign.wants_check, campaign.due_at = State.DRAFT, False, None
         campaign.reads += 1
         if was != State.DRAFT:
             session.flush()
-            news.told(session, self.runtime, campaign)
+            events.state_changed(session, self.runtime, campaign)
         log.warning("a campaign cannot be prepared", campaign=campaign.id, code=campaign.problem["code"])
 
     # --- feeding ------------------------------------------------------------------------------------------------------
@@ -215,10 +216,10 @@ class Campaigns:
 
     def _trouble(self, session: Session, campaign: Campaign, so_far: Counts) -> Paused | None:
         """Why the campaign must not go on now."""
-        lines = lines_of(session, campaign)
+        lines = connected_lines(session, campaign)
         if not lines:
             return Paused.LINE_REMOVED
-        if all(is_still(line) for line in lines):
+        if not any(sends_now(line) for line in lines):
             return Paused.LINE_STOPPED
         failed = so_far.by_state["failed"] - campaign.allowed_failures
         left = so_far.sent + so_far.by_state["failed"] - campaign.allowed_failures
@@ -244,12 +245,12 @@ class Campaigns:
         if campaign.due_at is not None and now - campaign.due_at > STALE:
             put_to_rest(session, campaign, Paused.STALE)  # nobody has looked at it for hours: a person decides
             return
-        lines = lines_of(session, campaign)
+        lines = connected_lines(session, campaign)
         campaign.fed_at, campaign.due_at = now, now + LOOK
         if campaign.paused_reason == Paused.BUDGET:  # it is another day, or somebody has changed a budget
             campaign.state, campaign.paused_reason, campaign.due_at = State.RUNNING, "", now
             return
-        can_go_on = any(not is_still(line) and limit_left(session, line, now) > 0 for line in lines)
+        can_go_on = any(sends_now(line) and new_clients_left(session, line, now) > 0 for line in lines)
         if can_go_on or not lines:
             campaign.state, campaign.paused_reason, campaign.due_at = State.RUNNING, "", now
 
@@ -259,13 +260,6 @@ class Campaigns:
         if some:
             session.execute(_CANCELLED, {"ids": list(some)})
         campaign.due_at = now if len(some) == CANCEL_GROUP else None
-
-
-def _may_pass(why: Refused | Bx24Error | GupshupError) -> bool:
-    """Whether it may pass by itself: a vendor's trouble, a fault of ours. What a person must change does not."""
-    if isinstance(why, Unfetched):
-        return why.passing
-    return why.code == "internal" if isinstance(why, Refused) else getattr(why, "retryable", True)
 
 
 # Statements are made once: building a statement takes longer than running it.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from messaging.callbacks import telling
-from messaging.campaigns import recipients
+from messaging.campaigns import messages as campaign_messages
 from messaging.conversations import chat_tasks
 from messaging.policy import consent
 from messaging.runs import crm_tasks, reactions
@@ -61,7 +61,7 @@ def _into_the_chat(changes: Changes, runtime: Runtime, heard: Heard) -> None:
 
 def _counts_for_a_campaign(changes: Changes, runtime: Runtime, heard: Heard) -> None:
     ids = [conversation.id for conversation in heard.conversations]
-    recipients.replied(changes.session, ids, heard.message.id if heard.message else None, runtime.clock())
+    campaign_messages.note_reply(changes.session, ids, heard.message.id if heard.message else None, runtime.clock())
 
 
 def _to_customers(changes: Changes, runtime: Runtime, heard: Heard) -> None:

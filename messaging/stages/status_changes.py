@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from activities.errors import Refused
-from messaging.campaigns import recipients
+from messaging.campaigns import messages as campaign_messages
 from messaging.conversations import chat_tasks, provider_statuses, replies
 from messaging.lines import circuit_breaker
 from messaging.runs import deliveries, outcomes
@@ -45,7 +45,7 @@ def hold_back(changes: Changes, runtime: Runtime, message: MessageRow, why: Refu
     """A queued message may not leave any more: it ends here, with its run if it has one, and is never sent. That of a
     campaign is taken back."""
     if message.campaign_id is not None:
-        recipients.not_leaving(changes.session, message, why)
+        campaign_messages.take_back_one(changes.session, message, why)
         return
     changes.set(message, error_code=why.code)
     if message.run is not None:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from messaging.campaigns import changes, open_files, preparing, recipients, sources
+from messaging.campaigns import changes, judging, messages, open_files, preparing, recipients, sources
 from messaging.campaigns.open_files import OpenFiles
 from messaging.campaigns.preparing import Preparing
 from messaging.lines import lines
@@ -33,7 +33,7 @@ def test_phones_are_read_and_judged_while_nobody_waits(shop: World, monkeypatch:
     seen: Counter[str] = Counter()
     mailing = Mailing(shop, None, audience=file_of(shop, "Телефон\n" + "\n".join(PHONES)))
     campaign_id = mailing.row.id
-    digits, judge = recipients.phones.digits, recipients.Judge.judge
+    digits, judge = recipients.phones.digits, judging.Judge.judge
 
     def read(*given: Any) -> Any:
         seen["read"] += 1
@@ -47,7 +47,7 @@ def test_phones_are_read_and_judged_while_nobody_waits(shop: World, monkeypatch:
         return judge(self, *given)
 
     monkeypatch.setattr(recipients.phones, "digits", read)
-    monkeypatch.setattr(recipients.Judge, "judge", judged)
+    monkeypatch.setattr(judging.Judge, "judge", judged)
     mailing.do(changes.check)
     shop.advance_clock(2)
     changes.add(shop.runtime, mailing.portal_id, mailing.key, [recipients.Entry(1, f"+{PHONES[0]}")])
@@ -261,7 +261,7 @@ def test_who_is_pausing_is_waited_for(shop: World) -> None:
 
     def ask() -> None:
         with shop.runtime.db.write() as session:
-            answers.append(recipients.is_running(session, campaign_id))
+            answers.append(messages.is_running(session, campaign_id))
 
     with shop.runtime.db.write() as session:
         campaign = session.scalars(select(Campaign).with_for_update()).one()

@@ -13,8 +13,8 @@ from messaging.api.campaigns import BeingChecked, Preview, Wanted
 from messaging.api.templates import TemplatesAway
 from messaging.campaigns import changes
 from messaging.campaigns.changes import TooMany, WrongState
-from messaging.campaigns.crm_audience import CrmAudience, parsed
-from messaging.campaigns.crm_filters import InvalidAudience
+from messaging.campaigns.crm.audience import CrmAudience, parsed
+from messaging.campaigns.crm.filters import InvalidAudience
 from messaging.campaigns.mapping import Mapping, Source
 from messaging.insight import campaigns as insight
 from messaging.store.campaigns import Campaign

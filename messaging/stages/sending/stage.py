@@ -17,7 +17,7 @@ from activities.errors import Refused
 from gupshup.client import Account
 from gupshup.errors import GupshupError, Misconfigured, NotWritten, Throttled, Unclear
 from messaging.callbacks import telling
-from messaging.campaigns import recipients
+from messaging.campaigns import messages as campaign_messages
 from messaging.limits.backoff import backoff_s
 from messaging.lines import lines
 from messaging.policy import holding, tier
@@ -121,7 +121,7 @@ class Outbox:
             if message.status != MessageStatus.QUEUED:
                 continue
             if message.id in late and message.campaign_id is not None:
-                recipients.not_leaving(session, message)
+                campaign_messages.take_back_one(session, message)
             elif message.id in late:
                 holding.judge_again(changes, self.runtime, message)
             else:
@@ -225,9 +225,9 @@ class Outbox:
         if (
             is_ours
             and message.campaign_id is not None
-            and not recipients.is_running(changes.session, message.campaign_id)
+            and not campaign_messages.is_running(changes.session, message.campaign_id)
         ):
-            recipients.not_leaving(changes.session, message)  # it was paused or cancelled meanwhile
+            campaign_messages.take_back_one(changes.session, message)  # it was paused or cancelled meanwhile
         elif is_ours:
             changes.set(message, status=MessageStatus.QUEUED, send_at=now + timedelta(seconds=wait_s))
         log.warning("not handed over, again later", trace=sending.trace, code=error.code, after_s=wait_s)

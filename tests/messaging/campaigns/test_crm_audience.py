@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from messaging.campaigns import crm_filters
-from messaging.campaigns.crm_audience import MAX_IDS, count, parsed
-from messaging.campaigns.crm_filters import InvalidAudience
+from messaging.campaigns.crm import filters as crm_filters
+from messaging.campaigns.crm.audience import MAX_IDS, count, parsed
+from messaging.campaigns.crm.filters import InvalidAudience
 from messaging.portals.tokens import portal_client
 from tests.flows.scenes import ONE_DATABASE
 from tests.support.world import World

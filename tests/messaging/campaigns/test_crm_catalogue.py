@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from messaging.campaigns import crm_catalogue
-from messaging.campaigns.crm_catalogue import Field, Stage
+from messaging.campaigns.crm import catalogue as crm_catalogue
+from messaging.campaigns.crm.catalogue import Field, Stage
 from messaging.portals.tokens import portal_client
 from tests.flows.scenes import ONE_DATABASE
 from tests.support.world import World

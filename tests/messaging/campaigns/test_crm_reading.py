@@ -12,9 +12,9 @@ from bx24.batch import BatchReply, Command
 from bx24.client import Client
 from bx24.emulator.state import crm, many_items
 from bx24.errors import Postponed, Throttled, Unavailable
-from messaging.campaigns.crm_audience import parsed
-from messaging.campaigns.crm_filters import InvalidAudience
-from messaging.campaigns.crm_reading import Page, Row, read_page
+from messaging.campaigns.crm.audience import parsed
+from messaging.campaigns.crm.filters import InvalidAudience
+from messaging.campaigns.crm.reading import Page, Row, read_page
 from messaging.portals.tokens import portal_client
 from tests.flows.scenes import ONE_DATABASE
 from tests.support.world import World

@@ -11,6 +11,7 @@ from flask_babel import ngettext
 from sqlalchemy import select
 
 from messaging.campaigns import changes, costs
+from messaging.campaigns.campaign_lines import sends_now
 from messaging.campaigns.counts import Counts
 from messaging.campaigns.mapping import Mapping, Source
 from messaging.insight import campaigns
@@ -49,10 +50,6 @@ class Load:
     def days(self) -> int:
         left = max(0, self.limit - self.written)
         return 1 if not self.limit or self.recipients <= left else 1 + ceil((self.recipients - left) / self.limit)
-
-    @property
-    def is_still(self) -> bool:
-        return self.line.stopped_at is not None or self.line.paused_at is not None
 
 
 @blueprint.get("/campaigns/<key>/check", endpoint="campaign_check")
@@ -133,7 +130,7 @@ def _warnings(campaign: Campaign, so_far: Counts, loads: list[Load]) -> list[Cau
 
 def _of_lines(loads: list[Load]) -> Iterator[Caution]:
     for load in loads:
-        if load.is_still:
+        if not sends_now(load.line):
             yield Caution(
                 _(
                     "The line “%(line)s” is stopped or on pause: its part of the campaign waits until it works again.",

@@ -9,10 +9,11 @@ from flask_babel import gettext as _
 
 from bx24.client import Client
 from bx24.errors import Bx24Error
-from messaging.campaigns import changes, crm_audience
+from messaging.campaigns import changes
 from messaging.campaigns.audience import Kind
-from messaging.campaigns.crm_audience import CrmAudience, parsed
-from messaging.campaigns.crm_filters import InvalidAudience
+from messaging.campaigns.crm import audience as crm_audience
+from messaging.campaigns.crm.audience import CrmAudience, parsed
+from messaging.campaigns.crm.filters import InvalidAudience
 from messaging.portals import portals
 from messaging.portals.surveys import surveying
 from messaging.store.campaigns import Campaign

@@ -9,7 +9,7 @@ from flask_babel import LazyString
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from messaging.campaigns import crm_catalogue
+from messaging.campaigns.crm import catalogue as crm_catalogue
 from web.context import clean, typed
 from web.pages.campaigns.crm_offers import Offered
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 from flask_babel import gettext as _
 
 from bx24.client import Client
-from messaging.campaigns import crm_catalogue
-from messaging.campaigns.crm_catalogue import Field, Stage
+from messaging.campaigns.crm import catalogue as crm_catalogue
+from messaging.campaigns.crm.catalogue import Field, Stage
 from messaging.store.models import Portal
 from web.pages.campaigns.numbers import Remembered
 

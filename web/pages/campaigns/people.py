@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from bx24.errors import Bx24Error
-from messaging.campaigns import crm_catalogue
 from messaging.campaigns.audience import WHOLE, Kind
-from messaging.campaigns.crm_audience import parsed
-from messaging.campaigns.crm_filters import InvalidAudience
-from messaging.campaigns.crm_reading import read_page
+from messaging.campaigns.crm import catalogue as crm_catalogue
+from messaging.campaigns.crm.audience import parsed
+from messaging.campaigns.crm.filters import InvalidAudience
+from messaging.campaigns.crm.reading import read_page
 from messaging.campaigns.mapping import Mapping as Variables
 from messaging.insight import campaigns
 from messaging.portals.surveys import surveying

@@ -9,6 +9,7 @@ from flask_babel import ngettext
 from sqlalchemy import select
 
 from messaging.campaigns import changes, costs
+from messaging.campaigns.campaign_lines import sends_now
 from messaging.campaigns.counts import Counts
 from messaging.insight import campaigns
 from messaging.money import spending
@@ -66,7 +67,7 @@ def _live(viewer: Viewer, campaign: Campaign) -> dict[str, Any]:
         ],
         "repeatable": sum(count for code, count in failed.items() if campaigns.may_be_repeated(code)),
         "lines": lines,
-        "minutes": _minutes(campaign, so_far, [line for line in lines if not _is_still(line)]),
+        "minutes": _minutes(campaign, so_far, [line for line in lines if sends_now(line)]),
         "states": STATES,
         "pause": PAUSES.get(campaign.paused_reason),
         "paused_days": changes.PAUSED_KEPT.days if campaign.due_at is None else 0,
@@ -88,10 +89,6 @@ def share(part: int, whole: int) -> str:
         return ""
     percent = 100 * part / whole
     return "<1 %" if 0 < percent < 1 else f"{min(100, round(percent))} %"
-
-
-def _is_still(line: Line) -> bool:
-    return line.stopped_at is not None or line.paused_at is not None or line.status != "connected"
 
 
 def _minutes(campaign: Campaign, so_far: Counts, lines: list[Line]) -> int | None:

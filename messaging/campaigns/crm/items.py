@@ -15,8 +15,8 @@ from bx24.batch import BatchReply, Command
 from bx24.client import Client
 from bx24.errors import Bx24Error, Unavailable
 from bx24.php_values import number, values
-from messaging.campaigns.crm_audience import CrmAudience, refusal
-from messaging.campaigns.crm_catalogue import COMPANY, CONTACT, LEAD, PAGE, plain
+from messaging.campaigns.crm.audience import CrmAudience, refusal
+from messaging.campaigns.crm.catalogue import COMPANY, CONTACT, LEAD, PAGE, plain
 from messaging.portals.crm import Pair
 
 #: List calls in one batch. A page of fifty cards is a megabyte at most, and an answer is cut at eight (bx24.wire).

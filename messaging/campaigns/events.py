@@ -1,4 +1,4 @@
-"""What customers' systems are told of campaigns: each new state, and while one runs its counts, once a minute at most."""
+"""What customers' systems are told of campaigns: each new state, and the counts of a running one, once a minute at most."""
 
 from datetime import datetime, timedelta
 
@@ -12,18 +12,18 @@ from messaging.store.callbacks import Event
 from messaging.store.campaigns import Campaign
 
 EVERY = timedelta(minutes=1)
-#: Campaigns whose last telling a process remembers.
+#: How many campaigns a process remembers; with more, all are forgotten.
 REMEMBERED = 1_000
 
 
-def told(session: Session, runtime: Runtime, campaign: Campaign) -> None:
-    """A campaign has another state, which is written already."""
+def state_changed(session: Session, runtime: Runtime, campaign: Campaign) -> None:
+    """Tell the new state of a campaign; the caller has already written it."""
     if wanted(session, campaign.portal_id, Event.CAMPAIGN_STATE):
         telling.campaign_changed(session, runtime, campaign, counts(session, campaign.id).to_dict())
 
 
 class Counted:
-    """Tells the counts of running campaigns, for one process."""
+    """Tells the counts of running campaigns; one object per process remembers what was told last."""
 
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime

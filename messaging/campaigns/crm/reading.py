@@ -7,12 +7,12 @@ from typing import Any
 from bx24.client import Client
 from bx24.documents import crm_item_id
 from bx24.php_values import number
-from messaging.campaigns import crm_catalogue
-from messaging.campaigns.crm_audience import CrmAudience
-from messaging.campaigns.crm_catalogue import COMPANY, CONTACT, RELATED, Field, Words, plain
-from messaging.campaigns.crm_filters import camel
-from messaging.campaigns.crm_items import Card, read_items, read_people
-from messaging.campaigns.crm_texts import contacts_of, ids_in, text_of
+from messaging.campaigns.crm import catalogue
+from messaging.campaigns.crm.audience import CrmAudience
+from messaging.campaigns.crm.catalogue import COMPANY, CONTACT, RELATED, Field, Words, plain
+from messaging.campaigns.crm.filters import camel
+from messaging.campaigns.crm.items import Card, read_items, read_people
+from messaging.campaigns.crm.texts import contacts_of, ids_in, text_of
 from messaging.portals import crm
 from messaging.portals.crm import Pair
 from robots import client as clients
@@ -81,7 +81,7 @@ def read_page(
     """
     codes = [_code(given, audience.entity_type_id) for given in fields]
     kinds = {"": audience.entity_type_id, **RELATED}
-    asked = {code.owner: crm_catalogue.fields_of(kinds[code.owner]) for code in codes}
+    asked = {code.owner: catalogue.fields_of(kinds[code.owner]) for code in codes}
     names = [code.name for code in codes if not code.owner]
     found = read_items(client, audience, cursor, names, {f"f{owner}": command for owner, command in asked.items()})
     people = _clients(client, found.cards, codes)
@@ -104,7 +104,7 @@ def _code(given: str, entity_type_id: int) -> _Code:
 
 
 def _known(answer: Any) -> dict[str, Field]:
-    return {plain(one.code): one for one in crm_catalogue.described(answer)}
+    return {plain(one.code): one for one in catalogue.described(answer)}
 
 
 # --- whose phone -----------------------------------------------------------------------------------------------------------
@@ -187,7 +187,7 @@ class _Texts:
             for ids in ids_in(field, _value(one.card(code.owner), code.name), self.kinds[code.owner])
         }
         directories = {directory for directory, _ in found if directory}
-        return crm_catalogue.words_of(client, directories, {int(user) for _, user in found if user})
+        return catalogue.words_of(client, directories, {int(user) for _, user in found if user})
 
     def of(self, one: _Client, words: Words) -> dict[str, str]:
         return {code.given: self._text(one.card(code.owner), code, words) for code in self.codes}

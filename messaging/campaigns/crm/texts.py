@@ -6,7 +6,7 @@ from typing import Any
 
 from bx24.i18n import Text, language
 from bx24.php_values import is_on, number, text, values
-from messaging.campaigns.crm_catalogue import Field, Words, directory_of
+from messaging.campaigns.crm.catalogue import Field, Words, directory_of
 from messaging.portals import crm
 
 #: Characters of a value.

@@ -12,9 +12,9 @@ from bx24.client import Client
 from bx24.documents import ENTITY_TYPE_IDS, entity_type_id
 from bx24.errors import Bx24Error, Rejected
 from bx24.i18n import Text
-from messaging.campaigns import crm_filters
-from messaging.campaigns.crm_catalogue import SMART_PROCESS
-from messaging.campaigns.crm_filters import InvalidAudience, Problems
+from messaging.campaigns.crm import filters
+from messaging.campaigns.crm.catalogue import SMART_PROCESS
+from messaging.campaigns.crm.filters import InvalidAudience, Problems
 
 MAX_IDS = 100_000
 _NUMBER = re.compile(r"[0-9]{1,18}")
@@ -98,7 +98,7 @@ class _Filter(Field[dict[str, Any]]):
         self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **kwargs: Any
     ) -> dict[str, Any]:
         try:
-            return crm_filters.checked(value)
+            return filters.checked(value)
         except InvalidAudience as error:
             raise ValidationError(dict(error.problems)) from None
 
