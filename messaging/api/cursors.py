@@ -19,7 +19,7 @@ Place = list[int]
 
 
 class WrongCursor(ValueError):
-    """Not a cursor of ours, or one of another question."""
+    """The text is no cursor of ours, or a cursor of another question."""
 
 
 def write(runtime: Runtime, question: Mapping[str, Any], place: Place) -> str:

@@ -24,7 +24,7 @@ from messaging.store.models import Line, Message, Portal, Run
 from messaging.store.states import MessageStatus
 from messaging.store.tallies import Tally
 
-#: Rows that one list goes through at most: a page behind them is refused.
+#: Rows that one list reads at most: a page beyond them is refused.
 DEEPEST = 10_000
 #: Rows that are read together, and seconds in which a page must be found.
 STEP, PATIENCE_S = 200, 2.0
@@ -56,7 +56,7 @@ class Wanted:
 def page(
     session: Session, runtime: Runtime, portal: Portal, wanted: Wanted, skip: int, limit: int
 ) -> tuple[list[Place], int]:
-    """So many places behind those that are skipped, the newest first, and how many there are in all. Raises TooLong."""
+    """`limit` places after the first `skip`, the newest first, and how many there are in all. Raises TooLong."""
     if wanted.phone or wanted.template:
         return _found(session, _narrow(session, runtime, wanted), skip, limit)
     query = Query(line_id=wanted.line.id, since=wanted.since, until=wanted.until, status=wanted.status, sends_only=True)

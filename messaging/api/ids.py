@@ -1,4 +1,4 @@
-"""How the API names rows. What customers' systems are told uses the same ids, so they stand there."""
+"""How the API names rows: by the ids that callbacks use (messaging.callbacks.ids)."""
 
 from messaging.callbacks.ids import LENGTH, Kind, decode, encode
 

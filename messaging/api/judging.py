@@ -29,7 +29,7 @@ from messaging.templates.catalogue import is_fresh
 
 @dataclass(frozen=True)
 class Judged:
-    """Where a message would go as things stand: the line, and the phone (digits)."""
+    """Where a message would go now: the line, and the phone (digits)."""
 
     line_id: int
     phone: str

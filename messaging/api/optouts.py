@@ -51,7 +51,7 @@ def _found(session: Session, runtime: Runtime, portal_id: int, phone: str) -> Sh
 
 
 def put(runtime: Runtime, portal_id: int, phone: str, why: str) -> Shown:
-    """Put a client (phone: digits) on the list, unless he stands there."""
+    """Put a client (phone: digits) on the list, unless the client is on it already."""
     cause = Cause(Source.API, runtime.clock(), why=why)
     with runtime.db.write() as session:
         consent.stop(session, runtime, portal_id, _client(session, runtime, portal_id, phone), cause)
@@ -79,7 +79,7 @@ def _client(session: Session, runtime: Runtime, portal_id: int, phone: str) -> C
 
 
 def _shown(entries: Sequence[OptOut]) -> Shown:
-    """One client's entries of the same kind: about all lines, or each about one."""
+    """A client's entries of one kind: one about all lines, or one for each of several lines."""
     first = min(entries, key=lambda entry: entry.since)
     lines = sorted(entry.line_id for entry in entries)
     return Shown(first.phone, None if EVERY_LINE in lines else lines, first.source, first.why or None, first.since)

@@ -62,7 +62,7 @@ def count(session: Session, runtime: Runtime, wanted: Wanted) -> int:
 def _of_phone(
     session: Session, runtime: Runtime, wanted: Wanted, line_ids: Sequence[int], before: int | None, limit: int
 ) -> list[int] | None:
-    """Those of one client; None: all clients are meant."""
+    """The ids of one client's replies, the newest first; None if all clients are meant."""
     if wanted.phone is None:
         return None
     known = lookup.conversations_with(session, line_ids, runtime.phone_keys(wanted.phone))

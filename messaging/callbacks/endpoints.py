@@ -24,7 +24,7 @@ from messaging.system import public_http
 #: Endpoints of one portal.
 MOST = 5
 URL_LENGTH = 500
-#: A replaced secret signs so long beside the new one.
+#: How long a replaced secret still signs, beside the new one.
 OLD_SECRET = timedelta(hours=24)
 #: Deliveries that people see.
 SHOWN = 100

@@ -104,7 +104,7 @@ class Statuses:
 
 
 def _known(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The phone is that of the conversation, else what stands in the field."""
+    """The row with its phone: the conversation's, else the one in the run's own field."""
     typed = row["properties"].get("phone") if isinstance(row["properties"], dict) else None
     digits = "".join(char for char in str(typed or "") if char.isascii() and char.isdigit())[:15]
     return {"item": row["item"], "phone": row["phone"] or digits or None}

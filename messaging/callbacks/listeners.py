@@ -1,4 +1,4 @@
-"""Who listens on a portal: read once in a transaction, and not at all where a row that is read anyway says that nobody does."""
+"""The endpoints of a portal that want an event: read once in a transaction, or not at all if another row says there is none."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One try: a POST to an address of a customer, and what came of it. Never raises for what the other side does."""
+"""One try to deliver an event: a POST to a customer's address, and its result. Nothing that the other side does raises."""
 
 import time
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from messaging.system.public_http import Forbidden, Watch, within
 
 #: Seconds for everything, from looking up the name to the last byte we read.
 TOTAL_S = 15.0
-#: So much of an answer is read, bytes, and kept, characters.
+#: Bytes of an answer that are read; characters that are kept.
 READ_BYTES, KEPT = 4_096, 500
 
 

@@ -102,7 +102,7 @@ def unsent(runtime: Runtime, run: RunRow, said: str, more: Mapping[str, Any]) ->
 
 
 def _error(code: str, reason: str) -> str | None:
-    """What the provider's code means, in English; a code of ours brings its own words along."""
+    """What an error code means, in English: our own codes have their words stored, the provider's codes are looked up."""
     if not code:
         return None
     is_providers = code.isdecimal() or code.startswith("gupshup_")

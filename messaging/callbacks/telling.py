@@ -42,7 +42,7 @@ def run_ended(changes: Changes, runtime: Runtime, run: RunRow, said: str) -> Non
 
 
 def unclear(session: Session, runtime: Runtime, message_ids: Collection[int]) -> None:
-    """Nobody knows whether these messages were sent: whoever was sending them is dead."""
+    """Tell that it is not known whether these messages were sent: the process that was sending them died."""
     changes = Changes(session)
     for row in rows.messages_alone(session, message_ids) if message_ids else ():
         message_changed(changes, runtime, row)

@@ -1,4 +1,4 @@
-"""What a campaign costs: expected before the start, by country; estimated, billed and in all while it runs and afterwards."""
+"""What a campaign costs: before the start expected by country; then estimated, billed, and both together."""
 
 from collections import defaultdict
 from collections.abc import Mapping
@@ -79,7 +79,7 @@ class Expected:
 
 
 def expected(session: Session, runtime: Runtime, portal: Portal, campaign: Campaign) -> Expected:
-    """By what the check has found; nobody is asked."""
+    """What a checked campaign is expected to cost, from the stored recipients; no vendor is asked."""
     table, now = prices.table_of(runtime, portal), runtime.clock()
     category = campaign.category
     rows = [
@@ -98,7 +98,7 @@ def _row(table: Table, now: datetime, country: str, category: str, is_open: bool
 
 
 def _clients(session: Session, campaign: Campaign, now: datetime) -> Mapping[tuple[str, bool], int]:
-    """How many are to be written to, by country, and whether their window is open."""
+    """(country, whether the window is open) → recipients who are to be written to."""
     pending = (Recipient.campaign_id == campaign.id) & (Recipient.state == RecipientState.PENDING)
     if campaign.category.lower() != UTILITY:
         plain = select(Recipient.country, func.count()).where(pending).group_by(Recipient.country)
@@ -133,7 +133,7 @@ class Figures:
         return self.bills > 0 and self.waiting == 0
 
     def per(self, count: int) -> int | None:
-        """The cost for each of so many; None of none."""
+        """The cost of one of `count` messages, in millionths; None if there are none."""
         return round(self.cost / count) if count else None
 
 
@@ -146,7 +146,7 @@ class Spent:
 
 
 def spent(session: Session, campaign_id: int) -> Spent:
-    """Summed from the messages."""
+    """What a campaign's messages cost so far."""
     is_billed, has_arrived, counts = Message.billed.is_not(None), Message.status.in_(ARRIVED), is_charged(Message)
     query = (
         select(

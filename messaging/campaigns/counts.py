@@ -1,4 +1,4 @@
-"""How far a campaign has come: counted from its recipients and their messages, never kept on the side."""
+"""How far a campaign has come, counted from its recipients and their messages; no counts are stored."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from messaging.store.states import MessageStatus
 
 #: States of a recipient as the contract counts them, from the first to the last.
 STATES = ("pending", "queued", "sending", "unknown", "accepted", "sent", "delivered", "read", "failed")
-#: What is on the phones at least.
+#: Statuses of messages that are on the clients' phones.
 _ARRIVED = ("delivered", "read")
 _SENT = ("accepted", "sent", *_ARRIVED)
 
@@ -34,27 +34,27 @@ class Counts:
 
     @property
     def willing(self) -> int:
-        """Those that are, or were, to be written to."""
+        """Recipients who are not skipped."""
         return sum(self.by_state.values())
 
     @property
     def left(self) -> int:
-        """Those that are not handed over yet."""
+        """Recipients whose message is not handed over to Gupshup yet."""
         return self.by_state["pending"] + self.by_state["queued"]
 
     @property
     def sent(self) -> int:
-        """Gupshup has accepted them, and they have not failed."""
+        """Messages that Gupshup has accepted and that have not failed."""
         return sum(self.by_state[state] for state in _SENT)
 
     @property
     def delivered(self) -> int:
-        """They are on the clients' phones."""
+        """Messages that are on the clients' phones."""
         return sum(self.by_state[state] for state in _ARRIVED)
 
     @property
     def read(self) -> int:
-        """The clients have opened them."""
+        """Messages that the clients have opened."""
         return self.by_state["read"]
 
     def to_dict(self) -> dict[str, Any]:
@@ -63,7 +63,7 @@ class Counts:
 
 
 def counts(session: Session, campaign_id: int) -> Counts:
-    """Count a campaign's recipients, each once, under its newest state. One statement sees one moment."""
+    """Count a campaign's recipients, each once, under its newest state. One statement: all counts are of one moment."""
     waiting = (
         select(Recipient.state, Recipient.reason, func.count())
         .where(

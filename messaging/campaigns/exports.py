@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bx24.i18n import language
 
-#: Rows of a file; whoever has more divides them by period.
+#: Rows of a file; more rows are divided by period.
 MOST_ROWS = 100_000
 #: Characters of a cell; Excel refuses a workbook with a longer one.
 LONGEST_CELL = 32_767

@@ -22,7 +22,7 @@ from messaging.store.kept_files import File
 from messaging.store.models import Portal
 
 NAME = "shared"
-#: A draft's file is kept so long; it is fetched anew when so little of that is left.
+#: How long a draft's file is kept; it is fetched again when less than RENEWED of that is left.
 KEPT, RENEWED = timedelta(days=30), timedelta(days=14)
 #: From the first message on it is kept longer than a campaign may be paused, and again when a few days of that are over.
 KEPT_OPEN, KEPT_OPEN_LEAST = timedelta(days=100), timedelta(days=95)
@@ -59,7 +59,7 @@ def kept(session: Session, runtime: Runtime, campaign: Campaign) -> Shared | Non
 
 
 def fetched(runtime: Runtime, portal: Portal, campaign: Campaign, info: TemplateInfo) -> dict[str, Any] | None:
-    """What `mapping` keeps of the file that this template needs: as it is, or fetched a moment ago. None: it needs none.
+    """What `mapping` keeps of the file that this template needs, fetched if necessary; None if the template needs no file.
 
     It is fetched as a link that a person sends by hand: nothing of the portal's. Raises Refused.
     """
@@ -78,14 +78,14 @@ def fetched(runtime: Runtime, portal: Portal, campaign: Campaign, info: Template
 
 
 def keep_on(session: Session, campaign: Campaign, now: datetime) -> None:
-    """A campaign runs: its file must not go while it does, or while it is paused."""
+    """Keep the file of a running campaign for as long as it may run or be paused."""
     stored = (campaign.mapping or {}).get(NAME)
     if stored and _until(stored) < now + KEPT_OPEN_LEAST:
         _keep_until(session, campaign, stored, now + KEPT_OPEN)
 
 
 def let_go(session: Session, campaign: Campaign, now: datetime) -> None:
-    """A campaign is over."""
+    """Let the file of a campaign that is over expire."""
     stored = (campaign.mapping or {}).get(NAME)
     if stored:
         _keep_until(session, campaign, stored, now + KEPT_AFTER)

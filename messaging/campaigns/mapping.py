@@ -11,8 +11,8 @@ LONGEST = 1024
 
 @dataclass(frozen=True)
 class Source:
-    """Where one value comes from. name: of the recipient's value (a field's code, a column's title), "" for a fixed text;
-    text: the fixed text, or what stands in for an empty value."""
+    """Where one value comes from. name: the recipient's value (a field's code, a column's title), "" for a fixed text;
+    text: the fixed text, or the substitute for an empty value."""
 
     name: str = ""
     text: str = ""
@@ -67,7 +67,7 @@ class Mapping:
         return list(dict.fromkeys(source.name for source in sources if source.name))
 
     def fits(self, params: int, buttons: int) -> bool:
-        """Whether it has as many values as a template has variables, and variables of buttons."""
+        """Whether the mapping has as many values as a template has variables in its texts and in its buttons."""
         return (len(self.params), len(self.buttons)) == (params, buttons)
 
     def filled(self, values: AnyMapping[str, str]) -> Filled:

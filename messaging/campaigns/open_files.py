@@ -13,7 +13,7 @@ from messaging.campaigns.sources import Sources
 
 #: Files that are kept open at the same time; a campaign that finds no place reads on without a rest.
 MOST = 2
-#: A file that nobody has gone on with for so long is closed: its campaign was changed, or went to another process.
+#: A file that is not read for this time is closed: its campaign was changed, or went to another process.
 KEPT = timedelta(minutes=1)
 
 
@@ -52,7 +52,7 @@ class OpenFiles:
         return found
 
     def close_left(self, now: datetime) -> None:
-        """Close what nobody has gone on with."""
+        """Close the files that were not read for KEPT."""
         with self._lock:
             left = [key for key, opened in self._opened.items() if now - opened.at > KEPT]
             closed = [self._opened.pop(key) for key in left]

@@ -1,6 +1,6 @@
-"""Phones as they stand in the cells of spreadsheets, where Excel has turned many of them into numbers, exponents or dates.
+"""Phones in the cells of spreadsheets, where Excel has turned many of them into numbers, exponents or dates.
 
-What a number means, and of which country it is, says `activities.phones`, as for robots.
+`activities.phones` says what a number means, as for robots.
 """
 
 import re
@@ -47,7 +47,7 @@ class PhoneCell:
     """What a cell says. digits: with the country code, "" if it holds no phone; reason: then of REASONS.
 
     is_one_of_several: there are other phones in the cell. international: what the same digits mean if they begin with a country
-    code that is not the region's; "" if that is no number or the same one. Whoever sent the file is asked once which is meant.
+    code that is not the region's; "" if that is no number or the same one. The person is asked once per file which is meant.
     """
 
     digits: str = ""

@@ -1,7 +1,7 @@
-"""A campaign for those who have not got another one: its recipients are those whose messages failed with a code that may pass.
+"""A second campaign for the recipients of another one whose messages failed with a code that may pass.
 
-The new draft only says whose recipients it wants; the worker reads them in parts (messaging.campaigns.sources), as it reads a
-file. A hundred thousand of them would hold a thread of the web for minutes.
+The new draft only names the other campaign; the worker reads the recipients in parts (messaging.campaigns.sources), like a
+file: reading a hundred thousand would hold a thread of the web for minutes.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ LATER = timedelta(hours=24)
 
 
 @dataclass(frozen=True)
-class Missed:
+class Failed:
     """A recipient whose message failed. message_id: of that message."""
 
     message_id: int
@@ -44,10 +44,13 @@ def make(runtime: Runtime, portal_id: int, key: str, user_id: int, name: str, co
     return new
 
 
-def missed(
+def failed(
     session: Session, portal_id: int, campaign_id: int, codes: Sequence[str], after: int, limit: int
-) -> list[Missed]:
-    """The next recipients of a campaign of the portal whose messages failed with one of these codes, behind this message."""
+) -> list[Failed]:
+    """The next recipients of the portal's campaign whose messages failed with one of these codes.
+
+    after: id of the last message of the page before, 0 for the first page.
+    """
     rows = session.execute(
         select(Message.id, Message.origin_id)
         .where(
@@ -63,4 +66,4 @@ def missed(
     people = select(Recipient).join(Campaign, Campaign.id == Recipient.campaign_id)
     mine = people.where(Recipient.id.in_([row.origin_id for row in rows]), Campaign.portal_id == portal_id)
     by_id = {one.id: one for one in session.scalars(mine)} if rows else {}
-    return [Missed(row.id, by_id[row.origin_id]) for row in rows if row.origin_id in by_id]
+    return [Failed(row.id, by_id[row.origin_id]) for row in rows if row.origin_id in by_id]

@@ -13,14 +13,14 @@ from messaging.campaigns.crm.filters import InvalidAudience
 from messaging.campaigns.crm.reading import read_page
 from messaging.campaigns.phone_cells import phone_of
 from messaging.campaigns.recipients import Entry
-from messaging.campaigns.repeats import missed
+from messaging.campaigns.repeats import failed
 from messaging.campaigns.spreadsheets import BadRow, End, Row, read
 from messaging.limits.portal_rate import BURST, RATE_PER_S
 from messaging.portals import tokens
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, Recipient
 
-#: So many requests of the portal's bucket are left to others.
+#: Requests of the portal's limit that are left to people and workflows.
 ROOM = BURST // 2
 #: Rows of a part.
 ROWS = 1000
@@ -35,7 +35,7 @@ _GONE = Text("The file is not kept any more. Upload it again.", "Файл бол
 
 
 class Sources:
-    """The recipients of one campaign. region: of phones without a country code; language: of the portal."""
+    """Reads the recipients of one campaign. region: of phones without a country code; language: the portal's, for dates."""
 
     def __init__(self, runtime: Runtime, campaign: Campaign, region: str, language: str) -> None:
         self.runtime = runtime
@@ -43,14 +43,14 @@ class Sources:
         self.region = region
         self.language = language
         self.settings: Mapping[str, Any] = campaign.audience or {}
-        #: Seconds in which the portal is to be left alone: what people and workflows ask needs half of its requests.
+        #: Seconds until the portal may be asked again: people and workflows need half of its requests.
         self.rest_s = 0.0
         self._wanted = variables_of(campaign).names()
-        #: Whether reading can go on at a cursor without reading all that stands before it again; else see `open_files`.
+        #: Whether reading can go on at a cursor without reading everything in front of it again; if not, see `open_files`.
         self.can_rest = self.settings.get("kind") in (Kind.CRM, Kind.AGAIN)
 
     def parts(self, cursor: Mapping[str, Any] | None) -> Parts:
-        """From the cursor on. Raises Refused for what a person must change, Bx24Error for what may pass."""
+        """The parts from the cursor on. Raises Refused for what a person must change, Bx24Error for what may pass."""
         match self.settings.get("kind"):
             case Kind.PHONES:
                 yield Part([], [], None)  # stored when they were given
@@ -81,11 +81,11 @@ class Sources:
             yield Part(entries, [], None if is_last else {"page": dict(cursor)})
 
     def _again(self, behind: int) -> Parts:
-        """Those behind this message of the other campaign; the part's cursor is its last message."""
+        """Recipients of the other campaign, after this message of it; a part's cursor is its last message."""
         wanted, portal_id = self.settings, self.campaign.portal_id
         while True:
             with self.runtime.db.read() as session:
-                found = missed(session, portal_id, int(wanted["campaign"]), wanted["codes"], behind, ROWS)
+                found = failed(session, portal_id, int(wanted["campaign"]), wanted["codes"], behind, ROWS)
             entries = [_entry(one.recipient) for one in found]
             if len(found) < ROWS:
                 yield Part(entries, [], None)
@@ -94,7 +94,7 @@ class Sources:
             yield Part(entries, [], {"message": behind})
 
     def _file(self, behind: int) -> Parts:
-        """Rows behind that one; the part's cursor is its last row."""
+        """Rows of the file after this line; a part's cursor is its last row."""
         try:
             with uploads.on_disk(self.runtime, self.campaign.portal_id, self.settings["file"]) as path:
                 yield from self._rows(path, behind)

@@ -1,4 +1,4 @@
-"""Files with recipients, kept for a while after their upload: private, counted in the portal's room, under no link."""
+"""Uploaded files with recipients, kept for KEPT: private, without a link, counted in the portal's room for files."""
 
 import secrets
 import shutil
@@ -21,7 +21,7 @@ from messaging.system.file_store import new_key
 
 #: The largest file that is taken (contract section 10).
 LARGEST = 20 * MB
-#: A draft may lie about for so long.
+#: How long an upload is kept: a draft may be left for weeks before it is sent.
 KEPT = timedelta(days=30)
 _BLOCK = 256 * 1024
 #: `File.direction` of an upload.

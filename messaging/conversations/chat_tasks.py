@@ -30,9 +30,9 @@ from messaging.store.rows import MessageRow
 from messaging.store.states import MessageStatus, Origin
 
 KIND = "chat"
-#: A client's message waits so long for its file; then it goes without.
+#: How long a client's message waits for its file; after that, the chat gets it without the file.
 FILE_PATIENCE = timedelta(minutes=10)
-#: When a chat is new, so many automatic messages of so long ago are shown in it: what the client answers to.
+#: A new chat shows up to this many automatic messages that are not older than this: what the client answers to.
 EARLIER, EARLIER_FOR = 3, timedelta(days=1)
 #: Why a client's message is given up of which nobody can tell whether its chat has it, before the chat's number is known.
 IN_CHAT_UNKNOWN = "it is not known whether the chat has this message: look into the chat"

@@ -25,7 +25,7 @@ from messaging.store.states import MessageStatus, Origin
 
 KIND = "provider"
 COLLAPSE = timedelta(seconds=5)
-#: The portal that has posted a message twice notes its own status when it has our answer: so long after it is told ours again.
+#: A portal that posts a message twice then sets its own status on it; ours is told again after this time.
 AGAIN_AFTER = timedelta(seconds=15)
 #: What a portal is told, by the status of the message; of the others nothing that it does not show already.
 _TOLD: dict[str, Status] = {

@@ -25,9 +25,9 @@ from messaging.templates import changes
 
 #: Failures older than that are past.
 RECENT = timedelta(hours=24)
-#: So long the start page tells of a changed category.
+#: How long the start page shows a changed category.
 CATEGORY_TOLD = timedelta(days=7)
-#: A webhook that has taken nothing for so long needs a person.
+#: A webhook that has taken nothing for this time needs a person.
 WEBHOOK_FAILS = timedelta(minutes=30)
 #: Seconds after which a queue waits for somebody, not for its turn.
 WAITS_LONG_S = 60

@@ -13,7 +13,7 @@ from messaging.runs.crm_tasks import TRIGGER
 from messaging.store.models import Message, Reply
 from messaging.store.portal_tasks import NO_ANSWER, UNINSTALLED, UNREADABLE, PortalTask, TaskState
 
-#: Tasks that are looked through for the last executions; of each trigger so many are shown.
+#: Tasks that are looked through for the last executions; executions that are shown of each trigger.
 LOOKED_AT, SHOWN = 500, 5
 #: Errors counted together.
 MOST = 200

@@ -19,7 +19,7 @@ from messaging.store.models import InboundEvent, Message
 from messaging.store.states import MessageStatus
 
 NEWEST = 3_000
-#: Gupshup tells of `sent` within seconds; a line whose messages all stay `accepted` for so long hears nothing.
+#: Gupshup tells of `sent` within seconds; if all messages of a line stay `accepted` for longer, its events do not arrive.
 SILENT_AFTER = timedelta(minutes=10)
 
 

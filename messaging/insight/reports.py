@@ -24,7 +24,7 @@ from messaging.store.reports import SETTLED, STATUSES, Recount, ReportDay, Repor
 from messaging.store.states import MessageStatus, Origin
 
 MOST_DAYS = 400
-#: Rows of one report; whoever wants more takes a shorter period or groups by less.
+#: Rows of one report; for more, a person takes a shorter period or groups by less.
 MOST_ROWS = 20_000
 #: Rows of the table of messages that are counted as they stand.
 LIVE = 2_000

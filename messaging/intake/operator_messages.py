@@ -22,7 +22,7 @@ from messaging.store.models import Conversation, Portal, shard_of
 from messaging.store.open_channels import CONNECTOR, OpenLine, OperatorMessage, OperatorState, keep_chat
 from messaging.store.sql import insert_missing
 
-#: Messages written one right after the other may come in the wrong order: so long they wait for each other.
+#: How long messages wait for each other: those written one right after the other may arrive in the wrong order.
 SETTLE = timedelta(seconds=1)
 #: Files of one message that are sent on. The others are told in the chat.
 MOST_FILES = 30

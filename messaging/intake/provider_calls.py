@@ -20,7 +20,7 @@ from messaging.store import crypto
 from messaging.store.models import Line, Portal, shard_of
 from messaging.store.provider import ProviderMessage, ProviderState
 
-#: For so long a message is of use that could not be stored or prepared at once.
+#: How long a message is still worth sending that could not be stored or prepared at once.
 PATIENCE = timedelta(hours=1)
 INSERT = InsertSpec(
     ProviderMessage,

@@ -29,7 +29,7 @@ from messaging.system.embedded_redis import QueueServerError
 TICK_S = 1.0
 #: Most entries of one transaction.
 TOGETHER = 100
-#: A group ends when its entries have so many bytes: all of them are in memory at once, several times over.
+#: Bytes of the entries of one group: all of them are in memory at once, several times over.
 TOGETHER_BYTES = 4 * 1024 * 1024
 #: Held calls are tried again so often; the auth server is asked about them for so many seconds at most, and then once more.
 HELD_EVERY, HELD_ASKING_S = timedelta(seconds=30), 5.0

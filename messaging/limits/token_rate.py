@@ -18,7 +18,7 @@ PORTAL_RATE_PER_S = 60
 PORTAL_BURST = 180
 #: Seconds until an empty bucket is full again.
 WINDOW_S = BURST // RATE_PER_S
-#: After Redis has not answered, nobody asks for so many seconds: each question would wait for the connection.
+#: Seconds without a question after Redis has not answered: each question would wait for the connection.
 REST_S = 5.0
 
 # KEYS: buckets; ARGV: rate, burst of each. Returns milliseconds to wait, and how many calls are left in the first one. Counts

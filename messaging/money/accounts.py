@@ -1,4 +1,4 @@
-"""What Gupshup's partner API has told about the accounts of lines: balance, quality, limits. Nothing is known without it.
+"""The accounts of lines as Gupshup's partner API tells them: balance, quality, limits. Without it nothing is known.
 
 Asked every POLL, and after a campaign's portion at most once in AFTER_PORTION (messaging.stages.accounts). What lines have
 spent since a balance was told is taken off it: between two answers a campaign sends on.
@@ -20,7 +20,7 @@ from messaging.store.sql import insert_missing
 POLL, AFTER_PORTION = timedelta(minutes=20), timedelta(minutes=1)
 #: Ratings and WABA info are renewed once a day at Gupshup.
 DAILY = timedelta(hours=24)
-#: A campaign needs so much more than its messages are expected to cost.
+#: A campaign needs this multiple of what its messages are expected to cost.
 RESERVE = 1.2
 #: Below it, in millionths, a balance is low: Gupshup itself warns at 5 units by default (gupshup-2.md 3.1).
 LOW = 5_000_000
@@ -47,7 +47,7 @@ def of_lines(session: Session, line_ids: Collection[int]) -> dict[int, LineAccou
 
 
 def left(session: Session, account: LineAccount | None) -> Left | None:
-    """What this account has left now; None if nobody has told."""
+    """What this account has left now; None if its balance is not known."""
     if account is None or account.balance is None or account.balance_at is None:
         return None
     gone = spent(session, [account.line_id], account.balance_at, account.currency)
@@ -81,7 +81,7 @@ def account_of(session: Session, line: Line) -> LineAccount:
 
 
 def hasten(session: Session, line_ids: Collection[int], now: datetime) -> None:
-    """These lines have just got a campaign's portion: their balances are asked for again, if it is not too soon."""
+    """Ask for the balances of lines that have just got a campaign's portion, if those known are older than AFTER_PORTION."""
     if line_ids:
         old = (LineAccount.balance_at.is_(None)) | (LineAccount.balance_at <= now - AFTER_PORTION)
         due = (LineAccount.line_id.in_(line_ids)) & (LineAccount.due_at > now) & old
@@ -89,7 +89,7 @@ def hasten(session: Session, line_ids: Collection[int], now: datetime) -> None:
 
 
 def doubt(session: Session, line_ids: Collection[int], now: datetime) -> None:
-    """Somebody says that these accounts have money again: what was told about them counts no more, and they are asked."""
+    """Forget the balances of these lines and ask for them now: a person says that the accounts have money again."""
     known = (LineAccount.line_id.in_(line_ids)) & LineAccount.due_at.is_not(None)
     asked = update(LineAccount).where(known).values(balance=None, balance_at=None, due_at=now)
     session.execute(asked.execution_options(synchronize_session=False))

@@ -1,7 +1,7 @@
 """Gupshup's billing events: whether WhatsApp charges a message, and as what.
 
-They come up to an hour after the message, in any order and more than once; each message takes the first one. Whoever applies
-them owns the message's shard, so no row is locked: nobody else writes these columns.
+Events come up to an hour after the message, in any order and more than once; each message takes the first one. The drain that
+applies them holds the message's shard, so no row is locked: nothing else writes these columns.
 """
 
 from collections.abc import Collection
@@ -76,7 +76,7 @@ class Bills:
                 self._tables[portal.id] = prices.table_of(runtime, portal)
 
     def apply(self, changes: Changes, line_id: int, event: Billing) -> bool:
-        """Write down what a message is charged. False if no message of this line is known under its ids."""
+        """Write a message's bill. False if the event's ids name no message of this line."""
         message = self._find(line_id, event)
         if message is None:
             return False

@@ -1,4 +1,4 @@
-"""Prices as somebody writes them, in a form or in a CSV file: checked, each fault with its row, field and remedy."""
+"""Prices that a person enters in a form or a CSV file: checked; each fault names its row and field."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from messaging.money.table import CATEGORIES, REST, Rate
 from messaging.store import amounts
 
 MOST_BYTES, MOST_ROWS = 512 * 1024, 5_000
-#: Faults that are told.
+#: Faults that are reported.
 _MOST_FAULTS = 100
 #: Columns of a file; the names in its first row, in any order.
 COLUMNS = ("country", "category", "since", "amount", "currency")
@@ -37,7 +37,7 @@ class Unreadable(Exception):
 
 
 def rate_of(given: Mapping[str, str], line: int = 0) -> tuple[Rate | None, list[Fault]]:
-    """One price; None if anything is wrong with it, and what."""
+    """A price, or None and what is wrong with it."""
     texts = {name: given.get(name, "").strip() for name in COLUMNS}
     country, category = texts["country"].upper(), texts["category"].lower()
     since, amount, currency = _day(texts["since"]), amounts.read(texts["amount"]), texts["currency"].upper()

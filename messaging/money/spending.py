@@ -24,7 +24,7 @@ from messaging.store.money import LineAccount
 
 #: A sum is as old as that at most; what robots spend meanwhile may go beyond a budget.
 KEPT = timedelta(seconds=30)
-#: A sum that stops a campaign is made anew if it is as old as that.
+#: A remembered sum that stops a campaign is computed again when it is older than this.
 DOUBTED = timedelta(seconds=5)
 #: From this share of a budget on people are warned.
 WARN_FROM = 0.8

@@ -122,7 +122,7 @@ def _in_force(rates: list[Rate] | None, day: date) -> Rate | None:
 
 @cache
 def delivered() -> tuple[Rate, ...]:
-    """What waba24 delivers; where it comes from stands at the head of the files in `delivered/`."""
+    """The prices that waba24 delivers; the head of each file in `delivered/` names its source."""
     places = {row["market"]: row["countries"].split() for row in _rows("markets.csv")}
     return tuple(
         Rate(country, row["category"], date.fromisoformat(row["since"]), *_amount(row["amount"]))

@@ -23,11 +23,11 @@ from messaging.store.models import Portal
 PAGE = 50
 #: Rows of one list that are read.
 MOST = 1_000
-#: For so long the departments of a person are remembered, seconds.
+#: Seconds for which the departments of a person are remembered.
 REMEMBERED_S = 300
 #: The same for a person's name.
 NAMES_S = 24 * 3600
-#: For so long nobody asks again after a portal that did not answer, seconds: each question may hold a thread of the web.
+#: Seconds without a question after a portal did not answer: each question may hold a thread of the web.
 UNANSWERED_S = 10
 log = structlog.get_logger(__name__)
 

@@ -22,7 +22,7 @@ from messaging.store.sql import among, insert_missing
 from messaging.store.states import LineStatus, PortalStatus
 from messaging.store.types import UTCDateTime
 
-#: New lines are looked for so often.
+#: How often new lines are looked for.
 LOOK = timedelta(minutes=1)
 BACKOFF_S = 60.0
 log = structlog.get_logger(__name__)

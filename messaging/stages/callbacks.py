@@ -38,9 +38,9 @@ _BUSY = frozenset({429, 502, 503, 504})
 GONE = 410
 #: What an endpoint may ask us to wait at most.
 RETRY_AFTER_MAX_S = 86_400.0
-#: An endpoint that has taken nothing for so long is switched off.
+#: An endpoint that has taken nothing for this time is switched off.
 DEAD = timedelta(days=3)
-#: When an endpoint takes something again after so long, everything that waits is due.
+#: When an endpoint takes an event again after an outage of this length, everything that waits for it is due at once.
 OUTAGE = timedelta(minutes=1)
 log = structlog.get_logger(__name__)
 
@@ -121,7 +121,7 @@ class Callbacks:
 
     @staticmethod
     def _posts(session: Session, endpoint: Endpoint, now: datetime) -> tuple[Post, ...]:
-        """What is due for an endpoint; if nothing is, it is looked at when something will be."""
+        """The events that are due for an endpoint. If none is, the endpoint is due when the next event is."""
         limit = 1 if endpoint.failures else BATCH
         found = queue.next_of(session, endpoint.id, now, limit)
         if not found:
@@ -151,7 +151,7 @@ class Callbacks:
             rows = queue.by_id(session, endpoint.id, [one.callback_id for one in task.posts])
             endpoint.due_at = self.runtime.clock()
             for one, answer in zip(task.posts, answers, strict=False):
-                # One that was deleted, or ended meanwhile, says only whether the endpoint takes anything.
+                # If the event was deleted or ended meanwhile, the answer only says whether the endpoint takes anything.
                 self._record(session, endpoint, rows.get(one.callback_id), answer)
 
     def _record(self, session: Session, endpoint: Endpoint, row: Callback | None, answer: Answer) -> None:
@@ -204,7 +204,7 @@ class Callbacks:
             row.due_at = now + timedelta(seconds=max(SCHEDULE_S[row.attempts - 1], asked_s))
 
     def _switch_off(self, session: Session, endpoint: Endpoint, reason: OffReason, now: datetime) -> None:
-        """Nothing is sent to it, and nothing new is kept for it, until somebody switches it on; what waits, waits."""
+        """Until a person switches the endpoint on, nothing is sent to it and nothing new is kept; what waits, waits."""
         endpoint.state, endpoint.off_reason, endpoint.off_at = EndpointState.OFF, reason, now
         endpoint.due_at = None
         log.warning("endpoint switched off", portal=endpoint.portal_id, endpoint=endpoint.id, reason=str(reason))

@@ -14,7 +14,7 @@ from messaging.store.sql import among, not_among
 from messaging.store.states import PortalStatus
 from messaging.store.types import UTCDateTime
 
-#: Events that may wait for one endpoint: what a campaign of 12,000 causes. So many only for one that takes some.
+#: Events that may wait for one endpoint: those of a campaign of 12,000. Fewer may wait for an endpoint that takes none.
 MOST_WAITING = 50_000
 #: The same for one that has taken nothing for DEAD_FOR.
 MOST_FOR_DEAD, DEAD_FOR = 5_000, timedelta(hours=1)
@@ -134,7 +134,7 @@ def _most(endpoint: Endpoint, now: datetime) -> int:
 def due(
     session: Session, shards: Iterable[int], now: datetime, busy: Collection[int], full: Collection[int]
 ) -> Sequence[Endpoint]:
-    """The endpoints that have something to do, locked, who waits longest first. full: portals that have enough hands."""
+    """Endpoints with events that are due, locked, the longest waiting first. full: portals that use all their slots."""
     asked = {"shards": list(shards), "now": now, "busy": list(busy), "full": list(full)}
     return session.scalars(_DUE, asked).all()
 
@@ -154,7 +154,7 @@ def locked(session: Session, endpoint_id: int) -> Endpoint | None:
 
 
 def by_id(session: Session, endpoint_id: int, ids: Collection[int]) -> Mapping[int, Callback]:
-    """Those of these events that still wait, locked."""
+    """The events with these ids that still wait, locked."""
     return {row.id: row for row in session.scalars(_ROWS, {"ids": list(ids), "endpoint": endpoint_id})}
 
 

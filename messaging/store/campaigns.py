@@ -37,12 +37,12 @@ class CampaignState(StrEnum):
 
 
 class Paused(StrEnum):
-    """Why a campaign is paused. line_stopped ends by itself, when a line works again; the others ask a person.
+    """Why a campaign is paused. line_stopped, limit and budget end by themselves (messaging.stages.campaigns); a person
+    resumes the others.
 
-    limit: WhatsApp's limit of new clients a day; stale: nobody has fed it for hours; restored: the database is an older dump,
-    some of its recipients may have been written to since; uninstalled: the app was, and may be back.
-    limit: WhatsApp's limit of new clients a day; balance: of the Gupshup account; budget: of the line or the campaign;
-    stale: nobody has fed it for hours, a dump was restored, say.
+    limit: WhatsApp's limit of new clients a day. balance: of the Gupshup account. budget: of the line or the campaign. stale:
+    the worker has not looked at the campaign for hours. restored: the database is an older dump, so some recipients may have
+    been written to since. uninstalled: the app was uninstalled, and may be back.
     """
 
     BY_HAND = "by_hand"
@@ -81,16 +81,16 @@ class Skipped(StrEnum):
 class Campaign(Base):
     """One campaign.
 
-    key: by which pages and API name it. line_ids: the lines that share the audience. template, language: of the template,
+    key: the name that pages and API use. line_ids: the lines that share the audience. template, language: of the template,
     by name; digest: of its text and category when the campaign was started, for WhatsApp may change both. mapping: where its
     variables come from (messaging.campaigns.mapping). audience: where its recipients come from, as
-    messaging.campaigns.audience stores it. hours: "HH:MM-HH:MM" of the client's clock, "" any. per_minute: at most so many,
-    None as fast as the lines send.
+    messaging.campaigns.audience stores it. hours: "HH:MM-HH:MM" of the client's clock, "" any. per_minute: the
+    campaign's own pace, None: as fast as the lines send.
     read_at: when all recipients were stored; checked_at: when all of them were judged, after which `recipient` says who
     will be written to. cursor: how far reading has come; checked_id: how far judging has come. reads: raised by each change
-    and by each part that is stored, so that whoever was frozen or overtaken stores nothing more. wants_check: a draft is to
+    and by each part that is stored: a process that was frozen or overtaken stores nothing more. wants_check: a draft is to
     be read and judged. problem: code and words of what keeps it from being read. due_at: when the worker looks at it next,
-    None: never. fed_at: when it was last looked at while running. allowed_failures: so many failures a person has seen.
+    None: never. fed_at: when it was last looked at while running. allowed_failures: how many a person knew of when resuming.
     """
 
     __tablename__ = "campaign"

@@ -20,7 +20,7 @@ from messaging.store.models import Line, Template
 from messaging.templates import changes
 
 FRESH = timedelta(minutes=30)
-#: A miss asks Gupshup again at most so often; its limit is 10 lists a minute (reference section 5.7).
+#: The least time between two questions to Gupshup for missing templates; it answers 10 lists a minute (reference 5.7).
 ASK_EVERY = timedelta(seconds=15)
 #: Status → why a template cannot be sent.
 _NOT_SENDABLE: dict[str, Text] = {

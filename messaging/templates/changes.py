@@ -59,7 +59,7 @@ _USED = Text(
     "Runs of robots with it in the last 30 days: {runs}. Look at these robots.",
     "Запусков роботов с ним за последние 30 дней: {runs}. Проверьте эти роботы.",
 )
-#: So many changes of one list are told one by one; more of them make one notice, with so many names of each kind.
+#: Changes of one list that are told one by one; more make one notice, with at most this many names of each kind.
 MOST_TOLD, MOST_NAMED = 3, 5
 _MANY = Text(
     "{count} templates of the line “{line}” have changed. {what} See the page “Templates”.",

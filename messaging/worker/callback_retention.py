@@ -8,9 +8,9 @@ from sqlalchemy.orm import Session
 from messaging.runtime import Runtime
 from messaging.store.callbacks import Callback, CallbackState, Endpoint, EndpointState
 
-#: So long people see what was delivered, and can send again what was given up.
+#: How long people see delivered events, and can send again those that were given up.
 DONE_KEPT, FAILED_KEPT = timedelta(days=2), timedelta(days=14)
-#: What waits for an endpoint that is switched off, or whose portal is not active, is kept so long.
+#: How long events are kept for an endpoint that is switched off, or whose portal is not active.
 WAITING_KEPT = timedelta(days=14)
 
 
@@ -28,7 +28,7 @@ def _ended(session: Session, state: CallbackState, before: datetime, limit: int)
 
 
 def stuck_callbacks(session: Session, runtime: Runtime, limit: int) -> int:
-    """Delete what waits for an endpoint that has been off for WAITING_KEPT; switching it on counts anew."""
+    """Delete what waits for an endpoint that has been off for WAITING_KEPT without a break."""
     before = runtime.clock() - WAITING_KEPT
     off = (Endpoint.state == EndpointState.OFF) & (Endpoint.waiting > 0) & (Endpoint.off_at < before)
     endpoint = session.scalar(select(Endpoint).where(off).limit(1).with_for_update(skip_locked=True))

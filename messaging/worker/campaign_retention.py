@@ -12,7 +12,7 @@ from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, Recipient, RefusedRow
 from messaging.store.models import Message
 
-#: The report on a file's bad rows is kept so long after the campaign was made.
+#: How long after a campaign was made the report on its file's bad rows is kept.
 REPORT_KEPT = timedelta(days=30)
 log = structlog.get_logger(__name__)
 _OVER = or_(Campaign.state == CampaignState.FINISHED, Campaign.state == CampaignState.CANCELLED)

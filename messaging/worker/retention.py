@@ -46,7 +46,7 @@ TALLIES_KEPT = timedelta(days=3 * 366)
 HOURS_KEPT = timedelta(days=20)
 log = structlog.get_logger(__name__)
 
-#: Deletes or wipes at most so many rows of one kind; returns how many.
+#: Deletes or wipes up to `limit` rows of one kind; returns how many.
 Duty = Callable[[Session, Runtime, int], int]
 
 

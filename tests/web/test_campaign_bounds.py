@@ -70,7 +70,7 @@ def test_a_new_campaign_of_those_who_missed_one_is_filled_by_the_worker(shop: Wo
         other = Portal(member_id="f" * 32, client_endpoint="https://other.example/rest/", installed_at=shop.now)
         session.add(other)
         session.flush()
-        assert repeats.missed(session, other.id, old, ["131049"], 0, 10) == [], "nobody of another portal"
+        assert repeats.failed(session, other.id, old, ["131049"], 0, 10) == [], "nobody of another portal"
 
 
 @ONE_DATABASE

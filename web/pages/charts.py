@@ -16,7 +16,7 @@ WIDTH, HEIGHT = 480, 150
 LEFT, RIGHT, TOP, BOTTOM = 44, 8, 10, 6
 #: Colours that can be told apart; further series share one.
 KINDS = ("info", "warn", "bad", "ok")
-#: So many columns have a label each; of more, the first and the last.
+#: The most columns that have a label each; of more, only the first and the last.
 LABELLED = 8
 
 

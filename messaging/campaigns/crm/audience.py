@@ -143,7 +143,7 @@ class _Audience(Schema):
 
 
 def count(client: Client, audience: CrmAudience) -> int:
-    """How many items these are, for the person whose token it is; ids are counted without looking. One request.
+    """How many items the client's token can see; an audience of ids counts its ids. One request.
 
     Raises Bx24Error, and InvalidAudience if the portal does not accept the filter.
     """
@@ -159,7 +159,7 @@ def count(client: Client, audience: CrmAudience) -> int:
 def closed(app: Client, audience: CrmAudience, seen: int) -> int:
     """How many of these items are closed to a person who has counted `seen`. app: with the app's token. Raises as `count`.
 
-    A campaign reads its items with the app's rights, so whoever is no administrator may only take what he sees himself.
+    A campaign reads its items with the app's rights, so a person who is no administrator may only take items that he sees.
     """
     return max(0, count(app, audience) - seen)
 

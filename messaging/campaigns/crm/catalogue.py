@@ -166,7 +166,7 @@ def _directory(entity_type_id: int, category: int) -> str:
 
 
 def directory_of(entity_type_id: int, field: Field, value: str) -> str:
-    """The directory that explains a value of a field: which one a stage is in, its code tells."""
+    """The directory with the words for a value of a field. A stage's code tells its directory."""
     if field.code != "stageId":
         return field.directory
     found = (_DEAL_STAGE if entity_type_id == DEAL else _SMART_STAGE).fullmatch(value)

@@ -23,7 +23,7 @@ _EQUAL = frozenset({"", "=", "!", "!="})
 _BOUNDS = frozenset({">", ">=", "<", "<="})
 _WHOLE = re.compile(r"[0-9]{1,18}")
 _LISTS = _EQUAL | {"@", "!@"}
-#: What the documents of workflows call these fields, and whoever has written a robot.
+#: The names of these fields in the documents of workflows, which authors of robots know.
 _ALSO_CALLED = {
     "ASSIGNED_BY": "assignedById",
     "CREATED_BY_ID": "createdBy",
@@ -70,7 +70,7 @@ def checked(given: Any) -> dict[str, Any]:
 
 
 class _Check:
-    """One walk through a filter; it ends early when there is too much of it."""
+    """Walks through a filter once, and stops early in one that is too large."""
 
     def __init__(self) -> None:
         self.problems: Problems = {}

@@ -25,7 +25,7 @@ LISTS = 6
 OWN_PHONES = (LEAD, CONTACT, COMPANY)
 _LINKS = ("contactId", "contactIds", "companyId")
 _KEPT = frozenset({"id", "title", "name", "lastName", "fm", *_LINKS})
-#: Ranges are somewhat narrower than fifty items have been: a range that is cut ends the page.
+#: Ranges are a little narrower than fifty items were on the last page: a range that is cut ends the page.
 _SPARE = 0.9
 Card = Mapping[str, Any]
 """What is kept of an item, a contact or a company: what phone and name need, and the fields that were asked for."""

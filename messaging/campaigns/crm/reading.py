@@ -111,9 +111,9 @@ def _known(answer: Any) -> dict[str, Field]:
 
 
 def _clients(client: Client, items: Sequence[Card], codes: Sequence[_Code]) -> list[_Client]:
-    """The client of each item: as a robot has it (robots.client), the first with a phone.
+    """The client of each item: the first person with a phone, as for a robot (robots.client).
 
-    First everybody's first person is read, and who a field asks for; then the others of those where no phone was found.
+    First the first person of each item and the people whose fields are wanted are read; then the others, if no phone was found.
     """
     names = {kind: [code.name for code in codes if code.owner == owner] for owner, kind in RELATED.items()}
     chains = [clients.linked(item)[:PEOPLE] for item in items]
@@ -129,7 +129,7 @@ def _flat(chains: Iterable[Sequence[Pair]]) -> list[Pair]:
 
 
 def _related(item: Card, names: Mapping[int, Sequence[str]]) -> list[Pair]:
-    """The first contact and the company, if fields of theirs are asked for."""
+    """The item's first contact and company, each only if one of its fields is wanted."""
     people = clients.linked({**item, "fm": None})
     firsts = (next((pair for pair in people if pair[0] == kind), None) for kind in (CONTACT, COMPANY) if names[kind])
     return [pair for pair in firsts if pair is not None]

@@ -29,7 +29,7 @@ def contacts_of(item: Mapping[str, Any], code: str) -> str:
 
 
 def ids_in(field: Field, value: Any, entity_type_id: int) -> Iterator[tuple[str, str]]:
-    """(directory, "") and ("", user's id) for what stands for something in this value."""
+    """The ids in a value that have words: ("id of a directory", "") or ("", "id of a user")."""
     for one in _entries(field, value):
         if field.kind == "directory" and text(one):
             yield directory_of(entity_type_id, field, text(one)), ""
@@ -67,7 +67,7 @@ def _single(field: Field | None, value: Any, entity_type_id: int, words: Words, 
 
 
 def _date(written: str, kind: str, lang: str) -> str:
-    """As it stands there: the portal writes its own time zone."""
+    """A date as the portal wrote it, which is in its own time zone."""
     try:
         at = datetime.fromisoformat(written)
     except ValueError:

@@ -9,7 +9,7 @@ MOST_ROWS = 100_000
 MOST_COLUMNS = 60
 #: Characters of a cell.
 MOST_CHARACTERS = 2_000
-#: Bad rows that are handed on; the others are counted only.
+#: Bad rows that are reported one by one; the others are only counted.
 MOST_BAD_ROWS = 10_000
 #: Characters of a bad row that are shown.
 SHOWN = 60

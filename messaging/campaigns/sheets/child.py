@@ -1,7 +1,7 @@
 """The process that reads one spreadsheet: `python -m messaging.campaigns.sheets.child OPTIONS < FILE`.
 
-It may use little memory and time, so that a hostile file harms nobody else (docs/decisions/0038-spreadsheets.md). It writes
-messages (`rows`) and says nothing else: what a parser complains of may hold names and phones.
+The process may use little memory and time, so that a hostile file harms nothing else (docs/decisions/0038). It writes
+messages (`rows`) and nothing else: a parser's complaint may contain names and phones.
 OPTIONS: JSON, `Options`.
 """
 
@@ -62,7 +62,7 @@ def main(options: Options, file: BinaryIO) -> None:
 
 
 def _bind(options: Options) -> None:
-    """Take the limits, and give way to whoever sends messages."""
+    """Set the limits of this process, and let the processes that send messages run first."""
     limits = {
         resource.RLIMIT_AS: (options.memory_bytes, options.memory_bytes),
         resource.RLIMIT_CPU: (options.cpu_s, options.cpu_s + 1),  # first SIGXCPU, which says why

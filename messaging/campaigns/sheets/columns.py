@@ -74,7 +74,7 @@ def _phones(rows: Rows, region: str) -> list[dict[int, PhoneCell]]:
 
 
 def _titles(rows: Rows, found: Sequence[dict[int, PhoneCell]]) -> int:
-    """How many rows stand above the names: with one cell and no phone, where others have several ("Clients for November")."""
+    """How many rows are above the names: one cell, no phone ("Clients for November"), where other rows have several cells."""
     filled = [sum(map(bool, cells)) for _line, cells in rows]
     if max(filled) == 1:
         return 0

@@ -161,7 +161,7 @@ def _records(lines: _Lines, separator: str, width: int) -> Iterator[tuple[list[s
 
 
 def _is_strict(taken: list[str], separator: str) -> bool:
-    """Whether nothing but a separator stands behind a closing quote."""
+    """Whether a closing quote is followed by a separator or the end of the line."""
     try:
         next(csv.reader(taken, delimiter=separator or NO_SEPARATOR, strict=True))
     except csv.Error:

@@ -1,4 +1,4 @@
-"""Why a file or a row cannot be read, in words for whoever sent it: what happened and what to do."""
+"""Why a file or a row cannot be read, in words for the person who uploaded it: what happened and what to do."""
 
 from bx24.i18n import Text
 
@@ -119,7 +119,7 @@ ROWS: dict[str, Text] = {
         "Строка стоит над названиями столбцов, её не читали. Если в ней клиент, перенесите её ниже.",
     ),
 }
-#: Code → what whoever sent the file should know although every row was read. {count} cells, the first of them in row {line}.
+#: Code → what the person should know although every row was read. {count} cells, the first of them in row {line}.
 NOTES: dict[str, Text] = {
     "formula": Text(
         "Formulas without a stored value were taken as empty ({count} in the first rows, the first in row {line}). Open the "

@@ -22,7 +22,7 @@ from messaging.store.states import Origin
 
 #: In the result of a task: the portal could not load the message's file, so its link goes instead.
 BY_LINK = "by_link"
-#: So many tasks before an unclear one its like are looked for.
+#: How many earlier tasks are looked through for ones like an unclear task.
 NEARBY = 2000
 
 

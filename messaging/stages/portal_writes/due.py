@@ -14,7 +14,7 @@ from messaging.store.sql import among, there_is
 from messaging.store.states import PortalStatus
 from messaging.store.types import UTCDateTime
 
-#: Portal and kind: so much is done by one call at a time.
+#: Portal and kind: the tasks of one pair are done by one call at a time.
 Pair = tuple[int, str]
 
 # Statements are made once: building a statement takes longer than running it.

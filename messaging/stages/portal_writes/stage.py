@@ -37,9 +37,9 @@ from messaging.store.portal_tasks import NO_ANSWER, PortalTask, TaskState
 
 #: Portals and kinds whose tasks are read in one round.
 LOOKED_AT = 50
-#: So many portals and kinds are remembered with their last turn.
+#: How many pairs of portal and kind are remembered with their last turn.
 REMEMBERED = 10_000
-#: A task that has failed for so long is given up.
+#: A task that has failed for this time is given up.
 TOO_OLD = timedelta(days=2)
 BACKOFF_S, BACKOFF_MAX_S = 2.0, 900.0
 #: How long a kind rests at most in a portal that asks us to wait.
@@ -47,7 +47,7 @@ REST_MAX_S = 60.0
 REAUTH_S = 300.0
 #: No write takes this long: a claim that is older is in nobody's hands.
 LOST_AFTER = timedelta(minutes=15)
-#: So much of a portal's bucket these writes may fill.
+#: The part of a portal's request limit that these writes may use.
 ROOM = BURST // 2
 log = structlog.get_logger(__name__)
 

@@ -10,7 +10,7 @@ from messaging.portals.tokens import PortalClient
 from messaging.runtime import Runtime
 from messaging.store.portal_tasks import PortalTask
 
-#: No request begins later than so many seconds after the claim of its tasks.
+#: Seconds after the claim of its tasks during which a request may begin.
 BEGIN_S = 30.0
 
 

@@ -21,7 +21,7 @@ from web.context import runtime
 from web.refusals import Reason, because
 
 HEADER = "OLChat-Api-Token"
-#: Calls of one method with one token: so many in so many seconds.
+#: Calls of one method with one token: the most in a period, and the period in seconds.
 CALLS, SECONDS = 5, 3
 blueprint = Blueprint("switching", __name__, url_prefix="/rest/client/v2")
 _GROUPS = (messages, templates, campaigns, lines)

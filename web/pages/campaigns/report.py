@@ -27,7 +27,7 @@ from web.texts import moment, number
 ROWS = 50
 #: Hours of the curve at most.
 HOURS = 24 * 7
-#: However many look at a campaign, its messages are counted by the hour once in so long.
+#: How long the hourly counts of a campaign are remembered, however many people look at it.
 _curves: Remembered[campaigns.Curve] = Remembered(timedelta(seconds=10))
 
 

@@ -15,7 +15,7 @@ from web.context import runtime
 
 #: Rows that are kept for the preview, and characters of a cell there.
 KEPT, LONGEST = 20, 100
-#: A page waits for so long, and two files of a process are looked at at a time, one of a portal: its threads serve robots, too.
+#: Seconds that a page waits; files that a process looks at together, one of each portal: its threads serve robots, too.
 _LIMITS = Limits(wait_s=30)
 _looks = ConcurrencyLimit(2, patience_s=5, slow_s=30)
 _BUSY = Text(

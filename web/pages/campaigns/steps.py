@@ -26,7 +26,7 @@ STEPS: dict[str, LazyString] = {
 }
 
 
-#: States in which pages ask again; and so long after its end they still do, because statuses rise for some time.
+#: States in which pages ask again, and for how long after the end they still do: statuses rise for some time.
 _MOVING = changes.OPEN
 _SETTLES = timedelta(minutes=10)
 

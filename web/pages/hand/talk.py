@@ -42,7 +42,7 @@ KINDS: dict[str, LazyString] = {
     "contact": _l("Contact"),
 }
 _MOVING = frozenset({"queued", "sending", "accepted", "sent"})
-#: A message that has not got further for so long is not looked at every two seconds any more, seconds.
+#: Seconds after which a message whose status does not change is no longer looked at every two seconds.
 _MOVES_FOR = 120
 
 

@@ -14,7 +14,7 @@ from web.pages.charts import KINDS, Series, bars, lines
 from web.pages.reports.table import change, money, percent
 from web.texts import number
 
-#: So many days are drawn each by itself; of a longer time, months are.
+#: The longest period, in days, of which single days are drawn; longer ones are drawn by months.
 DAYS_DRAWN = 92
 
 
