@@ -63,6 +63,17 @@ def _place_for_body(most: int) -> AbstractContextManager[None]:
     return place_for(request.content_length)
 
 
+def sent_file(name: str, most: int, form: int) -> tuple[str, bytes]:
+    """The file that a form brings in the field `name`: its name there ("" without one) and up to `most` + 1 bytes of it.
+
+    form: bytes that the other fields may take. Raises RequestEntityTooLarge, ServiceUnavailable (as `place_for`).
+    """
+    request.max_content_length = most + form
+    with place_for(request.content_length):
+        sent = request.files.get(name)
+        return (sent.filename or "", sent.stream.read(most + 1)) if sent is not None else ("", b"")
+
+
 @contextmanager
 def place_for(size: int | None) -> Iterator[None]:
     """Hold a place while a long body is received and decoded; short ones need none. size: bytes, None: not known.

@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 from flask import Response, stream_with_context
 
-from messaging.campaigns.exports import harmless
+from web.table_files import harmless
 
 
 def csv_response(name: str, pieces: Iterator[str]) -> Response:

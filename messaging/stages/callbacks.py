@@ -7,7 +7,6 @@ longer each time; it costs one try in PAUSE_MAX_S, and after DEAD it is switched
 """
 
 import time
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -18,9 +17,8 @@ from bx24.i18n import Text
 from messaging.callbacks import signing
 from messaging.callbacks.posting import Answer, post
 from messaging.limits.backoff import backoff_s
-from messaging.limits.bounds import share_of_portal
 from messaging.runs import crm_tasks
-from messaging.runtime import Runtime
+from messaging.stages.shared_slots import SharedSlots
 from messaging.store import callback_queue as queue
 from messaging.store.callbacks import Callback, CallbackState, Endpoint, EndpointState, OffReason
 from messaging.store.models import Portal
@@ -83,31 +81,19 @@ class Task:
     posts: tuple[Post, ...]
 
 
-class Callbacks:
+class Callbacks(SharedSlots):
     """Delivers events; one thread in flight for each endpoint, a few for each portal."""
 
     name = "callbacks"
-
-    def __init__(self, runtime: Runtime, owner: str) -> None:
-        self.runtime = runtime
-        #: Endpoints in flight, each with its portal.
-        self.busy: set[tuple[int, int]] = set()
-        self._share = 1
-
-    def slots(self, threads: int) -> int:
-        slots = max(4, threads // 8)
-        self._share = share_of_portal(slots)
-        return slots
 
     def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Task]:
         now = self.runtime.clock()
         queue.admit(session, held, now)
         if free_slots <= 0:
             return []
-        taken = Counter(portal_id for _, portal_id in self.busy)
-        full = [portal_id for portal_id, count in taken.items() if count >= self._share]
+        taken = self.taken()
         tasks: list[Task] = []
-        for endpoint in queue.due(session, held, now, [endpoint_id for endpoint_id, _ in self.busy], full):
+        for endpoint in queue.due(session, held, now, [endpoint_id for endpoint_id, _ in self.busy], self.full()):
             if len(tasks) == free_slots:
                 break
             if taken[endpoint.portal_id] >= self._share:

@@ -27,7 +27,7 @@ from messaging.money import estimates
 from messaging.policy import leaving
 from messaging.portals import tokens
 from messaging.runs.outcomes import UNCLEAR_FOR
-from messaging.stages.shared_slots import SharedSlots, due_rows
+from messaging.stages.shared_slots import StoredRows, due_rows
 from messaging.store.models import Conversation, Line, Message, Portal
 from messaging.store.open_channels import OperatorMessage, OperatorState
 from messaging.store.portal_tasks import PortalTask
@@ -59,7 +59,7 @@ class Preparing:
 Result = Mapping[str, Any] | Refused | Bx24Error
 
 
-class Operators(SharedSlots):
+class Operators(StoredRows):
     """Makes messages of what operators write."""
 
     name = "operate"

@@ -3,7 +3,6 @@
 A run that waits for such a reply ends when the file is copied, or when copying has failed for good.
 """
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,9 +15,8 @@ from messaging.callbacks import telling
 from messaging.conversations import chat_tasks
 from messaging.files import storage
 from messaging.limits.backoff import backoff_s
-from messaging.limits.bounds import share_of_portal
 from messaging.runs import crm_tasks, outcomes
-from messaging.runtime import Runtime
+from messaging.stages.shared_slots import SharedSlots
 from messaging.store.models import Line, Reply
 from messaging.store.states import OutcomeKind
 
@@ -40,24 +38,13 @@ class Fetch:
     content_type: str
 
 
-class Fetching:
+class Fetching(SharedSlots):
     """Copies the files of replies; one task per reply."""
 
     name = "fetch"
 
-    def __init__(self, runtime: Runtime, owner: str) -> None:
-        self.runtime = runtime
-        #: The replies whose files are being copied, each with its portal.
-        self.busy: set[tuple[int, int]] = set()
-        self._share = 1
-
-    def slots(self, threads: int) -> int:
-        slots = max(4, threads // 8)
-        self._share = share_of_portal(slots)
-        return slots
-
     def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Fetch]:
-        taken = Counter(portal_id for _, portal_id in self.busy)
+        taken = self.taken()
         due = session.execute(
             select(Reply, Line.portal_id)
             .join(Line, Line.id == Reply.line_id)
@@ -66,7 +53,7 @@ class Fetching:
                 Reply.fetch_at <= self.runtime.clock(),
                 Reply.id.not_in([reply_id for reply_id, _ in self.busy]),
             )
-            .where(Line.portal_id.not_in([portal for portal, count in taken.items() if count >= self._share]))
+            .where(Line.portal_id.not_in(self.full()))
             .order_by(Reply.id)
             .limit(LOOKED_AT)
         ).all()

@@ -1,6 +1,7 @@
-"""The base of the stages that make messages of stored rows: what operators write, what portals hand over.
+"""Slots that portals share, so that a portal with many tasks does not keep the others waiting.
 
-Portals share the slots, so a portal with many rows does not keep the others waiting. A row is `stored` until it is over.
+`StoredRows` is the base of the stages that make messages of stored rows: what operators write, what portals hand over. Such a
+row is `stored` until it is over.
 """
 
 from collections import Counter
@@ -35,7 +36,7 @@ class Task(Protocol):
 
 
 class SharedSlots:
-    """busy: ids of the rows in work, each with its portal. fed: lines that got messages since `fed` was last emptied."""
+    """The slots of a stage, of which each portal may hold a share. busy: what is in work, each (id, portal's id)."""
 
     #: The stage has one slot for this many threads of the process.
     part = 8
@@ -43,7 +44,6 @@ class SharedSlots:
     def __init__(self, runtime: Runtime, owner: str) -> None:
         self.runtime = runtime
         self.busy: set[tuple[int, int]] = set()
-        self.fed: set[int] = set()
         self._share = 1
 
     def slots(self, threads: int) -> int:
@@ -51,14 +51,30 @@ class SharedSlots:
         self._share = share_of_portal(slots)
         return slots
 
+    def taken(self) -> Counter[int]:
+        """Portal's id → slots that it holds."""
+        return Counter(portal_id for _, portal_id in self.busy)
+
+    def full(self) -> list[int]:
+        """Ids of the portals that hold their whole share."""
+        return [portal_id for portal_id, count in self.taken().items() if count >= self._share]
+
+
+class StoredRows(SharedSlots):
+    """A stage whose tasks are stored rows with a portal_id. fed: lines that got messages since `fed` was last emptied."""
+
+    def __init__(self, runtime: Runtime, owner: str) -> None:
+        super().__init__(runtime, owner)
+        self.fed: set[int] = set()
+
     def begin(self, session: Session, due: Executable, held: Iterable[int], free_slots: int) -> list[Any]:
         """Rows of `due` (with id and portal_id) that find a slot; they are busy from now on."""
-        taken = Counter(portal_id for _, portal_id in self.busy)
+        taken = self.taken()
         asked = {
             "shards": list(held),
             "now": self.runtime.clock(),
             "busy": [row_id for row_id, _ in self.busy],
-            "full": [portal_id for portal_id, count in taken.items() if count >= self._share],
+            "full": self.full(),
             "share": self._share,
             # Of portals with something in flight some of these rows are too many.
             "limit": free_slots + len(self.busy),
@@ -89,7 +105,7 @@ class SharedSlots:
 
 
 def due_rows(table: Any, columns: Sequence[Any], may_go: ColumnElement[bool]) -> Executable:
-    """The statement for `SharedSlots.begin`: the due rows of the shards, of each portal its share at most, in their order.
+    """The statement for `StoredRows.begin`: the due rows of the shards, of each portal its share at most, in their order.
 
     columns: of the table, `id` and `portal_id` among them. may_go: whether no earlier row must be over first.
     """

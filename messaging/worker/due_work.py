@@ -1,6 +1,7 @@
 """What is due now, found in the database: a wake-up that Redis lost delays the work, it does not lose it."""
 
 from datetime import timedelta
+from typing import Any
 
 from sqlalchemy import bindparam, exists, or_, select
 from sqlalchemy.orm import Session
@@ -36,6 +37,15 @@ def due_shards(session: Session, runtime: Runtime) -> set[int]:
     rare = [*session.scalars(_REGISTRATIONS, asked), *session.scalars(_PROBES, asked)]
     tasks = portal_tasks.pairs(session, range(SHARDS), KINDS, now)
     return due | {shard_of(portal_id) for portal_id in [*rare, *(portal_id for portal_id, _ in tasks)]}
+
+
+def _due(table: Any, *conditions: Any) -> Any:
+    """Whether the shard has a row that is due. conditions: of the partial index with the rows that wait."""
+    return there_is(table, table.due_at, table.shard == Lease.shard, *conditions, table.due_at <= _NOW)
+
+
+def _of_active_portal(table: Any) -> Any:
+    return exists().where(Portal.id == table.portal_id, Portal.status == PortalStatus.ACTIVE)
 
 
 # Built once: SQLAlchemy spends more time on building this statement than on running it.
@@ -75,44 +85,14 @@ _DUE = select(Lease.shard).where(
         there_is(
             Reply, Reply.fetch_at, Reply.shard == Lease.shard, Reply.fetch_at.is_not(None), Reply.fetch_at <= _NOW
         ),
-        there_is(
-            InboundEvent,
-            InboundEvent.due_at,
-            InboundEvent.shard == Lease.shard,
-            InboundEvent.state == EventState.STORED,
-            InboundEvent.due_at <= _NOW,
-        ),
-        there_is(
-            OperatorMessage,
-            OperatorMessage.due_at,
-            OperatorMessage.shard == Lease.shard,
-            OperatorMessage.state == "stored",
-            OperatorMessage.due_at <= _NOW,
-            exists().where(Portal.id == OperatorMessage.portal_id, Portal.status == PortalStatus.ACTIVE),
-        ),
-        there_is(
-            ProviderMessage,
-            ProviderMessage.due_at,
-            ProviderMessage.shard == Lease.shard,
-            ProviderMessage.state == "stored",
-            ProviderMessage.due_at <= _NOW,
-            exists().where(Portal.id == ProviderMessage.portal_id, Portal.status == PortalStatus.ACTIVE),
-        ),
-        there_is(
-            Campaign,
-            Campaign.due_at,
-            Campaign.shard == Lease.shard,
-            Campaign.due_at.is_not(None),
-            Campaign.due_at <= _NOW,
-            exists().where(Portal.id == Campaign.portal_id, Portal.status == PortalStatus.ACTIVE),
-        ),
+        _due(InboundEvent, InboundEvent.state == EventState.STORED),
+        _due(OperatorMessage, OperatorMessage.state == "stored", _of_active_portal(OperatorMessage)),
+        _due(ProviderMessage, ProviderMessage.state == "stored", _of_active_portal(ProviderMessage)),
+        _due(Campaign, Campaign.due_at.is_not(None), _of_active_portal(Campaign)),
         there_is(Callback, Callback.id, Callback.shard == Lease.shard, Callback.state == "new"),
-        there_is(
+        _due(
             Endpoint,
-            Endpoint.due_at,
-            Endpoint.shard == Lease.shard,
             Endpoint.due_at.is_not(None),
-            Endpoint.due_at <= _NOW,
             exists().where(Portal.id == Endpoint.portal_id, Portal.status != PortalStatus.INACTIVE),
         ),
         # A line of a portal that is gone stays due: it must wake nobody.

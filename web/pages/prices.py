@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Response, request
+from flask import Response
 from flask_babel import LazyString, ngettext
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -15,7 +15,7 @@ from messaging.money.prices import TooMany
 from messaging.money.table import CATEGORIES, REST, Rate, Table, delivered
 from messaging.store import amounts
 from messaging.store.models import Portal
-from web.context import place_for, runtime, typed
+from web.context import runtime, sent_file, typed
 from web.frames import Viewer
 from web.pages.shell import blueprint, changes, reads, show
 from web.sheets import Sheet, csv_response
@@ -144,12 +144,9 @@ def remove(viewer: Viewer, portal: Portal, price_id: int) -> Response:
 @changes
 def load(viewer: Viewer, portal: Portal) -> Response:
     """Set the prices of a file, all of them or none."""
-    request.max_content_length = MOST_BYTES + _FORM
-    with place_for(request.content_length):
-        sent = request.files.get("file")
-        content = sent.stream.read(MOST_BYTES + 1) if sent is not None else b""
+    name, content = sent_file("file", MOST_BYTES, _FORM)
     try:
-        if sent is None or not sent.filename:
+        if not name:
             raise Unreadable("missing")
         rates, faults = price_files.read(content)
     except Unreadable as error:

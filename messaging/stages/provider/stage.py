@@ -20,7 +20,7 @@ from messaging.money import estimates
 from messaging.policy import leaving
 from messaging.stages.provider import texts
 from messaging.stages.provider.preparing import Later, NotSent, Preparing, Ready, Result, not_sent, prepare
-from messaging.stages.shared_slots import SharedSlots, due_rows
+from messaging.stages.shared_slots import StoredRows, due_rows
 from messaging.stages.status_changes import hold_back
 from messaging.store import rows
 from messaging.store.changes import Changes
@@ -35,7 +35,7 @@ FAULTS = 6
 log = structlog.get_logger(__name__)
 
 
-class Provider(SharedSlots):
+class Provider(StoredRows):
     """Makes messages of what portals hand over."""
 
     name = "hand over"

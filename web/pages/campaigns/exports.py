@@ -10,7 +10,6 @@ from pathlib import Path
 from flask import Response
 from flask_babel import gettext as _
 
-from messaging.campaigns.exports import Cell, Column, csv_pieces, write_xlsx
 from messaging.campaigns.mapping import Mapping
 from messaging.insight import campaigns
 from messaging.insight.campaigns import REPLIED, Entry, Shown
@@ -25,6 +24,7 @@ from web.pages.campaigns.rights import View, of_campaign
 from web.pages.campaigns.veil import Veil
 from web.pages.campaigns.words import RECIPIENTS
 from web.pages.shell import blueprint
+from web.table_files import Cell, Column, csv_pieces, write_xlsx
 from web.texts import number
 
 _PAGE = 1_000

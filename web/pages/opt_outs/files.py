@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import timezone
 
-from flask import Response, request
+from flask import Response
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -15,7 +15,7 @@ from messaging.portals import portals
 from messaging.store import opt_outs
 from messaging.store.models import Line, Portal
 from messaging.store.opt_outs import EVERY_LINE, Source
-from web.context import clean, place_for, reader_zone, runtime
+from web.context import clean, reader_zone, runtime, sent_file
 from web.frames import Viewer
 from web.pages.messages import masked
 from web.pages.opt_outs.table import table
@@ -42,18 +42,15 @@ _FORM = 64 * 1024
 @changes
 def load(viewer: Viewer, portal: Portal) -> Response:
     """Put the phones of a file on the list; the page says how many, and which rows have none."""
-    request.max_content_length = MOST_BYTES + _FORM
-    with place_for(request.content_length):
-        sent = request.files.get("file")
-        content = sent.stream.read(MOST_BYTES + 1) if sent is not None else b""
+    name, content = sent_file("file", MOST_BYTES, _FORM)
     try:
-        if sent is None or not sent.filename:
+        if not name:
             raise Unreadable("missing")
         found = phone_lists.read(content, portals.phone_region(portal))
     except Unreadable as error:
         words = str(_PROBLEMS[error.code]) % {"size": MOST_BYTES // 1024 // 1024, "rows": number(MOST_ROWS)}
         return table(viewer, portal, errors={"file": words})
-    cause = Cause(Source.IMPORT, runtime().clock(), user_id=viewer.user_id, why=clean(sent.filename)[:100])
+    cause = Cause(Source.IMPORT, runtime().clock(), user_id=viewer.user_id, why=clean(name)[:100])
     new = phone_lists.put_on_list(runtime(), portal.id, found.phones, cause)
     loaded = {"new": new, "known": len(found.phones) - new, "repeated": found.repeated, "bad": found.bad}
     return table(viewer, portal, loaded=loaded)

@@ -6,7 +6,6 @@ from pathlib import Path
 from flask import Response
 from flask_babel import gettext as _
 
-from messaging.campaigns.exports import Cell, Column, csv_pieces, write_xlsx
 from messaging.insight import reports
 from messaging.policy.rights import Right
 from messaging.store.models import Portal
@@ -16,6 +15,7 @@ from web.pages.reports.asked import asked
 from web.pages.reports.report import read
 from web.pages.reports.table import cells, titles
 from web.pages.shell import blueprint, having, show
+from web.table_files import Cell, Column, csv_pieces, write_xlsx
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 

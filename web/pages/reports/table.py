@@ -6,9 +6,9 @@ from decimal import ROUND_HALF_UP, Decimal
 
 from flask_babel import gettext as _
 
-from messaging.campaigns.exports import Cell
 from messaging.insight.reports import By, Figures, Rows, Value
 from web.pages.reports.names import HEADS, Names
+from web.table_files import Cell
 from web.texts import number
 
 _CENT = Decimal("0.01")

@@ -1,6 +1,6 @@
-"""Tables to take away, as XLSX or CSV: written while rows come, whole in every spreadsheet, and nothing in them runs.
+"""Tables as files to download, XLSX or CSV: written while rows come, readable in every spreadsheet, without formulas.
 
-Both can be uploaded again as recipients (`spreadsheets`).
+Both can be uploaded again as the recipients of a campaign (messaging.campaigns.spreadsheets).
 """
 
 import csv

@@ -11,8 +11,8 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from messaging.campaigns.exports import LONGEST_CELL, Cell, Column, TooManyRows, csv_pieces, sheet_name, write_xlsx
 from messaging.campaigns.spreadsheets import Row, read
+from web.table_files import LONGEST_CELL, Cell, Column, TooManyRows, csv_pieces, sheet_name, write_xlsx
 
 COLUMNS = [Column("Телефон", is_phone=True), Column("Имя"), Column("=Цена"), Column("Когда")]
 AT = datetime(2026, 3, 17, 9, 30, 5, tzinfo=UTC)
