@@ -87,11 +87,16 @@ def reply(result: Mapping[str, Any], commands: Mapping[str, Command]) -> BatchRe
     return BatchReply(results, errors, times)
 
 
+def literal(text: str) -> str:
+    """A text of somebody else's as it leaves in a batch: what looks like a reference refers to nothing."""
+    return _REFERENCE.sub("$" + _WORD_JOINER, text)
+
+
 def _literal(value: Any) -> Any:
     if isinstance(value, Ref):
         return value
     if isinstance(value, str):
-        return _REFERENCE.sub("$" + _WORD_JOINER, value)
+        return literal(value)
     if isinstance(value, Mapping):
         return {key: _literal(part) for key, part in value.items()}
     return [_literal(part) for part in value] if isinstance(value, list | tuple) else value

@@ -6,8 +6,10 @@ An operator's message is counted once the web has stored it: Bitrix24 never repe
 from __future__ import annotations
 
 import base64
+import math
 import os
 import random
+import time
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,11 +24,14 @@ from messaging.store.states import MessageStatus, Origin
 from tests.crash.processes import kill, until
 from tests.crash.rig import Shop, Town
 from tests.crash.test_crashes import CALLS, SEED, TOWNS
+from tests.support.samples import png
 
 SCOPE = ["bizproc", "crm", "disk", "im", "placement", "user_brief", "imopenlines", "imconnector", "contact_center"]
-PICTURE = base64.b64encode(b"\x89PNG\r\n\x1a\n" + b"0" * 200).decode()
-#: As many that nobody gets more than WhatsApp takes at once from one client (messaging.limits.pace).
-CLIENTS = max(10, CALLS // 20)
+PICTURE = base64.b64encode(png()).decode()
+#: Every kind of blow falls twice; before each blow operators and clients write once, and clients once before the first.
+BLOWS = 8
+#: So many that all of them together write and get `CALLS` messages, and nobody more at once than WhatsApp takes.
+CLIENTS = math.ceil(CALLS / (2 * BLOWS + 1))
 pytestmark = pytest.mark.skipif("CRASH_CALLS" not in os.environ, reason="takes minutes: `make crash` plays it")
 
 
@@ -40,6 +45,8 @@ class Talk:
     said: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     #: Phone → what operators wrote.
     answered: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+    #: What was written with a picture.
+    pictures: set[str] = field(default_factory=set)
     count: int = 0
 
     def clients_write(self) -> None:
@@ -50,15 +57,20 @@ class Talk:
             body: dict[str, Any] = {"app": self.shop.app, "phone": phone, "type": "text", "text": text}
             if self.count % 10 == 0:
                 body |= {"type": "image", "content_type": "image/png", "content_base64": PICTURE, "caption": text}
+                self.pictures.add(text)
             self.town.post(f"{self.town.vendors.gupshup}/emulator/reply", body)
             self.said[phone].append(text)
 
     def operators_write(self) -> None:
-        """Operators answer once in each chat; returns when the web has stored what they wrote."""
+        """Operators answer once in each chat, one in ten with a picture; returns when the web has stored it all."""
         for phone, chat in self.chats().items():
             self.count += 1
             text = f"out {self.count}"
-            self.town.post(f"{self.shop.portal}/emulator/chats/{chat['id']}/write", {"text": text})
+            body: dict[str, Any] = {"text": text}
+            if self.count % 10 == 0:
+                body["files"] = [{"name": "a.png", "type": "image/png", "content": PICTURE}]
+                self.pictures.add(text)
+            self.town.post(f"{self.shop.portal}/emulator/chats/{chat['id']}/write", body)
             self.answered[phone].append(text)
         until("operators' messages are stored", lambda: self.stored() >= self.written, 30)
 
@@ -88,6 +100,11 @@ class Talk:
             for phone, chat in self.chats().items()
         }
 
+    def pictures_in_chats(self) -> set[str]:
+        """What the chats show of clients' messages with a file."""
+        shown = [message for chat in self.chats().values() for message in chat["messages"] if message["files"]]
+        return {_words(message["text"]) for message in shown if message["kind"] == "client"}
+
     def arrived(self) -> dict[str, list[str]]:
         """Phone → what the client wrote, in the order in which it reached us: while the web is dead, Gupshup's webhooks
         come later than those after them."""
@@ -104,9 +121,12 @@ class Talk:
         """Phone → what Gupshup accepted for it, in order."""
         found: defaultdict[str, list[str]] = defaultdict(list)
         for message in self.town.accepted([self.shop]):
-            text = str((message["message"] or {}).get("text"))
-            found[message["destination"]].append(text.rpartition("\n")[2])  # the operator's name stands in front
+            found[message["destination"]].append(_received(message))
         return dict(found)
+
+    def pictures_on_phones(self) -> set[str]:
+        """What Gupshup accepted with a picture."""
+        return {_received(one) for one in self.town.accepted([self.shop]) if one["message"].get("type") == "image"}
 
 
 def _words(text: str) -> str:
@@ -114,10 +134,16 @@ def _words(text: str) -> str:
     return text[text.index("in ") :].strip() if "in " in text else text
 
 
+def _received(message: dict[str, Any]) -> str:
+    """The text or the caption of what Gupshup accepted; the operator's name stands in front of it."""
+    content = message["message"]
+    return str(content.get("text") or content.get("caption")).rpartition("\n")[2]
+
+
 @pytest.mark.parametrize("where", TOWNS)
 def test_both_ways_under_kill_9(where: str, request: pytest.FixtureRequest) -> None:
     town: Town = request.getfixturevalue(where)
-    chance = random.Random(SEED)
+    chance, began = random.Random(SEED), time.monotonic()
     top = town.serve()
     shop = town.open_shop(pace=40, scope=SCOPE)
     town.gupshup_faults(latency_ms=50, retries=50)
@@ -142,7 +168,7 @@ def test_both_ways_under_kill_9(where: str, request: pytest.FixtureRequest) -> N
     }
     talk.clients_write()
     until("everybody has a chat", lambda: len(talk.chats()) == CLIENTS, 60)
-    for name in [*chance.sample(sorted(blows), 4), *chance.sample(sorted(blows), 4)]:
+    for name in [*chance.sample(sorted(blows), 4), *chance.sample(sorted(blows), BLOWS - 4)]:
         town.until_ready()
         talk.operators_write()
         talk.clients_write()
@@ -163,8 +189,14 @@ def test_both_ways_under_kill_9(where: str, request: pytest.FixtureRequest) -> N
         assert len(set(sent[phone])) == len(sent[phone]), f"{phone} got a message twice"
         assert [text for text in texts if text in sent[phone]] == sent[phone], f"{phone}: out of order"
     missing = talk.written - _total(sent)
-    print(f"\n{where}: {_total(talk.said)} in, {talk.written} out, {missing} unclear")
-    assert missing <= 8 * 4, "only what a killed worker had in its hands is unclear"
+    left = {text for texts in sent.values() for text in texts}
+    assert talk.pictures_in_chats() == {text for text in talk.pictures if text.startswith("in")}
+    assert talk.pictures_on_phones() == {text for text in talk.pictures if text in left}
+    print(
+        f"\n{where}: {_total(talk.said)} in, {talk.written} out, {len(talk.pictures)} of them pictures, "
+        f"{missing} unclear, {time.monotonic() - began:.0f} s"
+    )
+    assert missing <= BLOWS * 4, "only what a killed worker had in its hands is unclear"
 
 
 def _total(by_phone: dict[str, list[str]]) -> int:
