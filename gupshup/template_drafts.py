@@ -97,6 +97,10 @@ class Draft:
         """The text with its samples in place; a variable without one stays as it is."""
         return _VARIABLE.sub(lambda found: self.samples.get(str(int(found[1])), "") or found[0], self.body)
 
+    def filled_header(self) -> str:
+        """The header with its sample in place of its variable, if there is one."""
+        return _VARIABLE.sub(lambda found: self.header_sample or found[0], self.header)
+
     def form(self) -> dict[str, str]:
         """The fields of Gupshup's call. Samples stand in brackets, so that they can be read back."""
         example = _VARIABLE.sub(lambda found: f"[{self.samples.get(str(int(found[1])), '')}]", self.body)

@@ -15,7 +15,8 @@ from messaging.runtime import Runtime
 
 #: Characters of a cursor at most.
 LENGTH = 300
-Place = list[int]
+#: Numbers, or short names where rows have no number that stays.
+Place = list[Any]
 
 
 class WrongCursor(ValueError):
@@ -29,13 +30,14 @@ def write(runtime: Runtime, question: Mapping[str, Any], place: Place) -> str:
 
 def read(runtime: Runtime, question: Mapping[str, Any], cursor: str) -> Place:
     """The place that `write` was given. Raises WrongCursor."""
+    place: Place
     try:
         digest, *place = _serializer(runtime).loads(cursor)
     except (BadData, ValueError):
         raise WrongCursor from None
     if digest != _digest(question):
         raise WrongCursor
-    return [int(part) for part in place]
+    return place
 
 
 def _digest(question: Mapping[str, Any]) -> str:

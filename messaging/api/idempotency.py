@@ -54,7 +54,7 @@ class Keyed:
 
     @classmethod
     def of(cls, token_id: int, route: str, key: str, path: str, body: bytes) -> "Keyed":
-        """route: the method and the pattern of the address; path: the address itself."""
+        """route: the method and the pattern of the address; path: the address itself, with its query."""
         asked = hashlib.sha256(f"{route}\n{path}\n".encode() + body).hexdigest()
         return cls(token_id, hashlib.sha256(f"{route}\n{key}".encode()).hexdigest(), asked)
 

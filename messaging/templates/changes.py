@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from bx24.i18n import Text
 from gupshup.events import TemplateEvent
 from gupshup.template_refusals import why_rejected
-from gupshup.templates import TemplateInfo
+from gupshup.templates import TemplateInfo, TemplateStatus
 from messaging.callbacks import telling
 from messaging.runs import crm_tasks
 from messaging.runtime import Runtime
@@ -116,11 +116,23 @@ def _differences(line: Line, was: TemplateInfo, now: TemplateInfo, at: datetime)
     return [_row(line, kind, now, before, after, at) for kind, before, after in pairs if before != after]
 
 
-def submitted(session: Session, line: Line, info: TemplateInfo, before: str, user_id: int, at: datetime) -> None:
-    """Somebody here has submitted a template, or a change of one. before: its status, "" of a new one."""
+def submitted(session: Session, line: Line, info: TemplateInfo, before: str, user_id: int | None, at: datetime) -> None:
+    """Somebody here has submitted a template, or a change of one. before: its status, "" of a new one.
+
+    user_id: of the portal; None: a program did it.
+    """
     session.add(_row(line, ChangeKind.SUBMITTED, info, before, info.status, at, user_id))
     told = {"kind": str(ChangeKind.SUBMITTED), "before": before, "after": info.status}
     telling.template_changed(session, line, info, told, at, at)
+
+
+def removed(session: Session, line: Line, infos: Iterable[TemplateInfo], user_id: int | None, at: datetime) -> None:
+    """Somebody here has deleted these templates. user_id: as `submitted`."""
+    for info in infos:
+        gone = replace(info, status=TemplateStatus.DELETED, reason="")
+        session.add(_row(line, ChangeKind.STATUS, gone, info.status, gone.status, at, user_id))
+        told = {"kind": str(ChangeKind.STATUS), "before": info.status, "after": gone.status}
+        telling.template_changed(session, line, gone, told, at, at)
 
 
 def history(session: Session, line_id: int, template_id: str, limit: int = 20) -> list[TemplateChange]:

@@ -4,7 +4,7 @@ A submission that breaks off is safe to repeat (gupshup.template_calls); what wa
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
@@ -19,7 +19,7 @@ from gupshup.client import Client
 from gupshup.errors import GupshupError, Throttled
 from gupshup.limits import MAX_BYTES
 from gupshup.template_calls import TemplateCalls
-from gupshup.template_drafts import Draft, SampleFile
+from gupshup.template_drafts import KINDS, Draft, SampleFile
 from gupshup.template_problems import Problem
 from gupshup.template_refusals import Explained, Reaction, explain
 from gupshup.template_rules import NAME_LIMIT, hard, problems
@@ -42,6 +42,7 @@ SAMPLE_TYPES = {"IMAGE": ("image/jpeg", "image/png"), "VIDEO": ("video/mp4",), "
 EDIT_EVERY = timedelta(hours=24)
 #: Statuses in which WhatsApp takes a change.
 EDITABLE = ("APPROVED", "REJECTED", "PAUSED")
+Also = Callable[[Session, TemplateInfo], None]
 _SUFFIX = re.compile(r"_v([0-9]{1,4})$")
 log = structlog.get_logger(__name__)
 
@@ -140,10 +141,24 @@ def check(session: Session, line: Line, draft: Draft, template_id: str = "") -> 
     return problems(draft, others, is_edit=bool(template_id))
 
 
+def can_edit(info: TemplateInfo) -> bool:
+    """Whether WhatsApp takes a change of this template, and we can write it."""
+    return info.status in EDITABLE and info.kind in KINDS
+
+
 def submit(
-    runtime: Runtime, line: Line, draft: Draft, user_id: int, draft_id: int | None = None, template_id: str = ""
+    runtime: Runtime,
+    line: Line,
+    draft: Draft,
+    user_id: int | None,
+    draft_id: int | None = None,
+    template_id: str = "",
+    also: Also | None = None,
 ) -> TemplateInfo:
-    """Submit a draft for review, a new template or a change of one; the draft is gone then. Raises NotSubmitted."""
+    """Submit a draft for review, a new template or a change of one; the draft is gone then. Raises NotSubmitted.
+
+    user_id: of the portal; None: a program did it. also: does more in the transaction that puts it into our copy.
+    """
     tidy = draft.tidied()
     with runtime.db.read() as session:
         wrong = hard(check(session, line, tidy, template_id))
@@ -164,6 +179,8 @@ def submit(
         if draft_id:
             mine = (TemplateDraft.id == draft_id) & (TemplateDraft.portal_id == line.portal_id)
             session.execute(delete(TemplateDraft).where(mine))
+        if also is not None:
+            also(session, info)
     log.info("template submitted", line=line.id, name=info.name, status=info.status, is_edit=bool(template_id))
     return info
 
@@ -199,8 +216,8 @@ def _keep(session: Session, line: Line, info: TemplateInfo) -> None:
     session.add(catalogue.row_of(line.id, info))
 
 
-def remove(runtime: Runtime, line: Line, name: str) -> None:
-    """Delete the templates of this name in all languages, at WhatsApp and here. Raises NotSubmitted."""
+def remove(runtime: Runtime, line: Line, name: str, user_id: int | None) -> None:
+    """Delete the templates of this name in all languages, at WhatsApp and here. user_id: as `submit`. Raises NotSubmitted."""
     try:
         with _slot(line):
             TemplateCalls(catalogue.hasty(runtime)).delete(lines.account(line), name)
@@ -208,8 +225,28 @@ def remove(runtime: Runtime, line: Line, name: str) -> None:
         log.warning("template not deleted", line=line.id, name=name, code=error.code, reason=error.reason)
         raise NotSubmitted(explained=explain(error)) from None
     with runtime.db.write() as session:
-        session.execute(delete(Template).where(Template.line_id == line.id, Template.name == name))
+        mine = (Template.line_id == line.id) & (Template.name == name)
+        infos = [TemplateInfo.from_dict(data) for data in session.scalars(select(Template.data).where(mine))]
+        session.execute(delete(Template).where(mine))
+        changes.removed(session, line, infos, user_id, runtime.clock())
     log.info("template deleted", line=line.id, name=name)
+
+
+def kind_of_sample(content: bytes) -> str:
+    """The kind of header that a file can be the sample of, by what it holds. Raises BadSample."""
+    mime = _mime(content) if content else None
+    found = next((kind for kind, types in SAMPLE_TYPES.items() if mime in types), None)
+    if found is None:
+        raise BadSample("type" if content else "empty")
+    return found
+
+
+def _mime(content: bytes) -> str | None:
+    with NamedTemporaryFile() as file:
+        file.write(content)
+        file.flush()
+        found = media_types.examine(Path(file.name))
+    return found.mime if found.flaw is None else None
 
 
 def upload(runtime: Runtime, line: Line, kind: str, name: str, content: bytes) -> SampleFile:
@@ -218,18 +255,15 @@ def upload(runtime: Runtime, line: Line, kind: str, name: str, content: bytes) -
         raise BadSample("empty")
     if len(content) > MOST_SAMPLE_BYTES[kind]:
         raise BadSample("too_large")
-    with NamedTemporaryFile() as file:
-        file.write(content)
-        file.flush()
-        found = media_types.examine(Path(file.name))
-    if found.flaw is not None or found.mime not in SAMPLE_TYPES[kind]:
+    mime = _mime(content)
+    if mime is None or mime not in SAMPLE_TYPES[kind]:
         raise BadSample("type")
     # The type that was found, not the one that the name says; a name of any length and with any characters is somebody's.
     shown = PurePath(name.replace("\\", "/")).name[-100:] or "sample"
     door = TemplateCalls(Client(runtime.gs_session, runtime.config.gupshup_url))
     try:
         with _slot(line):
-            return replace(door.upload(lines.account(line), shown, found.mime, content), kind=kind)
+            return replace(door.upload(lines.account(line), shown, mime, content), kind=kind)
     except GupshupError as error:
         log.warning("sample not uploaded", line=line.id, code=error.code, reason=error.reason)
         raise NotSubmitted(explained=explain(error)) from None
@@ -240,12 +274,14 @@ __all__ = [
     "NotSubmitted",
     "Reaction",
     "TooManyDrafts",
+    "can_edit",
     "check",
     "copied",
     "discard",
     "draft_of",
     "drafts",
     "edited_lately",
+    "kind_of_sample",
     "next_name",
     "remove",
     "save",

@@ -21,6 +21,7 @@ from web.api import (
     replies,
     reports,
     switching,
+    templates,
     webhooks,
 )
 from web.api.problems import BELOW
@@ -30,6 +31,7 @@ from web.api.resource import PREFIX, Resource
 RESOURCES: tuple[Resource, ...] = (
     messages.resource,
     replies.resource,
+    templates.resource,
     campaigns.resource,
     optouts.resource,
     lines.resource,

@@ -14,7 +14,7 @@ TITLES: dict[str, Text] = {
     "idempotency_conflict": Text("The key was used for another request", "Ключ уже использован для другого запроса"),
     "idempotency_busy": Text("The first request is still worked on", "Первый запрос ещё выполняется"),
     "too_large": Text("The request is too large", "Запрос слишком большой"),
-    "unsupported_media_type": Text("The request is not JSON", "Запрос не в формате JSON"),
+    "unsupported_media_type": Text("The body has another type", "Тело запроса другого типа"),
     "rate_limited": Text("Too many requests", "Слишком много запросов"),
     "unavailable": Text("Not available just now", "Сейчас недоступно"),
     "internal": Text("An error on our side", "Ошибка на нашей стороне"),
@@ -50,12 +50,12 @@ DETAILS: dict[str, Text] = {
         "Первый запрос с этим Idempotency-Key ещё выполняется. Повторите запрос чуть позже.",
     ),
     "too_large": Text(
-        "The body may have up to 256 KB. Divide the request.",
-        "Тело запроса может занимать до 256 КБ. Разделите запрос.",
+        "A body in JSON may have up to 256 KB, a file up to 16 MB. Divide the request, or send a smaller file.",
+        "Тело в формате JSON может занимать до 256 КБ, файл — до 16 МБ. Разделите запрос или отправьте файл меньше.",
     ),
     "unsupported_media_type": Text(
-        "Send JSON with the header “Content-Type: application/json”.",
-        "Передайте JSON с заголовком «Content-Type: application/json».",
+        "Send JSON with the header “Content-Type: application/json”, a file with “application/octet-stream”.",
+        "Передайте JSON с заголовком «Content-Type: application/json», файл — с «application/octet-stream».",
     ),
     "rate_limited": Text(
         "A token may send 20 requests a second, 60 at once. Wait as long as the header `Retry-After` says.",

@@ -19,13 +19,13 @@ _PROBLEMS = {
     "NOT_FOUND": "There is no such object on this portal",
     "CONFLICT": "The object's state does not allow this, or the Idempotency-Key belongs to another or an unfinished request",
     "TOO_LARGE": "The body is too large",
-    "NOT_JSON": "The body is not JSON",
+    "WRONG_TYPE": "The body has another type than this route takes",
     "UNPROCESSABLE": "Wrong values; `errors` names the fields",
     "TOO_MANY": "Too many requests; see Retry-After",
     "UNAVAILABLE": "Not available just now; see Retry-After",
     "UNEXPECTED": "Any other error",
 }
-_BODY = {"413": "TOO_LARGE", "415": "NOT_JSON"}
+_BODY = {"413": "TOO_LARGE", "415": "WRONG_TYPE"}
 _METHODS = ("get", "put", "post", "delete", "patch")
 _KEY = {
     "name": "Idempotency-Key",

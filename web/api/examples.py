@@ -172,3 +172,39 @@ REPORT: dict[str, Any] = {
     "items": [{"template": "order_ready", **_FIGURES}],
     "total": _FIGURES,
 }
+TEMPLATE_CONTENT: dict[str, Any] = {
+    "category": "UTILITY",
+    "kind": "TEXT",
+    "header": "Заказ {{1}}",
+    "header_sample": "512",
+    "body": "Здравствуйте, {{1}}! Ваш заказ готов, ждём вас до {{2}} каждый день.",
+    "samples": ["Ольга", "20:00"],
+    "footer": "Acme",
+    "buttons": [{"type": "QUICK_REPLY", "text": "Приду", "value": "", "sample": ""}],
+}
+NEW_TEMPLATE: dict[str, Any] = {"line": 1, "name": "order_waits", "language": "ru", **TEMPLATE_CONTENT}
+TEMPLATE: dict[str, Any] = {
+    **NEW_TEMPLATE,
+    "id": "7f3f1f0f-4f57-4a41-9d0e-0b1c8f0a2b11",
+    "status": "PENDING",
+    "can_send": False,
+    "reason": None,
+    "reason_text": None,
+    "params_count": 3,
+    "button_params_count": 0,
+}
+TEMPLATE_PREVIEW: dict[str, Any] = {
+    "header": "Заказ 512",
+    "body": "Здравствуйте, Ольга! Ваш заказ готов, ждём вас до 20:00 каждый день.",
+    "footer": "Acme",
+    "buttons": ["Приду"],
+    "problems": [
+        {
+            "field": "name",
+            "code": "name_taken",
+            "message": "The line has a template with this name and language. Choose another name.",
+            "blocks": True,
+        }
+    ],
+}
+MEDIA: dict[str, Any] = {"media": "5124", "kind": "IMAGE", "name": "photo.jpg", "size": 48_211}

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from bx24.i18n import Text
 from messaging.api import idempotency
 from messaging.api.idempotency import Answer, Busy, Conflict, Keyed
+from messaging.limits import bounds
 from web.api import problems, wording
 from web.api.problems import Problem
 from web.api.resource import caller, raw_body
@@ -40,10 +41,18 @@ View = Callable[..., Any]
 
 def keyed(view: View) -> View:
     """Do the work of a POST once for its key, and answer it again in the same words."""
+    return _keyed(view, bounds.API_BYTES)
 
+
+def keyed_up_to(most: int) -> Callable[[View], View]:
+    """The same for a POST whose body may have so many bytes."""
+    return lambda view: _keyed(view, most)
+
+
+def _keyed(view: View, most: int) -> View:
     @wraps(view)
     def once(*args: Any, **kwargs: Any) -> Any:
-        key = key_of_request()
+        key = key_of_request(most)
         if key is None:
             return view(*args, **kwargs)
         try:
@@ -82,15 +91,18 @@ def answered(session: Session, status: int, body: Any) -> None:
         work.answered(session, status, body)
 
 
-def key_of_request() -> Keyed | None:
-    """The key of this call; None: it has none. Raises Problem 422 for a key that is too long, or holds strange characters."""
+def key_of_request(most: int = bounds.API_BYTES) -> Keyed | None:
+    """The key of this call; None: it has none. most: bytes of its body.
+
+    Raises Problem 422 for a key that is too long, or holds strange characters.
+    """
     given = request.headers.get(HEADER)
     if given is None:
         return None
     if not 1 <= len(given) <= idempotency.KEY_LENGTH or not all(" " <= char <= "~" for char in given):
         raise problems.invalid({HEADER: [(wording.INVALID, _WRONG_KEY)]})
     route = f"{request.method} {request.url_rule}"
-    return Keyed.of(caller().token_id, route, given, request.path, raw_body())
+    return Keyed.of(caller().token_id, route, given, request.full_path.removesuffix("?"), raw_body(most))
 
 
 def replayed(response: Response, status: int) -> Response:

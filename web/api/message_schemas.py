@@ -55,13 +55,16 @@ def _field(name: str, field: Field[Any]) -> Field[Any]:
     return fields.String(validate=[validate.Length(min=1), most] if field.required else most, **common)
 
 
-def line_field() -> Field[Any]:
-    """A line by its id, phone or name."""
-    metadata = {
-        "description": "The line to send from: its id, phone or name. Left out: the line of the last conversation with "
-        "the client, else the default line.",
-    }
-    return fields.Raw(validate=_is_line, metadata={**metadata, "type": ["integer", "string"], "maxLength": 100})
+_LINE_TO_SEND_FROM = (
+    "The line to send from: its id, phone or name. Left out: the line of the last conversation with the client, else the "
+    "default line."
+)
+
+
+def line_field(words: str = _LINE_TO_SEND_FROM) -> Field[Any]:
+    """A line by its id, phone or name. words: what it is for."""
+    described = {"description": words, "type": ["integer", "string"], "maxLength": 100}
+    return fields.Raw(validate=_is_line, metadata=described)
 
 
 def _is_line(value: Any) -> bool:

@@ -147,10 +147,10 @@ def json_body() -> dict[str, Any]:
     return given
 
 
-def raw_body() -> bytes:
-    """The body as it came, read once."""
+def raw_body(most: int = bounds.API_BYTES) -> bytes:
+    """The body as it came, at most so many bytes, read once."""
     if "api_body" not in g:
-        g.api_body = body(bounds.API_BYTES)
+        g.api_body = body(most)
     received: bytes = g.api_body
     return received
 

@@ -181,7 +181,7 @@ def delete(viewer: Viewer, portal: Portal, line_id: int, template_id: str) -> Re
     if line is None or info is None:
         return draw(viewer, portal, said=_("This template is deleted already."))
     try:
-        management.remove(runtime(), line, info.name)
+        management.remove(runtime(), line, info.name, viewer.user_id)
     except NotSubmitted as why:
         told = Text(why.explained.en, why.explained.ru).to(viewer.language) if why.explained else ""
         said = f"{told} {why.explained.said}" if why.explained and why.explained.said else told

@@ -119,7 +119,7 @@ def one_shown(
         story=story,
         used=used,
         most_counted=changes.MOST_COUNTED,
-        can_edit=info.status in management.EDITABLE and info.kind in KINDS,
+        can_edit=management.can_edit(info),
         can_copy=info.kind in KINDS,
         languages_of_name=sorted(one.language for _, one in _stored([line]) if one.name == info.name),
         said=said,
