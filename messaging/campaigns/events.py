@@ -1,5 +1,7 @@
 """What customers' systems are told of campaigns: each new state, and the counts of a running one, once a minute at most."""
 
+"""What customers' systems are told of campaigns: each new state and its counts; these once a minute while one runs, and AFTER it."""
+
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
@@ -13,6 +15,9 @@ from messaging.store.campaigns import Campaign
 
 EVERY = timedelta(minutes=1)
 #: How many campaigns a process remembers; with more, all are forgotten.
+#: So long after its end a campaign's counts are told once more: clients read and answer late, for three days they count.
+AFTER = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), timedelta(hours=73))
+#: Campaigns whose last telling a process remembers.
 REMEMBERED = 1_000
 
 
@@ -20,6 +25,11 @@ def state_changed(session: Session, runtime: Runtime, campaign: Campaign) -> Non
     """Tell the new state of a campaign; the caller has already written it."""
     if wanted(session, campaign.portal_id, Event.CAMPAIGN_STATE):
         telling.campaign_changed(session, runtime, campaign, counts(session, campaign.id).to_dict())
+
+
+def later_than(ended_at: datetime, now: datetime) -> datetime | None:
+    """When the counts of a campaign that has ended are told next; None: never again."""
+    return next((ended_at + after for after in AFTER if ended_at + after > now), None)
 
 
 class Counted:

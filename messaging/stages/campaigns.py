@@ -128,6 +128,8 @@ class Campaigns:
                 self._try_again(session, campaign, now)
             case State.CANCELLED:
                 self._mark_cancelled(session, campaign, now)
+            case State.FINISHED:
+                self._tell_once_more(session, campaign, now)
             case _:
                 campaign.due_at = None
 
@@ -197,7 +199,7 @@ class Campaigns:
         campaign.fed_at = now
         so_far = counts(session, campaign.id)
         if so_far.left == 0 and so_far.by_state["sending"] == 0:
-            campaign.state, campaign.due_at, campaign.ended_at = State.FINISHED, None, now
+            campaign.state, campaign.due_at, campaign.ended_at = State.FINISHED, news.later_than(now, now), now
             header_file.let_go(session, campaign, now)
             log.info("campaign finished", portal=campaign.portal_id, campaign=campaign.id, **so_far.by_state)
             return
@@ -241,6 +243,8 @@ class Campaigns:
         """A campaign that waits for its line, or for the next day of a limit, goes on when it can."""
         if campaign.paused_reason not in _WAITS_BY_ITSELF:
             campaign.due_at = None
+            if campaign.paused_reason == Paused.UNINSTALLED:
+                news.told(session, self.runtime, campaign)  # not told before: the app was away
             return
         if campaign.due_at is not None and now - campaign.due_at > STALE:
             put_to_rest(session, campaign, Paused.STALE)  # nobody has looked at it for hours: a person decides
@@ -254,12 +258,20 @@ class Campaigns:
         if can_go_on or not lines:
             campaign.state, campaign.paused_reason, campaign.due_at = State.RUNNING, "", now
 
+    def _tell_once_more(self, session: Session, campaign: Campaign, now: datetime) -> None:
+        """Messages are read and answered for days after a campaign has ended: tell its counts a few times more."""
+        campaign.due_at = news.later_than(campaign.ended_at or now, now)
+        news.told(session, self.runtime, campaign)
+
     def _mark_cancelled(self, session: Session, campaign: Campaign, now: datetime) -> None:
         mine = (Recipient.campaign_id == campaign.id) & (Recipient.state == RecipientState.PENDING)
         some = session.scalars(select(Recipient.id).where(mine).limit(CANCEL_GROUP)).all()
         if some:
             session.execute(_CANCELLED, {"ids": list(some)})
-        campaign.due_at = now if len(some) == CANCEL_GROUP else None
+        if len(some) == CANCEL_GROUP:
+            campaign.due_at = now
+        else:
+            self._tell_once_more(session, campaign, now)
 
 
 # Statements are made once: building a statement takes longer than running it.

@@ -9,7 +9,7 @@ from sqlalchemy.types import Text
 
 from messaging.campaigns import changes
 from messaging.runtime import Runtime
-from messaging.store.campaigns import Campaign, CampaignState, Recipient, RefusedRow
+from messaging.store.campaigns import Campaign, CampaignState, Paused, Recipient, RefusedRow
 from messaging.store.models import Message
 
 #: How long after a campaign was made the report on its file's bad rows is kept.
@@ -55,7 +55,8 @@ def drafts(session: Session, runtime: Runtime, limit: int) -> int:
 def abandoned(session: Session, runtime: Runtime, limit: int) -> int:
     """Cancel a campaign that has waited for a person for PAUSED_KEPT: its phones and texts are not kept for ever."""
     since = func.coalesce(Campaign.fed_at, Campaign.start_at, Campaign.created_at)
-    left = (Campaign.state == CampaignState.PAUSED) & Campaign.due_at.is_(None)
+    is_nobodys = Campaign.due_at.is_(None) | (Campaign.paused_reason == Paused.UNINSTALLED)
+    left = (Campaign.state == CampaignState.PAUSED) & is_nobodys
     old = select(Campaign).where(left, since < runtime.clock() - changes.PAUSED_KEPT).order_by(Campaign.id).limit(1)
     campaign = session.scalar(old.with_for_update(skip_locked=True))
     if campaign is None:

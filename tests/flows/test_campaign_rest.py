@@ -10,7 +10,9 @@ import pytest
 
 from messaging.campaigns import changes
 from messaging.portals import uninstalling
+from messaging.store.callbacks import Event
 from messaging.store.models import Message, Portal
+from tests.flows.hooks import Receiver, everybody_is_public
 from tests.flows.mailing import Mailing, slow
 from tests.flows.scenes import PHONES, jump_clock
 from tests.support.world import World
@@ -89,3 +91,48 @@ def test_what_was_given_up_after_a_restore_is_not_queued_again(shop: World) -> N
     assert mailing.reached().total() == len(PHONES[:5]) - queued
     assert mailing.reached().total() > out
     assert mailing.state == ("finished", "")
+
+
+@pytest.mark.parametrize("happens", [_uninstall, _restore])
+def test_a_customers_system_is_told_of_the_pause(shop: World, happens: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An app that is not installed tells nothing; it tells when it is installed again, before anybody resumes."""
+    everybody_is_public(monkeypatch)
+    receiver = Receiver(shop, monkeypatch)
+    receiver.register([Event.CAMPAIGN_STATE])
+    slow(shop, 1)
+    for phones in (PHONES[:6], PHONES[6:]):
+        Mailing(shop, phones).start(seconds=2)
+    reason = happens(shop)
+    _install_again(shop)
+    shop.advance_clock(5)
+    paused = [one for one in receiver.told(Event.CAMPAIGN_STATE) if one["state"] == "paused"]
+    assert [one["paused_reason"] for one in paused] == [reason] * 2
+    shop.advance_clock(120)
+    assert receiver.told(Event.CAMPAIGN_STATE)[-1] == paused[-1], "once"
+
+
+@pytest.mark.parametrize("ends", ["finished", "cancelled"])
+def test_what_clients_do_after_the_end_is_told(shop: World, ends: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    everybody_is_public(monkeypatch)
+    receiver = Receiver(shop, monkeypatch)
+    receiver.register([Event.CAMPAIGN_STATE])
+    mailing = Mailing(shop, PHONES[:2])
+    if ends == "cancelled":
+        slow(shop, 0.1)
+    mailing.start(seconds=4)
+    if ends == "cancelled":
+        mailing.do(changes.cancel)
+        shop.advance_clock(2)
+    assert mailing.state == (ends, "")
+    first = shop.sent[0].destination
+    before = len(receiver.told(Event.CAMPAIGN_STATE))
+    assert receiver.told(Event.CAMPAIGN_STATE)[-1]["counts"]["replied"] == 0
+    shop.client_replies(first, "Спасибо")
+    jump_clock(shop, 600, 5)
+    told = receiver.told(Event.CAMPAIGN_STATE)
+    assert told[-1]["counts"]["replied"] == 1, told[-1]
+    for hours in (1, 6, 24, 73):
+        jump_clock(shop, hours * 3600, 5)
+    states = [one["state"] for one in receiver.told(Event.CAMPAIGN_STATE)[before:]]
+    assert states == [ends] * 5
+    assert mailing.row.due_at is None
