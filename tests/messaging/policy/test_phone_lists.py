@@ -1,5 +1,8 @@
 """Files of phones from elsewhere: which number stands in a row, why a row has none, what is no list at all."""
 
+import contextlib
+from collections.abc import Iterator
+
 import pytest
 
 from messaging.policy import phone_lists
@@ -74,3 +77,36 @@ def test_cells_that_no_csv_has_are_a_bad_row_and_no_fault() -> None:
     found = read(f'{ONE}\n"{"x" * 200_000}\n'.encode(), "RU")
     assert [row.line for row in found.bad] == [2]
     assert len(found.bad[0].text) == phone_lists.SHOWN
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b";".join([b"1234567"] * (MOST_BYTES // 8 - 1)),
+        b"\n".join([b";".join([b"1234567"] * 12)] * 9_000),
+        b"\n".join([b"1 " * 50] * 9_000),
+    ],
+    ids=["one row of many cells", "rows of many cells", "cells of many digits"],
+)
+def test_however_a_megabyte_is_cut_few_of_its_cells_are_read_as_phones(
+    content: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each reading takes a tenth of a millisecond of the thread that answers, and of all others of its process."""
+    asked: list[str] = []
+    monkeypatch.setattr("activities.phones.digits", lambda text, _region: asked.append(text))
+    with contextlib.suppress(Unreadable):
+        read(content, "RU")
+    assert len(asked) <= phone_lists.MOST_READ
+    assert not any(len(text) > 60 for text in asked)
+
+
+def test_blank_lines_are_no_rows_and_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    cut: list[list[str]] = []
+
+    def cutting(lines: list[str], delimiter: str) -> Iterator[list[str]]:
+        cut.append(lines)
+        return iter([line.split(delimiter) for line in lines])
+
+    monkeypatch.setattr("csv.reader", cutting)
+    assert read(b"phone\n" + b"\n;\n" * 300_000 + b"79120000001", "RU").phones == ["79120000001"]
+    assert cut == [["phone"], ["79120000001"]]
