@@ -1,6 +1,4 @@
-"""What customers' systems are told of campaigns: each new state, and the counts of a running one, once a minute at most."""
-
-"""What customers' systems are told of campaigns: each new state and its counts; these once a minute while one runs, and AFTER it."""
+"""What customers' systems are told of campaigns: each new state, and its counts, each minute and at moments `AFTER` its end."""
 
 from datetime import datetime, timedelta
 
@@ -14,10 +12,9 @@ from messaging.store.callbacks import Event
 from messaging.store.campaigns import Campaign
 
 EVERY = timedelta(minutes=1)
-#: How many campaigns a process remembers; with more, all are forgotten.
 #: So long after its end a campaign's counts are told once more: clients read and answer late, for three days they count.
 AFTER = (timedelta(minutes=10), timedelta(hours=1), timedelta(hours=6), timedelta(hours=24), timedelta(hours=73))
-#: Campaigns whose last telling a process remembers.
+#: How many campaigns a process remembers; with more, all are forgotten.
 REMEMBERED = 1_000
 
 

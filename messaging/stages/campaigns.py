@@ -199,7 +199,7 @@ class Campaigns:
         campaign.fed_at = now
         so_far = counts(session, campaign.id)
         if so_far.left == 0 and so_far.by_state["sending"] == 0:
-            campaign.state, campaign.due_at, campaign.ended_at = State.FINISHED, news.later_than(now, now), now
+            campaign.state, campaign.due_at, campaign.ended_at = State.FINISHED, events.later_than(now, now), now
             header_file.let_go(session, campaign, now)
             log.info("campaign finished", portal=campaign.portal_id, campaign=campaign.id, **so_far.by_state)
             return
@@ -244,7 +244,7 @@ class Campaigns:
         if campaign.paused_reason not in _WAITS_BY_ITSELF:
             campaign.due_at = None
             if campaign.paused_reason == Paused.UNINSTALLED:
-                news.told(session, self.runtime, campaign)  # not told before: the app was away
+                events.state_changed(session, self.runtime, campaign)  # not told before: the app was away
             return
         if campaign.due_at is not None and now - campaign.due_at > STALE:
             put_to_rest(session, campaign, Paused.STALE)  # nobody has looked at it for hours: a person decides
@@ -260,8 +260,8 @@ class Campaigns:
 
     def _tell_once_more(self, session: Session, campaign: Campaign, now: datetime) -> None:
         """Messages are read and answered for days after a campaign has ended: tell its counts a few times more."""
-        campaign.due_at = news.later_than(campaign.ended_at or now, now)
-        news.told(session, self.runtime, campaign)
+        campaign.due_at = events.later_than(campaign.ended_at or now, now)
+        events.state_changed(session, self.runtime, campaign)
 
     def _mark_cancelled(self, session: Session, campaign: Campaign, now: datetime) -> None:
         mine = (Recipient.campaign_id == campaign.id) & (Recipient.state == RecipientState.PENDING)
