@@ -274,6 +274,22 @@ def _footer(draft: Draft) -> Iterator[Problem]:
 
 def _advice(draft: Draft, others: Iterable[TemplateInfo]) -> Iterator[Problem]:
     """What moderators often refuse."""
+    yield from _advice_on_text(draft)
+    if WA_ME.search(draft.body) or SHORTENERS.search(draft.body):
+        yield short_link(_BODY)
+    same = (one for one in others if one.name != draft.name and (one.body, one.footer) == (draft.body, draft.footer))
+    twin = next(same, None)
+    if twin is not None:
+        yield _BODY.wrong(
+            "twin",
+            f"The template {twin.name} says the same; WhatsApp may refuse a second one.",
+            f"Тот же текст у шаблона {twin.name}; второй такой WhatsApp может отклонить.",
+            is_soft=True,
+        )
+
+
+def _advice_on_text(draft: Draft) -> Iterator[Problem]:
+    """Too much fixed text, too many emoji, too few words around the variables."""
     fixed = VARIABLE.sub("", draft.body)
     names, emoji = variables(draft.body), len(EMOJI.findall(draft.body.replace("\ufe0f", "")))
     if len(fixed) > FIXED_TEXT_ADVISED:
@@ -295,17 +311,5 @@ def _advice(draft: Draft, others: Iterable[TemplateInfo]) -> Iterator[Problem]:
             "few_words",
             "There are few words around the variables. Add text, or moderators will not see what the message is about.",
             "Вокруг переменных мало слов. Добавьте текст, иначе модерация не поймёт, о чём сообщение.",
-            is_soft=True,
-        )
-    if WA_ME.search(draft.body) or SHORTENERS.search(draft.body):
-        yield short_link(_BODY)
-    twin = next(
-        (one for one in others if one.name != draft.name and (one.body, one.footer) == (draft.body, draft.footer)), None
-    )
-    if twin is not None:
-        yield _BODY.wrong(
-            "twin",
-            f"The template {twin.name} says the same; WhatsApp may refuse a second one.",
-            f"Тот же текст у шаблона {twin.name}; второй такой WhatsApp может отклонить.",
             is_soft=True,
         )

@@ -262,6 +262,7 @@ class Applying:
         return open_ones[0]
 
     def _reply(self, line: Line, row: EventRow, event: webhooks.Reply) -> str:
+        """A client has written or tapped something: the reply is stored, may end a run, and is told to the observers."""
         if self._is_known(line, event):
             return EventState.DONE
         theirs = conversations_of(self.session, self.runtime, line.id, event.phone, event.user_id)
@@ -275,12 +276,26 @@ class Applying:
         self._touch(theirs, row, event)
         if event.renews_window:
             holding.release_if_open(self.session, line, theirs, self.runtime.clock())
-        conversation = theirs[0]
-        values = replies.values_of(event, message) | {"reply_from": event.phone or conversation.phone}
+        values = replies.values_of(event, message) | {"reply_from": event.phone or theirs[0].phone}
+        reply = self._stored(line, row, event, theirs[0].id, values)
+        ids = [conversation.id for conversation in theirs]
+        run = replies.waiting_for(self.session, ids, message, values, row.received_at)
+        if run is not None:
+            replies.give(self.changes, self.runtime, reply, run)
+        heard = observers.Heard(line, theirs, reply, message, run, values, is_words=event.renews_window)
+        for observer in observers.REPLY:
+            observer(self.changes, self.runtime, heard)
+        log.info("reply", trace=run.trace if run else "", line=line.id, type=event.type, sender=event.phone)
+        return EventState.DONE
+
+    def _stored(
+        self, line: Line, row: EventRow, event: webhooks.Reply, conversation_id: int, values: dict[str, Any]
+    ) -> Reply:
+        """A new row for this reply. values: of messaging.conversations.replies.values_of."""
         reply = Reply(
             line_id=line.id,
             shard=row.shard,
-            conversation_id=conversation.id,
+            conversation_id=conversation_id,
             provider_id=(event.provider_id or row.key)[:200],
             type=event.type,
             content={
@@ -296,15 +311,7 @@ class Applying:
         )
         self.session.add(reply)
         self.session.flush()
-        ids = [conversation.id for conversation in theirs]
-        run = replies.waiting_for(self.session, ids, message, values, row.received_at)
-        if run is not None:
-            replies.give(self.changes, self.runtime, reply, run)
-        heard = observers.Heard(line, theirs, reply, message, run, values, is_words=event.renews_window)
-        for observer in observers.REPLY:
-            observer(self.changes, self.runtime, heard)
-        log.info("reply", trace=run.trace if run else "", line=line.id, type=event.type, sender=event.phone)
-        return EventState.DONE
+        return reply
 
     def _preference(self, line: Line, row: EventRow, event: webhooks.Preference) -> str:
         """A client has stopped this line's marketing in WhatsApp, or allowed it again."""

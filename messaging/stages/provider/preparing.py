@@ -89,7 +89,7 @@ Result = Ready | NotSent | Later
 
 
 def prepare(runtime: Runtime, task: Preparing) -> Result:
-    """What becomes of a message. Raises GupshupError and Bx24Error that another try may help against."""
+    """What becomes of a message. No error of a vendor is raised: one that may pass becomes Later, any other NotSent."""
     if task.content is None:
         return NotSent(refused("limit_reached", limit=runtime.config.calls_per_minute))
     with runtime.db.read() as session:
