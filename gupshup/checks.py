@@ -10,11 +10,13 @@ from gupshup.reading import is_blank
 
 
 def limited(label: Label, value: str, limit: int) -> None:
+    """Raises InvalidMessage if the value has more than `limit` code points."""
     if len(value) > limit:
         raise problems.too_long(label, len(value), limit)
 
 
 def required(label: Label, value: str, limit: int | None = None) -> None:
+    """Raises InvalidMessage if the value is blank, or longer than `limit` code points."""
     if is_blank(value):
         raise problems.missing(label)
     if limit is not None:
@@ -29,6 +31,7 @@ def frame(header: str, text: str, footer: str) -> None:
 
 
 def buttons(given: tuple[Button, ...]) -> None:
+    """Raises InvalidMessage unless there are 1 to BUTTONS_LIMIT buttons, with titles and ids that differ and fit."""
     if not 1 <= len(given) <= limits.BUTTONS_LIMIT:
         raise problems.wrong_button_count(len(given), limits.BUTTONS_LIMIT)
     titles: set[str] = set()
@@ -53,6 +56,7 @@ def button_id(value: str, position: int) -> None:
 
 
 def sections(given: tuple[Section, ...]) -> None:
+    """Raises InvalidMessage unless the sections of a list and their rows fit WhatsApp's limits and have different ids."""
     rows = [row for section in given for row in section.rows]
     if not 1 <= len(rows) <= limits.ROWS_LIMIT:
         raise problems.wrong_row_count(len(rows), limits.ROWS_LIMIT)

@@ -30,6 +30,7 @@ _BUTTONS = Place("buttons", "Buttons", "Кнопки")
 
 
 def wrong_buttons(draft: Draft) -> Iterator[Problem]:
+    """What is wrong with the number, order and content of a draft's buttons."""
     given = draft.buttons
     if len(given) > BUTTONS_LIMIT:
         yield _BUTTONS.wrong(

@@ -22,7 +22,7 @@ from messaging.money import accounts
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, Paused
 from messaging.store.models import Portal, shard_of
-from messaging.store.resting import put_all_to_rest, put_to_rest, take_back
+from messaging.store.pausing import pause_all, pause_campaign, take_back
 
 State = CampaignState
 #: States in which a campaign may be on its way.
@@ -251,7 +251,7 @@ def pause(runtime: Runtime, portal_id: int, key: str, also: Also | None = None) 
         portal_id,
         key,
         (State.RUNNING, State.PAUSED),
-        lambda session, campaign: put_to_rest(session, campaign, Paused.BY_HAND),
+        lambda session, campaign: pause_campaign(session, campaign, Paused.BY_HAND),
         also,
     )
 
@@ -314,12 +314,12 @@ def end(session: Session, campaign: Campaign, now: datetime) -> None:
     header_file.let_go(session, campaign, now)
 
 
-def rest_all(runtime: Runtime, stored_before: datetime) -> int:
+def pause_all_campaigns(runtime: Runtime, stored_before: datetime) -> int:
     """Pause all campaigns that would go on by themselves, and say how many: after a backup was restored, some of their
     recipients may have been written to already."""
 
     def rest(session: Session) -> int:
-        found = put_all_to_rest(session, Paused.RESTORED, Campaign.created_at <= stored_before)
+        found = pause_all(session, Paused.RESTORED, Campaign.created_at <= stored_before)
         for campaign in found:
             events.state_changed(session, runtime, campaign)
         return len(found)

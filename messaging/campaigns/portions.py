@@ -21,7 +21,7 @@ from messaging.policy.settings import Policy
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, Paused, Recipient, RecipientState
 from messaging.store.models import Line, Portal
-from messaging.store.resting import take_back
+from messaging.store.pausing import take_back
 from messaging.store.types import UTCDateTime
 
 #: The messages queued on a line are at most those that it sends in this time at its pace.

@@ -57,6 +57,7 @@ class Visit:
     cookies: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def take(self, origin: str, response: requests.Response) -> None:
+        """Keep the cookies of this answer, at most 20 of each header. origin: scheme, host and port."""
         headers: Any = getattr(response.raw, "headers", None)
         for line in headers.getlist("Set-Cookie") if hasattr(headers, "getlist") else ():
             with contextlib.suppress(CookieError):

@@ -54,6 +54,7 @@ class Figures:
 
 
 def figures(session: Session, runtime: Runtime, portal: Portal) -> Figures:
+    """A portal's figures for each of the last 24 hours."""
     now = runtime.clock()
     found = Figures(last_hours(now))
     line_ids = list(session.scalars(select(Line.id).where(Line.portal_id == portal.id)))

@@ -32,7 +32,7 @@ from messaging.store.types import ReadableJson
 STOPPED_MARKETING = frozenset({"131050", "492"})
 #: Replies of the client that are looked through for a newer word than one that comes late.
 RECENT = 50
-#: Characters that are kept of why a client stands on the list.
+#: Characters that are kept of the reason for which a client is on the list.
 WHY_LENGTH = 200
 #: Causes that webhooks tell, which keep no order.
 _TOLD = frozenset({Source.WORD, Source.BUTTON, Source.PROVIDER})
@@ -151,7 +151,7 @@ def changed(session: Session, runtime: Runtime, change: Changed) -> None:
 def stop(
     session: Session, runtime: Runtime, portal_id: int, client: Client, cause: Cause, line_id: int = EVERY_LINE
 ) -> bool:
-    """Put a client on the list; False if he stands there already."""
+    """Put a client on the list; False if the client is on it already."""
     return stop_all(session, runtime, portal_id, [client], cause, line_id) > 0
 
 
@@ -163,7 +163,7 @@ def stop_all(
     cause: Cause,
     line_id: int = EVERY_LINE,
 ) -> int:
-    """Put these clients on the list; how many did not stand there. A client may be among them more than once."""
+    """Put these clients on the list; how many are new on it. A client may be given more than once."""
     asked = {key for client in clients for key in client.keys}
     found = [one for one in opt_outs.entries(session, [portal_id], asked) if one.line_id == line_id]
     opt_outs.confirm(session, [entry.id for entry in found], cause.at)
@@ -243,7 +243,7 @@ def said(
     run: RunRow | None,
     message_id: int | None = None,
 ) -> None:
-    """A client has written or tapped something, which is stored already: it may be a stop or a start word.
+    """Act on stop and start words in a reply that was just stored.
 
     conversations: the client's on this line, the reply's own first. values: of the reply. run: the run that it ends.
     message_id: of ours that was quoted or tapped.

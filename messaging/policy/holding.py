@@ -65,7 +65,7 @@ def release_due(session: Session, shards: Iterable[int], now: datetime) -> int:
 
 
 def late(session: Session, message_ids: Collection[int], now: datetime) -> set[int]:
-    """Those of these messages, about to leave, whose judgement does not hold any more."""
+    """The messages, of these that are about to leave, that must be judged again because their `judge_at` has come."""
     return set(ask(session, _LATE, {"ids": list(message_ids), "now": now}).scalars())
 
 

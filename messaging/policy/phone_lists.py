@@ -90,9 +90,9 @@ def read(content: bytes, region: str) -> PhoneList:
 
 
 def put_on_list(runtime: Runtime, portal_id: int, numbers: Sequence[str], cause: Cause) -> int:
-    """Put these clients on the portal's list; how many did not stand there. A second time changes nothing.
+    """Put these clients on the portal's list; how many are new on it. A second call changes nothing.
 
-    It ends early if the portal is uninstalled meanwhile: its list may be deleted already.
+    Stops early if the portal is uninstalled meanwhile, for its list may be deleted already.
     """
     new = 0
     for start in range(0, len(numbers), GROUP):

@@ -1,7 +1,8 @@
 """Who of a portal's people may do what: send by hand, broadcast, see the phones of clients, read reports.
 
-Everybody who may open the app, administrators alone, or administrators and chosen users and departments. Administrators may
-always: they could set it otherwise. Whoever asks knows the person by Bitrix24's token, never by what a form says.
+A right belongs to everybody who may open the app, to administrators alone, or to administrators and chosen people.
+Administrators have every right, for they could give it to themselves. The caller knows the person by
+Bitrix24's token, not by what a form says.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -52,7 +53,7 @@ class Grant:
         return cls(Who(stored["who"]), _named(stored.get("users")), _named(stored.get("departments")))
 
     def stored(self) -> dict[str, Any]:
-        """As it stands in the portal's policy."""
+        """The right as the portal's policy keeps it."""
         lists = {"users": self.users, "departments": self.departments}
         return {
             "who": str(self.who),
@@ -74,7 +75,7 @@ DEFAULTS: dict[Right, Grant] = {
 
 @dataclass(frozen=True)
 class Person:
-    """Who wants to do something. departments: the ids of his departments and of those above; asked only if they decide."""
+    """A person who wants to do something. departments: gives the person's and those above; called only if needed."""
 
     user_id: int
     is_admin: bool

@@ -1,4 +1,4 @@
-"""Whether messages may go to their clients: the one place that knows consent and caps, whoever wants to send.
+"""Whether messages may go to their clients: the only place that knows consent and caps, for messages of every origin.
 
 The question is asked where a message is planned and again where it leaves, for many messages at once: between the two the
 client may have written “stop”.
@@ -78,7 +78,7 @@ def may_send(
 
 
 def held_back(session: Session, now: datetime, message_ids: Collection[int]) -> dict[int, Refused]:
-    """Those of these queued messages that may not leave any more, with the reason."""
+    """The messages, of these queued ones, that may no longer leave, each with its reason."""
     found = ask(session, _DOUBTFUL, {"ids": list(message_ids)}).all()
     wanted = [
         Wanted(
@@ -185,7 +185,7 @@ class _Caps:
             self._messages[message.conversation_id].append(message)
 
     def refusal(self, one: Wanted) -> Refused | None:
-        """Why this client gets no more marketing now; None: he may, and this message counts from now on."""
+        """Why this client gets no marketing now; None: the client may get this message, which counts from now on."""
         policy = self._policies[one.portal_id]
         talks = {talk.id: talk for key in one.keys for talk in self._talks[one.portal_id, key].values()}
         messages = [message for talk_id in talks for message in self._messages[talk_id]]
@@ -259,7 +259,7 @@ _ADVERTISED = (
     .where(
         among(Message.conversation_id, "ids"),
         _IS_MARKETING,
-        # What came before the client's last word on its own line counts no more.
+        # Only messages after the client's last word on the same line count.
         or_(Message.error_code == _ENOUGH, Conversation.last_inbound_at.is_(None), Conversation.last_inbound_at < _AT),
     )
 )

@@ -85,9 +85,9 @@ def refusal(session: Session, runtime: Runtime, line: Line, phone: str) -> Refus
 def over_limit(
     session: Session, runtime: Runtime, lines: Mapping[int, Line], message_ids: Collection[int], now: datetime
 ) -> dict[int, Refused]:
-    """Those of these messages, about to leave in this order, that the limits of their lines do not allow.
+    """The messages, of these that are about to leave in this order, that the limits of their lines do not allow.
 
-    The clients of the others count from now on.
+    The clients of the other messages count from now on.
     """
     limited = {line_id: line for line_id, line in lines.items() if line.tier}
     if not limited:

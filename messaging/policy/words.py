@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from messaging.policy.settings import Policy
 
-#: Characters. A longer message is no word of ours, and is not looked at.
+#: Characters; a longer message cannot be a stop or start word, and is not compared.
 LONGEST = 60
 
 

@@ -38,7 +38,7 @@ def names() -> dict[str, str]:
 
 
 def read(text: str) -> tzinfo | None:
-    """A zone as it stands in a card or in the settings: "Europe/Moscow", "UTC+3", "МСК+2"; None if it is none."""
+    """A time zone as written in a card or in the settings: "Europe/Moscow", "UTC+3", "МСК+2"; None if the text names none."""
     written = text.strip()
     if name := names().get(written.lower().replace(" ", "_")):
         return ZoneInfo(name)

@@ -52,7 +52,7 @@ def _ours(rest: Client, owner: Pair) -> list[int]:
 
 
 def _finish(rest: Client, chat_id: int) -> bool:
-    """Whether the dialog was open. One that we may not close is left alone."""
+    """Close a dialog; whether it was open. A dialog that the app may not close stays as it is."""
     was_open = False
     for _ in range(TIMES):
         try:

@@ -1,7 +1,7 @@
 """Where a portal offers a new campaign: a button above the lists of the CRM.
 
 The portal passes neither the list's filter nor which rows are ticked, only the path of the list (Bitrix24 docs:
-api-reference/widgets/crm). Whoever may not send campaigns sees the button as well; our page tells him.
+api-reference/widgets/crm). A person who may not send campaigns sees the button as well; our page says so.
 """
 
 from bx24 import placements

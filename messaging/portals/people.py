@@ -42,7 +42,7 @@ class People:
 
 
 def listed(client: Client) -> People:
-    """Whom a right may be given to; the first MOST of each list. Raises Bx24Error."""
+    """The people and departments that a right may be given to; the first MOST of each. Raises Bx24Error."""
     closed = False
     found: list[dict[int, str]] = []
     for method, criteria in (("user.get", {"ACTIVE": "Y"}), ("department.get", {})):
@@ -58,7 +58,7 @@ def listed(client: Client) -> People:
 
 
 def departments_of(runtime: Runtime, portal_id: int, user_id: int) -> frozenset[int]:
-    """The departments of a user, with all above them; none if the portal does not answer: then they give no right."""
+    """The ids of a user's departments and of all above them; none if the portal does not answer, so that they give no right."""
     key = f"waba24:departments:{portal_id}:{user_id}"
     try:
         known = runtime.redis.get(key)
@@ -80,7 +80,7 @@ def departments_of(runtime: Runtime, portal_id: int, user_id: int) -> frozenset[
 
 
 def names_of(runtime: Runtime, portal: Portal, ids: Collection[int]) -> dict[int, str]:
-    """User → name, of those whose name is remembered or the portal tells; the first MOST."""
+    """User's id → name, for the first MOST ids; users whose name is neither remembered nor told by the portal are missing."""
     wanted = sorted(ids)[:MOST]
     keys = {user_id: f"waba24:name:{portal.id}:{user_id}" for user_id in wanted}
     try:
@@ -95,7 +95,7 @@ def names_of(runtime: Runtime, portal: Portal, ids: Collection[int]) -> dict[int
     try:
         with runtime.redis.pipeline(transaction=False) as pipe:
             for user_id in missing:
-                # Somebody whom the portal does not know is not asked for again each time.
+                # A user whom the portal does not know is remembered as well, so as not to be asked for each time.
                 pipe.set(keys[user_id], told.get(user_id, ""), ex=kept_s)
             pipe.execute()
     except RedisError:
@@ -104,7 +104,7 @@ def names_of(runtime: Runtime, portal: Portal, ids: Collection[int]) -> dict[int
 
 
 def _names_told(runtime: Runtime, portal: Portal, missing: list[int]) -> tuple[dict[int, str], int]:
-    """What the portal calls these users, and for how many seconds that is remembered."""
+    """The names of these users as the portal tells them, and for how many seconds they are remembered."""
     try:
         with surveys.surveying(runtime, portal) as client:
             rows = _rows(client, "user.get", {"FILTER": {"ID": missing}})

@@ -31,7 +31,7 @@ from messaging.store.models import (
 )
 from messaging.system.public_http import within
 
-#: Who waits for the auth server; who waits for `user.admin` of a portal.
+#: Limits on the threads that wait for the auth server, and on those that wait for a portal's `user.admin`.
 _auth_threads, _page_threads = ConcurrencyLimit(), ConcurrencyLimit()
 log = structlog.get_logger(__name__)
 

@@ -1,6 +1,6 @@
 """Pages that ask a portal several questions, such as the fields, stages and people of its CRM.
 
-They have few threads and one end for all their questions: however slow a portal is, the others keep theirs.
+Such pages share few threads, and all questions of one page must end in time: a slow portal does not hold up the others.
 """
 
 from collections.abc import Iterator

@@ -23,7 +23,7 @@ NAMES: dict[Trigger, Text] = {
 
 
 def register(client: Client, _url: str, language: str) -> Report:
-    """Add or rename all of them. Raises Bx24Error if the portal could not be asked; what it refuses stands in the report."""
+    """Add or rename all of them. Raises Bx24Error if the portal could not be asked; the report names what it refused."""
     report = Report()
     spoken = i18n.language(language)
     commands: dict[str, tuple[str, dict[str, Any]]] = {

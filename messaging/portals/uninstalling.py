@@ -15,10 +15,10 @@ from messaging.store.money import LineAccount, Price
 from messaging.store.observations import Observation
 from messaging.store.open_channels import ClientChat, OpenLine, OperatorMessage
 from messaging.store.opt_outs import OptOut
+from messaging.store.pausing import pause_all
 from messaging.store.portal_tasks import UNINSTALLED, PortalTask, is_open
 from messaging.store.provider import LineSender, ProviderMessage, ProviderState
 from messaging.store.reports import ReportDay, ReportKey, ReportMonth
-from messaging.store.resting import put_all_to_rest
 from messaging.store.tallies import HourTally, Tally
 from messaging.store.template_drafts import TemplateChange, TemplateDraft
 
@@ -40,6 +40,7 @@ def _uninstalled(session: Session, runtime: Runtime, portal_id: int, clean: bool
     # Before portal and lines are locked: whoever feeds a campaign locks in this order.
     # An app that is not installed tells nothing: the worker tells customers' systems of it when it is installed again.
     put_all_to_rest(session, Paused.UNINSTALLED, Campaign.portal_id == portal_id, look_at=runtime.clock())
+    pause_all(session, Paused.UNINSTALLED, Campaign.portal_id == portal_id)
     # Locked lines take no webhook, a locked portal no call, until this is through.
     portal = session.get_one(Portal, portal_id, with_for_update=True)
     session.execute(select(Line.id).where(Line.portal_id == portal_id).order_by(Line.id).with_for_update())

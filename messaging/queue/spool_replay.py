@@ -40,6 +40,7 @@ class Progress:
 
 
 def read_progress(folder: Path) -> Progress:
+    """How far the spool in this folder has been replayed; from the start if that is not known."""
     try:
         kept = json.loads((folder / PROGRESS).read_bytes())
         return Progress({name: (offset, done) for name, (offset, done) in kept["files"].items()}, kept["since"])

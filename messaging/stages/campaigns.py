@@ -29,7 +29,7 @@ from messaging.money.spending import Spending, day_of
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, Paused, Recipient, RecipientState, Skipped
 from messaging.store.models import Portal
-from messaging.store.resting import put_to_rest
+from messaging.store.pausing import pause_campaign
 from messaging.store.sql import among, not_among
 from messaging.store.states import PortalStatus
 from messaging.store.types import UTCDateTime
@@ -137,7 +137,7 @@ class Campaigns:
 
     def _begin(self, session: Session, campaign: Campaign, now: datetime) -> None:
         if campaign.start_at is not None and now - campaign.start_at > STALE:
-            put_to_rest(session, campaign, Paused.STALE)
+            pause_campaign(session, campaign, Paused.STALE)
             return
         early = campaign.start_at is not None and campaign.start_at > now
         campaign.state, campaign.due_at = (State.SCHEDULED, campaign.start_at) if early else (State.PREPARING, now)
@@ -194,7 +194,7 @@ class Campaigns:
 
     def _feed(self, session: Session, campaign: Campaign, now: datetime) -> None:
         if campaign.fed_at is not None and now - campaign.fed_at > STALE:
-            put_to_rest(session, campaign, Paused.STALE)
+            pause_campaign(session, campaign, Paused.STALE)
             return
         campaign.fed_at = now
         so_far = counts(session, campaign.id)
@@ -206,15 +206,15 @@ class Campaigns:
         self.counted.tell(session, campaign, so_far, now)
         reason = self._trouble(session, campaign, so_far)
         if reason is not None:
-            self._rest(session, campaign, reason, now)
+            self._pause(session, campaign, reason, now)
             return
         portion = Portion(self.runtime, session, campaign, now, self.budget, self.spending)
-        rest = portion.feed()
+        stop = portion.feed()
         self.budget -= portion.used
         self.fed |= portion.fed
         accounts.hasten(session, portion.fed, now)
-        if rest is not None:
-            self._rest(session, campaign, rest, now)
+        if stop is not None:
+            self._pause(session, campaign, stop, now)
 
     def _trouble(self, session: Session, campaign: Campaign, so_far: Counts) -> Paused | None:
         """Why the campaign must not go on now."""
@@ -229,14 +229,14 @@ class Campaigns:
             return Paused.FAILURES
         return None
 
-    def _rest(self, session: Session, campaign: Campaign, reason: Paused, now: datetime) -> None:
+    def _pause(self, session: Session, campaign: Campaign, reason: Paused, now: datetime) -> None:
         again_at = now + LOOK if reason in _WAITS_BY_ITSELF else None
         if reason is Paused.BUDGET:
             portal = session.get_one(Portal, campaign.portal_id)
             again_at = day_of(
                 portal, day_of(portal, now) + timedelta(hours=36)
             )  # by the portal's clock, summer time or not
-        put_to_rest(session, campaign, reason, again_at)
+        pause_campaign(session, campaign, reason, again_at)
         log.warning("campaign paused", portal=campaign.portal_id, campaign=campaign.id, reason=str(reason))
 
     def _try_again(self, session: Session, campaign: Campaign, now: datetime) -> None:
@@ -247,7 +247,7 @@ class Campaigns:
                 events.state_changed(session, self.runtime, campaign)  # not told before: the app was away
             return
         if campaign.due_at is not None and now - campaign.due_at > STALE:
-            put_to_rest(session, campaign, Paused.STALE)  # nobody has looked at it for hours: a person decides
+            pause_campaign(session, campaign, Paused.STALE)  # nobody has looked at it for hours: a person decides
             return
         lines = connected_lines(session, campaign)
         campaign.fed_at, campaign.due_at = now, now + LOOK

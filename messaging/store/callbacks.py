@@ -56,10 +56,10 @@ class CallbackState(StrEnum):
 class Endpoint(Base):
     """One address of a portal. events: Event values; origins: of the messages whose statuses it wants, none: all.
 
-    key: by which pages and API name it. secret: `whsec_…`; old_secret signs as well until `old_until`.
+    key: the name that pages and API use. secret: `whsec_…`; old_secret signs as well until `old_until`.
     failures: tries in a row that were not taken, since `failing_since`; error: why the last one was not.
-    due_at: when the worker looks at it next, None: nothing waits. waiting: rows that wait; missed: events that were not kept
-    because too many waited, the last one at `missed_at`.
+    due_at: when the worker looks at the endpoint next, None: nothing waits. waiting: rows that wait; missed: events that were
+    not kept because too many waited, the last one at `missed_at`.
     """
 
     __tablename__ = "endpoint"
@@ -97,9 +97,9 @@ class Endpoint(Base):
 
 
 class Callback(Base):
-    """One event for one endpoint. key: its `webhook-id`, the same at each try and for each endpoint of the event.
+    """One event for one endpoint. key: its `webhook-id`, the same at each try and for all endpoints of the event.
 
-    lane: what it is about; of one lane the next is not tried before the last one is taken or given up. "": no order.
+    lane: what the event is about; an event waits until the earlier ones of its lane are taken or given up. "": no order.
     attempts: tries so far; tried_at, took_ms, code (HTTP, None: no answer), error, answer (its beginning): of the last one.
     """
 

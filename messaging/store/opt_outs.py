@@ -21,7 +21,7 @@ EVERY_LINE = 0
 
 
 class Source(StrEnum):
-    """Who has put a client on the list."""
+    """Who or what has put a client on the list."""
 
     WORD = "word"
     BUTTON = "button"
@@ -38,7 +38,7 @@ class OptOut(Base):
     phone_key: of the phone as its country writes it today; alias_key: of another spelling, or another number that WhatsApp
     knows the client by. why: the client's word, the title of the button, the provider's code; "" if nothing was said.
     user_id: of the portal's user; run_id: of the action's run. An entry that no known key opens (phone, why) still holds.
-    confirmed_at: when the client, or somebody for him, has last said that he wants no messages.
+    confirmed_at: when it was last said that the client wants no messages.
     """
 
     __tablename__ = "opt_out"

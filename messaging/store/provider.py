@@ -13,7 +13,7 @@ from messaging.store.types import Digest, EncryptedJson, Key, LiteralString, UTC
 
 
 class Quiet(StrEnum):
-    """What happens in the portal's quiet hours to a message that the portal hands over; as for robots."""
+    """What happens in quiet hours to a message that the portal hands over: the choices are those of robots."""
 
     SEND = "send"
     HOLD = "hold"
@@ -74,5 +74,5 @@ class ProviderMessage(Base):
 
 
 def sender_of(session: Session, line_id: int) -> LineSender | None:
-    """How this line sends what the portal hands over, if somebody has set it."""
+    """How this line sends what the portal hands over; None if nothing was set."""
     return session.get(LineSender, line_id)

@@ -27,7 +27,7 @@ SUMS = ("replied", "opted_out", "priced", "billed", "cost")
 
 
 class ReportKey(Base):
-    """What messages have in common that one row of ReportDay counts together. "" and 0: they have none.
+    """What the messages that one row of ReportDay counts have in common. "" and 0: they have no such thing.
 
     digest: of all that follows. last_day: the newest day of it; a key without days goes with the last of them.
     """

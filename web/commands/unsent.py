@@ -54,11 +54,11 @@ def end(names: tuple[str, ...], is_all: bool, before: datetime | None) -> None:
     lone = [one.message_id for one in wanted if one.run_id is None and one.message_id is not None]
     given_up = unsent.give_up_lone(runtime(), lone) if lone else 0
     messages = f" and {given_up} messages" if given_up else ""
-    resting = changes.rest_all(runtime(), _until(before))
+    paused = changes.pause_all_campaigns(runtime(), _until(before))
     doubtful = unsent.doubt_writes(runtime(), _until(before))
     click.echo(f"{ended} runs{messages} ended as unknown, {len(_found(before))} would still be sent")
-    if resting:
-        click.echo(f"{resting} campaigns paused, until somebody resumes them on the page Campaigns")
+    if paused:
+        click.echo(f"{paused} campaigns paused, until somebody resumes them on the page Campaigns")
     if doubtful:
         click.echo(f"{doubtful} writes to portals are looked for there before they are done")
 

@@ -66,6 +66,7 @@ class Table:
 
 
 def columns() -> list[Column]:
+    """The columns of every report, in their order, with titles in the reader's language."""
     return [
         Column("sent", _("Sent"), lambda one: one.sent),
         Column("delivered", _("Delivered"), lambda one: one.delivered, lambda one: one.sent),

@@ -1,4 +1,4 @@
-"""Putting campaigns to rest: nothing more of them leaves until a person, or a line that works again, lets them go on.
+"""Pausing campaigns: nothing more of a paused campaign leaves until a person, or the worker, lets it go on.
 
 Everything here happens in the caller's transaction.
 """
@@ -19,7 +19,7 @@ from messaging.store.states import MessageStatus
 _MOVING = (CampaignState.SCHEDULED, CampaignState.PREPARING, CampaignState.RUNNING)
 
 
-def put_to_rest(session: Session, campaign: Campaign, reason: Paused, look_at: datetime | None = None) -> None:
+def pause_campaign(session: Session, campaign: Campaign, reason: Paused, look_at: datetime | None = None) -> None:
     """Pause a locked campaign. look_at: when the worker looks whether it may go on; None: a person decides."""
     campaign.state, campaign.paused_reason, campaign.due_at = CampaignState.PAUSED, reason, look_at
     take_back(session, campaign.id)
@@ -29,6 +29,8 @@ def put_all_to_rest(
     session: Session, reason: Paused, *which: Any, look_at: datetime | None = None
 ) -> Sequence[Campaign]:
     """Pause these campaigns as far as they would go on by themselves; those that did. which: conditions on Campaign.
+def pause_all(session: Session, reason: Paused, *which: Any) -> Sequence[Campaign]:
+    """Pause the campaigns that would go on by themselves, and return them. which: conditions on Campaign.
 
     A campaign that waits for a person already keeps its reason.
     """
@@ -37,14 +39,15 @@ def put_all_to_rest(
     found = session.scalars(moving.order_by(Campaign.id).with_for_update()).all()
     for campaign in found:
         put_to_rest(session, campaign, reason, look_at)
+        pause_campaign(session, campaign, reason)
     session.flush()
     return found
 
 
 def take_back(session: Session, campaign_id: int, line_ids: Collection[int] | None = None) -> int:
-    """Take back what is queued and not claimed: nothing of it leaves any more, its recipients are pending again.
+    """Delete a campaign's messages that are queued and not claimed; their recipients are pending again. How many.
 
-    line_ids: of these lines alone. Returns how many.
+    line_ids: only the messages on these lines.
     """
     of_lines = [Message.line_id.in_(line_ids)] if line_ids is not None else []
     gone = session.scalars(
