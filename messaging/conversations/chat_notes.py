@@ -48,7 +48,7 @@ NOT_SHOWN = Text(
 )
 REACTION = Text("The client reacted: {emoji}", "Реакция клиента: {emoji}")
 REACTION_TO = Text("The client reacted {emoji} to “{text}”", "Реакция клиента {emoji} на «{text}»")
-#: Who has sent what is shown as automatic, by origin.
+#: Origin → the sender's name in the chat for messages that operators did not write.
 SENT_BY: dict[str, Text] = {
     "robot": Text("Sent automatically (robot)", "Отправлено автоматически (робот)"),
     "activity": Text("Sent automatically (workflow)", "Отправлено автоматически (бизнес-процесс)"),

@@ -176,7 +176,7 @@ def note(
     chat_id: int | None = None,
     user_id: int | None = None,
 ) -> None:
-    """A line that only operators see. chat_id: None where it is not known yet. user_id: who is told if the chat is closed."""
+    """A note in the chat that only operators see. chat_id: None if not known yet. user_id: is told if the chat is closed."""
     task = {
         "kind": KIND,
         "key": key[:80],
@@ -211,7 +211,7 @@ def switch(session: Session, runtime: Runtime, portal_id: int, open_line_id: int
 
 
 def registered(session: Session, runtime: Runtime, portal_id: int) -> None:
-    """The connector was registered, perhaps anew: what is switched on here is to be on in the portal as well."""
+    """After the connector was registered (again): switch on in the portal what is switched on here."""
     for open_line in session.scalars(select(OpenLine).where(OpenLine.portal_id == portal_id)):
         switch(session, runtime, portal_id, open_line.open_line_id)
 

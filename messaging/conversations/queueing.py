@@ -15,8 +15,8 @@ from messaging.store.states import Origin
 
 #: `Message.priority` of campaigns: robots and people go first, whenever they come.
 BEHIND_THE_RUNS = 1
-#: In the payload of a failed message that shows what somebody has written and we could make no message of, such as a broken
-#: macro: it must never leave as it stands.
+#: In the payload of a failed message: it shows a text of which no message could be made, such as a text with a broken
+#: macro, and must never leave.
 AS_WRITTEN = "as_written"
 _NEWEST_RUN = select(Run.id).order_by(Run.id.desc()).limit(1)
 
@@ -61,7 +61,7 @@ def queue(
 def queue_all(session: Session, now: datetime, rows: Sequence[Mapping[str, Any]]) -> list[Any]:
     """Queue messages; `id` and `origin_id` of each that its origin has not queued before. rows: their other columns.
 
-    Of its priority, a message stands behind the robots that were called before it, in front of those that are called later.
+    Within its priority a message leaves after the robots that were called before it, and before robots that are called later.
     """
     place = {"position": session.scalar(_NEWEST_RUN) or 0, "created_at": now, "send_at": now}
     return insert_missing(session, Message, [{**row, **place} for row in rows], "id", "origin_id")

@@ -144,7 +144,7 @@ def _events(runtime: Runtime, bound: Any) -> Finding:
 
 
 def _placements(runtime: Runtime, bound: Any) -> Finding:
-    """This version binds none; one that is left from elsewhere would open a page that is not ours."""
+    """Whether all placements of the app lead here: one left by another installation would open a foreign page."""
     rows = [row for row in _list(bound) if isinstance(row, dict)]
     lost = [row for row in rows if not str(row.get("handler")).startswith(f"{runtime.config.public_url}/")]
     if lost:

@@ -61,7 +61,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that needs a person. line: None if it concerns none, or all of them."""
+    """Something that needs a person. line: None if it concerns no line, or all lines."""
 
     kind: Kind
     line: Line | None = None

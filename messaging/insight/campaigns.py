@@ -136,7 +136,7 @@ def by_line(session: Session, campaign_id: int) -> dict[int, int]:
 
 
 def refused_rows(session: Session, campaign_id: int, after: int, limit: int) -> Sequence[RefusedRow]:
-    """Rows of the file that are no recipients, in its order, behind this id."""
+    """Rows of the file that are no recipients, in the file's order. after: id of the last row of the page before."""
     mine = (RefusedRow.campaign_id == campaign_id) & (RefusedRow.id > after)
     return session.scalars(select(RefusedRow).where(mine).order_by(RefusedRow.id).limit(limit)).all()
 
@@ -170,7 +170,7 @@ def curve(session: Session, campaign_id: int, most_hours: int, zone: timezone = 
 
 
 def _by_hour(session: Session, campaign_id: int, column: Any, shift_s: int) -> dict[int, int]:
-    """Hour since 1970, by a clock that is so much ahead → messages."""
+    """Hour since 1970, by a clock that is `shift_s` ahead of UTC → messages."""
     seconds = extract("epoch", column) + shift_s
     begin = (seconds - seconds % _HOUR_S).label("begin")
     query = select(begin, func.count()).where(Message.campaign_id == campaign_id, column.is_not(None))

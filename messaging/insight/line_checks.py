@@ -35,7 +35,7 @@ from messaging.system.counters import POINT
 from messaging.system.embedded_redis import QueueServerError
 from messaging.templates import catalogue
 
-#: Who asks again so soon is given the last answer: two rows of a page ask the same, and Gupshup counts.
+#: For this time the last answer is given again: two rows of a page ask the same, and Gupshup counts questions.
 FRESH = timedelta(seconds=5)
 #: Gupshup hands out ten template lists a minute, five answers about subscriptions.
 FRESH_OF = {"templates": timedelta(seconds=15), "webhook": timedelta(seconds=9)}

@@ -180,7 +180,7 @@ def _write(
 
 
 def _write_month(session: Session, portal_id: int, month: date, ids: Collection[int]) -> None:
-    """Add up these keys of a month anew, in the transaction that has changed one of its days."""
+    """Sum these keys of a month again, in the transaction that has changed one of its days."""
     days = (ReportDay.portal_id == portal_id, ReportDay.day >= month, ReportDay.day < next_month(month))
     columns = [func.sum(getattr(ReportDay, name)) for name in COUNTS]
     mine = select(ReportDay.key_id, *columns).where(*days, ReportDay.key_id.in_(ids)).group_by(ReportDay.key_id)

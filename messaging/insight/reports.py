@@ -26,7 +26,7 @@ from messaging.store.states import MessageStatus, Origin
 MOST_DAYS = 400
 #: Rows of one report; for more, a person takes a shorter period or groups by less.
 MOST_ROWS = 20_000
-#: Rows of the table of messages that are counted as they stand.
+#: The newest rows of `message`, which are counted when a report is asked for.
 LIVE = 2_000
 #: Taken by Gupshup and not refused since.
 SENT = (MessageStatus.ACCEPTED, MessageStatus.SENT, MessageStatus.DELIVERED, MessageStatus.READ)
@@ -235,7 +235,7 @@ def _counted(
 def _spans(
     portal_id: int, asked: Question, before: date, in_months: bool
 ) -> list[tuple[type[ReportDay | ReportMonth], Any, list[Any]]]:
-    """Where the period stands: whole months, if that is wanted, and the days in front of and behind them.
+    """The tables that hold the period: whole months, if that is wanted, and the days before and after them.
 
     Each with its table, the column of the time, and the conditions.
     """
@@ -272,7 +272,7 @@ def _column(by: By) -> ColumnElement[Any]:
 
 @dataclass(frozen=True)
 class _Live:
-    """From which day on, which begins at this hour, and from which id on messages are counted as they stand."""
+    """The first day whose messages are counted from their rows, the hour at which it begins, and the first id."""
 
     day: date
     at: datetime

@@ -114,7 +114,7 @@ class _Search:
         return low, min(high, before.position + 1 if before.message_id else before.position)
 
     def _named(self, ids: list[int], limit: int) -> list[int]:
-        """Those of these runs that fit."""
+        """The runs, of these, that match the query."""
         found: list[int] = []
         ids = sorted(ids, reverse=True)
         for start in range(0, len(ids), _IDS):
@@ -126,7 +126,7 @@ class _Search:
         return found
 
     def _lone_named(self, places: list[Place], low: int, high: int) -> list[Place]:
-        """Those of these messages without a run that fit."""
+        """The messages without a run, of these, that match the query."""
         found: list[Place] = []
         for start in range(0, len(places), _IDS):
             ids = [place.message_id for place in places[start : start + _IDS]]

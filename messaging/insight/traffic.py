@@ -20,7 +20,7 @@ from messaging.store.models import Message, Reply
 from messaging.store.states import MessageStatus
 from messaging.store.tallies import REPLY, HourTally
 
-#: Rows of a table that are counted as they stand.
+#: The newest rows of a table, which are counted when somebody looks.
 LIVE = 2_000
 #: Stands among the statuses: runs that failed before their message did.
 REFUSED = "refused"

@@ -145,7 +145,7 @@ def _refusal(session: Session, runtime: Runtime, message: Message) -> Text | Non
 def _told(
     session: Session, runtime: Runtime, portal_id: int, message_id: int, user_id: int, why: Text
 ) -> dict[str, str]:
-    """Tell who has clicked why nothing was sent; what the card says of it."""
+    """Tell the person who has clicked why nothing was sent; returns what the card says."""
     words = _NOT_SENT.format(why=why)
     if user_id:
         language = i18n.language(session.scalar(select(Portal.language).where(Portal.id == portal_id)))

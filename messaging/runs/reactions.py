@@ -1,4 +1,4 @@
-"""What a client did after a message: he answered it, or asked for no more. Reports count it with the message.
+"""What a client did after a message: answer it, or ask for no more messages. Reports count it with the message.
 
 An answer belongs to the message that the client quoted or tapped; else to the newest that had gone to him within WINDOW. If
 that is no campaign's, the newest campaign's message within WINDOW is answered as well, as the campaign's own page counts it.
@@ -58,7 +58,7 @@ def replied(session: Session, conversation_ids: Collection[int], message_id: int
 
 
 def opted_out(session: Session, conversation_ids: Collection[int], message_id: int | None, now: datetime) -> None:
-    """A client has asked for no more messages. message_id: of the one that caused it, where that is known."""
+    """Note that a client has asked for no more messages. message_id: of the message that caused it, None if not known."""
     ids = [message_id] if message_id is not None else _answered(session, conversation_ids, now)
     _mark(session, "opted_out_at", ids, now)
 
@@ -80,7 +80,7 @@ def _mark(session: Session, column: str, ids: Collection[int], now: datetime) ->
 
 
 def changed(changes: Changes, runtime: Runtime, message: MessageRow) -> None:
-    """A message's status has risen; one that the worker counts no more by itself is to be counted again."""
+    """Have a message counted again whose status has risen, if the worker no longer counts its day by itself."""
     _if_late(changes.session, message.created_at, runtime.clock())
 
 

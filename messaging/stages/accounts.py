@@ -159,7 +159,7 @@ _DUE = (
     .order_by(LineAccount.due_at, LineAccount.line_id)
     .limit(bindparam("limit"))
 )
-#: Without a partner token what was told before counts no more: nobody can say that there is money again.
+#: Without a partner token stored balances no longer count: nothing would tell that there is money again.
 _NOBODY_ANSWERS = (
     update(LineAccount)
     .where(_IS_DUE)

@@ -84,7 +84,7 @@ class PlanningContext:
                 self._known[key].append(one)
 
     def conversations(self, keys: Iterable[str]) -> list[Conversation]:
-        """Those that are known with these phones."""
+        """The conversations that are known with these phones."""
         return [one for key in keys for one in self._known.get(key, ())]
 
     def make(self, wanted: Iterable[tuple[int, str]]) -> None:

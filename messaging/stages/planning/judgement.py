@@ -35,7 +35,7 @@ def when(plan: Plan, desk: RunDesk, phone: str, deadline_at: datetime) -> dict[s
 
 
 def _quiet(plan: Plan, desk: RunDesk, phone: str, refuses: bool) -> Quiet:
-    """Where the client's day stands. Raises Refused if it is quiet and the message shall not go then."""
+    """Whether quiet hours hold for the client now. Raises Refused if they do and the message must not go then."""
     zone = desk.zone(phone)
     hours = desk.policy.quiet_hours
     quiet = quiet_hours.judge(desk.now(), zone, hours)

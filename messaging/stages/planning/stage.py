@@ -197,7 +197,7 @@ class Planning:
     def _in_turn(
         session: Session, after: dict[int, int], each: int, asked: dict[str, Any]
     ) -> defaultdict[int, list[Any]]:
-        """What is due in these shards behind these portals, so much of each."""
+        """What is due in these shards after these portals, a part of each portal."""
         found: defaultdict[int, list[Any]] = defaultdict(list)
         asked = {**asked, "limit": each}
         groups = [{**asked, "shard": shard, "after": portal_id} for shard, portal_id in after.items()]

@@ -40,7 +40,7 @@ class Need:
     message: ClientMessage | None = None
     title: str = ""
     is_first: bool = True
-    #: Of lines: who is told if the chat is closed to us; the numbers of the lines that are known; when it was asked for.
+    #: Of a text that only operators see: who is told if the chat is closed; ids of the known ones; when it was asked for.
     user_id: int | None = None
     known: frozenset[int] = frozenset()
     since: datetime | None = None

@@ -185,7 +185,7 @@ class Writing:
         return [found[job.task_id] for job in jobs]
 
     def _looked_for(self, jobs: Sequence[Job]) -> dict[int, Result]:
-        """Those of them that are in the chat already."""
+        """The tasks, of these, whose texts are in the chat already."""
         unclear = [job for job in jobs if job.look_first]
         if not unclear:
             return {}
@@ -286,7 +286,7 @@ def _by_client(jobs: Sequence[Job]) -> Iterator[list[Job]]:
 
 
 def _begun(jobs: Sequence[Job]) -> tuple[Sequence[Job], Sequence[Job]]:
-    """Those that this batch begins: nothing behind a client's message into a chat whose number nobody knows; and the rest."""
+    """The tasks that this batch begins, and the rest: nothing follows a client's message into a chat without a known number."""
     for place, job in enumerate(jobs, 1):
         if job.needs.what == "in" and job.needs.chat_id is None:
             return jobs[:place], jobs[place:]

@@ -107,7 +107,7 @@ def next_tasks(session: Session, portal_id: int, writer: Writer, now: datetime) 
 
 
 def _readable(session: Session, ids: Sequence[int], now: datetime) -> list[PortalTask]:
-    """These tasks, locked. Those that no known key decrypts are given up."""
+    """These tasks, locked. A task that no known key decrypts is given up."""
     if not ids:
         return []
     try:

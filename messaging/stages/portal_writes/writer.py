@@ -18,7 +18,7 @@ BEGIN_S = 30.0
 class Job:
     """One claimed task, for a thread.
 
-    look_first: it may have been done before; the writer looks, and repeats only what is not there. needs: what `load` found.
+    look_first: the task may have been done before, so the writer looks and does only what is missing. needs: what `load` found.
     """
 
     task_id: int
@@ -31,16 +31,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Done:
-    """It is done. result: what later tasks need; it is merged into the task's former result."""
+    """The task is done. result: what later tasks need; it is merged into the task's former result."""
 
     result: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Again:
-    """It was certainly not done; after so many seconds again. None: by the usual back-off.
+    """The task was certainly not done, and is due again after `after_s` seconds; None: after the usual back-off.
 
-    is_asked: the portal has asked us to wait. That is no failure of the task; but its kind rests in this portal, each time
+    is_asked: the portal has asked us to wait. That is no failure of the task; its kind rests in this portal, each time
     longer.
     """
 
@@ -51,10 +51,10 @@ class Again:
 
 @dataclass(frozen=True)
 class Unclear:
-    """Nobody knows whether it was done: the connection broke after the request was written.
+    """It is not known whether the task was done: the connection broke after the request was written.
 
-    When the portal cannot be at work on it any more, and so many seconds have passed, the writer looks; None: by the usual
-    back-off.
+    The writer looks when the portal cannot be at work on the task any more and `after_s` seconds have passed; None: after the
+    usual back-off.
     """
 
     reason: str
@@ -63,12 +63,12 @@ class Unclear:
 
 @dataclass(frozen=True)
 class Behind:
-    """It was not begun, because an earlier task of its lane did not succeed. This does not count as a try."""
+    """The task was not begun, because an earlier task of its lane did not succeed. This does not count as a try."""
 
 
 @dataclass(frozen=True)
 class GivenUp:
-    """It will never be done; `reason` is shown to people."""
+    """The task will never be done; `reason` is shown to people."""
 
     reason: str
 
