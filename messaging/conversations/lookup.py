@@ -33,6 +33,16 @@ def conversations_of(
     return list(session.scalars(_OF_USER, asked)) if user_id else []
 
 
+def conversation_of(session: Session, runtime: Runtime, line_id: int, phone: str) -> Conversation | None:
+    """The oldest conversation of this line with this client, which gets what is new. phone: digits."""
+    return next(iter(conversations_of(session, runtime, line_id, phone)), None)
+
+
+def known_or_new(session: Session, runtime: Runtime, line_id: int, phone: str) -> Conversation:
+    """The same, and a new conversation if there is none."""
+    return conversation_of(session, runtime, line_id, phone) or new_conversation(session, runtime, line_id, phone)
+
+
 def unite(runtime: Runtime, conversations: Sequence[Conversation], phone: str) -> None:
     """These conversations are with one client, whom WhatsApp also knows by this number (digits)."""
     opened = [one.last_inbound_at for one in conversations if one.last_inbound_at]

@@ -69,11 +69,10 @@ def _store(session: Session, runtime: Runtime, portal: Portal, event: Posted, pa
 
 
 def _conversation(session: Session, runtime: Runtime, open_line: OpenLine, message: Written) -> Conversation | None:
-    """The client's conversation; a new one if his messages were deleted since. None: the chat is not one of ours."""
+    """The client's conversation; a new one if the former was deleted since. None: the chat is not one of ours."""
     if not message.client.isdecimal() or not 5 <= len(message.client) <= 15:
         return None
-    known = lookup.conversations_of(session, runtime, open_line.line_id, message.client)
-    return known[0] if known else lookup.new_conversation(session, runtime, open_line.line_id, message.client)
+    return lookup.known_or_new(session, runtime, open_line.line_id, message.client)
 
 
 def _tell_not_connected(session: Session, runtime: Runtime, portal: Portal, message: Written) -> None:

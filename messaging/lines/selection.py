@@ -1,11 +1,20 @@
-"""Which line a run sends from."""
+"""The connected lines of a portal, and which of them a run sends from."""
 
 from collections.abc import Collection, Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from activities.errors import refused
 from messaging.lines.lines import digits
 from messaging.store.models import Conversation, Line, Portal
 from messaging.store.states import LineStatus
+
+
+def connected(session: Session, portal_id: int) -> list[Line]:
+    """The connected lines of a portal, in the order in which they were added."""
+    mine = (Line.portal_id == portal_id) & (Line.status == LineStatus.CONNECTED)
+    return list(session.scalars(select(Line).where(mine).order_by(Line.id)))
 
 
 def choose(
@@ -20,13 +29,13 @@ def choose(
     if wanted:
         line = named(portal, wanted)
         return line, _newest(conversations, {line.id}, keys)
-    connected = {line.id: line for line in portal.lines if line.status == LineStatus.CONNECTED}
-    newest = _newest(conversations, connected.keys(), keys)
+    by_id = {line.id: line for line in portal.lines if line.status == LineStatus.CONNECTED}
+    newest = _newest(conversations, by_id.keys(), keys)
     if newest is not None:
-        return connected[newest.line_id], newest
-    if portal.default_line_id not in connected:
+        return by_id[newest.line_id], newest
+    if portal.default_line_id not in by_id:
         raise refused("line_not_connected", at="line")
-    return connected[portal.default_line_id], None
+    return by_id[portal.default_line_id], None
 
 
 def named(portal: Portal, wanted: str) -> Line:
@@ -44,10 +53,10 @@ def named(portal: Portal, wanted: str) -> Line:
     if not found:
         raise refused("line_not_found", at="line", value=wanted)
     # A removed line may have the same name as its successor.
-    connected = [line for line in found if line.status == LineStatus.CONNECTED]
-    if not connected:
+    sending = [line for line in found if line.status == LineStatus.CONNECTED]
+    if not sending:
         raise refused("line_not_connected", at="line")
-    return connected[0]
+    return sending[0]
 
 
 def _newest(

@@ -26,7 +26,7 @@ from messaging.files.storage import Files
 from messaging.limits.bounds import PAGE_TOTAL_S
 from messaging.portals import tokens
 from messaging.runtime import Runtime
-from messaging.store.models import Conversation, Line, Portal, shard_of
+from messaging.store.models import Line, Portal, shard_of
 from messaging.store.open_channels import OpenLine, OperatorMessage, OperatorState, keep_chat
 from messaging.store.sql import insert_missing
 from messaging.store.states import LineStatus
@@ -71,12 +71,8 @@ def chat_of(runtime: Runtime, portal_id: int, open_line_id: int, phone: str) -> 
         line = session.scalar(select(Line).join(OpenLine, OpenLine.line_id == Line.id).where(mine))
         if line is None or line.status != LineStatus.CONNECTED or not phone.isdecimal():
             return None
-        conversation = _conversation(session, runtime, line.id, phone)
+        conversation = lookup.conversation_of(session, runtime, line.id, phone)
         return Chat(portal_id, line, phone, window_until(conversation, line, runtime.clock()), open_line_id)
-
-
-def _conversation(session: Session, runtime: Runtime, line_id: int, phone: str) -> Conversation | None:
-    return next(iter(lookup.conversations_of(session, runtime, line_id, phone)), None)
 
 
 def offered(runtime: Runtime, line: Line) -> list[TemplateInfo]:
@@ -129,8 +125,7 @@ def _stored(
     user_id: int,
 ) -> bool:
     now = runtime.clock()
-    known = _conversation(session, runtime, chat.line.id, chat.phone)
-    conversation = known or lookup.new_conversation(session, runtime, chat.line.id, chat.phone)
+    conversation = lookup.known_or_new(session, runtime, chat.line.id, chat.phone)
     keep_chat(session, chat.portal_id, conversation.id, chat.open_line_id, chat_id, now)
     row = {
         "portal_id": chat.portal_id,

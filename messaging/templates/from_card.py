@@ -27,8 +27,8 @@ from messaging.policy import leaving
 from messaging.portals import tokens
 from messaging.runtime import Runtime
 from messaging.store.crypto import keyed_digest
-from messaging.store.models import Conversation, Line, Message
-from messaging.store.states import LineStatus, Origin
+from messaging.store.models import Line, Message
+from messaging.store.states import Origin
 from messaging.templates.by_hand import Filled, HandDesk, Recipient, composed
 
 #: Ids of causes from here on are made of nonces; below are those of messages that somebody sends again from a timeline card.
@@ -70,13 +70,6 @@ class AlreadySent(Exception):
     """The form has already sent something else, or to another client: its answer was lost, and the person changed it since."""
 
 
-def lines_of(runtime: Runtime, portal_id: int) -> Sequence[Line]:
-    """The connected lines of a portal, in their order."""
-    connected = select(Line).where(Line.portal_id == portal_id, Line.status == LineStatus.CONNECTED)
-    with runtime.db.read() as session:
-        return session.scalars(connected.order_by(Line.id)).all()
-
-
 def talked_on(runtime: Runtime, lines: Sequence[Line], phone: str) -> Line | None:
     """The line on which this client and we have talked last; None: on none of these."""
     by_id = {line.id: line for line in lines}
@@ -89,7 +82,7 @@ def talked_on(runtime: Runtime, lines: Sequence[Line], phone: str) -> Line | Non
 def recipient(runtime: Runtime, line: Line, phone: str) -> Recipient:
     """The client on a line, with the window as it is now."""
     with runtime.db.read() as session:
-        known = _conversation(session, runtime, line, phone)
+        known = lookup.conversation_of(session, runtime, line.id, phone)
         return Recipient(line.portal_id, line, phone, window_until(known, line, runtime.clock()))
 
 
@@ -152,7 +145,7 @@ def _store(
 ) -> tuple[int, bool]:
     """The message of this cause, and whether it is new. Raises Refused, AlreadySent."""
     now, line = runtime.clock(), session.get_one(Line, to.line.id)
-    found = _conversation(session, runtime, line, to.phone)
+    found = lookup.conversation_of(session, runtime, line.id, to.phone)
     if (known := session.scalar(_of(cause))) is not None:
         is_same = found is not None and known.conversation_id == found.id
         if not is_same or (known.payload and _words(known.payload) != _words(content["payload"])):
@@ -176,7 +169,3 @@ def _words(payload: Mapping[str, Any]) -> Any:
 
 def _of(cause: tuple[Origin, int]) -> Any:
     return select(Message).where(Message.origin == cause[0], Message.origin_id == cause[1])
-
-
-def _conversation(session: Session, runtime: Runtime, line: Line, phone: str) -> Conversation | None:
-    return next(iter(lookup.conversations_of(session, runtime, line.id, phone)), None)

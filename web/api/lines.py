@@ -3,14 +3,13 @@
 from typing import Any
 
 from marshmallow import fields, validate
-from sqlalchemy import select
 
 from messaging.callbacks import shapes
+from messaging.lines import selection
 from messaging.money import accounts
 from messaging.money.accounts import Left
 from messaging.store import amounts
 from messaging.store.models import Line
-from messaging.store.states import LineStatus
 from web.api import examples
 from web.api.message_schemas import Answer
 from web.api.resource import Resource, caller, needs
@@ -46,9 +45,8 @@ class LineSchema(Answer):
 @resource.response(200, LineSchema(many=True), example=[examples.LINE])
 def list_lines() -> list[dict[str, Any]]:
     """List lines"""
-    mine = (Line.portal_id == caller().portal_id) & (Line.status == LineStatus.CONNECTED)
     with runtime().db.read() as session:
-        found = session.scalars(select(Line).where(mine).order_by(Line.id)).all()
+        found = selection.connected(session, caller().portal_id)
         known = accounts.of_lines(session, [line.id for line in found])
         return [_shown(line, accounts.left(session, known.get(line.id))) for line in found]
 

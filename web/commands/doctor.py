@@ -17,8 +17,9 @@ from messaging.doctor.finding import Finding, State
 from messaging.doctor.open_points import answered
 from messaging.doctor.texts import words
 from messaging.insight import observations
+from messaging.lines import selection
 from messaging.runtime import Runtime
-from messaging.store.models import Line, Portal
+from messaging.store.models import Portal
 from messaging.system.embedded_redis import QueueServerError
 from web.commands.printing import print_rows
 from web.context import runtime
@@ -152,8 +153,7 @@ def _of_portal(one: Portal, item: str | None, template: int | None, lang: str) -
     else:
         yield Finding("trial", State.UNCHECKED, "not_asked", portal_id=one.id)
     with runtime().db.read() as session:
-        mine = select(Line).where(Line.portal_id == one.id, Line.status == "connected").order_by(Line.id)
-        lines = session.scalars(mine).all()
+        lines = selection.connected(session, one.id)
     for each in lines:
         yield from line.check(runtime(), each)
 

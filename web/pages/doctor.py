@@ -13,6 +13,7 @@ from messaging.doctor import portal as of_portal
 from messaging.doctor.finding import Finding, State
 from messaging.doctor.texts import Words, words
 from messaging.limits.concurrency import PAGE_TIMEOUT, ConcurrencyLimit
+from messaging.lines import selection
 from messaging.store.models import Line, Portal
 from web.context import runtime, typed
 from web.frames import Viewer, page
@@ -46,8 +47,7 @@ class Row:
 def doctor(viewer: Viewer, portal: Portal) -> Response:
     """The page; its parts load themselves once somebody asks for a round (`?run=1`)."""
     with runtime().db.read() as session:
-        mine = (Line.portal_id == portal.id) & (Line.status == "connected")
-        lines = session.scalars(select(Line).where(mine).order_by(Line.id)).all()
+        lines = selection.connected(session, portal.id)
     return show("pages/doctor.html", viewer, section="doctor", lines=lines, is_run=request.args.get("run") == "1")
 
 

@@ -6,11 +6,11 @@ While nothing has been sent yet, the steps to the first message stand in front; 
 from typing import Any
 
 from flask import Response, request
-from sqlalchemy import select
 
 from messaging.insight import attention, line_checks, search
 from messaging.insight.line_checks import Result
 from messaging.insight.query import Query
+from messaging.lines import selection
 from messaging.store.models import Line, Portal
 from web.context import runtime
 from web.frames import Viewer, page
@@ -105,5 +105,4 @@ def _installed(portal: Portal) -> Result:
 
 def _connected(portal: Portal) -> list[Line]:
     with runtime().db.read() as session:
-        mine = select(Line).where(Line.portal_id == portal.id, Line.status == "connected")
-        return list(session.scalars(mine.order_by(Line.id)))
+        return selection.connected(session, portal.id)

@@ -15,6 +15,7 @@ from gupshup.errors import GupshupError, Throttled, Unavailable, Unclear
 from gupshup.template_drafts import KINDS
 from gupshup.template_refusals import why_rejected
 from gupshup.templates import TemplateInfo
+from messaging.lines import selection
 from messaging.store.models import Line, Portal
 from messaging.templates import catalogue, changes, management
 from web.context import runtime
@@ -178,7 +179,7 @@ def _words() -> dict[str, Any]:
 def connected(portal: Portal) -> list[Line]:
     """The portal's lines that are connected, in the order of their ids."""
     with runtime().db.read() as session:
-        return [line for line in session.get_one(Portal, portal.id).lines if line.status == "connected"]
+        return selection.connected(session, portal.id)
 
 
 def _stored(lines: list[Line]) -> list[tuple[int, TemplateInfo]]:

@@ -101,7 +101,7 @@ def prepare(runtime: Runtime, task: Preparing) -> Result:
             phone = phones.valid(phones.split(str(task.content["phone"])), portals.phone_region(portal))[0]
         except Refused as why:
             return NotSent(why)
-        known = next(iter(lookup.conversations_of(session, runtime, line.id, phone)), None)
+        known = lookup.conversation_of(session, runtime, line.id, phone)
         to = Recipient(portal.id, line, phone, window_until(known, line, runtime.clock()))
     try:
         if runtime.clock() - task.created_at > STALE:

@@ -83,8 +83,7 @@ class Provider(StoredRows):
 
     def _conversation(self, session: Session, row: ProviderMessage, phone: str) -> tuple[Line, Conversation]:
         line = session.get_one(Line, row.line_id)
-        known = lookup.conversations_of(session, self.runtime, line.id, phone)
-        return line, known[0] if known else lookup.new_conversation(session, self.runtime, line.id, phone)
+        return line, lookup.known_or_new(session, self.runtime, line.id, phone)
 
     def _queue(
         self,

@@ -2,10 +2,9 @@
 
 from typing import Any
 
-from sqlalchemy import select
-
+from messaging.lines import selection
 from messaging.store.models import Line, Portal
-from messaging.store.states import LineStatus, PortalStatus
+from messaging.store.states import PortalStatus
 from web.api.switching.call import Call, method
 from web.context import runtime
 
@@ -21,8 +20,7 @@ def portal_status(call: Call) -> dict[str, Any]:
     """Whether the app works on the portal, and its lines."""
     with runtime().db.read() as session:
         portal = session.get_one(Portal, call.caller.portal_id)
-        mine = (Line.portal_id == portal.id) & (Line.status == LineStatus.CONNECTED)
-        lines = session.scalars(select(Line).where(mine).order_by(Line.id)).all()
+        lines = selection.connected(session, portal.id)
     active = portal.status == PortalStatus.ACTIVE
     return {"active": active, "demo": False, "paid_until": None, "lines": [_shown(line) for line in lines]}
 

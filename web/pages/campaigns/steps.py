@@ -6,12 +6,11 @@ from typing import Any
 from flask import Response
 from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
-from sqlalchemy import select
 
 from messaging.campaigns import changes
+from messaging.lines import selection
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Portal
-from messaging.store.states import LineStatus
 from web.context import runtime
 from web.frames import Viewer
 from web.pages.campaigns.rights import SECTION
@@ -46,5 +45,4 @@ def draw(template: str, viewer: Viewer, campaign: Campaign, step: str, **values:
 def connected(portal: Portal) -> list[Line]:
     """The portal's lines that are connected."""
     with runtime().db.read() as session:
-        mine = (Line.portal_id == portal.id) & (Line.status == LineStatus.CONNECTED)
-        return list(session.scalars(select(Line).where(mine).order_by(Line.id)))
+        return selection.connected(session, portal.id)

@@ -56,8 +56,7 @@ def _queued(portal: Portal, campaign: Campaign, number: str, nth: int, viewer: V
             content = Composer(info, mapping, shared, runtime().clock()).columns(who.values if who else {})
         except Refused as why:
             return why.text.to(viewer.language)
-        known = lookup.conversations_of(session, runtime(), line.id, number)
-        talk = known[0] if known else lookup.new_conversation(session, runtime(), line.id, number)
+        talk = lookup.known_or_new(session, runtime(), line.id, number)
         # Every press is a message of its own.
         cause = Origin.MANUAL, secrets.randbits(62)
         queue(session, runtime().clock(), line, talk.id, cause, {**content, "author_id": viewer.user_id})

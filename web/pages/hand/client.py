@@ -12,6 +12,7 @@ from typing import Any, Self
 from flask import Response, make_response, request
 
 from bx24.documents import ENTITY_TYPE_IDS
+from messaging.lines import selection
 from messaging.portals.client_card import ClientCard, Phone, Value
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Portal
@@ -89,7 +90,8 @@ def chosen(app: Runtime, portal: Portal, card: Card, number: int, line_id: str) 
 
     None without such a phone or a line.
     """
-    lines = from_card.lines_of(app, portal.id)
+    with app.db.read() as session:
+        lines = selection.connected(session, portal.id)
     known = {str(line.id): line for line in lines}
     if not 0 <= number < len(card.phones) or not lines or line_id not in {"", *known}:
         return None
