@@ -15,8 +15,10 @@ from bx24.payloads import PayloadError, parse_form
 from messaging.intake import traffic
 from messaging.limits import bounds
 from messaging.limits.concurrency import ConcurrencyLimit
+from messaging.lines import selection
 from messaging.queue.group_commit import DiskFull, Unavailable
 from messaging.runtime import Runtime
+from messaging.store.models import Line, Portal
 from messaging.system.counters import POINT
 from web.refusals import Reason, because
 
@@ -32,6 +34,12 @@ def runtime() -> Runtime:
     """The runtime of this app."""
     opened: Runtime = current_app.extensions["waba24"]
     return opened
+
+
+def connected_lines(portal: Portal) -> list[Line]:
+    """The connected lines of a portal, in the order in which they were added."""
+    with runtime().db.read() as session:
+        return selection.connected(session, portal.id)
 
 
 def caller_address() -> str:
@@ -53,7 +61,7 @@ def form_and_body(most: int) -> tuple[dict[str, Any], bytes]:
 
 
 def body(most: int) -> bytes:
-    """The body as it came, at most so many bytes. Raises RequestEntityTooLarge, ServiceUnavailable (as `place_for`)."""
+    """The body as it came, at most `most` bytes. Raises RequestEntityTooLarge, ServiceUnavailable (as `place_for`)."""
     with _place_for_body(most):
         return request.get_data(cache=False)
 
@@ -63,13 +71,12 @@ def _place_for_body(most: int) -> AbstractContextManager[None]:
     return place_for(request.content_length)
 
 
-def sent_file(name: str, most: int, form: int) -> tuple[str, bytes]:
+def sent_file(name: str, most: int, beside: int) -> tuple[str, bytes]:
     """The file that a form brings in the field `name`: its name there ("" without one) and up to `most` + 1 bytes of it.
 
-    form: bytes that the other fields may take. Raises RequestEntityTooLarge, ServiceUnavailable (as `place_for`).
+    beside: bytes that the other fields may take. Raises RequestEntityTooLarge, ServiceUnavailable (as `place_for`).
     """
-    request.max_content_length = most + form
-    with place_for(request.content_length):
+    with _place_for_body(most + beside):
         sent = request.files.get(name)
         return (sent.filename or "", sent.stream.read(most + 1)) if sent is not None else ("", b"")
 

@@ -13,9 +13,8 @@ from messaging.doctor import portal as of_portal
 from messaging.doctor.finding import Finding, State
 from messaging.doctor.texts import Words, words
 from messaging.limits.concurrency import PAGE_TIMEOUT, ConcurrencyLimit
-from messaging.lines import selection
 from messaging.store.models import Line, Portal
-from web.context import runtime, typed
+from web.context import connected_lines, runtime, typed
 from web.frames import Viewer, page
 from web.pages.shell import blueprint, changes, show
 from web.texts import badge
@@ -46,8 +45,7 @@ class Row:
 @changes
 def doctor(viewer: Viewer, portal: Portal) -> Response:
     """The page; its parts load themselves once somebody asks for a round (`?run=1`)."""
-    with runtime().db.read() as session:
-        lines = selection.connected(session, portal.id)
+    lines = connected_lines(portal)
     return show("pages/doctor.html", viewer, section="doctor", lines=lines, is_run=request.args.get("run") == "1")
 
 

@@ -10,9 +10,8 @@ from flask import Response, request
 from messaging.insight import attention, line_checks, search
 from messaging.insight.line_checks import Result
 from messaging.insight.query import Query
-from messaging.lines import selection
 from messaging.store.models import Line, Portal
-from web.context import runtime
+from web.context import connected_lines, runtime
 from web.frames import Viewer, page
 from web.pages import messages, needs, overview
 from web.pages.checks import Row, all_done, has_fault, progress
@@ -25,7 +24,7 @@ LAST = 10
 
 def draw(viewer: Viewer, portal: Portal) -> Response:
     """The page. It is also the first page of a newly opened frame."""
-    lines = _connected(portal)
+    lines = connected_lines(portal)
     wanted = request.args.get("line", "")
     if wanted and wanted not in {str(one.id) for one in lines}:
         return show("pages/problem.html", viewer, status=404, section="start", problem="not_found")
@@ -60,7 +59,7 @@ def start(viewer: Viewer, portal: Portal) -> Response:
 @reads
 def start_needs(viewer: Viewer, portal: Portal) -> Response:
     """What needs a person, once the checks have run."""
-    return page("pages/start_needs.html", viewer, **_needs(viewer, portal, _connected(portal)))
+    return page("pages/start_needs.html", viewer, **_needs(viewer, portal, connected_lines(portal)))
 
 
 @blueprint.get("/start/figures", endpoint="start_figures")
@@ -101,8 +100,3 @@ def _installed(portal: Portal) -> Result:
     if not portal.installed:
         return Result("wrong", "not_finished", runtime().clock())
     return Result("done", "", runtime().clock(), {"since": portal.installed_at.isoformat()})
-
-
-def _connected(portal: Portal) -> list[Line]:
-    with runtime().db.read() as session:
-        return selection.connected(session, portal.id)

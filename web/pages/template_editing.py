@@ -16,13 +16,13 @@ from messaging.store.models import Line, Portal
 from messaging.templates import catalogue, changes, management
 from messaging.templates.management import MOST_SAMPLE_BYTES, BadSample, NotSubmitted, TooManyDrafts
 from web import template_words
-from web.context import place_for, runtime
+from web.context import connected_lines, place_for, runtime
 from web.frames import Viewer, page
 from web.pages import template_forms
 from web.pages.shell import blueprint, show
 from web.pages.shell import changes as for_admins
 from web.pages.template_forms import Form
-from web.pages.templates import connected, draw, one_shown
+from web.pages.templates import draw, one_shown
 from web.settings.texts import words
 
 _SAMPLE_PROBLEMS = {
@@ -38,7 +38,7 @@ _MB = 1024 * 1024
 @blueprint.get("/templates/new", endpoint="new_template")
 @for_admins
 def new(viewer: Viewer, portal: Portal) -> Response:
-    lines = connected(portal)
+    lines = connected_lines(portal)
     asked = request.args.get("line", "")
     line = next((one for one in lines if str(one.id) == asked), lines[0] if lines else None)
     return _form(viewer, portal, Form(Draft(language=viewer.language), line.id if line else 0))
@@ -190,7 +190,7 @@ def delete(viewer: Viewer, portal: Portal, line_id: int, template_id: str) -> Re
 
 
 def _form(viewer: Viewer, portal: Portal, form: Form) -> Response:
-    lines = connected(portal)
+    lines = connected_lines(portal)
     line = next((one for one in lines if one.id == form.line_id), None)
     used, info = 0, None
     if form.template_id and line is not None:
@@ -225,7 +225,7 @@ def _shown() -> dict[str, Any]:
 
 
 def _line(portal: Portal, line_id: int) -> Line | None:
-    return next((line for line in connected(portal) if line.id == line_id), None)
+    return next((line for line in connected_lines(portal) if line.id == line_id), None)
 
 
 def _found(portal: Portal, line_id: int, template_id: str) -> tuple[Line | None, TemplateInfo | None]:

@@ -15,10 +15,9 @@ from gupshup.errors import GupshupError, Throttled, Unavailable, Unclear
 from gupshup.template_drafts import KINDS
 from gupshup.template_refusals import why_rejected
 from gupshup.templates import TemplateInfo
-from messaging.lines import selection
 from messaging.store.models import Line, Portal
 from messaging.templates import catalogue, changes, management
-from web.context import runtime
+from web.context import connected_lines, runtime
 from web.frames import Viewer
 from web.pages.shell import blueprint, reads, show
 from web.template_words import CATEGORIES, STATUSES
@@ -63,11 +62,11 @@ def listing(viewer: Viewer, portal: Portal) -> Response:
 @reads
 def refresh(viewer: Viewer, portal: Portal) -> Response:
     """Ask Gupshup for the templates of every line, unless it was just asked. This changes nothing there, so everyone may."""
-    lines = connected(portal)
+    lines = connected_lines(portal)
     before = _listed_at(lines)
     asked = {line.id: catalogue.Templates(runtime(), line).listed(anew=True)[1] for line in lines}
     problems = {line_id: problem for line_id, problem in asked.items() if problem}
-    after = _listed_at(connected(portal))
+    after = _listed_at(connected_lines(portal))
     return draw(viewer, portal, problems, said=_refreshed(before, after) if after and not problems else "")
 
 
@@ -90,7 +89,7 @@ def _refreshed(before: Mapping[int, datetime | None], after: Mapping[int, dateti
 def template(viewer: Viewer, portal: Portal, line_id: int, template_id: str) -> Response:
     """A template as the client will see it; 204 while its status is the one that the page shows already (?seen=)."""
     seen = request.args.get("seen")
-    if seen and (template_id, seen) in {(info.id, info.status) for _, info in _stored(connected(portal))}:
+    if seen and (template_id, seen) in {(info.id, info.status) for _, info in _stored(connected_lines(portal))}:
         return make_response("", 204)
     return one_shown(viewer, portal, line_id, template_id)
 
@@ -99,7 +98,7 @@ def one_shown(
     viewer: Viewer, portal: Portal, line_id: int, template_id: str, said: str = "", refused: str = ""
 ) -> Response:
     """A template's page. said, refused: a sentence above it."""
-    line = next((line for line in connected(portal) if line.id == line_id), None)
+    line = next((line for line in connected_lines(portal) if line.id == line_id), None)
     found = [info for _, info in _stored([line]) if info.id == template_id] if line is not None else []
     if line is None or not found:
         return show("pages/problem.html", viewer, status=404, problem="not_found")
@@ -133,7 +132,7 @@ def draw(
     viewer: Viewer, portal: Portal, problems: Mapping[int, GupshupError] | None = None, said: str = ""
 ) -> Response:
     """The list. problems: why Gupshup did not hand out those of a line; said: a sentence above it."""
-    lines, asked, problems = connected(portal), Filter.asked(), problems or {}
+    lines, asked, problems = connected_lines(portal), Filter.asked(), problems or {}
     stored = _stored(lines)
     with runtime().db.read() as session:
         drafts = management.drafts(session, portal.id)
@@ -174,12 +173,6 @@ def _in_use(values: set[str], words: Mapping[str, LazyString]) -> list[tuple[str
 
 def _words() -> dict[str, Any]:
     return {"statuses": STATUSES, "categories": CATEGORIES}
-
-
-def connected(portal: Portal) -> list[Line]:
-    """The portal's lines that are connected, in the order of their ids."""
-    with runtime().db.read() as session:
-        return selection.connected(session, portal.id)
 
 
 def _stored(lines: list[Line]) -> list[tuple[int, TemplateInfo]]:

@@ -8,9 +8,7 @@ from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
 
 from messaging.campaigns import changes
-from messaging.lines import selection
 from messaging.store.campaigns import Campaign
-from messaging.store.models import Line, Portal
 from web.context import runtime
 from web.frames import Viewer
 from web.pages.campaigns.rights import SECTION
@@ -40,9 +38,3 @@ def draw(template: str, viewer: Viewer, campaign: Campaign, step: str, **values:
     """A step of the draft. values: said, refused: a sentence above it; errors: field → what is wrong; others."""
     shown = {"errors": {}, "said": "", "refused": "", **values}
     return show(template, viewer, section=SECTION, campaign=campaign, steps=STEPS, step=step, **shown)
-
-
-def connected(portal: Portal) -> list[Line]:
-    """The portal's lines that are connected."""
-    with runtime().db.read() as session:
-        return selection.connected(session, portal.id)

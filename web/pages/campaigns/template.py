@@ -16,7 +16,7 @@ from messaging.campaigns.mapping import LONGEST, Mapping, Source
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Portal
 from messaging.templates import by_hand
-from web.context import clean, runtime, typed
+from web.context import clean, connected_lines, runtime, typed
 from web.frames import Viewer, page
 from web.pages.campaigns import people, steps, timing
 from web.pages.campaigns.rights import found, of_campaign
@@ -38,7 +38,7 @@ def step(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
 
 def draw(viewer: Viewer, portal: Portal, campaign: Campaign, **more: Any) -> Response:
     """The step. more: as of steps.draw."""
-    lines = steps.connected(portal)
+    lines = connected_lines(portal)
     chosen = chosen_lines(campaign, lines)
     templates = common(chosen)
     info = chosen_template(campaign, templates)
@@ -112,7 +112,7 @@ def save(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     campaign = _kept(portal, campaign)
     if not typed("next"):
         return draw(viewer, portal, campaign)
-    chosen = chosen_lines(campaign, steps.connected(portal))
+    chosen = chosen_lines(campaign, connected_lines(portal))
     info = chosen_template(campaign, common(chosen))
     if not chosen or info is None:
         words = _("Choose a template.") if chosen else _("Choose at least one line.")
@@ -126,7 +126,7 @@ def save(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
 
 def _kept(portal: Portal, campaign: Campaign) -> Campaign:
     """The campaign with lines, template and mapping of the form."""
-    lines = steps.connected(portal)
+    lines = connected_lines(portal)
     ids = [line.id for line in lines if str(line.id) in request.form.getlist("lines")]
     language, _blank, name = typed("template").partition(" ")
     settings: dict[str, Any] = {"line_ids": ids, "template": name, "language": language}
@@ -154,7 +154,7 @@ def preview(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
 
     The buttons stay while the phone is drawn anew: a press would be lost with its button.
     """
-    lines = steps.connected(portal)
+    lines = connected_lines(portal)
     campaign = _kept(portal, campaign)
     info = chosen_template(campaign, common(chosen_lines(campaign, lines)))
     if info is None:

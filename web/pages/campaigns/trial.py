@@ -16,9 +16,9 @@ from messaging.conversations.queueing import queue
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Portal, shard_of
 from messaging.store.states import Origin
-from web.context import runtime, typed
+from web.context import connected_lines, runtime, typed
 from web.frames import Viewer, page
-from web.pages.campaigns import people, steps
+from web.pages.campaigns import people
 from web.pages.campaigns.rights import of_campaign
 from web.pages.campaigns.template import chosen_lines
 from web.pages.campaigns.veil import Veil
@@ -44,7 +44,7 @@ def _queued(portal: Portal, campaign: Campaign, number: str, nth: int, viewer: V
     """Why it could not be queued, "" if it is on its way."""
     mapping = Mapping.read(campaign.mapping)
     who = people.person(portal, campaign, mapping, nth)
-    line = next(iter(chosen_lines(campaign, steps.connected(portal))), None)
+    line = next(iter(chosen_lines(campaign, connected_lines(portal))), None)
     if line is None or not campaign.template:
         return str(_NO_TEMPLATE)
     with runtime().db.write() as session:
