@@ -31,7 +31,7 @@ from messaging.lines.selection import choose, named
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState
 from messaging.store.models import Line, Portal
-from messaging.templates.catalogue import the_one
+from messaging.templates.catalogue import meant
 
 #: Recipients of one call.
 RECIPIENTS_AT_MOST = 1000
@@ -120,7 +120,7 @@ def _check_hours(given: str) -> None:
 
 def _template(runtime: Runtime, line: Line, wanted: Wanted) -> TemplateInfo:
     found = [info for info in templates.listed(runtime, line) if wanted.template in (info.id, info.name)]
-    info = the_one(wanted.template, wanted.language, found)
+    info = meant(wanted.template, wanted.language, found)
     why = unsupported(info)
     if why is not None:
         raise refused("template_params", at="template", problem=why)

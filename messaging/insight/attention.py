@@ -21,7 +21,7 @@ from messaging.store.callbacks import EndpointState
 from messaging.store.models import Line, Message, Portal, Template
 from messaging.store.states import LineStatus, MessageStatus
 from messaging.store.template_drafts import ChangeKind
-from messaging.templates import changes
+from messaging.templates import changes, usage
 
 #: Failures older than that are past.
 RECENT = timedelta(hours=24)
@@ -174,7 +174,7 @@ def _templates(session: Session, lines: Sequence[Line], now: datetime) -> list[P
             count=len(found),
             code=status,
             names=tuple(dict.fromkeys(found)),
-            runs=changes.runs_using(session, line_id, set(found), now),
+            runs=usage.runs_using(session, line_id, set(found), now),
         )
         for (status, line_id), found in sorted(names.items(), key=lambda one: (order[one[0][0]], one[0][1]))
     ]
@@ -194,7 +194,7 @@ def _recategorised(session: Session, portal: Portal, lines: Sequence[Line], now:
             count=len(set(found)),
             code=category,
             names=tuple(dict.fromkeys(found)),
-            runs=changes.runs_using(session, line_id, set(found), now),
+            runs=usage.runs_using(session, line_id, set(found), now),
         )
         for (category, line_id), found in names.items()
         if line_id in by_id

@@ -182,7 +182,7 @@ def _tried(runtime: Runtime, account: Account) -> tuple[str, str]:
     One question tells both: a message to nobody, which Gupshup refuses by its recipient once everything else is right.
     """
     try:
-        catalogue.hasty(runtime).check(replace(account, app_id=""))
+        catalogue.page_client(runtime).check(replace(account, app_id=""))
     except Misconfigured as error:
         if error.code in ("gupshup_401", "gupshup_403"):
             return "key_refused", ""
@@ -243,7 +243,7 @@ def _subscribed(runtime: Runtime, line: Line, heard: datetime | None) -> tuple[s
     if not line.app_id:
         return ("done", "heard") if came else ("wrong", "paste")
     try:
-        known = catalogue.hasty(runtime).subscriptions(lines.account(line))
+        known = catalogue.page_client(runtime).subscriptions(lines.account(line))
         runtime.counters.seen(POINT, SUBSCRIPTIONS, "listed", line.portal_id)
     except Throttled:
         return ("done", "heard") if came else ("unknown", "busy")
@@ -266,7 +266,7 @@ def _subscribed(runtime: Runtime, line: Line, heard: datetime | None) -> tuple[s
 def subscribe(runtime: Runtime, line: Line) -> None:
     """Have Gupshup post this line's events to our address. Raises GupshupError."""
     try:
-        catalogue.hasty(runtime).subscribe(lines.account(line), lines.webhook_url(runtime, line), TAG, MODES)
+        catalogue.page_client(runtime).subscribe(lines.account(line), lines.webhook_url(runtime, line), TAG, MODES)
     except (Misconfigured, Rejected) as error:
         runtime.counters.seen(POINT, SUBSCRIPTIONS, _refusal("set", error), line.portal_id)
         raise
@@ -302,7 +302,7 @@ def _templates(runtime: Runtime, line: Line) -> dict[str, Answer]:
     if not line.app_id:
         return {"templates": ("open", "no_app_id", {})}
     try:
-        catalogue.sync(runtime, line, catalogue.hasty(runtime))
+        catalogue.sync(runtime, line, catalogue.page_client(runtime))
     except GupshupError as error:
         if error.code == "gupshup_404":
             return {"templates": ("wrong", "app_unknown", {})}

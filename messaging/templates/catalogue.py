@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 
 class _Question:
-    """One thread at a time asks for a line's list; those that waited take its answer instead of asking again.
+    """Asks for a line's list: one thread at a time; the threads that waited take its answer instead of asking again.
 
     The first burst of a new line would otherwise ask once per run: over Gupshup's limit, and over each other's rows.
     """
@@ -87,10 +87,10 @@ class Templates:
         if not found and _age(self.runtime, self.line) > ASK_EVERY:
             self._refresh()
             found = self._look(reference)
-        return the_one(reference, language, found)
+        return meant(reference, language, found)
 
     def _refresh(self) -> None:
-        """A list that cannot be had now is no reason to fail a robot whose template is in the cache."""
+        """Ask for the list; if that fails, the cache serves on. Raises GupshupError if there has never been a list."""
         try:
             _ASKED[self.line.id].ask(self.runtime, self.line)
             self.line.templates_synced_at = self.runtime.clock()
@@ -100,9 +100,9 @@ class Templates:
                 raise
 
     def listed(self, anew: bool = False) -> tuple[list[TemplateInfo], GupshupError | None]:
-        """All of the line, by name and language, and why they could not be asked for anew.
+        """All templates of the line, by name and language, and why the list could not be refreshed, if so.
 
-        They are asked for when the cache is stale, or at once with `anew`, unless that was done just now.
+        Gupshup is asked if the cache is stale, or with `anew` at once, unless it was asked within ASK_EVERY.
         """
         error = None
         wanted = not is_fresh(self.runtime, self.line) or (anew and _age(self.runtime, self.line) > ASK_EVERY)
@@ -120,8 +120,8 @@ class Templates:
             return look(session, self.line, reference)
 
 
-def hasty(runtime: Runtime) -> Client:
-    """The provider's door for pages."""
+def page_client(runtime: Runtime) -> Client:
+    """Gupshup's client for pages: with short timeouts, because a person waits."""
     return Client(runtime.gs_session, runtime.config.gupshup_url, PAGE_TIMEOUT)
 
 
@@ -130,7 +130,7 @@ def refresh(runtime: Runtime, line: Line) -> None:
 
     Raises GupshupError.
     """
-    _ASKED[line.id].ask(runtime, line, hasty(runtime))
+    _ASKED[line.id].ask(runtime, line, page_client(runtime))
 
 
 def every(session: Session, line_ids: list[int]) -> list[tuple[int, TemplateInfo]]:
@@ -153,7 +153,7 @@ def is_fresh(runtime: Runtime, line: Line) -> bool:
 
 
 def look(session: Session, line: Line, reference: str) -> list[TemplateInfo]:
-    """What the cache has under an id or a name."""
+    """The templates that the cache has under an id or a name."""
     bears = (Template.template_id == reference) | (Template.name == reference)
     return [
         TemplateInfo.from_dict(data)
@@ -161,8 +161,8 @@ def look(session: Session, line: Line, reference: str) -> list[TemplateInfo]:
     ]
 
 
-def the_one(reference: str, language: str, found: list[TemplateInfo]) -> TemplateInfo:
-    """The template that is meant, among those that bear the name or id. Raises Refused."""
+def meant(reference: str, language: str, found: list[TemplateInfo]) -> TemplateInfo:
+    """The template that is meant, among those found under a name or id. language: "" if not given. Raises Refused."""
     if language:
         found = [info for info in found if info.id == reference or info.language.lower() == language.lower()] or [
             info for info in found if info.language.lower().split("_")[0] == language.lower().split("_")[0]

@@ -166,7 +166,7 @@ def submit(
             raise NotSubmitted(wrong)
         if template_id and edited_lately(session, runtime, line, template_id):
             raise NotSubmitted(explained=_EDITED_TODAY)
-    calls, account = TemplateCalls(catalogue.hasty(runtime)), lines.account(line)
+    calls, account = TemplateCalls(catalogue.page_client(runtime)), lines.account(line)
     try:
         with _slot(line):
             info = calls.edit(account, template_id, tidy) if template_id else calls.create(account, tidy)
@@ -220,7 +220,7 @@ def remove(runtime: Runtime, line: Line, name: str, user_id: int | None) -> None
     """Delete the templates of this name in all languages, at WhatsApp and here. user_id: as `submit`. Raises NotSubmitted."""
     try:
         with _slot(line):
-            TemplateCalls(catalogue.hasty(runtime)).delete(lines.account(line), name)
+            TemplateCalls(catalogue.page_client(runtime)).delete(lines.account(line), name)
     except GupshupError as error:
         log.warning("template not deleted", line=line.id, name=name, code=error.code, reason=error.reason)
         raise NotSubmitted(explained=explain(error)) from None

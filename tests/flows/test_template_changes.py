@@ -42,7 +42,7 @@ def event(world: World, name: str, at: datetime, **parts: str) -> None:
     [template] = [one for one in world.stored_rows(Template) if one.name == name][:1]  # type: ignore[type-var]
     with world.runtime.db.write() as session:
         told = TemplateEvent(app="acmeshop", at=at, id=template.template_id, kind="status-update", **parts)
-        changes.heard(session, world.runtime, session.get_one(Line, world.line.id), told)
+        changes.on_event(session, world.runtime, session.get_one(Line, world.line.id), told)
 
 
 def asked(world: World, meanwhile: Callable[[], None]) -> bool:

@@ -13,7 +13,7 @@ from gupshup.template_refusals import Explained, Reaction
 from gupshup.templates import TemplateInfo
 from messaging.limits import bounds
 from messaging.store.models import Line, Portal
-from messaging.templates import catalogue, changes, management
+from messaging.templates import catalogue, management, usage
 from messaging.templates.management import MOST_SAMPLE_BYTES, BadSample, NotSubmitted, TooManyDrafts
 from web import template_words
 from web.context import connected_lines, place_for, runtime
@@ -195,7 +195,7 @@ def _form(viewer: Viewer, portal: Portal, form: Form) -> Response:
     used, info = 0, None
     if form.template_id and line is not None:
         with runtime().db.read() as session:
-            used = changes.runs_using(session, line.id, [form.draft.name], runtime().clock())
+            used = usage.runs_using(session, line.id, [form.draft.name], runtime().clock())
             known = [one for _line_id, one in catalogue.every(session, [line.id]) if one.id == form.template_id]
         info = known[0] if known else None
     languages = template_words.LANGUAGES
@@ -209,7 +209,7 @@ def _form(viewer: Viewer, portal: Portal, form: Form) -> Response:
         one=form.draft,
         info=info,
         used=used,
-        most_counted=changes.MOST_COUNTED,
+        most_counted=usage.MOST_COUNTED,
         lines=lines,
         sender=line.name or line.app_name if line else "",
         languages=languages,

@@ -16,7 +16,7 @@ from gupshup.template_drafts import KINDS
 from gupshup.template_refusals import why_rejected
 from gupshup.templates import TemplateInfo
 from messaging.store.models import Line, Portal
-from messaging.templates import catalogue, changes, management
+from messaging.templates import catalogue, changes, management, usage
 from web.context import connected_lines, runtime
 from web.frames import Viewer
 from web.pages.shell import blueprint, reads, show
@@ -106,7 +106,7 @@ def one_shown(
     header, body = info.with_samples()
     with runtime().db.read() as session:
         story = changes.history(session, line.id, info.id)
-        used = changes.runs_using(session, line.id, [info.name], now)
+        used = usage.runs_using(session, line.id, [info.name], now)
     return show(
         "pages/template.html",
         viewer,
@@ -120,6 +120,8 @@ def one_shown(
         used=used,
         most_counted=changes.MOST_COUNTED,
         can_edit=management.can_edit(info),
+        most_counted=usage.MOST_COUNTED,
+        can_edit=info.status in management.EDITABLE and info.kind in KINDS,
         can_copy=info.kind in KINDS,
         languages_of_name=sorted(one.language for _, one in _stored([line]) if one.name == info.name),
         said=said,

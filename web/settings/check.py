@@ -26,7 +26,7 @@ from messaging.portals import portals
 from messaging.portals.crm import contact_id
 from messaging.runtime import Runtime
 from messaging.store.models import Line, Portal
-from messaging.templates.catalogue import look, the_one
+from messaging.templates.catalogue import look, meant
 from web.context import clean
 from web.settings.fields import Value, schema_of
 
@@ -120,7 +120,7 @@ class Desk:
         if self.line is None or self.line.templates_synced_at is None:
             raise _Unjudged
         with self.runtime.db.read() as session:
-            return the_one(reference, language, look(session, self.line, reference))
+            return meant(reference, language, look(session, self.line, reference))
 
 
 def problems(runtime: Runtime, portal: Portal, side: str, action: Action, given: Mapping[str, Any]) -> list[Problem]:

@@ -165,7 +165,7 @@ class Applying:
                 self.known.read()
                 return state
             case webhooks.TemplateEvent():
-                changes.heard(self.session, self.runtime, line, event)
+                changes.on_event(self.session, self.runtime, line, event)
                 return EventState.DONE
             case webhooks.AccountEvent():
                 if tier.learn(line, event):

@@ -17,7 +17,7 @@ from messaging.portals.crm import Cards, Pair, contact_card, pair_of
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line, Portal
 from messaging.store.rows import RunRow
-from messaging.templates.catalogue import Templates, is_fresh, the_one
+from messaging.templates.catalogue import Templates, is_fresh, meant
 
 #: A message may be queued until the wait ends, and WhatsApp fetches its file a little later still.
 KEEP_AFTER = timedelta(days=1)
@@ -147,4 +147,4 @@ class QuickDesk(RunDesk):
         found = self.known(self.line, reference) if is_fresh(self.runtime, self.line) else []
         if not found:
             raise Elsewhere(f"templates of line {self.line.id}")
-        return the_one(reference, language, found)
+        return meant(reference, language, found)
