@@ -88,21 +88,31 @@ class Drain(Rounds):
             del self.held[shard]
         self._renewed_at = now
 
-    def settle(self, rounds: int = 100) -> None:
-        """Do everything that is due now, on this thread: for tests and the command line."""
+    def settle(self, rounds: int = 100) -> int:
+        """Do everything that is due now, on this thread: for tests and the command line. Returns how much that was."""
+        total = 0
         finished: list[Finished] = []
         for again in range(rounds):
             self.renew()
             with self.runtime.db.read() as session:
                 due = due_work.due_shards(session, self.runtime)
             if again and not due and not finished:
-                return
+                break
             self.hold(due)
             done: list[Finished] = []
             found = self.round(finished, self._into(done))
             finished = done
+            total += found
             if not found and not finished:
-                return
+                break
+        return total
+
+    @property
+    def again_in(self) -> float | None:
+        """Seconds from the last round until the rate limit of a line or the pause of a portal ends, which no date in the
+        database tells; None: nothing waits for that."""
+        times = [wait for wait in (self.outbox.schedule.again_in, self.answers.again_in) if wait is not None]
+        return min(times, default=None)
 
     def _into(self, done: list[Finished]) -> Submit:
         return lambda stage, task: done.append(self.work(stage, task))
@@ -158,9 +168,8 @@ class Drain(Rounds):
         if not (finished or notified or self._kept or self._is_time() or self._is_work_due()):
             return 0
         found = self.round(finished, lambda stage, task: self._submit(pool, stage, task), thorough)
-        times = [wait for wait in (self.outbox.schedule.again_in, self.answers.again_in) if wait is not None]
         self._has_more = found > 0 and (thorough or self.planning.crowded or self.inbound.applied >= BATCH)
-        self._due_at = self.now() + min(times) if times else None
+        self._due_at = None if self.again_in is None else self.now() + self.again_in
         if self.planning.crowded and not self._has_summoned:
             self._has_summoned = True
             self.runtime.wakeups.summon_help()  # at once: more than one group is waiting

@@ -17,7 +17,7 @@ from gupshup.template_drafts import Draft
 from gupshup.template_refusals import explain
 from tests.gupshup.test_template_rules import GOOD, OTP
 from tests.gupshup_emulator.conftest import KEY, OUR_NUMBER, World
-from tests.support.world import Net
+from tests.support.net import Net
 
 ACCOUNT = Account(KEY, "shopbot", OUR_NUMBER, "app-shopbot")
 

@@ -11,17 +11,13 @@ import pickle
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from io import BytesIO
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import requests
 from cryptography.fernet import Fernet
-from requests.adapters import BaseAdapter
 from sqlalchemy import event, select, update
-from urllib3.exceptions import ProtocolError
-from urllib3.response import HTTPResponse
 from werkzeug.test import Client as WsgiClient
 
 import bx24.client
@@ -40,6 +36,7 @@ from messaging.system.config import Config
 from messaging.worker import due_work
 from messaging.worker.drain import Drain
 from tests.support import due_dates, shared
+from tests.support.net import Net
 
 START = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 PORTAL, AUTH, GUPSHUP, APP = (
@@ -53,62 +50,9 @@ KEY = Fernet.generate_key().decode()
 REGISTRATION = ("registration", "registered_at", "registration_due_at", "registration_tries", "language", "region")
 _REGISTERED: list[bytes] = []
 Row = TypeVar("Row", InboundEvent, Message, Run)
+#: Seconds to the next look at what is overdue and waits; each look that finds nothing doubles them.
+FIRST_LOOK_S, LAST_LOOK_S = 0.5, 4.0
 BODY = "Здравствуйте, {{1}}! Заказ {{2}} готов."
-
-
-class Net(BaseAdapter):
-    """The transport of every HTTP session: it calls the WSGI app of the host.
-
-    `broken` maps a host to an exception to raise, or to a function from the request to an exception or None.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.apps: dict[str, Any] = {}
-        self.broken: dict[str, Any] = {}
-        self.seen: list[requests.PreparedRequest] = []
-
-    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        self.seen.append(request)
-        parts = urlsplit(str(request.url))
-        fault = self.broken.get(parts.netloc)
-        if callable(fault) and not isinstance(fault, type):
-            fault = fault(request)
-        if fault is not None:
-            raise fault
-        if parts.netloc not in self.apps:
-            raise requests.exceptions.ConnectionError(f"nobody lives at {parts.netloc}")
-        try:
-            # With a cookie jar of its own, the WSGI client would drop the Cookie header of the request.
-            answer = WsgiClient(self.apps[parts.netloc], use_cookies=False).open(
-                parts.path,
-                method=request.method,
-                query_string=parts.query,
-                data=request.body,
-                headers=dict(request.headers),
-                base_url=f"{parts.scheme}://{parts.netloc}",
-            )
-        except ConnectionAbortedError as error:  # an emulator hangs up after the request was written
-            raise requests.exceptions.ConnectionError(ProtocolError("Connection aborted.", error)) from None
-        return self._response(request, answer)
-
-    def _response(self, request: requests.PreparedRequest, answer: Any) -> requests.Response:
-        response = requests.Response()
-        response.status_code = answer.status_code
-        response.headers.update(answer.headers)
-        response.raw = HTTPResponse(
-            body=BytesIO(answer.data), headers=dict(answer.headers), status=answer.status_code, preload_content=False
-        )
-        response.url = str(request.url)
-        response.request = request
-        return response
-
-    def close(self) -> None:
-        """Nothing to close."""
-
-    def hosts(self) -> set[str]:
-        """The hosts that were called so far."""
-        return {urlsplit(str(request.url)).netloc for request in self.seen}
 
 
 class World:
@@ -154,6 +98,7 @@ class World:
         self._own_look = shared.SharedDatabase(database_url, KEY).read
         self._commits = 0
         self._settled: tuple[int, Drain | None] = (0, None)
+        self._look_s = FIRST_LOOK_S
         event.listen(self.runtime.db.engine, "commit", self._count_commit)
         self.line: Any = None
 
@@ -222,7 +167,8 @@ class World:
         """Do what is due now, in our app and in both emulators, until nothing is left. The clock does not move."""
         for _ in range(30):
             if self._may_have_work():
-                self.drain.settle()
+                if self.drain.settle():
+                    self._look_s = FIRST_LOOK_S
                 self._settled = self._commits, self.drain
             if not self.bx.deliver_due() + self.gs.deliver_due() and not self._due():
                 return
@@ -255,9 +201,15 @@ class World:
         due = [datetime.fromtimestamp(next_bx, UTC) if next_bx else far, next_gs or far]
         with self._own_look() as session:
             due += due_dates.of(session, self.drain.name, timedelta(seconds=self.runtime.config.unknown_after_s))
+        first = min(due)
+        if first > self.now:
+            return max(first, self.now + timedelta(milliseconds=1))
         # A row that is overdue and still there waits for something that has no date in the database: the line's rate
-        # limit, or an earlier message of the same conversation.
-        return max(min(due), self.now + timedelta(milliseconds=500 if min(due) <= self.now else 1))
+        # limit, of which the worker knows, or an earlier message of the same conversation.
+        looks = [self.drain.again_in or self._look_s, self._look_s]
+        self._look_s = min(2 * self._look_s, LAST_LOOK_S)
+        soon = self.now + timedelta(seconds=min(looks))
+        return min([soon, *(date for date in due if date >= self.now + timedelta(seconds=FIRST_LOOK_S))])
 
     # --- setting up ---------------------------------------------------------------------------------------------
 
