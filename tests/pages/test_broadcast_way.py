@@ -12,11 +12,11 @@ from openpyxl import load_workbook
 from playwright.sync_api import FrameLocator, Locator, Page, expect
 
 from demo import APP_NAME, Demo
-from tests.pages.test_replies_way import T, browser, demo, page
+from tests.pages.test_replies_way import T, demo, page
 from tests.pages.test_whole_way import CLIENT, shot
 from tests.support.browser import open_app, wait_for_htmx
 
-__all__ = ["browser", "demo", "page"]
+__all__ = ["demo", "page"]
 
 #: Deals that are added; every fourth of them is at the stage that gets the campaign.
 DEALS, RECIPIENTS = 60, 15

@@ -18,10 +18,10 @@ from messaging.campaigns import changes
 from messaging.campaigns.recipients import Entry
 from messaging.store.models import Line
 from tests.pages.test_hand_way import faults
-from tests.pages.test_replies_way import browser, demo, page
+from tests.pages.test_replies_way import demo, page
 from tests.support.browser import wait_for_htmx, wait_in
 
-__all__ = ["browser", "demo", "page"]
+__all__ = ["demo", "page"]
 #: What is pressed and read, by language.
 WORDS = {
     "ru": {

@@ -8,11 +8,11 @@ from pathlib import Path
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from demo import Demo
-from tests.pages.test_accessible import AXE, TAGS
-from tests.pages.test_replies_way import T, browser, demo, page, say
+from tests.pages.reader import AXE, TAGS
+from tests.pages.test_replies_way import T, demo, page, say
 from tests.pages.test_whole_way import shot
 
-__all__ = ["browser", "demo", "page"]
+__all__ = ["demo", "page"]
 
 
 def test_a_salesperson_writes_from_the_card_and_from_the_list(demo: Demo, page: Page, tmp_path: Path) -> None:

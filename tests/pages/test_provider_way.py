@@ -12,11 +12,11 @@ from messaging.store.models import Line
 from messaging.templates import catalogue
 from tests.flows.sms import TEMPLATE
 from tests.pages.test_hand_way import faults
-from tests.pages.test_replies_way import T, browser, demo, page
+from tests.pages.test_replies_way import T, demo, page
 from tests.pages.test_whole_way import shot
 from tests.support.browser import open_app
 
-__all__ = ["browser", "demo", "page"]
+__all__ = ["demo", "page"]
 
 
 def test_a_salesperson_sends_from_bitrix24_itself(demo: Demo, page: Page) -> None:

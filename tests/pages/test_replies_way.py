@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import select
 
 from demo import APP_NAME, BUSINESS_PHONE, SCOPE, Demo
@@ -19,7 +19,7 @@ from messaging.lines import lines
 from messaging.store.models import Portal
 from messaging.system import embedded_redis
 from tests.pages.test_whole_way import CLIENT, Reader, shot
-from tests.support.browser import launch, open_app
+from tests.support.browser import open_app
 
 WARDROBE = (Path(__file__).parents[2] / "docs/pictures/ru/6-phone.png").read_bytes()
 TEMPLATES: list[dict[str, Any]] = [
@@ -64,14 +64,6 @@ def open_shop(demo: Demo) -> None:
     offers = [{"code": "robot.send_template", "values": {"template": one["name"]}} for one in TEMPLATES]
     demo.portal("stage-robots", {"stage": "WON", "robots": offers})
     demo.portal("stage-triggers", {"stage": "EXECUTING", "triggers": [{"code": "waba24_button"}]})
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = launch(playwright)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, expect
 from sqlalchemy import select
 
 from demo import APP_NAME, BUSINESS_PHONE, Demo
 from messaging.lines import lines
 from messaging.store.models import Line
 from messaging.system import embedded_redis
-from tests.support.browser import launch
 
 NAME, TITLE = "{=Document:CONTACT.NAME}", "{=Document:TITLE}"
 REMINDER = "Здравствуйте, {{1}}! Ждём вас {{2}} по адресу {{3}}. Нажмите кнопку."
@@ -69,14 +68,6 @@ def demo() -> Iterator[Demo]:
         finally:
             made.close()
             embedded_redis.stop(Path(folder))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = launch(playwright)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

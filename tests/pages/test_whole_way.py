@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, FloatRect, FrameLocator, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FloatRect, FrameLocator, Page, expect
 
 from demo import Demo
 from messaging.system import embedded_redis
-from tests.support.browser import launch, open_app
+from tests.support.browser import open_app
 
 APP, NUMBER, CLIENT = "AcmeShop", "+7 900 111-22-33", "79123456789"
 BODY = "Здравствуйте, {{1}}! Заказ «{{2}}» на сумму {{3}} собран. Вам удобно получить его завтра?"
@@ -122,14 +122,6 @@ def demo(t: Reader) -> Iterator[Demo]:
         finally:
             made.close()
             embedded_redis.stop(Path(folder))
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        opened = launch(playwright)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from datetime import timedelta
 from typing import Any
@@ -17,37 +16,12 @@ from messaging.files import hand_files
 from messaging.lines import lines
 from messaging.policy import settings
 from messaging.policy.rights import Grant, Right, Who
-from messaging.store.models import Line, Message, Portal
-from messaging.store.states import Origin
+from messaging.store.models import Line, Portal
 from tests.flows.scenes import OLGA, ONE_DATABASE, jump_clock, open_windows, start_each, text_robot
-from tests.flows.test_templates import CATALOGUE, GOODS
 from tests.support.samples import png
 from tests.support.world import World
+from tests.web.hand_page import chosen, hidden, manual, opened, who
 from tests.web.inside import ADMINISTRATOR, EMPLOYEE, Frame, hide_phones, seen
-from tests.web.posts import frame_form, open_frame
-
-
-def opened(world: World, number: int = 1, user_id: int = ADMINISTRATOR, place: str = "CRM_DEAL_DETAIL_TAB") -> Any:
-    """The page as the portal opens it in the tab of an item, or from its row."""
-    options = json.dumps({"ID": str(number), "URI": f"/crm/deal/details/{number}/"})
-    form = frame_form(world, user_id=user_id, PLACEMENT=place, PLACEMENT_OPTIONS=options)
-    return open_frame(world, "hand", form)
-
-
-def hidden(page: Any, name: str) -> str:
-    found = re.search(rf'name="{name}" value="([^"]*)"', page if isinstance(page, str) else page.text)
-    assert found, name
-    return found[1]
-
-
-def who(page: Any, **more: str) -> dict[str, str]:
-    """What every form of the page brings along."""
-    return {"pass": hidden(page, "pass"), "phone": "0", "line": "1", **more}
-
-
-def manual(world: World) -> list[Message]:
-    with world.runtime.db.read() as session:
-        return list(session.scalars(select(Message).where(Message.origin == Origin.MANUAL).order_by(Message.id)))
 
 
 def test_a_text_is_sent_once_and_its_status_grows(shop: World) -> None:
@@ -197,7 +171,7 @@ def test_a_long_conversation_is_read_page_by_page(shop: World) -> None:
     open_windows(shop)
     for number in range(23):
         start_each(shop, text_robot(OLGA, f"Слово {number:02}."))
-        shop.advance_clock(7)
+        jump_clock(shop, 7)
     frame, page = Frame(shop), opened(shop)
     first = re.findall(r"Слово (\d\d)\.", seen(page))
     assert first == [f"{number:02}" for number in range(3, 23)]
@@ -322,73 +296,6 @@ def test_a_link_that_is_none_is_refused_at_its_field(shop: World) -> None:
     open_windows(shop)
     answer = Frame(shop).change("hand/write", **who(opened(shop), text="", link="https://[", nonce="n"))
     assert 'id="e-link"' in answer
-
-
-def chosen(page: Any, name: str) -> str:
-    """The id of the template of this name that the page offers."""
-    found = re.search(rf'<option value="([^"]+)">{name} ', page.text)
-    assert found, name
-    return found[1]
-
-
-@ONE_DATABASE
-def test_templates_with_a_point_and_with_cards_go_by_hand(world: World) -> None:
-    world.install_app()
-    world.connect_line(templates=CATALOGUE)
-    frame, page = Frame(world), opened(world)
-    place = who(page, template=chosen(page, "place"))
-    form = frame.change("hand/template", **place)
-    assert "Точка на карте" in form
-    place["nonce"] = hidden(form, "nonce")
-    wrong = frame.post("/app/hand/send", {**place, "param": ["Ольга"], "header": "нигде"}).text
-    assert 'aria-describedby="h-header e-header"' in wrong
-    assert 'value="нигде"' in wrong
-    assert "передан" in seen(frame.post("/app/hand/send", {**place, "param": ["Ольга"], "header": "54.98, 73.36|Офис"}))
-    goods = who(page, template=chosen(page, "goods"), nonce="goods")
-    form = frame.change("hand/template", **goods)
-    assert seen(form).count("Карточка 2:") == 3, "its file, its variable, its button"
-    values = {"param": ["Ольга", "Стол", "Шкаф"], "button_param": ["1", "2"]}
-    link = "https://files.example/a.png"
-    missing = frame.post("/app/hand/send", {**goods, **values, "header": [link, ""]}).text
-    assert "карточек: 2" in seen(missing)
-    assert 'id="f-header-1" name="header" type="url" value="https://files.example/a.png"' in missing
-    foreign = frame.post("/app/hand/send", {**goods, **values, "header": [link, "https://acme.example/disk/1"]}).text
-    assert 'id="e-header"' in foreign
-    world.advance_clock(5)
-    [sent] = manual(world)
-    assert (sent.template, sent.status) == ("place", "delivered")
-    talk = seen(frame.change("hand/talk", **who(page)))
-    assert "Офис" in talk
-
-
-@ONE_DATABASE
-def test_the_links_of_all_cards_have_the_time_of_one(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    world.install_app()
-    world.connect_line(templates=CATALOGUE)
-    given = []
-
-    def fetched(*_: Any, seconds: float) -> Shared:
-        given.append(seconds)
-        world.now += timedelta(seconds=12)
-        return Shared("image", "https://waba.example/files/1", "", "", 1)
-
-    monkeypatch.setattr(hand_files, "linked", fetched)
-    page = opened(world)
-    form = who(page, template=chosen(page, "goods"), nonce="goods")
-    links = [f"https://files.example/{number}.png" for number in (1, 2)]
-    values = {"param": ["Ольга", "Стол", "Шкаф"], "button_param": ["1", "2"], "header": links}
-    assert "передан" in seen(Frame(world).post("/app/hand/send", {**form, **values}))
-    assert given == [15, 3]
-
-
-@ONE_DATABASE
-def test_what_was_sent_with_cards_is_shown_card_by_card(world: World) -> None:
-    world.install_app()
-    world.connect_line(templates=CATALOGUE)
-    world.robots_start(("robot.send_template", {"phone": OLGA, "header": "602|602", **GOODS}))
-    world.advance_clock(5)
-    talk = seen(Frame(world).change("hand/talk", **who(opened(world))))
-    assert "Ольга, смотрите ▪ Стол первый [Купить, Не нужно] ▪ Шкаф второй [Купить, Не нужно]" in talk
 
 
 @ONE_DATABASE
