@@ -18,7 +18,7 @@ from tests.crash.rig import Call, Story, Town, text_of
 
 #: CRASH_SEED=n plays another order of kills; CRASH_CALLS=2000 (`make crash`) plays longer, and on PostgreSQL as well.
 SEED = int(os.environ.get("CRASH_SEED", "24"))
-CALLS = int(os.environ.get("CRASH_CALLS", "200"))
+CALLS = int(os.environ.get("CRASH_CALLS", "100"))
 #: Ten messages each: WhatsApp takes no more at once from one client, and we ask no more (messaging.limits.pace).
 CLIENTS = CALLS // 10
 TOWNS = ["town"] if CALLS <= 200 else ["town", "postgres_town"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from datetime import timedelta
 
 import pytest
@@ -19,6 +20,8 @@ from tests.support.samples import png
 from tests.support.world import APP, World, returned
 
 PNG = png()
+#: How often everything comes again: `make crash` plays all twenty.
+REPEATS = 20 if "CRASH_CALLS" in os.environ else 4
 
 
 @pytest.fixture
@@ -245,7 +248,7 @@ def test_a_line_that_is_switched_on_again_stays_on_whatever_waited(chats: Chats)
     assert chats.lines("client") == ["Раз"]
 
 
-def test_twenty_repeats_of_every_event_with_the_worker_dying_between(chats: Chats) -> None:
+def test_repeats_of_every_event_with_the_worker_dying_between(chats: Chats) -> None:
     world = chats.world
     world.client_replies(OLGA, "Здравствуйте")
     world.advance_clock(2)
@@ -254,7 +257,7 @@ def test_twenty_repeats_of_every_event_with_the_worker_dying_between(chats: Chat
     world.advance_clock(1)
     number = chats.write("Сто рублей", ("a.png", "image/png", PNG))
     world.advance_clock(5)
-    for _ in range(20):
+    for _ in range(REPEATS):
         for path, headers, body in [*reversed(webhooks), *events]:
             world.app.post(path, data=body, headers=headers, base_url=APP)
         world.replace_worker()
