@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -13,130 +11,25 @@ from typing import Any
 import pytest
 from redis.exceptions import ConnectionError as RedisAway
 from requests.exceptions import SSLError
-from rq import Queue, Worker
-from sqlalchemy import delete, inspect, select, update
+from rq import Queue
+from sqlalchemy import select
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import Client as WsgiClient
 
 from bx24.emulator.state.records import PlacementBinding
-from messaging.doctor import echo, line, portal, report, server, texts, trial
-from messaging.doctor.certificate import Certificate, NotTrusted
-from messaging.doctor.finding import Finding, State, worst
+from messaging.doctor import echo, portal, texts
+from messaging.doctor.certificate import NotTrusted
+from messaging.doctor.finding import State
 from messaging.doctor.server import Outside
-from messaging.insight import line_checks
 from messaging.lines import lines
 from messaging.queue.wakeups import QUEUE
 from messaging.store import schema
-from messaging.store.models import InboundEvent, Line, Portal
+from messaging.store.models import Line, Portal
 from messaging.system import disk
 from messaging.worker.pool import make_worker
-from tests.flows.scenes import OLGA, ONE_DATABASE, host, jump_clock, set_portal_faults, template_robot
-from tests.flows.sms import Sms
-from tests.support.world import APP, GUPSHUP, PORTAL, World
-
-PERSONAL = ("79001112233", OLGA, "acmeshop", "acme.example", "waba.example", "Ольга", "Соколова")
-
-
-class Clinic:
-    """A world and the doctor in it; whatever the doctor waits for, the world goes on."""
-
-    def __init__(self, shop: World) -> None:
-        self.shop = shop
-        shop.runtime.sleep = shop.advance_clock
-        self.expires = shop.now + timedelta(days=60)
-        self.outside = Outside(lambda host, port: ["93.184.216.34"], lambda host, port: Certificate(self.expires))
-        self.worker = make_worker(shop.runtime.redis)
-        self.worker.register_birth()
-        self._healthy = self._state()
-        with self.runtime.db.read() as session:
-            self._rows = {
-                model: {
-                    column.key: getattr(session.scalars(select(model)).one(), column.key)
-                    for column in inspect(model).columns
-                }
-                for model in (Portal, Line)
-            }
-
-    def _state(self) -> dict[str, Any]:
-        """What the breaks of the table change in the vendors, except their faults."""
-        app, portal = self.app(), self.shop.portal
-        kept = {
-            name: getattr(portal, name)
-            for name in ("robots", "events", "placements", "users", "installation", "message_service")
-        }
-        return copy.deepcopy({**kept, "subscriptions": app.subscriptions, "templates": app.templates})
-
-    def app(self) -> Any:
-        return self.shop.gs.accounts.of_id(self.shop.gupshup_app["app_id"])
-
-    def heal(self) -> None:
-        """Undo what a break did; a while later, so that no last answer counts any more."""
-        self.shop.runtime.sleep = self.shop.advance_clock
-        for name, value in copy.deepcopy(self._healthy).items():
-            setattr(self.app() if name in ("subscriptions", "templates") else self.shop.portal, name, value)
-        set_portal_faults(self.shop, reset=True)
-        self.shop.gs.faults.reset()
-        self.shop.net.broken.clear()
-        self.shop.net.apps[host(APP)] = self.shop.flask
-        with self.runtime.db.write() as session:
-            session.execute(delete(InboundEvent))
-            for model, columns in self._rows.items():
-                session.execute(update(model).values(columns))
-        if not Worker.count(connection=self.runtime.redis):
-            self.worker.register_birth()
-        line_checks.forget(self.runtime, 1)
-        self.shop.now += timedelta(seconds=20)
-        self.expires = self.shop.now + timedelta(days=60)
-        self.outside = Outside(lambda host, port: ["93.184.216.34"], lambda host, port: Certificate(self.expires))
-
-    @property
-    def runtime(self) -> Any:
-        return self.shop.runtime
-
-    def portal(self) -> Portal:
-        with self.runtime.db.read() as session:
-            return session.scalars(select(Portal)).one()
-
-    def line(self) -> Line:
-        with self.runtime.db.read() as session:
-            return session.scalars(select(Line).where(Line.status == "connected")).one()
-
-    def awaited(self, result: Callable[..., Finding | None]) -> Finding:
-        while (found := result(self.runtime, self.portal().id)) is None:
-            self.runtime.sleep(5)
-        return found
-
-    def echo(self) -> list[Finding]:
-        return [echo.send(self.runtime, self.portal().id) or self.awaited(echo.result)]
-
-    def trial(self, item: str = "DEAL_1", template: int | None = None) -> list[Finding]:
-        begun = trial.start(self.runtime, self.portal().id, trial.item_of(item), template)
-        return [begun or self.awaited(trial.result)]
-
-    def server(self) -> list[Finding]:
-        return server.check(self.runtime, self.outside)
-
-    def of_portal(self) -> list[Finding]:
-        return portal.check(self.runtime, self.portal())
-
-    def of_line(self) -> list[Finding]:
-        return line.check(self.runtime, self.line())
-
-    def template(self, *robots: dict[str, Any], **more: Any) -> int:
-        made = self.shop.control.post(
-            "/emulator/templates", json={"name": "Проба", "robots": list(robots), **more}, base_url=PORTAL
-        )
-        assert made.status_code == 200, made.json
-        return int(made.json["id"])
-
-
-@pytest.fixture
-def clinic(shop: World) -> Clinic:
-    Sms(shop)  # with the permission to send the portal's own messages
-    return Clinic(shop)
-
-
-CHECK_WINDOW = {"code": "activity.check_window", "values": {"phone": OLGA}}
+from tests.flows.scenes import ONE_DATABASE, host, jump_clock, set_portal_faults, template_robot
+from tests.messaging.clinic import CHECK_WINDOW, Clinic
+from tests.support.world import APP, GUPSHUP, PORTAL
 
 
 @ONE_DATABASE
@@ -461,74 +354,6 @@ def test_what_is_broken_is_found(clinic: Clinic, monkeypatch: pytest.MonkeyPatch
         clinic.heal()
 
 
-TRIALS: list[tuple[str, str, str, Any]] = [
-    ("not_asked", "unchecked", "", None),
-    ("not_started", "failed", "DEAL_1", lambda clinic: 999),
-    ("not_started", "failed", "LEAD_1", lambda clinic: clinic.template(CHECK_WINDOW)),
-    (
-        "not_called",
-        "failed",
-        "DEAL_1",
-        lambda clinic: clinic.template({"code": "activity.send_text", "values": {"text": "a"}}),
-    ),
-    ("not_seen", "failed", "DEAL_2", lambda clinic: None),
-    (
-        "ended_failed",
-        "warning",
-        "deal 1",
-        lambda clinic: clinic.template({**CHECK_WINDOW, "values": {"phone": "none"}}),
-    ),
-    ("", "ok", "DEAL_1", lambda clinic: clinic.template(CHECK_WINDOW)),
-]
-
-
-@ONE_DATABASE
-@pytest.mark.parametrize(("code", "state", "item", "template"), TRIALS, ids=[one[0] or "ok" for one in TRIALS])
-def test_a_trial_run_tells_how_far_it_came(clinic: Clinic, code: str, state: str, item: str, template: Any) -> None:
-    found = clinic.trial(item, template(clinic))[0] if item else clinic.awaited(trial.result)
-    assert (found.code, str(found.state)) == (code, state), found
-    assert clinic.shop.sent == [], "nothing is sent to a client"
-    assert texts.words(found).seen.ru
-
-
-@ONE_DATABASE
-def test_a_robot_started_by_hand_is_seen(clinic: Clinic) -> None:
-    assert trial.start(clinic.runtime, clinic.portal().id, "DEAL_1") is None
-    assert trial.result(clinic.runtime, clinic.portal().id) is None
-    clinic.shop.robot_runs("robot.check_window")
-    found = clinic.awaited(trial.result)
-    assert (found.state, found.facts["side"]) == (State.OK, "robots")
-
-
-@ONE_DATABASE
-@pytest.mark.parametrize(
-    ("code", "break_it"),
-    [("not_worked", lambda c: setattr(c.runtime, "sleep", lambda s: None)), ("not_answered", lambda c: None)],
-)
-def test_a_run_that_hangs_with_us_or_with_bitrix24_is_told_apart(
-    clinic: Clinic, monkeypatch: pytest.MonkeyPatch, code: str, break_it: Any
-) -> None:
-    """The drain stands still; or Bitrix24 takes no answer."""
-    assert trial.start(clinic.runtime, clinic.portal().id, "DEAL_1") is None
-    clinic.shop.robots_start(("robot.check_window", {"phone": OLGA}))
-    clinic.shop.now += timedelta(seconds=1)
-    clinic.shop.bx.deliver_due()
-    if code == "not_answered":
-        set_portal_faults(clinic.shop, html_502=1000)
-        clinic.shop.advance_clock(trial.ANSWERED_S + 1)
-    else:
-        clinic.shop.now += timedelta(seconds=trial.ANSWERED_S + 1)
-    found = trial.result(clinic.runtime, clinic.portal().id)
-    assert found is not None
-    assert (found.code, found.state) == (code, State.FAILED)
-
-
-@pytest.mark.parametrize("typed", ["", "deal", "DEAL_", "DEAL_1; x", "CAR_1", "DEAL_" + "9" * 30, "сделка 1"])
-def test_what_is_no_item_is_refused(typed: str) -> None:
-    with pytest.raises(ValueError, match="is no item"):
-        trial.item_of(typed)
-
-
 def test_every_check_and_code_has_words_in_both_languages() -> None:
     for place, (seen, todo) in texts.WORDS.items():
         assert "" not in (seen.en, seen.ru), place
@@ -541,27 +366,6 @@ def test_every_check_and_code_has_words_in_both_languages() -> None:
         ("echo", "not_asked"),
         ("webhook", "silent"),
     }, "each failure that the doctor names can be played"
-
-
-def test_a_number_has_the_comma_of_its_language() -> None:
-    said = texts.words(Finding("round_trip", facts={"seconds": 0.5})).seen
-    assert ("0.5 s" in said.en, "0,5 с" in said.ru) == (True, True)
-
-
-@ONE_DATABASE
-def test_the_report_holds_nothing_of_a_person(clinic: Clinic) -> None:
-    _gupshup_faults(key_revoked=True)(clinic, pytest.MonkeyPatch())
-    clinic.shop.app.post(
-        lines.webhook_url(clinic.runtime, clinic.line()).removeprefix(APP), data=b'{"Olga": "79123456789"}'
-    )
-    found = [*clinic.server(), *clinic.of_portal(), *clinic.of_line(), *clinic.trial("DEAL_1", 999)]
-    assert worst(found) is State.FAILED
-    named = [
-        Finding("token", State.FAILED, "refused", {"error": "79123456789", "x": "Анна"}, {"said": "Анна"}, portal_id=1)
-    ]
-    made = json.dumps(report.build(clinic.runtime, [*found, *named]), ensure_ascii=False)
-    assert not [word for word in (*PERSONAL, "Анна", clinic.shop.portal.member_id) if word in made]
-    assert len(json.loads(made)["points"]) == 37
 
 
 @ONE_DATABASE
