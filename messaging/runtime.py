@@ -33,7 +33,7 @@ from messaging.queue.wakeups import PendingWakeups, Wakeups
 from messaging.store import crypto
 from messaging.store.crypto import Cipher
 from messaging.store.database import Database, open_engine
-from messaging.store.models import Setting
+from messaging.store.setting import Setting
 from messaging.system import embedded_redis, private_files
 from messaging.system.arrivals import Arrivals
 from messaging.system.clock import Clock, utc_now

@@ -16,6 +16,7 @@ from messaging.store.open_channels import OperatorMessage
 from messaging.store.opt_outs import OptOut
 from messaging.store.portal_tasks import PortalTask
 from messaging.store.provider import ProviderMessage
+from messaging.store.setting import Setting
 from messaging.store.types import EncryptedJson, EncryptedText
 
 CHUNK = 500
@@ -30,6 +31,7 @@ OTHERS: tuple[type[Base], ...] = (
     OptOut,
     PortalTask,
     ProviderMessage,
+    Setting,
 )
 
 

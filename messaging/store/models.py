@@ -48,15 +48,6 @@ class Base(DeclarativeBase):
     pass
 
 
-class Setting(Base):
-    """What the installation itself keeps, by name: the key of the phone index."""
-
-    __tablename__ = "setting"
-
-    name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    value: Mapped[str] = mapped_column(EncryptedText)
-
-
 class Portal(Base):
     """One Bitrix24 account. Identity is `member_id`; the domain can be renamed at any time.
 
