@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from werkzeug.test import Client as WsgiClient
 
-from tests.flows.scenes import OLGA, ending, open_windows, template_robot, text_robot
+from tests.flows.scenes import OLGA, ONE_DATABASE, ending, open_windows, template_robot, text_robot
 from tests.support.world import GUPSHUP, World, returned
 
 BUTTONS = {"text": "Какой день?", "buttons": ["В субботу|sat", "В воскресенье"], "until": "replied"}
@@ -27,6 +27,7 @@ def tap(world: World, kind: str, number: int = -1, **more: Any) -> None:
     world.advance_clock(1)
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize("shape", ["new", "old"])
 def test_a_tap_brings_back_the_id_we_gave_or_the_position(shop: World, shape: str) -> None:
     open_windows(shop)
@@ -40,6 +41,7 @@ def test_a_tap_brings_back_the_id_we_gave_or_the_position(shop: World, shape: st
             assert (answer["reply_text"], answer["reply_id"]) == (title, wanted), (title, more)
 
 
+@ONE_DATABASE
 def test_a_row_of_a_list_brings_back_its_id_or_its_position_in_the_whole_list(shop: World) -> None:
     open_windows(shop)
     for title, wanted in (("Дуб", "oak"), ("Орех", "2"), ("Белый", "3")):
@@ -64,6 +66,7 @@ def test_a_tap_on_an_older_message_ends_the_run_of_that_message(shop: World) -> 
     assert returned(first)["reply_id"] == "2"
 
 
+@ONE_DATABASE
 def test_a_tap_on_a_message_that_is_not_ours_keeps_the_raw_postback(shop: World) -> None:
     flow = shop.robots_start(("robot.wait_reply", {}))
     shop.advance_clock(1)
@@ -144,6 +147,7 @@ def test_the_window_is_told_from_our_own_record(shop: World) -> None:
 # --- files, contacts, macros -----------------------------------------------------------------------------------------
 
 
+@ONE_DATABASE
 def test_a_file_of_the_portal_is_served_under_a_link_of_ours(shop: World) -> None:
     open_windows(shop)
     flow = shop.robot_runs("robot.send_file", file="601", caption="Прайс", until="delivered")
@@ -160,6 +164,7 @@ def test_a_file_of_the_portal_is_served_under_a_link_of_ours(shop: World) -> Non
     assert shop.app.get(parts.path).status_code == 404
 
 
+@ONE_DATABASE
 def test_a_crm_contact_goes_out_as_a_card(shop: World) -> None:
     open_windows(shop)
     assert ending(shop.robot_runs("robot.send_contact", contact="C_1", until="delivered")) == ("delivered", "")
@@ -196,6 +201,7 @@ def test_a_file_that_cannot_be_fetched_does_not_hold_up_the_workflow_for_ever(sh
     assert (answer["status"], answer["reply_text"], answer["reply_file"]) == ("replied", "Фото", "")
 
 
+@ONE_DATABASE
 def test_the_incumbents_macro_sends_the_template_and_a_broken_one_sends_nothing(shop: World) -> None:
     good = "[template=ru]order_ready[/template][body]Ольга[/body] [body]512[/body]"
     assert ending(shop.robot_runs("robot.send_text", text=good)) == ("accepted", "")
@@ -205,6 +211,7 @@ def test_the_incumbents_macro_sends_the_template_and_a_broken_one_sends_nothing(
     assert len(shop.sent) == 1
 
 
+@ONE_DATABASE
 def test_a_button_of_a_template_comes_back_by_its_position(shop: World) -> None:
     buttons = [{"type": "QUICK_REPLY", "text": "Подтверждаю"}, {"type": "QUICK_REPLY", "text": "Перенести"}]
     made = WsgiClient(shop.gs_app).post(
@@ -222,6 +229,7 @@ def test_a_button_of_a_template_comes_back_by_its_position(shop: World) -> None:
         assert (answer["reply_type"], answer["reply_text"], answer["reply_id"]) == ("button", "Перенести", "2"), shape
 
 
+@ONE_DATABASE
 def test_an_activity_of_a_contact_needs_its_phone(shop: World) -> None:
     contact = ("crm", "CCrmDocumentContact", "CONTACT")
     document = (contact, (contact[0], contact[1], "CONTACT_1"))

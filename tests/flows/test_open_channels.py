@@ -15,7 +15,7 @@ from messaging.portals import open_lines
 from messaging.store.models import Line, Message
 from messaging.store.portal_tasks import PortalTask
 from tests.flows.chats import Chats, record_posts
-from tests.flows.scenes import OLGA, PHONES, ending, jump_clock, template_robot, text_robot
+from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, ending, jump_clock, template_robot, text_robot
 from tests.support.samples import png
 from tests.support.world import APP, World, returned
 
@@ -100,6 +100,7 @@ def test_an_operator_answers_with_text_and_files(chats: Chats) -> None:
     assert chats.notes() == []
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize(
     ("why", "note"),
     [
@@ -285,6 +286,7 @@ def test_events_that_overtake_each_other_are_put_in_order(chats: Chats) -> None:
     assert [sent.message["text"].split("\n")[1] for sent in world.sent] == ["раз", "два", "три"]
 
 
+@ONE_DATABASE
 def test_a_clients_file_is_in_the_chat_behind_what_he_wrote_before(chats: Chats) -> None:
     world = chats.world
     world.client_replies(OLGA, "Вот фото")
@@ -297,6 +299,7 @@ def test_a_clients_file_is_in_the_chat_behind_what_he_wrote_before(chats: Chats)
     assert [len(one["files"]) for one in shown] == [0, 1, 0]
 
 
+@ONE_DATABASE
 def test_a_portal_without_the_scope_loses_nothing_else(shop: World) -> None:
     flow = shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA, until="replied")
     shop.client_replies(OLGA, "Да")
@@ -305,6 +308,7 @@ def test_a_portal_without_the_scope_loses_nothing_else(shop: World) -> None:
     assert not any("imconnector" in str(request.url) for request in shop.net.seen)
 
 
+@ONE_DATABASE
 def test_a_file_that_cannot_be_had_becomes_words(chats: Chats) -> None:
     world = chats.world
     gone = "https://filemanager.gupshup.io/wa/media/gone/a.png"
@@ -316,6 +320,7 @@ def test_a_file_that_cannot_be_had_becomes_words(chats: Chats) -> None:
     assert second.endswith("Видно?")
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize("caption", ["", "подпись"])
 def test_a_file_that_the_portal_cannot_load_is_there_as_a_link(chats: Chats, caption: str) -> None:
     world = chats.world
@@ -328,6 +333,7 @@ def test_a_file_that_the_portal_cannot_load_is_there_as_a_link(chats: Chats, cap
     assert link in (chats.notes()[0] if caption else chats.lines("client")[0])
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize("fault", ["query_limit", "drop_before", "drop_after"])
 def test_a_link_that_does_not_come_through_repeats_no_other_message(chats: Chats, fault: str) -> None:
     world = chats.world

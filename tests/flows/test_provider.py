@@ -18,6 +18,7 @@ from messaging.store.portal_tasks import PortalTask, change
 from messaging.store.provider import ProviderMessage
 from tests.flows.scenes import (
     OLGA,
+    ONE_DATABASE,
     PHONES,
     jump_clock,
     open_windows,
@@ -40,6 +41,7 @@ def sms(shop: World) -> Sms:
 # --- registration ----------------------------------------------------------------------------------------------------------
 
 
+@ONE_DATABASE
 def test_each_line_is_a_sender_under_its_name_with_its_number(sms: Sms) -> None:
     world = sms.world
     [sender] = sms.senders()
@@ -62,6 +64,7 @@ def test_a_renamed_line_is_renamed_and_a_removed_one_goes(sms: Sms) -> None:
     assert [one["code"] for one in sms.senders()] == [f"waba24_{second.id}"]
 
 
+@ONE_DATABASE
 def test_a_portal_without_the_scope_loses_nothing_else(shop: World) -> None:
     with shop.runtime.db.read() as session:
         registration = session.get_one(Portal, shop.line.portal_id).registration or {}
@@ -87,6 +90,7 @@ def test_a_text_from_a_card_is_sent_and_its_status_comes_back(sms: Sms) -> None:
     assert (handed.state, handed.content) == ("sent", None)
 
 
+@ONE_DATABASE
 def test_the_portals_own_robot_has_no_author_and_works(sms: Sms) -> None:
     world = sms.world
     open_windows(world, OLGA)
@@ -100,6 +104,7 @@ def test_the_portals_own_robot_has_no_author_and_works(sms: Sms) -> None:
     assert row.item == "DEAL_1"
 
 
+@ONE_DATABASE
 def test_marketing_has_no_item(sms: Sms) -> None:
     world = sms.world
     open_windows(world, PHONES[0])
@@ -109,6 +114,7 @@ def test_marketing_has_no_item(sms: Sms) -> None:
     assert sms.rows()[0].item == ""
 
 
+@ONE_DATABASE
 def test_a_macro_leaves_as_its_template_whatever_the_window(sms: Sms) -> None:
     world = sms.world
     sms.send(MACRO)
@@ -148,6 +154,7 @@ def test_outside_the_window_the_lines_template_takes_the_text(sms: Sms) -> None:
     assert texts(world)[-1] == "Второй", "inside the window it is a text again"
 
 
+@ONE_DATABASE
 def test_a_number_in_brackets_is_no_number_of_a_variable(sms: Sms) -> None:
     world = sms.world
     sms.configure(template_id=sms.add_template())
@@ -157,6 +164,7 @@ def test_a_number_in_brackets_is_no_number_of_a_variable(sms: Sms) -> None:
     assert world.sent[0].template["params"] == ["[5] звёзд"]
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize(
     ("text", "code"),
     [
@@ -179,6 +187,7 @@ def test_what_cannot_be_sent_is_failed_and_says_why(sms: Sms, text: str, code: s
     assert row.error_reason
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize(("text", "is_offered"), [("Заказ готов", True), (MACRO[:-2], False), ("я" * 4097, False)])
 def test_only_what_is_a_message_can_be_sent_again(sms: Sms, text: str, is_offered: bool) -> None:
     """A broken macro must never reach a client as it stands, nor a text that was cut off."""
@@ -196,6 +205,7 @@ def test_only_what_is_a_message_can_be_sent_again(sms: Sms, text: str, is_offere
     assert len(world.sent) == int(is_offered)
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize(("phone", "text"), [("не телефон", "Привет"), (f"+{OLGA}", "  ")])
 def test_what_names_no_client_or_has_no_text_is_failed(sms: Sms, phone: str, text: str) -> None:
     open_windows(sms.world, OLGA)
@@ -334,6 +344,7 @@ def test_a_worker_that_dies_at_any_step_sends_each_message_once(sms: Sms) -> Non
 # --- statuses back ---------------------------------------------------------------------------------------------------------
 
 
+@ONE_DATABASE
 @pytest.mark.parametrize(("code", "status"), [(131026, "undelivered"), (470, "undelivered"), (1002, "failed")])
 def test_what_whatsapp_took_and_could_not_deliver_is_undelivered(sms: Sms, code: int, status: str) -> None:
     world = sms.world
@@ -347,6 +358,7 @@ def test_what_whatsapp_took_and_could_not_deliver_is_undelivered(sms: Sms, code:
     assert sms.rows()[0].status == "failed"
 
 
+@ONE_DATABASE
 def test_what_gupshup_refuses_at_once_is_failed(sms: Sms) -> None:
     world = sms.world
     open_windows(world, OLGA)

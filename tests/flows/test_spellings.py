@@ -47,6 +47,7 @@ def writes(shop: World, phone: str, words: str = "Да", **more: Any) -> None:
     shop.advance_clock(1)
 
 
+@ONE_DATABASE
 @SPELLINGS
 def test_an_answer_ends_the_run_and_opens_the_window(shop: World, typed: str, whatsapps: str) -> None:
     flow = shop.robots_start(template_robot(typed, until="replied"))
@@ -60,6 +61,7 @@ def test_an_answer_ends_the_run_and_opens_the_window(shop: World, typed: str, wh
         assert len(session.scalars(select(Conversation)).all()) == 1
 
 
+@ONE_DATABASE
 @SPELLINGS
 def test_who_has_written_first_can_be_written_to(shop: World, typed: str, whatsapps: str) -> None:
     writes(shop, whatsapps)
