@@ -39,8 +39,7 @@ def uninstall(runtime: Runtime, portal_id: int, clean: bool) -> None:
 def _uninstalled(session: Session, runtime: Runtime, portal_id: int, clean: bool) -> None:
     # Before portal and lines are locked: whoever feeds a campaign locks in this order.
     # An app that is not installed tells nothing: the worker tells customers' systems of it when it is installed again.
-    put_all_to_rest(session, Paused.UNINSTALLED, Campaign.portal_id == portal_id, look_at=runtime.clock())
-    pause_all(session, Paused.UNINSTALLED, Campaign.portal_id == portal_id)
+    pause_all(session, Paused.UNINSTALLED, Campaign.portal_id == portal_id, look_at=runtime.clock())
     # Locked lines take no webhook, a locked portal no call, until this is through.
     portal = session.get_one(Portal, portal_id, with_for_update=True)
     session.execute(select(Line.id).where(Line.portal_id == portal_id).order_by(Line.id).with_for_update())

@@ -25,11 +25,7 @@ def pause_campaign(session: Session, campaign: Campaign, reason: Paused, look_at
     take_back(session, campaign.id)
 
 
-def put_all_to_rest(
-    session: Session, reason: Paused, *which: Any, look_at: datetime | None = None
-) -> Sequence[Campaign]:
-    """Pause these campaigns as far as they would go on by themselves; those that did. which: conditions on Campaign.
-def pause_all(session: Session, reason: Paused, *which: Any) -> Sequence[Campaign]:
+def pause_all(session: Session, reason: Paused, *which: Any, look_at: datetime | None = None) -> Sequence[Campaign]:
     """Pause the campaigns that would go on by themselves, and return them. which: conditions on Campaign.
 
     A campaign that waits for a person already keeps its reason.
@@ -38,8 +34,7 @@ def pause_all(session: Session, reason: Paused, *which: Any) -> Sequence[Campaig
     moving = select(Campaign).where(or_(Campaign.state.in_(_MOVING), waits_by_itself), *which)
     found = session.scalars(moving.order_by(Campaign.id).with_for_update()).all()
     for campaign in found:
-        put_to_rest(session, campaign, reason, look_at)
-        pause_campaign(session, campaign, reason)
+        pause_campaign(session, campaign, reason, look_at)
     session.flush()
     return found
 

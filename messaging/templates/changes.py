@@ -12,7 +12,6 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from gupshup.events import TemplateEvent
-from gupshup.template_refusals import why_rejected
 from gupshup.templates import TemplateInfo, TemplateStatus
 from messaging.callbacks import telling
 from messaging.runtime import Runtime
@@ -61,14 +60,10 @@ def _differences(line: Line, was: TemplateInfo, now: TemplateInfo, at: datetime)
 
 
 def submitted(session: Session, line: Line, info: TemplateInfo, before: str, user_id: int | None, at: datetime) -> None:
-    """Somebody here has submitted a template, or a change of one. before: its status, "" of a new one.
+    """Keep that a template, or a change of one, was submitted here. before: its status, "" for a new template.
 
     user_id: of the portal; None: a program did it.
     """
-
-
-def submitted(session: Session, line: Line, info: TemplateInfo, before: str, user_id: int, at: datetime) -> None:
-    """Keep that a person has submitted a template or a change of one. before: its status, "" for a new template."""
     session.add(_row(line, ChangeKind.SUBMITTED, info, before, info.status, at, user_id))
     told = {"kind": str(ChangeKind.SUBMITTED), "before": before, "after": info.status}
     telling.template_changed(session, line, info, told, at, at)
