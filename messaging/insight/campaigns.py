@@ -1,6 +1,6 @@
 """What the page Campaigns asks: the list, a campaign's recipients a page at a time, its curve over time."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timezone
 from typing import Any
@@ -32,12 +32,16 @@ _MAY_BE_REPEATED = frozenset({Kind.RETRY, Kind.DELAYED, Kind.CONFIG})
 _HOUR_S = 3600
 
 
-def newest(session: Session, portal_id: int, before: int | None, limit: int) -> Sequence[Campaign]:
-    """The portal's campaigns, the newest first. before: the id behind which they begin."""
+def newest(
+    session: Session, portal_id: int, before: int | None, limit: int, *, states: Collection[str] = (), skip: int = 0
+) -> Sequence[Campaign]:
+    """The portal's campaigns, the newest first. before: the id behind which they begin; states: none means all."""
     query = select(Campaign).where(Campaign.portal_id == portal_id)
+    if states:
+        query = query.where(Campaign.state.in_(states))
     if before is not None:
         query = query.where(Campaign.id < before)
-    return session.scalars(query.order_by(Campaign.id.desc()).limit(limit)).all()
+    return session.scalars(query.order_by(Campaign.id.desc()).offset(skip).limit(limit)).all()
 
 
 @dataclass(frozen=True)
@@ -66,17 +70,19 @@ class Entry:
         return self.message.error_code if self.message is not None else self.recipient.reason
 
 
-def recipients(session: Session, campaign_id: int, shown: Shown, after: int, limit: int) -> list[Entry]:
+def recipients(
+    session: Session, campaign_id: int, shown: Shown, after: int, limit: int, *, skip: int = 0
+) -> list[Entry]:
     """Recipients behind this id, in the order in which they were stored; of messages, in the order of the messages.
 
-    after: `place` of the last one, 0 for the first page.
+    after: `place` of the last one, 0 for the first page. skip: recipients that are passed over, without reading them.
     """
     if shown.state in STATUSES:
-        ids = session.execute(_of_messages(campaign_id, shown, after).limit(limit)).all()
+        ids = session.execute(_of_messages(campaign_id, shown, after).offset(skip).limit(limit)).all()
         messages = _messages(session, [row.id for row in ids])
         found = {one.id: one for one in _recipients(session, [row.origin_id for row in ids])}
         return [Entry(found[row.origin_id], messages[row.id]) for row in ids if row.origin_id in found]
-    rows = session.scalars(_of_recipients(campaign_id, shown, after).limit(limit)).all()
+    rows = session.scalars(_of_recipients(campaign_id, shown, after).offset(skip).limit(limit)).all()
     messages = _messages(session, [row.message_id for row in rows if row.message_id is not None])
     return [Entry(row, messages.get(row.message_id or 0)) for row in rows]
 

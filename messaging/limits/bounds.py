@@ -48,6 +48,7 @@ KNOWN_CALLERS = 20_000  # digests of portals and lines that the machine remember
 # Times, seconds.
 PAGE_TOTAL_S = 8.0  # one question of a page to a portal, from connecting to the last byte
 SURVEY_S = 4.0  # a page that asks a portal several questions begins no other one later
+SLOW_QUESTION_S = 2.0  # a question about a portal's rows that took longer makes its portal rest as long
 REST_TOTAL_S = 60.0  # the same of a worker
 CONFIRMED_TOKEN_S = 3600.0  # so long a token that the auth server confirmed shares no quota with others
 SLOW_REST_S = 5.0  # an exchange that takes longer makes its portal pause, for so long at first
@@ -67,6 +68,8 @@ PAGE_ANSWER_BYTES = 2 * MB  # an answer of a portal to a page; for others see bx
 
 # Places and slots: per process, per portal. None free: 503, or 429 with Retry-After.
 UPLOADS_AT_ONCE = 2  # of files, that one process receives at the same time
+FILES_AT_ONCE = 2  # of a portal's rows, CSV or XLSX, that one process makes at the same time; of one portal 1
+QUESTIONS_AT_ONCE = 2  # that add up many rows of a portal; of one portal 1
 LONG_BODIES_AT_ONCE = 2  # longer than LONG_BODY_BYTES, that one process receives and decodes at the same time
 
 

@@ -140,13 +140,14 @@ def test_a_long_csv_comes_in_parts_and_a_workbook_has_an_end(shop: World, monkey
 @ONE_DATABASE
 def test_one_file_of_a_portal_is_made_at_a_time(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
     limit = ConcurrencyLimit(2, patience_s=0.02, now=lambda: 0.0)
-    monkeypatch.setattr(exports, "_files", limit)
+    monkeypatch.setattr("web.turns._files", limit)
     draft = ready(shop, [OLGA])
-    for name in ("recipients.csv", "recipients.xlsx"):
-        with limit.acquire(shop.portal.member_id):
-            refused = draft.frame.post(f"/app/campaigns/{draft.key}/{name}")
-            assert (refused.status_code, "через минуту" in refused.text) == (503, True)
-        assert draft.frame.post(f"/app/campaigns/{draft.key}/{name}").status_code == 200
+    of_campaign = [f"campaigns/{draft.key}/{name}" for name in ("recipients.csv", "recipients.xlsx")]
+    for path in (*of_campaign, "reports.csv", "reports.xlsx", "messages.csv", "opt-outs.csv", "prices.csv"):
+        with limit.acquire(str(shop.line.portal_id)):
+            refused = draft.frame.post(f"/app/{path}")
+            assert (refused.status_code, "через минуту" in refused.text) == (503, True), path
+        assert draft.frame.post(f"/app/{path}").status_code == 200
 
 
 @ONE_DATABASE

@@ -16,6 +16,8 @@ from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, gupshup_control, jump
 from tests.support.rows import copies
 from tests.support.world import World
 from tests.web.inside import EMPLOYEE, Frame, hide_phones, second_portal, seen
+from web.pages.opt_outs import files
+from web.sheets import NEXT
 
 RULES = {"stop_words": "стоп\nstop", "start_words": "старт", "cap_in_a_row": "3", "cap_rest_h": "48"}
 
@@ -150,6 +152,23 @@ def test_a_file_is_loaded_once_however_often_it_is_sent(shop: World) -> None:
     assert rows[0] == "Телефон;Действует для;Когда;Источник;Почему;ID сотрудника"
     assert rows[1].startswith(f"{PHONES[0]};Все линии;2026-11-23 12:00:0")
     assert "0 новых клиентов в списке" in load(frame, sheet.data), "what was exported can be loaded"
+
+
+@ONE_DATABASE
+def test_a_long_list_comes_in_parts(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part keeps its thread for a moment only, and nobody keeps it by reading slowly."""
+    monkeypatch.setattr(files, "_PAGE", 2)
+    monkeypatch.setattr(files, "PART", 4)
+    frame, numbers = Frame(shop), [f"7912000{number:04}" for number in range(9)]
+    load(frame, "\n".join(numbers).encode())
+    whole, after, parts = "", "", 0
+    while parts == 0 or after:
+        answer = frame.post("/app/opt-outs.csv", after=after)
+        assert not answer.is_streamed
+        whole, after, parts = whole + answer.text, answer.headers.get(NEXT, ""), parts + 1
+    head, *rows = whole.splitlines()
+    assert (parts, head.startswith("\ufeffТелефон;")) == (3, True)
+    assert [row.partition(";")[0] for row in rows] == numbers[::-1]
 
 
 @ONE_DATABASE

@@ -32,7 +32,7 @@ from web.api.campaign_schemas import (
 )
 from web.api.keyed import answered, keyed
 from web.api.problems import Problem
-from web.api.resource import Page, Resource, caller, needs, wrong_cursor
+from web.api.resource import Page, Resource, asks_in_turn, caller, needs, wrong_cursor
 from web.context import runtime
 
 resource = Resource("Campaigns", "One template to many clients. Nobody gets a campaign twice.")
@@ -111,6 +111,7 @@ def _crm(given: dict[str, Any]) -> CrmAudience:
 
 @resource.route("/campaigns")
 @needs("campaigns:read")
+@asks_in_turn
 @resource.arguments(Page, location="query")
 @resource.response(200, CampaignsSchema, example=examples.page(examples.CAMPAIGN))
 def list_campaigns(asked: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from http import HTTPStatus
 from secrets import token_hex
 
 import structlog
-from flask import Response, request
+from flask import Response, g, request
 from werkzeug.exceptions import HTTPException
 
 from activities.errors import Refused
@@ -59,7 +59,7 @@ def language() -> str:
 
 def answer(problem: Problem) -> Response:
     """The problem as it is sent."""
-    if problem.status in (429, 503):
+    if problem.status in (429, 503) and "refused_because" not in g:
         because(Reason.QUOTA if problem.status == 429 else Reason.UNAVAILABLE, problem.again_s)
     lang = language()
     body = {

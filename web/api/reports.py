@@ -17,7 +17,7 @@ from messaging.store.reports import STATUSES
 from web.api import examples, problems, wording
 from web.api.message_schemas import Answer
 from web.api.problems import Problem
-from web.api.resource import Resource, caller, needs
+from web.api.resource import Resource, asks_in_turn, caller, needs
 from web.context import runtime
 
 resource = Resource("Reports", "How many messages came how far, were answered, and what they cost.")
@@ -100,6 +100,7 @@ class ReportQuery(Schema):
 
 @resource.route("/reports/messages")
 @needs("reports:read")
+@asks_in_turn
 @resource.arguments(ReportQuery, location="query")
 @resource.response(200, ReportSchema, example=examples.REPORT)
 def report_messages(asked: dict[str, Any]) -> dict[str, Any]:

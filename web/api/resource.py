@@ -30,6 +30,7 @@ from messaging.limits.quotas import OverQuota
 from messaging.limits.token_rate import BURST, WINDOW_S, Allowance
 from messaging.queue.group_commit import Unavailable
 from messaging.store.database import is_away
+from web import turns
 from web.api import problems, wording
 from web.api.catalogue import FORBIDDEN
 from web.api.problems import Problem
@@ -202,6 +203,17 @@ def needs(scope: str) -> Callable[[View], View]:
         return checked
 
     return guarded
+
+
+def asks_in_turn(view: View) -> View:
+    """For a question that adds up many rows; stands below `needs`. One of a portal at a time (web.turns), else 503."""
+
+    @wraps(view)
+    def waiting(*args: Any, **kwargs: Any) -> Any:
+        with turns.question(caller().portal_id):
+            return view(*args, **kwargs)
+
+    return waiting
 
 
 def _admit(scope: str) -> None:

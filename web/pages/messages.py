@@ -34,6 +34,7 @@ from web.pages.crm_objects import document_of, object_name, path_of
 from web.pages.shell import blueprint, reads, show
 from web.rights import sees_phones
 from web.sheets import Sheet, csv_response, local
+from web.turns import takes_turn
 
 PERIODS = ("today", "7", "30", "all", "own")
 #: Status → mood and icon of ui.md 1.4.
@@ -336,6 +337,7 @@ def _capital(text: str) -> str:
 
 @blueprint.post("/messages.csv", endpoint="messages_csv")
 @reads
+@takes_turn
 def messages_csv(viewer: Viewer, portal: Portal) -> Response:
     """The filtered messages, newest first, at most 10,000 rows; static/download.js fetches this."""
     zone = reader_zone()

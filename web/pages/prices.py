@@ -20,6 +20,7 @@ from web.frames import Viewer
 from web.pages.shell import blueprint, changes, reads, show
 from web.sheets import Sheet, csv_response
 from web.texts import number
+from web.turns import takes_turn
 
 #: Categories as people read them.
 NAMES: dict[str, LazyString] = {
@@ -159,6 +160,7 @@ def load(viewer: Viewer, portal: Portal) -> Response:
 
 @blueprint.post("/prices.csv", endpoint="prices_csv")
 @reads
+@takes_turn
 def export(viewer: Viewer, portal: Portal) -> Response:
     """All prices in force and to come, own ones first; the file can be loaded again after its rows were changed."""
     return csv_response("prices.csv", _csv(viewer, portal))

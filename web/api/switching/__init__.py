@@ -4,6 +4,7 @@ Its methods, parameters, limits and error codes are that product's; what is behi
 the header `OLChat-Api-Token` only, never in the address, which is logged.
 """
 
+from contextlib import nullcontext
 from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
@@ -15,6 +16,7 @@ from messaging.api.tokens import Caller
 from messaging.limits.quotas import OverQuota
 from messaging.queue.group_commit import Unavailable
 from messaging.store.database import is_away
+from web import turns
 from web.api.switching import campaigns, lines, messages, templates
 from web.api.switching.call import DEEP, METHODS, PAGE, PAGE_AT_MOST, PROVIDERS_DEEP, STATUSES, Call, Fault, given
 from web.context import runtime
@@ -56,7 +58,9 @@ def call(name: str) -> Response:
         raise Fault("unknown_method", "an empty method lists all there are")
     if not scopes.allows(caller.scopes, found.scope):
         raise Fault("forbidden", f"the token needs the scope {found.scope}")
-    return jsonify(result=found.view(Call(caller, given())))
+    asked = Call(caller, given())
+    with turns.question(caller.portal_id) if found.is_long else nullcontext():
+        return jsonify(result=found.view(asked))
 
 
 def _caller(name: str) -> Caller:
@@ -111,6 +115,8 @@ def _database(error: SQLAlchemyError) -> Response:
 @blueprint.errorhandler(HTTPException)
 def _http(error: HTTPException) -> Any:
     status = error.code or 500
+    if status == 503:
+        return _answer("unavailable", "too much is asked at once: try again in a moment", status)
     return _answer("invalid_params" if status < 500 else "internal_error", error.name, status)
 
 

@@ -197,22 +197,23 @@ View = Callable[[Call], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Method:
-    """scope: that the token must have. params: the needed ones end with "*"."""
+    """scope: that the token must have. params: the needed ones end with "*". is_long: it adds up or looks through many rows."""
 
     name: str
     scope: str
     params: tuple[str, ...]
     view: View
+    is_long: bool = False
 
 
 METHODS: dict[str, Method] = {}
 
 
-def method(name: str, scope: str, *params: str) -> Callable[[View], View]:
+def method(name: str, scope: str, *params: str, is_long: bool = False) -> Callable[[View], View]:
     """Enter a method in METHODS."""
 
     def enter(view: View) -> View:
-        METHODS[name] = Method(name, scope, params, view)
+        METHODS[name] = Method(name, scope, params, view, is_long)
         return view
 
     return enter

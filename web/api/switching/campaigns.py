@@ -164,7 +164,7 @@ def cancel(call: Call) -> dict[str, Any]:
     return {"campaign_id": campaign.key, "skipped": before.left, "in_flight": before.by_state["sending"]}
 
 
-@method("campaigns.stats.get", "campaigns:read", "campaign_id*")
+@method("campaigns.stats.get", "campaigns:read", "campaign_id*", is_long=True)
 def stats(call: Call) -> dict[str, Any]:
     campaign = _of_call(call)
     with runtime().db.read() as session:
@@ -191,7 +191,7 @@ def _figures(so_far: Counts, no_whatsapp: int) -> dict[str, int]:
     }
 
 
-@method("campaigns.recipients.list", "campaigns:read", "campaign_id*", "status", "page", "page_size")
+@method("campaigns.recipients.list", "campaigns:read", "campaign_id*", "status", "page", "page_size", is_long=True)
 def list_recipients(call: Call) -> dict[str, Any]:
     """The recipients in the order in which they were added. status: pending or skipped."""
     campaign, (number, size) = _of_call(call), call.page()
@@ -200,7 +200,7 @@ def list_recipients(call: Call) -> dict[str, Any]:
         raise Fault("invalid_params", "status is pending or skipped")
     with runtime().db.read() as session:
         so_far = counts(session, campaign.id)
-        found = insight.recipients(session, campaign.id, Shown(status), 0, number * size)[(number - 1) * size :]
+        found = insight.recipients(session, campaign.id, Shown(status), 0, size, skip=(number - 1) * size)
         rows = [_recipient(entry) for entry in found]
     total = {"": so_far.audience, "pending": so_far.by_state["pending"], "skipped": sum(so_far.skipped.values())}
     return {"total": total[status], "page": number, "page_size": size, "recipients": rows}
@@ -229,14 +229,11 @@ def list_campaigns(call: Call) -> dict[str, Any]:
     status = call.text("status")
     if status not in ("", "running", *_STATES.values()):
         raise Fault("invalid_params", "status is draft, running, completed or cancelled")
+    states = [state for state in CampaignState if _STATES.get(state, "running") == status]
     with runtime().db.read() as session:
-        found = insight.newest(session, call.caller.portal_id, None, number * size if not status else 10_000)
-    wanted = [one for one in found if not status or _state(one) == status]
-    return {
-        "page": number,
-        "page_size": size,
-        "campaigns": _all_shown(wanted[(number - 1) * size :][:size]),
-    }
+        skip = (number - 1) * size
+        found = insight.newest(session, call.caller.portal_id, None, size, states=states, skip=skip)
+    return {"page": number, "page_size": size, "campaigns": _all_shown(found)}
 
 
 # --- what they share -------------------------------------------------------------------------------------------------------

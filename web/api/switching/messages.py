@@ -69,6 +69,7 @@ def send_template(call: Call) -> dict[str, Any]:
 @method(
     *("messages.status.get", "messages:read"),
     *("line_number*", "message_ids", "phone", "date_from", "date_to", "include_text"),
+    is_long=True,
 )
 def statuses(call: Call) -> dict[str, Any]:
     """By ids, or those to one client in a period. Ids that are not the portal's, or not the line's, are silently absent."""
@@ -110,6 +111,7 @@ def _page(session: Session, portal: Portal, asked: history.Wanted, skip: int, li
 @method(
     *("messages.history.list", "messages:read", "line_number*", "date_from*", "date_to*", "direction", "phone"),
     *("template_name", *_FLAGS, "page", "page_size", "include_text"),
+    is_long=True,
 )
 def list_history(call: Call) -> dict[str, Any]:
     """What was sent and what clients wrote, the newest first. Filters of messages leave out what clients wrote."""
@@ -199,7 +201,7 @@ def _reply(one: dict[str, Any], with_text: bool) -> dict[str, Any]:
     return {**shown, "type": one["type"], **({"text": one["text"]} if with_text else {})}
 
 
-@method("messages.stats.get", "reports:read", "line_number*", "date_from*", "date_to*", "group_by")
+@method("messages.stats.get", "reports:read", "line_number*", "date_from*", "date_to*", "group_by", is_long=True)
 def stats(call: Call) -> dict[str, Any]:
     """Figures of the messages sent; by day (UTC) and in all they are counted every few minutes."""
     line, (since, until), group_by = call.line(), call.period(), call.text("group_by") or "total"

@@ -45,7 +45,9 @@ def list_templates(call: Call) -> dict[str, Any]:
     return {"total": len(listed), "templates": listed}
 
 
-@method("templates.analytics.get", "reports:read", "line_number*", "date_from*", "date_to*", "template_name")
+@method(
+    "templates.analytics.get", "reports:read", "line_number*", "date_from*", "date_to*", "template_name", is_long=True
+)
 def analytics(call: Call) -> dict[str, Any]:
     """Our own figures; the provider tells none by the API that we use."""
     line, (since, until) = call.line(), call.period(PROVIDERS_DEEP)

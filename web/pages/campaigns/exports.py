@@ -3,7 +3,6 @@
 import tempfile
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
-from functools import wraps
 from itertools import islice
 from pathlib import Path
 
@@ -13,47 +12,26 @@ from flask_babel import gettext as _
 from messaging.campaigns.mapping import Mapping
 from messaging.insight import campaigns
 from messaging.insight.campaigns import REPLIED, Entry, Shown
-from messaging.limits.concurrency import ConcurrencyLimit
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Portal
 from web.context import reader_zone, runtime
 from web.frames import Viewer
 from web.pages.campaigns.numbers import counted
 from web.pages.campaigns.report import asked, cursor, wording
-from web.pages.campaigns.rights import View, of_campaign
+from web.pages.campaigns.rights import of_campaign
 from web.pages.campaigns.veil import Veil
 from web.pages.campaigns.words import RECIPIENTS
 from web.pages.shell import blueprint
+from web.sheets import NEXT
 from web.table_files import Cell, Column, csv_pieces, write_xlsx
 from web.texts import number
+from web.turns import said, takes_turn
 
 _PAGE = 1_000
 #: Rows of one answer, which static/download.js puts together, and of a workbook: some two and five seconds of one thread.
 PART, MOST_IN_WORKBOOK = 10_000, 20_000
-#: Where the next answer begins, in a header of this one; the form brings it back as `after`.
-NEXT = "X-Waba24-Next"
 _BLOCK = 64 * 1024
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-#: Files of a process that are made at a time, one of a portal: its threads serve robots, too.
-_files = ConcurrencyLimit(2, patience_s=5, slow_s=60)
-
-
-def takes_turn(view: View) -> View:
-    """Make a file when it is this portal's turn; else a sentence says to try again."""
-
-    @wraps(view)
-    def waiting(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
-        with _files.acquire(portal.member_id) as is_free:
-            if not is_free:
-                return _said(_("Other files are being made just now. Try again in a minute."), 503)
-            return view(viewer, portal, campaign)
-
-    return waiting
-
-
-def _said(words: str, status: int) -> Response:
-    """Why there is no file; static/download.js shows the sentence."""
-    return Response(words, status, content_type="text/plain; charset=utf-8")
 
 
 @blueprint.post("/campaigns/<key>/recipients.csv", endpoint="campaign_csv")
@@ -78,9 +56,7 @@ def as_xlsx(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     names, veil = _names(campaign), Veil(viewer, portal)
     if _number(campaign, asked()) > MOST_IN_WORKBOOK:
         most = number(MOST_IN_WORKBOOK)
-        return _said(
-            _("XLSX holds at most %(most)s recipients. Download CSV, or choose a state above.", most=most), 422
-        )
+        return said(_("XLSX holds at most %(most)s recipients. Download CSV, or choose a state above.", most=most), 422)
     rows = _Rows(viewer, portal, campaign, names, 0)
     folder = tempfile.TemporaryDirectory(dir=runtime().config.data_dir)
     path = Path(folder.name) / "campaign.xlsx"

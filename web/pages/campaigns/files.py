@@ -23,6 +23,7 @@ from web.pages.campaigns.rights import found, of_campaign
 from web.pages.campaigns.veil import Veil
 from web.pages.shell import blueprint
 from web.sheets import Sheet, csv_response
+from web.turns import takes_turn
 
 #: What the form around a file takes, bytes; characters of a file's name; rows of a page of the download.
 _FORM, _LONGEST_NAME, _PAGE = 64 * 1024, 200, 1_000
@@ -93,6 +94,7 @@ def choose(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
 
 @blueprint.post("/campaigns/<key>/rows.csv", endpoint="campaign_rows_csv")
 @of_campaign
+@takes_turn
 def refused_rows(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     """The rows that are no recipients; static/download.js fetches this."""
     return csv_response("rows.csv", _csv(viewer, Veil(viewer, portal), campaign.id))

@@ -1,6 +1,5 @@
 """Files of phones: a list brought along from elsewhere, and the list as a file."""
 
-from collections.abc import Iterator
 from datetime import timezone
 
 from flask import Response
@@ -15,16 +14,19 @@ from messaging.portals import portals
 from messaging.store import opt_outs
 from messaging.store.models import Line, Portal
 from messaging.store.opt_outs import EVERY_LINE, Source
-from web.context import clean, reader_zone, runtime, sent_file
+from web.context import clean, place_for, reader_zone, runtime, sent_file, typed
 from web.frames import Viewer
 from web.pages.messages import masked
 from web.pages.opt_outs.table import table
 from web.pages.shell import blueprint, changes, reads
 from web.rights import sees_phones
-from web.sheets import Sheet, csv_response, local
+from web.sheets import NEXT, Sheet, csv_response, local
 from web.texts import number
+from web.turns import takes_turn
 
 _PAGE = 1_000
+#: Rows of one part of the list as a file: some two seconds of one thread.
+PART = 10 * _PAGE
 _PROBLEMS = {
     "missing": _l("Choose a file."),
     "empty": _l("There is no phone in this file."),
@@ -58,32 +60,43 @@ def load(viewer: Viewer, portal: Portal) -> Response:
 
 @blueprint.post("/opt-outs.csv", endpoint="opt_outs_csv")
 @reads
+@takes_turn
 def export(viewer: Viewer, portal: Portal) -> Response:
-    """The whole list, the newest first; static/download.js fetches this."""
-    return csv_response("opt-outs.csv", _csv(viewer, portal, reader_zone()))
+    """The whole list, the newest first, or what stands behind `after`; static/download.js fetches one part after the other."""
+    after = typed("after")
+    before = int(after) if after.isdecimal() and len(after) < 19 else None
+    pieces, following = _part(viewer, portal, reader_zone(), before)
+    answer = csv_response("opt-outs.csv", pieces)
+    if following is not None:
+        answer.headers[NEXT] = str(following)
+    return answer
 
 
-def _csv(viewer: Viewer, portal: Portal, zone: timezone) -> Iterator[str]:
+def _part(viewer: Viewer, portal: Portal, zone: timezone, before: int | None) -> tuple[list[str], int | None]:
+    """A part of the list behind this entry, None: from the beginning; and behind which the next one begins, None: it ends."""
     sheet = Sheet(viewer.language)
-    yield sheet.head((_("Phone"), _("Holds for"), _("Since"), _("Source"), _("Why"), _("User ID")))
+    heads = (_("Phone"), _("Holds for"), _("Since"), _("Source"), _("Why"), _("User ID"))
+    pieces = [sheet.head(heads)] if before is None else []
     with runtime().db.read() as session:
         lines = {line.id: line.name or line.app_name for line in session.query(Line).filter_by(portal_id=portal.id)}
     whole = sees_phones(viewer, portal)
-    before = None
-    while True:
+    for _page in range(PART // _PAGE):
         with runtime().db.read() as session:
             entries = opt_outs.newest(session, portal.id, before, _PAGE)
-        yield sheet.rows(
-            (
-                entry.phone if whole else masked(entry.phone).lstrip("+"),
-                _("All lines") if entry.line_id == EVERY_LINE else lines.get(entry.line_id, str(entry.line_id)),
-                local(entry.since, zone),
-                entry.source,
-                why(entry).to(viewer.language),
-                str(entry.user_id or ""),
+        pieces.append(
+            sheet.rows(
+                (
+                    entry.phone if whole else masked(entry.phone).lstrip("+"),
+                    _("All lines") if entry.line_id == EVERY_LINE else lines.get(entry.line_id, str(entry.line_id)),
+                    local(entry.since, zone),
+                    entry.source,
+                    why(entry).to(viewer.language),
+                    str(entry.user_id or ""),
+                )
+                for entry in entries
             )
-            for entry in entries
         )
         if len(entries) < _PAGE:
-            return
+            return pieces, None
         before = entries[-1].id
+    return pieces, before

@@ -16,12 +16,14 @@ from web.pages.reports.report import read
 from web.pages.reports.table import cells, titles
 from web.pages.shell import blueprint, having, show
 from web.table_files import Cell, Column, csv_pieces, write_xlsx
+from web.turns import takes_turn
 
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
 
 @blueprint.post("/reports.csv", endpoint="reports_csv")
 @having(Right.REPORTS)
+@takes_turn
 def as_csv(viewer: Viewer, portal: Portal) -> Response:
     """static/download.js fetches this."""
     found = _table(viewer, portal)
@@ -34,6 +36,7 @@ def as_csv(viewer: Viewer, portal: Portal) -> Response:
 
 @blueprint.post("/reports.xlsx", endpoint="reports_xlsx")
 @having(Right.REPORTS)
+@takes_turn
 def as_xlsx(viewer: Viewer, portal: Portal) -> Response:
     """The same as a workbook."""
     found = _table(viewer, portal)

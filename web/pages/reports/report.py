@@ -22,6 +22,7 @@ from web.pages.reports.names import HEADS, Names
 from web.pages.reports.table import Table, amount, change, money, percent, table
 from web.pages.shell import blueprint, having, show
 from web.texts import number
+from web.turns import asks_in_turn
 
 #: Rows that the page draws; the files hold all.
 ROWS = 100
@@ -42,6 +43,7 @@ class Shown:
 
 @blueprint.route("/reports", methods=["GET", "POST"], endpoint="reports")
 @having(Right.REPORTS)
+@asks_in_turn
 def report(viewer: Viewer, portal: Portal) -> Response:
     """The whole page, or the report alone after a change of the filters."""
     now = runtime().clock()
