@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from messaging.callbacks import signing
 from messaging.callbacks.listeners import News, tell_one
+from messaging.limits.concurrency import ConcurrencyLimit
 from messaging.runtime import Runtime
 from messaging.store.callbacks import Callback, CallbackState, Endpoint, EndpointState, Event
 from messaging.store.models import Portal, shard_of
@@ -32,6 +33,8 @@ SHOWN = 100
 AGAIN = 1_000
 #: What an endpoint can ask for.
 EVENTS = tuple(event for event in Event if event is not Event.TEST)
+#: Threads of a process that look names up, one for a portal: the name server is the customer's, and may take half a minute.
+_lookups = ConcurrencyLimit(2, patience_s=1.0)
 log = structlog.get_logger(__name__)
 
 
@@ -105,7 +108,10 @@ def make(
 
     Raises Unfit, TooMany.
     """
-    wanted = check(runtime, wanted)
+    with _lookups.acquire(str(portal_id)) as is_free:
+        if not is_free:
+            raise Unfit("url", "busy")
+        wanted = check(runtime, wanted)
     with runtime.db.write() as session:
         session.get_one(Portal, portal_id, with_for_update=True)  # two at once would both find room
         if len(listed(session, portal_id)) >= MOST:

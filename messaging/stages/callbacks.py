@@ -3,7 +3,8 @@
 One thread at a time works for an endpoint: it posts up to BATCH events one after another and stops at the first that is not
 taken, so that the order of a lane is kept. Only the drain that holds the shard counts and ends the rows, so a crash loses
 none: what was posted and not recorded is posted again, under the same `webhook-id`. An endpoint that takes nothing rests,
-longer each time; it costs one try in PAUSE_MAX_S, and after DEAD it is switched off and the administrator is told.
+longer each time; it costs one try in PAUSE_MAX_S, and after DEAD it is switched off and the administrator is told. One that
+takes everything, but slowly, rests as long as it took, and all slow ones together get half of the threads.
 """
 
 import time
@@ -26,6 +27,8 @@ from messaging.store.portal_tasks import put
 
 #: Events posted by one thread before others get their turn, and seconds after which it begins none of them any more.
 BATCH, BATCH_S = 20, 10.0
+#: An endpoint that kept its thread for more seconds is slow.
+SLOW_S = 3.0
 #: Seconds between the tries of an event, as the specification's example has them; after the last one it is given up.
 SCHEDULE_S = (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400)
 #: How long an endpoint rests that has just not taken something.
@@ -86,6 +89,19 @@ class Callbacks(SharedSlots):
 
     name = "callbacks"
 
+    def __init__(self, runtime: Runtime, owner: str) -> None:
+        self.runtime = runtime
+        #: Endpoints in flight, each with its portal.
+        self.busy: set[tuple[int, int]] = set()
+        #: Endpoints that were slow the last time, as far as this process knows.
+        self.slow: set[int] = set()
+        self._share = self._share_of_slow = 1
+
+    def slots(self, threads: int) -> int:
+        slots = max(4, threads // 8)
+        self._share, self._share_of_slow = share_of_portal(slots), slots // 2
+        return slots
+
     def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Task]:
         now = self.runtime.clock()
         queue.admit(session, held, now)
@@ -94,13 +110,19 @@ class Callbacks(SharedSlots):
         taken = self.taken()
         tasks: list[Task] = []
         for endpoint in queue.due(session, held, now, [endpoint_id for endpoint_id, _ in self.busy], self.full()):
+        busy = {endpoint_id for endpoint_id, _ in self.busy}
+        slow = len(busy & self.slow)
+        left_out = busy | self.slow if slow >= self._share_of_slow else busy
+        for endpoint in queue.due(session, held, now, left_out, full):
             if len(tasks) == free_slots:
                 break
-            if taken[endpoint.portal_id] >= self._share:
+            is_slow = endpoint.id in self.slow
+            if taken[endpoint.portal_id] >= self._share or (is_slow and slow >= self._share_of_slow):
                 continue
             posts = self._posts(session, endpoint, now)
             if posts:
                 taken[endpoint.portal_id] += 1
+                slow += is_slow
                 tasks.append(Task(endpoint.id, endpoint.portal_id, endpoint.url, _secrets(endpoint, now), posts))
         self.busy |= {(task.endpoint_id, task.portal_id) for task in tasks}
         return tasks
@@ -133,12 +155,25 @@ class Callbacks(SharedSlots):
             self.busy.discard((task.endpoint_id, task.portal_id))
             endpoint = queue.locked(session, task.endpoint_id)
             if endpoint is None or endpoint.state == EndpointState.REMOVED:
+                self.slow.discard(task.endpoint_id)
                 continue
+            rest_s = self._rest_s(endpoint.id, answers)
             rows = queue.by_id(session, endpoint.id, [one.callback_id for one in task.posts])
             endpoint.due_at = self.runtime.clock()
             for one, answer in zip(task.posts, answers, strict=False):
                 # If the event was deleted or ended meanwhile, the answer only says whether the endpoint takes anything.
                 self._record(session, endpoint, rows.get(one.callback_id), answer)
+            if rest_s and endpoint.due_at is not None:
+                endpoint.due_at = max(endpoint.due_at, self.runtime.clock() + timedelta(seconds=rest_s))
+
+    def _rest_s(self, endpoint_id: int, answers: list[Answer]) -> float:
+        """How long an endpoint is left alone that kept a thread for long; 0.0: it was fast."""
+        took_s = sum(answer.took_ms for answer in answers) / 1000
+        if took_s <= SLOW_S:
+            self.slow.discard(endpoint_id)
+            return 0.0
+        self.slow.add(endpoint_id)
+        return took_s
 
     def _record(self, session: Session, endpoint: Endpoint, row: Callback | None, answer: Answer) -> None:
         if row is not None:

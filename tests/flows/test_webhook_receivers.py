@@ -11,10 +11,14 @@ from standardwebhooks.webhooks import WebhookVerificationError
 from werkzeug.wrappers import Response
 
 from messaging.callbacks import endpoints
+from messaging.callbacks.endpoints import EVENTS, Wanted
+from messaging.callbacks.posting import Answer
+from messaging.limits.concurrency import ConcurrencyLimit
 from messaging.stages import callbacks
 from messaging.stages.callbacks import DEAD, SCHEDULE_S
 from messaging.store import callback_queue
 from messaging.store.callbacks import Event
+from messaging.store.models import Portal
 from messaging.system.public_http import callback_session
 from tests.flows.hooks import URL, Receiver, everybody_is_public
 from tests.flows.scenes import ONE_DATABASE, PHONES, jump_clock, start_each, template_robot
@@ -269,3 +273,71 @@ def test_what_was_recorded_late_ends_nothing_twice(shop: World, receiver: Receiv
         stage.record(session, [(task, answers)])
     found = receiver.endpoint()
     assert (receiver.rows()[0].attempts, found.waiting, found.failures) == (1, 0, 0)
+
+
+@ONE_DATABASE
+def test_a_receiver_that_takes_everything_slowly_rests_as_long_as_it_took(shop: World, receiver: Receiver) -> None:
+    """One byte a second and 200 at the end, event after event: it would hold a thread for good."""
+    made = receiver.register()
+    for _ in range(3):
+        endpoints.test(shop.runtime, made.portal_id, made.key)
+    shop.drain.hold({made.portal_id % 64})
+    stage = next(stage for stage in shop.drain.stages if stage.name == "callbacks")
+    begun = shop.now
+    with shop.runtime.db.write() as session:
+        (task,) = stage.claim(session, shop.drain.held, 4)
+    with shop.runtime.db.write() as session:
+        stage.record(session, [(task, [Answer(begun, 12_000, 200)])])
+    due_at = receiver.endpoint().due_at
+    assert due_at is not None
+    assert (due_at - shop.now).total_seconds() == pytest.approx(12, abs=0.1)
+    shop.now += timedelta(seconds=13)
+    with shop.runtime.db.write() as session:
+        (task,) = stage.claim(session, shop.drain.held, 4)
+        assert stage.slow == {made.id}
+    with shop.runtime.db.write() as session:
+        stage.record(session, [(task, [Answer(begun, 20, 200)])])
+    assert stage.slow == set(), "it is fast again"
+    assert receiver.endpoint().due_at == shop.now
+
+
+@ONE_DATABASE
+def test_slow_receivers_of_many_portals_leave_half_of_the_threads(shop: World, receiver: Receiver) -> None:
+    """Each portal keeps its share, yet many portals together would hold all threads of the stage."""
+    shop.drain.hold({shop.line.portal_id % 64})
+    stage = next(stage for stage in shop.drain.stages if stage.name == "callbacks")
+    slots = stage.slots(64)
+    slow = []
+    for number in range(1, 4):  # on the same shard
+        with shop.runtime.db.write() as session:
+            mine = session.get_one(Portal, shop.line.portal_id)
+            copied = {column.name: getattr(mine, column.name) for column in Portal.__table__.columns}
+            fresh = {"id": mine.id + number * 64, "member_id": f"slow {number}", "default_line_id": None}
+            session.add(Portal(**{**copied, **fresh}))
+        slow += [endpoints.make(shop.runtime, fresh["id"], Wanted(URL, EVENTS)) for _ in range(2)]
+    for one in slow:
+        endpoints.test(shop.runtime, one.portal_id, one.key)
+    stage.slow |= {one.id for one in slow}
+    fast = receiver.register()
+    endpoints.test(shop.runtime, fast.portal_id, fast.key)
+    with shop.runtime.db.write() as session:
+        tasks = stage.claim(session, shop.drain.held, slots)
+    assert slots == 8
+    assert len(tasks) == 5, "four of the six that were slow"
+    assert fast.id in {task.endpoint_id for task in tasks}
+    with shop.runtime.db.write() as session:
+        assert stage.claim(session, shop.drain.held, slots - 5) == []
+
+
+@ONE_DATABASE
+def test_one_name_of_a_portal_is_looked_up_at_a_time(
+    shop: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its name server is the customer's own, and may keep each thread of the web for half a minute."""
+    limit = ConcurrencyLimit(2, patience_s=0.01, now=lambda: 0.0)
+    monkeypatch.setattr(endpoints, "_lookups", limit)
+    with limit.acquire(str(shop.line.portal_id)), pytest.raises(endpoints.Unfit) as caught:
+        receiver.register()
+    assert (caught.value.field, caught.value.code) == ("url", "busy")
+    with limit.acquire("another portal"):
+        receiver.register()

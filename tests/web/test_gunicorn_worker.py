@@ -1,4 +1,4 @@
-"""Requests that never arrive do not keep the threads of `make serve`."""
+"""Requests that never arrive, and answers that nobody reads, do not keep the threads of `make serve`."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from web import gunicorn_settings
-from web.gunicorn_worker import ARRIVAL_S, CROWDED_ARRIVAL_S, SPARE, too_long
+from web.gunicorn_worker import ARRIVAL_S, CROWDED_ARRIVAL_S, CROWDED_SENDING_S, SENDING_S, SPARE, too_long, unread
 
 ROOT = Path(__file__).resolve().parents[2]
 HEAD = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 100\r\n"
@@ -71,3 +71,29 @@ def test_as_many_half_sent_requests_as_threads_stop_nobody(port: int, begun: byt
         asked = time.monotonic()
         assert post(port, b"hello").endswith(b"\r\n5")
         assert time.monotonic() - asked < ARRIVAL_S / 2
+
+
+def test_who_does_not_read_an_answer() -> None:
+    full = {"long": 1000 - SENDING_S - 1, "short": 1000 - CROWDED_SENDING_S - 1, "new": 1000.0}
+    assert unread(full, SPARE, 1000) == ["long"]
+    assert unread(full, SPARE - 1, 1000) == ["long", "short"]
+
+
+def test_as_many_unread_answers_as_threads_stop_nobody(port: int) -> None:
+    assert post(port, b"x").endswith(b"\r\n1")
+    with ExitStack() as held:
+        for _ in range(THREADS):
+            connection = held.enter_context(socket.socket())
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            connection.connect(("127.0.0.1", port))
+            connection.sendall(b"GET /long HTTP/1.1\r\nHost: test\r\n\r\n")
+        asked = time.monotonic()
+        assert post(port, b"hello").endswith(b"\r\n5")
+        assert time.monotonic() - asked < ARRIVAL_S
+
+
+def test_a_long_answer_comes_whole(port: int) -> None:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as connection:
+        connection.sendall(b"GET /long HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
+        whole = sum(len(piece) for piece in iter(lambda: connection.recv(1 << 16), b""))
+    assert whole > 32 << 20

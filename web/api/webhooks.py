@@ -31,6 +31,10 @@ _WRONG = {
         "This host is in a private network. We deliver to the public internet only.",
         "Этот сервер в частной сети. Мы отправляем только в открытый интернет.",
     ),
+    "busy": Text(
+        "Other addresses of this portal are being looked up. Repeat the request in half a minute.",
+        "Сейчас проверяются другие адреса этого портала. Повторите запрос через полминуты.",
+    ),
     "unknown_host": Text(
         "There is no such host. Check the spelling, or repeat the request when its DNS entry is there.",
         "Такого сервера нет. Проверьте адрес или повторите запрос, когда появится запись DNS.",

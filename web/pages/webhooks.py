@@ -47,6 +47,7 @@ _PROBLEMS: dict[str, LazyString] = {
     "password": _l("Leave out name and password: each request is signed instead"),
     "not_https": _l("Only https:// is allowed"),
     "private": _l("This host is in a private network. We deliver to the public internet only"),
+    "busy": _l("Other addresses are being looked up just now. Try again in half a minute"),
     "unknown_host": _l("There is no such host. Check the spelling, or try again when its DNS entry is there"),
 }
 #: Why a try failed without an answer.
