@@ -138,7 +138,51 @@ async def metrics_behind_a_proxy(target: Target, fire: Fire) -> None:
         assert reply.status != 200, f"/metrics is open to {name}"
 
 
-#: By the numbers of the table; 10 is what 9 leads to, 14 and 15 need an account on the machine.
+async def programs(target: Target, fire: Fire) -> None:
+    """17: a program that asks long questions and sends long bodies as fast as it can, and one that guesses tokens."""
+    known = {"Authorization": f"Bearer {target.api}"}
+    former = {"OLChat-Api-Token": target.api}
+    asked = (
+        "campaigns?limit=200",
+        "reports/messages?group_by=day,line,template&since=2025-11-01",
+        "messages?limit=200",
+    )
+    long = json.dumps({"recipients": [{"phone": "нет"}] * 1000}).encode()
+    deep = b'{"type":' + b"[" * 100_000
+    history = json.dumps({"line_number": target.line, "date_from": "2026-09-01", "date_to": "2026-11-30"}).encode()
+    calls = [get(f"{target.url}/api/v1/{path}", known) for path in asked for _ in range(8)]
+    calls += [post(f"{target.url}/api/v1/campaigns/x/recipients", long, JSON, known) for _ in range(4)]
+    calls += [post(f"{target.url}/api/v1/messages", deep, JSON, known) for _ in range(4)]
+    calls += [
+        post(f"{target.url}/rest/client/v2/{method}/", history, JSON, former)
+        for method in ("messages.history.list", "messages.stats.get", "templates.analytics.get")
+        for _ in range(4)
+    ]
+    calls += [get(f"{target.url}/api/v1/lines", {"Authorization": f"Bearer waba24_{secrets.token_hex(20)}"})] * 10
+    await asyncio.gather(*(fire(call) for call in calls))
+
+
+async def loaded_files(target: Target, fire: Fire) -> None:
+    """18: a megabyte of what looks like phones, and the whole list as files, all at once."""
+    mark = secrets.token_hex(16)
+    page = {"X-Waba24-Frame": target.token}
+    head_ = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="x.csv"\r\n\r\n'.encode()
+    body = head_ + b"1234567;" * (MB // 8 - 100) + f"\r\n--{mark}--\r\n".encode()
+    kind = f"multipart/form-data; boundary={mark}"
+    loads = (fire(post(f"{target.url}/app/opt-outs/import", body, kind, page)) for _ in range(6))
+    files = ("opt-outs.csv", "messages.csv", "reports.xlsx", "prices.csv")
+    made = (fire(post(f"{target.url}/app/{name}", b"period=all", headers=page)) for name in files for _ in range(2))
+    await asyncio.gather(*loads, *made)
+
+
+async def dripping_receivers(target: Target, fire: Fire) -> None:
+    """19: five webhooks whose receivers answer one byte a second, with events for each of them."""
+    known = {"Authorization": f"Bearer {target.api}"}
+    tests = (post(f"{target.url}/api/v1/webhooks/{key}/test", b"", JSON, known) for key in target.receivers)
+    await asyncio.gather(*(fire(call) for call in tests))
+
+
+#: By the numbers of the table; 10 is what 9 leads to, 14 and 15 need an account on the machine. From 17 on: later doors.
 ROWS: dict[str, Row] = {
     "1": quadratic_webhooks,
     "2": backtracking_patterns,
@@ -153,4 +197,7 @@ ROWS: dict[str, Row] = {
     "12": impossible_lifetime,
     "13": control_characters,
     "16": metrics_behind_a_proxy,
+    "17": programs,
+    "18": loaded_files,
+    "19": dripping_receivers,
 }

@@ -18,6 +18,9 @@ from sqlalchemy import select, update
 from bench.ground import FIELDS, Ground, HeldCall, say
 from bench.siege import portals, proxy
 from bench.siege.targets import Day, Opened, Signed, Target
+from messaging.api import tokens
+from messaging.callbacks import endpoints
+from messaging.callbacks.endpoints import Wanted
 from messaging.lines import lines
 from messaging.store.models import Line, Portal, Run
 from tests.crash.processes import Process, free_port, until
@@ -136,7 +139,18 @@ def _target(ground: Ground, town: Any, own: Shop, hostile: list[Shop], cleanup: 
         frame=frame,
         slow=slow,
         swollen=(_frame(hostile[2]), card_call),
+        **_programs(town, own, addresses[0]),
     )
+
+
+def _programs(town: Any, shop: Shop, receiver: str) -> dict[str, Any]:
+    """The attacker's line, his token of the API, and as many webhooks as he may have, all at this address."""
+    with town.runtime.db.read() as session:
+        line = session.get_one(Line, shop.line_id)
+        portal_id, phone = line.portal_id, line.phone
+    wanted = Wanted(f"{receiver}/hooks", endpoints.EVENTS)
+    made = [endpoints.make(town.runtime, portal_id, wanted).key for _ in range(endpoints.MOST)]
+    return {"line": phone, "api": tokens.add(town.runtime, portal_id, "attacker").token, "receivers": tuple(made)}
 
 
 def _open_window(ground: Ground, shop: Shop) -> None:

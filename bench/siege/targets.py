@@ -50,7 +50,8 @@ class Opened:
 class Target:
     """All that an attacker has who is a tenant himself, with a line, and three portals on servers of his own.
 
-    hook: his line's webhook address; token: of his page; marked: the path of a page that shows his text.
+    hook: his line's webhook address; token: of his page; marked: the path of a page that shows his text. line: the number of
+    his line; api: his token of the API; receivers: the keys of his webhooks.
     """
 
     url: str
@@ -63,6 +64,9 @@ class Target:
     frame: Opened
     slow: tuple[tuple[Opened, Signed], ...]
     swollen: tuple[Opened, Signed]
+    line: str
+    api: str = field(repr=False)
+    receivers: tuple[str, ...]
 
 
 @dataclass(frozen=True)

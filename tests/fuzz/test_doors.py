@@ -6,31 +6,25 @@ CASES=20000 (`make fuzz`) plays longer, SEED=7 another order. A failure prints t
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
-import pytest
-from hypothesis import Phase, given, seed, settings
+from hypothesis import given, seed
 from hypothesis import strategies as st
-from sqlalchemy import select, update
 from werkzeug.test import Client as WsgiClient
 from werkzeug.wrappers import Response
 
-from messaging.store.models import Line, Portal
-from tests.flows.scenes import OLGA, ONE_DATABASE, open_windows, webhook_path
+from tests.flows.scenes import OLGA, ONE_DATABASE, webhook_path
+from tests.fuzz.calm import FORM, SEED, Calm, chosen
 from tests.fuzz.mutations import EDITS, bytes_of, form_of, json_of
-from tests.fuzz.watch import Watch
 from tests.gupshup.recorded import EVENTS
-from tests.support.world import AUTH, PORTAL, World
+from tests.support.world import AUTH, PORTAL
 from tests.web.inside import Frame
 from tests.web.posts import auth_of, encoded, frame_form, robot_call
 
-CASES = int(os.environ.get("CASES", "40"))
-SEED = int(os.environ.get("SEED", "24"))
 FIXTURES = Path(__file__).parents[1] / "fixtures" / "bx24"
 RUNS = [dict(parse_qsl(path.read_text().strip())) for path in sorted(FIXTURES.glob("run__*.form"))]
 OPTIONS = dict(parse_qsl((FIXTURES / "frame__settings.form").read_text()))["PLACEMENT_OPTIONS"]
@@ -38,58 +32,8 @@ ACTIONS = (
     *("send_template", "send_text", "send_buttons", "send_list", "send_file", "send_contact", "send_location"),
     *("wait_reply", "check_window"),
 )
-FORM = "application/x-www-form-urlencoded"
 #: Bytes of a request's first line; gunicorn answers a longer one 400 itself.
 REQUEST_LINE = 4094
-#: Calls between two rounds of the worker.
-TOGETHER = 10
-
-#: What fails is made smaller only where somebody waits for it: that takes hundreds of further calls.
-PHASES = [Phase.generate, Phase.shrink] if "CASES" in os.environ else [Phase.generate]
-chosen = settings(max_examples=CASES, database=None, phases=PHASES, report_multiple_bugs=False)
-
-
-class Calm:
-    """The world between two calls: the worker does what has come, and what a mutation has changed for good is undone."""
-
-    def __init__(self, world: World, watch: Watch) -> None:
-        self.world, self.watch = world, watch
-        self.count = 0
-        with world.runtime.db.read() as session:
-            self._rows = [(model, dict(row)) for model in (Portal, Line) for row in _rows(session, model)]
-
-    def after(self, answer: Any = None) -> None:
-        """Judge the answer; after some of them let the worker work."""
-        assert answer is None or answer.status_code < 500, answer.status_code
-        self.count += 1
-        self.world.runtime.redis.flushdb()  # the portal's request limit goes by Redis's clock, which nobody can move
-        if self.count % TOGETHER == 0:
-            self.work()
-
-    def work(self) -> None:
-        world = self.world
-        world.now += timedelta(seconds=60)
-        with self.watch.call():
-            world.drain.settle()
-        world.bx.deliver_due()
-        world.gs.deliver_due()
-        world.net.seen.clear()
-        with world.runtime.db.write() as session:
-            for model, row in self._rows:
-                session.execute(update(model).where(model.id == row["id"]).values(row))
-
-
-def _rows(session: Any, model: Any) -> Iterator[dict[str, Any]]:
-    table = model.__table__
-    return (dict(row) for row in session.execute(select(table)).mappings())
-
-
-@pytest.fixture
-def calm(shop: World) -> Iterator[Calm]:
-    open_windows(shop, OLGA)
-    with Watch(CASES).open() as watch:
-        yield Calm(shop, watch)
-        print(f"slowest call {watch.slowest:.2f} s of CPU, {watch.kept():,} bytes kept")
 
 
 def test_robot_calls(calm: Calm) -> None:

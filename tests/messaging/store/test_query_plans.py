@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -64,12 +64,13 @@ QUEUES = {
 
 
 @contextmanager
-def listening(world: World) -> Iterator[dict[str, Any]]:
-    """Every statement made meanwhile about a large table, with the parameters of the last time."""
+def listening(world: World, tables: Collection[str] = ()) -> Iterator[dict[str, Any]]:
+    """Every statement made meanwhile about a large table, or one of these, with the parameters of the last time."""
     heard: dict[str, Any] = {}
+    large = "|".join((LARGE, *tables))
 
     def hear(_conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
-        if not many and not statement.startswith(("INSERT", "PRAGMA")) and re.search(rf"\b({LARGE})\b", statement):
+        if not many and not statement.startswith(("INSERT", "PRAGMA")) and re.search(rf"\b({large})\b", statement):
             heard[statement] = parameters
 
     event.listen(world.runtime.db.engine, "before_cursor_execute", hear)
@@ -209,7 +210,9 @@ def test_nothing_reads_a_large_table_through(shop: World) -> None:
     assert len(heard) > 60, "the day was shorter than it should be"
     with shop.runtime.db.engine.connect() as connection:
         found = {
-            statement: bad for statement, values in heard.items() if (bad := _through(connection, statement, values))
+            statement: bad
+            for statement, values in heard.items()
+            if (bad := read_through(connection, statement, values))
         }
     assert found == {}, "\n".join(f"{bad}\n    {statement}" for statement, bad in found.items())
 
@@ -230,7 +233,7 @@ def test_whether_anything_is_due_is_found_by_steps_into_the_indexes_however_much
     asked = {statement: values for statement, values in heard.items() if "FROM lease" in statement}
     assert len(asked) == 1
     with shop.runtime.db.engine.connect() as connection:
-        read = [line for statement, values in asked.items() for line in _through(connection, statement, values)]
+        read = [line for statement, values in asked.items() for line in read_through(connection, statement, values)]
     assert [line for line in read if re.search(r"\b(run|message)\b", line)] == []
 
 
@@ -259,7 +262,9 @@ def test_no_page_reads_a_large_table_through(shop: World) -> None:
             for costly in ("seqscan", "hashjoin", "mergejoin"):
                 connection.execute(text(f"SET enable_{costly} = off"))
         found = {
-            statement: bad for statement, values in heard.items() if (bad := _through(connection, statement, values))
+            statement: bad
+            for statement, values in heard.items()
+            if (bad := read_through(connection, statement, values))
         }
     assert found == {}, "\n".join(f"{bad}\n    {statement}" for statement, bad in found.items())
 
@@ -303,15 +308,16 @@ def every_page(shop: World) -> None:
         assert frame.post("/app/opt-outs", fields, target="found").status_code == 200
 
 
-def _through(connection: Connection, statement: str, parameters: Any) -> list[str]:
-    """The lines of the plan that read a large table, or all of a portal's runs."""
+def read_through(connection: Connection, statement: str, parameters: Any, tables: Collection[str] = ()) -> list[str]:
+    """The lines of the plan that read a large table, one of these, or all of a portal's runs."""
+    large = "|".join((LARGE, *tables))
     if END_OF_TABLE.search(statement) or STRETCH.search(statement) or statement.startswith(OF_THE_WORLD):
         return []
     if connection.dialect.name == "sqlite":
         plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)]
-        return [line for line in plan if _is_through(line)]
+        return [line for line in plan if _is_through(line, large)]
     plan = [row[0] for row in connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)]
-    through = rf"Seq Scan on ({LARGE})\b|Index (Only )?Scan using (?!{'|'.join(QUEUES)})\w+ on ({LARGE})\b"
+    through = rf"Seq Scan on ({large})\b|Index (Only )?Scan using (?!{'|'.join(QUEUES)})\w+ on ({large})\b"
     return [
         line
         for line, following in zip(plan, [*plan[1:], ""], strict=True)
@@ -319,8 +325,8 @@ def _through(connection: Connection, statement: str, parameters: Any) -> list[st
     ]
 
 
-def _is_through(line: str) -> bool:
+def _is_through(line: str, large: str) -> bool:
     """SQLite: a table read through, by itself or by an index as large; or all runs a portal ever had."""
-    if not re.match(rf"SCAN ({LARGE})(_\d+)?\b", line):
+    if not re.match(rf"SCAN ({large})(_\d+)?\b", line):
         return any(f"USING INDEX {name} (portal_id=?)" in line for name in ("sqlite_autoindex_run_1", "ix_run_portal"))
     return not QUEUES & set(line.split())
