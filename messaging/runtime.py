@@ -21,7 +21,7 @@ from gupshup import spellings
 from gupshup.partner import Partner
 from messaging.limits.bounds import MB
 from messaging.limits.pace import Paces
-from messaging.limits.quotas import CallQuota, FrameQuota
+from messaging.limits.quotas import Buckets, CallQuota, FrameQuota
 from messaging.limits.refused_tokens import RefusedTokens
 from messaging.limits.remembered_counts import RememberedCounts
 from messaging.limits.slow_portals import SlowPortals
@@ -129,6 +129,11 @@ class Runtime:
     def call_quota(self) -> CallQuota:
         """How many robot calls this process takes from each portal."""
         return CallQuota(self.config.calls_per_minute)
+
+    @cached_property
+    def event_quota(self) -> Buckets:
+        """How many messages of operators, clicks and other events of its people this process takes from each portal."""
+        return Buckets(self.config.calls_per_minute)
 
     @cached_property
     def token_rate(self) -> TokenRate:

@@ -9,6 +9,7 @@ from bx24.payloads import EventCall, PayloadError
 from messaging.doctor import echo
 from messaging.intake import portal_events
 from messaging.limits import bounds
+from messaging.limits.quotas import OverQuota
 from messaging.portals import portals, uninstalling
 from messaging.store.models import Portal, shard_of
 from web.context import empty, form, refuse, runtime
@@ -135,6 +136,8 @@ def events() -> Response:
     elif call.event == echo.EVENT:
         echo.heard(runtime(), portal.id, call.data)
     elif call.event in portal_events.EVENTS:
+        if again_s := runtime().event_quota.take(str(portal.id)):
+            raise OverQuota("events of a portal", again_s)
         portal_events.EVENTS[call.event].handle(runtime(), portal, call)
     runtime().wakeups.notify([shard_of(portal.id)])
     return empty()

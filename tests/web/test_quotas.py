@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app import create_app
 from messaging.limits import bounds
-from messaging.limits.quotas import CallQuota, FrameQuota
+from messaging.limits.quotas import Buckets, CallQuota, FrameQuota
 from messaging.store.models import Portal, Run
 from tests.flows.scenes import OLGA, ONE_DATABASE, ending, template_robot
 from tests.support.world import AUTH, World, returned
@@ -95,6 +95,22 @@ def test_the_quota_is_each_portals_own(shop: World) -> None:
     with shop.runtime.db.read() as session:
         told = session.scalars(select(Run.error_code).join(Portal).where(Portal.member_id == other.member_id)).all()
     assert told == [""]
+
+
+@ONE_DATABASE
+def test_events_over_the_quota_are_not_stored(shop: World) -> None:
+    """Each is a transaction of its own, and wakes the worker."""
+    shop.runtime.event_quota = Buckets(2, lambda: 0.0)
+
+    def post(event: str) -> int:
+        form = encoded({"event": event, "data": {"CONNECTOR": "x"}, "ts": "1", "auth": auth_of(shop)})
+        return int(
+            shop.app.post("/bx24/events", data=form, content_type="application/x-www-form-urlencoded").status_code
+        )
+
+    assert [post("ONIMCONNECTORMESSAGEADD") for _ in range(4)] == [200, 200, 429, 429]
+    assert counted(shop)["bx24", "quota"] == 2
+    assert post("ONAPPUPDATE") == 200, "the app's own life goes on"
 
 
 @ONE_DATABASE
