@@ -49,6 +49,7 @@ _ONE_AUDIENCE = Text("Give either `phones` or `crm`.", "Укажите что-т
 
 @resource.route("/campaigns", methods=["POST"])
 @needs("campaigns:write")
+@asks_in_turn
 @keyed
 @resource.arguments(NewCampaignSchema, example=examples.NEW_CAMPAIGN)
 @resource.response(201, MadeSchema, example={**examples.CAMPAIGN, "rejected": []})
@@ -131,6 +132,7 @@ def list_campaigns(asked: dict[str, Any]) -> dict[str, Any]:
 
 @resource.route("/campaigns/<campaign_id>")
 @needs("campaigns:read")
+@asks_in_turn
 @resource.response(200, CampaignSchema, example=examples.CAMPAIGN)
 def read_campaign(campaign_id: str) -> dict[str, Any]:
     """Read a campaign"""
@@ -140,6 +142,7 @@ def read_campaign(campaign_id: str) -> dict[str, Any]:
 
 @resource.route("/campaigns/<campaign_id>/recipients", methods=["POST"])
 @needs("campaigns:write")
+@asks_in_turn
 @keyed
 @resource.arguments(RecipientsGivenSchema, example=examples.NEW_RECIPIENTS)
 @resource.response(200, AddedSchema, example=examples.ADDED)

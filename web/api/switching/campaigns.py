@@ -74,7 +74,7 @@ def create(call: Call) -> dict[str, Any]:
     return _shown(_found(call, key))
 
 
-@method("campaigns.recipients.add", "campaigns:write", "campaign_id*", "recipients*")
+@method("campaigns.recipients.add", "campaigns:write", "campaign_id*", "recipients*", is_long=True)
 def add(call: Call) -> dict[str, Any]:
     """Add recipients to a draft. Sent again, those it has already are rejected as duplicates."""
     campaign = _of_call(call)
