@@ -108,6 +108,10 @@ def calls(run_id: int, line_id: int) -> list[Call]:
         "templates": "/app/templates",
         "template": f"/app/templates/{line_id}/template-1",
         "message": f"/app/messages/{run_id}",
+        "opt-outs": "/app/opt-outs",
+        "opt-outs, rules": "/app/opt-outs/rules",
+        "triggers": "/app/triggers",
+        "rules": "/app/rules",
         "health": "/app/health",
         "settings, templates": "/settings/templates",
     }

@@ -8,7 +8,9 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session, defer
 
+from bx24 import open_channels
 from bx24.i18n import Text
+from messaging.conversations.chat_tasks import IN_CHAT_UNKNOWN
 from messaging.runs.crm_tasks import TRIGGER
 from messaging.store.models import Message, Reply
 from messaging.store.portal_tasks import NO_ANSWER, UNINSTALLED, UNREADABLE, PortalTask, TaskState
@@ -42,6 +44,44 @@ _REMEDIES: tuple[tuple[str, Text], ...] = (
         ),
     ),
     (
+        open_channels.LINE_OFF,
+        Text(
+            "The open line or our connector on it is switched off in Bitrix24. Switch it on there; what waits goes into the "
+            "chat then.",
+            "Открытая линия или наш коннектор на ней выключены в Битрикс24. Включите их там: ожидающее попадёт в чат.",
+        ),
+    ),
+    (
+        open_channels.NOT_ADDED,
+        Text(
+            "Bitrix24 was busy with this client's chat. The message is put into it again automatically.",
+            "Битрикс24 был занят чатом этого клиента. Сообщение попадёт в чат со следующей попытки.",
+        ),
+    ),
+    (
+        open_channels.NOTHING_TO_SHOW,
+        Text(
+            "Bitrix24 could not load the client's file. The chat gets a link to it instead.",
+            "Битрикс24 не смог загрузить файл клиента. Вместо файла в чат придёт ссылка на него.",
+        ),
+    ),
+    (
+        "IMCONNECTOR_NO",
+        Text(
+            "Bitrix24 does not know our connector any more. An administrator should open the page Robots, press “Repair all”, "
+            "then switch the chats off and on again on the line's page.",
+            "Битрикс24 больше не знает наш коннектор. Пусть администратор на странице «Роботы» нажмёт «Восстановить всё», а "
+            "потом на странице линии выключит и снова включит чаты.",
+        ),
+    ),
+    (
+        "ACCESS_ERROR",
+        Text(
+            "The chat is closed to whoever installed the app. Add that person to the open line's queue or its supervisors.",
+            "Чат закрыт для того, кто установил приложение. Добавьте его в очередь открытой линии или в её руководители.",
+        ),
+    ),
+    (
         "OWNER",
         Text(
             "The CRM item has been deleted, or it is hidden from whoever installed the app.",
@@ -50,6 +90,11 @@ _REMEDIES: tuple[tuple[str, Text], ...] = (
     ),
 )
 _OURS: dict[str, Text] = {
+    IN_CHAT_UNKNOWN: Text(
+        "The connection broke at the client's first messages, so nobody can tell whether the chat has this one. Look into the "
+        "chat.",
+        "Связь оборвалась на первых сообщениях клиента, и неизвестно, есть ли это сообщение в чате. Загляните в чат.",
+    ),
     UNREADABLE: Text(
         "The app's server has lost the key this task was encrypted with. Tell its administrator.",
         "Сервер приложения потерял ключ, которым была зашифрована эта задача. Сообщите его администратору.",
@@ -145,3 +190,8 @@ def remedy(error: str) -> Text:
         return _OURS[error]
     known = next((text for part, text in _REMEDIES if part.lower() in error.lower()), None)
     return known or (_IN_VAIN if error.startswith(NO_ANSWER) else _REFUSED.format(error=error))
+
+
+def code(error: str) -> str:
+    """What the portal has called an error; "" for what only our own words tell."""
+    return "" if error in _OURS or error.startswith(NO_ANSWER) else error

@@ -167,7 +167,7 @@ def test_both_ways_under_kill_9(where: str, request: pytest.FixtureRequest) -> N
         "everything": everybody,
     }
     talk.clients_write()
-    until("everybody has a chat", lambda: len(talk.chats()) == CLIENTS, 60)
+    until("everybody has a chat", lambda: len(talk.chats()) == CLIENTS, 60 + CLIENTS)
     for name in [*chance.sample(sorted(blows), 4), *chance.sample(sorted(blows), BLOWS - 4)]:
         town.until_ready()
         talk.operators_write()

@@ -11,6 +11,7 @@ import pytest
 import requests
 from sqlalchemy import update
 
+from bx24.emulator.state.crm import SMART_PROCESS
 from messaging.lines import lines
 from messaging.policy import settings
 from messaging.store.models import Message, Portal
@@ -193,6 +194,19 @@ def test_in_doubt_all_deals_of_a_contact_are_looked_at(shop: World, fault: list[
     jump_clock(shop, 1, 10, 10, 200)
     assert stage_of(shop) == "EXECUTING"
     assert executions(shop) == [("waba24_reply", 3, 1)]
+    assert {task.state for task in tasks(shop)} == {"done"}
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize(("is_theirs", "count"), [(True, 0), (False, 1)])
+def test_in_doubt_smart_processes_of_a_contact_are_looked_at(shop: World, is_theirs: bool, count: int) -> None:
+    contacts = [1] if is_theirs else [2]
+    shop.portal.crm.items[2, 1] |= {"contactId": 2, "contactIds": [2]}
+    shop.portal.crm.add(SMART_PROCESS, 9, title="Доставка", contactIds=contacts, movedTime=shop.now.isoformat())
+    spoil(shop, "waba24_reply", {"spoiled": {"batch": ["drop_before"]}})
+    open_windows(shop, OLGA)
+    jump_clock(shop, 1, 10, 10, 200)
+    assert len(executions(shop)) == count
     assert {task.state for task in tasks(shop)} == {"done"}
 
 

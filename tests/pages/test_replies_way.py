@@ -177,7 +177,8 @@ def only_service_goes(demo: Demo, page: Page) -> None:
     expect(page.locator(".bubble.theirs").filter(has_text="Скидка")).to_have_count(0)
     page.goto(f"{demo.emulators.portal}/log?lang=ru")
     expect(page.get_by_role("main").get_by_text("opted_out").first).to_be_visible(timeout=20_000)
-    expect(page.get_by_role("main").get_by_text("отказался").first).to_be_visible()
+    remedy = "Писать снова можно, когда клиент пришлёт"
+    expect(page.get_by_role("main").get_by_text(remedy).first).to_be_visible()
     app = open_app(page, demo.emulators.portal, "ru")
     app.get_by_role("link", name="Отказы", exact=True).click()
     expect(app.get_by_text("СТОП").first).to_be_visible()

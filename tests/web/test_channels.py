@@ -8,9 +8,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from werkzeug.wrappers import Response
 
 from bx24.emulator.state import crm
+from messaging.conversations.chat_tasks import IN_CHAT_UNKNOWN
+from messaging.store import portal_tasks
+from messaging.store.open_channels import OpenLine
 from tests.flows.chats import OPEN_LINE, Chats
 from tests.flows.scenes import OLGA, ONE_DATABASE, gupshup_control
 from tests.flows.test_templates import CATALOGUE
@@ -205,3 +209,24 @@ def test_the_panel_opens_only_for_those_who_may_open_the_chat(talking: Chats) ->
     assert "слишком долго" in seen(stolen)
     assert "Это не чат WhatsApp" in seen(open_frame(world, "panel", frame_form(world)))
     assert world.app.get("/bx24/panel", base_url=APP).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("NOT_ACTIVE_LINE", "Открытая линия или наш коннектор на ней выключены в Битрикс24"),
+        ("IMCONNECTOR_NO_CORRECT_PROVIDER", "Битрикс24 больше не знает наш коннектор"),
+        (IN_CHAT_UNKNOWN, "неизвестно, есть ли это сообщение в чате"),
+    ],
+)
+def test_why_a_message_did_not_come_into_its_chat_is_said_with_what_to_do(chats: Chats, code: str, words: str) -> None:
+    frame = Frame(chats.world)
+    frame.change("lines/1/channel", open_line="1")
+    with chats.world.runtime.db.write() as session:
+        session.execute(update(OpenLine).values(error=code))
+        task = {"kind": "chat", "key": "in 1", "state": "failed", "done_at": chats.world.now, "error": code}
+        portal_tasks.put(session, 1, chats.world.now, [task])
+    assert words in seen(frame.page("lines/1/channel"))
+    health = seen(frame.page("health"))
+    assert words in health
+    assert "look into the chat" not in health

@@ -66,7 +66,7 @@ def health(viewer: Viewer, portal: Portal) -> Response:
             for (line_id, code), count in found.refusals.most_common(20)
         ],
         given_up=[
-            (_kind(kind), crm_work.remedy(error).to(viewer.language), error, count)
+            (_kind(kind), crm_work.remedy(error).to(viewer.language), crm_work.code(error), count)
             for (kind, error), count in given_up.most_common(20)
         ],
         today=[(wording.STATUS[name].to(viewer.language), today[name]) for name in wording.STATUS if today[name]],

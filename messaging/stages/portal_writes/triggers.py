@@ -2,6 +2,7 @@
 
 Bitrix24 moves the item inside the call, and a second call may move it again. So when nobody knows whether a call was carried
 out, the item is looked at first: if it has moved since the call was claimed, the trigger counts as set off (decision 0037).
+Of a contact or company its deals are looked at, and its items of smart processes.
 Of one item never more than one trigger is under way, and the next one waits until nobody can take the move of the one before
 for its own. What is looked at is then set off in a request of its own, so that one slow stage leaves no others in doubt.
 
@@ -15,9 +16,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from bx24.batch import MAX_BATCH, Command
 from bx24.client import Client
 from bx24.documents import ENTITY_TYPE_IDS
-from bx24.errors import Bx24Error
+from bx24.errors import Bx24Error, Rejected, Unauthorized
 from messaging.portals import crm, portals
 from messaging.portals.crm import Pair
 from messaging.runs import crm_tasks
@@ -30,7 +32,7 @@ from messaging.store.portal_tasks import PortalTask, TaskState, hold_lane
 
 EXECUTE = "crm.automation.trigger.execute"
 DEAL = ENTITY_TYPE_IDS["DEAL"]
-#: On items of these types Bitrix24 moves a deal of theirs: field of the deal.
+#: On items of these types Bitrix24 moves what belongs to them: field of the deal or the smart process.
 _MOVES_DEAL = {crm.CONTACT: "contactIds", crm.COMPANY: "companyId"}
 #: How far the portal's clock may be behind ours.
 SKEW = timedelta(seconds=5)
@@ -136,20 +138,51 @@ def _called(error: Bx24Error | None, has_answer: bool, item: Pair, now: datetime
 
 
 def _has_moved(client: Client, item: Pair, since: datetime) -> bool:
-    """Whether the item, or a deal of this contact or company, has changed its stage since then. Raises Bx24Error.
+    """Whether the item, or what belongs to this contact or company, has changed its stage since then. Raises Bx24Error.
 
     What does not tell when it moved counts as moved: a trigger that is lost is better than one that comes twice.
     """
     entity, number = item
     if entity in _MOVES_DEAL:
-        asked = {"entityTypeId": DEAL, "filter": {_MOVES_DEAL[entity]: number}, "order": {"movedTime": "DESC"}}
-        found = client.call("crm.item.list", {**asked, "select": ["id", "movedTime"], "start": -1}).mapping()
-        rows = found.get("items")
-        items = list(rows.values()) if isinstance(rows, Mapping) else rows if isinstance(rows, list) else []
+        items = _of_person(client, {_MOVES_DEAL[entity]: number})
     else:
         items = [crm.item(client.call("crm.item.get", {"entityTypeId": entity, "id": number}).result)]
     moments = [_moment(one.get("movedTime")) if isinstance(one, Mapping) else None for one in items]
     return moments[:1] == [None] or any(moment is not None and moment >= since for moment in moments)
+
+
+def _of_person(client: Client, of: Mapping[str, int]) -> list[Any]:
+    """The deals and the items of smart processes of a contact or company; of each type those that moved last. Orders are not
+    among what crm.item.list reads. Raises Bx24Error.
+
+    Smart processes without stages move nowhere, and those without clients belong to nobody.
+    Bitrix24 docs: crm/universal/user-defined-object-types/crm-type-list (an administrator of the CRM).
+    """
+    first = _asked(client, {"deals": _newest(DEAL, of), "types": ("crm.type.list", {"order": {"id": "ASC"}})})
+    types = [one for one in _rows(first["types"], "types") if isinstance(one, Mapping)]
+    moving = [one for one in types if "N" not in (one.get("isClientEnabled"), one.get("isStagesEnabled"))]
+    numbers = [int(one["entityTypeId"]) for one in moving if str(one.get("entityTypeId")).isdecimal()][:MAX_BATCH]
+    more = _asked(client, {f"s{one}": _newest(one, of) for one in numbers}) if numbers else {}
+    return [row for answer in (first["deals"], *more.values()) for row in _rows(answer, "items")]
+
+
+def _newest(entity: int, of: Mapping[str, int]) -> Command:
+    asked = {"entityTypeId": entity, "filter": dict(of), "order": {"movedTime": "DESC"}}
+    return "crm.item.list", {**asked, "select": ["id", "movedTime"], "start": -1}
+
+
+def _asked(client: Client, commands: Mapping[str, Command]) -> dict[str, Any]:
+    """Answers by key; what is refused for good has nothing to show. Raises Bx24Error."""
+    reply = client.batch(commands)
+    for error in reply.errors.values():
+        if not isinstance(error, Rejected | Unauthorized):
+            raise error
+    return {name: reply.results.get(name) for name in commands}
+
+
+def _rows(answer: Any, name: str) -> list[Any]:
+    rows = answer.get(name) if isinstance(answer, Mapping) else None
+    return list(rows.values()) if isinstance(rows, Mapping) else rows if isinstance(rows, list) else []
 
 
 def _moment(value: Any) -> datetime | None:

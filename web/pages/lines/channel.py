@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from bx24.errors import Bx24Error
 from bx24.open_lines import LineSettings
+from messaging.insight import crm_work
 from messaging.portals import open_lines, scopes
 from messaging.store.models import Line, Portal
 from messaging.store.open_channels import OpenLine
@@ -51,6 +52,8 @@ def _card(viewer: Viewer, portal: Portal, line: Line, said: str = "", problem: s
         viewer,
         line=line,
         on=on,
+        why=crm_work.remedy(on.error).to(viewer.language) if on is not None and on.error else "",
+        code=crm_work.code(on.error) if on is not None else "",
         is_granted=scopes.has(portal, scopes.OPEN_CHANNELS),
         choices=[(str(one.id), one.name) for one in found if one.is_active or one is now],
         is_gone=bool(found) and on is not None and now is None,
