@@ -11,7 +11,7 @@ from typing import Any
 
 from bx24.batch import Command, literal
 from bx24.client import Client
-from bx24.errors import Bx24Error, Rejected
+from bx24.errors import Rejected
 from bx24.php_values import number, upper_map, values
 from bx24.php_values import text as text_of
 
@@ -249,22 +249,15 @@ def _time(value: Any) -> datetime | None:
 
 def add_system_line(client: Client, chat_id: int, text: str) -> int:
     """A line of the app, which goes to nobody outside; the message's number. Raises Bx24Error."""
-    method, params = _system_line(chat_id, text)
+    method, params = system_line(chat_id, text)
     return number(client.call(method, params).result)
 
 
-def add_system_lines(client: Client, lines: Sequence[tuple[int, str]]) -> list[int | Bx24Error | None]:
-    """Lines of the app, (chat, text), in one request, at most MAX_BATCH, in this order.
+def system_line(chat_id: int, text: str) -> Command:
+    """`add_system_line` as a command of a batch, whose answer is the message's number.
 
-    For each the message's number, or why it was not added; None: nobody knows. Raises Bx24Error if nobody knows of any.
+    `literal`: the line shall read the same whether or not it goes in a batch, so that it can be looked for.
     """
-    reply = client.batch({f"n{place}": _system_line(*line) for place, line in enumerate(lines)})
-    names = [f"n{place}" for place in range(len(lines))]
-    return [reply.errors.get(name) or number(reply.results.get(name)) or None for name in names]
-
-
-def _system_line(chat_id: int, text: str) -> Command:
-    """`literal`: the line shall read the same whether or not it goes in a batch, so that it can be looked for."""
     params = {"DIALOG_ID": f"chat{chat_id}", "MESSAGE": literal(text), "SYSTEM": "Y", "URL_PREVIEW": "N"}
     return "im.message.add", params
 
@@ -276,9 +269,15 @@ def reads(message: InChat, text: str) -> bool:
 
 def confirm(client: Client, connector: str, line: int, written: Written, ids: Sequence[str], at: int) -> None:
     """Give an operator's message its tick. Only the first confirmation counts. Raises Bx24Error."""
+    method, params = confirmation(connector, line, written, ids, at)
+    client.call(method, params)
+
+
+def confirmation(connector: str, line: int, written: Written, ids: Sequence[str], at: int) -> Command:
+    """`confirm` as a command of a batch."""
     entry = {
         "im": {"chat_id": written.chat_id, "message_id": written.message_id},
         "message": {"id": list(ids), "date": at},
         "chat": {"id": written.client},
     }
-    client.call("imconnector.send.status.delivery", {"CONNECTOR": connector, "LINE": line, "MESSAGES": [entry]})
+    return "imconnector.send.status.delivery", {"CONNECTOR": connector, "LINE": line, "MESSAGES": [entry]}

@@ -1,4 +1,4 @@
-"""Lines that only operators see, in the chats of many clients at once: a campaign writes one to each."""
+"""Lines that only operators see and ticks, in the chats of many clients at once: a campaign writes one line to each."""
 
 from __future__ import annotations
 
@@ -44,6 +44,26 @@ def test_a_request_with_many_lines_that_breaks_off_shows_each_once(chats: Chats,
     robots_write(world)
     jump_clock(world, 1, 20, 100, 100, 60, 60, 60, 1)
     assert [chats.notes(phone) for phone in PHONES] == [[SHOWN]] * len(PHONES)
+
+
+def test_ticks_of_many_chats_go_in_few_requests(chats: Chats) -> None:
+    world = chats.world
+    written = {phone: chats.write("Заказ готов", phone=phone) for phone in PHONES}
+    jump_clock(world, 1, 2, 2, 2, 2)
+    for phone, number in written.items():
+        assert not {one["id"]: one for one in chats.chat(phone)["messages"]}[number]["sending"]
+    assert len(rest_calls(world, "imconnector.send.status.delivery")) < len(PHONES) / 2
+
+
+def test_ticks_wait_for_a_line_that_is_off_for_a_while(chats: Chats) -> None:
+    world = chats.world
+    chats.post("faults", errors={"imconnector.send.status.delivery": ["NOT_ACTIVE_LINE"] * len(PHONES)})
+    written = {phone: chats.write("Заказ готов", phone=phone) for phone in PHONES}
+    jump_clock(world, 1, 2, 2, 2, 2)
+    assert any(one["sending"] for phone in PHONES for one in chats.chat(phone)["messages"])
+    jump_clock(world, 1300, 2, 1300, 2)
+    for phone, number in written.items():
+        assert not {one["id"]: one for one in chats.chat(phone)["messages"]}[number]["sending"]
 
 
 def test_one_chat_that_is_gone_costs_the_others_nothing(chats: Chats) -> None:

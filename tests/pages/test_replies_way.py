@@ -165,7 +165,9 @@ def operator_answers(demo: Demo, page: Page, picture: Path) -> None:
     expect(sent.get_by_text("Доставлено").first).to_be_attached(timeout=20_000)
     shot(page, T, "r4-chat")
     page.goto(f"{demo.emulators.gupshup}/phone/{CLIENT}?lang=ru&app={APP_NAME}")
-    expect(page.locator(".bubble.theirs").filter(has_text="Вот ваш шкаф")).to_have_count(1, timeout=20_000)
+    answer = page.locator(".bubble.theirs").filter(has_text="Вот ваш шкаф")
+    expect(answer).to_have_count(1, timeout=20_000)
+    expect(answer.locator(".tile-photo")).to_have_count(1)
     shot(page, T, "r5-answered")
 
 

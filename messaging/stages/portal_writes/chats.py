@@ -8,7 +8,7 @@ tell until an answer names the number (decision 0036).
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
@@ -16,8 +16,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from bx24 import open_channels, open_lines
+from bx24.batch import BatchReply, Command
 from bx24.errors import Bx24Error, Rejected
 from bx24.open_channels import Received
+from bx24.php_values import number
 from messaging.conversations import chat_tasks
 from messaging.conversations.chat_notes import FILE_NOT_IN_CHAT
 from messaging.limits.bounds import REST_TOTAL_S
@@ -75,7 +77,7 @@ class Chats:
         done: dict[int, Result] = {}
         began = self.runtime.clock()
         clients = list(_by_client(jobs))
-        done |= self._first_lines(client, clients)
+        done |= self._first_commands(client, clients)
         for of_client in clients:
             first = done.get(of_client[0].task_id)
             writing = Writing(self.runtime, client, is_blocked=_blocks(first))
@@ -87,24 +89,27 @@ class Chats:
                 done |= {job.task_id: result for job, result in zip(group, results, strict=True)}
         return [done[job.task_id] for job in jobs]
 
-    def _first_lines(self, client: PortalClient, clients: Sequence[Sequence[Job]]) -> dict[int, Result]:
-        """What begins with a line of ours, in one request for all clients: a campaign writes one line to each.
+    def _first_commands(self, client: PortalClient, clients: Sequence[Sequence[Job]]) -> dict[int, Result]:
+        """What begins with a line of ours or with a tick, in one request for all clients: a campaign writes one line to each.
 
-        One line for a client: whatever fails, nothing of that client's is put in front of it.
+        One command for a client: whatever fails, nothing of that client's is put in front of it.
         """
-        firsts = [of_client[0] for of_client in clients if _is_plain_line(of_client[0])]
+        firsts = [(of_client[0], command) for of_client in clients if (command := _command(of_client[0])) is not None]
         if len(firsts) < 2:
             return {}
         try:
-            added = open_channels.add_system_lines(client, [(job.needs.chat_id, job.needs.text) for job in firsts])
+            reply = client.batch({f"c{job.task_id}": command for job, command in firsts})
         except Bx24Error as error:
-            return {job.task_id: after(error, self.runtime.clock()) for job in firsts}
-        return {job.task_id: self._added(one) for job, one in zip(firsts, added, strict=True)}
+            return {job.task_id: _failed(error, self.runtime.clock()) for job, _ in firsts}
+        return {job.task_id: self._answered(job, reply) for job, _ in firsts}
 
-    def _added(self, answer: int | Bx24Error | None) -> Result:
-        if isinstance(answer, Bx24Error):
-            return after(answer, self.runtime.clock())
-        return Done({"id": answer}) if answer else Unclear("no answer")
+    def _answered(self, job: Job, reply: BatchReply) -> Result:
+        name = f"c{job.task_id}"
+        if name in reply.errors:
+            return _failed(reply.errors[name], self.runtime.clock())
+        if name not in reply.results:
+            return Unclear("no answer")
+        return Done({"id": number(reply.results[name])} if job.needs.what == "line" else {})
 
     # --- and then --------------------------------------------------------------------------------------------------------
 
@@ -166,14 +171,9 @@ class Writing:
         try:
             results = self._client_messages(jobs) if jobs[0].needs.what == "in" else [self._other(jobs[0])]
         except Bx24Error as error:
-            results = [self._failure(error)] * len(jobs)
+            results = [_failed(error, self.runtime.clock())] * len(jobs)
         self.is_blocked = any(map(_blocks, results))
         return results
-
-    def _failure(self, error: Bx24Error) -> Result:
-        if isinstance(error, Rejected) and error.code.upper() == open_channels.LINE_OFF:
-            return Again(error.code, LINE_OFF_AGAIN_S)
-        return after(error, self.runtime.clock())
 
     # --- a client's messages ---------------------------------------------------------------------------------------------
 
@@ -265,15 +265,27 @@ class Writing:
         return Done()
 
 
+def _failed(error: Bx24Error, now: datetime) -> Result:
+    """What the failure of a request, or of a command in one, means for its tasks."""
+    if isinstance(error, Rejected) and error.code.upper() == open_channels.LINE_OFF:
+        return Again(error.code, LINE_OFF_AGAIN_S)
+    return after(error, now)
+
+
 def _blocks(result: Result | None) -> bool:
     """Nothing that stands behind this in its client's chat may be begun."""
     return isinstance(result, Again | Unclear)
 
 
-def _is_plain_line(job: Job) -> bool:
-    """A line that was never begun, into a chat that is known, and that nobody has to be told in another way."""
+def _command(job: Job) -> Command | None:
+    """A task that is one command and nothing else. A line: never begun, into a chat that is known, and nobody has to be told
+    of it in another way. A tick: it may be given twice."""
     need: Need = job.needs
-    return need.what == "line" and need.chat_id is not None and need.user_id is None and not job.look_first
+    if need.what == "tick" and need.written is not None:
+        return open_channels.confirmation(CONNECTOR, need.open_line_id, need.written, need.ids, need.at)
+    if need.what == "line" and need.chat_id is not None and need.user_id is None and not job.look_first:
+        return open_channels.system_line(need.chat_id, need.text)
+    return None
 
 
 def _by_client(jobs: Sequence[Job]) -> Iterator[list[Job]]:
