@@ -20,8 +20,9 @@ from messaging.api.ids import Kind as Id
 from messaging.campaigns import changes, composing, costs, hours, recipients
 from messaging.campaigns.audience import Kind
 from messaging.campaigns.changes import Also, WrongState
-from messaging.campaigns.counts import Counts, counts
+from messaging.campaigns.counts import Counts, counts, counts_of
 from messaging.campaigns.crm.audience import CrmAudience
+from messaging.campaigns.crm_audience import CrmAudience
 from messaging.campaigns.mapping import Mapping as Variables
 from messaging.campaigns.mapping import Source
 from messaging.campaigns.preparing import FRESH, Preparing
@@ -270,6 +271,16 @@ def _draft(runtime: Runtime, portal_id: int, key: str) -> Campaign:
 
 def shown(session: Session, campaign: Campaign) -> dict[str, Any]:
     """A campaign as the API shows it."""
+    return _shown(campaign, counts(session, campaign.id))
+
+
+def listed(session: Session, found: Sequence[Campaign]) -> list[dict[str, Any]]:
+    """The same for many of them; they are counted together."""
+    counted = counts_of(session, [one.id for one in found])
+    return [_shown(one, counted[one.id]) for one in found]
+
+
+def _shown(campaign: Campaign, counted: Counts) -> dict[str, Any]:
     return {
         "id": campaign.key,
         "name": campaign.name,
@@ -285,5 +296,5 @@ def shown(session: Session, campaign: Campaign) -> dict[str, Any]:
         "created_at": campaign.created_at,
         "started_at": campaign.started_at,
         "ended_at": campaign.ended_at,
-        "counts": counts(session, campaign.id).to_dict(),
+        "counts": counted.to_dict(),
     }

@@ -179,9 +179,10 @@ class Short:
 def short_of(session: Session, lines: list[Line], found: Expected) -> list[Short]:
     """Lines whose balance does not cover the campaign, each taken to send its even share."""
     known = accounts.of_lines(session, [line.id for line in lines])
+    lefts = accounts.left_of(session, known.values())
     short = []
     for line in lines:
-        left = accounts.left(session, known.get(line.id))
+        left = lefts.get(line.id)
         wanted = int(found.totals.get(left.currency, 0) * RESERVE / len(lines)) if left is not None else 0
         if left is not None and wanted > left.amount:
             short.append(Short(line, left, wanted))

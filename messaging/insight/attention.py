@@ -147,8 +147,10 @@ def _money(session: Session, portal: Portal, lines: Sequence[Line], now: datetim
     """Accounts that will soon be empty, and budgets of the day that are nearly used up."""
     found: list[Problem] = []
     by_id = {line.id: line for line in lines}
-    for line_id, account in sorted(accounts.of_lines(session, list(by_id)).items()):
-        left = accounts.left(session, account)
+    known = accounts.of_lines(session, list(by_id))
+    lefts = accounts.left_of(session, known.values())
+    for line_id, account in sorted(known.items()):
+        left = lefts.get(line_id)
         if left is not None and left.is_low:
             found.append(Problem(Kind.BALANCE, by_id[line_id], count=left.amount, since=left.at, code=left.currency))
         budget = spending.of_line(session, portal, line_id, now) if account.budget is not None else None

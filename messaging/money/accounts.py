@@ -52,6 +52,33 @@ def left(session: Session, account: LineAccount | None) -> Left | None:
         return None
     gone = spent(session, [account.line_id], account.balance_at, account.currency)
     return Left(account.balance - account.overdraft - gone, account.currency, account.balance_at)
+    """What this account has left now; None if nobody has told."""
+    return left_of(session, [account]).get(account.line_id) if account is not None else None
+
+
+def left_of(session: Session, accounts: Collection[LineAccount]) -> dict[int, Left]:
+    """By line, what these accounts have left now, in one statement; those of which nobody has told are missing."""
+    told = [one for one in accounts if one.balance is not None and one.balance_at is not None]
+    if not told:
+        return {}
+    spent_since = (
+        select(func.coalesce(func.sum(Message.cost), 0))
+        .where(
+            Message.line_id == LineAccount.line_id,
+            Message.created_at >= LineAccount.balance_at,
+            Message.cost.is_not(None),
+            Message.currency == LineAccount.currency,
+            may_be_charged(Message),
+        )
+        .correlate(LineAccount)
+        .scalar_subquery()
+    )
+    asked = select(LineAccount, spent_since).where(LineAccount.line_id.in_([one.line_id for one in told]))
+    return {
+        one.line_id: Left(one.balance - one.overdraft - int(gone), one.currency, one.balance_at)
+        for one, gone in session.execute(asked)
+        if one.balance is not None and one.balance_at is not None
+    }
 
 
 def spent(

@@ -1,11 +1,13 @@
 """Lists: messages, replies and lines, their filters and pages."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import update
+from sqlalchemy import event, update
 
-from messaging.store.models import Line
+from messaging.store.models import Line, Message
+from messaging.store.money import LineAccount
 from tests.api.caller import TEMPLATE, Program
 from tests.flows.scenes import template_robot
 from tests.support.world import World
@@ -118,3 +120,48 @@ def test_lines_tell_how_they_stand(shop: World, program: Program) -> None:
     with shop.runtime.db.write() as session:
         session.execute(update(Line).values(status="removed"))
     assert program.get("/lines").json == []
+
+
+def asked_of_the_database(shop: World, program: Program, path: str) -> tuple[int, Any]:
+    """How many statements an answer takes, and the answer."""
+    engine, heard = shop.runtime.db.engine, []
+
+    def hear(_conn: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        heard.append(statement)
+
+    event.listen(engine, "before_cursor_execute", hear)
+    answer = program.get(path)
+    event.remove(engine, "before_cursor_execute", hear)
+    assert answer.status_code == 200, answer.text
+    return len(heard), answer.json
+
+
+def test_a_page_of_campaigns_is_counted_in_one_statement(shop: World, program: Program) -> None:
+    for number in range(6):
+        audience = {"phones": [{"phone": f"7916123450{nth}"} for nth in range(number)]} if number else {}
+        new = {"name": f"Sale {number}", "template": "order_ready", "params": ["a", "b"], "audience": audience}
+        assert program.post("/campaigns", new).status_code == 201
+    one, _ = asked_of_the_database(shop, program, "/campaigns?limit=1")
+    all_, page = asked_of_the_database(shop, program, "/campaigns?limit=200")
+    assert all_ == one
+    assert [row["counts"]["pending"] for row in page["items"]] == [5, 4, 3, 2, 1, 0]
+
+
+def test_the_balances_of_all_lines_are_summed_in_one_statement(shop: World, program: Program) -> None:
+    def told(line: Line, balance: int) -> None:
+        at = shop.now - timedelta(minutes=1)
+        with shop.runtime.db.write() as session:
+            known = {"balance": balance, "balance_at": at, "currency": "USD", "overdraft": 0}
+            session.merge(LineAccount(line_id=line.id, shard=0, **known))
+
+    told(shop.line, 9_000_000)
+    program.post("/messages", TEMPLATE)
+    shop.advance_clock(5)
+    with shop.runtime.db.write() as session:
+        session.execute(update(Message).values(cost=1_500_000, currency="USD"))
+    one, _ = asked_of_the_database(shop, program, "/lines")
+    for number in range(1, 4):
+        told(shop.connect_line(f"shop{number}", f"7900111220{number}"), number * 1_000_000)
+    all_, lines = asked_of_the_database(shop, program, "/lines")
+    assert all_ == one
+    assert [line["balance"]["amount"] for line in lines] == ["7.50", "1.00", "2.00", "3.00"]

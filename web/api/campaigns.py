@@ -125,7 +125,7 @@ def list_campaigns(asked: dict[str, Any]) -> dict[str, Any]:
     with runtime().db.read() as session:
         found = insight.newest(session, caller().portal_id, before, asked["limit"] + 1)
         page = found[: asked["limit"]]
-        rows = [campaigns.shown(session, one) for one in page]
+        rows = campaigns.listed(session, page)
     following = page[-1].id if len(found) > asked["limit"] else None
     return {"items": rows, "next_cursor": cursors.write(runtime(), question, [following]) if following else None}
 

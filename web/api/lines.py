@@ -48,7 +48,8 @@ def list_lines() -> list[dict[str, Any]]:
     with runtime().db.read() as session:
         found = selection.connected(session, caller().portal_id)
         known = accounts.of_lines(session, [line.id for line in found])
-        return [_shown(line, accounts.left(session, known.get(line.id))) for line in found]
+        lefts = accounts.left_of(session, known.values())
+        return [_shown(line, lefts.get(line.id)) for line in found]
 
 
 def _shown(line: Line, left: Left | None) -> dict[str, Any]:
