@@ -3,6 +3,7 @@
 import json
 import os
 import re
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -23,6 +24,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from messaging.limits.token_rate import Allowance
+from messaging.store.models import Run
 from tests.api.caller import TEMPLATE, Program
 from tests.flows.scenes import ONE_DATABASE
 from tests.support.world import World
@@ -125,33 +127,60 @@ def fits(schema: dict[str, Any], value: str) -> bool:
     return jsonschema_rs.is_valid(schema, int(value) if is_number else value, validate_formats=True)
 
 
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: str(mode.value))
-def test_thousands_of_requests_made_from_the_document_get_what_it_says(
-    shop: World, document: dict[str, Any], mode: GenerationMode, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    program = Program(shop)
-    made = program.post("/messages", TEMPLATE).json["id"]
+@pytest.fixture
+def schema(shop: World, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The document as schemathesis reads it; no limit of calls stands in the way."""
     monkeypatch.setattr(shop.runtime.token_rate, "take", lambda *_: Allowance(60, 0.0))
     monkeypatch.setattr(shop.runtime.call_quota, "allows", lambda _: True)
-    schema = schemathesis.openapi.from_wsgi(
-        "/api/v1/openapi.json", shop.flask, config=SchemathesisConfig.from_dict(SETTINGS)
-    )
-    played = 0
+    config = SchemathesisConfig.from_dict(SETTINGS)
+    return schemathesis.openapi.from_wsgi("/api/v1/openapi.json", shop.flask, config=config)
+
+
+def played(schema: Any, mode: GenerationMode, play: Callable[[Any], None]) -> int:
+    """Play the cases of all operations; how many there were."""
+    count = 0
     for found in schema.get_all_operations():
         operation = found.ok()
 
         @seeded(SEED)
         @settings(max_examples=CASES, database=None, deadline=None, suppress_health_check=list(HealthCheck))
         @given(case=operation.as_strategy(generation_mode=mode))
-        def play(case: Any) -> None:
-            nonlocal played
-            played += 1
-            answer = case.call(headers={"Authorization": f"Bearer {program.made.token}"})
-            # A body may fit its schema and not the world: an unknown line, a closed window. So 422 is right for it.
-            is_negative = mode is GenerationMode.NEGATIVE and not is_good_after_all(document, case, answer)
-            more = [negative_data_rejection] if is_negative else []
-            case.validate_response(answer, checks=[*CHECKS, *more])
+        def one(case: Any) -> None:
+            nonlocal count
+            count += 1
+            play(case)
 
-        play()
-    assert played >= CASES
+        one()
+    return count
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: str(mode.value))
+def test_thousands_of_requests_made_from_the_document_get_what_it_says(
+    shop: World, document: dict[str, Any], schema: Any, mode: GenerationMode
+) -> None:
+    program = Program(shop)
+    made = program.post("/messages", TEMPLATE).json["id"]
+
+    def play(case: Any) -> None:
+        answer = case.call(headers={"Authorization": f"Bearer {program.made.token}"})
+        # A body may fit its schema and not the world: an unknown line, a closed window. So 422 is right for it.
+        is_negative = mode is GenerationMode.NEGATIVE and not is_good_after_all(document, case, answer)
+        more = [negative_data_rejection] if is_negative else []
+        case.validate_response(answer, checks=[*CHECKS, *more])
+
+    assert played(schema, mode, play) >= CASES
     assert program.get(f"/messages/{made}").status_code == 200
+
+
+@pytest.mark.parametrize("header", [{}, {"Authorization": "Bearer waba24_nothing"}], ids=["none", "wrong"])
+def test_without_a_good_token_every_request_is_refused_as_the_document_says(
+    shop: World, schema: Any, header: dict[str, str]
+) -> None:
+    def play(case: Any) -> None:
+        case.headers.pop("Authorization", None)
+        answer = case.call(headers=header)
+        assert answer.status_code == 401
+        case.validate_response(answer, checks=CHECKS)
+
+    assert played(schema, GenerationMode.POSITIVE, play) >= CASES
+    assert not shop.stored_rows(Run)
