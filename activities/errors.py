@@ -1,4 +1,6 @@
-"""Why a run was refused, in words for whoever set up the robot: what happened, why, what to do.
+"""Why a run was refused, in words for whoever set it up: what happened, why, what to do.
+
+The same words are read by programs, campaigns and operators, so a text names the robot only where nobody else can get it.
 
 One catalogue for all codes of the contract (section 4). `Refused` ends a run as `failed`; nothing is sent.
 """
@@ -18,23 +20,22 @@ CATALOGUE: dict[str, Text] = {
         "Телефона «{value}» не бывает. Запишите номер с кодом страны, например +7 916 123-45-67.",
     ),
     "line_not_found": Text(
-        "There is no line “{value}”. Choose another line in the robot, or leave the field empty.",
-        "Линии «{value}» нет. Выберите в роботе другую линию или оставьте поле пустым.",
+        "There is no line “{value}”. Choose another line, or leave the field empty.",
+        "Линии «{value}» нет. Выберите другую линию или оставьте поле пустым.",
     ),
     "line_not_connected": Text(
-        "No WhatsApp line is connected. Connect a line, then run the robot again.",
-        "Линия WhatsApp не подключена. Подключите линию и запустите робота снова.",
+        "No WhatsApp line is connected. Connect a line, then try again.",
+        "Линия WhatsApp не подключена. Подключите линию и повторите.",
     ),
     "window_closed": Text(
         "The 24-hour window is closed: the client has not written for more than a day. "
-        "Send a template (robot “WhatsApp: template to the client”), or wait until the client writes.",
-        "Окно 24 часа закрыто: клиент не писал больше суток. "
-        "Отправьте шаблон (робот «WhatsApp: шаблон клиенту») или дождитесь сообщения клиента.",
+        "Send a template, or wait until the client writes.",
+        "Окно 24 часа закрыто: клиент не писал больше суток. Отправьте шаблон или дождитесь сообщения клиента.",
     ),
     "quiet_hours": Text(
-        "Nothing was sent: it is {time} where the client is, and quiet hours last from {from_} to {to}. Let the robot send "
-        "when they end (field “In quiet hours”), or change the hours in the app, on the page “Sending rules”.",
-        "Не отправлено: у клиента сейчас {time}, а тихие часы длятся с {from_} до {to}. Выберите в роботе отправку после тихих "
+        "Nothing was sent: it is {time} where the client is, and quiet hours last from {from_} to {to}. Choose "
+        "to send when they end (field “In quiet hours”), or change the hours in the app, on the page “Sending rules”.",
+        "Не отправлено: у клиента сейчас {time}, а тихие часы длятся с {from_} до {to}. Выберите отправку после тихих "
         "часов (поле «В тихие часы») или измените часы в приложении, на странице «Правила отправки».",
     ),
     "message_not_found": Text(
@@ -44,9 +45,9 @@ CATALOGUE: dict[str, Text] = {
         "робота WhatsApp, который стоит в процессе раньше.",
     ),
     "dropped": Text(
-        "Nothing was sent: the message was being held, and a person dropped it by hand. To send it after all, run the "
-        "robot again.",
-        "Не отправлено: сообщение ждало своего часа, и его отменили вручную. Если оно всё-таки нужно, запустите робота снова.",
+        "Nothing was sent: the message was being held, and a person dropped it by hand. To send it after all, send it "
+        "again.",
+        "Не отправлено: сообщение ждало своего часа, и его отменили вручную. Если оно всё-таки нужно, отправьте его заново.",
     ),
     "value_missing": Text(
         "The field “{field}” is empty. Fill it in. If it takes its value from the card, check that the card has one.",
@@ -97,10 +98,10 @@ CATALOGUE: dict[str, Text] = {
         "Приложение на этом портале отключено. Откройте его в Битрикс24 или установите снова.",
     ),
     "limit_reached": Text(
-        "Nothing was sent: this portal started more robots at once than the server takes ({limit} a minute). "
-        "Start fewer robots at a time; whoever runs the server can raise the limit (CALLS_PER_MINUTE).",
-        "Ничего не отправлено: портал запустил сразу больше роботов, чем принимает сервер ({limit} в минуту). "
-        "Запускайте меньше роботов за раз; предел может поднять тот, кто отвечает за сервер (CALLS_PER_MINUTE).",
+        "Nothing was sent: this portal handed over more messages at once than the server takes ({limit} a minute). "
+        "Send fewer at a time; whoever runs the server can raise the limit (CALLS_PER_MINUTE).",
+        "Ничего не отправлено: портал передал сразу больше сообщений, чем принимает сервер ({limit} в минуту). "
+        "Отправляйте меньше за раз; предел может поднять тот, кто отвечает за сервер (CALLS_PER_MINUTE).",
     ),
     "opted_out": Text(
         "Nothing was sent: the client opted out on {since} ({why}). Messages go again when the client writes “{word}”, or "
@@ -115,10 +116,9 @@ CATALOGUE: dict[str, Text] = {
         "сообщения или отправьте сервисный шаблон. Предел задаётся на странице приложения «Отказы».",
     ),
     "internal": Text(
-        "Nothing was sent because of an error on our side. Run the robot again. If it happens again, "
+        "Nothing was sent because of an error on our side. Try again. If it happens again, "
         "tell support this number: {trace}.",
-        "Ничего не отправлено: ошибка на нашей стороне. Запустите робота снова. Если повторится, "
-        "назовите поддержке номер {trace}.",
+        "Ничего не отправлено: ошибка на нашей стороне. Повторите. Если повторится, назовите поддержке номер {trace}.",
     ),
 }
 
@@ -166,10 +166,10 @@ FIELD_TOO_LONG = Text(
 )
 FILES_FULL = Text(
     "The file “{value}” was not fetched: the files of this portal fill their space on our server ({limit}). A sent file is "
-    "deleted a day after its robot's wait, a client's file after 30 days. Send fewer or smaller files, or ask whoever runs the "
-    "server to raise the limit (FILES_QUOTA_MB).",
+    "deleted a day after its message's wait, a client's file after 30 days. Send fewer or smaller files, or ask whoever runs "
+    "the server to raise the limit (FILES_QUOTA_MB).",
     "Файл «{value}» не загружен: файлы этого портала заняли всё своё место на нашем сервере ({limit}). Отправленный файл "
-    "удаляется через день после ожидания робота, файл клиента — через 30 дней. Отправляйте меньше файлов или файлы поменьше "
+    "удаляется через день после конца ожидания, файл клиента — через 30 дней. Отправляйте меньше файлов или файлы поменьше "
     "либо попросите того, кто отвечает за сервер, поднять предел (FILES_QUOTA_MB).",
 )
 TIER_FULL = Text(

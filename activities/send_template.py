@@ -163,13 +163,13 @@ def compose(call: Call, desk: Desk) -> tuple[messages.Message, messages.Choices]
 
 
 def unsupported(info: TemplateInfo) -> Text | None:
-    """Why no robot can send this template, whatever its fields; None if one can."""
+    """Why nobody can send this template from here, whatever the fields; None if that works."""
     what = _without_a_field(info)
     if what is None:
         return None
     return Text(
-        "The template “{name}” has {what}; the robot cannot send such templates. Choose another one.",
-        "В шаблоне «{name}» есть {what}: такие шаблоны робот не отправляет. Выберите другой.",
+        "The template “{name}” has {what}; the app cannot send such templates. Choose another one.",
+        "В шаблоне «{name}» есть {what}: такие шаблоны приложение не отправляет. Выберите другой.",
     ).format(name=info.name, what=what)
 
 

@@ -96,8 +96,8 @@ _TABLE = (
         "Not delivered: the 24-hour window is closed. Send a template.",
         "Не доставлено: окно 24 часа закрыто. Отправьте шаблон."),
     _rows("1009", _P, _MESSAGE,
-        "Not delivered: a value that Gupshup requires is missing ({reason}). Check that no field of the robot is empty.",
-        "Не доставлено: не хватает обязательного значения ({reason}). Проверьте, что поля робота заполнены."),
+        "Not delivered: a value that Gupshup requires is missing ({reason}). Check that no value is empty.",
+        "Не доставлено: не хватает обязательного значения ({reason}). Проверьте, что все значения заполнены."),
     _rows("1010", _P, _MESSAGE,
         "Not delivered: WhatsApp could not open the file's link. Give a public https link; a sandbox app takes only "
         "Gupshup's own samples.",
@@ -175,8 +175,8 @@ _TABLE = (
         "Не доставлено: для WhatsApp слишком много сообщений сразу. Повторите через минуту; если повторится, снизьте "
         "темп линии."),
     _rows("100 131008 131009", _P, _MESSAGE,
-        "Not delivered: WhatsApp did not accept a value ({reason}). Correct it in the robot.",
-        "Не доставлено: WhatsApp не принял одно из значений ({reason}). Исправьте его в роботе."),
+        "Not delivered: WhatsApp did not accept a value ({reason}). Correct it.",
+        "Не доставлено: WhatsApp не принял одно из значений ({reason}). Исправьте его."),
     _rows("368 131031", _C, _ACCOUNT,
         "Not delivered: Meta blocked your WhatsApp account. Open Account Quality in Meta Business Suite and ask for a "
         "review.",
@@ -265,8 +265,8 @@ _TABLE = (
         "Not delivered: the template breaks WhatsApp's content rules. Choose another template.",
         "Не доставлено: шаблон нарушает правила WhatsApp. Выберите другой шаблон."),
     _rows("132008 132012", _P, _TEMPLATE,
-        "Not delivered: a value does not fit the template's variable ({reason}). Correct the values in the robot.",
-        "Не доставлено: значение не подходит к переменной шаблона ({reason}). Исправьте значения в роботе."),
+        "Not delivered: a value does not fit the template's variable ({reason}). Correct the values.",
+        "Не доставлено: значение не подходит к переменной шаблона ({reason}). Исправьте значения."),
     _rows("132015", _C, _TEMPLATE,
         "Not delivered: WhatsApp paused this template because of complaints. Wait, or choose another template.",
         "Не доставлено: WhatsApp приостановил шаблон из-за жалоб. Подождите или выберите другой шаблон."),
@@ -292,8 +292,8 @@ _TABLE = (
         "Не доставлено: форма этого шаблона не опубликована. Опубликуйте её в Meta Business Suite."),
     # answers to the request itself
     _rows("gupshup_400 gupshup_4xx", _P, _MESSAGE,
-        "Not sent: Gupshup refused the request ({reason}). Check the client's phone and the fields of the robot.",
-        "Не отправлено: Gupshup отклонил запрос ({reason}). Проверьте телефон клиента и поля робота."),
+        "Not sent: Gupshup refused the request ({reason}). Check the client's phone and the values.",
+        "Не отправлено: Gupshup отклонил запрос ({reason}). Проверьте телефон клиента и значения."),
     _rows("gupshup_401 gupshup_403", _C, _ACCOUNT,
         "Not sent: Gupshup does not accept the API key of the line. Copy the current key from the Gupshup console.",
         "Не отправлено: Gupshup не принял ключ API этой линии. Скопируйте действующий ключ из консоли Gupshup."),

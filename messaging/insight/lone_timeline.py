@@ -9,7 +9,7 @@ from messaging.insight.gaps import GapReasons
 from messaging.insight.message_steps import failure, message_steps
 from messaging.insight.search_rows import lone_status
 from messaging.insight.sent_message import client_view
-from messaging.insight.steps import Step, in_order, with_gaps
+from messaging.insight.steps import FIRST_SIGNS, Step, in_order, with_gaps
 from messaging.insight.timeline import Timeline, place_in_queue
 from messaging.insight.wording import title
 from messaging.runtime import Runtime
@@ -62,7 +62,9 @@ def _started(session: Session, message: Message) -> Step:
     campaign = session.get(Campaign, message.campaign_id) if message.campaign_id is not None else None
     if campaign is not None:
         details.append((Text("Campaign", "Рассылка"), campaign.name))
-    return Step(message.created_at, title(message.origin, message.action), "robot", details=tuple(details))
+    return Step(
+        message.created_at, title(message.origin, message.action), FIRST_SIGNS[message.origin], details=tuple(details)
+    )
 
 
 def _awaited(session: Session, message: Message, line: Line) -> list[Step]:

@@ -32,16 +32,16 @@ _WITHOUT_VALUES = {
         "Такого телефона не бывает. Запишите номер с кодом страны, например +7 916 123-45-67.",
     ),
     "line_not_found": Text(
-        "There is no such line. Choose another line in the robot, or leave the field empty.",
-        "Такой линии нет. Выберите в роботе другую линию или оставьте поле пустым.",
+        "There is no such line. Choose another line, or leave the field empty.",
+        "Такой линии нет. Выберите другую линию или оставьте поле пустым.",
     ),
     "value_missing": Text(
-        "A field of the robot is empty. Fill it in. If it takes its value from the card, check that the card has one.",
-        "Поле робота пустое. Заполните его. Если значение берётся из карточки, проверьте, что оно там есть.",
+        "A field is empty. Fill it in. If it takes its value from the card, check that the card has one.",
+        "Одно из полей пустое. Заполните его. Если значение берётся из карточки, проверьте, что оно там есть.",
     ),
     "value_invalid": Text(
-        "A field of the robot has a wrong value. Correct it in the robot.",
-        "В поле робота неверное значение. Исправьте его в роботе.",
+        "A field has a wrong value. Correct it.",
+        "В одном из полей неверное значение. Исправьте его.",
     ),
     "text_too_long": Text(
         "A text has more characters than WhatsApp takes. Shorten it, or the field of the card that is put into it.",
@@ -61,8 +61,8 @@ _WITHOUT_VALUES = {
         "Шаблон есть на нескольких языках. Заполните поле «Язык шаблона».",
     ),
     "template_params": Text(
-        "The values do not fit the template. Open the robot and fill in its variables.",
-        "Значения не подошли к шаблону. Откройте робота и заполните переменные.",
+        "The values do not fit the template. Fill in all of its variables.",
+        "Значения не подошли к шаблону. Заполните все его переменные.",
     ),
     "file_unreachable": Text(
         "The file could not be fetched. Check its link in a private window of the browser, or put the file on Drive.",
@@ -74,20 +74,20 @@ _WITHOUT_VALUES = {
         "Файл слишком большой. WhatsApp принимает изображения до 5 МБ, видео и аудио до 16 МБ, документы до 100 МБ.",
     ),
     "file_type": Text(
-        "WhatsApp does not take this type of file as what the robot sends. Choose another kind of file, or “document”.",
-        "WhatsApp не принимает файл такого типа. Выберите в роботе другой вид файла или «документ».",
+        "WhatsApp does not take this type of file as what it was sent as. Choose another kind of file, or “document”.",
+        "WhatsApp не принимает файл такого типа. Выберите другой вид файла или «документ».",
     ),
     "contact_not_found": Text(
-        "The contact cannot be sent: it is not in CRM, or it has no phone. Check the field “Contact” of the robot.",
-        "Контакт нельзя отправить: его нет в CRM или у него нет телефона. Проверьте поле «Контакт» в роботе.",
+        "The contact cannot be sent: it is not in CRM, or it has no phone. Check the field “Contact”.",
+        "Контакт нельзя отправить: его нет в CRM или у него нет телефона. Проверьте поле «Контакт».",
     ),
     "buttons_invalid": Text(
-        "The buttons cannot be sent like this. Correct their titles in the robot.",
-        "Такие кнопки отправить нельзя. Исправьте их названия в роботе.",
+        "The buttons cannot be sent like this. Correct their titles.",
+        "Такие кнопки отправить нельзя. Исправьте их названия.",
     ),
     "list_invalid": Text(
-        "The list cannot be sent like this. Correct its rows in the robot.",
-        "Такой список отправить нельзя. Исправьте его строки в роботе.",
+        "The list cannot be sent like this. Correct its rows.",
+        "Такой список отправить нельзя. Исправьте его строки.",
     ),
     "opted_out": Text(
         "The client has opted out of messages, or of the marketing of this number. The app's page “Opt-outs” says since when "
@@ -102,9 +102,9 @@ _WITHOUT_VALUES = {
         "на странице приложения «Отказы».",
     ),
     "quiet_hours": Text(
-        "Nothing was sent: these were quiet hours where the client is. Let the robot send when they end (field “In quiet "
+        "Nothing was sent: these were quiet hours where the client is. Choose to send when they end (field “In quiet "
         "hours”), or change the hours in the app, on the page “Sending rules”.",
-        "Не отправлено: у клиента были тихие часы. Выберите в роботе отправку после тихих часов (поле «В тихие часы») или "
+        "Не отправлено: у клиента были тихие часы. Выберите отправку после тихих часов (поле «В тихие часы») или "
         "измените часы в приложении, на странице «Правила отправки».",
     ),
     "message_not_found": Text(
@@ -114,15 +114,15 @@ _WITHOUT_VALUES = {
         "который стоит в процессе раньше.",
     ),
     "limit_reached": Text(
-        "A limit is reached: of robots started at once, of the space for files, or of clients the line may write to first in "
-        "24 hours. The message's page says which. Start fewer robots at a time, send fewer files, or wait until tomorrow.",
-        "Достигнут предел: роботов, запущенных сразу, места для файлов или клиентов, которым линия может написать первой за "
-        "24 часа. Какой именно, написано на странице сообщения. Запускайте меньше роботов за раз, отправляйте меньше "
+        "A limit is reached: of messages handed over at once, of the space for files, or of clients that the line may write "
+        "to first in 24 hours. The message's page says which. Send fewer messages or files at a time, or wait until tomorrow.",
+        "Достигнут предел: сообщений, переданных сразу, места для файлов или клиентов, которым линия может написать первой за "
+        "24 часа. Какой именно, написано на странице сообщения. Отправляйте меньше сообщений за раз, меньше "
         "файлов или подождите до завтра.",
     ),
     "internal": Text(
-        "Nothing was sent because of an error on our side. Run the robot again. If it happens again, write to support.",
-        "Ничего не отправлено: ошибка на нашей стороне. Запустите робота снова. Если повторится, напишите в поддержку.",
+        "Nothing was sent because of an error on our side. Try again. If it happens again, write to support.",
+        "Ничего не отправлено: ошибка на нашей стороне. Повторите. Если повторится, напишите в поддержку.",
     ),
 }
 

@@ -6,11 +6,22 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 from bx24.i18n import Text
+from messaging.store.states import Origin
 
 #: A pause longer than this is shown and, if its reason is known, explained.
 GAP = timedelta(minutes=1)
-#: Signs of the steps that a message itself goes through, from the robot call to the client's phone.
-_SIGNS_OF_THE_MESSAGE = frozenset({"robot", "clock", "up", "tick", "double-tick", "question", "cross"})
+#: Side of a run, or origin of a message without one → the sign of its first step: who wanted it.
+FIRST_SIGNS: dict[str, str] = {
+    "robots": "robot",
+    "activities": "robot",
+    Origin.API: "link",
+    Origin.CAMPAIGN: "list",
+    Origin.OPERATOR: "person",
+    Origin.MANUAL: "person",
+    Origin.PROVIDER: "message",
+}
+#: Signs of the steps that a message itself goes through, from whoever wanted it to the client's phone.
+_SIGNS_OF_THE_MESSAGE = {*FIRST_SIGNS.values(), "clock", "up", "tick", "double-tick", "question", "cross"}
 
 
 @dataclass(frozen=True)

@@ -18,13 +18,19 @@ from messaging.insight.message_steps import message_steps
 from messaging.insight.reasons import awaited, language_of, reason_of
 from messaging.insight.search_rows import status_of
 from messaging.insight.sent_message import client_view
-from messaging.insight.steps import Step, in_order, with_gaps
+from messaging.insight.steps import FIRST_SIGNS, Step, in_order, with_gaps
 from messaging.insight.wording import duration, held, status, title
 from messaging.runs.outcomes import iso
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line, Message, Reply, Run
-from messaging.store.states import MessageStatus, OutcomeKind, RunState
+from messaging.store.states import MessageStatus, Origin, OutcomeKind, RunState
 
+#: Side of a run → who started it.
+_STARTED: dict[str, Text] = {
+    "robots": Text("Bitrix24 started the robot “{name}”", "Битрикс24 запустил робота «{name}»"),
+    "activities": Text("Bitrix24 started the activity “{name}”", "Битрикс24 запустил действие «{name}»"),
+    Origin.API: Text("A program handed the message over through the API", "Программа передала сообщение через API"),
+}
 #: Action that sends nothing → what it does meanwhile.
 _WAITS = {
     "wait_reply": Text("Waits for the client's reply", "Ждёт ответа клиента"),
@@ -152,15 +158,13 @@ class TimelineBuilder:
 
     def _started(self) -> Step:
         run = self.run
-        what = Text("the robot", "робота") if run.side == "robots" else Text("the activity", "действие")
-        words = Text("Bitrix24 started {what} “{name}”", "Битрикс24 запустил {what} «{name}»")
+        words = _STARTED[run.side].format(name=title(run.side, run.action))
         details = (
             (Text("Number to quote", "Номер для поддержки"), run.trace),
-            (Text("Document", "Документ"), " · ".join(run.document)),
+            (Text("Document", "Документ"), " · ".join(filter(None, run.document))),
             (Text("Workflow", "Бизнес-процесс"), run.workflow_id),
         )
-        name = title(run.side, run.action)
-        return Step(run.stored_at, words.format(what=what, name=name), "robot", details=details)
+        return Step(run.stored_at, words, FIRST_SIGNS[run.side], details=details)
 
     def _of_message(self) -> list[Step]:
         if self.message is not None:
@@ -174,10 +178,10 @@ class TimelineBuilder:
         return [_replied(reply) for reply in self.session.scalars(replies)]
 
     def _result(self) -> list[Step]:
-        """How the run ended, and whether Bitrix24 knows."""
+        """How the run ended, and whether Bitrix24 knows. A program asks when it likes."""
         if self.run.state != RunState.ENDED:
             return []
-        return [*self._failure(), _answer(self.run)]
+        return [*self._failure(), *([_answer(self.run)] if self.run.side != Origin.API else ())]
 
     def _failure(self) -> list[Step]:
         """Why the run failed or timed out, unless the failure of its message says so already."""

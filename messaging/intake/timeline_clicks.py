@@ -32,18 +32,16 @@ from messaging.store.states import LineStatus, MessageStatus, Origin
 EVENT = "ONCRMTIMELINEITEMACTION"
 _SENT = Text("Sent again, see the newest card", "Отправлено ещё раз, смотрите новую карточку")
 _NOT_SENT = Text("Not sent again. {why}", "Ещё раз не отправлено. {why}")
-_WIPED = Text(
-    "Its texts have been deleted by now. Run the robot again.", "Тексты уже удалены. Запустите робота заново."
-)
+_WIPED = Text("Its texts have been deleted by now. Send it anew.", "Тексты уже удалены. Отправьте его заново.")
 _NO_LINE = Text(
-    "Its line is not connected any more. Run a robot with another line.",
-    "Линия отключена. Запустите робота с другой линией.",
+    "Its line is not connected any more. Send it from another line.",
+    "Линия отключена. Отправьте с другой линии.",
 )
 _CLOSED = Text(
     "The client's 24-hour window is closed. Send a template, or wait until the client writes.",
     "Окно 24 часа закрыто. Отправьте шаблон или дождитесь, когда клиент напишет.",
 )
-_FILE_GONE = Text("Its file is not kept any more. Run the robot again.", "Файл уже удалён. Запустите робота заново.")
+_FILE_GONE = Text("Its file is not kept any more. Send it anew.", "Файл уже удалён. Отправьте его заново.")
 _NO_RIGHT = Text(
     "You have no right to send by hand. An administrator gives it on the app's page “Rights”.",
     "У вас нет права отправлять вручную. Его даёт администратор на странице приложения «Права».",

@@ -28,9 +28,9 @@ NOTICE_TRIES = 6
 NOTICE_BACKOFF_S, NOTICE_BACKOFF_MAX_S = 60.0, 3600.0
 STOPPED = Text(
     "WhatsApp: the line “{line}” (+{phone}) is stopped and sends nothing. {why} Code {code}. "
-    "Until then, its robots fail with this error. It goes on automatically when it works again.",
+    "Until then, all of its messages fail with this error. It goes on automatically when it works again.",
     "WhatsApp: линия «{line}» (+{phone}) остановлена и ничего не отправляет. {why} Код {code}. "
-    "Её роботы пока завершаются с этой ошибкой. Когда всё заработает, линия включится сама.",
+    "Пока все её сообщения завершаются с этой ошибкой. Когда всё заработает, линия включится сама.",
 )
 RESUMED = Text(
     "WhatsApp: the line “{line}” (+{phone}) works again. Messages refused meanwhile are not sent again automatically.",

@@ -23,9 +23,9 @@ def send(viewer: Viewer, portal: Portal, run_id: int) -> Response:
 @blueprint.post("/messages/<int:run_id>/drop", endpoint="drop_held")
 @changes
 def drop(viewer: Viewer, portal: Portal, run_id: int) -> Response:
-    """Never send the held message of a run; its workflow goes on."""
+    """Never send the held message of a run; a workflow that waits for it goes on."""
     if holding.drop(runtime(), portal.id, run_id):
-        return message_page(viewer, portal, run_id, said=_("The message will not be sent. The workflow goes on."))
+        return message_page(viewer, portal, run_id, said=_("The message will not be sent."))
     return message_page(viewer, portal, run_id, problem=_nothing_held())
 
 
