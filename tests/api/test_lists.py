@@ -1,6 +1,7 @@
 """Lists: messages, replies and lines, their filters and pages."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -161,7 +162,7 @@ def test_the_balances_of_all_lines_are_summed_in_one_statement(shop: World, prog
         session.execute(update(Message).values(cost=1_500_000, currency="USD"))
     one, _ = asked_of_the_database(shop, program, "/lines")
     for number in range(1, 4):
-        told(shop.connect_line(f"shop{number}", f"7900111220{number}"), number * 1_000_000)
+        told(shop.connect_line(f"branch{number}", f"7900111220{number}"), number * 1_000_000)
     all_, lines = asked_of_the_database(shop, program, "/lines")
     assert all_ == one
-    assert [line["balance"]["amount"] for line in lines] == ["7.50", "1.00", "2.00", "3.00"]
+    assert [Decimal(line["balance"]["amount"]) for line in lines] == [Decimal("7.5"), 1, 2, 3]
