@@ -86,9 +86,14 @@ def _unreachable_by_name(url: SplitResult, outside: Outside) -> str:
         return "no_dot"
     try:
         found = outside.addresses(host, url.port or 443)
-    except OSError:
-        return "no_such_name"
+    except OSError as error:
+        return _no_address(error)
     return "" if any(map(is_public, found)) else "private"
+
+
+def _no_address(error: OSError) -> str:
+    """Whether DNS has no such name, or did not answer this machine: then nothing is known about the name."""
+    return "dns_away" if error.errno in (socket.EAI_AGAIN, socket.EAI_FAIL) else "no_such_name"
 
 
 def _certificate(runtime: Runtime, outside: Outside) -> Finding:
@@ -99,6 +104,8 @@ def _certificate(runtime: Runtime, outside: Outside) -> Finding:
         shown = outside.certificate(url.hostname, url.port or 443)
     except NotTrusted as error:
         return Finding("certificate", State.FAILED, "not_trusted", named={"said": str(error)})
+    except socket.gaierror:
+        return Finding("certificate", State.UNCHECKED, "no_address")
     except OSError as error:
         return Finding("certificate", State.UNCHECKED, "no_answer", named={"said": type(error).__name__})
     left = shown.expires_at - runtime.clock()

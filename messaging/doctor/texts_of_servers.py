@@ -30,6 +30,14 @@ SERVER: dict[tuple[str, str], tuple[Text, Text]] = {
         Text("the name in {address} is not known to DNS", "имени из {address} нет в DNS"),
         Text("Add an A record for it, or correct PUBLIC_URL.", "Добавьте для него запись A или исправьте PUBLIC_URL."),
     ),
+    ("address", "dns_away"): (
+        Text("DNS did not answer this machine about {address}", "DNS не ответил этой машине про {address}"),
+        Text(
+            "Check the name servers of this machine (/etc/resolv.conf) and that port 53 is open to them. "
+            "PUBLIC_URL may be right.",
+            "Проверьте серверы имён этой машины (/etc/resolv.conf) и открыт ли к ним порт 53. PUBLIC_URL может быть верен.",
+        ),
+    ),
     ("address", "private"): (
         Text("{address} leads to a private address", "{address} ведёт на внутренний адрес"),
         Text(
@@ -85,6 +93,10 @@ SERVER: dict[tuple[str, str], tuple[Text, Text]] = {
             "It should have been renewed by now: look at the renewal (certbot, Caddy).",
             "Он уже должен был обновиться: посмотрите, что с обновлением (certbot, Caddy).",
         ),
+    ),
+    ("certificate", "no_address"): (
+        Text("not asked: the name has no address", "не проверен: у имени нет адреса"),
+        Text("Do what the check of the address says first.", "Сначала сделайте то, что сказано у проверки адреса."),
     ),
     ("certificate", "no_answer"): (Text("nobody answered: {said}", "никто не ответил: {said}"), _PROXY),
     ("database", ""): (Text("{kind} answers, its schema is current", "{kind} отвечает, схема актуальна"), _NOTHING),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from socket import EAI_AGAIN, EAI_NONAME, gaierror
 from ssl import SSLCertVerificationError
 from typing import Any
 
@@ -103,6 +104,11 @@ def _line_row(**columns: Any) -> Callable[[Clinic, pytest.MonkeyPatch], None]:
 
 def _no_address(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
     clinic.outside = Outside(_raises(OSError("unknown")), clinic.outside.certificate)
+
+
+def _dns_away(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
+    away = gaierror(EAI_AGAIN, "Temporary failure in name resolution")
+    clinic.outside = Outside(_raises(away), clinic.outside.certificate)
 
 
 def _private_address(clinic: Clinic, patch: pytest.MonkeyPatch) -> None:
@@ -250,6 +256,7 @@ BROKEN: list[tuple[str, str, str, Any, str]] = [
     ("address", "missing", "failed", _config(public_url=""), "server"),
     ("address", "no_dot", "failed", _config(public_url="https://waba"), "server"),
     ("address", "no_such_name", "failed", _no_address, "server"),
+    ("address", "dns_away", "failed", _dns_away, "server"),
     ("address", "private", "failed", _private_address, "server"),
     ("address", "no_answer", "failed", _breaks_net(APP), "server"),
     ("address", "not_trusted", "failed", _breaks_net(APP, SSLError(SSLCertVerificationError("of our own"))), "server"),
@@ -257,6 +264,7 @@ BROKEN: list[tuple[str, str, str, Any, str]] = [
     ("address", "other_site", "failed", _our_address_says(404, b""), "server"),
     ("certificate", "no_https", "unchecked", NO_HTTPS, "server"),
     ("certificate", "not_trusted", "failed", _untrusted(NotTrusted("self-signed certificate")), "server"),
+    ("certificate", "no_address", "unchecked", _untrusted(gaierror(EAI_NONAME, "unknown")), "server"),
     ("certificate", "no_answer", "unchecked", _untrusted(TimeoutError()), "server"),
     ("certificate", "expired", "failed", _expires_in(-1), "server"),
     ("certificate", "expires_soon", "warning", _expires_in(6), "server"),
