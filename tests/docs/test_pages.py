@@ -15,7 +15,7 @@ from web.commands import attach
 
 LANGUAGES = (DOCS, DOCS / "ru")
 #: Sections that exist in both languages, page by page.
-TRANSLATED = ("sales", "integrators")
+TRANSLATED = ("sales", "integrators", "operators")
 
 
 @pytest.mark.parametrize("page", list(pages()), ids=lambda page: str(page.relative_to(ROOT)))
