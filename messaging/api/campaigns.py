@@ -22,7 +22,6 @@ from messaging.campaigns.audience import Kind
 from messaging.campaigns.changes import Also, WrongState
 from messaging.campaigns.counts import Counts, counts, counts_of
 from messaging.campaigns.crm.audience import CrmAudience
-from messaging.campaigns.crm_audience import CrmAudience
 from messaging.campaigns.mapping import Mapping as Variables
 from messaging.campaigns.mapping import Source
 from messaging.campaigns.preparing import FRESH, Preparing

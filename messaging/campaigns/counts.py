@@ -64,7 +64,6 @@ class Counts:
 
 
 def counts(session: Session, campaign_id: int) -> Counts:
-    """Count a campaign's recipients, each once, under its newest state. One statement: all counts are of one moment."""
     """Count a campaign's recipients, each once, under its newest state. One statement sees one moment."""
     return counts_of(session, [campaign_id])[campaign_id]
 

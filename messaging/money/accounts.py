@@ -48,16 +48,11 @@ def of_lines(session: Session, line_ids: Collection[int]) -> dict[int, LineAccou
 
 def left(session: Session, account: LineAccount | None) -> Left | None:
     """What this account has left now; None if its balance is not known."""
-    if account is None or account.balance is None or account.balance_at is None:
-        return None
-    gone = spent(session, [account.line_id], account.balance_at, account.currency)
-    return Left(account.balance - account.overdraft - gone, account.currency, account.balance_at)
-    """What this account has left now; None if nobody has told."""
     return left_of(session, [account]).get(account.line_id) if account is not None else None
 
 
 def left_of(session: Session, accounts: Collection[LineAccount]) -> dict[int, Left]:
-    """By line, what these accounts have left now, in one statement; those of which nobody has told are missing."""
+    """By line, what these accounts have left now, in one statement; accounts without a known balance are missing."""
     told = [one for one in accounts if one.balance is not None and one.balance_at is not None]
     if not told:
         return {}

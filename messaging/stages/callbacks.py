@@ -19,6 +19,7 @@ from messaging.callbacks import signing
 from messaging.callbacks.posting import Answer, post
 from messaging.limits.backoff import backoff_s
 from messaging.runs import crm_tasks
+from messaging.runtime import Runtime
 from messaging.stages.shared_slots import SharedSlots
 from messaging.store import callback_queue as queue
 from messaging.store.callbacks import Callback, CallbackState, Endpoint, EndpointState, OffReason
@@ -90,16 +91,14 @@ class Callbacks(SharedSlots):
     name = "callbacks"
 
     def __init__(self, runtime: Runtime, owner: str) -> None:
-        self.runtime = runtime
-        #: Endpoints in flight, each with its portal.
-        self.busy: set[tuple[int, int]] = set()
+        super().__init__(runtime, owner)
         #: Endpoints that were slow the last time, as far as this process knows.
         self.slow: set[int] = set()
-        self._share = self._share_of_slow = 1
+        self._share_of_slow = 1
 
     def slots(self, threads: int) -> int:
-        slots = max(4, threads // 8)
-        self._share, self._share_of_slow = share_of_portal(slots), slots // 2
+        slots = super().slots(threads)
+        self._share_of_slow = slots // 2
         return slots
 
     def claim(self, session: Session, held: dict[int, int], free_slots: int) -> list[Task]:
@@ -109,11 +108,10 @@ class Callbacks(SharedSlots):
             return []
         taken = self.taken()
         tasks: list[Task] = []
-        for endpoint in queue.due(session, held, now, [endpoint_id for endpoint_id, _ in self.busy], self.full()):
         busy = {endpoint_id for endpoint_id, _ in self.busy}
         slow = len(busy & self.slow)
         left_out = busy | self.slow if slow >= self._share_of_slow else busy
-        for endpoint in queue.due(session, held, now, left_out, full):
+        for endpoint in queue.due(session, held, now, left_out, self.full()):
             if len(tasks) == free_slots:
                 break
             is_slow = endpoint.id in self.slow

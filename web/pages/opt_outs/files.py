@@ -14,7 +14,7 @@ from messaging.portals import portals
 from messaging.store import opt_outs
 from messaging.store.models import Line, Portal
 from messaging.store.opt_outs import EVERY_LINE, Source
-from web.context import clean, place_for, reader_zone, runtime, sent_file, typed
+from web.context import clean, reader_zone, runtime, sent_file, typed
 from web.frames import Viewer
 from web.pages.messages import masked
 from web.pages.opt_outs.table import table
