@@ -1,12 +1,13 @@
-"""Files that a person sends by hand: from the computer, or by a link that anybody may open.
+"""Files that a person sends by hand: from the computer, from Drive, or by a link that anybody may open.
 
 A link is fetched without the portal's token, and none of the portal's own is followed: the app may read more there than the
-person who names the file.
+person who names the file. A file on Drive is fetched with the person's own token.
 """
 
 import os
 import re
 import tempfile
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import BinaryIO
@@ -15,10 +16,12 @@ import structlog
 
 from activities.base import Shared
 from activities.errors import Refused, refused
+from bx24.client import Client
 from bx24.i18n import Text
 from messaging.files import downloads, media_types, quota, sources
 from messaging.files.downloads import Download, Downloaded, origin_of
 from messaging.files.problems import megabytes, unreachable
+from messaging.files.sources import Source
 from messaging.files.storage import check_room, keep, prepare, temporary
 from messaging.limits.bounds import UPLOAD_BYTES
 from messaging.runtime import Runtime
@@ -96,6 +99,36 @@ def linked(
     return _kept(runtime, portal_id, got, media, label, kept)
 
 
+def on_drive(rest: Client, endpoint: str, file_id: int, name: str) -> Source:
+    """Where a file on Drive can be fetched, now. rest: with the token of the person; name: for what may be wrong.
+
+    Raises Bx24Error, Refused file_unreachable.
+    """
+    found = rest.call("disk.file.get", {"id": file_id}).mapping()
+    return sources.of_drive(found, endpoint, name[-80:] or f"#{file_id}")
+
+
+def fetched(runtime: Runtime, portal_id: int, source: Source, media: str) -> Shared:
+    """A file of `on_drive`, made ready for WhatsApp. media: "auto" or what it must be.
+
+    Raises Refused: file_unreachable, file_type, file_too_large, limit_reached.
+    """
+    label = source.name[-80:] or source.label
+    check_room(runtime, label)
+    quota.check(runtime, portal_id, label)
+    download = Download(
+        source.url,
+        temporary(runtime),
+        media=media,
+        label=label,
+        headers=source.headers,
+        allow_http=runtime.config.allow_http,
+        seconds=LINK_S,
+    )
+    got = downloads.fetch(runtime.file_session, download)
+    return _kept(runtime, portal_id, replace(got, name=source.name or got.name), media, label)
+
+
 def _is_portals(reference: str, *ours: str) -> bool:
     return origin_of(reference) in {"", *map(origin_of, ours)}
 
@@ -103,7 +136,7 @@ def _is_portals(reference: str, *ours: str) -> bool:
 def _kept(runtime: Runtime, portal_id: int, got: Downloaded, media: str, label: str, kept: timedelta = KEPT) -> Shared:
     try:
         media, content = prepare(got.path, got.size, media, label)
-        if content.mime == "text/html" and got.url:
+        if content.mime == "text/html" and got.url and not got.name.lower().endswith((".html", ".htm")):
             raise unreachable(label, "page")
         shown = media_types.named(got.name, content)
         url, file_id = keep(runtime, portal_id, "out", got, content, shown, runtime.clock() + kept)

@@ -134,7 +134,11 @@ def _link(rest: Client, endpoint: str, url: str, label: str) -> Source:
 
 
 def _disk(rest: Client, endpoint: str, number: int, label: str) -> Source:
-    found = _asked(rest, "disk.file.get", {"id": number}, label)
+    return of_drive(_asked(rest, "disk.file.get", {"id": number}, label), endpoint, label)
+
+
+def of_drive(found: Mapping[str, Any], endpoint: str, label: str) -> Source:
+    """Where a file of Drive is, from the answer of disk.file.get. Raises Refused if that names no place."""
     url = found.get("DOWNLOAD_URL")
     if not isinstance(url, str) or not url:
         raise unreachable(label, "refused", answer="no DOWNLOAD_URL")

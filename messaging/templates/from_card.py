@@ -23,6 +23,7 @@ from messaging.conversations import lookup
 from messaging.conversations.queueing import columns_of, queue
 from messaging.conversations.window import window_until
 from messaging.files import hand_files
+from messaging.files.problems import SENT_AS
 from messaging.policy import leaving
 from messaging.portals import tokens
 from messaging.runtime import Runtime
@@ -37,12 +38,18 @@ _NO_CAPTION = Text(
     "WhatsApp shows no text with an audio file. Send the text as a message of its own, and choose the file again.",
     "Под аудиофайлом WhatsApp текст не показывает. Отправьте текст отдельным сообщением и выберите файл ещё раз.",
 )
+_CHOSEN_FOR_ANOTHER = Text(
+    "it was chosen for another message; choose it again", "его выбрали для другого сообщения; выберите ещё раз"
+)
 log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that the form brought. name: as the person's computer calls it."""
+    """A file that the form brought. name: as the person's computer calls it.
+
+    Beside it stands Shared: a file from Drive, which was made ready when it was chosen.
+    """
 
     stream: BinaryIO
     name: str
@@ -50,11 +57,11 @@ class Upload:
 
 @dataclass(frozen=True)
 class Written:
-    """A text, or a file with the text as its caption. link: of a file; upload and link are not both given."""
+    """A text, or a file with the text as its caption. link: of a file; at most one of link and file is given."""
 
     text: str
     link: str
-    upload: Upload | None
+    file: Upload | Shared | None
 
 
 @dataclass(frozen=True)
@@ -90,8 +97,8 @@ def send_written(runtime: Runtime, to: Recipient, written: Written, order: Order
     """Queue a text or a file; the id of its message. Raises Refused, InvalidMessage, AlreadySent."""
     if to.until is None:
         raise refused("window_closed", at="text")  # said before a file is fetched that could not be sent
-    desk = CardDesk(runtime, to, written.upload)
-    if written.upload is None and not written.link:
+    desk = CardDesk(runtime, to, written.file)
+    if written.file is None and not written.link:
         message: messages.Message = messages.Text(written.text)
     else:
         shared = desk.file(written.link, "auto")
@@ -105,29 +112,41 @@ def send_written(runtime: Runtime, to: Recipient, written: Written, order: Order
     return _queued(runtime, to, columns, order)
 
 
-def send_template(runtime: Runtime, to: Recipient, filled: Filled, upload: Upload | None, order: Order) -> int:
-    """Queue a template; the id of its message. upload: the file of its header, instead of the link in `filled`.
+def send_template(runtime: Runtime, to: Recipient, filled: Filled, file: Upload | Shared | None, order: Order) -> int:
+    """Queue a template; the id of its message. file: of its header, instead of the link in `filled`.
 
     Raises Refused, InvalidMessage, GupshupError, AlreadySent.
     """
-    columns = composed(filled, CardDesk(runtime, to, upload))
+    columns = composed(filled, CardDesk(runtime, to, file))
     return _queued(runtime, to, {**columns, "action": "send_template"}, order)
 
 
 class CardDesk(HandDesk):
-    """`activities.base.Desk` for what is sent from a card: files come from the computer, or by a link open to anybody."""
+    """`activities.base.Desk` for what is sent from a card.
 
-    def __init__(self, runtime: Runtime, to: Recipient, upload: Upload | None) -> None:
+    Files come from the computer, from Drive, or by a link open to anybody.
+    """
+
+    def __init__(self, runtime: Runtime, to: Recipient, given: Upload | Shared | None) -> None:
         super().__init__(runtime, to)
-        self.upload = upload
+        self.given = given
 
     def file(self, reference: str, media: str, name: str = "") -> Shared:
         portal_id = self.chat.portal_id
-        if self.upload is not None:
-            return hand_files.uploaded(self.runtime, portal_id, self.upload.stream, self.upload.name, media)
+        if isinstance(self.given, Shared):
+            return _fitting(self.given, media)
+        if self.given is not None:
+            return hand_files.uploaded(self.runtime, portal_id, self.given.stream, self.given.name, media)
         endpoint = tokens.portal_client(self.runtime, portal_id).endpoint
         left = self.left(hand_files.LINK_S)
         return hand_files.linked(self.runtime, portal_id, endpoint, reference, media, seconds=left)
+
+
+def _fitting(file: Shared, media: str) -> Shared:
+    """A file from Drive as what it is to be sent. Raises Refused file_type: it was chosen for something else."""
+    if media not in ("auto", file.media):
+        raise refused("file_type", at="file", value=file.name, media=SENT_AS[media], reason=_CHOSEN_FOR_ANOTHER)
+    return file
 
 
 def _queued(runtime: Runtime, to: Recipient, columns: Mapping[str, Any], order: Order) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from bx24.emulator.rest import disk
+from bx24.emulator.state import files as disk
 from messaging.files import storage
 from messaging.store.kept_files import File
 from messaging.system.bucket_store import Bucket

@@ -23,5 +23,13 @@ document.addEventListener('change', (event) => {
   field.reportValidity();
 });
 
+// <button data-forget="id">: the form brings the chosen file no longer; the focus goes to what chooses another one.
+document.addEventListener('click', (event) => {
+  const button = around(event, '[data-forget]');
+  if (!button) return;
+  document.getElementById(button.dataset.forget ?? '')?.focus();
+  button.closest('.chosen-file')?.replaceChildren();
+});
+
 document.body.addEventListener('htmx:afterSwap', toBottom);
 toBottom();

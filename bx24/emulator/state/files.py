@@ -1,4 +1,4 @@
-"""The files of every portal: three on Disk and in CRM fields. They never change."""
+"""The contents of files on Drive and in CRM fields of every portal. They never change."""
 
 from __future__ import annotations
 
@@ -26,4 +26,3 @@ FILES = {
     601: StoredFile(601, "Прайс-лист.pdf", "application/pdf", _PDF),
     602: StoredFile(602, "shkaf.png", "image/png", _PNG),
 }
-DISK_IDS = (601, 602)

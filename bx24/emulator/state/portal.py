@@ -10,6 +10,7 @@ from typing import Any
 from bx24.emulator.formats.addresses import host_of
 from bx24.emulator.state.chats import Chats
 from bx24.emulator.state.cloud import Cloud
+from bx24.emulator.state.drive import Drive
 from bx24.emulator.state.english import english_user
 from bx24.emulator.state.faults import LATE_S, Faults
 from bx24.emulator.state.messages import MessageService
@@ -58,6 +59,7 @@ class Portal:
         """The user who looks at the portal's pages, unless an address says `?user=`."""
         self.users: dict[int, User] = {user.id: user if lang == "ru" else english_user(user) for user in USERS}
         self.crm = sample_crm(lang)
+        self.drive = Drive()
         self.timeline = Timeline()
         self.triggers = Triggers()
         self.faults = Faults()

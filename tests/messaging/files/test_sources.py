@@ -10,7 +10,7 @@ import pytest
 import requests
 from flask import Flask, Response, redirect, request
 
-from bx24.emulator.rest import disk
+from bx24.emulator.state import files as disk
 from bx24.errors import Bx24Error
 from messaging.portals.tokens import PortalTokens
 from tests.flows.scenes import ONE_DATABASE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from flask import Response
 from sqlalchemy import select
 
 from activities.errors import Refused
-from bx24.emulator.rest import disk
+from bx24.emulator.state import files as disk
 from messaging.files import storage
 from messaging.store.kept_files import File
 from tests.flows.scenes import ONE_DATABASE
@@ -122,6 +123,7 @@ def test_another_version_name_kind_or_portal_is_another_file(shop: World, monkey
     assert share(shop, "601", name="Другое").url != first.url
     assert share(shop, "601", "document").url != first.url
     monkeypatch.setitem(disk.FILES, 601, disk.StoredFile(601, "new.pdf", "application/pdf", samples.PDF))
+    shop.portal.drive.add(replace(shop.portal.drive.entries[601], name="new.pdf"))
     assert share(shop, "601").name == "new.pdf"
     assert _downloads(shop) == 4
 

@@ -6,15 +6,14 @@ from typing import Any
 
 from flask import Response, request
 from flask_babel import gettext as _
-from werkzeug.exceptions import ServiceUnavailable
 
+from activities.base import Shared
 from activities.errors import Refused, from_invalid
 from bx24.errors import Bx24Error
 from gupshup.errors import GupshupError, InvalidMessage
 from gupshup.limits import CAPTION_LIMIT, TEXT_LIMIT
 from gupshup.templates import TemplateInfo
 from messaging.limits import bounds
-from messaging.limits.concurrency import ConcurrencyLimit
 from messaging.policy.rights import Right
 from messaging.store.models import Portal, shard_of
 from messaging.templates import by_hand, from_card
@@ -23,15 +22,15 @@ from messaging.templates.from_card import AlreadySent, Order, Upload, Written
 from messaging.templates.suggestions import suggested
 from web.context import clean, runtime, typed
 from web.frames import Viewer, page
+from web.pages.hand import drive
 from web.pages.hand.client import Client, nothing, with_client
+from web.pages.hand.uploads import uploading
 from web.pages.shell import blueprint
-from web.refusals import Reason, because
 from web.rights import may
 from web.template_words import CATEGORIES, PRICES
 
 #: Values of a template: more than WhatsApp allows.
 MOST_VALUES = 60
-_uploads = ConcurrencyLimit(bounds.UPLOADS_AT_ONCE, patience_s=0)
 
 
 def empty(client: Client) -> dict[str, Any]:
@@ -47,18 +46,20 @@ def empty(client: Client) -> dict[str, Any]:
         "upload_bytes": bounds.UPLOAD_BYTES,
         "errors": {},
         "given": {},
+        **dict.fromkeys(drive.PLACES),
         "nonce": _nonce(),
     }
 
 
-def typed_so_far(client: Client) -> dict[str, Any]:
+def typed_so_far(viewer: Viewer, client: Client) -> dict[str, Any]:
     """What was typed before the page was drawn anew: the text, and the values of a template that this line has, too.
 
     The forms stay the same forms: one whose answer was lost must not send a second message.
     """
     given = {"text": typed("text").replace("\r\n", "\n"), "link": typed("link").strip(), **_typed_values()}
     nonces = {"nonce": typed("text_nonce")[:40] or _nonce(), "template_nonce": typed("template_nonce")[:40] or _nonce()}
-    return {"given": given, "info": _chosen(client), **nonces}
+    files = {place: drive.chosen(viewer, place) for place in drive.PLACES}
+    return {"given": given, "info": _chosen(client), **nonces, **files}
 
 
 def _typed_values() -> dict[str, Any]:
@@ -88,10 +89,7 @@ def sends(view: Callable[..., Response]) -> Callable[..., Response]:
         size = request.content_length
         if size is not None and size <= bounds.PAGE_BYTES:
             return checked()
-        with _uploads.acquire() as has_place:
-            if not has_place:
-                because(Reason.BUSY)
-                raise ServiceUnavailable
+        with uploading():
             return checked()
 
     return received
@@ -109,11 +107,12 @@ def _entitled(view: Callable[..., Response]) -> Callable[..., Response]:
 
 def write(viewer: Viewer, portal: Portal, client: Client) -> Response:
     """Send a text, or a file with the text as its caption."""
-    given = {"text": typed("text").replace("\r\n", "\n"), "link": typed("link").strip(), "nonce": typed("nonce")[:40]}
-    upload = _upload()
-    if upload is not None and given["link"]:
-        return _writing(viewer, client, given, {"link": _("Choose a file or give a link, not both.")})
-    written = Written(given["text"].strip(), given["link"], upload)
+    given: dict[str, Any] = {"text": typed("text").replace("\r\n", "\n"), "link": typed("link").strip()}
+    given |= {"nonce": typed("nonce")[:40], "drive": drive.chosen(viewer, "drive")}
+    file = _file(given["drive"])
+    if wrong := _one_file("drive", given["drive"], given["link"]):
+        return _writing(viewer, client, given, wrong)
+    written = Written(given["text"].strip(), given["link"], file)
     try:
         errors = _tried(viewer, lambda: from_card.send_written(runtime(), client.to, written, _order(viewer, client)))
     except AlreadySent:
@@ -121,14 +120,14 @@ def write(viewer: Viewer, portal: Portal, client: Client) -> Response:
     return _writing(viewer, client, given, errors) if errors else _sent("pages/hand_text.html", viewer, client)
 
 
-def _writing(viewer: Viewer, client: Client, given: Mapping[str, str], errors: Mapping[str, str]) -> Response:
+def _writing(viewer: Viewer, client: Client, given: Mapping[str, Any], errors: Mapping[str, str]) -> Response:
     places = {"caption": "text", "media": "file", "url": "link"}
     shown = {places.get(name, name): words for name, words in errors.items()}
-    if "file" in shown and given["link"]:
-        shown["link"] = shown.pop("file")
-    shown = {name if name in ("text", "file", "link") else "": words for name, words in shown.items()}
+    if "file" in shown and (given["link"] or given["drive"]):
+        shown["drive" if given["drive"] else "link"] = shown.pop("file")
+    shown = {name if name in ("text", "file", "drive", "link") else "": words for name, words in shown.items()}
     values = {**empty(client), "errors": shown, "given": given, "nonce": given["nonce"] or _nonce()}
-    return page("pages/hand_text.html", viewer, client=client, **values)
+    return page("pages/hand_text.html", viewer, client=client, **values | {"drive": given["drive"]})
 
 
 # --- a template
@@ -151,14 +150,15 @@ def send(viewer: Viewer, portal: Portal, client: Client) -> Response:
     if info is None:
         return page("pages/hand_template.html", viewer, client=client, **empty(client), is_gone=True)
     given: dict[str, Any] = {**_typed_values(), "nonce": typed("nonce")[:40]}
-    upload = _upload()
-    if upload is not None and given["header"].strip():
-        return _filling(viewer, client, info, given, {"header": _("Choose a file or give a link, not both.")})
-    header = upload.name or "file" if upload is not None else given["header"].strip()
+    given["drive"] = drive.chosen(viewer, "header_drive")
+    file = _file(given["drive"])
+    if wrong := _one_file("header_drive", given["drive"], given["header"].strip()):
+        return _filling(viewer, client, info, given, wrong)
+    header = file.name or "file" if file is not None else given["header"].strip()
     filled = Filled(info.id, given["params"], given["button_params"], header, given["nonce"])
     try:
         errors = _tried(
-            viewer, lambda: from_card.send_template(runtime(), client.to, filled, upload, _order(viewer, client))
+            viewer, lambda: from_card.send_template(runtime(), client.to, filled, file, _order(viewer, client))
         )
     except AlreadySent:
         errors, given["nonce"] = _sent_before(), ""
@@ -178,18 +178,34 @@ def _filling(
     viewer: Viewer, client: Client, info: TemplateInfo, given: Mapping[str, Any], errors: Mapping[str, str]
 ) -> Response:
     shown = {"header" if name in ("file", "media", "url") else name: words for name, words in errors.items()}
+    if "header" in shown and given.get("drive"):
+        shown["header_drive"] = shown.pop("header")
     known = {f"params-{n}" for n in range(1, MOST_VALUES + 1)} | {f"button_params-{n}" for n in range(1, 11)}
-    shown = {name if name in known | {"header"} else "": words for name, words in shown.items()}
+    shown = {name if name in known | {"header", "header_drive"} else "": words for name, words in shown.items()}
     values = {**empty(client), "info": info, "errors": shown, "given": given, "nonce": given["nonce"] or _nonce()}
-    return page("pages/hand_template.html", viewer, client=client, **values)
+    return page("pages/hand_template.html", viewer, client=client, **values | {"header_drive": given.get("drive")})
 
 
 # --- both
 
 
-def _upload() -> Upload | None:
+def _file(chosen: drive.Chosen | None) -> Upload | Shared | None:
+    """The file that the form brought from the computer, else the one that was chosen on Drive."""
     sent = request.files.get("file")
-    return Upload(sent.stream, clean(sent.filename)) if sent is not None and sent.filename else None  # type: ignore[arg-type]  # a stream of bytes
+    if sent is not None and sent.filename:
+        return Upload(sent.stream, clean(sent.filename))  # type: ignore[arg-type]  # a stream of bytes
+    return None if chosen is None else chosen[1]
+
+
+def _one_file(place: str, chosen: drive.Chosen | None, link: str) -> dict[str, str]:
+    """What is wrong if the form names several files, or one of Drive that it keeps no more. place: of the Drive's file."""
+    if typed(place) and chosen is None:
+        return {place: _("This file was chosen too long ago. Choose it on Drive again.")}
+    sent = request.files.get("file")
+    if sum((sent is not None and bool(sent.filename), chosen is not None, bool(link))) > 1:
+        where = "header" if place == "header_drive" else "link"
+        return {where: _("Choose one: a file from the computer, a file on Drive, or a link.")}
+    return {}
 
 
 def _order(viewer: Viewer, client: Client) -> Order:

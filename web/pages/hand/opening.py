@@ -48,7 +48,7 @@ def opened(frame: OpenedFrame) -> Response:
 @with_client
 def client(viewer: Viewer, portal: Portal, client: Client) -> Response:
     """All about another number or on another line. What was typed stays."""
-    shown = _shown(viewer, portal, client) | compose.typed_so_far(client)
+    shown = _shown(viewer, portal, client) | compose.typed_so_far(viewer, client)
     return page("pages/hand_client.html", viewer, **shown)
 
 
