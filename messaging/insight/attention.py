@@ -18,6 +18,7 @@ from messaging.runs.crm_tasks import Trigger
 from messaging.runtime import Runtime
 from messaging.store.callback_queue import host_of
 from messaging.store.callbacks import EndpointState
+from messaging.store.campaigns import Campaign, CampaignState, Paused
 from messaging.store.models import Line, Message, Portal, Template
 from messaging.store.states import LineStatus, MessageStatus
 from messaging.store.template_drafts import ChangeKind
@@ -31,6 +32,10 @@ CATEGORY_TOLD = timedelta(days=7)
 WEBHOOK_FAILS = timedelta(minutes=30)
 #: Seconds after which a queue waits for somebody, not for its turn.
 WAITS_LONG_S = 60
+#: Pauses that need nobody: a person wanted them, or the line is told of by itself and the campaign goes on with it.
+QUIET = (Paused.BY_HAND, Paused.LINE_STOPPED)
+#: Campaigns named one by one.
+CAMPAIGNS = 3
 #: Reasons named one by one.
 REASONS = 5
 #: Statuses of templates that robots cannot send though they could once, or should have been able to.
@@ -51,7 +56,10 @@ class Kind(StrEnum):
     CRM = "crm"  # count: triggers and cards that were given up; code: the commonest error
     ROBOTS = "robots"  # count: not registered, 0: nobody could be asked; code: what Bitrix24 said
     TIER = "tier"  # count: clients written to first in 24 hours; code: the limit
-    BALANCE = "balance"  # count: millionths left; code: the currency; since: when that was told
+    BALANCE = (
+        "balance"  # count: millionths left; code: the currency; since: when that was told; limit: days it lasts, -1: ?
+    )
+    CAMPAIGN = "campaign"  # code: why it is paused; names: its key and its name
     BUDGET = "budget"  # count, limit: millionths spent today and of the budget; code: the currency
     TEMPLATES = "templates"  # count, names, code: their status; runs
     RECATEGORISED = "recategorised"  # count, names; code: the new category; runs
@@ -86,6 +94,7 @@ def problems(session: Session, runtime: Runtime, portal: Portal) -> list[Problem
         *_robots(portal),
         *_tiers(session, runtime.clock(), lines),
         *_money(session, portal, lines, runtime.clock()),
+        *_campaigns(session, portal),
         *_templates(session, lines, runtime.clock()),
         *_recategorised(session, portal, lines, runtime.clock()),
         *_waiting(runtime.clock(), queues),
@@ -153,11 +162,28 @@ def _money(session: Session, portal: Portal, lines: Sequence[Line], now: datetim
         left = lefts.get(line_id)
         if left is not None and left.is_low:
             found.append(Problem(Kind.BALANCE, by_id[line_id], count=left.amount, since=left.at, code=left.currency))
+    for line_id, account in sorted(accounts.of_lines(session, list(by_id)).items()):
+        supply = spending.supply(session, portal, account, now)
+        if supply is not None and supply.is_low:
+            left, days = supply.left, -1 if supply.days is None else supply.days
+            found.append(
+                Problem(Kind.BALANCE, by_id[line_id], count=left.amount, since=left.at, code=left.currency, limit=days)
+            )
         budget = spending.of_line(session, portal, line_id, now) if account.budget is not None else None
         if budget is not None and budget.is_high:
             spent, limit, currency = budget.spent, budget.amount, budget.currency
             found.append(Problem(Kind.BUDGET, by_id[line_id], count=spent, limit=limit, code=currency))
     return found
+
+
+def _campaigns(session: Session, portal: Portal) -> list[Problem]:
+    """Campaigns that stand still without anybody having paused them, the newest first."""
+    mine = (Campaign.portal_id == portal.id, Campaign.state == CampaignState.PAUSED)
+    still = (*mine, Campaign.paused_reason.not_in(QUIET))
+    newest = select(Campaign).where(*still).order_by(Campaign.id.desc()).limit(CAMPAIGNS)
+    return [
+        Problem(Kind.CAMPAIGN, code=one.paused_reason, names=(one.key, one.name)) for one in session.scalars(newest)
+    ]
 
 
 def _templates(session: Session, lines: Sequence[Line], now: datetime) -> list[Problem]:

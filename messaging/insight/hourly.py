@@ -37,7 +37,8 @@ class Waits:
 class Figures:
     """hours: the beginning of each. The lists have one value per hour, this one included.
 
-    runs: by action, in the hour they came; outcomes and ended: by outcome and by line, in the hour they ended.
+    runs: by action, in the hour they came; outcomes and ended: by outcome and by line, in the hour they ended. callbacks: tries
+    to tell customers' systems, by `taken` or `refused`. handed_over: messages that Bitrix24 gave us, by what became of them.
     """
 
     hours: list[datetime]
@@ -51,6 +52,8 @@ class Figures:
     unknown: list[int] = field(default_factory=list)
     answers: list[int] = field(default_factory=list)
     rest_calls: list[int] = field(default_factory=list)
+    callbacks: dict[str, list[int]] = field(default_factory=dict)
+    handed_over: dict[str, list[int]] = field(default_factory=dict)
 
 
 def figures(session: Session, runtime: Runtime, portal: Portal) -> Figures:
@@ -91,6 +94,10 @@ def _counted(runtime: Runtime, portal_id: int, found: Figures) -> None:
                 case "runs_ended", [line, outcome]:
                     _hours(found.outcomes, outcome)[nth] += number
                     _hours(found.ended, _id(line))[nth] += number
+                case "callbacks", [outcome]:
+                    _hours(found.callbacks, outcome)[nth] += number
+                case "provider_messages", [_line, outcome]:
+                    _hours(found.handed_over, outcome)[nth] += number
                 case "refusals", [line, code]:
                     found.refusals[_id(line), code] += number
                 case _ if name in totals:

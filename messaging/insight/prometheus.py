@@ -14,13 +14,15 @@ import structlog
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis import Redis
-from sqlalchemy import select
+from sqlalchemy import case, func, select
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from messaging.insight.queue_depth import queues
 from messaging.limits.pace import effective, share_at
 from messaging.queue.spool import Spool
 from messaging.queue.wakeups import living_workers
+from messaging.store.callbacks import Endpoint, EndpointState
 from messaging.store.database import Database
 from messaging.store.models import Line
 from messaging.store.tallies import Tally
@@ -80,7 +82,8 @@ class Figures(Collector):
                 depth.add_metric([queue.name], queue.depth)
                 age.add_metric([queue.name], queue.oldest_s)
             lines = session.scalars(select(Line).where(Line.status == "connected").order_by(Line.id)).all()
-        yield from (messages, depth, age, *self._lines(lines))
+            told = _endpoints(session)
+        yield from (messages, depth, age, *self._lines(lines), *told)
 
     def _lines(self, lines: Sequence[Line]) -> Iterator[Metric]:
         stopped = GaugeMetricFamily("waba24_lines_stopped", "Lines that send nothing, by code", labels=("line", "code"))
@@ -96,6 +99,22 @@ class Figures(Collector):
             now_share = share_at(float(share), datetime.fromisoformat(at), self.now) if at else 1.0
             pace.add_metric([str(line.id)], effective(line.pace, now_share))
         yield from (stopped, paused, pace)
+
+
+def _endpoints(session: Session) -> tuple[Metric, Metric]:
+    """Customers' webhooks by state, and what waits for them: whole installation, for a portal's administrator sees his own."""
+    text = "Customers' webhooks: on, failing (on, but taking nothing) or off"
+    states = GaugeMetricFamily("waba24_endpoints", text, labels=("state",))
+    is_failing = (Endpoint.state == EndpointState.ON) & Endpoint.failing_since.is_not(None)
+    state = case((is_failing, "failing"), else_=Endpoint.state)
+    counted = select(state, func.count(), func.sum(Endpoint.waiting)).where(Endpoint.state != EndpointState.REMOVED)
+    found = {name: (number, int(waiting)) for name, number, waiting in session.execute(counted.group_by(state))}
+    for name in ("on", "failing", "off"):
+        states.add_metric([name], found.get(name, (0, 0))[0])
+    waiting = sum(number for _, number in found.values())
+    return states, GaugeMetricFamily(
+        "waba24_callbacks_waiting", "Events that wait for customers' webhooks", value=waiting
+    )
 
 
 def _histogram(counts: list[tuple[list[str], float]]) -> Metric:

@@ -22,8 +22,6 @@ POLL, AFTER_PORTION = timedelta(minutes=20), timedelta(minutes=1)
 DAILY = timedelta(hours=24)
 #: A campaign needs this multiple of what its messages are expected to cost.
 RESERVE = 1.2
-#: Below it, in millionths, a balance is low: Gupshup itself warns at 5 units by default (gupshup-2.md 3.1).
-LOW = 5_000_000
 
 
 @dataclass(frozen=True)
@@ -33,11 +31,6 @@ class Left:
     amount: int
     currency: str
     at: datetime
-
-    @property
-    def is_low(self) -> bool:
-        """Whether people should be warned."""
-        return self.amount < LOW
 
 
 def of_lines(session: Session, line_ids: Collection[int]) -> dict[int, LineAccount]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from messaging.money import accounts
-from messaging.money.accounts import RESERVE
+from messaging.money.accounts import RESERVE, Left
 from messaging.money.table import Cost
 from messaging.policy import zones
 from messaging.policy.settings import Policy
@@ -21,6 +22,7 @@ from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Portal
 from messaging.store.money import LineAccount
+from messaging.store.reports import ReportDay, ReportKey
 
 #: A sum is as old as that at most; what robots spend meanwhile may go beyond a budget.
 KEPT = timedelta(seconds=30)
@@ -28,6 +30,12 @@ KEPT = timedelta(seconds=30)
 DOUBTED = timedelta(seconds=5)
 #: From this share of a budget on people are warned.
 WARN_FROM = 0.8
+#: So many days tell what a usual one costs.
+USUAL = 7
+#: Without a usual day a balance below this, in millionths, is low: Gupshup itself warns at 5 units (gupshup-2.md 3.1).
+LOW = 5_000_000
+#: For so many days a balance may be wished to last.
+MOST_DAYS = 60
 #: Sums kept in one process.
 _MOST = 2_000
 Stop = Literal["budget", "balance"]
@@ -55,6 +63,25 @@ class Budget:
         return self.spent >= self.amount
 
 
+@dataclass(frozen=True)
+class Supply:
+    """What an account has left. a_day: what a usual day costs, in millionths, 0: not known; wanted_days: it should last."""
+
+    left: Left
+    a_day: int
+    wanted_days: int
+
+    @property
+    def days(self) -> int | None:
+        """For how many usual days it lasts; None: nobody can tell."""
+        return max(0, self.left.amount) // self.a_day if self.a_day else None
+
+    @property
+    def is_low(self) -> bool:
+        """Whether people should be warned."""
+        return self.left.amount < (self.wanted_days * self.a_day if self.a_day else LOW)
+
+
 def day_of(portal: Portal, now: datetime) -> datetime:
     """When the portal's day has begun."""
     local = now.astimezone(zones.of(Policy.of(portal), portal.region, portal.language, portal.phone_region))
@@ -68,6 +95,24 @@ def of_line(session: Session, portal: Portal, line_id: int, now: datetime) -> Bu
         return None
     gone = accounts.spent(session, [line_id], day_of(portal, now), account.budget_currency)
     return Budget(account.budget, gone, account.budget_currency)
+
+
+def supply(session: Session, portal: Portal, account: LineAccount | None, now: datetime) -> Supply | None:
+    """For how long a line's account lasts; None if nobody has told its balance."""
+    left = accounts.left(session, account)
+    if left is None or account is None:
+        return None
+    a_day = usual_day(session, portal, account.line_id, left.currency, now)
+    return Supply(left, a_day, Policy.of(portal).balance_days)
+
+
+def usual_day(session: Session, portal: Portal, line_id: int, currency: str, now: datetime) -> int:
+    """What the line's messages have cost a day, on average of the last USUAL days, as reports count them; 0: nothing."""
+    today = day_of(portal, now).date()
+    mine = (ReportDay.portal_id == portal.id, ReportDay.day >= today - timedelta(days=USUAL), ReportDay.day < today)
+    of_line = (ReportKey.line_id == line_id, ReportKey.currency == currency)
+    costs = select(func.sum(ReportDay.cost)).join_from(ReportDay, ReportKey, ReportKey.id == ReportDay.key_id)
+    return int(session.scalar(costs.where(*mine, *of_line)) or 0) // USUAL
 
 
 def of_campaign(session: Session, portal: Portal, campaign: Campaign, now: datetime) -> Budget | None:

@@ -20,7 +20,8 @@ class Policy:
     stops_utility: a client who has opted out gets no utility and authentication templates either. cap_in_a_row: so many
     marketing templates without a word of the client, 0: any number. cap_rest_h: hours without marketing after WhatsApp's
     131049. quiet_from, quiet_to: "HH:MM" of the client's day. zone_field: code of the CRM field that names a client's time
-    zone. country_zones: country ("RU") → IANA zone. time_zone: the portal's IANA zone. "" where nothing is set.
+    zone. country_zones: country ("RU") → IANA zone. time_zone: the portal's IANA zone. "" where nothing is set. balance_days:
+    people are warned when a line's balance covers fewer days than that (messaging.money.spending).
     """
 
     stop_words: tuple[str, ...] = STOP_WORDS
@@ -33,6 +34,7 @@ class Policy:
     zone_field: str = ""
     country_zones: Mapping[str, str] = field(default_factory=dict)
     time_zone: str = ""
+    balance_days: int = 1
     rights: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod

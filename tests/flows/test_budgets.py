@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import insert
 
 from messaging.campaigns import changes
 from messaging.lines import lines
@@ -14,6 +15,7 @@ from messaging.money import accounts, spending
 from messaging.policy import settings
 from messaging.store.models import Message, Portal
 from messaging.store.money import LineAccount
+from messaging.store.reports import STATUSES, SUMS, ReportDay, ReportKey
 from tests.flows.mailing import Mailing
 from tests.flows.scenes import OLGA, PHONES, jump_clock, template_robot
 from tests.support.world import World
@@ -235,3 +237,51 @@ def test_a_worker_that_dies_in_a_campaign_spends_no_more_than_the_budget(shop: W
     shop.advance_clock(120)
     assert mailing.reached().total() == 5
     assert mailing.state == ("paused", "budget")
+
+
+# --- from when on a balance is low ------------------------------------------------------------------------------------------
+
+
+def spent_a_day(shop: World, millionths: int, days: int) -> None:
+    """The worker has counted that the line's messages cost so much on each of the last days, and as much today."""
+    with shop.runtime.db.write() as session:
+        key = {
+            "line_id": shop.line.id,
+            "portal_id": shop.line.portal_id,
+            "currency": "USD",
+            "last_day": shop.now.date(),
+        }
+        words = dict.fromkeys(("origin", "action", "template", "category", "country"), "")
+        session.execute(insert(ReportKey).values(id=77, digest="x", campaign_id=0, author_id=0, **key, **words))
+        counts = dict.fromkeys((*STATUSES, *SUMS), 0) | {"cost": millionths}
+        for ago in range(days + 1):
+            row = {"portal_id": shop.line.portal_id, "key_id": 77, "day": shop.now.date() - timedelta(days=ago)}
+            session.execute(insert(ReportDay).values(**row, **counts))
+
+
+@pytest.mark.parametrize(
+    ("a_day", "days", "balance", "wanted", "lasts", "is_low"),
+    [
+        pytest.param(0, 0, 5.1, 1, None, False, id="nothing spent: 5 units are enough"),
+        pytest.param(0, 0, 4.9, 1, None, True, id="nothing spent: less than 5"),
+        pytest.param(1_000_000, 7, 1.5, 1, 1, False, id="little is spent: less than 5 is enough"),
+        pytest.param(30_000_000, 7, 25, 1, 0, True, id="much is spent: 25 are too few"),
+        pytest.param(30_000_000, 7, 31, 1, 1, False, id="a day's spending is there"),
+        pytest.param(30_000_000, 7, 80, 3, 2, True, id="three days are wanted"),
+        pytest.param(70_000_000, 1, 11, 1, 1, False, id="one day of seven counts for a seventh"),
+        pytest.param(1_000_000, 7, -0.1, 1, 0, True, id="overdrawn"),
+    ],
+)
+def test_a_balance_is_low_when_it_lasts_too_short(
+    partner: World, a_day: int, days: int, balance: float, wanted: int, lasts: int | None, is_low: bool
+) -> None:
+    if a_day:
+        spent_a_day(partner, a_day, days)
+    partner.set_wallet(balance=balance)
+    settings.change(partner.runtime, partner.line.portal_id, balance_days=wanted)
+    partner.advance_clock(21 * 60)
+    with partner.runtime.db.read() as session:
+        portal = session.get_one(Portal, partner.line.portal_id)
+        found = spending.supply(session, portal, known(partner), partner.now)
+    assert found is not None
+    assert (found.days, found.is_low) == (lasts, is_low)

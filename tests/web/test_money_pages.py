@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from datetime import timedelta
 
+from sqlalchemy import update
+
 from messaging.campaigns import changes, costs
 from messaging.store.models import Portal
 from tests.flows.mailing import Mailing
@@ -75,6 +77,12 @@ def test_a_campaign_shows_what_it_has_cost_and_takes_another_budget(shop: World)
     frame = Frame(shop)
     page = text_of(frame.page(f"campaigns/{mailing.key}"))
     assert "Бюджет на день исчерпан" in page
+    told = text_of(frame.page("start/needs"))
+    assert "Рассылка «Майская акция» на паузе: бюджет на день исчерпан" in told
+    with shop.runtime.db.write() as session:
+        policy = {"rights": {"broadcast": {"who": "admins"}}}
+        session.execute(update(Portal).values(policy=policy))
+    assert "Майская акция" not in Frame(shop, EMPLOYEE).page("start/needs")
     money = text_of(frame.page(f"campaigns/{mailing.key}/money"))
     assert "0,12 $ (по счёту)" in money
     assert "За доставленное сообщение 0,0410 $" in money
@@ -101,11 +109,16 @@ def test_a_lines_page_and_home_tell_of_balance_and_budget(shop: World) -> None:
     assert "Качество номера низкое" in page
     assert "GUPSHUP_PARTNER_TOKEN" not in page
     assert "в Gupshup осталось 4,20 $" in text_of(frame.page("start/needs"))
+    for days in ("0", "61", "x", "²"):
+        assert "от 1 до 60" in text_of(frame.change("lines/1/balance-days", balance_days=days)), days
+    assert "Сохранено" in text_of(frame.change("lines/1/balance-days", balance_days="3"))
+    assert re.search(r'<input[^>]*name="balance_days"[^>]*value="3"', frame.page("lines/1"))
     assert "Введите сумму больше 0" in text_of(frame.change("lines/1/budget", budget="0"))
     assert "Бюджет сохранён" in text_of(frame.change("lines/1/budget", budget="0,05"))
     shop.robot_runs(template_robot()[0], **template_robot()[1])
     assert "бюджета на сегодня" in text_of(frame.page("start/needs"))
-    Frame(shop, EMPLOYEE).change("lines/1/budget", 403, budget="1")
+    for what in ("budget", "balance-days"):
+        Frame(shop, EMPLOYEE).change(f"lines/1/{what}", 403, budget="1", balance_days="1")
 
 
 @ONE_DATABASE

@@ -10,6 +10,7 @@ from flask_babel import ngettext
 from markupsafe import Markup
 from sqlalchemy import select
 
+from messaging.callbacks import endpoints
 from messaging.insight import crm_work, hourly, periods, reasons, traffic, wording
 from messaging.insight.hourly import Figures
 from messaging.insight.queue_depth import Queue
@@ -17,7 +18,7 @@ from messaging.store.models import Line, Portal
 from web import texts
 from web.context import reader_zone, runtime
 from web.frames import Viewer
-from web.pages import charts
+from web.pages import charts, health_doors
 from web.pages.shell import blueprint, reads, show
 
 #: Seconds that the oldest entry of a queue usually waits at most; longer is shown as a problem.
@@ -52,12 +53,16 @@ def health(viewer: Viewer, portal: Portal) -> Response:
         lines = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.id)).all()
         today = traffic.by_status(session, [line.id for line in lines], midnight)
         given_up = crm_work.given_up(session, portal.id, runtime().clock() - GIVEN_UP)
+        addresses = endpoints.listed(session, portal.id)
     names: dict[int | None, str] = {line.id: line.name or line.app_name for line in lines}
     return show(
         "pages/health.html",
         viewer,
         section="health",
-        smalls=_smalls(found, names, viewer.language),
+        smalls=[*_smalls(found, names, viewer.language), *_doors(found, has_addresses=bool(addresses))],
+        troubles=health_doors.troubles(addresses),
+        handed_over=health_doors.refusals(found, viewer.language),
+        repeated=health_doors.repeated(found),
         queues=[*_spooled(), *((_queue_name(queue), queue, _age(queue)) for queue in found.queues)],
         norm_s=NORM_S,
         files_away=bool(runtime().files.problem()) if runtime().config.files_url else None,
@@ -104,6 +109,15 @@ def _smalls(found: Figures, names: dict[int | None, str], language: str) -> list
         _counted(_("Webhooks not understood"), [charts.Series(_("Not understood"), found.unknown, "bad")], labels),
         _answers(found, labels),
     ]
+
+
+def _doors(found: Figures, *, has_addresses: bool) -> list[Small]:
+    """Of the doors that a portal uses: events to its own systems, messages that Bitrix24 hands over."""
+    labels = [texts.moment(at, "time") for at in found.hours]
+    drawn = [(_("Events told to your systems"), health_doors.told(found))] if has_addresses or found.callbacks else []
+    if found.handed_over:
+        drawn.append((_("Messages handed over by Bitrix24"), health_doors.handed_over(found)))
+    return [_counted(heading, series, labels) for heading, series in drawn]
 
 
 def _counted(heading: str, drawn: Sequence[charts.Series], labels: Sequence[object]) -> Small:

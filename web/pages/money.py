@@ -7,8 +7,9 @@ from flask_babel import gettext as _
 
 from messaging.money import accounts, prices, spending
 from messaging.money.accounts import Left
-from messaging.money.spending import Budget
+from messaging.money.spending import MOST_DAYS, Budget, Supply
 from messaging.money.table import MARKETING, REST
+from messaging.policy.settings import Policy
 from messaging.store import amounts
 from messaging.store.models import Line, Message, Portal
 from messaging.store.money import LineAccount
@@ -61,15 +62,30 @@ def read_budget(text: str) -> tuple[int | None, str]:
     return amount, ""
 
 
+def read_days(text: str) -> int | None:
+    """For how many days a balance should last, as somebody typed it; None: that is no number of days from 1 to 60."""
+    written = text.strip()
+    is_number = written.isascii() and written.isdecimal() and len(written) < 4
+    return int(written) if is_number and 1 <= int(written) <= MOST_DAYS else None
+
+
 @dataclass(frozen=True)
 class Account:
-    """stored: None if nobody has ever asked; left: None: nobody has told; budget: None: any sum; is_partner: somebody asks."""
+    """stored: None if nobody has ever asked; supply: None: nobody has told; budget: None: any sum; is_partner: somebody asks.
+
+    days: for how many days a balance should last, or people are warned.
+    """
 
     stored: LineAccount | None
-    left: Left | None
+    supply: Supply | None
     budget: Budget | None
     is_partner: bool
     currency: str
+    days: int
+
+    @property
+    def left(self) -> Left | None:
+        return self.supply.left if self.supply is not None else None
 
     @property
     def errors(self) -> list[tuple[str, str]]:
@@ -88,4 +104,6 @@ def account_of(session: Any, portal: Portal, line: Line) -> Account:
     stored = accounts.of_lines(session, [line.id]).get(line.id)
     now = runtime().clock()
     budget = spending.of_line(session, portal, line.id, now)
-    return Account(stored, accounts.left(session, stored), budget, runtime().partner is not None, currency_of(portal))
+    supply = spending.supply(session, portal, stored, now)
+    is_partner, days = runtime().partner is not None, Policy.of(portal).balance_days
+    return Account(stored, supply, budget, is_partner, currency_of(portal), days)

@@ -14,6 +14,7 @@ from messaging.lines import circuit_breaker
 from messaging.store.models import Line
 from web.context import runtime
 from web.pages import checks
+from web.pages.campaigns.words import PAUSES
 from web.template_words import CATEGORIES
 from web.texts import moment, money, number
 
@@ -135,7 +136,21 @@ def _balance(problem: Problem, language: str) -> Item:
     left = money(max(0, problem.count), problem.code)
     title = _("The line %(line)s: %(left)s left at Gupshup", line=_name(problem), left=left)
     words = _("Top up the wallet in Gupshup's console, or messages will fail. Told %(since)s.")
+    if problem.limit >= 0 and problem.count > 0:
+        words = f"{_lasts(problem.limit)} {words}"
     return _of_line(problem, "bad" if problem.count <= 0 else "warn", title, _since(problem, words))
+
+
+def _lasts(days: int) -> str:
+    if not days:
+        return str(_("At the pace of the last seven days that is less than a day."))
+    return str(
+        ngettext(
+            "At the pace of the last seven days that is about %(num)s day.",
+            "At the pace of the last seven days that is about %(num)s days.",
+            days,
+        )
+    )
 
 
 def _budget(problem: Problem, language: str) -> Item:
@@ -145,6 +160,19 @@ def _budget(problem: Problem, language: str) -> Item:
     )
     words = _("When it is used up, campaigns wait for the next day; robots and people go on.")
     return _of_line(problem, "warn", title, Markup("{}").format(words))
+
+
+def _campaign(problem: Problem, language: str) -> Item:
+    key, name = problem.names
+    why = PAUSES[problem.code]
+    title = _("The campaign “%(name)s” is paused: %(why)s", name=name, why=_lowered(str(why.title)))
+    url = url_for("pages.campaign", key=key)
+    return Item("warn", title, Markup("{}").format(why.remedy), _("Open the campaign"), url)
+
+
+def _lowered(words: str) -> str:
+    """A sentence as the end of another one; a name at its beginning stays."""
+    return words if words.startswith("WhatsApp") else words[:1].lower() + words[1:]
 
 
 def _triggers(problem: Problem, language: str) -> Item:
@@ -261,6 +289,7 @@ _WORDS = {
     Kind.TIER: _tier,
     Kind.BALANCE: _balance,
     Kind.BUDGET: _budget,
+    Kind.CAMPAIGN: _campaign,
     Kind.TRIGGERS: _triggers,
     Kind.WEBHOOK_OFF: _webhook_off,
     Kind.WEBHOOK_FAILING: _webhook_failing,

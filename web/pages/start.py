@@ -8,15 +8,17 @@ from typing import Any
 from flask import Response, request
 
 from messaging.insight import attention, line_checks, search
+from messaging.insight.attention import Kind
 from messaging.insight.line_checks import Result
 from messaging.insight.query import Query
+from messaging.policy.rights import Right
 from messaging.store.models import Line, Portal
 from web.context import connected_lines, runtime
 from web.frames import Viewer, page
 from web.pages import messages, needs, overview
 from web.pages.checks import Row, all_done, has_fault, progress
 from web.pages.shell import blueprint, reads, show
-from web.rights import sees_phones
+from web.rights import may, sees_phones
 
 #: Messages that are listed.
 LAST = 10
@@ -73,8 +75,10 @@ def _needs(viewer: Viewer, portal: Portal, lines: list[Line]) -> dict[str, Any]:
     with runtime().db.read() as session:
         problems = attention.problems(session, runtime(), portal)
     known = {line.id: line_checks.last(runtime(), line.id) for line in lines}
+    has_campaign = any(one.kind == Kind.CAMPAIGN for one in problems)
+    sees_campaigns = has_campaign and may(viewer, portal, Right.BROADCAST)
     return {
-        "needs": [needs.item(problem, viewer.language) for problem in problems],
+        "needs": [needs.item(one, viewer.language) for one in problems if one.kind != Kind.CAMPAIGN or sees_campaigns],
         "all_done": bool(lines) and all(all_done(rows(portal, line)) for line in lines),
         "broken": {line.id for line in lines if attention.is_broken(line, known[line.id])},
     }

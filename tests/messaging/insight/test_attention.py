@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 from sqlalchemy import insert, select, update
 
+from messaging.campaigns import changes
 from messaging.insight import attention, line_checks
 from messaging.insight.attention import Kind
 from messaging.lines import lines
 from messaging.store.models import Line, Portal, Template
+from tests.flows.mailing import Mailing
 from tests.flows.scenes import ONE_DATABASE, PHONES, jump_clock, start_each, template_robot
 from tests.support.world import World
 
@@ -129,3 +131,16 @@ def test_the_worst_comes_first(shop: World) -> None:
     _stop(shop)
     kinds = [kind for kind, *_ in _found(shop)]
     assert list(dict.fromkeys(kinds)) == [Kind.LINE_STOPPED, Kind.ROBOTS, Kind.TEMPLATES, Kind.REASON]
+
+
+def test_campaigns_that_stand_still_are_named_unless_somebody_wanted_it(shop: World) -> None:
+    waits, wanted = Mailing(shop, PHONES[:3]), Mailing(shop, PHONES[3:5], per_minute=1)
+    waits.do(changes.set_budget, 41_000, "USD")
+    waits.start(seconds=3)
+    wanted.start(seconds=3)
+    wanted.do(changes.pause)
+    assert waits.state == ("paused", "budget")
+    assert _found(shop) == [(Kind.CAMPAIGN, "budget", waits.key, "Майская акция")]
+    waits.do(changes.set_budget, None, "")
+    shop.advance_clock(5)
+    assert _found(shop) == []

@@ -15,7 +15,7 @@ from messaging.insight import line_checks
 from messaging.lines import lines
 from messaging.lines.lines import LIMITS, PACES, NewLine
 from messaging.money import accounts
-from messaging.policy import tier
+from messaging.policy import settings, tier
 from messaging.portals import portals
 from messaging.store.models import Line, Portal, shard_of
 from web.context import runtime, typed
@@ -37,6 +37,7 @@ _PROBLEMS = {
     "taken": _l("Another line already has this name. Choose another one"),
     "not_a_number": _l("Enter a number, for example 10"),
     "not_a_sum": _l("Enter a sum above 0, for example 20, or leave it empty"),
+    "not_days": _l("Enter a whole number of days from 1 to 60"),
     "out_of_range": _l("Enter a number from %(least)s to %(most)s"),
 }
 Change = Callable[[Viewer, Portal, Line], str]
@@ -192,6 +193,17 @@ def set_budget(viewer: Viewer, portal: Portal, line: Line) -> str:
     accounts.set_budget(runtime(), line.id, budget, money.currency_of(portal))
     campaigns.look_again(runtime(), portal.id)
     return str(_("The budget is saved."))
+
+
+@line_change("/balance-days", "balance_days", affects_checks=False)
+def set_balance_days(viewer: Viewer, portal: Portal, line: Line) -> str:
+    """From when on people are warned that a balance is low; for all lines of the portal."""
+    given = typed("balance_days")[:20]
+    days = money.read_days(given)
+    if days is None:
+        raise Refused("balance_days", given, "not_days")
+    settings.change(runtime(), portal.id, balance_days=days)
+    return str(_("Saved."))
 
 
 @line_change("/key", "key_line")
