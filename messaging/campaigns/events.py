@@ -1,7 +1,5 @@
 """What customers' systems are told of campaigns: each new state, and its counts, each minute and at moments `AFTER` its end."""
 
-"""What customers' systems are told of campaigns: each new state, and the counts, once a minute while one runs and AFTER it."""
-
 from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session

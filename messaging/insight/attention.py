@@ -56,9 +56,7 @@ class Kind(StrEnum):
     CRM = "crm"  # count: triggers and cards that were given up; code: the commonest error
     ROBOTS = "robots"  # count: not registered, 0: nobody could be asked; code: what Bitrix24 said
     TIER = "tier"  # count: clients written to first in 24 hours; code: the limit
-    BALANCE = (
-        "balance"  # count: millionths left; code: the currency; since: when that was told; limit: days it lasts, -1: ?
-    )
+    BALANCE = "balance"  # count: millionths left; code: the currency; since: when; limit: days it lasts, -1: unknown
     CAMPAIGN = "campaign"  # code: why it is paused; names: its key and its name
     BUDGET = "budget"  # count, limit: millionths spent today and of the budget; code: the currency
     TEMPLATES = "templates"  # count, names, code: their status; runs
@@ -156,12 +154,6 @@ def _money(session: Session, portal: Portal, lines: Sequence[Line], now: datetim
     """Accounts that will soon be empty, and budgets of the day that are nearly used up."""
     found: list[Problem] = []
     by_id = {line.id: line for line in lines}
-    known = accounts.of_lines(session, list(by_id))
-    lefts = accounts.left_of(session, known.values())
-    for line_id, account in sorted(known.items()):
-        left = lefts.get(line_id)
-        if left is not None and left.is_low:
-            found.append(Problem(Kind.BALANCE, by_id[line_id], count=left.amount, since=left.at, code=left.currency))
     for line_id, account in sorted(accounts.of_lines(session, list(by_id)).items()):
         supply = spending.supply(session, portal, account, now)
         if supply is not None and supply.is_low:
