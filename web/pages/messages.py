@@ -15,6 +15,7 @@ from markupsafe import Markup
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from bx24.documents import crm_item
 from bx24.i18n import Text
 from gupshup import formatting
 from gupshup.refusals import refusal
@@ -275,6 +276,17 @@ class Row:
         """The path under which Bitrix24 shows the object; "" if it cannot be opened from our page."""
         on = document_of(self.found.document)
         return path_of(on)
+
+    @property
+    def item(self) -> str:
+        """The CRM item, "DEAL_5"; "" without one."""
+        module, _entity, _kind, item = (*self.found.document, "", "", "", "")[:4]
+        return item if module.lower() == "crm" and crm_item(item) else ""
+
+    @property
+    def anchor(self) -> str:
+        """Where the item's title goes, once it is known."""
+        return f"o-{self.found.place.position}-{self.found.place.message_id}"
 
     @property
     def words(self) -> str:
