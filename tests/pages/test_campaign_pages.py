@@ -18,8 +18,8 @@ from messaging.campaigns import changes
 from messaging.campaigns.recipients import Entry
 from messaging.store.models import Line
 from tests.pages.test_hand_way import faults
-from tests.pages.test_replies_way import demo, page
-from tests.support.browser import wait_for_htmx, wait_in
+from tests.pages.test_replies_way import browser, demo, page
+from tests.support.browser import press_section, wait_for_htmx, wait_in
 
 __all__ = ["demo", "page"]
 #: What is pressed and read, by language.
@@ -110,6 +110,42 @@ def innermost(page: Page) -> Locator:
     return page.frame_locator("dialog iframe").frame_locator("iframe").locator("#f-name")
 
 
+@pytest.mark.parametrize("width", [1280, 600])
+@pytest.mark.parametrize("lang", ["ru", "en"])
+def test_the_sections_are_one_row_and_a_menu(demo: Demo, page: Page, lang: str, width: int) -> None:
+    """Nothing is cut, every section can be reached by keyboard, and the menu closes at Esc and at a press elsewhere."""
+    page.set_viewport_size({"width": width, "height": 900})
+    page.goto(f"{demo.emulators.portal}/app?lang={lang}")
+    page.frame_locator("iframe").locator("nav a").first.wait_for()
+    frame = page.frames[-1]
+    wait_for_htmx(frame)
+    summary, menu = frame.locator(".more summary"), frame.locator(".menu")
+    heights = frame.evaluate(
+        "[...document.querySelectorAll('.top nav > *')].map((one) => one.getBoundingClientRect().top)"
+    )
+    assert max(heights) - min(heights) < 10, "one row"
+    assert frame.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    summary.focus()
+    page.keyboard.press("Enter")
+    expect(menu).to_be_visible()
+    assert frame.locator(".menu a").count() == 10
+    box = menu.bounding_box()
+    assert box is not None
+    assert box["x"] >= 0
+    assert faults(page) == []
+    looked_at(page, f"{lang}-menu")
+    page.keyboard.press("Escape")
+    expect(menu).not_to_be_visible()
+    assert frame.evaluate("document.activeElement.matches('.more summary')")
+    press_section(frame, "rights")
+    wait_for_htmx(frame)
+    expect(menu).not_to_be_visible()
+    assert frame.locator(".more [aria-current=page]").get_attribute("data-section") == "rights"
+    summary.click()
+    frame.locator("main").click(position={"x": 4, "y": 300})
+    expect(menu).not_to_be_visible()
+
+
 def test_progress_report_list_and_rights_fit_their_frames(demo: Demo, page: Page) -> None:
     """A campaign of sixty with a long name, and what is around it."""
     for lang in ("ru", "en"):
@@ -118,7 +154,7 @@ def test_progress_report_list_and_rights_fit_their_frames(demo: Demo, page: Page
         frame = page.frames[-1]
         wait_for_htmx(frame)
         for section in ("campaigns", "rights"):
-            frame.locator(f'nav a[data-section="{section}"]').click()
+            press_section(frame, section)
             wait_for_htmx(frame)
             looked_at(page, f"{lang}-{section}")
         if lang == "ru":

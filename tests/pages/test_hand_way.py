@@ -43,6 +43,35 @@ def test_a_salesperson_writes_from_the_card_and_from_the_list(demo: Demo, page: 
     shot(page, T, "h2-menu")
 
 
+def test_a_file_is_chosen_on_drive_by_mouse(demo: Demo, page: Page) -> None:
+    """From the storages down to a folder, by a part of its name; it can be left out again, and is sent with its name."""
+    say(demo, page, "Пришлите, пожалуйста, прайс")
+    card = tab_of_deal(demo, page)
+    card.locator("#text").get_by_role("button", name="Выбрать на Диске").click()
+    window = card.locator("#drive")
+    window.get_by_role("button", name="Общий диск").click()
+    expect(window.get_by_role("button", name="Договоры")).to_be_visible()
+    assert faults(page) == []
+    shot(page, T, "h3-drive")
+    window.get_by_label("Название в этой папке").fill("прайс")
+    expect(window.get_by_role("button", name="Договоры")).to_have_count(0)
+    window.get_by_role("button", name="Прайс-лист.pdf").click()
+    expect(window).not_to_be_visible()
+    chosen = card.locator("#chosen-drive")
+    expect(chosen).to_contain_text("Прайс-лист.pdf")
+    chosen.get_by_role("button", name="Убрать").click()
+    expect(chosen).to_be_empty()
+    card.locator("#text").get_by_role("button", name="Выбрать на Диске").click()
+    window.get_by_role("button", name="Общий диск").click()
+    window.get_by_role("button", name="Прайс-лист.pdf").click()
+    expect(chosen).to_contain_text("Прайс-лист.pdf")
+    assert faults(page) == []
+    shot(page, T, "h4-chosen")
+    card.locator("#text").get_by_role("button", name="Отправить клиенту").click()
+    expect(card.get_by_text("Сообщение отправляется")).to_be_visible()
+    expect(card.locator(".bubble.ours").last).to_contain_text("Прайс-лист.pdf", timeout=20_000)
+
+
 def test_a_server_that_is_busy_takes_nothing_off_the_page(demo: Demo, browser: Browser) -> None:
     page = browser.new_page(viewport={"width": 1280, "height": 900}, locale="ru-RU")
     say(demo, page, "Вы работаете в субботу?")

@@ -19,7 +19,7 @@ from messaging.lines import lines
 from messaging.store.models import Portal
 from messaging.system import embedded_redis
 from tests.pages.test_whole_way import CLIENT, Reader, shot
-from tests.support.browser import open_app
+from tests.support.browser import launch, open_app, press_section
 
 WARDROBE = (Path(__file__).parents[2] / "docs/pictures/ru/6-phone.png").read_bytes()
 TEMPLATES: list[dict[str, Any]] = [
@@ -182,6 +182,6 @@ def only_service_goes(demo: Demo, page: Page) -> None:
     remedy = "Писать снова можно, когда клиент пришлёт"
     expect(page.get_by_role("main").get_by_text(remedy).first).to_be_visible()
     app = open_app(page, demo.emulators.portal, "ru")
-    app.get_by_role("link", name="Отказы", exact=True).click()
+    press_section(app, "opt_outs")
     expect(app.get_by_text("СТОП").first).to_be_visible()
     shot(page, T, "r6-opt-outs")

@@ -53,6 +53,13 @@ def wait_in(frame: "Frame", condition: str) -> None:
     frame.wait_for_function(condition)
 
 
+def press_section(frame: "Frame | FrameLocator", name: str) -> None:
+    """Open a section of the app: from the row, or from the menu behind it."""
+    if frame.locator(f'.more a[data-section="{name}"]').count():
+        frame.locator(".more summary").click()
+    frame.locator(f'nav a[data-section="{name}"]').click()
+
+
 def wait_for_htmx(frame: "Frame") -> None:
     """Wait until htmx has put everything into its place. Only a loaded page has begun to ask for it."""
     from playwright.sync_api import expect

@@ -44,6 +44,11 @@ SECTIONS: dict[str, LazyString] = {
     "doctor": _l("Doctor"),
     "help": _l("Help"),
 }
+#: Sections that stand in the menu “More” behind the others, so that the navigation is one row in both languages.
+MORE: dict[LazyString, tuple[str, ...]] = {
+    _l("Settings"): ("triggers", "opt_outs", "rules", "prices", "rights"),
+    _l("Maintenance"): ("api", "webhooks", "health", "doctor", "help"),
+}
 #: The whole document of a page that stands alone, without the app's sections: beside a chat, in the contact centre.
 ALONE = "pages/alone.html"
 View = Callable[..., Response]
@@ -105,9 +110,17 @@ def show(
     """
     base = "pages/fragment.html" if request.headers.get("HX-Request") else shell
     worst = banner.worst(viewer) if has_banner and "problem" not in values else None
-    return page(
-        template, viewer, status, base=base, section=section, sections=_sections(viewer), banner=worst, **values
-    )
+    first, more = _navigation(viewer)
+    navigation = {"section": section, "sections": first, "more": more}
+    return page(template, viewer, status, base=base, banner=worst, **navigation, **values)
+
+
+def _navigation(viewer: Viewer) -> tuple[dict[str, LazyString], dict[LazyString, dict[str, LazyString]]]:
+    """What this person may open: the sections of the row, and by its title each group of the menu behind it."""
+    open_ = _sections(viewer)
+    groups = {title: {name: open_[name] for name in names if name in open_} for title, names in MORE.items()}
+    grouped = {name for group in groups.values() for name in group}
+    return {name: title for name, title in open_.items() if name not in grouped}, groups
 
 
 def _sections(viewer: Viewer) -> dict[str, LazyString]:

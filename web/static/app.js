@@ -118,6 +118,18 @@ document.addEventListener('click', (event) => {
   }
 });
 
+// The menu of further sections closes when one is chosen, at a press elsewhere, and at Esc, which gives the focus back.
+const more = /** @type {HTMLDetailsElement | null} */ (document.querySelector('.more'));
+document.addEventListener('click', ({ target }) => {
+  if (!(target instanceof Element) || !more) return;
+  if (!more.contains(target) || target.closest('a')) more.open = false;
+});
+document.addEventListener('keydown', ({ key }) => {
+  if (key !== 'Escape' || !more?.open) return;
+  more.open = false;
+  more.querySelector('summary')?.focus();
+});
+
 // A reload of the portal's page opens the frame anew: go back to the section that was open. Best effort, per tab.
 const PLACE = 'waba24.section';
 
