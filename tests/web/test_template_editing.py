@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
-from messaging.store.models import Template
+from messaging.money import prices
+from messaging.money.table import Rate
+from messaging.store.models import Portal, Template
 from messaging.store.template_drafts import TemplateDraft
 from messaging.templates import management
 from tests.flows.scenes import ONE_DATABASE, PHONES, gupshup_control, jump_clock, template_robot
@@ -274,3 +276,17 @@ def test_only_administrators_write_and_nobody_elses_templates_are_there(shop: Wo
 )
 def test_a_copy_gets_the_next_free_name(name: str, taken: set[str], expected: str) -> None:
     assert management.next_name(name, taken) == expected
+
+
+@ONE_DATABASE
+def test_the_price_of_each_category_is_shown_before_anything_is_submitted(shop: World) -> None:
+    """For the country of the portal, with its own prices; the category of an approved template has its price, too."""
+    portal_id = shop.stored_rows(Portal)[0].id
+    day = shop.now.date()
+    prices.put(shop.runtime, portal_id, [Rate("RU", "marketing", day, 91_500, "USD")], None)
+    page = seen(Frame(shop).page("templates/new"))
+    assert re.search(r"Маркетинг [^≈]*≈ 0,09\d\d \$ за сообщение", page)
+    assert "Цены — оценка для страны RU" in page
+    write(shop, category="MARKETING")
+    review(shop, "approve")
+    assert "≈ 0,09" in seen(Frame(shop).page(f"{address(shop)}/edit"))

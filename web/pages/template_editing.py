@@ -12,6 +12,10 @@ from gupshup.template_drafts import Draft, SampleFile
 from gupshup.template_refusals import Explained, Reaction
 from gupshup.templates import TemplateInfo
 from messaging.limits import bounds
+from messaging.money import prices
+from messaging.money.estimates import estimate
+from messaging.money.table import Cost
+from messaging.portals import portals
 from messaging.store.models import Line, Portal
 from messaging.templates import catalogue, management, usage
 from messaging.templates.management import MOST_SAMPLE_BYTES, BadSample, NotSubmitted, TooManyDrafts
@@ -216,8 +220,19 @@ def _form(viewer: Viewer, portal: Portal, form: Form) -> Response:
         phone_texts={key: text for key, text in words().items() if key.startswith("phone.")},
         sizes={kind: size // _MB for kind, size in MOST_SAMPLE_BYTES.items()},
         words=template_words,
+        country=portals.phone_region(portal),
+        costs=_costs(portal),
         **_shown(),
     )
+
+
+def _costs(portal: Portal) -> dict[str, Cost]:
+    """Category → what one message costs today, sent outside an open window to a client of the portal's country."""
+    table, day, country = prices.table_of(runtime(), portal), prices.today(runtime()), portals.phone_region(portal)
+    return {
+        category: estimate(table, day, country, category, is_session=False, is_open=False)
+        for category in template_words.CATEGORIES
+    }
 
 
 def _shown() -> dict[str, Any]:
