@@ -88,6 +88,26 @@ def test_a_value_is_chosen_where_the_portal_has_a_list_of_them(shop: World) -> N
 
 
 @ONE_DATABASE
+def test_a_field_is_compared_as_its_kind_can_be(shop: World) -> None:
+    form = Filter(shop)
+    for code, offered in (("title", ["=", "%"]), ("opportunity", ["=", ">", "<"]), ("movedTime", [">=", "<="])):
+        page = form.post(field=code, compared="=", value="").text
+        shown = re.search(r'<select id="f-compared-1" name="compared">(.*?)</select>', page)
+        assert shown, code
+        ways = [html.unescape(way) for way in re.findall(r'<option value="([^"]+)"', shown[1])]
+        assert ways == offered, code
+    form.post(take="1", field=["movedTime", "movedTime"], compared=[">=", "<="], value=["2026-01-05", "2026-12-31"])
+    audience = only(shop).audience
+    assert audience is not None
+    assert audience["filter"] == {">=movedTime": "2026-01-05T00:00:00", "<=movedTime": "2026-12-31T23:59:59"}, (
+        "whole days"
+    )
+    again = form.draft.post("crm", access_token=form.token)
+    assert 'type="date" value="2026-01-05"' in again
+    assert 'value=">=" selected' in html.unescape(again)
+
+
+@ONE_DATABASE
 def test_counting_leaves_the_form_alone_and_taking_says_what_is_missing(shop: World) -> None:
     form = Filter(shop)
     counted = form.post("found")

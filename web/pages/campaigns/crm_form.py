@@ -21,7 +21,16 @@ COMPARED: dict[str, LazyString] = {
     "%": _l("contains"),
     ">": _l("is greater than"),
     "<": _l("is less than"),
+    ">=": _l("is on or after"),
+    "<=": _l("is on or before"),
 }
+#: How fields of a kind compare; all others as texts.
+_BY_KIND = {
+    **dict.fromkeys(("number", "money"), ("=", ">", "<")),
+    "date": ("=", ">=", "<="),
+    "datetime": (">=", "<="),
+}
+_OF_TEXTS = ("=", "%")
 #: Field of the form → the key of the filter.
 _DATES = {
     "created_from": ">=createdTime",
@@ -29,8 +38,9 @@ _DATES = {
     "changed_from": ">=updatedTime",
     "changed_to": "<=updatedTime",
 }
-_PREFIXES = tuple(COMPARED)
+_PREFIXES = tuple(sorted(COMPARED, key=len, reverse=True))
 #: Kind of a field → what its value is typed into; all others: text.
+_DAY = len("2026-11-30")
 _INPUTS = {"date": "date", "datetime": "date", "number": "number", "money": "number"}
 
 
@@ -40,24 +50,36 @@ def number_typed(name: str) -> int:
     return int(kind) if kind.isdecimal() and len(kind) < 10 else 0
 
 
+def _moment(how: str, day: str) -> str:
+    """A day as the moment that a field with a time is compared to: its beginning, or its end. how: begins with > or <."""
+    whole = len(day) == _DAY and how[:1] in (">", "<")
+    return f"{day}T{'00:00:00' if how[0] == '>' else '23:59:59'}" if whole else day
+
+
 Values = Mapping[str, Mapping[str, str]]
 """Code of a field → value → words, of the fields whose values can be chosen."""
 
 
 @dataclass(frozen=True)
 class Row:
-    """A condition as it is drawn. values: to choose from, {} if the value is typed; type: of the input then."""
+    """A condition as it is drawn. values: to choose from, {} if the value is typed; kind: of the field."""
 
     code: str
     how: str
     value: str
     values: Mapping[str, str]
-    type: str
+    kind: str
+
+    @property
+    def type(self) -> str:
+        """Of the input that the value is typed into."""
+        return _INPUTS.get(self.kind, "text")
 
     @property
     def compared(self) -> dict[str, LazyString]:
-        """What is offered to compare by: a chosen value is the field's or is not."""
-        return {"=": COMPARED["="]} if self.values else COMPARED
+        """What is offered to compare by, and what a campaign of an earlier version compares by."""
+        ways = ("=",) if self.values else _BY_KIND.get(self.kind, _OF_TEXTS)
+        return {way: COMPARED[way] for way in dict.fromkeys((*ways, self.how)) if way in ways or self.value}
 
 
 @dataclass
@@ -116,8 +138,9 @@ class Form:
         rows = []
         for code, how, value in [*filled, ("", "=", "")][:CONDITIONS]:
             about = known.field(code)
-            kind = _INPUTS.get(about.kind, "text") if about is not None else "text"
-            rows.append(Row(code, how, value, values.get(code, {}), kind))
+            kind = about.kind if about is not None else "text"
+            shown = value[:_DAY] if kind == "datetime" else value
+            rows.append(Row(code, how, shown, values.get(code, {}), kind))
         return rows
 
     def filter(self, known: Offered, values: Values) -> dict[str, Any]:
@@ -130,7 +153,7 @@ class Form:
             made["@assignedById"] = [int(one) for one in self.people]
         for name, key in _DATES.items():
             if day := self.dates.get(name):
-                made[key] = f"{day}T{'00:00:00' if key[0] == '>' else '23:59:59'}"
+                made[key] = _moment(key, day)
         for code, how, value in self.conditions:
             about = known.field(code)
             if about is None or how not in COMPARED:
@@ -138,5 +161,5 @@ class Form:
             offered = values.get(code)
             if not value or (offered and value not in offered):
                 self.lacking = _("Fill in the value of “%(field)s”, or choose no field.", field=about.label)
-            made[f"{'=' if offered else how}{code}"] = value
+            made[f"{'=' if offered else how}{code}"] = _moment(how, value) if about.kind == "datetime" else value
         return made
