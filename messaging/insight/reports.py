@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, case, func, select
+from sqlalchemy import ColumnElement, case, func, literal, select
 from sqlalchemy.orm import Session
 
 from messaging.insight import report_counting
@@ -127,6 +127,11 @@ class Figures:
         waiting = (MessageStatus.HELD, MessageStatus.QUEUED, MessageStatus.SENDING, MessageStatus.UNKNOWN)
         return self.of(*waiting)
 
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is anything to say: messages that were given up before they left count nowhere."""
+        return bool(self.sent or self.failed or self.open)
+
     def of(self, *statuses: str) -> int:
         return sum(self.by_status[status] for status in statuses)
 
@@ -140,17 +145,16 @@ class Figures:
         if given["priced"] and currency:
             self.costs[currency] = self.costs.get(currency, 0) + given["cost"]
 
-    def plus(self, other: "Figures") -> "Figures":
-        """Both together."""
-        made = Figures()
-        for one in (self, other):
-            for status in STATUSES:
-                made.by_status[status] += one.by_status[status]
-            for name in ("replied", "opted_out", "priced", "billed"):
-                setattr(made, name, getattr(made, name) + getattr(one, name))
-            for currency, amount in one.costs.items():
-                made.costs[currency] = made.costs.get(currency, 0) + amount
-        return made
+    def take(self, other: "Figures") -> None:
+        """Add the other's to these."""
+        for status in STATUSES:
+            self.by_status[status] += other.by_status[status]
+        self.replied += other.replied
+        self.opted_out += other.opted_out
+        self.priced += other.priced
+        self.billed += other.billed
+        for currency, amount in other.costs.items():
+            self.costs[currency] = self.costs.get(currency, 0) + amount
 
 
 #: Values of what was grouped by → figures.
@@ -162,15 +166,14 @@ def zone_of(portal: Portal) -> tzinfo:
     return zones.of(Policy.of(portal), portal.region, portal.language, portal.phone_region)
 
 
-def rows(session: Session, portal: Portal, asked: Question, now: datetime, *, in_months: bool = False) -> Rows:
-    """The report, in no order. Raises TooManyRows.
+def rows(session: Session, portal: Portal, asked: Question, live: "Live", *, in_months: bool = False) -> Rows:
+    """The report, in no order. live: as `live_from` says. Raises TooManyRows.
 
     in_months: grouped by the day, whole months may stand under their first day.
     """
     found: Rows = {}
-    live_from = _live_from(session, zone_of(portal), now)
-    counted = _counted(session, portal.id, asked, live_from.day, in_months)
-    for values, currency, counts in (*counted, *_live(session, portal, asked, live_from)):
+    counted = _counted(session, portal.id, asked, live.day, in_months)
+    for values, currency, counts in (*counted, *_live(session, portal, asked, live)):
         found.setdefault(values, Figures()).add(currency, counts)
         if len(found) > MOST_ROWS:
             raise TooManyRows
@@ -178,7 +181,7 @@ def rows(session: Session, portal: Portal, asked: Question, now: datetime, *, in
 
 
 def sent_by_day(
-    session: Session, portal: Portal, asked: Question, tops: Sequence[Value], now: datetime, *, in_months: bool = False
+    session: Session, portal: Portal, asked: Question, tops: Sequence[Value], live: "Live", *, in_months: bool = False
 ) -> dict[tuple[Value | None, date], int]:
     """How many messages were sent, by day and by the first of what is grouped by.
 
@@ -186,15 +189,14 @@ def sent_by_day(
     """
     found: dict[tuple[Value | None, date], int] = {}
     by_both = replace(asked, by=(asked.by[0], By.DAY))
-    live_from = _live_from(session, zone_of(portal), now)
     column = _column(asked.by[0])
     value = case((column.in_(tops), column), else_=None)
-    for table, at, period in _spans(portal.id, asked, live_from.day, in_months):
+    for table, at, period in _spans(portal.id, asked, live.day, in_months):
         sent = sum((getattr(table, name) for name in SENT[1:]), getattr(table, SENT[0]))
         query = select(value, at, func.sum(sent)).join_from(table, ReportKey, ReportKey.id == table.key_id)
         for top, day, number in session.execute(query.where(*period, *_only(asked)).group_by(value, at)):
             found[top, day] = found.get((top, day), 0) + int(number)
-    for (top, day), currency, counts in _live(session, portal, by_both, live_from):
+    for (top, day), currency, counts in _live(session, portal, by_both, live):
         one = Figures()
         one.add(currency, counts)
         if isinstance(day, date):
@@ -207,8 +209,16 @@ def total(found: Rows) -> Figures:
     """All rows together."""
     whole = Figures()
     for one in found.values():
-        whole = whole.plus(one)
+        whole.take(one)
     return whole
+
+
+def summed(found: Rows, place: int) -> Rows:
+    """The same grouped by one of its values alone."""
+    together: Rows = {}
+    for values, one in found.items():
+        together.setdefault((values[place],), Figures()).take(one)
+    return together
 
 
 # --- what the worker has counted --------------------------------------------------------------------------------------------
@@ -218,18 +228,31 @@ def _counted(
     session: Session, portal_id: int, asked: Question, before: date, in_months: bool
 ) -> Iterator[tuple[tuple[Value, ...], str, list[int]]]:
     """Of the days before `before`."""
+    only = _only(asked)
+    is_plain = not only and set(asked.by) <= {By.DAY}
+    one_currency = _one_currency(session, portal_id, asked.since) if is_plain else None
+    currency = ReportKey.currency if one_currency is None else literal(one_currency)
     for table, at, period in _spans(portal_id, asked, before, in_months or By.DAY not in asked.by):
         columns = [at if by == By.DAY else _column(by) for by in asked.by]
-        query = (
-            select(*columns, ReportKey.currency, *(func.sum(getattr(table, name)) for name in COUNTS))
-            .join_from(table, ReportKey, ReportKey.id == table.key_id)
-            .where(*period, *_only(asked))
-            .group_by(*columns, ReportKey.currency)
-            .limit(2 * MOST_ROWS)
-        )
+        sums = (func.sum(getattr(table, name)) for name in COUNTS)
+        query = select(*columns, currency, *sums).where(*period, *only).limit(2 * MOST_ROWS)
+        if one_currency is None:
+            query = query.join_from(table, ReportKey, ReportKey.id == table.key_id)
+        grouped = [*columns, *([currency] if one_currency is None else [])]
+        query = query.group_by(*grouped) if grouped else query.having(func.count() > 0)
         width = len(columns)
         for row in session.execute(query):
             yield tuple(row[:width]), row[width], [int(value) for value in row[width + 1 :]]
+
+
+def _one_currency(session: Session, portal_id: int, since: date) -> str | None:
+    """The currency of all costs since then, "" if nothing has a cost; None: there are several.
+
+    With one, a report that tells apart nothing but days need not look at the keys: half of what a year costs.
+    """
+    mine = (ReportKey.portal_id == portal_id, ReportKey.last_day >= since, ReportKey.currency != "")
+    found = session.scalars(select(ReportKey.currency).where(*mine).distinct().limit(2)).all()
+    return None if len(found) > 1 else next(iter(found), "")
 
 
 def _spans(
@@ -274,28 +297,35 @@ def _column(by: By) -> ColumnElement[Any]:
 class _Live:
     """The first day whose messages are counted from their rows, the hour at which it begins, and the first id."""
 
+
+class Live:
+    """From which day on, which begins at this hour, and from which id on messages are counted as they stand. today: it is."""
+
+    today: date
     day: date
     at: datetime
     first_id: int
 
 
-def _live_from(session: Session, zone: tzinfo, now: datetime) -> _Live:
+def live_from(session: Session, portal: Portal, now: datetime) -> Live:
     """The first day that lies in the newest LIVE rows wholly; tomorrow, if today does not. At most SETTLED ago.
 
     Of days before that, messages may have been deleted already.
     """
-    earliest = now.astimezone(zone).date() - SETTLED
+    zone = zone_of(portal)
+    today = now.astimezone(zone).date()
+    earliest = today - SETTLED
     first_id = (session.scalar(select(Message.id).order_by(Message.id.desc()).limit(1)) or 0) - LIVE
     before = select(Message.created_at).where(Message.id < first_id).order_by(Message.id.desc()).limit(1)
     last_before = session.scalar(before) if first_id > 0 else None
     day = earliest
     if last_before is not None:
         day = max(earliest, (last_before + HOUR).astimezone(zone).date() + timedelta(days=1))
-    return _Live(day, first_hour(day, zone), first_id)
+    return Live(today, day, first_hour(day, zone), first_id)
 
 
 def _live(
-    session: Session, portal: Portal, asked: Question, live: _Live
+    session: Session, portal: Portal, asked: Question, live: Live
 ) -> Iterator[tuple[tuple[Value, ...], str, list[int]]]:
     """Of the days from the live one on."""
     if asked.until < live.day:
@@ -334,16 +364,14 @@ class Known:
     is_behind: bool
 
 
-def known(session: Session, portal: Portal, now: datetime) -> Known:
+def known(session: Session, portal: Portal, live: Live) -> Known:
     """From when on there are figures."""
     counted = select(ReportDay.day).where(ReportDay.portal_id == portal.id).order_by(ReportDay.day).limit(1)
     first = session.scalar(counted)
     if first is None:
-        zone = zone_of(portal)
-        live = _live_from(session, zone, now)
         mine = (Message.id >= live.first_id, Message.portal_id == portal.id, Message.created_at >= live.at)
         at = session.scalar(select(Message.created_at).where(*mine).order_by(Message.id).limit(1))
-        first = at.astimezone(zone).date() if at is not None else None
+        first = at.astimezone(zone_of(portal)).date() if at is not None else None
     behind = session.scalar(select(Recount.day).where(Recount.is_past).limit(1)) is not None
     return Known(first, behind)
 

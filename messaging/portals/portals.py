@@ -308,9 +308,9 @@ def updated(runtime: Runtime, portal_id: int, auth: Auth) -> None:
     log.info("app updated", portal=portal_id, member_id=auth.member_id)
 
 
-def register_again(session: Session, portal: Portal, runtime: Runtime) -> None:
+def register_again(session: Session, portal: Portal, runtime: Runtime, after: timedelta = timedelta()) -> None:
     """Robots, activities and events are to be brought in line with what we offer, soon."""
-    portal.registration_due_at, portal.registration_tries = runtime.clock(), 0
+    portal.registration_due_at, portal.registration_tries = runtime.clock() + after, 0
 
 
 def adopt(runtime: Runtime, portal_id: int, auth: Auth) -> bool:

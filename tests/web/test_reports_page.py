@@ -29,7 +29,7 @@ from tests.flows.scenes import (
     template_robot,
     text_robot,
 )
-from tests.messaging.insight.test_reports import count
+from tests.messaging.insight.reporting import count
 from tests.support.world import World
 from tests.web.inside import EMPLOYEE, Frame
 

@@ -114,7 +114,7 @@ def report_messages(asked: dict[str, Any]) -> dict[str, Any]:
         portal = session.get_one(Portal, caller().portal_id)
         question = _question(asked, reports.zone_of(portal), now)
         try:
-            found = reports.rows(session, portal, question, now)
+            found = reports.rows(session, portal, question, reports.live_from(session, portal, now))
         except TooManyRows:
             raise _wrong("group_by", _TOO_MANY) from None
         items = _items(session, portal, question, found)

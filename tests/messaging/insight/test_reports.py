@@ -10,13 +10,12 @@ from zoneinfo import ZoneInfo
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 
 from messaging.insight import reports
 from messaging.insight.daily import Tallies
-from messaging.insight.reports import By, Figures, Question, Rows
+from messaging.insight.reports import By
 from messaging.policy import settings as policy
-from messaging.portals import uninstalling
 from messaging.store.models import Message, Portal
 from messaging.store.reports import Recount, ReportDay, ReportKey
 from tests.flows.mailing import Mailing
@@ -24,7 +23,6 @@ from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
     PHONES,
-    add_template,
     jump_clock,
     open_windows,
     post_webhook,
@@ -34,87 +32,20 @@ from tests.flows.scenes import (
     text_payload,
     text_robot,
 )
+from tests.messaging.insight.reporting import (
+    EVERYTHING,
+    VLADIVOSTOK,
+    again,
+    count,
+    kept,
+    of_rows,
+    of_the_worker,
+    plain,
+    report,
+    sums,
+)
 from tests.messaging.worker.test_retention import delete_old
 from tests.support.world import World
-
-VLADIVOSTOK = "Asia/Vladivostok"
-EVERYTHING = (By.LINE, By.ORIGIN, By.ROBOT, By.TEMPLATE, By.CATEGORY, By.COUNTRY, By.CAMPAIGN, By.EMPLOYEE, By.DAY)
-
-
-def count(world: World) -> None:
-    """What the worker counts while nothing else happens."""
-    tallies = Tallies(world.runtime)
-    while tallies.step():
-        pass
-
-
-def report(world: World, *by: By, days: int = 60, **only: Any) -> Rows:
-    with world.runtime.db.read() as session:
-        portal = session.scalars(select(Portal)).one()
-        today = world.now.astimezone(reports.zone_of(portal)).date()
-        asked = Question(today - timedelta(days=days), today, by, {By(name): value for name, value in only.items()})
-        return reports.rows(session, portal, asked, world.now)
-
-
-def of_the_worker(world: World, monkeypatch: pytest.MonkeyPatch, *by: By, **more: Any) -> Rows:
-    """The report without the newest rows: only what the worker has counted."""
-    monkeypatch.setattr(reports, "LIVE", -1)
-    try:
-        return report(world, *by, **more)
-    finally:
-        monkeypatch.undo()
-
-
-def of_rows(world: World, zone: str) -> dict[tuple[Any, ...], Counter[str]]:
-    """The same, counted one by one in the messages' rows."""
-    found: dict[tuple[Any, ...], Counter[str]] = {}
-    for row in world.stored_rows(Message):
-        robot = row.action if row.origin in ("robot", "activity") else ""
-        day = row.created_at.astimezone(ZoneInfo(zone)).date()
-        key = (
-            *(row.line_id, row.origin, robot, row.template, row.category, row.country),
-            *(row.campaign_id or 0, row.author_id or 0, day),
-        )
-        counted = found.setdefault(key, Counter())
-        counted[row.status] += 1
-        counted["replied"] += row.replied_at is not None
-        counted["opted out"] += row.opted_out_at is not None
-        is_charged = row.billed is not None or row.status in ("delivered", "read")
-        counted[f"cost {row.currency}"] += row.cost if is_charged and row.cost else 0
-    return {key: +counted for key, counted in found.items()}
-
-
-def plain(rows: Rows) -> dict[tuple[Any, ...], Counter[str]]:
-    """A report as `of_rows` says it."""
-    return {
-        key: +Counter(
-            {
-                **figures.by_status,
-                "replied": figures.replied,
-                "opted out": figures.opted_out,
-                **{f"cost {currency}": amount for currency, amount in figures.costs.items()},
-            }
-        )
-        for key, figures in rows.items()
-    }
-
-
-def kept(world: World) -> tuple[int, int]:
-    """How many days and keys there are."""
-    with world.runtime.db.read() as session:
-        days, keys = (session.scalar(select(func.count()).select_from(table)) for table in (ReportDay, ReportKey))
-    return days or 0, keys or 0
-
-
-def again(world: World) -> list[Recount]:
-    """The days that are to be counted once more."""
-    with world.runtime.db.read() as session:
-        return list(session.scalars(select(Recount)))
-
-
-def sums(rows: Rows) -> Figures:
-    return reports.total(rows)
-
 
 # --- whatever comes, in whatever order --------------------------------------------------------------------------------------
 
@@ -320,139 +251,7 @@ def test_the_past_is_counted_when_reports_come(shop: World, monkeypatch: pytest.
         assert isinstance(day, date)
         session.add_all([Recount(day=day + timedelta(days=by), is_past=True) for by in range(-1, 3)])
     with shop.runtime.db.read() as session:
-        assert reports.known(session, session.scalars(select(Portal)).one(), shop.now).is_behind
+        portal = session.scalars(select(Portal)).one()
+        assert reports.known(session, portal, reports.live_from(session, portal, shop.now)).is_behind
     count(shop)
     assert of_the_worker(shop, monkeypatch, *EVERYTHING) == right
-
-
-# --- what clients do --------------------------------------------------------------------------------------------------------
-
-
-def test_an_answer_belongs_to_the_quoted_message_else_to_the_newest_and_to_the_campaigns(shop: World) -> None:
-    Mailing(shop, [PHONES[0]]).start(seconds=4)
-    for _ in range(2):
-        shop.robots_start(template_robot(PHONES[0]))
-        jump_clock(shop, 5)
-    of_campaign, first, newest = shop.stored_rows(Message)
-    post_webhook(shop, text_payload(PHONES[0], "Цитата", context={"gsId": first.gupshup_id, "id": ""}), kind="message")
-    shop.do_due_work()
-    assert _answered(shop) == {first.id}
-    shop.client_replies(PHONES[0], "Да")
-    shop.do_due_work()
-    assert _answered(shop) == {of_campaign.id, first.id, newest.id}
-    assert sums(report(shop)).replied == 3, "each message once"
-
-
-@ONE_DATABASE
-def test_what_a_client_writes_days_later_answers_nothing(shop: World) -> None:
-    shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
-    jump_clock(shop, 73 * 3600)
-    shop.client_replies(OLGA, "Здравствуйте")
-    shop.do_due_work()
-    assert sums(report(shop)).replied == 0
-
-
-def _answered(shop: World) -> set[int]:
-    return {row.id for row in shop.stored_rows(Message) if row.replied_at is not None}
-
-
-def test_an_opt_out_belongs_to_the_message_before_it_and_stays_when_it_is_lifted(shop: World) -> None:
-    add_template(shop, "sale", "MARKETING")
-    start_each(shop, template_robot(PHONES[0]), template_robot(PHONES[1], template="sale"))
-    jump_clock(shop, 2)
-    shop.client_replies(PHONES[0], "Стоп")
-    sale = next(row for row in shop.stored_rows(Message) if row.template == "sale")
-    post_webhook(shop, status_payload("failed", str(sale.gupshup_id), PHONES[1], code=131050, reason="stopped"))
-    shop.client_replies(PHONES[2], "Стоп")
-    shop.do_due_work()
-    shop.client_replies(PHONES[0], "Старт")
-    shop.do_due_work()
-    found = report(shop, By.TEMPLATE)
-    assert {key: one.opted_out for key, one in found.items()} == {("welcome",): 1, ("sale",): 1}
-
-
-# --- money ------------------------------------------------------------------------------------------------------------------
-
-
-def test_costs_are_added_up_by_currency_once_a_message_costs_something(
-    shop: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    start_each(shop, *(template_robot(phone) for phone in PHONES[:5]))
-    jump_clock(shop, 2, 60)
-    prices: list[dict[str, Any]] = [
-        {"cost": 80_200, "currency": "USD", "status": "delivered"},
-        {"cost": 7_000_000, "currency": "RUB", "status": "sent", "billed": 1},
-        {"cost": 80_200, "currency": "USD", "status": "sent"},  # not delivered, nobody has told: costs nothing yet
-        {"cost": 0, "currency": "USD", "status": "read", "billed": 0},
-        {"cost": None, "currency": "", "status": "read"},
-    ]
-    with shop.runtime.db.write() as session:
-        for number, values in enumerate(prices, 1):
-            session.execute(update(Message).where(Message.id == number).values(values))
-    count(shop)
-    for found in (of_the_worker(shop, monkeypatch), report(shop)):
-        whole = sums(found)
-        assert whole.costs == {"USD": 80_200, "RUB": 7_000_000}
-        assert (whole.priced, whole.billed, whole.delivered) == (3, 1, 3)
-
-
-# --- questions --------------------------------------------------------------------------------------------------------------
-
-
-def test_a_report_is_grouped_and_filtered(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    open_windows(shop, PHONES[0])
-    start_each(shop, template_robot(PHONES[0]), template_robot(PHONES[1]), text_robot(PHONES[0]))
-    mailing = Mailing(shop, PHONES[2:4])
-    mailing.start(seconds=4)
-    count(shop)
-    for ask in (report, lambda *args, **more: of_the_worker(args[0], monkeypatch, *args[1:], **more)):
-        assert {key: one.total for key, one in ask(shop, By.ROBOT).items()} == {
-            ("send_template",): 2,
-            ("send_text",): 1,
-            ("",): 2,
-        }
-        assert {key: one.total for key, one in ask(shop, By.ORIGIN, By.CAMPAIGN).items()} == {
-            ("robot", 0): 3,
-            ("campaign", mailing.row.id): 2,
-        }
-        assert sums(ask(shop, template="welcome", origin="robot")).total == 2
-        assert ask(shop, robot="send_contact") == {}
-        assert sums(ask(shop, robot="send_template")).total == 2, "a campaign is no robot"
-    with shop.runtime.db.read() as session:
-        offered = reports.values(session, shop.line.portal_id, shop.now.date())
-    assert offered[By.CAMPAIGN] == {mailing.row.id}
-    assert offered[By.ROBOT] == {"send_template", "send_text"}
-
-
-@ONE_DATABASE
-def test_no_portal_sees_anothers(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
-    count(shop)
-    with shop.runtime.db.write() as session:
-        portal = Portal(member_id="other", client_endpoint="https://other.example/rest/", installed_at=shop.now)
-        session.add(portal)
-        session.flush()
-        asked = Question(shop.now.date(), shop.now.date(), (By.LINE,))
-        assert reports.rows(session, portal, asked, shop.now) == {}
-        monkeypatch.setattr(reports, "LIVE", -1)
-        assert reports.rows(session, portal, asked, shop.now) == {}
-        assert all(not found for found in reports.values(session, portal.id, date.min).values())
-
-
-def test_a_clean_uninstall_takes_the_figures_along(shop: World) -> None:
-    shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
-    count(shop)
-    assert kept(shop) == (1, 1)
-    uninstalling.uninstall(shop.runtime, shop.line.portal_id, clean=True)
-    assert kept(shop) == (0, 0)
-
-
-@ONE_DATABASE
-def test_a_report_with_too_many_rows_is_refused(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    add_template(shop, "sale", "MARKETING")
-    start_each(shop, template_robot(PHONES[0]), template_robot(PHONES[2], template="sale"))
-    jump_clock(shop, 1)
-    monkeypatch.setattr(reports, "MOST_ROWS", 1)
-    with pytest.raises(reports.TooManyRows):
-        report(shop, By.TEMPLATE)
-    assert len(report(shop, By.LINE)) == 1

@@ -12,7 +12,8 @@ from messaging.store.models import Portal
 from web.context import runtime
 from web.frames import Viewer
 from web.pages.reports.asked import asked
-from web.pages.reports.report import read
+from web.pages.reports.reading import read
+from web.pages.reports.report import shown
 from web.pages.reports.table import cells, titles
 from web.pages.shell import blueprint, having, show
 from web.table_files import Cell, Column, csv_pieces, write_xlsx
@@ -51,12 +52,14 @@ def as_xlsx(viewer: Viewer, portal: Portal) -> Response:
 
 def _table(viewer: Viewer, portal: Portal) -> tuple[list[Column], list[list[Cell]]] | None:
     """Columns and rows; None if there would be too many."""
+    wanted = asked(runtime().clock(), reports.zone_of(portal))
     with runtime().db.read() as session:
-        wanted = asked(runtime().clock(), reports.zone_of(portal))
-        shown = read(session, portal, wanted, viewer.language, is_drawn=False).table
-    if shown is None:
+        found = read(session, portal, wanted, viewer.language, is_drawn=False)
+    found.names.ask(portal)
+    made = shown(wanted, found).table
+    if made is None:
         return None
-    return [Column(title) for title in titles(shown)], [cells(shown, row) for row in shown.rows]
+    return [Column(title) for title in titles(made)], [cells(made, row) for row in made.rows]
 
 
 def _file(whole: bytes, kind: str, name: str) -> Response:

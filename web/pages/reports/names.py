@@ -52,23 +52,37 @@ _ORIGINS: dict[str, Text] = {
 
 
 class Names:
-    """The names of these values; of what has none, its number."""
+    """The names of these values; of what has none, its number.
+
+    Employees' names are Bitrix24's: `ask` asks for them, outside of a session, for the portal may answer late.
+    """
 
     def __init__(self, session: Session, portal: Portal, values: Mapping[By, Iterable[Value]], language: str) -> None:
         self._language = language
+        self._worded: dict[tuple[By, Value], str] = {}
         lines = session.execute(select(Line.id, Line.name, Line.app_name).where(Line.portal_id == portal.id))
         campaigns = {value for value in values.get(By.CAMPAIGN, ()) if isinstance(value, int) and value}
         mine = (Campaign.portal_id == portal.id, Campaign.id.in_(campaigns))
         named = session.execute(select(Campaign.id, Campaign.name).where(*mine)).all() if campaigns else []
-        users = {value for value in values.get(By.EMPLOYEE, ()) if isinstance(value, int) and value}
+        self._users = {value for value in values.get(By.EMPLOYEE, ()) if isinstance(value, int) and value}
         self._known: dict[By, dict[int, str]] = {
             By.LINE: {line_id: name or app_name for line_id, name, app_name in lines},
             By.CAMPAIGN: {row.id: row.name for row in named},
-            By.EMPLOYEE: people.names_of(runtime(), portal, users),
         }
+
+    def ask(self, portal: Portal) -> "Names":
+        """The same with the names of employees."""
+        self._known[By.EMPLOYEE] = people.names_of(runtime(), portal, self._users) if self._users else {}
+        return self
 
     def of(self, by: By, value: Value) -> str:
         """The name of one value. A day is written as a spreadsheet reads it."""
+        place = by, value
+        if place not in self._worded:
+            self._worded[place] = self._name(by, value)
+        return self._worded[place]
+
+    def _name(self, by: By, value: Value) -> str:
         if isinstance(value, date):
             return value.isoformat()
         if not value:

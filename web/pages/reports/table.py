@@ -88,7 +88,7 @@ def table(found: Rows, before: Rows | None, by: Sequence[By], names: Names) -> T
             None if before is None else before.get(values, Figures()).sent,
         )
         for values, figures in found.items()
-        if figures.sent or figures.failed or figures.open
+        if figures.is_shown
     ]
     if By.DAY in by:
         rows.sort(key=lambda row: (row.names[by.index(By.DAY)], -row.figures.sent, row.names))
