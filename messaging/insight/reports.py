@@ -294,10 +294,6 @@ def _column(by: By) -> ColumnElement[Any]:
 
 
 @dataclass(frozen=True)
-class _Live:
-    """The first day whose messages are counted from their rows, the hour at which it begins, and the first id."""
-
-
 class Live:
     """From which day on, which begins at this hour, and from which id on messages are counted as they stand. today: it is."""
 

@@ -62,7 +62,6 @@ def test_the_page_of_reports_says_that_it_is_not_its_turn(shop: World, limit: Co
     assert frame.get("/app/reports").status_code == 200
 
 
-@ONE_DATABASE
 def test_whoever_asked_for_long_rests_as_long() -> None:
     now = [0.0]
     limit = ConcurrencyLimit(2, patience_s=0.01, now=lambda: now[0], slow_s=2.0)

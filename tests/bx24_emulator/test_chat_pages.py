@@ -186,6 +186,7 @@ def test_an_operator_answers_in_the_browser(emulator: Emulator, page: Page) -> N
     rest("imconnector.send.messages", CONNECTOR=CONNECTOR, LINE=2, MESSAGES=[element])
     page.goto(f"{base}/chats")
     page.get_by_role("link", name="Vera - Shop").click()
+    page.wait_for_load_state()  # the script that sends at Enter comes with the page
     page.get_by_label("Message to the client").fill("Today")
     page.keyboard.press("Enter")
     expect(page.get_by_role("log").get_by_text("Today")).to_be_visible()

@@ -1,8 +1,13 @@
-"""The message provider: what CRM itself sends as "SMS" goes out by WhatsApp, or fails with a reason."""
+"""The message provider: what CRM itself sends as "SMS" goes out by WhatsApp, once, and its statuses come back."""
 
 from __future__ import annotations
 
+import random
+from collections import Counter
+from datetime import timedelta
+
 import pytest
+from sqlalchemy import update
 
 from bx24.payloads import Auth, EventCall
 from messaging.intake import timeline_clicks
@@ -255,6 +260,35 @@ def test_a_removed_line_fails_and_sends_nothing(sms: Sms) -> None:
 
 def test_what_is_queued_on_a_line_that_is_removed_fails_in_the_portal_too(sms: Sms) -> None:
     world = sms.world
+    second = world.connect_line("acmesecond", "79001112244", seconds=2)
+    lines.pause(world.runtime, second.id)
+    sms.send(MACRO, code=f"waba24_{second.id}")
+    world.advance_clock(3)
+    assert [row.status for row in sms.rows()] == ["queued"]
+    lines.remove(world.runtime, second.id)
+    world.advance_clock(60)
+    assert sms.statuses() == [["sent", "failed"]]
+    assert [one["code"] for one in sms.senders()] == [sms.code]
+
+
+# --- once, and in order ----------------------------------------------------------------------------------------------------
+
+
+def test_twenty_repetitions_make_one_message(sms: Sms) -> None:
+    world = sms.world
+    open_windows(world, OLGA)
+    number = sms.send("Ваш заказ готов")["id"]
+    for _ in range(20):
+        sms.again(number)
+    world.advance_clock(30)
+    assert texts(world) == ["Ваш заказ готов"]
+    assert len(world.stored_rows(ProviderMessage)) == 1
+    [message] = sms.all()
+    assert message["answers"] == [200] * 21
+
+
+def test_a_repetition_after_the_status_is_told_the_status_again(sms: Sms) -> None:
+    world = sms.world
     open_windows(world, OLGA)
     number = sms.send("Ваш заказ готов")["id"]
     world.advance_clock(15)
@@ -326,12 +360,3 @@ def test_over_the_quota_nothing_is_sent_and_the_portal_learns_it(sms: Sms) -> No
     world.advance_clock(20)
     assert len(world.sent) == 1
     assert sms.statuses() == [["sent", "delivered"], ["sent", "failed"]]
-    second = world.connect_line("acmesecond", "79001112244", seconds=2)
-    lines.pause(world.runtime, second.id)
-    sms.send(MACRO, code=f"waba24_{second.id}")
-    world.advance_clock(3)
-    assert [row.status for row in sms.rows()] == ["queued"]
-    lines.remove(world.runtime, second.id)
-    world.advance_clock(60)
-    assert sms.statuses() == [["sent", "failed"]]
-    assert [one["code"] for one in sms.senders()] == [sms.code]

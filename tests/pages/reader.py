@@ -8,7 +8,7 @@ from typing import Any
 from playwright.sync_api import Browser, Frame, Locator, Page
 
 from demo import Demo
-from tests.support.browser import wait_for_htmx
+from tests.support.browser import press_section, wait_for_htmx
 
 AXE = (Path(__file__).parent.parent / "vendor" / "axe.min.js").read_text()
 TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"]
@@ -48,8 +48,10 @@ class Reader:
 
     def go(self, target: Locator | str) -> None:
         """Press a link or a button; a name is that of a section."""
-        link = self.frame.locator(f'nav a[data-section="{target}"]') if isinstance(target, str) else target
-        link.click()
+        if isinstance(target, str):
+            press_section(self.frame, target)
+        else:
+            target.click()
         self.idle()
 
     def look(self, name: str) -> None:

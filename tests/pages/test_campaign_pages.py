@@ -18,7 +18,7 @@ from messaging.campaigns import changes
 from messaging.campaigns.recipients import Entry
 from messaging.store.models import Line
 from tests.pages.test_hand_way import faults
-from tests.pages.test_replies_way import browser, demo, page
+from tests.pages.test_replies_way import demo, page
 from tests.support.browser import press_section, wait_for_htmx, wait_in
 
 __all__ = ["demo", "page"]

@@ -19,7 +19,7 @@ from messaging.lines import lines
 from messaging.store.models import Portal
 from messaging.system import embedded_redis
 from tests.pages.test_whole_way import CLIENT, Reader, shot
-from tests.support.browser import launch, open_app, press_section
+from tests.support.browser import open_app, press_section
 
 WARDROBE = (Path(__file__).parents[2] / "docs/pictures/ru/6-phone.png").read_bytes()
 TEMPLATES: list[dict[str, Any]] = [

@@ -29,7 +29,7 @@ def grown(shop: World) -> None:
     frame.change("opt-outs/add", phone=OLGA)
     other = "CASE WHEN n % 2 = 0 THEN t.conversation_id ELSE 1000 + n % 4000 END"
     with shop.runtime.db.engine.begin() as connection:
-        copies(connection, "run", 1, MANY, trace="'t' || n")
+        copies(connection, "run", 1, MANY, trace="'t' || n", token_digest="'d' || n")
         copies(connection, "message", 1, MANY, run_id="1 + n", gupshup_id="'g' || n", conversation_id=other)
         copies(connection, "reply", 1, MANY, provider_id="'in.' || n", conversation_id=other)
         copies(connection, "opt_out", 1, MANY, phone_key="'k' || n")

@@ -263,7 +263,7 @@ def _shown(campaign: Campaign) -> dict[str, Any]:
 def _all_shown(campaigns: Sequence[Campaign]) -> list[dict[str, Any]]:
     first = {one.line_ids[0] for one in campaigns if one.line_ids}
     with runtime().db.read() as session:
-        phones_by_line = dict(session.execute(select(Line.id, Line.phone).where(Line.id.in_(first))).tuples().all())
+        phones_by_line = dict(session.execute(select(Line.id, Line.phone).where(Line.id.in_(first))).all())
     return [_one_shown(one, phones_by_line) for one in campaigns]
 
 
