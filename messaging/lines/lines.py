@@ -5,22 +5,20 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from sqlalchemy import exists, or_, select, update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from gupshup.client import Account
 from messaging.callbacks import telling
-from messaging.conversations import chat_tasks, provider_statuses
+from messaging.conversations import chat_tasks
 from messaging.lines import circuit_breaker
-from messaging.portals import portals
+from messaging.portals import portals, scopes
 from messaging.queue.group_commit import CachedLine
 from messaging.runs import outcomes
 from messaging.runtime import Runtime
-from messaging.store import crypto, portal_tasks
+from messaging.store import crypto
 from messaging.store.models import Line, Message, Portal, Run, shard_of
-from messaging.store.portal_tasks import PortalTask
-from messaging.store.provider import ProviderMessage, ProviderState
-from messaging.store.states import LineStatus, MessageStatus, Origin
+from messaging.store.states import LineStatus, MessageStatus
 
 #: Messages a second: the least and the most a line may be set to.
 PACES = (0.1, 1000.0)
@@ -29,7 +27,7 @@ BURST = 20
 #: The longest values, in characters.
 LIMITS = {"api_key": 200, "app_name": 100, "app_id": 64, "name": 100}
 PHONE_DIGITS = range(7, 16)
-#: The sender of a removed line stays so long if Bitrix24 waits for a status: it takes none of a sender that it does not know.
+#: A removed line stays a sender of Bitrix24 so long: of a sender that it does not know, Bitrix24 takes no "failed" any more.
 SENDER_STAYS = timedelta(seconds=30)
 log = structlog.get_logger(__name__)
 
@@ -173,22 +171,11 @@ def _removed(session: Session, runtime: Runtime, line_id: int) -> int:
     if portal.default_line_id == line.id:
         remaining = [other.id for other in portal.lines if other.status == LineStatus.CONNECTED and other.id != line.id]
         portal.default_line_id = remaining[0] if remaining else None
-    portals.register_again(session, portal, runtime, SENDER_STAYS if _has_handed_over(session, line) else timedelta())
+    is_sender = scopes.has(portal, scopes.MESSAGES)
+    portals.register_again(session, portal, runtime, after=SENDER_STAYS if is_sender else timedelta())
     telling.line_changed(session, line, runtime.clock())
     log.info("line removed", portal=portal.id, line=line.id, ended=ended)
     return ended
-
-
-def _has_handed_over(session: Session, line: Line) -> bool:
-    """Whether Bitrix24 waits for what becomes of messages that it has handed over for this line."""
-    stored = exists().where(ProviderMessage.line_id == line.id, ProviderMessage.state == ProviderState.STORED)
-    waiting = exists().where(
-        Message.line_id == line.id, Message.origin == Origin.PROVIDER, Message.status == MessageStatus.QUEUED
-    )
-    untold = exists().where(
-        PortalTask.portal_id == line.portal_id, PortalTask.kind == provider_statuses.KIND, portal_tasks.is_open()
-    )
-    return bool(session.scalar(select(or_(stored, waiting, untold))))
 
 
 def resume(runtime: Runtime, line_id: int, reason: str = "by hand", only_asked: bool = False) -> bool:

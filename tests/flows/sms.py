@@ -23,7 +23,8 @@ class Sms:
         self.world = world
         self._post("grant", {"scope": ["messageservice"]})
         with world.runtime.db.write() as session:
-            session.execute(update(Portal).values(registration_due_at=world.now, registration_tries=0))
+            due = {"registration_due_at": world.now, "registration_tries": 0}
+            session.execute(update(Portal).where(Portal.id == world.line.portal_id).values(due))
         world.advance_clock(2)
 
     @property

@@ -51,7 +51,7 @@ def test_a_renamed_line_is_renamed_and_a_removed_one_goes(sms: Sms) -> None:
     world.advance_clock(2)
     assert [one["NAME"] for one in sms.senders()] == ["acmeshop (+79001112233)", "Опт (+79001112244)"]
     lines.remove(world.runtime, first.id)
-    world.advance_clock(2)
+    world.advance_clock(32)
     assert [one["code"] for one in sms.senders()] == [f"waba24_{second.id}"]
 
 
@@ -255,7 +255,7 @@ def test_a_removed_line_fails_and_sends_nothing(sms: Sms) -> None:
     assert [row.error_code for row in sms.rows()] == ["line_not_connected"]
     assert sms.statuses() == [["sent", "failed"]], "the portal takes no status of a sender that it does not know"
     world.advance_clock(30)
-    assert [one["code"] for one in sms.senders()] == [sms.code]
+    assert f"waba24_{second.id}" not in [one["code"] for one in sms.senders()]
 
 
 def test_what_is_queued_on_a_line_that_is_removed_fails_in_the_portal_too(sms: Sms) -> None:
@@ -268,7 +268,7 @@ def test_what_is_queued_on_a_line_that_is_removed_fails_in_the_portal_too(sms: S
     lines.remove(world.runtime, second.id)
     world.advance_clock(60)
     assert sms.statuses() == [["sent", "failed"]]
-    assert [one["code"] for one in sms.senders()] == [sms.code]
+    assert f"waba24_{second.id}" not in [one["code"] for one in sms.senders()]
 
 
 # --- once, and in order ----------------------------------------------------------------------------------------------------

@@ -57,13 +57,14 @@ class Reader:
     def look(self, name: str) -> None:
         """Nothing serious here, at this width; nothing wider than the frame at the other one; a silent console."""
         where = f"{name}, {self.lang}, {self.width} px"
-        assert self._faults() == [], where
+        faults = self._faults()
+        assert faults == [], f"{where}: {faults}"
         self._fits(where)
         other = 1880 - self.width
         self._resize(other)
         self._fits(f"{name}, {self.lang}, {other} px")
         self._resize(self.width)
-        assert self.complaints == [], where
+        assert self.complaints == [], f"{where}: {self.complaints}"
 
     def _faults(self) -> list[str]:
         """Serious and critical faults. Injected by the driver: the pages' CSP lets no foreign script in."""

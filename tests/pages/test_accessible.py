@@ -314,7 +314,7 @@ def line(reader: Reader) -> None:
     reader.press("Escape")
     expect(dialog).to_be_hidden()
     expect(opener).to_be_focused()
-    pace = frame.get_by_role("textbox").first
+    pace = frame.locator("#f-pace")
     pace.fill("many")
     pace.press("Enter")
     expect(frame.get_by_role("alert")).to_be_focused()

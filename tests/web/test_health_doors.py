@@ -50,7 +50,7 @@ def test_an_address_that_takes_nothing_is_named_until_it_does(shop: World, recei
     shop.client_replies(OLGA, "Вы где?")
     shop.advance_clock(30)
     page = health(shop)
-    assert f"{receiver.host} Ничего не принимает" in seen(page)
+    assert f"{receiver.host} Не принимает" in seen(page)
     assert f'/app/webhooks/{receiver.endpoint().key}"' in page
     assert "Не приняты" in page
     assert metric(shop, 'waba24_endpoints{state="failing"}') == 1

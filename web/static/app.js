@@ -48,6 +48,8 @@ document.body.addEventListener('htmx:beforeSwap', (event) => {
     event.detail.shouldSwap = true; // our refusals are pages too: what happened, and what to do
     event.detail.isError = false;
     if (xhr.status >= 400) aside(event.detail);
+    // Words for rows of a list that has left the page meanwhile.
+    if (!requestConfig.elt.isConnected && requestConfig.elt.matches('[hx-swap="none"]')) event.detail.shouldSwap = false;
   }
 });
 

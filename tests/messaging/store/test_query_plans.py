@@ -60,6 +60,7 @@ QUEUES = {
     *("ix_message_held_client", "ix_run_awaits"),
     *("ix_message_held", "ix_operator_message_due", "ix_recipient_pending"),
     *("ix_callback_new", "ix_callback_waiting", "ix_callback_next", "ix_callback_lane"),
+    "ix_provider_message_lane",
 }
 
 
