@@ -174,7 +174,8 @@ def test_the_apps_own_view(driver: PortalDriver) -> None:
     assert (info["STATUS"], info["INSTALLED"], info["LANGUAGE_ID"], info["DAYS"]) == ("L", False, "ru", None)
     assert driver.result("scope") == ["bizproc", "crm", "disk", "im", "placement", "user_brief"]
     assert "bizproc.event.send" in driver.result("methods")
-    assert driver.result("methods", {"SCOPE": "disk"}) == ["disk.file.get", "disk.file.getexternallink"]
+    of_drive = ["disk.storage.getlist", "disk.folder.getchildren", "disk.file.get", "disk.file.getexternallink"]
+    assert driver.result("methods", {"SCOPE": "disk"}) == of_drive
     assert "disk" in driver.result("scope", {"FULL": True})
     assert set(driver.result("methods", {"FULL": 1})) >= {"batch", "profile"}
     assert driver.result("method.get", {"name": "crm.item.get"}) == {"isExisting": True, "isAvailable": True}
