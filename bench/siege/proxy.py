@@ -24,7 +24,9 @@ def configuration(page: str, listen: str, upstream: str) -> str:
     found = _SNIPPET.search(page)
     if found is None or "proxy_pass http://127.0.0.1:8000;" not in found[1]:
         raise ValueError(f"{PAGE} shows no nginx server block that passes to 127.0.0.1:8000")
-    server = _OF_THE_WORLD.sub("", found[1]).replace("http://127.0.0.1:8000", f"http://{upstream}")
+    # In front of it stands a block that sends plain http away: there is no certificate here.
+    block = found[1][found[1].rindex("server {\n", 0, found[1].index("proxy_pass")) :]
+    server = _OF_THE_WORLD.sub("", block).replace("http://127.0.0.1:8000", f"http://{upstream}")
     server = server.replace("server {\n", f"server {{\n    listen {listen};\n", 1)
     return f"pid nginx.pid;\nerror_log stderr error;\nevents {{}}\nhttp {{\naccess_log off;\n{server}}}\n"
 

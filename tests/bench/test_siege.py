@@ -62,6 +62,7 @@ def test_the_proxy_before_the_web_is_the_one_that_the_docs_show() -> None:
     made = proxy.configuration((ROOT / proxy.PAGE).read_text(), "127.0.0.1:1", "127.0.0.1:2")
     assert "listen 127.0.0.1:1;" in made
     assert "proxy_pass http://127.0.0.1:2;" in made
+    assert made.count("server {") == 1, "and not the one that sends plain http away"
     assert "client_max_body_size 21m;" in made
     assert "443" not in made
     assert "ssl" not in made
