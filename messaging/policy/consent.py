@@ -34,8 +34,8 @@ STOPPED_MARKETING = frozenset({"131050", "492"})
 RECENT = 50
 #: Characters that are kept of the reason for which a client is on the list.
 WHY_LENGTH = 200
-#: Causes that webhooks tell, which keep no order.
-_TOLD = frozenset({Source.WORD, Source.BUTTON, Source.PROVIDER})
+#: The client has said so himself: webhooks tell it, and they keep no order.
+BY_CLIENT = frozenset({Source.WORD, Source.BUTTON, Source.PROVIDER})
 _WORDY = frozenset({"text", "button", "list"})
 #: What a workflow's log says when only the client could allow it.
 NO_MARKETING = Text(
@@ -122,7 +122,7 @@ def _tells_customers(session: Session, runtime: Runtime, change: Changed) -> Non
 def _counts_for_reports(session: Session, runtime: Runtime, change: Changed) -> None:
     """A client who opts out by himself does so after a message."""
     cause = change.cause
-    if change.opted_out and cause.source in _TOLD:
+    if change.opted_out and cause.source in BY_CLIENT:
         talks = [cause.conversation_id] if cause.conversation_id is not None else []
         reactions.opted_out(session, talks, cause.message_id, runtime.clock())
 
@@ -204,7 +204,7 @@ def allow(
 
     What WhatsApp has told of a line (`line_id`) stays, unless WhatsApp tells the opposite.
     """
-    is_late = cause.source in _TOLD
+    is_late = cause.source in BY_CLIENT
     found = [entry for entry in opt_outs.entries(session, [portal_id], client.keys) if entry.line_id == line_id]
     gone = opt_outs.remove(session, [entry.id for entry in found if not is_late or entry.confirmed_at <= cause.at])
     if gone:

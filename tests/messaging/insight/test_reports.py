@@ -23,6 +23,7 @@ from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
     PHONES,
+    add_template,
     jump_clock,
     open_windows,
     post_webhook,
@@ -229,10 +230,15 @@ def test_figures_outlive_the_messages_their_texts_and_the_campaign(
 
 @ONE_DATABASE
 def test_the_past_is_counted_when_reports_come(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who wrote a message and who answered was not written down then."""
+    """Who wrote a message, who answered and who opted out was not written down then."""
+    add_template(shop, "sale", "MARKETING")
     open_windows(shop, OLGA, PHONES[0], PHONES[1])
     start_each(shop, text_robot(OLGA, until="replied"), template_robot(PHONES[0]), template_robot(PHONES[2]))
+    start_each(shop, template_robot(PHONES[3]), template_robot(PHONES[4], template="sale"))
     jump_clock(shop, 5)
+    shop.client_replies(PHONES[3], "Стоп")
+    sale = next(row for row in shop.stored_rows(Message) if row.template == "sale")
+    post_webhook(shop, status_payload("failed", str(sale.gupshup_id), PHONES[4], code=131050, reason="stopped"))
     shop.client_replies(OLGA, "Да")
     jump_clock(shop, 3600)
     Mailing(shop, [PHONES[1]]).start(seconds=4)
@@ -242,12 +248,12 @@ def test_the_past_is_counted_when_reports_come(shop: World, monkeypatch: pytest.
     count(shop)
     jump_clock(shop, 40 * 86400)
     right = of_the_worker(shop, monkeypatch, *EVERYTHING)
-    assert sums(right).replied == 3
+    assert (sums(right).replied, sums(right).opted_out) == (4, 2)
     day = next(iter(right))[-1]
     with shop.runtime.db.write() as session:
         for table in (ReportDay, ReportKey):
             session.execute(delete(table))
-        session.execute(update(Message).values(replied_at=None))
+        session.execute(update(Message).values(replied_at=None, opted_out_at=None))
         assert isinstance(day, date)
         session.add_all([Recount(day=day + timedelta(days=by), is_past=True) for by in range(-1, 3)])
     with shop.runtime.db.read() as session:
