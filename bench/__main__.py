@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from bench import api, burst, campaign, intake, latency, messages, pages, report
+from bench import api, burst, campaign, intake, latency, messages, pages, report, reports
 from bench.figures import NAMES, verdicts
 from bench.ground import Ground
 from messaging.system import logs
@@ -25,6 +25,7 @@ PARTS: dict[str, Callable[[Ground], None]] = {
     "pages": pages.run,
     "campaign": campaign.run,
     "api": api.run,
+    "reports": reports.run,
 }
 
 

@@ -69,6 +69,8 @@ GOALS = (
     Goal("slowest page with 50,000 messages", "pages.{}.slowest_ms", 100, False, " ms"),
     Goal("message of the API accepted, p50", "api.{}.p50_ms", 15, False, " ms"),
     Goal("messages of the API that were lost", "api.{}.lost", 0, False),
+    Goal("report over 30 million messages, as opened", "reports.{}.opened_ms", 100, False, " ms"),
+    Goal("slowest report over 30 million messages", "reports.{}.slowest_ms", 100, False, " ms"),
     Goal("worker process, peak memory", "memory.worker_mb", 128, False, " MB"),
     Goal("web process, peak memory", "memory.web_mb", 128, False, " MB"),
 )

@@ -52,11 +52,11 @@ def fill(runtime: Runtime, count: int, span: timedelta) -> int:
             if connection.dialect.name == "postgresql":
                 connection.execute(text(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), {made[-1]['id']})"))
     _figures(runtime, portal_id, line_ids, now)
-    _vacuum(runtime.db.engine)
+    vacuum(runtime.db.engine)
     return count // 2
 
 
-def _vacuum(engine: Engine) -> None:
+def vacuum(engine: Engine) -> None:
     """As autovacuum and retention leave the tables; without it PostgreSQL would look into every row."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text("VACUUM ANALYZE" if engine.dialect.name == "postgresql" else "ANALYZE"))

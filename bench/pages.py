@@ -74,19 +74,20 @@ def _database(ground: Ground, database: str) -> dict[str, Any]:
             say(f"pages: storing {count:,} messages {shape}")
             run_id = fill(town.runtime, count, span)
             town.runtime.db.engine.dispose()
-            timed = list(_each(town.env, run_id))
-        found[shape] = [one.__dict__ for one in timed]
-        _print(database, shape, timed)
-        slowest = max(timed, key=lambda one: max(one.first_ms, one.again_ms))
+            asked = list(timed(town.env, calls(run_id, 1), "pages"))
+        found[shape] = [one.__dict__ for one in asked]
+        show(database, shape, asked)
+        slowest = max(asked, key=lambda one: max(one.first_ms, one.again_ms))
         worst = round(max(slowest.first_ms, slowest.again_ms), 1)
         found["slowest_ms"] = max(worst, found.get("slowest_ms", 0.0))
         ground.row("pages", f"{count:,} messages {shape}, slowest", database, f"{worst:.0f} ms ({slowest.call})")
     return found
 
 
-def _print(database: str, shape: str, timed: list[Timed]) -> None:
+def show(database: str, shape: str, found: list[Timed]) -> None:
+    """A line for each call."""
     print(f"\n{NAMES[database]}, {shape:<30} {'first':>9} {'CPU':>9} {'again':>9} {'CPU':>9} {'bytes':>9}")
-    for one in timed:
+    for one in found:
         slow = " <- over 100 ms" if max(one.first_ms, one.again_ms) > 100 else ""
         times = (one.first_ms, one.first_cpu_ms, one.again_ms, one.cpu_ms)
         print(f"  {one.call:<40}" + "".join(f" {ms:>6.0f} ms" for ms in times) + f" {one.size:>9,}{slow}")
@@ -150,11 +151,12 @@ def _filters(line_id: int) -> Iterator[tuple[str, dict[str, str]]]:
         yield name, {**everything, "words": words}
 
 
-def _each(env: Mapping[str, str], run_id: int) -> Iterator[Timed]:
+def timed(env: Mapping[str, str], asked: list[Call], part: str) -> Iterator[Timed]:
+    """Each call, in a process of its own."""
     fork = multiprocessing.get_context("fork")
     with fork.Pool(1, maxtasksperchild=1) as processes:
-        for call in calls(run_id, 1):
-            say(f"pages: {call.name}")
+        for call in asked:
+            say(f"{part}: {call.name}")
             yield processes.apply(_time, (dict(env), call))
 
 
