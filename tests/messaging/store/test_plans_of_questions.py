@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, insert, text
+import pytest
+from sqlalchemy import Connection, func, insert, select, text
 
 from messaging.api import idempotency
+from messaging.insight import reports
 from messaging.insight.report_counting import COUNTS
+from messaging.insight.reports import By
 from messaging.money import prices, spending
 from messaging.store.api import IdempotencyKey
-from messaging.store.models import Portal
+from messaging.store.models import Message, Portal
 from messaging.store.money import Price
 from messaging.store.provider import ProviderMessage
 from messaging.store.reports import ReportDay, ReportKey, ReportMonth
@@ -20,12 +24,16 @@ from tests.api import test_switching
 from tests.api.caller import TEMPLATE, Program
 from tests.api.test_switching import LINE, days
 from tests.flows.mailing import Mailing
-from tests.flows.scenes import PHONES, jump_clock
+from tests.flows.scenes import ONE_DATABASE, PHONES, jump_clock
 from tests.flows.sms import Sms
-from tests.messaging.store.test_query_plans import MANY, a_year, listening, read_through
+from tests.messaging.store.test_query_plans import END_OF_TABLE, LARGE, MANY, a_year, listening, read_through
 from tests.support.world import World
 from tests.web.inside import Frame
+from web.api.reports import GROUPS
+from web.pages.reports.asked import FILTERS
 
+#: The newest row before another one: one step into the primary key.
+BEFORE = re.compile(r"FROM message\s+WHERE message.id < \S+ ORDER BY message.id DESC\s+LIMIT")
 TABLES = ("report_day", "report_month", "report_key", "provider_message", "idempotency_key", "price")
 KEYS = 2_000
 FIRST = date(2026, 1, 1)
@@ -125,6 +133,35 @@ def test_no_question_of_a_program_or_a_report_reads_a_large_table_through(shop: 
             if (bad := read_through(connection, statement, values, TABLES))
         }
     assert found == {}, "\n".join(f"{bad}\n    {statement}" for statement, bad in found.items())
+
+
+@ONE_DATABASE
+def test_a_report_adds_up_counted_days_and_reads_the_newest_messages_alone(
+    shop: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By whatever it is grouped and filtered, on the page, in a file and by the API: a year of messages costs it nothing."""
+    a_year(shop)
+    program, frame = Program(shop), Frame(shop)
+    a_year_of_figures(shop, program.made.id)
+    monkeypatch.setattr(reports, "LIVE", 3)
+    with shop.runtime.db.read() as session:
+        first = (session.scalar(select(func.max(Message.id))) or 0) - reports.LIVE
+    with listening(shop, TABLES) as heard:
+        for by, then in zip(By, [*list(By)[1:], ""], strict=True):
+            grouped = {"by1": by, "by2": then, "period": "own", "first": "2026-02-03", "last": "2026-11-20"}
+            assert frame.post("/app/reports", **grouped, target="found").status_code == 200, by
+            assert frame.post("/app/reports.csv", **grouped).status_code == 200, by
+        for by in FILTERS:
+            assert frame.post("/app/reports", **{by: "1"}, target="found").status_code == 200, by
+        for by in GROUPS:
+            assert program.get(f"/reports/messages?group_by={by}").status_code == 200, by
+    large = {
+        statement: values for statement, values in heard.items() if re.search(rf"(FROM|JOIN) ({LARGE})\b", statement)
+    }
+    assert large, "the newest messages are counted as they stand"
+    for statement, values in large.items():
+        assert END_OF_TABLE.search(statement) or BEFORE.search(statement) or first in list(values), statement
+        assert not re.search(rf"(FROM|JOIN) (?!message\b)({LARGE})\b", statement), statement
 
 
 def _choose_indexes(connection: Connection) -> None:
