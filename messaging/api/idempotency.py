@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from messaging.queue.group_commit import Claim
@@ -30,6 +30,10 @@ BUSY_FOR = timedelta(minutes=2)
 #: Characters of a key.
 KEY_LENGTH = 255
 CLAIM = ClaimSpec(IdempotencyKey, key=("token_id", "digest"), made="run_id")
+# Made once: building a statement takes longer than running it.
+_FOUND = select(IdempotencyKey).where(
+    IdempotencyKey.token_id == bindparam("token"), IdempotencyKey.digest == bindparam("digest")
+)
 
 
 class Conflict(Exception):
@@ -88,7 +92,7 @@ def answered_before(runtime: Runtime, keyed: Keyed) -> Answer | None:
     """
     now = runtime.clock()
     with runtime.db.read() as session:
-        found = session.scalar(select(IdempotencyKey).where(*_is(keyed)))
+        found = session.scalar(_FOUND, {"token": keyed.token_id, "digest": keyed.digest})
     if found is None:
         return None
     if found.created_at <= now - KEPT or (found.status is None and _is_dead(found, now)):
@@ -155,10 +159,6 @@ def begin(runtime: Runtime, keyed: Keyed) -> Work | Answer:
         if new:
             return Work(runtime, new[0].id, now)
     raise Busy(1.0)
-
-
-def _is(keyed: Keyed) -> tuple[Any, ...]:
-    return IdempotencyKey.token_id == keyed.token_id, IdempotencyKey.digest == keyed.digest
 
 
 def _is_dead(found: IdempotencyKey, now: datetime) -> bool:

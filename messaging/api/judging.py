@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy.orm import Session, selectinload
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session, joinedload
 
 from activities import phones
 from activities.errors import Refused, refused
@@ -25,6 +26,9 @@ from messaging.store.rows import RunRow
 from messaging.store.states import RunState
 from messaging.templates import catalogue
 from messaging.templates.catalogue import is_fresh
+
+# Made once: building a statement takes longer than running it.
+_PORTAL = select(Portal).where(Portal.id == bindparam("portal")).options(joinedload(Portal.lines))
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ def judge(
 ) -> Judged:
     """Where this message would go. Raises Refused for what is known to end in a refusal."""
     with runtime.db.read() as session:
-        portal = session.get_one(Portal, portal_id, options=[selectinload(Portal.lines)])
+        portal = session.scalars(_PORTAL, {"portal": portal_id}).unique().one()
         draft = plan.draft_of(runtime, _run(portal, side, action, properties, now), phones.split)
         known = lookup.conversations_with(session, [line.id for line in portal.lines], draft.keys)
         chosen = draft.chosen(portal, known)

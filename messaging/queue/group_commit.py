@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from messaging.queue.group_insert import (
     ClaimSpec,
+    GroupClaim,
     GroupInsert,
     InsertSpec,
     NewClaim,
@@ -24,7 +25,6 @@ from messaging.queue.group_insert import (
     StaleSnapshot,
     group_insert,
     new_claim,
-    stake,
     takes_arrays,
 )
 from messaging.store.database import is_away, is_disk_full
@@ -164,6 +164,7 @@ class Intake:
         self._no_room = no_room
         self._is_hopeless = is_hopeless
         self._inserts: dict[InsertSpec, GroupInsert] = {}
+        self._claims: dict[ClaimSpec, GroupClaim] = {}
         self._mutex = threading.Lock()
         self._waiting: list[PendingRow] = []
         self._has_leader = False
@@ -303,16 +304,21 @@ class Intake:
             for spec in specs:
                 of_spec = [pending for pending in group if pending.spec is spec]
                 inserted = self._inserts[spec].execute(connection, [pending.row for pending in of_spec], wait)
-                outcomes += _claimed(connection, spec, list(zip(of_spec, inserted, strict=True)))
+                outcomes += self._claimed(connection, spec, list(zip(of_spec, inserted, strict=True)))
         for pending, outcome in outcomes:
             pending.outcome = outcome
         self._stored({pending.shard for pending, outcome in outcomes if isinstance(outcome, int)})
 
+    def _claimed(
+        self, connection: Connection, spec: InsertSpec, outcomes: list[tuple[PendingRow, int | StaleSnapshot | None]]
+    ) -> list[tuple[PendingRow, int | Exception | None]]:
+        """The outcomes, None for a row whose claim was staked before."""
+        made = {row_id: one.claim for one, row_id in outcomes if isinstance(row_id, int) and one.claim is not None}
+        late = self._claims_of(made).stake(connection, made, spec.model) if made else set()
+        return [(one, None if isinstance(outcome, int) and outcome in late else outcome) for one, outcome in outcomes]
 
-def _claimed(
-    connection: Connection, spec: InsertSpec, outcomes: list[tuple[PendingRow, int | StaleSnapshot | None]]
-) -> list[tuple[PendingRow, int | Exception | None]]:
-    """The outcomes, None for a row whose claim was staked before."""
-    made = {row_id: one.claim for one, row_id in outcomes if isinstance(row_id, int) and one.claim is not None}
-    late = stake(connection, made, spec.model) if made else set()
-    return [(one, None if isinstance(outcome, int) and outcome in late else outcome) for one, outcome in outcomes]
+    def _claims_of(self, made: Mapping[int, NewClaim]) -> GroupClaim:
+        claimed = next(iter(made.values())).spec
+        if claimed not in self._claims:
+            self._claims[claimed] = GroupClaim(self.engine.dialect, claimed)
+        return self._claims[claimed]

@@ -106,22 +106,27 @@ def new_claim(spec: ClaimSpec, values: Mapping[str, Any], dialect: Dialect) -> N
     return NewClaim(spec, {name: _stored(columns[name].type, value, dialect) for name, value in values.items()})
 
 
-def stake(connection: Connection, made: Mapping[int, NewClaim], table_of: Any) -> set[int]:
-    """Insert the claims to rows that this transaction has just made, by their ids; delete the rows whose claims another
-    call has staked before. Returns these. table_of: the model of the rows.
+class GroupClaim:
+    """Inserts claims of one spec into one database. Its statement is made once."""
 
-    Claims are inserted in the order of their keys: two processes that get the same two calls must not wait for each other.
-    """
-    spec = next(iter(made.values())).spec
-    table = _stored_table(spec.model.__table__, connection.dialect)
-    ordered = sorted(made.items(), key=lambda one: one[1].key)
-    rows = [{**claim.values, spec.made: row_id} for row_id, claim in ordered]
-    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    inserting = dialect.insert(table).values(rows).on_conflict_do_nothing().returning(table.c[spec.made])
-    late = set(made) - set(connection.execute(inserting).scalars())
-    if late:
-        connection.execute(delete(table_of).where(table_of.id.in_(late)))
-    return late
+    def __init__(self, dialect: Dialect, spec: ClaimSpec) -> None:
+        self.spec = spec
+        table = _stored_table(spec.model.__table__, dialect)
+        insert = (postgresql if dialect.name == "postgresql" else sqlite).insert(table)
+        self._insert = insert.on_conflict_do_nothing().returning(table.c[spec.made])
+
+    def stake(self, connection: Connection, made: Mapping[int, NewClaim], table_of: Any) -> set[int]:
+        """Insert the claims to rows that this transaction has just made, by their ids; delete the rows whose claims another
+        call has staked before. Returns these. table_of: the model of the rows.
+
+        Claims are inserted in the order of their keys: two processes that get the same two calls must not wait for each other.
+        """
+        ordered = sorted(made.items(), key=lambda one: one[1].key)
+        rows = [{**claim.values, self.spec.made: row_id} for row_id, claim in ordered]
+        late = set(made) - set(connection.execute(self._insert, rows).scalars())
+        if late:
+            connection.execute(delete(table_of).where(table_of.id.in_(late)))
+        return late
 
 
 class GroupInsert(ABC):
