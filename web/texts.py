@@ -25,7 +25,7 @@ def attach(app: Flask) -> None:
     app.add_url_rule("/static/<mark>/<path:filename>", "static", send_static)
     Babel(app, default_locale="en", locale_selector=lambda: g.get("language", "en"))
     app.jinja_env.globals.update(
-        icon=icon, badge=badge, moment=moment, money=money, number=number, phone=phone, static=static
+        icon=icon, badge=badge, day=day, moment=moment, money=money, number=number, phone=phone, static=static
     )
 
 
@@ -76,8 +76,14 @@ def moment(at: datetime | date | None, style: str = "auto") -> Markup:
     if not isinstance(at, datetime):
         at = datetime(at.year, at.month, at.day, tzinfo=UTC)
     utc = at.astimezone(UTC)
-    shown = f"{utc:%d.%m.%Y %H:%M}" if g.get("language") == "ru" else f"{utc.day} {utc:%b %Y, %H:%M}"
+    joint = " " if g.get("language") == "ru" else ", "
+    shown = f"{day(utc)}{joint}{utc:%H:%M}"
     return Markup('<time datetime="{}" data-show="{}">{} UTC</time>').format(at.isoformat(), style, shown)
+
+
+def day(at: date) -> str:
+    """A day of the calendar, the same in every time zone: 23.11.2026 in Russian, 23 Nov 2026 in English."""
+    return f"{at:%d.%m.%Y}" if g.get("language") == "ru" else f"{at.day} {at:%b %Y}"
 
 
 def number(value: float) -> str:

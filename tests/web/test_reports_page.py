@@ -117,6 +117,8 @@ def test_days_stand_in_their_order(shop: World) -> None:
     assert [row[:2] for row in table(page)] == [["23.11.2026", "1"], ["01.12.2026", "6"]]
     assert "Отправлено за прошлый период</button>" not in page
     assert tiles(page)["Отправлено"] == "7; было 0"
+    english = Frame(shop, lang="en").change("reports", period="30", by1="day")
+    assert [row[0] for row in table(english)] == ["23 Nov 2026", "1 Dec 2026"]
 
 
 def test_what_is_chosen_narrows_the_report(shop: World) -> None:

@@ -19,7 +19,7 @@ from web.pages.campaigns.numbers import counted
 from web.pages.campaigns.rights import SECTION, broadcasts, found, of_campaign
 from web.pages.campaigns.words import STATES
 from web.pages.shell import blueprint, show
-from web.texts import number
+from web.texts import day, number
 
 ROWS = 20
 _LONGEST_NAME = 200
@@ -68,7 +68,7 @@ def new(viewer: Viewer, portal: Portal) -> Response:
 
 def name_of_today() -> str:
     """What a campaign is called that nobody has named."""
-    return str(_("Campaign of %(day)s", day=f"{runtime().clock():%d.%m.%Y}"))
+    return str(_("Campaign of %(day)s", day=day(runtime().clock())))
 
 
 def too_many_drafts(limit: int) -> str:
