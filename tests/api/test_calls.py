@@ -12,6 +12,7 @@ from messaging.api.ids import Kind
 from messaging.store.api import ApiToken
 from messaging.store.models import Portal
 from tests.api.caller import TEMPLATE, Program
+from tests.messaging.intake.outage import away
 from tests.support.world import World
 
 
@@ -172,3 +173,20 @@ def test_when_a_token_was_used_is_written_once_a_minute(shop: World, program: Pr
     shop.advance_clock(31)
     program.get("/lines")
     assert last() > first
+
+
+def test_while_the_database_is_away_every_call_is_told_to_come_back(shop: World, program: Program) -> None:
+    """Nobody repeats a robot's call but us, so that waits in the spool; a program repeats its own, with its key."""
+    key = {"Idempotency_Key": "order-512"}
+    with away(shop.runtime):
+        for answer in (
+            program.get("/lines"),
+            program.post("/messages", TEMPLATE, **key),
+            program.get("/messages/1", Accept_Language="ru"),
+        ):
+            assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
+            assert answer.json["code"] == "unavailable"
+            assert int(answer.headers["Retry-After"]) > 0
+    assert program.post("/messages", TEMPLATE, **key).status_code == 202
+    shop.advance_clock(5)
+    assert len(shop.sent) == 1
