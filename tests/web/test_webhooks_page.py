@@ -71,6 +71,9 @@ def test_wrong_input_is_named_and_what_was_typed_stays(shop: World, receiver: Re
     assert re.search(r'value="line.state" checked', page)
     assert "Выберите хотя бы одно событие" in seen(frame.change("webhooks", url=URL))
     assert "Введите адрес своей системы" in seen(frame.change("webhooks", url="", events="line.state"))
+    nothing = seen(frame.change("webhooks", url=""))
+    assert "Введите адрес своей системы" in nothing
+    assert "Выберите хотя бы одно событие" in nothing, "all that is wrong is said at once"
     frame.change("webhooks", url=URL, events="no.such")
     frame.change("webhooks", url=URL, events="line.state", origins="nobody")
     assert shop.stored_rows(Endpoint) == []  # type: ignore[type-var]

@@ -97,7 +97,10 @@ def make(viewer: Viewer, portal: Portal) -> Response:
     try:
         made = endpoints.make(runtime(), portal.id, wanted, viewer.user_id or 0)
     except Unfit as error:
-        return _draw(viewer, portal, given=wanted, errors={error.field: _problem(error)})
+        errors = {error.field: _problem(error)}
+        if not wanted.events:
+            errors["events"] = _problem(Unfit("events", "missing"))
+        return _draw(viewer, portal, given=wanted, errors=errors)
     except TooMany:
         return _draw(viewer, portal, given=wanted, errors={"url": _too_many()})
     return _draw(viewer, portal, secret=made.secret, secret_of=made.url)
