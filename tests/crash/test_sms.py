@@ -64,7 +64,7 @@ class Sender:
 
 
 @pytest.mark.parametrize("where", TOWNS)
-def test_what_is_answered_200_leaves_once_and_its_end_is_told_once(where: str, request: pytest.FixtureRequest) -> None:
+def test_what_is_answered_200_leaves_once_under_kill_9(where: str, request: pytest.FixtureRequest) -> None:
     town: Town = request.getfixturevalue(where)
     chance = random.Random(SEED)
     top = town.serve()
