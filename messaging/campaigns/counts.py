@@ -9,7 +9,7 @@ from sqlalchemy import CompoundSelect, func, literal, select, union_all
 from sqlalchemy.orm import Session
 
 from messaging.conversations.queueing import BEHIND_THE_RUNS
-from messaging.store.campaigns import Recipient, RecipientState
+from messaging.store.campaigns import Recipient, RecipientState, Skipped
 from messaging.store.models import Message
 from messaging.store.states import MessageStatus
 
@@ -37,6 +37,11 @@ class Counts:
     def willing(self) -> int:
         """Recipients who are not skipped."""
         return sum(self.by_state.values())
+
+    @property
+    def meant(self) -> int:
+        """Recipients who were to be written to: also those to whom a cancelled campaign was not sent."""
+        return self.willing + self.skipped.get(Skipped.CANCELLED, 0)
 
     @property
     def left(self) -> int:

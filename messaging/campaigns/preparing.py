@@ -37,6 +37,8 @@ REFUSED_AT_MOST = 10_000
 FRESH = timedelta(minutes=15)
 #: After SLICE the thread is free for other campaigns; this one goes on after REST_S.
 SLICE, REST_S = timedelta(seconds=2), 0.2
+#: What the cursors of sources are called: without one of them, reading begins at the front.
+_PLACES = frozenset({"page", "line", "message", "recipient"})
 _TOO_MANY = Text(
     "A campaign has at most {limit} recipients. Narrow the filter, or divide the list.",
     "В рассылке не больше {limit} получателей. Сузьте фильтр или разделите список.",
@@ -116,7 +118,7 @@ class Preparing:
         return 0.0
 
     def _begun(self) -> tuple[Sources, Parts]:
-        if self.campaign.read_at is not None or not {"page", "line", "message"} & (self.campaign.cursor or {}).keys():
+        if self.campaign.read_at is not None or not _PLACES & (self.campaign.cursor or {}).keys():
             self._write(_from_the_front)
             while self._write(lambda session, campaign: recipients.forget_some(session, campaign.id)):
                 pass

@@ -13,7 +13,7 @@ from messaging.campaigns.crm.filters import InvalidAudience
 from messaging.campaigns.crm.reading import read_page
 from messaging.campaigns.phone_cells import phone_of
 from messaging.campaigns.recipients import Entry
-from messaging.campaigns.repeats import failed
+from messaging.campaigns.repeats import Missed, failed, missed
 from messaging.campaigns.spreadsheets import BadRow, End, Row, read
 from messaging.limits.portal_rate import BURST, RATE_PER_S
 from messaging.portals import tokens
@@ -59,7 +59,7 @@ class Sources:
             case Kind.CRM:
                 yield from self._crm(dict((cursor or {}).get("page", {})))
             case Kind.AGAIN:
-                yield from self._again(int((cursor or {}).get("message", 0)))
+                yield from self._again(dict(cursor or {}))
             case _:
                 raise Refused("value_missing", _EMPTY, "audience")
 
@@ -80,18 +80,28 @@ class Sources:
             entries = [Entry(0, row.phone, row.values, row.item, row.is_found) for row in page.rows]
             yield Part(entries, [], None if is_last else {"page": dict(cursor)})
 
-    def _again(self, behind: int) -> Parts:
-        """Recipients of the other campaign, after this message of it; a part's cursor is its last message."""
-        wanted, portal_id = self.settings, self.campaign.portal_id
+    def _again(self, cursor: Mapping[str, int]) -> Parts:
+        """Recipients of the other campaign, behind the cursor: of those who failed its message, of others the recipient."""
+        whom = Missed(self.settings.get("missed", Missed.FAILED))
+        place = "message" if whom == Missed.FAILED else "recipient"
+        behind = int(cursor.get(place, 0))
         while True:
-            with self.runtime.db.read() as session:
-                found = failed(session, portal_id, int(wanted["campaign"]), wanted["codes"], behind, ROWS)
-            entries = [_entry(one.recipient) for one in found]
+            found = self._missed(whom, behind)
+            entries = [_entry(recipient) for _place, recipient in found]
             if len(found) < ROWS:
                 yield Part(entries, [], None)
                 return
-            behind = found[-1].message_id
-            yield Part(entries, [], {"message": behind})
+            behind = found[-1][0]
+            yield Part(entries, [], {place: behind})
+
+    def _missed(self, whom: Missed, behind: int) -> list[tuple[int, Recipient]]:
+        """A page of them, each with its place."""
+        portal_id, campaign_id = self.campaign.portal_id, int(self.settings["campaign"])
+        with self.runtime.db.read() as session:
+            if whom == Missed.FAILED:
+                page = failed(session, portal_id, campaign_id, self.settings["codes"], behind, ROWS)
+                return [(one.message_id, one.recipient) for one in page]
+            return [(one.id, one) for one in missed(session, portal_id, campaign_id, whom, behind, ROWS)]
 
     def _file(self, behind: int) -> Parts:
         """Rows of the file after this line; a part's cursor is its last row."""

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from gupshup.refusals import Kind, refusal
 from messaging.campaigns.counts import failures
+from messaging.campaigns.repeats import Missed, is_silent
 from messaging.store.campaigns import Campaign, Recipient, RecipientState, RefusedRow
 from messaging.store.models import Message
 from messaging.store.states import MessageStatus
@@ -27,6 +28,8 @@ STATUSES = (
     MessageStatus.FAILED,
 )
 REPLIED = "replied"
+#: Who has got the message and has not read it, or not answered it.
+SILENT = (Missed.UNREAD, Missed.UNANSWERED)
 #: After these the same message may well arrive later, or once something is repaired.
 _MAY_BE_REPEATED = frozenset({Kind.RETRY, Kind.DELAYED, Kind.CONFIG})
 _HOUR_S = 3600
@@ -46,7 +49,8 @@ def newest(
 
 @dataclass(frozen=True)
 class Shown:
-    """Which recipients are wanted. state: of WAITING, STATUSES, REPLIED, or "" for all; reason: why skipped, or the code."""
+    """Which recipients are wanted. state: of WAITING, STATUSES, REPLIED, SILENT, or "" for all; reason: why skipped, or which
+    code."""
 
     state: str = ""
     reason: str = ""
@@ -105,6 +109,8 @@ def _of_recipients(campaign_id: int, shown: Shown, after: int) -> Select[Recipie
     query = select(Recipient).where(Recipient.campaign_id == campaign_id, Recipient.id > after)
     if shown.state == REPLIED:
         query = query.where(Recipient.replied_at.is_not(None))
+    elif shown.state in SILENT:
+        query = query.join(Message, Message.id == Recipient.message_id).where(is_silent(Missed(shown.state)))
     elif shown.state in WAITING:
         query = query.where(Recipient.state == shown.state)
         if shown.reason:

@@ -8,13 +8,18 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, func, insert, select, text
+from sqlalchemy.orm import Session
 
 from messaging.api import idempotency
-from messaging.insight import reports
+from messaging.campaigns import repeats
+from messaging.campaigns.counts import counts
+from messaging.campaigns.repeats import Missed
+from messaging.insight import campaigns, reports
 from messaging.insight.report_counting import COUNTS
 from messaging.insight.reports import By
 from messaging.money import prices, spending
 from messaging.store.api import IdempotencyKey
+from messaging.store.campaigns import Campaign
 from messaging.store.models import Message, Portal
 from messaging.store.money import Price
 from messaging.store.provider import ProviderMessage
@@ -109,11 +114,22 @@ def every_question(shop: World, program: Program) -> None:
         prices.table_of(shop.runtime, portal)
         spending.of_line(session, portal, shop.line.id, shop.now)
         spending.of_campaign(session, portal, mailing.row, shop.now)
+        whom_it_has_missed(session, mailing.row)
     Sms(shop).send("Здравствуйте")
     jump_clock(shop, 1, 600)
     pool.Upkeep(shop.runtime)()
     shop.now += idempotency.KEPT
     shop.do_due_work()
+
+
+def whom_it_has_missed(session: Session, campaign: Campaign) -> None:
+    """As its page counts and lists them, and as the worker reads them for a new campaign."""
+    repeats.missed_by(session, campaign.id, counts(session, campaign.id))
+    repeats.failed(session, campaign.portal_id, campaign.id, ["131049"], 0, 50)
+    for whom in (Missed.UNREAD, Missed.UNANSWERED, Missed.CANCELLED):
+        repeats.missed(session, campaign.portal_id, campaign.id, whom, 0, 50)
+    for silent in campaigns.SILENT:
+        campaigns.recipients(session, campaign.id, campaigns.Shown(silent), 0, 50)
 
 
 def test_no_question_of_a_program_or_a_report_reads_a_large_table_through(shop: World) -> None:

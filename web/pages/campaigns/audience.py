@@ -11,6 +11,7 @@ from messaging.campaigns import changes
 from messaging.campaigns.audience import Kind
 from messaging.campaigns.phone_cells import phone_of
 from messaging.campaigns.recipients import Entry, region_of
+from messaging.campaigns.repeats import Missed
 from messaging.insight import campaigns
 from messaging.store.campaigns import Campaign, RefusedRow
 from messaging.store.models import Portal
@@ -20,7 +21,7 @@ from web.pages.campaigns import steps, template
 from web.pages.campaigns.numbers import counted
 from web.pages.campaigns.rights import found, of_campaign
 from web.pages.campaigns.veil import Veil
-from web.pages.campaigns.words import SKIPPED, row_reason
+from web.pages.campaigns.words import AGAIN, SKIPPED, row_reason
 from web.pages.shell import blueprint
 from web.texts import number
 
@@ -54,6 +55,7 @@ def draw(viewer: Viewer, portal: Portal, campaign: Campaign, kind: str = "", **m
         "given": "",
         "bad": [],
         "wanted": None,
+        "whom": str(AGAIN[stored.get("missed", Missed.FAILED)].whom) % {"name": stored.get("name", "")},
         **read_so_far(viewer, portal, campaign),
         **more,
     }

@@ -10,13 +10,14 @@ from flask import Response
 from flask_babel import gettext as _
 
 from messaging.campaigns.mapping import Mapping
+from messaging.campaigns.repeats import Missed
 from messaging.insight import campaigns
-from messaging.insight.campaigns import REPLIED, Entry, Shown
+from messaging.insight.campaigns import REPLIED, SILENT, Entry, Shown
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Portal
 from web.context import reader_zone, runtime
 from web.frames import Viewer
-from web.pages.campaigns.numbers import counted
+from web.pages.campaigns.numbers import counted, missed
 from web.pages.campaigns.report import asked, cursor, wording
 from web.pages.campaigns.rights import of_campaign
 from web.pages.campaigns.veil import Veil
@@ -72,6 +73,8 @@ def as_xlsx(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
 
 def _number(campaign: Campaign, shown: Shown) -> int:
     """How many recipients the list has; with a reason, how many there are in its state."""
+    if shown.state in SILENT:
+        return missed(campaign)[Missed(shown.state)]
     so_far = counted(campaign)[0]
     known = {**so_far.by_state, "": so_far.audience, "skipped": sum(so_far.skipped.values()), REPLIED: so_far.replied}
     return known[shown.state]

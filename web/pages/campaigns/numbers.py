@@ -6,6 +6,7 @@ from threading import Lock
 from typing import Generic, TypeVar
 
 from messaging.campaigns.counts import Counts, counts, failures
+from messaging.campaigns.repeats import Missed, missed_by
 from messaging.store.campaigns import Campaign, CampaignState
 from web.context import runtime
 
@@ -61,3 +62,17 @@ def counted(campaign: Campaign) -> tuple[Counts, dict[str, int]]:
     # What a person changes in a draft is seen at once; what the worker does with others, in a moment.
     key = (campaign.key, campaign.state, campaign.reads if is_draft else 0)
     return (_ended if is_old else _moving).get(key, make)
+
+
+_missed: Remembered[dict[Missed, int]] = Remembered(timedelta(seconds=10))
+
+
+def missed(campaign: Campaign) -> dict[Missed, int]:
+    """Whom it has missed → recipients, but for those whose messages failed; not older than ten seconds."""
+    so_far, _failed = counted(campaign)
+
+    def make() -> dict[Missed, int]:
+        with runtime().db.read() as session:
+            return missed_by(session, campaign.id, so_far)
+
+    return _missed.get((campaign.key, campaign.state), make)

@@ -8,19 +8,20 @@ from flask_babel import gettext as _
 
 from messaging.campaigns import repeats
 from messaging.campaigns.changes import TooMany
+from messaging.campaigns.repeats import Missed
 from messaging.insight import campaigns
-from messaging.insight.campaigns import REPLIED, STATUSES, WAITING, Shown
+from messaging.insight.campaigns import REPLIED, SILENT, STATUSES, WAITING, Shown
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Portal
 from web.context import clean, reader_zone, runtime, typed
 from web.frames import Viewer, page
 from web.pages import charts
-from web.pages.campaigns import audience, table
-from web.pages.campaigns.numbers import Remembered, counted
+from web.pages.campaigns import audience, table, words
+from web.pages.campaigns.numbers import Remembered, counted, missed
 from web.pages.campaigns.rights import found, of_campaign
 from web.pages.campaigns.steps import moves
 from web.pages.campaigns.veil import Veil
-from web.pages.campaigns.words import RECIPIENTS, SKIPPED, failure
+from web.pages.campaigns.words import AGAIN, RECIPIENTS, SKIPPED, failure
 from web.pages.shell import blueprint
 from web.texts import moment, number
 
@@ -33,7 +34,7 @@ _curves: Remembered[campaigns.Curve] = Remembered(timedelta(seconds=10))
 
 def asked() -> Shown:
     """Which recipients the form wants."""
-    state = typed("state") if typed("state") in (*WAITING, *STATUSES, REPLIED) else ""
+    state = typed("state") if typed("state") in (*WAITING, *STATUSES, REPLIED, *SILENT) else ""
     return Shown(state, clean(typed("reason"))[:40] if state in ("skipped", "failed") else "")
 
 
@@ -74,7 +75,12 @@ def wording(viewer: Viewer) -> dict[str, Any]:
     def reason(state: str, code: str) -> str:
         return str(SKIPPED.get(code, code)) if state == "skipped" else failure(code, viewer.language) if code else ""
 
-    return {"recipient_words": RECIPIENTS, "skipped_words": SKIPPED, "reason_of": reason}
+    return {
+        "recipient_words": RECIPIENTS,
+        "silent_words": words.SILENT,
+        "skipped_words": SKIPPED,
+        "reason_of": reason,
+    }
 
 
 @blueprint.get("/campaigns/<key>/curve", endpoint="campaign_curve")
@@ -102,18 +108,27 @@ def _curve(campaign: Campaign, zone: timezone) -> campaigns.Curve:
 @blueprint.post("/campaigns/<key>/again", endpoint="campaign_again")
 @of_campaign
 def again(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
-    """A new draft of exactly those whose messages failed, with a code that may pass, or all such codes."""
+    """A new draft of exactly those whom the campaign has missed.
+
+    missed: which of them; without it those whose messages failed, with one code that may pass, or with all such codes.
+    """
+    whom = Missed(typed("missed")) if typed("missed") in set(Missed) else Missed.FAILED
+    codes, count = _refused(campaign) if whom == Missed.FAILED else ([], missed(campaign)[whom])
+    name = _("%(name)s (again)", name=campaign.name[:180])
+    try:
+        key = repeats.make(runtime(), portal.id, campaign.key, viewer.user_id, name, whom, codes)
+    except TooMany as error:
+        return table.table(viewer, portal, refused=table.too_many_drafts(error.limit))
+    said = str(AGAIN[whom].made) % {"count": number(count)}
+    if whom != Missed.CANCELLED:
+        later = _("It starts in 24 hours at the earliest; change that at the step “When and how fast”.")
+        said = f"{said} {later}"
+    return audience.draw(viewer, portal, found(portal, key), said=said)
+
+
+def _refused(campaign: Campaign) -> tuple[list[str], int]:
+    """The code that was chosen, else all codes that may pass; and how many messages failed so."""
     with runtime().db.read() as session:
         numbers = campaigns.repeatable(session, campaign.id)
     codes = [typed("code")] if typed("code") in numbers else list(numbers)
-    name = _("%(name)s (again)", name=campaign.name[:180])
-    try:
-        key = repeats.make(runtime(), portal.id, campaign.key, viewer.user_id, name, codes)
-    except TooMany as error:
-        return table.table(viewer, portal, refused=table.too_many_drafts(error.limit))
-    said = _(
-        "This is a new campaign of %(count)s clients who have not got the old one. It starts in 24 hours at the earliest; "
-        "change that at the step “When and how fast”.",
-        count=number(sum(numbers[code] for code in codes)),
-    )
-    return audience.draw(viewer, portal, found(portal, key), said=said)
+    return codes, sum(numbers[code] for code in codes)

@@ -20,7 +20,7 @@ from web.context import runtime, typed
 from web.frames import Viewer, page
 from web.pages import money
 from web.pages.campaigns import check
-from web.pages.campaigns.numbers import Remembered, counted
+from web.pages.campaigns.numbers import Remembered, counted, missed
 from web.pages.campaigns.rights import SECTION, found, of_campaign
 from web.pages.campaigns.steps import moves
 from web.pages.campaigns.words import PAUSES, RECIPIENTS, SKIPPED, STATES, failure
@@ -66,6 +66,7 @@ def _live(viewer: Viewer, campaign: Campaign) -> dict[str, Any]:
             for code, count in failed.items()
         ],
         "repeatable": sum(count for code, count in failed.items() if campaigns.may_be_repeated(code)),
+        "missed": missed(campaign) if campaign.ended_at else {},
         "lines": lines,
         "minutes": _minutes(campaign, so_far, [line for line in lines if sends_now(line)]),
         "states": STATES,

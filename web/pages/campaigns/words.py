@@ -6,6 +6,7 @@ from flask_babel import LazyString
 from flask_babel import lazy_gettext as _l
 
 from messaging.campaigns.phone_cells import REASONS
+from messaging.campaigns.repeats import Missed
 from messaging.campaigns.sheets.problems import ROWS
 from messaging.insight.reasons import explained
 from messaging.store.campaigns import Paused
@@ -33,6 +34,36 @@ RECIPIENTS: dict[str, tuple[LazyString, str, str]] = {
     "read": (_l("Read"), "double-tick", "info"),
     "failed": (_l("Not delivered"), "cross", "bad"),
     "replied": (_l("Replied"), "reply", "ok"),
+}
+#: What else recipients are filtered by → words.
+SILENT: dict[str, LazyString] = {Missed.UNREAD: _l("Not read"), Missed.UNANSWERED: _l("Not answered")}
+
+
+@dataclass(frozen=True)
+class Again:
+    """A new campaign of those whom another one has missed. made: said of it; whom: its audience, with the other one's name."""
+
+    made: LazyString
+    whom: LazyString
+
+
+AGAIN: dict[str, Again] = {
+    Missed.FAILED: Again(
+        _l("This is a new campaign of %(count)s clients who have not got the old one."),
+        _l("Those who have not got the campaign “%(name)s”."),
+    ),
+    Missed.UNREAD: Again(
+        _l("This is a new campaign of %(count)s clients who have not read the old one."),
+        _l("Those who have not read the campaign “%(name)s”."),
+    ),
+    Missed.UNANSWERED: Again(
+        _l("This is a new campaign of %(count)s clients who have not answered the old one."),
+        _l("Those who have not answered the campaign “%(name)s”."),
+    ),
+    Missed.CANCELLED: Again(
+        _l("This is a new campaign of %(count)s clients to whom the cancelled one was not sent."),
+        _l("Those to whom the cancelled campaign “%(name)s” was not sent."),
+    ),
 }
 #: Why recipients are skipped.
 SKIPPED: dict[str, LazyString] = {
@@ -66,7 +97,7 @@ PAUSES: dict[str, Pause] = {
     ),
     Paused.LINE_REMOVED: Pause(
         _l("The campaign's lines were removed"),
-        _l("Cancel the campaign, and make one of its copy on another line for those who have not got it."),
+        _l("Cancel the campaign. Then make a new one of those who have not got it, and choose another line for it."),
         "lines",
         _l("Open Lines"),
     ),
