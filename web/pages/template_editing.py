@@ -132,7 +132,9 @@ def write(viewer: Viewer, portal: Portal) -> Response:
     if form.errors:
         return _form(viewer, portal, form)
     if not is_submitted:
-        return draw(viewer, portal, said=_("The draft %(name)s is saved.", name=form.draft.name or "—"))
+        name = form.draft.name
+        said = _("The draft %(name)s is saved.", name=name) if name else _("The draft is saved.")
+        return draw(viewer, portal, said=said)
     return _submit(viewer, portal, form, line)
 
 
