@@ -20,6 +20,7 @@ from messaging.store.models import Line
 from tests.pages.test_hand_way import faults
 from tests.pages.test_replies_way import demo, page
 from tests.support.browser import press_section, wait_for_htmx, wait_in
+from web.sheets import NEXT
 
 __all__ = ["demo", "page"]
 #: What is pressed and read, by language.
@@ -169,6 +170,22 @@ def test_progress_report_list_and_rights_fit_their_frames(demo: Demo, page: Page
         expect(frame.locator("#listed tbody tr")).to_have_count(62)
         assert frame.locator("time", has_text="UTC").count() == 0, "every moment is shown by the reader's clock"
         looked_at(page, f"{lang}-report")
+        if lang == "ru":
+            several_workbooks_are_several_files(page, frame)
+
+
+def several_workbooks_are_several_files(page: Page, frame: Frame) -> None:
+    """As if the list were longer than a workbook: the server names the next part in a header."""
+    behind, names = iter([{NEXT: "51"}, {}]), []
+    page.route(
+        "**/recipients.xlsx",
+        lambda route: route.fulfill(headers=next(behind), body=b"PK", content_type="application/zip"),
+    )
+    page.on("download", lambda file: names.append(file.suggested_filename))
+    with page.expect_download(lambda file: file.suggested_filename.startswith("campaign-2")):
+        frame.get_by_role("button", name="XLSX").click()
+    assert names == ["campaign-1.xlsx", "campaign-2.xlsx"]
+    page.unroute_all()
 
 
 def sent(demo: Demo) -> None:

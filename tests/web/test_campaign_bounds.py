@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
 from threading import Event, Thread
 from typing import Any
 
 import pytest
+from openpyxl import load_workbook
 from sqlalchemy import func, select, text
 
 from messaging.campaigns import repeats
@@ -20,7 +22,7 @@ from tests.flows.scenes import OLGA, ONE_DATABASE
 from tests.support.rows import copies
 from tests.support.world import World
 from tests.web.test_campaigns_page import Draft, only, ready
-from web.pages.campaigns import exports, numbers, sheet
+from web.pages.campaigns import exports, numbers, report, sheet
 
 PORTAL_HOST = "acme.example"
 MANY = 2_500
@@ -118,7 +120,7 @@ def test_departments_of_a_portal_that_does_not_answer_are_not_asked_for_by_each_
 
 
 @ONE_DATABASE
-def test_a_long_csv_comes_in_parts_and_a_workbook_has_an_end(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_csv_comes_in_parts(shop: World, monkeypatch: pytest.MonkeyPatch) -> None:
     draft = sent_to_many(shop)
     shop.now += timedelta(seconds=3)
     monkeypatch.setattr(exports, "PART", 1_200)
@@ -130,11 +132,28 @@ def test_a_long_csv_comes_in_parts_and_a_workbook_has_an_end(shop: World, monkey
     assert whole.count("\r\n") == MANY + 2
     assert whole.count("\ufeff") == whole.count("Телефон;") == 1
     assert len(set(whole.split("\r\n"))) == MANY + 3, "nobody twice"
-    monkeypatch.setattr(exports, "MOST_IN_WORKBOOK", 1_000)
-    refused = draft.frame.post(f"/app/campaigns/{draft.key}/recipients.xlsx")
-    assert (refused.status_code, refused.mimetype) == (422, "text/plain")
-    assert "не больше 1\xa0000 получателей. Скачайте CSV или выберите состояние выше" in refused.text
-    assert draft.frame.post(f"/app/campaigns/{draft.key}/recipients.xlsx", state="failed").status_code == 200
+
+
+@ONE_DATABASE
+@pytest.mark.parametrize("most", [1_000, MANY + 1])
+def test_a_long_list_comes_in_several_workbooks(shop: World, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    draft = sent_to_many(shop)
+    shop.now += timedelta(seconds=3)
+    monkeypatch.setattr(exports, "MOST_IN_WORKBOOK", most)
+    phones: list[Any] = []
+    sizes, after = [], ""
+    while not sizes or after:
+        answer = draft.frame.post(f"/app/campaigns/{draft.key}/recipients.xlsx", after=after)
+        titles, *rows = load_workbook(io.BytesIO(answer.data), read_only=True).active.values
+        assert titles[0] == "Телефон"
+        phones += [row[0] for row in rows]
+        sizes.append(len(rows))
+        after = answer.headers.get(exports.NEXT, "")
+    assert sizes == ([1_000, 1_000, 501] if most == 1_000 else [MANY + 1]), "no workbook is empty"
+    assert len(set(phones)) == MANY + 1, "everybody once"
+    assert "несколькими файлами" not in draft.post("recipients")
+    monkeypatch.setattr(report, "MOST_IN_WORKBOOK", 1_000)
+    assert "несколькими файлами" in draft.post("recipients")
 
 
 @ONE_DATABASE

@@ -1,5 +1,6 @@
 // A file made of a form: a link could not carry the session's header, and an address must not carry a phone.
-// A long file comes in parts, so that none of them holds a thread of the server for long.
+// A long file comes in parts, so that none of them holds a thread of the server for long. Workbooks cannot be joined: each part
+// of them is a file.
 import { make } from './dom.js';
 import { call } from './session.js';
 
@@ -10,6 +11,7 @@ export class Refused extends Error {}
 
 /**
  * <button data-download="/address" data-name="file.csv" form="id">: post the form there and save what comes.
+ * With data-each, each part becomes a file: file-1.xlsx, file-2.xlsx; a single one is file.xlsx.
  * @param {HTMLButtonElement} button
  */
 export async function download(button) {
@@ -17,14 +19,23 @@ export async function download(button) {
   button.setAttribute('aria-busy', 'true');
   try {
     const parts = await fetched(button.dataset.download ?? '', textFields(button.form));
-    const file = new Blob(parts, { type: parts[0].type });
-    const link = make('a', { href: URL.createObjectURL(file), download: button.dataset.name });
-    link.click();
-    setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+    const name = button.dataset.name ?? '';
+    if ('each' in button.dataset && parts.length > 1) parts.forEach((part, place) => save(part, numbered(name, place + 1)));
+    else save(new Blob(parts, { type: parts[0].type }), name);
   } finally {
     button.removeAttribute('aria-busy');
   }
 }
+
+/** @param {Blob} file @param {string} name */
+function save(file, name) {
+  const link = make('a', { href: URL.createObjectURL(file), download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60000);
+}
+
+/** @param {string} name @param {number} nth @returns {string} file-2.xlsx, say */
+const numbered = (name, nth) => name.replace(/(\.\w+)?$/, `-${nth}$1`);
 
 /** @param {string} address @param {URLSearchParams} fields @returns {Promise<Blob[]>} the parts of the file, in their order */
 async function fetched(address, fields) {

@@ -10,27 +10,24 @@ from flask import Response
 from flask_babel import gettext as _
 
 from messaging.campaigns.mapping import Mapping
-from messaging.campaigns.repeats import Missed
 from messaging.insight import campaigns
-from messaging.insight.campaigns import REPLIED, SILENT, Entry, Shown
+from messaging.insight.campaigns import Entry
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Portal
 from web.context import reader_zone, runtime
 from web.frames import Viewer
-from web.pages.campaigns.numbers import counted, missed
-from web.pages.campaigns.report import asked, cursor, wording
+from web.pages.campaigns.report import MOST_IN_WORKBOOK, asked, cursor, wording
 from web.pages.campaigns.rights import of_campaign
 from web.pages.campaigns.veil import Veil
 from web.pages.campaigns.words import RECIPIENTS
 from web.pages.shell import blueprint
 from web.sheets import NEXT
 from web.table_files import Cell, Column, csv_pieces, write_xlsx
-from web.texts import number
-from web.turns import said, takes_turn
+from web.turns import takes_turn
 
 _PAGE = 1_000
-#: Rows of one answer, which static/download.js puts together, and of a workbook: some two and five seconds of one thread.
-PART, MOST_IN_WORKBOOK = 10_000, 20_000
+#: Rows of one answer, which static/download.js puts together: some two seconds of a thread.
+PART = 10_000
 _BLOCK = 64 * 1024
 _XLSX = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 
@@ -53,31 +50,23 @@ def as_csv(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
 @of_campaign
 @takes_turn
 def as_xlsx(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
-    """The same as a workbook, which cannot be put together from parts."""
+    """The same as a workbook. Workbooks cannot be joined, so static/download.js keeps each part as a file of its own."""
     names, veil = _names(campaign), Veil(viewer, portal)
-    if _number(campaign, asked()) > MOST_IN_WORKBOOK:
-        most = number(MOST_IN_WORKBOOK)
-        return said(_("XLSX holds at most %(most)s recipients. Download CSV, or choose a state above.", most=most), 422)
-    rows = _Rows(viewer, portal, campaign, names, 0)
+    rows = _Rows(viewer, portal, campaign, names, cursor())
+    coming = iter(rows)
     folder = tempfile.TemporaryDirectory(dir=runtime().config.data_dir)
     path = Path(folder.name) / "campaign.xlsx"
     try:
-        write_xlsx(path, _columns(names, veil), rows, _("Recipients"))
+        write_xlsx(path, _columns(names, veil), islice(coming, MOST_IN_WORKBOOK), _("Recipients"))
     except BaseException:
         folder.cleanup()
         raise
     answer = _file(_pieces(path), _XLSX, "campaign.xlsx")
     answer.call_on_close(folder.cleanup)
+    behind = rows.place
+    if behind and next(coming, None) is not None:
+        answer.headers[NEXT] = str(behind)
     return answer
-
-
-def _number(campaign: Campaign, shown: Shown) -> int:
-    """How many recipients the list has; with a reason, how many there are in its state."""
-    if shown.state in SILENT:
-        return missed(campaign)[Missed(shown.state)]
-    so_far = counted(campaign)[0]
-    known = {**so_far.by_state, "": so_far.audience, "skipped": sum(so_far.skipped.values()), REPLIED: so_far.replied}
-    return known[shown.state]
 
 
 def _pieces(path: Path) -> Iterator[bytes]:

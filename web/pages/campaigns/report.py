@@ -26,6 +26,8 @@ from web.pages.shell import blueprint
 from web.texts import moment, number
 
 ROWS = 50
+#: Rows of one workbook: some five seconds of a thread.
+MOST_IN_WORKBOOK = 20_000
 #: Hours of the curve at most.
 HOURS = 24 * 7
 #: How long the hourly counts of a campaign are remembered, however many people look at it.
@@ -53,6 +55,7 @@ def listing(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
         rows = campaigns.recipients(session, campaign.id, wanted, after, ROWS + 1)
         lines = {line.id: line.name or line.app_name for line in session.query(Line).filter_by(portal_id=portal.id)}
     more = campaigns.place(rows[ROWS - 1], wanted) if len(rows) > ROWS else None
+    so_far, failed = counted(campaign)
     is_more = request.headers.get("HX-Target") == "more-recipients"
     return page(
         "pages/campaigns_recipients_rows.html" if is_more else "pages/campaigns_recipients.html",
@@ -62,7 +65,9 @@ def listing(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
         lines=lines,
         asked=wanted,
         more=more,
-        codes=counted(campaign)[1],
+        codes=failed,
+        is_long=so_far.audience > MOST_IN_WORKBOOK,
+        most_in_workbook=MOST_IN_WORKBOOK,
         veil=Veil(viewer, portal),
         follows=moves(campaign),
         **wording(viewer),
