@@ -137,6 +137,16 @@ def edit(runtime: Runtime, portal_id: int, key: str, **settings: Any) -> None:
     _change(runtime, portal_id, key, (State.DRAFT,), change)
 
 
+def take_header(runtime: Runtime, portal_id: int, key: str, file: dict[str, Any]) -> None:
+    """Make an uploaded file the header of a draft. file: of header_file.uploaded. Raises LookupError, WrongState."""
+
+    def change(session: Session, campaign: Campaign) -> None:
+        campaign.mapping = header_file.with_uploaded(campaign.mapping, file)
+        _check_anew(campaign)
+
+    _change(runtime, portal_id, key, (State.DRAFT,), change)
+
+
 def _check_anew(campaign: Campaign) -> None:
     """Forget what a check has found out about the recipients; a check that is under way stores nothing more."""
     campaign.checked_at, campaign.checked_id, campaign.problem = None, 0, None
@@ -336,7 +346,7 @@ def copy(runtime: Runtime, portal_id: int, key: str, user_id: int, name: str) ->
         made = find(session, portal_id, new)
         for column in ("line_ids", "template", "language", "hours", "per_minute", "budget", "budget_currency"):
             setattr(made, column, getattr(old, column))
-        made.mapping = header_file.without(old.mapping)
+        made.mapping = header_file.copied(old.mapping)
         made.audience = old.audience if (old.audience or {}).get("kind") == Kind.CRM else None
     return new
 

@@ -45,7 +45,9 @@ _TOO_LARGE = Text(
 log = structlog.get_logger(__name__)
 
 
-def uploaded(runtime: Runtime, portal_id: int, stream: BinaryIO, name: str, media: str) -> Shared:
+def uploaded(
+    runtime: Runtime, portal_id: int, stream: BinaryIO, name: str, media: str, *, kept: timedelta = KEPT
+) -> Shared:
     """A file from a person's computer, made ready for WhatsApp. media: "auto" or what it must be.
 
     Raises Refused: file_type, file_too_large, limit_reached, and Unfetched if the store is away.
@@ -53,7 +55,7 @@ def uploaded(runtime: Runtime, portal_id: int, stream: BinaryIO, name: str, medi
     label = name[-80:] or "file"
     check_room(runtime, label)
     quota.check(runtime, portal_id, label)
-    return _kept(runtime, portal_id, _copied(stream, temporary(runtime), name, label), media, label)
+    return _kept(runtime, portal_id, _copied(stream, temporary(runtime), name, label), media, label, kept)
 
 
 def _copied(stream: BinaryIO, folder: Path, name: str, label: str) -> Downloaded:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
+from urllib.parse import urlsplit
 
 from flask import Response, request
 from flask_babel import gettext as _
@@ -11,8 +12,9 @@ from markupsafe import Markup
 from activities.template_headers import is_wanted
 from gupshup import formatting
 from gupshup.templates import TemplateInfo
-from messaging.campaigns import changes
+from messaging.campaigns import changes, header_file
 from messaging.campaigns.mapping import LONGEST, Mapping, Source
+from messaging.limits import bounds
 from messaging.store.campaigns import Campaign
 from messaging.store.models import Line, Portal
 from messaging.templates import by_hand
@@ -53,7 +55,10 @@ def draw(viewer: Viewer, portal: Portal, campaign: Campaign, **more: Any) -> Res
         templates=templates,
         categories=CATEGORIES,
         info=info,
-        fields=_fields(info, mapping) if info else [],
+        fields=_shown_fields(campaign, info) if info else [],
+        header_name=header_file.name_of_uploaded(campaign.mapping),
+        header_link=header_file.link_of(campaign.mapping),
+        upload_mb=bounds.UPLOAD_BYTES // bounds.MB,
         names=people.names(portal, campaign, viewer.language) if info else [],
         **{**(seen(viewer, portal, campaign, info, mapping, 0, lines) if info else {}), **more},
     )
@@ -75,6 +80,17 @@ def chosen_template(campaign: Campaign, templates: Sequence[TemplateInfo]) -> Te
     """The campaign's template, if its lines still offer it."""
     wanted = (campaign.template, campaign.language)
     return next((info for info in templates if (info.name, info.language) == wanted), None)
+
+
+def template_of(portal: Portal, campaign: Campaign) -> TemplateInfo | None:
+    """The template of the campaign's lines that was chosen; None if there is none, or no more."""
+    return chosen_template(campaign, common(chosen_lines(campaign, connected_lines(portal))))
+
+
+def _shown_fields(campaign: Campaign, info: TemplateInfo) -> list[dict[str, Any]]:
+    """`_fields` without an uploaded file, which is shown by its name."""
+    fields = _fields(info, Mapping.read(campaign.mapping))
+    return [one for one in fields if one["kind"] != "header" or not header_file.name_of_uploaded(campaign.mapping)]
 
 
 def _fields(info: TemplateInfo, mapping: Mapping) -> list[dict[str, Any]]:
@@ -156,7 +172,7 @@ def preview(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     """
     lines = connected_lines(portal)
     campaign = _kept(portal, campaign)
-    info = chosen_template(campaign, common(chosen_lines(campaign, lines)))
+    info = template_of(portal, campaign)
     if info is None:
         return page("pages/campaigns_phone.html", viewer, campaign=campaign, info=None)
     nth = typed("nth")
@@ -176,6 +192,7 @@ def seen(
     lines: Sequence[Line],
 ) -> dict[str, Any]:
     """What the phone shows: a recipient, and the message with his values. A variable without one stays as it is."""
+    uploaded = header_file.name_of_uploaded(campaign.mapping)
     who, veil = people.person(portal, campaign, mapping, nth), Veil(viewer, portal)
     filled = mapping.filled(who.values if who else {})
     values = (
@@ -190,7 +207,8 @@ def seen(
         "header": header,
         "body": Markup(formatting.html(body)),
         "sender": sender,
-        "file": veil.text(filled.header),
+        "file": uploaded or veil.text(filled.header),
+        "picture": urlsplit(header_file.link_of(campaign.mapping)).path if uploaded else "",
         "their_phone": veil.raw(who.phone) if who else "",
     }
 
