@@ -124,4 +124,4 @@ def test_nobody_makes_a_file_of_ours_a_header_by_its_link(shop: World) -> None:
     mapping = {"params": [{"value": "name", "if_empty": "друзья"}], "header": link}
     plan = {"line_ids": [shop.line.id], "template": "photo", "language": "ru", "mapping": mapping}
     changes.edit(shop.runtime, shop.line.portal_id, other.key, **plan)
-    assert "нельзя отправить" in other.checked()
+    assert "В таком виде рассылку не отправить" in other.checked()
