@@ -54,6 +54,17 @@ class TemplateButton:
     has_variable: bool = False
     sample: str = field(default="", compare=False)
 
+    @property
+    def address(self) -> str:
+        """What stands in front of the tail of its link; "" of a code."""
+        return self.value.partition("{{")[0] if "{{" in self.value else ""
+
+    @property
+    def sample_tail(self) -> str:
+        """An example of the value that it wants, "" if none is known."""
+        tail = self.sample.removeprefix(self.address) if self.sample.startswith(self.address) else ""
+        return "" if "{{" in tail else tail
+
 
 @dataclass(frozen=True)
 class TemplateCard:

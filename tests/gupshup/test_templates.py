@@ -204,6 +204,23 @@ JSON = st.recursive(
     max_leaves=12,
 )
 KEYS = ["id", "elementName", "status", "containerMeta", "data", "meta", "templateType", "reason", "category"]
+
+
+@pytest.mark.parametrize(
+    ("value", "sample", "address", "tail"),
+    [
+        ("https://shop.example/{{1}}", "https://shop.example/512", "https://shop.example/", "512"),
+        ("https://shop.example/{{1}}", "https://shop.example/{{1}}", "https://shop.example/", ""),
+        ("https://shop.example/{{1}}", "https://other.example/512", "https://shop.example/", ""),
+        ("", "SALE25", "", "SALE25"),
+        ("https://shop.example/", "", "", ""),
+    ],
+)
+def test_a_button_tells_what_stands_in_front_of_its_value(value: str, sample: str, address: str, tail: str) -> None:
+    button = TemplateButton("URL", "Открыть", value, True, sample)
+    assert (button.address, button.sample_tail) == (address, tail)
+
+
 PARTS = ["data", "header", "footer", "buttons", "cards", "sampleText", "sampleHeader"]
 
 

@@ -145,6 +145,7 @@ def test_templates_with_a_point_and_with_cards_are_mapped_and_sent(world: World)
         assert "Укажите, откуда" in draft.post("template", **chosen, next="1")
         shown = draft.post("preview", **chosen, nth="0", source=source, text=fixed)
         assert "Ольга" in shown
+        assert ("окончание ссылки https://shop.example/ …" in draft.get("/template")) == (template == "goods")
         draft.post("template", **chosen, next="1", source=source, text=fixed)
         draft.post("timing", when="now")
         assert f"получат: {len(wanted)}" in (page := draft.checked()), page

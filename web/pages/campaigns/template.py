@@ -94,14 +94,20 @@ def _shown_fields(campaign: Campaign, info: TemplateInfo) -> list[dict[str, Any]
 
 
 def _fields(info: TemplateInfo, mapping: Mapping) -> list[dict[str, Any]]:
-    """What is to be filled in, in the order of `_sent`: kind (header, param, button), part, name, sample and source."""
-    rows = [("header", "", "", "", mapping.header)] if is_wanted(info) else []
+    """What is to be filled in, in the order of `_sent`: kind (header, param, button), part, name, sample and source.
+
+    address: of a button, what stands in front of the tail of its link.
+    """
+    rows = [("header", "", "", "", mapping.header, "")] if is_wanted(info) else []
     params = zip(info.text_vars, info.text_samples, strict=True)
-    rows += [("param", part, name, sample, _at(mapping.params, at)) for at, ((part, name), sample) in enumerate(params)]
     rows += [
-        ("button", part, one.text, one.value, _at(mapping.buttons, at)) for at, (part, one) in enumerate(info.asking)
+        ("param", part, name, sample, _at(mapping.params, at), "") for at, ((part, name), sample) in enumerate(params)
     ]
-    return [dict(zip(("kind", "part", "name", "sample", "source"), row, strict=True)) for row in rows]
+    rows += [
+        ("button", part, one.text, one.sample_tail, _at(mapping.buttons, at), one.address)
+        for at, (part, one) in enumerate(info.asking)
+    ]
+    return [dict(zip(("kind", "part", "name", "sample", "source", "address"), row, strict=True)) for row in rows]
 
 
 def _at(sources: Sequence[Source], position: int) -> Source:
