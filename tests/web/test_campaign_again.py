@@ -14,6 +14,7 @@ from messaging.store.campaigns import Campaign, Recipient
 from messaging.store.models import Message, Portal
 from tests.flows.scenes import OLGA, PHONES
 from tests.support.world import World
+from tests.web.inside import seen
 from tests.web.test_campaigns_page import Draft, only, ready
 
 
@@ -72,6 +73,7 @@ def test_those_who_have_not_answered_are_those_who_have_read_it_too(shop: World)
     draft = sent(shop)
     number = len(silent_phones()) + 1
     assert f"{number} Нет ответа" in draft.get("/live")
+    assert f"доставлено {number + 2} · ответили 2" in seen(draft.frame.page("campaigns"))
     book = draft.frame.post(f"/app/campaigns/{draft.key}/recipients.xlsx", state="unanswered")
     assert book.status_code == 200
     assert f"не ответили на прежнюю: {number}" in draft.post("again", missed="unanswered")
