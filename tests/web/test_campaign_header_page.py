@@ -86,7 +86,7 @@ def test_it_is_left_out_again_and_another_campaign_asks_for_its_own(shop: World)
 @ONE_DATABASE
 def test_what_is_no_picture_or_too_large_is_refused(shop: World) -> None:
     draft = Photo(shop)
-    assert "не принимает" in draft.give(b"just text", "а.txt")
+    assert "нельзя отправить как изображение" in draft.give(b"just text", "а.txt")
     assert "больше 16 МБ" in draft.give(b"x" * (bounds.UPLOAD_BYTES + bounds.PAGE_BYTES), "б.png")
     assert "больше" in draft.give(b"x" * (bounds.UPLOAD_BYTES + 1), "в.png")
     assert "Выберите файл" in draft.post("header")
