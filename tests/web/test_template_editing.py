@@ -109,7 +109,7 @@ def test_what_is_wrong_stands_at_its_field_and_nothing_is_submitted(
 @ONE_DATABASE
 def test_a_draft_is_kept_however_wrong_and_goes_on_later(shop: World) -> None:
     page = seen(write(shop, do="save", name="", body="{{1}}"))
-    assert "Черновик — сохранён" in page
+    assert "Черновик сохранён" in page
     frame = Frame(shop)
     [kept] = shop.stored_rows(TemplateDraft)  # type: ignore[type-var]
     assert "Визит" in frame.page(f"templates/drafts/{kept.id}")
