@@ -14,6 +14,7 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from activities.errors import Refused
+from activities.template_headers import is_wanted
 from bx24.i18n import Text
 from messaging.campaigns import events, header_file, recipients
 from messaging.campaigns.audience import Kind, Part, Parts
@@ -21,6 +22,7 @@ from messaging.campaigns.campaign_lines import connected_lines
 from messaging.campaigns.changes import AUDIENCE_AT_MOST
 from messaging.campaigns.composing import composers_for, digest_of, fits, template_on, variables_of
 from messaging.campaigns.judging import UNJUDGED, Judge, Judged, record
+from messaging.campaigns.mapping import Source
 from messaging.campaigns.open_files import Opened, OpenFiles
 from messaging.campaigns.recipients import Row
 from messaging.campaigns.sources import REFUSED_TEXT, Sources
@@ -54,6 +56,10 @@ _DIFFERENT = Text(
 _UNFILLED = Text(
     "The template's variables have changed. Choose again where their values come from.",
     "Переменные шаблона изменились. Укажите заново, откуда брать их значения.",
+)
+_NO_HEADER = Text(
+    "The header of the template is empty. Choose its file, the point on the map, or the links of the cards.",
+    "Заголовок шаблона не заполнен. Выберите файл, точку на карте или ссылки для карточек.",
 )
 _NO_LINE = Text("Choose a line that is connected.", "Выберите подключённую линию.")
 log = structlog.get_logger(__name__)
@@ -185,8 +191,11 @@ class Preparing:
                 raise Refused("template_not_approved", why, "template")
             if len({digest_of(composer.info) for composer in composers.values()}) > 1:
                 raise Refused("value_invalid", _DIFFERENT.format(name=self.campaign.template), "template")
-            if not fits(variables_of(self.campaign), composers[lines[0].id].info):
+            variables, info = variables_of(self.campaign), composers[lines[0].id].info
+            if not fits(variables, info):
                 raise Refused("template_params", _UNFILLED, "template")
+            if is_wanted(info) and variables.header == Source():
+                raise Refused("template_params", _NO_HEADER, "template")
             session.expunge_all()
         return Judge(self.runtime, self.campaign, lines, composers)
 

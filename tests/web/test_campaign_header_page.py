@@ -76,6 +76,9 @@ def test_it_is_left_out_again_and_another_campaign_asks_for_its_own(shop: World)
     assert "Это копия" in copied
     assert "кухня.png" not in draft.get("/template"), "its file goes when the first campaign is over"
     assert "shared" not in only(shop).mapping
+    draft.post("phones", phones=f"+{PHONES[0]}")
+    draft.chosen(**MAPPED)
+    assert "Заголовок шаблона не заполнен" in draft.checked(), "not that each client lacks a value"
     draft.key = old
     page = draft.post("header/remove")
     assert "кухня.png" not in page

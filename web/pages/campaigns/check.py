@@ -67,11 +67,12 @@ def draw(viewer: Viewer, portal: Portal, campaign: Campaign, **more: Any) -> Res
 def missing(campaign: Campaign) -> dict[str, str]:
     """What a draft lacks before it can be checked: step → what to do there."""
     found: dict[str, str] = {}
+    mapping = Mapping.read(campaign.mapping)
     if not campaign.audience:
         found["campaign_audience"] = _("Choose who is to get the campaign.")
     if not campaign.line_ids or not campaign.template:
         found["campaign_template"] = _("Choose lines and a template.")
-    elif any(source == Source() for source in Mapping.read(campaign.mapping).params):
+    elif any(source == Source() for source in (*mapping.params, *mapping.buttons)):
         found["campaign_template"] = _("Choose for each variable where its value comes from.")
     return found
 
