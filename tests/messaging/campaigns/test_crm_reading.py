@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -69,6 +70,26 @@ def test_three_hundred_deals_with_phones_cost_two_requests(shop: World) -> None:
     found = page(shop, {"type": "deal", "filter": {">id": 5}})
     assert (len(found.rows), shop.portal.counters.http - before) == (300, 2)
     assert (found.rows[0], found.rows[-1].phone) == (Row("DEAL_6", "+79000000005", "Анна Лебедь"), "+79000000304")
+
+
+@ONE_DATABASE
+def test_an_audience_takes_the_memory_of_a_page_however_long_it_is(shop: World) -> None:
+    """Nothing of a page is left behind it: 100,000 items are read within the memory of a few hundred."""
+    many_items.seed(shop.portal.crm, 3_000)
+    deals, fields = {"type": "deal", "filter": {}}, ("title", "CONTACT.NAME")
+    cursor = page(shop, deals, fields).cursor  # what is loaded once is loaded
+    tracemalloc.start()
+    try:
+        held = []
+        for _ in range(5):
+            tracemalloc.reset_peak()
+            cursor = page(shop, deals, fields, cursor).cursor
+            held.append(tracemalloc.get_traced_memory())
+    finally:
+        tracemalloc.stop()
+    (first, _), (last, _) = held[0], held[-1]
+    assert last - first < 4 * 100_000, "bytes left behind by four pages"
+    assert max(peak for _, peak in held) < 50_000_000
 
 
 @ONE_DATABASE
