@@ -32,6 +32,7 @@ from messaging.runtime import Runtime, open_runtime
 from messaging.store import schema
 from messaging.store.models import Line, Message, Run
 from messaging.system import config, embedded_redis, logs
+from messaging.system.redis_keeper import tied_to_parent
 from messaging.system.supervisor import Supervisor
 from web.serve import halves
 
@@ -81,7 +82,7 @@ class Emulators:
 
     def _spawn(self, module: str, args: list[str]) -> dict[str, str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", module, "--port", "0", *args],
+            tied_to_parent([sys.executable, "-m", module, "--port", "0", *args]),
             stdout=subprocess.PIPE,
             text=True,
             start_new_session=True,
