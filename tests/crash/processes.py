@@ -43,9 +43,7 @@ class Process:
 
     def family(self) -> list[int]:
         """This process and all its descendants, parents first."""
-        found, parents = [self.pid], _parents()
-        for pid in found:
-            found += [child for child, parent in parents.items() if parent == pid]
+        found = family(self.pid)
         self._seen.update(found)
         return found
 
@@ -68,6 +66,14 @@ class Process:
                     os.killpg(pid, signal.SIGKILL)
             kill(pid)
         self.popen.wait(10)
+
+
+def family(pid: int) -> list[int]:
+    """A process and all its descendants, parents first."""
+    found, parents = [pid], _parents()
+    for one in found:
+        found += [child for child, parent in parents.items() if parent == one]
+    return found
 
 
 def kill(pid: int | None, number: int = signal.SIGKILL) -> None:

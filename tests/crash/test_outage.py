@@ -1,7 +1,9 @@
-"""PostgreSQL is stopped, and the web is killed with -9 meanwhile: each call that was answered 200 is sent, once."""
+"""PostgreSQL is stopped, and the web is killed with -9 meanwhile; or database and queue stall: each call that was answered 200
+is sent, once."""
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from collections.abc import Iterator
 
@@ -9,7 +11,7 @@ import pytest
 import requests
 
 from messaging.intake import spooling
-from tests.crash.processes import kill, until
+from tests.crash.processes import family, kill, until
 from tests.crash.rig import Shop, Town, Vendors
 from tests.support.postgres import Server, ServerUnavailable, create_database, postgres_server
 
@@ -63,6 +65,28 @@ def test_calls_of_an_outage_are_sent_once(town: Town, server: Server) -> None:
     deliver([*calls[20:30], *calls[10:15]])  # some of them again, as nobody does; they wait until the web is back
     server.start()
     deliver(calls[30:])
+    town.until_sent(len(calls))
+    until("the spool is empty", lambda: not list((town.folder / "spool").glob("*.spool")))
+    sent = Counter(message["destination"] for message in town.accepted())
+    assert sent == Counter(phone for phone, *_ in calls)
+
+
+def test_calls_while_database_and_queue_stall_are_sent_once(town: Town, server: Server) -> None:
+    """Nobody refuses a connection, and nobody answers: as with a disk that hangs, or a machine that is being moved."""
+    town.serve()
+    shop = town.open_shop()
+    calls = list(held(shop, 30))
+    deliver(calls[:10])
+    stalled = [*family(server.pid), town.redis_pid()]
+    try:
+        for pid in stalled:
+            kill(pid, signal.SIGSTOP)
+        deliver(calls[10:20])
+        assert list((town.folder / "spool").glob("*.spool")), "they are on the disk"
+    finally:
+        for pid in reversed(stalled):
+            kill(pid, signal.SIGCONT)
+    deliver([*calls[20:], *calls[10:15]])  # some of them again: what the stall has kept may have been stored after all
     town.until_sent(len(calls))
     until("the spool is empty", lambda: not list((town.folder / "spool").glob("*.spool")))
     sent = Counter(message["destination"] for message in town.accepted())

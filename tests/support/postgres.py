@@ -108,6 +108,13 @@ class Server:
         )
         _until_ready(self._url, self._folder / "postgres.log", self._wait, self._limit_s)
 
+    @property
+    def pid(self) -> int:
+        """The process that runs it, and is the parent of its processes."""
+        if self._process is None:
+            raise RuntimeError("it does not run")
+        return self._process.pid
+
     def stop(self) -> None:
         """Stop it, whoever is connected. Its data stays."""
         if self._process is not None:
