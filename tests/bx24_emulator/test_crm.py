@@ -10,9 +10,15 @@ import pytest
 from tests.bx24_emulator.conftest import PortalDriver
 
 
-def test_the_people_and_deals_of_an_english_portal_are_english() -> None:
-    portal = PortalDriver(lang="en").portal
-    assert re.findall(r"[А-Яа-яЁё]+", repr(portal.crm.items) + repr(portal.users)) == []
+def test_what_people_read_on_an_english_portal_is_english() -> None:
+    driver = PortalDriver(lang="en")
+    portal = driver.portal
+    kept = repr(portal.crm.items) + repr(portal.users) + repr(portal.drive) + repr(portal.open_lines.lines)
+    told = [
+        driver.result(method, asked)
+        for method, asked in (("crm.category.list", {"entityTypeId": 183}), ("crm.type.list", {}))
+    ]
+    assert re.findall(r"[А-Яа-яЁё]+", kept + repr(told)) == []
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from bx24.emulator.rest.crm_filters import matches, names_of
 from bx24.emulator.rest.crm_filters import order as ordered
 from bx24.emulator.rules import item_fields
 from bx24.emulator.state import crm
+from bx24.emulator.state.english import in_english
 
 PAGE = 50
 _FIELDS = frozenset(
@@ -153,11 +154,16 @@ def fields_of_items(call: Call) -> dict[str, Any]:
     return {"fields": item_fields.described(call.portal, _entity(call))}
 
 
+def _in(lang: str, name: str) -> str:
+    return name if lang == "ru" else str(in_english(name))
+
+
 @rest("crm.category.list", "crm")
 def category_list(call: Call) -> Page:
     entity = _entity(call)
     names = {crm.SMART_PROCESS: (5, "Доставка"), crm.SMART_INVOICE: (2, "Счета")}
     number, name = names.get(entity, (0, "Общая"))
+    name = _in(call.portal.lang, name)
     rows = [{"id": number, "name": name, "sort": 10, "entityTypeId": entity, "isDefault": "Y", "originId": ""}]
     return Page({"categories": rows}, len(rows), None)
 
@@ -167,7 +173,7 @@ def type_list(call: Call) -> Page:
     rows = [
         {
             "id": 12,
-            "title": "Доставка",
+            "title": _in(call.portal.lang, "Доставка"),
             "entityTypeId": crm.SMART_PROCESS,
             "code": "",
             "isAutomationEnabled": "Y",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from bx24.emulator.state.english import in_english
 from bx24.emulator.state.files import FILES, StoredFile
 
 
@@ -64,6 +65,14 @@ class Drive:
 
     storages: list[Storage] = field(default_factory=lambda: list(_STORAGES))
     entries: dict[int, Entry] = field(default_factory=lambda: {entry.id: entry for entry in _ENTRIES})
+
+    @classmethod
+    def in_language(cls, lang: str) -> Drive:
+        """The sample one, in Russian or in English."""
+        if lang == "ru":
+            return cls()
+        storages = [replace(one, name=in_english(one.name)) for one in _STORAGES]
+        return cls(storages, {entry.id: replace(entry, name=in_english(entry.name)) for entry in _ENTRIES})
 
     def add(self, *entries: Entry) -> None:
         self.entries |= {entry.id: entry for entry in entries}

@@ -1,4 +1,4 @@
-"""The people, companies and deals of an English portal: the sample ones, with English names and words."""
+"""The people, companies, deals, files and open lines of an English portal: the sample ones, with English names and words."""
 
 from __future__ import annotations
 
@@ -46,6 +46,26 @@ _ENGLISH = {
     "Предложение №1": "Estimate 1",
     "Счёт №1": "Invoice 1",
     "Доставка №1": "Delivery 1",
+    "Доставка": "Delivery",
+    "Счета": "Invoices",
+    "Общая": "General",
+    "Общий диск": "Company drive",
+    "Анна Соколова": "Anna Sokolova",
+    "Пётр Иванов": "Peter Ivanov",
+    "Дизайн кухонь": "Kitchen design",
+    "Договоры": "Contracts",
+    "Только для директора": "For the director only",
+    "Прайс-лист.pdf": "Price list.pdf",
+    "shkaf.png": "wardrobe.png",
+    "Договор 512.pdf": "Contract 512.pdf",
+    "Зарплаты.pdf": "Salaries.pdf",
+    "Заметки.pdf": "Notes.pdf",
+    "Открытая линия": "Open channel",
+    "Здравствуйте! Оператор скоро ответит.": "Hello! An operator will answer soon.",
+    "Спасибо за обращение!": "Thank you for writing to us!",
+    "Оцените, пожалуйста, качество обслуживания. Отправьте: 1 - хорошо, 0 - плохо": "How did we do? Send 1 for good, 0 for bad",
+    "Спасибо за оценку!": "Thank you for your rating!",
+    "Нам очень жаль, что мы не смогли вам помочь.": "We are sorry that we could not help you.",
 }
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from bx24.emulator.state.english import in_english
+
 FLAGS = (
     "DEL_EXTERNAL_MESSAGES",
     "EDIT_INTERNAL_MESSAGES",
@@ -101,8 +103,11 @@ class ConnectorStatus:
 class OpenLines:
     """Lines by id, connectors by id, and the statuses by (connector, line)."""
 
-    def __init__(self) -> None:
-        self.lines: dict[int, OpenLine] = {1: OpenLine(1, "Открытая линия", queue=[1, 2])}
+    def __init__(self, lang: str = "ru") -> None:
+        is_russian = lang == "ru"
+        self._name = "Открытая линия" if is_russian else in_english("Открытая линия")
+        self._settings = {**(DEFAULT_SETTINGS if is_russian else in_english(DEFAULT_SETTINGS)), "LANGUAGE_ID": lang}
+        self.lines: dict[int, OpenLine] = {1: OpenLine(1, self._name, dict(self._settings), queue=[1, 2])}
         self.connectors: dict[str, Connector] = {}
         self.statuses: dict[tuple[str, int], ConnectorStatus] = {}
 
@@ -117,7 +122,7 @@ class OpenLines:
 
     def add_line(self, name: str, settings: dict[str, Any], queue: list[int]) -> OpenLine:
         number = max(self.lines, default=0) + 1
-        line = OpenLine(number, name or f"Открытая линия {number}", {**DEFAULT_SETTINGS, **settings}, queue)
+        line = OpenLine(number, name or f"{self._name} {number}", {**self._settings, **settings}, queue)
         self.lines[number] = line
         return line
 

@@ -59,7 +59,7 @@ class Portal:
         """The user who looks at the portal's pages, unless an address says `?user=`."""
         self.users: dict[int, User] = {user.id: user if lang == "ru" else english_user(user) for user in USERS}
         self.crm = sample_crm(lang)
-        self.drive = Drive()
+        self.drive = Drive.in_language(lang)
         self.timeline = Timeline()
         self.triggers = Triggers()
         self.faults = Faults()
@@ -71,7 +71,7 @@ class Portal:
         self.events: list[EventBinding] = []
         self.placements: list[PlacementBinding] = []
         self.notices: list[Notice] = []
-        self.open_lines = OpenLines()
+        self.open_lines = OpenLines(lang)
         self.chats = Chats()
         self.message_service = MessageService()
         self.stages = [Stage(name) for name in STAGES]

@@ -36,7 +36,7 @@ _MORE: dict[str, JsonObject] = {
     "quote": {"type": "text"},
     "voice": {"type": "audio", "content_base64": base64.b64encode(b"OggS").decode()},
     "sticker": {"type": "sticker", "content_base64": base64.b64encode(b"RIFF\x04\x00\x00\x00WEBP").decode()},
-    "contact": {"type": "contact", "contact_name": "Пётр Орлов", "contact_phone": "79161234567"},
+    "contact": {"type": "contact", "contact_phone": "79161234567"},
     "location": {"type": "location", "latitude": "54.9885", "longitude": "73.3686"},
     "reaction": {"type": "reaction", "emoji": "👍"},
     "no_reaction": {"type": "reaction", "emoji": ""},
@@ -235,6 +235,8 @@ def more(number: int) -> ResponseReturnValue:
     spec = dict(_MORE.get(request.form.get("kind", ""), _MORE["quote"]))
     if spec["type"] == "text":
         spec["text"] = request.form.get("text", "").strip() or "👌"
+    if spec["type"] == "contact":
+        spec["contact_name"] = _texts()["contact_name"]
     if request.form.get("gs_id"):
         spec["context_gs_id"] = request.form["gs_id"]
     return _say(number, spec)

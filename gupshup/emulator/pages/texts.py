@@ -50,6 +50,7 @@ _TEXTS: dict[str, tuple[str, str]] = {
     "sticker": ("Sticker", "Стикер"),
     "location": ("Location", "Геопозиция"),
     "contact": ("Contact", "Контакт"),
+    "contact_name": ("Peter Orlov", "Пётр Орлов"),
     "reaction": ("Reaction", "Реакция"),
     "list": ("List", "Список"),
     "template": ("Template", "Шаблон"),
