@@ -2,6 +2,7 @@
 
 import importlib
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,35 @@ def test_what_a_real_installation_needs_is_given_as_files(name: str) -> None:
     text = (ROOT / name).read_text()
     needed = ["BX24_CLIENT_SECRET", "DATABASE_URL", "REDIS_URL", "SECRET_KEY", "METRICS_TOKEN"]
     assert [secret for secret in needed if f"{secret}_FILE" not in text] == []
+
+
+def test_a_command_of_operators_has_the_settings_and_secrets_of_the_units(tmp_path: Path) -> None:
+    """The file of settings is systemd's: what a shell would take for a command or a comment is a part of a value."""
+    program, settings = tmp_path / "program" / ".venv" / "bin" / "flask", tmp_path / "settings"
+    (settings / "secrets").mkdir(parents=True)
+    program.parent.mkdir(parents=True)
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$FILES_URL" "$PUBLIC_URL" "$METRICS_TOKEN" "$DATA_DIR" "$*"\n')
+    program.chmod(0o700)
+    (settings / "waba24.env").write_text(
+        "# PUBLIC_URL=https://no\n\nFILES_URL=s3://files?region=eu&endpoint=$HOME `x`\n"
+        'PUBLIC_URL="https://waba.example.com"\nDATA_DIR=/elsewhere'
+    )
+    (settings / "secrets" / "metrics_token").write_text("secret of # many &\n")
+    script = (ROOT / "deploy" / "commands" / "waba24").read_text()
+    for installed, here in (
+        ("/etc/waba24", str(settings)),
+        ("/opt/waba24", str(tmp_path / "program")),
+        ("runuser --user waba24 -- ", ""),
+    ):
+        assert installed in script
+        script = script.replace(installed, here)
+    done = subprocess.run(
+        ["sh", "-c", script, "waba24", "doctor", "--json"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.splitlines() == [
+        "s3://files?region=eu&endpoint=$HOME `x`",
+        "https://waba.example.com",
+        "secret of # many &",
+        "/var/lib/waba24",
+        "--app app doctor --json",
+    ]

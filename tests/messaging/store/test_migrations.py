@@ -9,7 +9,7 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect, text
+from sqlalchemy import inspect, make_url, text
 
 from activities import ACTIVITIES
 from activities.errors import CATALOGUE
@@ -37,6 +37,30 @@ def test_up_from_nothing_is_what_the_models_say(database_url: str) -> None:
         assert {index.name for index in table.indexes} <= indexes, table.name
     assert schema.upgrade(engine) == (after, after), "a second time changes nothing"
     engine.dispose()
+
+
+def test_an_ordinary_role_with_a_schema_of_its_own_has_all_the_rights_it_needs(postgres_database_url: str) -> None:
+    """What docs/operators/deployment.md asks for, and no more."""
+    owner = open_engine(postgres_database_url, Cipher((KEY,)))
+    role = f"ordinary_{make_url(postgres_database_url).database}"
+    try:
+        with owner.begin() as connection:
+            connection.execute(text(f"CREATE ROLE {role} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE"))
+            connection.execute(text(f"CREATE SCHEMA {role} AUTHORIZATION {role}"))
+        url = make_url(postgres_database_url).set(username=role).render_as_string(hide_password=False)
+        engine = open_engine(url, Cipher((KEY,)))
+        schema.upgrade(engine)
+        assert schema.is_current(engine)
+        with engine.begin() as connection:
+            connection.execute(text("ANALYZE message"))
+            assert connection.scalar(text("SELECT count(*) FROM message")) == 0
+            assert connection.scalar(text("SELECT schemaname FROM pg_tables WHERE tablename = 'message'")) == role
+        engine.dispose()
+    finally:
+        with owner.begin() as connection:
+            connection.execute(text(f"DROP OWNED BY {role} CASCADE"))
+            connection.execute(text(f"DROP ROLE {role}"))
+        owner.dispose()
 
 
 def test_two_processes_may_upgrade_at_once(database_url: str) -> None:
