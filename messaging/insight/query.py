@@ -28,7 +28,8 @@ class Query:
     """A search. Empty fields and None ask for everything.
 
     words: a phone or part of one, a document, an id. status: one of search_rows.STATUSES.
-    code: why a run failed, as failures.by_reason names it. origin: of states.Origin; campaign_id: of the campaign's messages.
+    without_line: runs that failed before a line was found for them. code: why a run or a message failed, as
+    failures.by_reason names it. origin: of states.Origin; campaign_id: of the campaign's messages.
     sends_only: runs that send nothing are left out.
     since, until: the period of the robot call, without `until` itself.
     whole_phones: a part of a phone finds nothing; else a viewer who sees masked phones could guess them digit by digit.
@@ -45,6 +46,7 @@ class Query:
     origin: str = ""
     campaign_id: int | None = None
     sends_only: bool = False
+    without_line: bool = False
 
     @property
     def reads_messages(self) -> bool:
@@ -60,7 +62,9 @@ class Query:
             found.append(Run.stored_at < self.until)
         if self.action:
             found.append(Run.action == self.action)
-        if self.line_id is not None:
+        if self.without_line:
+            found.append(Run.line_id.is_(None))
+        elif self.line_id is not None:
             found.append(Run.line_id == self.line_id)
         if self.sends_only:
             found.append(Run.action.startswith("send_"))
@@ -120,7 +124,9 @@ class Query:
             found.append(Message.created_at < self.until)
         if self.action:
             found.append(Message.action == self.action)
-        if self.line_id is not None:
+        if self.without_line:
+            found.append(false())  # every message has a line
+        elif self.line_id is not None:
             found.append(Message.line_id == self.line_id)
         if self.origin:
             found.append(Message.origin == self.origin)
@@ -128,6 +134,8 @@ class Query:
             found.append(Message.campaign_id == self.campaign_id)
         if self.status:
             found.append(Message.status.in_(_LONE.get(self.status, (self.status,))))
+        if self.code:
+            found += [Message.status == MessageStatus.FAILED, Message.error_code == self.code]
         return found
 
     def message_condition(self) -> ColumnElement[bool] | None:

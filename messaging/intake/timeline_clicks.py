@@ -1,9 +1,8 @@
 """A click on “Resend” in a timeline card: the same message once more, as one that a person has sent by hand.
 
 Bitrix24 sends ONCRMTIMELINEITEMACTION with the activity, its item and what we have put into the button. That is a request, no
-proof: the card that we remember for this message must be that activity. A failed message is sent again at most once, however
-often somebody clicks: its id is the cause of the new one. What makes no sense, or whoever clicks may not do, is not sent; the
-card and a notice say why.
+proof: the card that we remember for this message must be that activity. A failed message is sent again at most once
+(messaging.policy.resending). What makes no sense, or whoever clicks may not do, is not sent; the card and a notice say why.
 """
 
 from typing import Any
@@ -15,33 +14,17 @@ from sqlalchemy.orm import Session
 from bx24 import i18n
 from bx24.i18n import Text
 from bx24.payloads import EventCall
-from messaging.conversations.queueing import AS_WRITTEN, queue
-from messaging.conversations.window import window_until
-from messaging.files import storage
-from messaging.lines import circuit_breaker
-from messaging.policy import rights
+from messaging.policy import resending, rights
 from messaging.policy.rights import Person, Right, Who
 from messaging.policy.settings import Policy
 from messaging.portals import people, portals
 from messaging.runs import crm_tasks
 from messaging.runtime import Runtime
-from messaging.store.models import Conversation, Line, Message, Portal
+from messaging.store.models import Message, Portal
 from messaging.store.portal_tasks import PortalTask, change, put
-from messaging.store.states import LineStatus, MessageStatus, Origin
 
 EVENT = "ONCRMTIMELINEITEMACTION"
-_SENT = Text("Sent again, see the newest card", "Отправлено ещё раз, смотрите новую карточку")
 _NOT_SENT = Text("Not sent again. {why}", "Ещё раз не отправлено. {why}")
-_WIPED = Text("Its texts have been deleted by now. Send it anew.", "Тексты уже удалены. Отправьте его заново.")
-_NO_LINE = Text(
-    "Its line is not connected any more. Send it from another line.",
-    "Линия отключена. Отправьте с другой линии.",
-)
-_CLOSED = Text(
-    "The client's 24-hour window is closed. Send a template, or wait until the client writes.",
-    "Окно 24 часа закрыто. Отправьте шаблон или дождитесь, когда клиент напишет.",
-)
-_FILE_GONE = Text("Its file is not kept any more. Send it anew.", "Файл уже удалён. Отправьте его заново.")
 _NO_RIGHT = Text(
     "You have no right to send by hand. An administrator gives it on the app's page “Rights”.",
     "У вас нет права отправлять вручную. Его даёт администратор на странице приложения «Права».",
@@ -68,15 +51,6 @@ def _may_send(runtime: Runtime, portal: Portal, user_id: int, access_token: str)
     return rights.may(policy, Right.SEND, person)
 
 
-def is_lost(message: Message) -> bool:
-    """Whether a message has failed and can be sent again: the client does not have it, though after a failure WhatsApp may
-    still deliver it; and it is a message, not what somebody has written and we could not read."""
-    if AS_WRITTEN in (message.payload or {}):
-        return False
-    has_arrived = message.delivered_at is not None or message.read_at is not None
-    return message.status == MessageStatus.FAILED and not has_arrived
-
-
 def _number(value: Any) -> int:
     text = str(value or "")
     return int(text) if text.isdecimal() and len(text) < 19 else 0
@@ -100,44 +74,16 @@ def _resend(
     if card is None or message is None or message.portal_id != portal_id or known.get("activity") != activity:
         log.warning("a click on a card that is not ours", portal=portal_id, message=message_id)
         return
-    if not is_lost(message):
+    if not resending.is_lost(message):
         note: dict[str, Any] = {}  # the card was not up to date yet
-    elif (why := forbidden or _refusal(session, runtime, message)) is not None:
+    elif (why := forbidden or resending.refusal(session, runtime, message)) is not None:
         note = {"note": _told(session, runtime, portal_id, message_id, user_id, why)}
     else:
-        _queue_again(session, runtime, message, user_id)
-        note = {"note": {"en": _SENT.en, "ru": _SENT.ru}, "resent": True}
-    # Without what it shows the card is written in any case: the clicked button waits for that.
-    card.result = {**{name: value for name, value in known.items() if name != "shown"}, **note}
+        resending.queue_again(session, runtime, message, user_id)
+        note = {"note": {"en": resending.SENT.en, "ru": resending.SENT.ru}, "resent": True}
+    resending.mark(card, note)
     session.flush()
     change(session, portal_id, [key], runtime.clock())
-
-
-def _queue_again(session: Session, runtime: Runtime, message: Message, user_id: int) -> None:
-    content = {
-        name: getattr(message, name)
-        for name in ("kind", "is_session", "payload", "choices", "action", "template", "category", "country", "item")
-    }
-    line = session.get_one(Line, message.line_id)
-    cause = (Origin.MANUAL, message.id)
-    again = {**content, "author_id": user_id or None, "timeline": True}
-    new_id = queue(session, runtime.clock(), line, message.conversation_id, cause, again)
-    log.info("sent again by hand", portal=message.portal_id, message=message.id, new=new_id)
-
-
-def _refusal(session: Session, runtime: Runtime, message: Message) -> Text | None:
-    """Why a failed message cannot be sent again, None if it can."""
-    line = session.get_one(Line, message.line_id)
-    if message.payload is None:
-        return _WIPED
-    if line.status != LineStatus.CONNECTED:
-        return _NO_LINE
-    if line.stopped_at is not None:
-        return circuit_breaker.why(line)
-    conversation = session.get_one(Conversation, message.conversation_id)
-    if message.is_session and window_until(conversation, line, runtime.clock()) is None:
-        return _CLOSED
-    return None if storage.are_kept(session, runtime, message.payload) else _FILE_GONE
 
 
 def _told(

@@ -7,6 +7,7 @@ import html
 import io
 import json
 import re
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -116,6 +117,37 @@ def test_each_reason_on_the_start_page_opens_its_own_failures(shop: World, frame
     assert [len(_found(frame, **link)) for link in links] == counted
     page = frame.post("/app/messages", links[0]).text
     assert 'name="code"' in page, "the list says what it is filtered by, and lets go of it"
+
+
+@ONE_DATABASE
+def test_a_reason_opens_the_last_24_hours_and_no_other_reasons_of_messages_without_a_run(
+    shop: World, frame: Frame
+) -> None:
+    """Campaigns, the API and people send without a run; a run may fail before it has a line."""
+    codes = {PHONES[0]: 131049, PHONES[1]: 1002, PHONES[2]: 131049, PHONES[3]: 131049}
+    shop.set_gupshup_faults(destinations={phone: {"code": code} for phone, code in codes.items()})
+    start_each(shop, *(template_robot(phone, until="delivered") for phone in codes))
+    jump_clock(shop, 5, 5)
+    rows = shop.stored_rows(Message)
+    with shop.runtime.db.write() as session:
+        lone = [row.id for row in rows[1:]]
+        session.execute(update(Run).where(Run.id.in_([row.run_id for row in rows[1:]])).values(outcome="ok"))
+        session.execute(update(Message).where(Message.id.in_(lone)).values(run_id=None, origin="campaign"))
+        old = {"stored_at": shop.now - timedelta(hours=25)}
+        session.execute(update(Run).where(Run.id == rows[0].run_id).values(old))
+    start_each(shop, template_robot(PHONES[0], line="нет такой"))
+    jump_clock(shop, 5)
+    needs = frame.page("start/needs")
+    links = [json.loads(html.unescape(sent)) for sent in re.findall(r"hx-vals='([^']+)'", needs)]
+    counted = [int(number) for number in re.findall(r"<strong>[^<]*\((\d+) за 24 часа\)", needs)]
+    assert {link["code"]: count for link, count in zip(links, counted, strict=True)} == {
+        "1002": 1,
+        "131049": 2,
+        "line_not_found": 1,
+    }
+    assert [len(_found(frame, **link)) for link in links] == counted
+    without_line = next(link for link in links if link["code"] == "line_not_found")
+    assert "Линия не найдена" in frame.post("/app/messages", without_line).text
 
 
 @ONE_DATABASE

@@ -19,25 +19,28 @@ from bx24.documents import crm_item
 from bx24.i18n import Text
 from gupshup import formatting
 from gupshup.refusals import refusal
-from messaging.insight import lone_timeline, reasons, search, search_rows, timeline, wording
+from messaging.insight import attention, lone_timeline, reasons, search, search_rows, timeline, wording
 from messaging.insight.query import Query
 from messaging.insight.search_rows import Found, Place
 from messaging.insight.timeline import Timeline
 from messaging.store import opt_outs
 from messaging.store.crypto import Undecryptable
 from messaging.store.models import Line, Message, Portal, Run
+from messaging.store.states import OutcomeKind
 from robots import ROBOTS
 from web import texts
 from web.context import reader_zone, runtime, typed
 from web.frames import Viewer, page
-from web.pages import money
+from web.pages import money, resending
 from web.pages.crm_objects import document_of, object_name, path_of
 from web.pages.shell import blueprint, reads, show
 from web.rights import sees_phones
 from web.sheets import Sheet, csv_response, local
 from web.turns import takes_turn
 
-PERIODS = ("today", "7", "30", "all", "own")
+PERIODS = ("24h", "today", "7", "30", "all", "own")
+#: In place of a line's id: runs that failed before a line was found for them.
+NO_LINE = "none"
 #: Status → mood and icon of ui.md 1.4.
 SIGNS = {
     "held": ("info", "hourglass"),
@@ -80,11 +83,16 @@ class Asked:
         line = int(self.line) if self.line.isdecimal() and len(self.line) < 19 else None
         action = self.action if self.action in ROBOTS else ""
         status = self.status if self.status in search_rows.STATUSES else ""
-        return Query(self.words[:120], line, action, status, since, until, whole_phones=masked, code=self.code)
+        no_line, words = self.line == NO_LINE, self.words[:120]
+        return Query(
+            words, line, action, status, since, until, whole_phones=masked, code=self.code, without_line=no_line
+        )
 
     def _period(self, now: datetime, zone: timezone) -> tuple[datetime | None, datetime | None]:
         if self.period == "all":
             return None, None
+        if self.period == "24h":
+            return now - attention.RECENT, None
         if self.period == "own":
             first, last = self._day("first"), self._day("last")
             if first and last and first > last:
@@ -153,6 +161,7 @@ def messages(viewer: Viewer, portal: Portal) -> Response:
         "statuses": {name: _status(name, viewer.language) for name in search_rows.STATUSES},
         "signs": SIGNS,
         "is_new": is_new,
+        "lost": resending.lost(viewer, portal, found.rows) if query.status == OutcomeKind.FAILED else [],
         "is_whole": not query.whole_phones,
         "reason": reasons.short(reasons.explained(asked.code, "", "")).to(viewer.language) if asked.code else "",
     }
@@ -230,6 +239,7 @@ def _story(
         timeline=found,
         cost=money.of_message(found.message),
         row=row,
+        lost=resending.lost(viewer, portal, [row.found]),
         asked=asked,
         code=row.found.code,
         opt_out=opt_out,

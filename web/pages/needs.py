@@ -15,6 +15,7 @@ from messaging.store.models import Line
 from web.context import runtime
 from web.pages import checks
 from web.pages.campaigns.words import PAUSES
+from web.pages.messages import NO_LINE
 from web.template_words import CATEGORIES
 from web.texts import moment, money, number
 
@@ -267,7 +268,7 @@ def _waiting(problem: Problem, language: str) -> Item:
 def _reason(problem: Problem, language: str) -> Item:
     why = reasons.explained(problem.code, "", "")
     title = _("%(reason)s (%(count)s in 24 hours)", reason=reasons.short(why).to(language), count=problem.count)
-    line = {"line": str(problem.line.id)} if problem.line is not None else {}
+    line = str(problem.line.id) if problem.line is not None else NO_LINE
     return Item(
         "warn",
         title,
@@ -275,7 +276,7 @@ def _reason(problem: Problem, language: str) -> Item:
         _("Show the messages"),
         url_for("pages.messages"),
         problem.code,
-        {"status": "failed", "code": problem.code, "period": "7", **line},
+        {"status": "failed", "code": problem.code, "period": "24h", "line": line},
     )
 
 

@@ -12,7 +12,7 @@ from bx24.i18n import Text
 from messaging.insight import lone_timeline, wording
 from messaging.insight.reasons import reason_of
 from messaging.insight.sent_message import client_view
-from messaging.intake.timeline_clicks import is_lost
+from messaging.policy.resending import is_lost
 from messaging.runtime import Runtime
 from messaging.stages.portal_writes.layout import Card
 from messaging.store.models import Line, Message, Portal, Reply, Run
