@@ -50,6 +50,15 @@ def _busy_day(shop: World) -> None:
 
 
 @ONE_DATABASE
+def test_the_start_page_and_health_count_the_same_failures_of_today(shop: World) -> None:
+    """Also those of robots that made no message: here two of three."""
+    _busy_day(shop)
+    frame = Frame(shop)
+    assert re.search(r"Не доставлено 3\b", seen(frame.page("start/figures")))
+    assert re.search(r"не доставлено 3\b", seen(frame.page("health")))
+
+
+@ONE_DATABASE
 def test_the_past_that_the_demo_makes_up_is_counted_too(shop: World) -> None:
     """Health reads counters, not rows."""
     Past(shop.runtime, shop.line, "t-1", "en").store()

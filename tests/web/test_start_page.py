@@ -102,6 +102,18 @@ def test_all_green_folds_into_one_line(shop: World) -> None:
     assert "3 одобрены" in page
 
 
+def test_each_cell_of_the_last_messages_stands_under_its_head(shop: World) -> None:
+    """With one line and with two: rows name the line only where there are several."""
+    shop.robot_runs("robot.send_template", template="welcome", language="ru", phone=OLGA)
+    for more in (0, 1):
+        if more:
+            shop.connect_line("secondshop", "79005556677")
+        page = Frame(shop).page("start")
+        table = page[page.index('<table class="rows messages">') : page.index("</table>")]
+        first = table[table.index("<tbody>") : table.index("</tr>", table.index("<tbody>"))]
+        assert (table.count("<th "), first.count("<td")) == (6 + more, 6 + more)
+
+
 def test_the_last_answer_is_shown_until_the_next_one(shop: World) -> None:
     frame = Frame(shop)
     shop.set_gupshup_faults(key_revoked=True)

@@ -11,10 +11,11 @@ from markupsafe import Markup
 from sqlalchemy import select
 
 from messaging.callbacks import endpoints
-from messaging.insight import crm_work, hourly, periods, reasons, traffic, wording
+from messaging.insight import crm_work, failures, hourly, periods, reasons, traffic, wording
 from messaging.insight.hourly import Figures
 from messaging.insight.queue_depth import Queue
 from messaging.store.models import Line, Portal
+from messaging.store.states import MessageStatus
 from web import texts
 from web.context import reader_zone, runtime
 from web.frames import Viewer
@@ -52,6 +53,8 @@ def health(viewer: Viewer, portal: Portal) -> Response:
         found = hourly.figures(session, runtime(), portal)
         lines = session.scalars(select(Line).where(Line.portal_id == portal.id).order_by(Line.id)).all()
         today = traffic.by_status(session, [line.id for line in lines], midnight)
+        # As on the start page: a robot that made no message has delivered none.
+        today[MessageStatus.FAILED] += sum(count for *_, count in failures.refused(session, portal.id, midnight))
         given_up = crm_work.given_up(session, portal.id, runtime().clock() - GIVEN_UP)
         addresses = endpoints.listed(session, portal.id)
     names: dict[int | None, str] = {line.id: line.name or line.app_name for line in lines}
