@@ -101,6 +101,27 @@ def test_a_client_means_its_newest_open_deal(trigger: PortalDriver, owner: tuple
     assert [deal for deal in range(1, 6) if stage_of(trigger, deal) == "EXECUTING"] == ([moved] if moved else [])
 
 
+def test_a_client_means_its_smart_process_items_as_well(trigger: PortalDriver) -> None:
+    crm = trigger.portal.crm
+    crm.add(183, 7, title="Доставка", stageId="DT183_5:NEW", contactIds=[1])
+    crm.add(183, 8, title="Чужая", stageId="DT183_5:NEW", contactIds=[3])
+    place(trigger, "EXECUTING")
+    place(trigger, "DT183_5:EXECUTING")
+    execute(trigger, 3, 1)
+    assert stage_of(trigger) == "EXECUTING"
+    assert [crm.items[183, number]["stageId"] for number in (7, 8)] == ["DT183_5:EXECUTING", "DT183_5:NEW"]
+    moves = trigger.control("triggers")["executions"][0]["moves"]
+    assert [move["item"] for move in moves] == [[2, 1], [183, 7]]
+
+
+def test_a_trigger_on_a_smart_process_item_moves_that_one(trigger: PortalDriver) -> None:
+    crm = trigger.portal.crm
+    crm.add(183, 7, title="Доставка", stageId="DT183_5:NEW", contactIds=[2])
+    place(trigger, "DT183_5:SUCCESS")
+    execute(trigger, 183, 7)
+    assert [crm.items[183, number]["stageId"] for number in (1, 7)] == ["DT183_5:NEW", "DT183_5:SUCCESS"]
+
+
 def test_a_closed_deal_is_not_the_clients_current_one(trigger: PortalDriver) -> None:
     place(trigger, "EXECUTING", allow_back=True)
     trigger.control("deals/1/move", {"stage": "WON"})

@@ -58,7 +58,7 @@ def click(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
 
 def set_stage_triggers(portal: Portal, data: dict[str, Any]) -> dict[str, Any]:
     """{"stage", "triggers": [{"code", "allow_back"?, "conditions"?}]}: replace the triggers of a stage."""
-    if portal.stage(str(data["stage"])) is None:
+    if not triggers.is_stage(portal, str(data["stage"])):
         raise ControlError("no such stage", 404)
     for placed in portal.triggers.on(str(data["stage"])):
         triggers.remove(portal, placed.id)
@@ -84,7 +84,7 @@ def _execution(item: Execution) -> dict[str, Any]:
         "code": item.code,
         "entityTypeId": item.owner[0],
         "id": item.owner[1],
-        "move": vars(item.move) if item.move else None,
+        "moves": [vars(move) for move in item.moves],
     }
 
 
@@ -93,7 +93,7 @@ def _counts(executions: list[Execution]) -> list[dict[str, Any]]:
     for item in executions:
         numbers = counted.setdefault((item.code, *item.owner), [0, 0])
         numbers[0] += 1
-        numbers[1] += item.move is not None
+        numbers[1] += bool(item.moves)
     return [
         {"code": code, "entityTypeId": entity, "id": number, "executed": executed, "fired": fired}
         for (code, entity, number), (executed, fired) in counted.items()

@@ -165,6 +165,7 @@ TEXTS: dict[str, tuple[str, str]] = {
     "stage_EXECUTING": ("В работе", "In progress"),
     "stage_WON": ("Сделка успешна", "Won"),
     "stage_LOSE": ("Сделка провалена", "Lost"),
+    "stage_SUCCESS": ("Успех", "Success"),
     **CRM_TEXTS,
     **CHAT_TEXTS,
 }

@@ -1,8 +1,9 @@
-"""Moving a deal from stage to stage, which is what starts the robots."""
+"""Moving a deal from stage to stage, which is what starts the robots; and items that have no robots here."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from bx24.emulator.rules.workflow_engine import Engine
 from bx24.emulator.state import crm
@@ -15,8 +16,7 @@ def move(portal: Portal, deal_id: int, stage_id: str, *, user_id: int = 1) -> Wo
     deal, stage = portal.crm.get(crm.DEAL, deal_id), portal.stage(stage_id)
     if deal is None or stage is None:
         raise KeyError(deal_id if deal is None else stage_id)
-    deal["stageId"] = stage_id
-    deal["movedTime"] = datetime.fromtimestamp(portal.clock(), UTC).isoformat(timespec="seconds")
+    put_on(portal, deal, stage_id)
     document_type = crm.document_type(crm.DEAL)
     document_id = (document_type[0], document_type[1], f"DEAL_{deal_id}")
     engine = Engine(portal)
@@ -28,3 +28,9 @@ def move(portal: Portal, deal_id: int, stage_id: str, *, user_id: int = 1) -> Wo
     if not stage.robots:
         return None
     return engine.start(document_id, document_type, list(stage.robots), user_id=user_id, stage=stage_id)
+
+
+def put_on(portal: Portal, item: dict[str, Any], stage_id: str) -> None:
+    """Write down that an item has come to a stage, and when."""
+    item["stageId"] = stage_id
+    item["movedTime"] = datetime.fromtimestamp(portal.clock(), UTC).isoformat(timespec="seconds")

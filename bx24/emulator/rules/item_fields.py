@@ -79,7 +79,9 @@ def directories(portal: Portal) -> list[dict[str, str]]:
     words = [("DEAL_STAGE", stage.id, text_of(f"stage_{stage.id}", portal.lang)) for stage in portal.stages]
     words += [("SOURCE", key, name) for key, name in (options(portal, source) or {}).items()]
     words += [("STATUS", "NEW", first), ("QUOTE_STATUS", "DRAFT", first)]
-    words += [(STAGES[crm.SMART_INVOICE], "DT31_2:N", first), (STAGES[crm.SMART_PROCESS], "DT183_5:NEW", first)]
+    words += [(STAGES[crm.SMART_INVOICE], "DT31_2:N", first)]
+    smart = STAGES[crm.SMART_PROCESS]
+    words += [(smart, code, text_of(f"stage_{code.partition(':')[2]}", portal.lang)) for code in crm.SMART_STAGES]
     return [
         {"ID": str(number), "ENTITY_ID": entity, "STATUS_ID": code, "NAME": name, "SORT": str(10 * number)}
         for number, (entity, code, name) in enumerate(words, 1)

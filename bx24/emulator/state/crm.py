@@ -18,6 +18,8 @@ Triple = tuple[str, str, str]
 
 LEAD, DEAL, CONTACT, COMPANY, QUOTE, SMART_INVOICE, SMART_PROCESS = 1, 2, 3, 4, 7, 31, 183
 WITH_PHONES = (LEAD, CONTACT, COMPANY)
+SMART_STAGES = ("DT183_5:NEW", "DT183_5:EXECUTING", "DT183_5:SUCCESS")
+"""The stages of the smart process, in their order."""
 _DOCUMENT = "Bitrix\\Crm\\Integration\\BizProc\\Document\\"
 DOCUMENT_TYPES = {
     LEAD: ("crm", "CCrmDocumentLead", "LEAD"),

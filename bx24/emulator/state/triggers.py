@@ -20,7 +20,7 @@ class Trigger:
 
 @dataclass
 class PlacedTrigger:
-    """A trigger on a stage of the deals. conditions: values that the deal must have, by field in camelCase."""
+    """A trigger on a stage of deals or smart processes. conditions: values that the item must have, by field in camelCase."""
 
     id: int
     code: str
@@ -32,21 +32,21 @@ class PlacedTrigger:
 
 @dataclass(frozen=True)
 class Move:
-    """A deal that an execution has moved."""
+    """An item that an execution has moved."""
 
-    deal: int
+    item: Item
     moved_from: str
     moved_to: str
 
 
 @dataclass(frozen=True)
 class Execution:
-    """One call of `crm.automation.trigger.execute`. move: None when nothing was placed that could fire."""
+    """One call of `crm.automation.trigger.execute`. moves: none when nothing was placed that could fire."""
 
     at: float
     code: str
     owner: Item
-    move: Move | None
+    moves: tuple[Move, ...]
 
 
 @dataclass
