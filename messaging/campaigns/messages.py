@@ -3,11 +3,11 @@
 Everything here happens in the caller's transaction.
 """
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import bindparam, delete, select, update
 from sqlalchemy.orm import Session
 
 from activities.errors import Refused
@@ -18,31 +18,46 @@ from messaging.money import estimates
 from messaging.runs.reactions import AWAY, WINDOW
 from messaging.runtime import Runtime
 from messaging.store.campaigns import Campaign, CampaignState, Recipient, RecipientState, Skipped
+from messaging.store.database import ask
 from messaging.store.models import Conversation, Message, Portal
-from messaging.store.sql import insert_missing
+from messaging.store.rows import MessageRow
+from messaging.store.sql import among, insert_missing
 from messaging.store.states import Origin
 
 #: A message that has not left within this time is judged again: the sending hours may have ended, the template may be another.
 JUDGED_FOR = timedelta(minutes=2)
 
 
-def take_back_one(session: Session, message: Any, why: Refused | None = None) -> None:
-    """Delete a queued message that must not leave now; its recipient is skipped, or pending again.
+def take_back(session: Session, messages: Collection[MessageRow], why: Mapping[int, Refused] | None = None) -> None:
+    """Delete queued messages of campaigns that must not leave now; their recipients are skipped, or pending again.
 
-    why: None if the message only waited too long, so that its recipient must be judged again.
+    why: the refusals, by message; without one a message only waited too long, so that its recipient must be judged again.
     """
-    gone = delete(Message).where(Message.id == message.id).returning(Message.origin_id)
-    recipient_id = session.scalar(gone.execution_options(synchronize_session=False))
-    state = session.scalar(select(Campaign.state).where(Campaign.id == message.campaign_id))
-    reason = REASONS.get(why.code, "") if why is not None else ""
-    if state == CampaignState.CANCELLED:
-        reason = Skipped.CANCELLED
-    session.execute(
-        update(Recipient)
-        .where(Recipient.id == recipient_id)
-        .values(state=RecipientState.SKIPPED if reason else RecipientState.PENDING, reason=reason, message_id=None)
-        .execution_options(synchronize_session=False)
-    )
+    if not messages:
+        return
+    gone = {row.id: row.origin_id for row in ask(session, _DELETED, {"ids": [message.id for message in messages]})}
+    campaigns = {message.campaign_id for message in messages}
+    cancelled = set(ask(session, _CANCELLED, {"ids": list(campaigns)}).scalars())
+    recipients: defaultdict[str, list[int]] = defaultdict(list)
+    for message in messages:
+        refusal = (why or {}).get(message.id)
+        reason = REASONS.get(refusal.code, "") if refusal is not None else ""
+        if message.campaign_id in cancelled:
+            reason = Skipped.CANCELLED
+        recipients[reason].append(gone[message.id])
+    for reason, ids in recipients.items():
+        state = RecipientState.SKIPPED if reason else RecipientState.PENDING
+        ask(session, _TAKEN_BACK, {"ids": ids, "new_state": state, "new_reason": reason})
+
+
+# Statements are made once: building a statement takes longer than running it.
+_DELETED = delete(Message).where(among(Message.id, "ids")).returning(Message.id, Message.origin_id)
+_CANCELLED = select(Campaign.id).where(among(Campaign.id, "ids"), Campaign.state == CampaignState.CANCELLED)
+_TAKEN_BACK = (
+    update(Recipient)
+    .where(among(Recipient.id, "ids"))
+    .values(state=bindparam("new_state"), reason=bindparam("new_reason"), message_id=None)
+)
 
 
 def is_running(session: Session, campaign_id: int) -> bool:

@@ -10,10 +10,12 @@ A message that could not leave in time is judged again (`judge_again`): its run 
 """
 
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any, ClassVar
 
 import structlog
-from sqlalchemy import and_, bindparam, case, exists, or_, select, update
+from sqlalchemy import and_, bindparam, exists, or_, select, update
 from sqlalchemy.orm import Session, defer
 
 from activities.errors import refused
@@ -35,18 +37,38 @@ log = structlog.get_logger(__name__)
 GROUP = 1_000
 
 
+@dataclass(eq=False)
+class Waiting:
+    """A held message that waits for its client's words."""
+
+    model: ClassVar[Any] = Message
+
+    id: int
+    conversation_id: int
+    judge_at: datetime | None
+
+
 def release_if_open(session: Session, line: Line, conversations: Iterable[Conversation], now: datetime) -> None:
     """Queue what waits for the words of these clients of a line, if their windows are open by now."""
-    for conversation in conversations:
-        until = window_until(conversation, line, now)
-        if until is not None:
-            session.execute(_RELEASED_BY_WORDS, {"conversation": conversation.id, "now": now, "until": until})
+    _release(session, [(conversation, line) for conversation in conversations], now)
 
 
 def look_again(session: Session, lines: Mapping[int, Line], conversation_ids: Collection[int], now: datetime) -> None:
     """A message has just been held for each of these clients, who may have written since their windows were looked at."""
-    for conversation in session.scalars(_CONVERSATIONS, {"ids": list(conversation_ids)}) if conversation_ids else ():
-        release_if_open(session, lines[conversation.line_id], [conversation], now)
+    found = session.scalars(_CONVERSATIONS, {"ids": list(conversation_ids)}) if conversation_ids else ()
+    _release(session, [(conversation, lines[conversation.line_id]) for conversation in found], now)
+
+
+def _release(session: Session, talks: Iterable[tuple[Conversation, Line]], now: datetime) -> None:
+    """Queue what waits for an open window in those of these conversations whose windows are open."""
+    windows = {talk.id: until for talk, line in talks if (until := window_until(talk, line, now)) is not None}
+    changes = Changes(session)
+    for row in ask(session, _WAITING_FOR_WORDS, {"ids": list(windows)}) if windows else ():
+        message, until = Waiting(row.id, row.conversation_id, row.judge_at), windows[row.conversation_id]
+        # Quiet hours that began meanwhile count; the window ends when it ends.
+        judge_at = min(until, message.judge_at) if message.judge_at is not None else until
+        changes.set(message, status=MessageStatus.QUEUED, held_until=None, send_at=now, judge_at=judge_at)
+    changes.write()
 
 
 def release_due(session: Session, shards: Iterable[int], now: datetime) -> int:
@@ -119,29 +141,20 @@ def _held(session: Session, portal_id: int, run_id: int) -> MessageRow | None:
 
 # Statements are made once: building a statement takes longer than running it.
 _NOW = bindparam("now", type_=UTCDateTime)
-_UNTIL = bindparam("until", type_=UTCDateTime)
 _CONVERSATIONS = (
     select(Conversation)
     .where(among(Conversation.id, "ids"))
     .order_by(Conversation.id)
     .options(defer(Conversation.phone))
-)  #: Why it was held stays: its timeline tells it.
+)
+#: Why it was held stays: its timeline tells it.
 _QUEUED = {"status": MessageStatus.QUEUED, "held_until": None, "send_at": _NOW}
 _IS_WANTED = or_(Message.run_id.is_(None), exists().where(Run.id == Message.run_id, Run.state != RunState.ENDED))
-_RELEASED_BY_WORDS = (
-    update(Message)
-    .where(
-        Message.conversation_id == bindparam("conversation"),
-        Message.status == "held",
-        Message.hold == Hold.WINDOW,
-        _IS_WANTED,
-    )
-    # Quiet hours that began meanwhile count; the window ends when it ends.
-    .values(
-        **_QUEUED,
-        judge_at=case((or_(Message.judge_at.is_(None), Message.judge_at > _UNTIL), _UNTIL), else_=Message.judge_at),
-    )
-    .execution_options(synchronize_session=False)
+_WAITING_FOR_WORDS = (
+    select(Message.id, Message.conversation_id, Message.judge_at)
+    .where(among(Message.conversation_id, "ids"), Message.status == "held", Message.hold == Hold.WINDOW, _IS_WANTED)
+    .order_by(Message.id)
+    .with_for_update(of=Message.__table__)
 )
 #: In the order in which they leave: a client's later message is never released before an earlier one.
 _DUE = (

@@ -166,6 +166,7 @@ _LATE = (
     )
     .limit(bindparam("limit"))
 )
+_REPLIES = select(Reply).where(among(Reply.run_id, "ids"))
 _UNCLEAR = (
     select(Message.run_id)
     .join(Run)
@@ -197,19 +198,24 @@ def end_overdue(session: Session, runtime: Runtime, shards: set[int], limit: int
         return 0
     changes = Changes(session)
     ended = 0
-    for run in rows.runs_with_messages(session, late | unclear):
-        outcome = _outcome_of_late(session, run) if run.id in late else Outcome(OutcomeKind.UNKNOWN, text=UNKNOWN)
+    runs = rows.runs_with_messages(session, late | unclear)
+    replies = {reply.run_id: reply for reply in session.scalars(_REPLIES, {"ids": list(late)})}
+    for run in runs:
+        is_late = run.id in late
+        outcome = _outcome_of_late(run, replies.get(run.id)) if is_late else Outcome(OutcomeKind.UNKNOWN, text=UNKNOWN)
         ended += outcome is not None and finish_run(changes, runtime, run, outcome)
     changes.write()
     return ended
 
 
-def _outcome_of_late(session: Session, run: RunRow) -> Outcome | None:
-    """How a run ends whose wait is over; None while its message is in flight: it ends in a few seconds."""
+def _outcome_of_late(run: RunRow, reply: Reply | None) -> Outcome | None:
+    """How a run ends whose wait is over; None while its message is in flight: it ends in a few seconds.
+
+    reply: the one that has been given to the run.
+    """
     message = run.message
     if message is not None and message.status == MessageStatus.SENDING:
         return None  # the result of the send decides, or the death of the process that sends it
-    reply = session.scalar(select(Reply).where(Reply.run_id == run.id))
     if reply is not None:
         return Outcome(OutcomeKind.REPLIED, values=reply.content["values"])  # its file is still on the way
     if message is not None and message.status == MessageStatus.UNKNOWN:

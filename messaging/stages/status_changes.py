@@ -10,7 +10,6 @@ from collections.abc import Callable
 from datetime import datetime
 
 from activities.errors import Refused
-from messaging.campaigns import messages as campaign_messages
 from messaging.conversations import chat_tasks, provider_statuses, replies
 from messaging.lines import circuit_breaker
 from messaging.runs import deliveries, outcomes
@@ -42,11 +41,7 @@ LISTENERS: dict[str, Listener] = {
 
 
 def hold_back(changes: Changes, runtime: Runtime, message: MessageRow, why: Refused) -> None:
-    """A queued message may not leave any more: it ends here, with its run if it has one, and is never sent. That of a
-    campaign is taken back."""
-    if message.campaign_id is not None:
-        campaign_messages.take_back_one(changes.session, message, why)
-        return
+    """A queued message of no campaign may not leave any more: it ends here, with its run if it has one, and is never sent."""
     changes.set(message, error_code=why.code)
     if message.run is not None:
         outcomes.finish_run(changes, runtime, message.run, outcomes.failed(why))

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from sqlalchemy import insert, select, update
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session, defer, load_only
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -23,7 +23,7 @@ from messaging.store import rows
 from messaging.store.changes import Changes
 from messaging.store.models import Conversation, Line, Message, Portal
 from messaging.store.opt_outs import EVERY_LINE
-from messaging.store.rows import RunRow
+from messaging.store.rows import MessageRow, RunRow
 from messaging.store.sql import among, insert_missing
 from messaging.store.states import Hold, LineStatus, MessageStatus, OutcomeKind, RunState
 
@@ -60,8 +60,8 @@ class PlanningContext:
         self.portals = {portal.id: portal for portal in session.scalars(_PORTALS, {"ids": ids})}
         self.lines = self._read_lines(_LINES)
         self.messages: list[dict[str, Any]] = []
-        #: Messages that could not leave in time and were planned again, by id.
-        self.again: dict[int, dict[str, Any]] = {}
+        #: Messages that could not leave in time and were planned again, with their columns.
+        self.again: list[tuple[MessageRow, dict[str, Any]]] = []
         self._known: dict[str, list[Conversation]] = defaultdict(list)
 
     def enter(self, session: Session) -> "PlanningContext":
@@ -168,25 +168,27 @@ class PlanningContext:
         """Write the messages that were gathered. A client may have written since it was found that a message must wait."""
         if self.messages:
             self.session.execute(insert(Message), self.messages)
-        for message_id, columns in self.again.items():
-            self.session.execute(
-                update(Message)
-                .where(Message.id == message_id, Message.status == MessageStatus.HELD)
-                .values(columns)
-                .execution_options(synchronize_session=False)
-            )
-        planned = [*self.messages, *self.again.values()]
+        again = Changes(self.session)
+        for message, columns in self.again:
+            again.set(message, **columns)
+        again.write()
+        planned = [*self.messages, *(columns for _, columns in self.again)]
         waiting = {message["conversation_id"] for message in planned if message["hold"] == Hold.WINDOW}
         holding.look_again(self.session, self.lines, waiting, self.runtime.clock())
-        self.messages, self.again = [], {}
+        self.messages, self.again = [], []
+
+
+def read_messages(session: Session, runs: Iterable[RunRow]) -> None:
+    """Read and lock the messages of those of these locked runs that were planned before, and could not leave in time."""
+    if planned_before := [run for run in runs if run.state == RunState.STORED and run.conversation_id is not None]:
+        rows.add_messages(session, planned_before)
 
 
 def record(changes: Changes, runtime: Runtime, run: RunRow, result: PlanResult, around: PlanningContext) -> None:
-    """Write down what planning found. A run that was ended meanwhile stays as it is; its row is locked."""
+    """Write down what planning found. A run that was ended meanwhile stays as it is; its row is locked, and its message read
+    (`read_messages`)."""
     if run.state != RunState.STORED:
         return
-    if run.conversation_id is not None:
-        rows.add_messages(changes.session, [run])  # planned before: its message could not leave in time
     if isinstance(result, Refused):
         # As far as planning came: people ask by line and by client why nothing was sent.
         changes.set(run, line_id=result.line_id, conversation_id=result.conversation_id)
@@ -235,11 +237,11 @@ def _start(changes: Changes, runtime: Runtime, run: RunRow, planned: Planned, ar
         replies.early(changes, runtime, run)
     else:
         columns = _columns(run, conversation.id, planned, runtime.clock())
-        if run.message is not None:
-            del columns["created_at"]
-            around.again[run.message.id] = columns
-        else:
+        if run.message is None:
             around.messages.append(columns)
+        elif run.message.status == MessageStatus.HELD:
+            del columns["created_at"]
+            around.again.append((run.message, columns))
         log.info("run planned", trace=run.trace, run=run.id, line=line.id, kind=planned.message["kind"])
 
 

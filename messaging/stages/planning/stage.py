@@ -285,6 +285,7 @@ class Planning:
         self, changes: Changes, results: Sequence[tuple[RunRow, plan.PlanResult]], around: PlanningContext
     ) -> None:
         around.make({(one.line_id, one.phone) for _, one in results if isinstance(one, plan.Planned)})
+        context.read_messages(changes.session, [run for run, _ in results])
         for run, outcome in around.allowed(results):
             context.record(changes, self.runtime, run, outcome, around)
             if isinstance(outcome, plan.Planned) and outcome.message is not None and outcome.leaves_at_once:

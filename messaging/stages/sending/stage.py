@@ -117,16 +117,14 @@ class Outbox:
     def _turn_back(self, session: Session, late: Collection[int], refusals: Mapping[int, Refused]) -> None:
         """All are locked at once: whoever ends runs locks them in the same order."""
         changes = Changes(session)
-        for message in rows.messages_by_id(session, [*late, *refusals]):
-            if message.status != MessageStatus.QUEUED:
-                continue
-            if message.id in late and message.campaign_id is not None:
-                campaign_messages.take_back_one(session, message)
-            elif message.id in late:
+        queued = [one for one in rows.messages_by_id(session, [*late, *refusals]) if one.status == MessageStatus.QUEUED]
+        self.schedule.ready |= {message.line_id for message in queued}  # who waits behind them?
+        campaign_messages.take_back(session, [one for one in queued if one.campaign_id is not None], refusals)
+        for message in (one for one in queued if one.campaign_id is None):
+            if message.id in late:
                 holding.judge_again(changes, self.runtime, message)
             else:
                 hold_back(changes, self.runtime, message, refusals[message.id])
-            self.schedule.ready.add(message.line_id)  # who waits behind it?
         changes.write()
 
     def _contents(self, session: Session, claimed: Sequence[Any]) -> dict[int, Content]:
@@ -227,7 +225,7 @@ class Outbox:
             and message.campaign_id is not None
             and not campaign_messages.is_running(changes.session, message.campaign_id)
         ):
-            campaign_messages.take_back_one(changes.session, message)  # it was paused or cancelled meanwhile
+            campaign_messages.take_back(changes.session, [message])  # it was paused or cancelled meanwhile
         elif is_ours:
             changes.set(message, status=MessageStatus.QUEUED, send_at=now + timedelta(seconds=wait_s))
         log.warning("not handed over, again later", trace=sending.trace, code=error.code, after_s=wait_s)
