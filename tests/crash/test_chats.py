@@ -1,4 +1,5 @@
-"""Clients and operators write to each other while everything is killed with -9: nothing lost, nothing twice, in order.
+"""Clients and operators write to each other while everything is killed with -9: nothing lost, nothing twice, in order; and
+what became of each message is known and ticked in its chat.
 
 An operator's message is counted once the web has stored it: Bitrix24 never repeats an event (reference bitrix24-2.md 11).
 """
@@ -84,9 +85,18 @@ class Talk:
 
     def unclear(self) -> int:
         """Operators' messages of which nobody knows whether they left: a killed worker had them in its hands."""
-        unknown = (Message.origin == Origin.OPERATOR) & (Message.status == MessageStatus.UNKNOWN)
+        return self.with_status(MessageStatus.UNKNOWN)
+
+    def with_status(self, *statuses: MessageStatus) -> int:
+        """How many of the operators' messages have one of these statuses."""
+        theirs = (Message.origin == Origin.OPERATOR) & Message.status.in_(statuses)
         with self.town.runtime.db.read() as session:
-            return session.scalar(select(func.count()).select_from(Message).where(unknown)) or 0
+            return session.scalar(select(func.count()).select_from(Message).where(theirs)) or 0
+
+    def without_tick(self) -> int:
+        """How many of the operators' messages still look in their chats as if they were being sent."""
+        shown = [message for chat in self.chats().values() for message in chat["messages"]]
+        return sum(message["kind"] == "operator" and bool(message["sending"]) for message in shown)
 
     def chats(self) -> dict[str, Any]:
         """Phone → the portal's chat."""
@@ -180,6 +190,9 @@ def test_both_ways_under_kill_9(where: str, request: pytest.FixtureRequest) -> N
         "all has left, or is unclear", lambda: _total(talk.on_phones()) + talk.unclear() >= talk.written, limit_s, 0.5
     )
 
+    until("all statuses have come", lambda: talk.with_status(MessageStatus.ACCEPTED, MessageStatus.SENT) == 0, limit_s)
+    until("what arrived is ticked", lambda: talk.without_tick() <= talk.unclear(), limit_s, 0.5)
+
     assert {phone: sorted(texts) for phone, texts in talk.said.items()} == {
         phone: sorted(texts) for phone, texts in talk.arrived().items()
     }
@@ -189,11 +202,13 @@ def test_both_ways_under_kill_9(where: str, request: pytest.FixtureRequest) -> N
         assert len(set(sent[phone])) == len(sent[phone]), f"{phone} got a message twice"
         assert [text for text in texts if text in sent[phone]] == sent[phone], f"{phone}: out of order"
     missing = talk.written - _total(sent)
+    assert talk.with_status(MessageStatus.DELIVERED, MessageStatus.READ) >= _total(sent) - talk.unclear()
     left = {text for texts in sent.values() for text in texts}
     assert talk.pictures_in_chats() == {text for text in talk.pictures if text.startswith("in")}
     assert talk.pictures_on_phones() == {text for text in talk.pictures if text in left}
     print(
         f"\n{where}: {_total(talk.said)} in, {talk.written} out, {len(talk.pictures)} of them pictures, "
+        f"{talk.with_status(MessageStatus.DELIVERED, MessageStatus.READ)} delivered, "
         f"{missing} unclear, {time.monotonic() - began:.0f} s"
     )
     assert missing <= BLOWS * 4, "only what a killed worker had in its hands is unclear"

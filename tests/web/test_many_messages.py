@@ -68,7 +68,7 @@ def pages(shop: World, chat_id: int) -> dict[str, Page]:
     cursors = who(talk, **{name: hidden(talk, name) for name in ("message_id", "reply_id")})
     line = f"lines/{shop.line.id}"
     return {
-        "start": (lambda: frame.page("start"), "Главная"),
+        "start": (lambda: frame.page("start"), "Начало"),
         "needs": (lambda: frame.page("start/needs"), ""),
         "line": (lambda: frame.page(line), shop.line.phone),
         "chats of the line": (lambda: frame.page(f"{line}/channel"), "открытой линии"),
