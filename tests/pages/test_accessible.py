@@ -32,6 +32,7 @@ SECTIONS = (
         "templates",
         "messages",
         "campaigns",
+        "triggers",
         "opt_outs",
         "rules",
         "prices",

@@ -17,7 +17,9 @@ from sqlalchemy import select
 from demo import APP_NAME, BUSINESS_PHONE, SCOPE, Demo
 from messaging.lines import lines
 from messaging.store.models import Portal
+from messaging.store.open_channels import CONNECTOR
 from messaging.system import embedded_redis
+from tests.pages.reader import Reader as Looker
 from tests.pages.test_whole_way import CLIENT, Reader, shot
 from tests.support.browser import open_app, press_section
 
@@ -185,3 +187,27 @@ def only_service_goes(demo: Demo, page: Page) -> None:
     press_section(app, "opt_outs")
     expect(app.get_by_text("СТОП").first).to_be_visible()
     shot(page, T, "r6-opt-outs")
+
+
+@pytest.mark.parametrize(("lang", "width"), [("ru", 1280), ("en", 600)])
+def test_what_the_portal_opens_beside_its_chats(demo: Demo, browser: Browser, lang: str, width: int) -> None:
+    """The panel, with a template to be filled in, and our page in the contact centre: no fault for axe, a silent console."""
+    looker = Looker(browser, demo, lang, width)
+    chat = demo.portal("chats")["chats"][0]["id"]
+    panel = next(one["id"] for one in demo.portal("state")["placements"] if one["placement"] == "IM_TEXTAREA")
+    open_line = demo.portal("open-lines")["lines"][0]["id"]
+
+    def open_page(path: str) -> None:
+        looker.page.goto(f"{demo.emulators.portal}/{path}lang={lang}")
+        looker.page.frame_locator("iframe").locator("h1").first.wait_for(state="attached")
+        looker.idle()
+
+    open_page(f"chats/{chat}?panel={panel}&")
+    looker.look("the panel")
+    looker.frame.locator("#f-template").select_option(index=1)
+    expect(looker.frame.locator("#form .btn-primary")).to_be_visible()
+    looker.idle()
+    looker.look("a template in the panel")
+    open_page(f"contact-center/{CONNECTOR}/{open_line}?")
+    looker.look("the contact centre")
+    looker.page.close()
