@@ -15,7 +15,7 @@ from sqlalchemy import event, text
 
 from messaging.store.models import Run
 from tests.flows.chats import Chats
-from tests.flows.scenes import OLGA, ONE_DATABASE, start_each, template_robot
+from tests.flows.scenes import OLGA, ONE_DATABASE, jump_clock, start_each, template_robot
 from tests.support.rows import copies
 from tests.support.world import World
 from tests.web.inside import Frame, seen
@@ -29,6 +29,10 @@ WANTED_S, AT_MOST_S, TIMES = 0.2, 1.0, 4
 #: Instructions of SQLite's machine between two looks, and how many more looks a page may need with ten times the rows: each
 #: step into an index is a little longer.
 LOOK, MORE = 100, 1.3
+#: Filters that look through stretches of runs until the list is full or their time is up.
+SEARCHES = ("held", "failed")
+#: Pages that count a list, or read a client's newest 5,000 messages: so many instructions for each row.
+COUNTING, OF_A_ROW = ("opt-outs", "an opt-out", "of a client"), 5
 Page = tuple[Callable[[], Any], str]
 
 
@@ -38,7 +42,7 @@ def a_shop(shop: World) -> int:
     start_each(shop, template_robot())
     shop.advance_clock(5)
     shop.client_replies(OLGA, "Спасибо")
-    shop.advance_clock(10)
+    jump_clock(shop, 10, 60, 60)  # what is to be told Bitrix24 has been told
     Frame(shop).change("opt-outs/add", phone=OLGA)
     return int(chats.chat()["id"])
 
@@ -49,7 +53,7 @@ def grow(shop: World, count: int) -> None:
     name = f"{top} || '_' || n"
     with shop.runtime.db.engine.begin() as connection:
         others = (connection.scalar(text("SELECT max(id) FROM conversation")) or 0) + 1
-        copies(connection, "conversation", 1, CLIENTS, phone_key=f"'k' || {name}")
+        copies(connection, "conversation", 1, CLIENTS, phone_key=f"'k' || {name}", opened_at="NULL")
         other = f"CASE WHEN n % 2 = 0 THEN t.conversation_id ELSE {others} + n % {CLIENTS} END"
         copies(connection, "run", 1, count, trace=f"'t' || {name}", token_digest=f"'d' || {name}")
         ids = {"run_id": f"{top} + n", "gupshup_id": f"'g' || {name}"}
@@ -70,10 +74,10 @@ def pages(shop: World, chat_id: int) -> dict[str, Page]:
     return {
         "start": (lambda: frame.page("start"), "Начало"),
         "needs": (lambda: frame.page("start/needs"), ""),
-        "line": (lambda: frame.page(line), shop.line.phone),
+        "line": (lambda: frame.page(line), "acmeshop"),
         "chats of the line": (lambda: frame.page(f"{line}/channel"), "открытой линии"),
-        "health": (lambda: frame.page("health"), "Здоровье"),
-        "rules": (lambda: frame.page("rules"), "Тихие часы"),
+        "health": (lambda: frame.page("health"), "Состояние"),
+        "rules": (lambda: frame.page("rules"), "Правила отправки"),
         "messages": (lambda: frame.page("messages"), "welcome"),
         "of a client": (lambda: frame.post("/app/messages", {"words": OLGA, "period": "all"}).text, "welcome"),
         "held": (lambda: frame.post("/app/messages", {"status": "held", "period": "all"}).text, ""),
@@ -109,21 +113,24 @@ def timed(call: Callable[[], Any], words: str) -> float:
 def test_ten_times_as_many_messages_make_a_page_no_more_work(shop: World) -> None:
     chat_id = a_shop(shop)
     grow(shop, FEW)
-    few = {name: work(shop, call) for name, (call, _) in pages(shop, chat_id).items()}
+    few = {name: work(shop, call) for name, (call, _) in pages(shop, chat_id).items() if name not in SEARCHES}
     grow(shop, TEN_TIMES - FEW)
-    many = {name: work(shop, call) for name, (call, _) in pages(shop, chat_id).items()}
+    many = {name: work(shop, call) for name, (call, _) in pages(shop, chat_id).items() if name not in SEARCHES}
     print({name: (few[name], many[name]) for name in few})
-    assert {name: statements for name, (statements, _) in many.items()} == {name: one for name, (one, _) in few.items()}
-    more = {name: (few[name][1], looks) for name, (_, looks) in many.items() if looks > MORE * few[name][1] + 5}
-    assert more == {}
+    assert {name: one["statements"] for name, one in many.items()} == {
+        name: one["statements"] for name, one in few.items()
+    }
+    allowed = {name: MORE * one["looks"] + 5 for name, one in few.items()}
+    allowed |= {name: allowed[name] + OF_A_ROW * (TEN_TIMES - FEW) / LOOK for name in COUNTING}
+    assert {name: (allowed[name], one["looks"]) for name, one in many.items() if one["looks"] > allowed[name]} == {}
 
 
-def work(shop: World, call: Callable[[], Any]) -> tuple[int, int]:
+def work(shop: World, call: Callable[[], Any]) -> dict[str, int]:
     """How many statements a page makes, and what SQLite has to do for them, in looks."""
     call()  # what is asked once and remembered
     with counted(shop) as done:
         call()
-    return done["statements"], done["looks"]
+    return done
 
 
 @contextmanager
