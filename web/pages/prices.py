@@ -43,11 +43,16 @@ LABELS: dict[str, LazyString] = {
     "currency": _l("Currency"),
 }
 _REMEDIES: dict[str, LazyString] = {
-    "country": _l("Choose a country, or “all others”; in a file two letters, such as RU, or *"),
-    "category": _l("Choose a category of the list; in a file one of: %(categories)s"),
+    "country": _l("Give two letters, such as RU, or * for all others"),
+    "category": _l("Give one of: %(categories)s"),
     "since": _l("Give a day from 2020 on, for example 2026-10-01"),
     "amount": _l("Give a number from 0 with at most six decimal places, for example 0.0802"),
     "currency": _l("Give a currency in three letters, for example USD"),
+}
+#: The same in the form, where they are chosen from lists.
+_CHOICES: dict[str, LazyString] = {
+    "country": _l("Choose a country, or “all others”"),
+    "category": _l("Choose a category of the list"),
 }
 _PROBLEMS = {
     "missing": _l("Choose a file."),
@@ -119,7 +124,8 @@ def add(viewer: Viewer, portal: Portal) -> Response:
     given = {name: typed(name)[:40] for name in price_files.COLUMNS}
     rate, faults = price_files.rate_of(given)
     if rate is None:
-        return draw(viewer, portal, given=given, errors={fault.field: _remedy(fault.field) for fault in faults})
+        errors = {fault.field: str(_CHOICES.get(fault.field, "")) or _remedy(fault.field) for fault in faults}
+        return draw(viewer, portal, given=given, errors=errors)
     return _put(viewer, portal, [rate])
 
 

@@ -217,7 +217,7 @@ def _badge(endpoint: Endpoint) -> tuple[str, str, str]:
         return "bad", "cross", _("Switched off")
     if endpoint.failing_since is not None:
         return "warn", "warning", _("Takes nothing")
-    return "ok", "check", _("On")
+    return "ok", "check", _("Switched on")
 
 
 def _rows(found: Sequence[Callback]) -> list[Row]:

@@ -18,4 +18,11 @@ export function nameCountries(root = document) {
     list.append(...[...list.options].sort((a, b) => a.text.localeCompare(b.text, language())));
     list.value = value;
   }
+  for (const list of /** @type {NodeListOf<HTMLTableSectionElement>} */ (root.querySelectorAll('tbody[data-countries]'))) {
+    const rows = [...list.rows];
+    const named = rows.filter((row) => row.querySelector('[data-country]'));
+    const name = (/** @type {HTMLTableRowElement} */ row) => row.cells[0]?.textContent ?? '';
+    named.sort((a, b) => name(a).localeCompare(name(b), language()));
+    list.append(...named, ...rows.filter((row) => !named.includes(row)));
+  }
 }
