@@ -29,7 +29,7 @@ def ground() -> Iterator[Ground]:
 
 
 def test_a_short_siege_loses_nothing(ground: Ground) -> None:
-    found = measure(ground, "sqlite", Plan(4, tuple(ROWS), before_s=1, after_s=2))
+    found = measure(ground, "sqlite", Plan(8, tuple(ROWS), before_s=1, after_s=2))
     assert {name: found[name] for name in ROBUST} == ROBUST
     assert found["memory_mb"] < 300
     assert any(told["answers"] for told in found["rows"].values()), "nobody attacked"

@@ -34,7 +34,7 @@ class Process:
     """A Python process in a group of its own. Its output is appended to `log`. prefix: a command that starts it."""
 
     def __init__(self, argv: list[str], env: dict[str, str], log: Path, prefix: Sequence[str] = ()) -> None:
-        self._seen: set[int] = set()
+        self._seen: dict[int, None] = {}
         with log.open("ab") as sink:
             self.popen = subprocess.Popen(
                 [*prefix, sys.executable, *argv], cwd=ROOT, env=env, stdout=sink, stderr=sink, start_new_session=True
@@ -44,7 +44,7 @@ class Process:
     def family(self) -> list[int]:
         """This process and all its descendants, parents first."""
         found = family(self.pid)
-        self._seen.update(found)
+        self._seen.update(dict.fromkeys(found))
         return found
 
     def find(self, word: str, of: int | None = None) -> list[int]:
@@ -58,7 +58,7 @@ class Process:
         return self.popen.wait(limit_s)
 
     def destroy(self) -> None:
-        """Kill it and every descendant that `family` has seen, with their process groups."""
+        """Kill it and every descendant that `family` has seen, with their groups; parents first, or they start new ones."""
         self.family()
         for pid in self._seen:
             with suppress(ProcessLookupError, PermissionError):

@@ -141,7 +141,7 @@ def test_what_whatsapp_would_not_take_is_said_in_the_list(shop: World, monkeypat
     shop.portal.drive.add(Entry(901, "large.png", 4, 4, 603), Entry(902, "пусто.txt", 4, 4, 604))
     shown = Picker(shop).listed((4, "Дизайн кухонь"), media="image", place="header_drive")
     assert "6 МБ, WhatsApp принимает не больше 5 МБ" in seen(shown)
-    assert "пустой" in seen(shown)
+    assert "файл пуст" in seen(shown)
     assert "hand/drive/file" not in shown
 
 
