@@ -3,6 +3,12 @@
 The command line overrides these: `--bind 0.0.0.0:8000 --workers 4`.
 """
 
+import os
+import signal
+from typing import Any
+
+from messaging.system.supervisor import is_orphan
+
 wsgi_app = "app:serving()"
 worker_class = "web.gunicorn_worker.Worker"
 workers = 2
@@ -15,3 +21,9 @@ backlog = 1024
 graceful_timeout = 20
 control_socket_disable = True
 loglevel = "warning"
+
+
+def when_ready(_server: Any) -> None:
+    """Gunicorn's hook: the master stands, and ends again if nobody is left who could stop it."""
+    if is_orphan():
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -17,7 +17,15 @@ from messaging.system.redis_keeper import tied_to_parent
 
 POLL_S = 0.1
 RESTART_S = 1.0
+#: The variable in which a child finds the pid of its supervisor.
+SUPERVISOR = "WABA24_SUPERVISOR"
 log = structlog.get_logger(__name__)
+
+
+def is_orphan() -> bool:
+    """Whether the supervisor that started this process is gone. It may have died before the kernel was asked to tell of it."""
+    started_by = os.environ.get(SUPERVISOR)
+    return started_by is not None and started_by != str(os.getppid())
 
 
 @dataclass
@@ -36,7 +44,7 @@ class Child:
 
         It is asked to stop when we are killed: nobody is left behind without a supervisor.
         """
-        argv, env = tied_to_parent(self.argv), dict(self.env) if self.env else None
+        argv, env = tied_to_parent(self.argv), {**(self.env or os.environ), SUPERVISOR: str(os.getpid())}
         self.process = subprocess.Popen(argv, env=env, pass_fds=self.pass_fds, start_new_session=True)
         self.started_at = time.monotonic()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import subprocess
 import sys
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from messaging.system import supervisor
 from web import gunicorn_settings
 from web.gunicorn_worker import ARRIVAL_S, CROWDED_ARRIVAL_S, CROWDED_SENDING_S, SENDING_S, SPARE, too_long, unread
 
@@ -97,3 +99,13 @@ def test_a_long_answer_comes_whole(port: int) -> None:
         connection.sendall(b"GET /long HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n")
         whole = sum(len(piece) for piece in iter(lambda: connection.recv(1 << 16), b""))
     assert whole > 32 << 20
+
+
+def test_a_web_whose_supervisor_died_before_it_stood_ends() -> None:
+    command = [
+        *(sys.executable, "-m", "gunicorn", "--config", "python:web.gunicorn_settings", "--bind", "127.0.0.1:0"),
+        *("--workers", "1", "tests.web.gunicorn_app:app"),
+    ]
+    of_nobody = {**os.environ, supervisor.SUPERVISOR: "1"}
+    with subprocess.Popen(command, cwd=ROOT, env=of_nobody) as server:
+        assert server.wait(30) == 0
