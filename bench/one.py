@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from gupshup.client import Account
 from messaging.lines import lines
-from messaging.portals import crm
+from messaging.portals import crm, tokens
 from messaging.runtime import Runtime
 from messaging.stages.planning import context, plan
 from messaging.stages.sending.stage import Outbox, Sending
@@ -44,7 +44,7 @@ def carry_with(runtime: Runtime, run_id: int) -> None:
     """`carry` over an opened runtime."""
     with runtime.db.read() as session:
         ((run,), _) = rows.runs_to_plan(session, [run_id])
-    result = plan.plan(runtime, run, crm.Cards(runtime, run.portal_id))
+    result = plan.plan(runtime, run, crm.Cards(tokens.portal_client(runtime, run.portal_id)))
     with runtime.db.write() as session:
         _planned(session, runtime, run_id, result)
     sending = _claim(runtime, run_id)

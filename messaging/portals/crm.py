@@ -23,10 +23,10 @@ Pair = tuple[int, int]
 
 
 class Cards:
-    """CRM items of one portal as far as they were asked for, fifty in a call."""
+    """CRM items of one portal as far as they were asked for, fifty in a call. rest: who asks, and with how much patience."""
 
-    def __init__(self, runtime: Runtime, portal_id: int) -> None:
-        self._rest = tokens.portal_client(runtime, portal_id)
+    def __init__(self, rest: Client) -> None:
+        self._rest = rest
         self._found: dict[Pair, dict[str, Any]] = {}
         self._closed: dict[Pair, Bx24Error] = {}
 

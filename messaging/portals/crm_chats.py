@@ -43,7 +43,7 @@ def _owners(runtime: Runtime, portal_id: int, document: Sequence[str]) -> Iterat
     if item[0] in _WORDS:
         yield item
     else:
-        yield from crm_client.linked(Cards(runtime, portal_id).fetch([item])[item])
+        yield from crm_client.linked(Cards(tokens.portal_client(runtime, portal_id)).fetch([item])[item])
 
 
 def _ours(rest: Client, owner: Pair) -> list[int]:

@@ -8,9 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bx24.client import Client
 from messaging.portals import crm
 from messaging.portals.crm import Cards, Pair
-from messaging.runtime import Runtime
 from robots import client
 
 #: Characters of a title or a name that a list shows.
@@ -25,9 +25,9 @@ class Titled:
     person: str
 
 
-def titles(runtime: Runtime, portal_id: int, items: Sequence[Pair]) -> dict[Pair, Titled]:
+def titles(rest: Client, items: Sequence[Pair]) -> dict[Pair, Titled]:
     """Those of these items that can be read. Raises Bx24Error if the portal cannot be asked."""
-    cards = Cards(runtime, portal_id)
+    cards = Cards(rest)
     cards.look(items)
     found = {item: card for item in items for card in cards.look([item]) if card}
     people = {item: next(iter(client.linked({**card, "fm": None})), None) for item, card in found.items()}

@@ -6,6 +6,8 @@ import re
 
 import requests
 
+from messaging.portals import surveys
+from messaging.store.models import Portal
 from tests.flows.scenes import ONE_DATABASE, PHONES, start_each, template_robot
 from tests.support.world import PORTAL, World
 from tests.web.inside import EMPLOYEE, Frame
@@ -59,3 +61,19 @@ def test_only_administrators_see_titles(shop: World) -> None:
     reader = Frame(shop, EMPLOYEE)
     assert '"rows"' not in reader.page("messages")
     reader.change("messages/titles", 403, rows="o-1-0:DEAL_1")
+
+
+@ONE_DATABASE
+def test_one_page_of_a_portal_asks_for_titles_at_a_time(shop: World) -> None:
+    """A portal that answers a byte a second may hold one thread of the web, however many open their lists."""
+    start_each(shop, template_robot())
+    shop.advance_clock(2)
+    frame = Frame(shop)
+    asked = rows_of(frame.page("messages"))
+    before = dict(shop.portal.counters.methods)
+    with shop.runtime.db.read() as session:
+        portal = session.get_one(Portal, shop.line.portal_id)
+    with surveys.surveying(shop.runtime, portal):
+        answer = frame.post("/app/messages/titles", rows=asked)
+    assert (answer.status_code, answer.text.strip()) == (200, "")
+    assert shop.portal.counters.methods == before

@@ -7,6 +7,7 @@ from flask import Response
 from bx24.documents import crm_item
 from bx24.errors import Bx24Error
 from messaging.portals import item_titles
+from messaging.portals.surveys import surveying
 from messaging.store.models import Portal
 from web.context import runtime, typed
 from web.frames import Viewer, page
@@ -21,10 +22,11 @@ _ROW = re.compile(r"(o-[0-9]{1,19}-[0-9]{1,19}):([A-Z_0-9]{1,40})")
 @blueprint.post("/messages/titles", endpoint="message_titles")
 @changes
 def message_titles(viewer: Viewer, portal: Portal) -> Response:
-    """The names, each for its place; none if the portal does not answer. Only for administrators: they may see all of CRM."""
+    """The names, each for its place; none if the portal does not answer soon. For administrators: they may see all of CRM."""
     rows = [(anchor, pair) for anchor, item in _ROW.findall(typed("rows"))[:_MOST] if (pair := crm_item(item))]
     try:
-        known = item_titles.titles(runtime(), portal.id, list(dict.fromkeys(pair for _anchor, pair in rows)))
+        with surveying(runtime(), portal) as rest:
+            known = item_titles.titles(rest, list(dict.fromkeys(pair for _anchor, pair in rows)))
     except Bx24Error:
         known = {}
     named = [(anchor, known[pair]) for anchor, pair in rows if pair in known]

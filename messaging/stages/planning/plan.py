@@ -26,7 +26,7 @@ from messaging.conversations.queueing import columns_of
 from messaging.files.downloads import Unfetched
 from messaging.limits.backoff import backoff_s
 from messaging.lines import circuit_breaker, selection
-from messaging.portals import portals
+from messaging.portals import portals, tokens
 from messaging.portals.crm import Cards, pair_of
 from messaging.runtime import Runtime
 from messaging.stages.planning import judgement
@@ -104,7 +104,7 @@ PlanResult = Planned | Lineless | Awaiting | Refused | Postponed
 
 def plan_all(runtime: Runtime, runs: Sequence[RunRow]) -> list[PlanResult]:
     """Plan runs of one portal whose clients the CRM knows: their cards come in batches, not one by one."""
-    cards = Cards(runtime, runs[0].portal_id)
+    cards = Cards(tokens.portal_client(runtime, runs[0].portal_id))
     if len(runs) == 1:
         return [plan(runtime, runs[0], cards)]
     for run in runs:

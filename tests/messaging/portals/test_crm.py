@@ -64,4 +64,4 @@ def test_a_busy_portal_is_asked_for_the_contact_again(shop: World) -> None:
 def test_a_card_that_is_none_has_no_phone(shop: World, monkeypatch: pytest.MonkeyPatch, card: Any) -> None:
     """A self-hosted portal answers what it likes; its run fails for want of a phone, not through a fault of ours."""
     monkeypatch.setattr(tokens.PortalClient, "batch", lambda *_: BatchReply({"2_1": card}, {}, {}))
-    assert client.phones(2, 1, crm.Cards(shop.runtime, 1).fetch) == []
+    assert client.phones(2, 1, crm.Cards(tokens.portal_client(shop.runtime, 1)).fetch) == []
