@@ -154,8 +154,10 @@ def _money(session: Session, portal: Portal, lines: Sequence[Line], now: datetim
     """Accounts that will soon be empty, and budgets of the day that are nearly used up."""
     found: list[Problem] = []
     by_id = {line.id: line for line in lines}
-    for line_id, account in sorted(accounts.of_lines(session, list(by_id)).items()):
-        supply = spending.supply(session, portal, account, now)
+    known = accounts.of_lines(session, list(by_id))
+    supplies = spending.supplies(session, portal, known.values(), now)
+    for line_id, account in sorted(known.items()):
+        supply = supplies.get(line_id)
         if supply is not None and supply.is_low:
             left, days = supply.left, -1 if supply.days is None else supply.days
             found.append(

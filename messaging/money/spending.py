@@ -5,7 +5,7 @@ employee has just done; their messages count, though, and the pages warn (decisi
 messages themselves, so it survives any crash; between two sums a process adds what it has queued.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -30,11 +30,11 @@ KEPT = timedelta(seconds=30)
 DOUBTED = timedelta(seconds=5)
 #: From this share of a budget on people are warned.
 WARN_FROM = 0.8
-#: So many days tell what a usual one costs.
+#: Days whose average is the cost of a usual day.
 USUAL = 7
 #: Without a usual day a balance below this, in millionths, is low: Gupshup itself warns at 5 units (gupshup-2.md 3.1).
 LOW = 5_000_000
-#: For so many days a balance may be wished to last.
+#: The longest that a balance may be asked to last, days.
 MOST_DAYS = 60
 #: Sums kept in one process.
 _MOST = 2_000
@@ -99,20 +99,28 @@ def of_line(session: Session, portal: Portal, line_id: int, now: datetime) -> Bu
 
 def supply(session: Session, portal: Portal, account: LineAccount | None, now: datetime) -> Supply | None:
     """For how long a line's account lasts; None if nobody has told its balance."""
-    left = accounts.left(session, account)
-    if left is None or account is None:
-        return None
-    a_day = usual_day(session, portal, account.line_id, left.currency, now)
-    return Supply(left, a_day, Policy.of(portal).balance_days)
+    return supplies(session, portal, [account], now).get(account.line_id) if account is not None else None
 
 
-def usual_day(session: Session, portal: Portal, line_id: int, currency: str, now: datetime) -> int:
-    """What the line's messages have cost a day, on average of the last USUAL days, as reports count them; 0: nothing."""
+def supplies(session: Session, portal: Portal, known: Collection[LineAccount], now: datetime) -> dict[int, Supply]:
+    """The same by line, of all whose balance is known, in two statements."""
+    lefts = accounts.left_of(session, known)
+    usual = _usual_days(session, portal, list(lefts), now) if lefts else {}
+    wanted = Policy.of(portal).balance_days
+    return {line_id: Supply(left, usual.get((line_id, left.currency), 0), wanted) for line_id, left in lefts.items()}
+
+
+def _usual_days(session: Session, portal: Portal, line_ids: Sequence[int], now: datetime) -> dict[tuple[int, str], int]:
+    """Line, currency → what the line's messages have cost a day, on average of the last USUAL days, as reports count them."""
     today = day_of(portal, now).date()
     mine = (ReportDay.portal_id == portal.id, ReportDay.day >= today - timedelta(days=USUAL), ReportDay.day < today)
-    of_line = (ReportKey.line_id == line_id, ReportKey.currency == currency)
-    costs = select(func.sum(ReportDay.cost)).join_from(ReportDay, ReportKey, ReportKey.id == ReportDay.key_id)
-    return int(session.scalar(costs.where(*mine, *of_line)) or 0) // USUAL
+    costs = (
+        select(ReportKey.line_id, ReportKey.currency, func.sum(ReportDay.cost))
+        .join_from(ReportDay, ReportKey, ReportKey.id == ReportDay.key_id)
+        .where(*mine, ReportKey.line_id.in_(line_ids))
+        .group_by(ReportKey.line_id, ReportKey.currency)
+    )
+    return {(line_id, currency): int(cost or 0) // USUAL for line_id, currency, cost in session.execute(costs)}
 
 
 def of_campaign(session: Session, portal: Portal, campaign: Campaign, now: datetime) -> Budget | None:

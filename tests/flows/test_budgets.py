@@ -7,7 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import event, insert, select
 
 from messaging.campaigns import changes
 from messaging.lines import lines
@@ -17,7 +17,7 @@ from messaging.store.models import Message, Portal
 from messaging.store.money import LineAccount
 from messaging.store.reports import STATUSES, SUMS, ReportDay, ReportKey
 from tests.flows.mailing import Mailing
-from tests.flows.scenes import OLGA, PHONES, jump_clock, template_robot
+from tests.flows.scenes import OLGA, ONE_DATABASE, PHONES, jump_clock, template_robot
 from tests.support.world import World
 
 #: What one message costs, in millionths: a utility template to Russia, and Gupshup's fee.
@@ -285,3 +285,22 @@ def test_a_balance_is_low_when_it_lasts_too_short(
         found = spending.supply(session, portal, known(partner), partner.now)
     assert found is not None
     assert (found.days, found.is_low) == (lasts, is_low)
+
+
+@ONE_DATABASE
+def test_the_balances_of_all_lines_are_read_together(partner: World) -> None:
+    for number in range(2):
+        partner.connect_line(f"acmeshop{number}", f"7900111225{number}")
+    partner.advance_clock(21 * 60)
+    with partner.runtime.db.read() as session:
+        portal = session.get_one(Portal, partner.line.portal_id)
+        stored = session.scalars(select(LineAccount)).all()
+        made: list[str] = []
+
+        def hear(*told: Any) -> None:
+            made.append(told[2])
+
+        event.listen(partner.runtime.db.engine, "before_cursor_execute", hear)
+        found = spending.supplies(session, portal, stored, partner.now)
+        event.remove(partner.runtime.db.engine, "before_cursor_execute", hear)
+    assert (len(found), len(made)) == (3, 2), made
