@@ -4,7 +4,7 @@ A change locks the endpoint's row alone. What it leaves to be done, the worker d
 """
 
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
@@ -39,12 +39,11 @@ log = structlog.get_logger(__name__)
 
 
 class Unfit(ValueError):
-    """A value that cannot be taken. field: `url`, `events` or `origins`; code: what is wrong with it."""
+    """Values that cannot be taken. problems: `url`, `events` or `origins` → code of what is wrong with it."""
 
-    def __init__(self, field: str, code: str) -> None:
-        super().__init__(f"{field}: {code}")
-        self.field = field
-        self.code = code
+    def __init__(self, problems: Mapping[str, str]) -> None:
+        super().__init__(", ".join(f"{field}: {code}" for field, code in problems.items()))
+        self.problems = dict(problems)
 
 
 class TooMany(Exception):
@@ -61,26 +60,27 @@ class Wanted:
 
 
 def check(runtime: Runtime, wanted: Wanted) -> Wanted:
-    """The same, tidied. Looks the host's name up. Raises Unfit."""
+    """The same, tidied. Looks the host's name up. Raises Unfit, which names all that is wrong."""
     url = wanted.url.strip()
-    if not url:
-        raise Unfit("url", "missing")
-    if len(url) > URL_LENGTH:
-        raise Unfit("url", "too_long")
-    problem = _problem_of(url) or public_http.why_forbidden(url, runtime.config.allow_http)
-    if problem:
-        raise Unfit("url", problem)
-    if not wanted.events:
-        raise Unfit("events", "missing")
-    if unknown := set(wanted.events) - set(EVENTS):
-        raise Unfit("events", f"unknown {min(unknown)}"[:60])
-    if unknown := set(wanted.origins) - set(Origin):
-        raise Unfit("origins", f"unknown {min(unknown)}"[:60])
+    found = {
+        "url": _problem_of(url) or public_http.why_forbidden(url, runtime.config.allow_http),
+        "events": _unknown(wanted.events, EVENTS) if wanted.events else "missing",
+        "origins": _unknown(wanted.origins, tuple(Origin)),
+    }
+    if problems := {field: code for field, code in found.items() if code}:
+        raise Unfit(problems)
     return Wanted(url, _ordered(wanted.events, EVENTS), _ordered(wanted.origins, tuple(Origin)))
 
 
+def _unknown(asked: Collection[str], allowed: Collection[str]) -> str:
+    unknown = set(asked) - set(allowed)
+    return f"unknown {min(unknown)}"[:60] if unknown else ""
+
+
 def _problem_of(url: str) -> str:
-    """What is wrong with the form of an address: `not_a_url`, `password`; "" nothing."""
+    """What is wrong with the form of an address: `missing`, `too_long`, `not_a_url`, `password`; "" nothing."""
+    if not url or len(url) > URL_LENGTH:
+        return "too_long" if url else "missing"
     if not url.isascii() or not url.isprintable() or " " in url:
         return "not_a_url"
     try:
@@ -110,7 +110,7 @@ def make(
     """
     with _lookups.acquire(str(portal_id)) as is_free:
         if not is_free:
-            raise Unfit("url", "busy")
+            raise Unfit({"url": "busy"})
         wanted = check(runtime, wanted)
     with runtime.db.write() as session:
         session.get_one(Portal, portal_id, with_for_update=True)  # two at once would both find room

@@ -338,6 +338,6 @@ def test_one_name_of_a_portal_is_looked_up_at_a_time(
     monkeypatch.setattr(endpoints, "_lookups", limit)
     with limit.acquire(str(shop.line.portal_id)), pytest.raises(endpoints.Unfit) as caught:
         receiver.register()
-    assert (caught.value.field, caught.value.code) == ("url", "busy")
+    assert caught.value.problems == {"url": "busy"}
     with limit.acquire("another portal"):
         receiver.register()

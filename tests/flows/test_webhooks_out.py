@@ -202,7 +202,7 @@ def test_addresses_that_are_refused(shop: World, monkeypatch: pytest.MonkeyPatch
     everybody_is_public(monkeypatch, lan="192.168.1.5")
     with pytest.raises(Unfit) as raised:
         endpoints.make(shop.runtime, shop.line.portal_id, Wanted(url, [STATUS]))
-    assert (raised.value.field, raised.value.code) == ("url", code)
+    assert raised.value.problems == {"url": code}
 
 
 @ONE_DATABASE

@@ -105,8 +105,8 @@ def make_webhook(values: dict[str, Any]) -> dict[str, Any]:
     try:
         made = endpoints.make(runtime(), caller().portal_id, wanted, also=_answer)
     except Unfit as error:
-        why = _WRONG.get(error.code, _WRONG["missing"])
-        raise problems.invalid({error.field: [(wording.INVALID, why)]}) from None
+        wrong = {field: _WRONG.get(code, _WRONG["missing"]) for field, code in error.problems.items()}
+        raise problems.invalid({field: [(wording.INVALID, why)] for field, why in wrong.items()}) from None
     except TooMany:
         raise problems.invalid({"": [("limit_reached", _FULL)]}) from None
     return _made(made)

@@ -97,9 +97,7 @@ def make(viewer: Viewer, portal: Portal) -> Response:
     try:
         made = endpoints.make(runtime(), portal.id, wanted, viewer.user_id or 0)
     except Unfit as error:
-        errors = {error.field: _problem(error)}
-        if not wanted.events:
-            errors["events"] = _problem(Unfit("events", "missing"))
+        errors = {field: _problem(field, code) for field, code in error.problems.items()}
         return _draw(viewer, portal, given=wanted, errors=errors)
     except TooMany:
         return _draw(viewer, portal, given=wanted, errors={"url": _too_many()})
@@ -173,12 +171,12 @@ def _gone(viewer: Viewer, portal: Portal) -> Response:
     return _draw(viewer, portal, refused=_("This webhook was deleted meanwhile."))
 
 
-def _problem(error: Unfit) -> str:
-    if error.field == "events":
+def _problem(field: str, code: str) -> str:
+    if field == "events":
         return str(_("Choose at least one event"))
-    if error.field == "origins":
+    if field == "origins":
         return str(_("Choose from the list"))
-    return str(_PROBLEMS[error.code]) % {"most": URL_LENGTH}
+    return str(_PROBLEMS[code]) % {"most": URL_LENGTH}
 
 
 def _too_many() -> str:
