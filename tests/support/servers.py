@@ -8,12 +8,13 @@ import os
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import NoReturn
 
 import pytest
 
 from tests.support.postgres import ServerUnavailable, create_database, drop_database, postgres
 
-__all__ = ["ServerUnavailable", "create_database", "drop_database", "postgres"]
+__all__ = ["ServerUnavailable", "create_database", "do_without", "drop_database", "postgres"]
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +24,7 @@ def postgres_url() -> Iterator[str]:
         try:
             url = cleanup.enter_context(postgres())
         except ServerUnavailable as error:
-            _do_without(str(error))
+            do_without("PostgreSQL", str(error))
         yield url
 
 
@@ -35,9 +36,9 @@ def postgres_database_url(postgres_url: str) -> Iterator[str]:
     drop_database(url)
 
 
-def _do_without(reason: str) -> None:
+def do_without(what: str, reason: str) -> NoReturn:
     """In CI a missing server is a failure; on a developer's machine the summary says what was not tested."""
     if os.environ.get("CI"):
-        pytest.fail(f"PostgreSQL cannot be started: {reason}", pytrace=False)
-    warnings.warn(f"NOT TESTED ON POSTGRESQL: {reason}", pytest.PytestWarning, stacklevel=2)
-    pytest.skip(f"PostgreSQL cannot be started: {reason}")
+        pytest.fail(f"{what} cannot be started: {reason}", pytrace=False)
+    warnings.warn(f"NOT TESTED ON {what.upper()}: {reason}", pytest.PytestWarning, stacklevel=2)
+    pytest.skip(f"{what} cannot be started: {reason}")

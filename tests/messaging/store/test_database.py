@@ -38,11 +38,13 @@ def test_what_is_changed_in_a_session_that_writes_is_written_before_the_next_que
 
 
 @pytest.mark.parametrize(("option", "prepared"), [("", 1), ("prepare_threshold=none", 0), ("prepare_threshold=0", 1)])
-def test_an_old_pgbouncer_can_have_it_that_nothing_is_prepared(database_url: str, option: str, prepared: int) -> None:
-    if not database_url.startswith("postgresql"):
-        pytest.skip("of PostgreSQL")
-    joined = "&" if "?" in database_url else "?"
-    engine = open_engine(f"{database_url}{joined}{option}" if option else database_url, Cipher((KEY,)))
+def test_an_old_pgbouncer_can_have_it_that_nothing_is_prepared(
+    postgres_database_url: str, option: str, prepared: int
+) -> None:
+    joined = "&" if "?" in postgres_database_url else "?"
+    engine = open_engine(
+        f"{postgres_database_url}{joined}{option}" if option else postgres_database_url, Cipher((KEY,))
+    )
     statement = text("SELECT count(*) FROM pg_prepared_statements")
     with engine.connect() as connection:
         found = [connection.execute(statement).scalar_one() for _ in range(10)]
