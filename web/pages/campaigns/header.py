@@ -32,7 +32,7 @@ def upload(viewer: Viewer, portal: Portal, campaign: Campaign) -> Response:
     if info is None or not info.is_media:
         return template.draw(viewer, portal, campaign)
     try:
-        with uploading(), place_for(request.content_length):
+        with uploading(portal.id), place_for(request.content_length):
             sent = request.files.get("file")
             if sent is None or not sent.filename:
                 return _refused(viewer, portal, campaign, _("Choose a file."))

@@ -91,7 +91,7 @@ def choose(viewer: Viewer, portal: Portal) -> Response:
     try:
         with _asking(viewer, portal) as rest:
             source = hand_files.on_drive(rest, portal.client_endpoint, file_id, name)
-        with uploading():
+        with uploading(portal.id):
             shared = hand_files.fetched(runtime(), portal.id, source, _media())
     except _Trouble as why:
         return page("pages/hand_chosen.html", viewer, place=place, trouble=str(why))

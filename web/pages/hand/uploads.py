@@ -9,13 +9,13 @@ from messaging.limits import bounds
 from messaging.limits.concurrency import ConcurrencyLimit
 from web.refusals import Reason, because
 
-_limit = ConcurrencyLimit(bounds.UPLOADS_AT_ONCE, patience_s=0)
+_limit = ConcurrencyLimit(bounds.UPLOADS_AT_ONCE, patience_s=0, slow_s=60)
 
 
 @contextmanager
-def uploading() -> Iterator[None]:
-    """A place for one file. Raises ServiceUnavailable if all are taken."""
-    with _limit.acquire() as has_place:
+def uploading(portal_id: int | None = None) -> Iterator[None]:
+    """A place for one file; a portal, where it is known by then, has one of them. Raises ServiceUnavailable if it is taken."""
+    with _limit.acquire(str(portal_id or "")) as has_place:
         if not has_place:
             because(Reason.BUSY)
             raise ServiceUnavailable
