@@ -50,10 +50,10 @@ def copied(mapping: Mapping[str, Any] | None) -> dict[str, Any]:
 
 def name_of_uploaded(mapping: Mapping[str, Any] | None) -> str:
     """The name of the uploaded file that is the header, "" if it is none."""
-    stored = (mapping or {}).get(NAME) or {}
-    return (
-        str(stored["name"] or stored["media"]) if stored and stored["of"] == stored["url"] == link_of(mapping) else ""
-    )
+    stored = (mapping or {}).get(NAME)
+    if not stored or not stored["of"] == stored["url"] == link_of(mapping):
+        return ""
+    return str(stored["name"] or stored["media"])
 
 
 def uploaded(runtime: Runtime, portal_id: int, stream: BinaryIO, name: str, info: TemplateInfo) -> dict[str, Any]:

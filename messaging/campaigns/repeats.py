@@ -20,8 +20,7 @@ from messaging.store.campaigns import Campaign, Recipient, RecipientState, Skipp
 from messaging.store.models import Message
 from messaging.store.states import MessageStatus
 
-#: WhatsApp lets advertising that it has refused through a day later at the earliest; nor should who has got a message get
-#: another one sooner.
+#: A client should not get two messages on one day, and WhatsApp lets advertising that it has refused through no sooner.
 LATER = timedelta(hours=24)
 
 

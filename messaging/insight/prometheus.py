@@ -102,7 +102,7 @@ class Figures(Collector):
 
 
 def _endpoints(session: Session) -> tuple[Metric, Metric]:
-    """Customers' webhooks by state, and what waits for them: whole installation, for a portal's administrator sees his own."""
+    """Customers' webhooks by state, and the events that wait for them, of all portals together."""
     text = "Customers' webhooks: on, failing (on, but taking nothing) or off"
     states = GaugeMetricFamily("waba24_endpoints", text, labels=("state",))
     is_failing = (Endpoint.state == EndpointState.ON) & Endpoint.failing_since.is_not(None)

@@ -27,7 +27,7 @@ BURST = 20
 #: The longest values, in characters.
 LIMITS = {"api_key": 200, "app_name": 100, "app_id": 64, "name": 100}
 PHONE_DIGITS = range(7, 16)
-#: A removed line stays a sender of Bitrix24 so long: of a sender that it does not know, Bitrix24 takes no "failed" any more.
+#: How long a removed line stays a sender in Bitrix24, which takes no "failed" for messages of a sender that it does not know.
 SENDER_STAYS = timedelta(seconds=30)
 log = structlog.get_logger(__name__)
 

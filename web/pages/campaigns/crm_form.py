@@ -39,8 +39,8 @@ _DATES = {
     "changed_to": "<=updatedTime",
 }
 _PREFIXES = tuple(sorted(COMPARED, key=len, reverse=True))
-#: Kind of a field → what its value is typed into; all others: text.
 _DAY = len("2026-11-30")
+#: Kind of a field → what its value is typed into; all others: text.
 _INPUTS = {"date": "date", "datetime": "date", "number": "number", "money": "number"}
 
 
