@@ -4,7 +4,6 @@ These rows are stored as they would have been left, and counted as they would ha
 The last of them lies some minutes back.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -13,6 +12,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from bx24.i18n import Text
+from gupshup import messages
+from gupshup.parts import Button
+from messaging.conversations.queueing import columns_of
 from messaging.insight.periods import HOURS
 from messaging.runtime import Runtime
 from messaging.store.models import Conversation, Line, Message, Reply, Run, shard_of
@@ -42,6 +44,8 @@ GREETING = Text("Your order is ready. Shall we deliver it tomorrow?", "Ваш з
 CLIENT, ORDER = Text("Olga", "Ольга"), Text("Kitchen", "Кухня")
 BUTTONS = (Text("Yes", "Да"), Text("Another day", "В другой день"))
 DRAWING = Text("drawing.pdf", "чертёж.pdf")
+#: In place of a file's secret: the file is not kept any more.
+GONE = "past"
 
 
 @dataclass(frozen=True)
@@ -167,9 +171,6 @@ class Past:
             position=run.id,
             line_id=self.line.id,
             conversation_id=talk.id,
-            kind=story.action.removeprefix("send_"),
-            is_session=not is_template,
-            payload={"form": self._form(story.action)},
             status=story.steps[-1] if story.is_reached else MessageStatus.FAILED,
             created_at=story.at,
             send_at=story.at,
@@ -183,25 +184,22 @@ class Past:
             category="UTILITY" if is_template else "",
             country="RU",
             item=run.item,
+            **columns_of(self._content(story.action)),
             **times,
         )
 
-    def _form(self, action: str) -> dict[str, str]:
-        """What was posted to Gupshup, as far as pages show it."""
-        if action == "send_template":
-            params = [CLIENT.to(self.language), ORDER.to(self.language)]
-            return {"template": json.dumps({"id": self.template_id, "params": params})}
+    def _content(self, action: str) -> messages.Message:
+        """What was sent, as robots make it: it can be shown, and what has failed can be sent again."""
         text = GREETING.to(self.language)
-        messages: dict[str, dict[str, Any]] = {
-            "send_text": {"type": "text", "text": text},
-            "send_buttons": {
-                "type": "quick_reply",
-                "content": {"type": "text", "text": text},
-                "options": [{"type": "text", "title": button.to(self.language)} for button in BUTTONS],
-            },
-            "send_file": {"type": "file", "filename": DRAWING.to(self.language), "caption": text},
-        }
-        return {"message": json.dumps(messages[action])}
+        match action:
+            case "send_template":
+                return messages.Template(self.template_id, (CLIENT.to(self.language), ORDER.to(self.language)))
+            case "send_buttons":
+                return messages.QuickReply(text, tuple(Button(button.to(self.language)) for button in BUTTONS))
+            case "send_file":
+                link = f"{self.runtime.config.public_url}/files/{GONE}/drawing.pdf"
+                return messages.File("document", link, text, DRAWING.to(self.language))
+        return messages.Text(text)
 
     def _reply(self, run: Run, talk: Conversation, at: datetime) -> Reply:
         content: dict[str, Any] = {"values": {"reply_type": "text", "reply_text": ANSWER.to(self.language)}}

@@ -179,7 +179,9 @@ def test_what_goes_wrong_is_said_in_the_window(shop: World) -> None:
         busy = picker.frame.post("/app/hand/drive/file", {"access_token": picker.token, "file": "601"})
     assert busy.status_code == 503
     with uploads.uploading(shop.line.portal_id):
-        assert picker.frame.post("/app/hand/drive/file", {"access_token": picker.token, "file": "601"}).status_code == 503
+        assert (
+            picker.frame.post("/app/hand/drive/file", {"access_token": picker.token, "file": "601"}).status_code == 503
+        )
     with uploads.uploading(shop.line.portal_id + 64):
         assert "Прайс-лист.pdf" in seen(picker.choose(601)), "another portal's file keeps nobody waiting"
     shop.net.broken[urlsplit(PORTAL).hostname or ""] = requests.ConnectionError("no route")

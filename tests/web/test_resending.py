@@ -8,9 +8,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from demo_past import Past
 from messaging.lines import lines
 from messaging.policy import resending, settings
 from messaging.store.models import Message, Portal
+from messaging.store.states import Origin
 from tests.flows.scenes import (
     OLGA,
     ONE_DATABASE,
@@ -165,3 +167,18 @@ def test_cancel_brings_the_button_back(shop: World) -> None:
     ids = str(shop.stored_rows(Message)[0].id)
     assert "Отправить ещё раз 1 сообщение" in seen(Frame(shop).change("messages/again", ids=ids, cancelled="1"))
     assert len(shop.stored_rows(Message)) == 1
+
+
+@ONE_DATABASE
+def test_what_the_demo_makes_up_can_be_sent_again(shop: World) -> None:
+    """The made-up past of `make demo` is the first that people try this on."""
+    Past(shop.runtime, shop.line, shop.gupshup_app["templates"][0]["id"], "ru").store()
+    frame = Frame(shop)
+    ids = offered(frame.post("/app/messages", {**FAILED, "period": "all"}, target="found").text)
+    before = len(shop.sent)
+    frame.change("messages/again/send", ids=ids)
+    shop.advance_clock(30)
+    again = [message.status for message in shop.stored_rows(Message) if message.origin == Origin.MANUAL]
+    assert again
+    assert set(again) == {"delivered"}
+    assert len(shop.sent) == before + len(again)
