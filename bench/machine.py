@@ -87,6 +87,14 @@ def peak_mb(pid: int) -> float:
     return int(asked.stdout) * 1024 / 1e6 if asked.stdout.strip() else 0.0
 
 
+def processor_s(pid: int) -> float:
+    """Seconds of processor time this process has had so far, its threads together; 0.0 if it is gone, or without /proc."""
+    with suppress(OSError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return 0.0
+
+
 class Peaks:
     """The most any process of a kind took, over all parts."""
 

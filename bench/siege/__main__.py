@@ -51,6 +51,7 @@ def main() -> int:
             with ground.attempt(f"the siege on {database}"):
                 figures[database] = measure(ground, database, plan)
                 print(report.attack(figures[database]["rows"]), flush=True)
+                print(report.processor(figures[database]["processor_s"]), flush=True)
                 for problem in figures[database]["problems"]:
                     ground.problem(problem)
     found = [one for one in verdicts(ground.parts, report.GOALS) if one.database in given.databases]

@@ -14,7 +14,7 @@ from typing import Any
 from bench.figures import percentile
 from bench.ground import Ground, say
 from bench.machine import peak_mb
-from bench.siege import attacker, scene, tenant
+from bench.siege import attacker, processor, scene, tenant
 from bench.siege.attacker import Tally
 from bench.siege.scene import Scene
 from bench.siege.tenant import Diary, Step
@@ -44,7 +44,7 @@ class Plan:
 def measure(ground: Ground, database: str, plan: Plan) -> dict[str, Any]:
     """Figures for the goals, and under "rows" what became of the attack."""
     with scene.opened(ground, database, plan.before_s + plan.seconds + plan.after_s, plan.behind_nginx) as made:
-        processes = _processes(made)
+        processes, spent = _processes(made), processor.spent()
         begin_at = time.time() + 2.0
         attacked_at = begin_at + plan.before_s
         say(f"siege, {database}: {plan.seconds:g} s")
@@ -52,6 +52,7 @@ def measure(ground: Ground, database: str, plan: Plan) -> dict[str, Any]:
             living = pool.submit(tenant.live, made.day, begin_at)
             besieging = pool.submit(attacker.besiege, made.target, plan.rows, attacked_at, plan.seconds)
             diary, tallies = living.result(), besieging.result()
+            taken = processor.since(spent)
         arrived = _arrived(made)
         during = _between(attacked_at, attacked_at + plan.seconds)
         return {
@@ -63,6 +64,7 @@ def measure(ground: Ground, database: str, plan: Plan) -> dict[str, Any]:
             "errors": sum(
                 count for tally in tallies.values() for status, count in tally.answers.items() if status == 500
             ),
+            "processor_s": taken,
             "problems": [problem for tally in tallies.values() for problem in tally.problems],
             "rows": {row: _told(tally) for row, tally in tallies.items()},
         }

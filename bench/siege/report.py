@@ -47,6 +47,11 @@ def attack(rows: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def processor(taken: Mapping[str, float]) -> str:
+    """Who had the processor, in a sentence: kind → seconds."""
+    return f"Seconds of processor time: {', '.join(f'{kind} {number(seconds)}' for kind, seconds in taken.items())}."
+
+
 def write_docs(parts: Mapping[str, Any], found: list[Verdict], seconds: float, folder: Path = DOCS) -> None:
     """Put the tables between the markers of siege.md. Raises ValueError without markers."""
     page = folder / "siege.md"
@@ -65,7 +70,11 @@ def tables(parts: Mapping[str, Any], found: list[Verdict], seconds: float) -> st
         ("goal", "database", "wanted", "measured", ""),
         ((one.goal, NAMES[one.database], one.bound, one.shown, one.word) for one in found),
     )
-    return "\n\n".join([where, goals_, *(_rows(database, one["rows"]) for database, one in parts["siege"].items())])
+    return "\n\n".join([where, goals_, *(_attack(database, one) for database, one in parts["siege"].items())])
+
+
+def _attack(database: str, one: Mapping[str, Any]) -> str:
+    return f"{_rows(database, one['rows'])}\n\n{processor(one['processor_s'])}"
 
 
 def _rows(database: str, rows: Mapping[str, Any]) -> str:

@@ -51,7 +51,7 @@ class Process:
         """Descendants, or children of one of them, whose command line holds this word."""
         parents = _parents()
         mine = [pid for pid in self.family()[1:] if of is None or parents.get(pid) == of]
-        return [pid for pid in mine if word in _command(pid)]
+        return [pid for pid in mine if word in command(pid)]
 
     def ended(self, limit_s: float) -> int:
         """Wait until it ends and return its exit code. Raises subprocess.TimeoutExpired."""
@@ -88,7 +88,8 @@ def alive(pid: int) -> bool:
     return pid in _parents()
 
 
-def _command(pid: int) -> str:
+def command(pid: int) -> str:
+    """The command line of a process; "" if it is gone."""
     with suppress(OSError):
         return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
     asked = subprocess.run(["ps", "-o", "command=", "-p", str(pid)], capture_output=True, text=True, check=False)
