@@ -68,6 +68,7 @@ def test_the_proxy_before_the_web_is_the_one_that_the_docs_show() -> None:
     assert "proxy_pass http://127.0.0.1:2;" in made
     assert made.count("server {") == 1, "and not the one that sends plain http away"
     assert "client_max_body_size 21m;" in made
+    assert "worker_connections 8192;" in made, "or robot calls lose their connection without a word"
     assert "443" not in made
     assert "ssl" not in made
     with pytest.raises(ValueError, match="reverse-proxy"):
