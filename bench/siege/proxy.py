@@ -26,8 +26,10 @@ def configuration(page: str, listen: str, upstream: str) -> str:
     Raises ValueError if the page shows none.
     """
     found, room = _SNIPPET.search(page), _ROOM.search(page)
-    if found is None or room is None or "proxy_pass http://127.0.0.1:8000;" not in found[1]:
+    if found is None or "proxy_pass http://127.0.0.1:8000;" not in found[1]:
         raise ValueError(f"{PAGE} shows no nginx server block that passes to 127.0.0.1:8000")
+    if room is None:
+        raise ValueError(f"{PAGE} does not say how many connections nginx is to hold")
     # In front of it stands a block that sends plain http away: there is no certificate here.
     block = found[1][found[1].rindex("server {\n", 0, found[1].index("proxy_pass")) :]
     server = _OF_THE_WORLD.sub("", block).replace("http://127.0.0.1:8000", f"http://{upstream}")

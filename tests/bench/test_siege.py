@@ -71,5 +71,13 @@ def test_the_proxy_before_the_web_is_the_one_that_the_docs_show() -> None:
     assert "worker_connections 8192;" in made, "or robot calls lose their connection without a word"
     assert "443" not in made
     assert "ssl" not in made
+    with pytest.raises(ValueError, match="how many connections"):
+        proxy.configuration("```nginx\nserver {\nproxy_pass http://127.0.0.1:8000;\n}\n```", "x:1", "x:2")
     with pytest.raises(ValueError, match="reverse-proxy"):
         proxy.configuration("no server here", "127.0.0.1:1", "127.0.0.1:2")
+
+
+@pytest.mark.parametrize("file", [proxy.PAGE, "docs/ru/operators/reverse-proxy.md", "deploy/nginx/waba24.conf"])
+def test_everything_that_is_copied_gives_nginx_the_same_room(file: str) -> None:
+    words = " ".join((ROOT / file).read_text().split())
+    assert "worker_rlimit_nofile 20000; events { worker_connections 8192; }" in words
